@@ -1,0 +1,48 @@
+"""What a tensor is to the scaling rules, and the base shapes of a model's tensors."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    INPUT = "input"  # finite fan-in, wide fan-out: embedding, first layer
+    HIDDEN = "hidden"  # wide to wide
+    OUTPUT = "output"  # wide fan-in, finite fan-out: readout
+    VECTOR = "vector"  # one wide dimension: bias, norm gain
+    SCALAR = "scalar"  # no wide dimension: temperature, bias of the readout
+
+
+@dataclass(frozen=True, slots=True)
+class TensorShape:
+    """One parameter tensor at the base width.
+
+    Attributes:
+        name: as in `named_parameters()`.
+        base_shape: its shape at the base width.
+        infinite: per dimension, whether it grows with width.
+        fan_in_axis: dimension summed over in the forward pass; None where nothing is summed.
+        fan_out_axis: dimension of the result; None for scalars without dimensions.
+
+    """
+
+    name: str
+    role: Role
+    base_shape: tuple[int, ...]
+    infinite: tuple[bool, ...]
+    fan_in_axis: int | None
+    fan_out_axis: int | None
+
+    def shape_at(self, width_mult: float) -> tuple[int, ...]:
+        """Shape at `width_mult` times the base width."""
+        return tuple(
+            round(size * width_mult) if wide else size
+            for size, wide in zip(self.base_shape, self.infinite, strict=True)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """Every parameter tensor of a model at its base width, in `named_parameters()` order."""
+
+    base_width: int
+    tensors: tuple[TensorShape, ...]

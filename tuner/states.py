@@ -1,0 +1,80 @@
+"""The states of studies, trials and orders, and the moves a study may make."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class StudyState(StrEnum):
+    QUEUED = "queued"  # accepted, nothing started
+    CHECKING = "checking"  # the coordinate check runs
+    SEARCHING = "searching"  # Optuna's trials at the proxy width
+    MEASURING = "measuring"  # the learning-rate grid at several widths
+    COMPLETED = "completed"
+    PAUSED = "paused"  # remembers the state it resumes to
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+class TrialState(StrEnum):
+    """Optuna's trial states, by Optuna's names."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    COMPLETE = "complete"
+    PRUNED = "pruned"
+    FAIL = "fail"
+
+
+class StateReason(StrEnum):
+    """Why a trial is in its state, where the state alone does not say."""
+
+    DIVERGED = "diverged"  # the loss left the finite numbers: information, not an error
+    OUT_OF_MEMORY = "out_of_memory"
+    PREEMPTED = "preempted"
+    WORKER_LOST = "worker_lost"
+    TIMEOUT = "timeout"
+    ERROR = "error"
+    CANCELLED = "cancelled"
+
+
+class OrderState(StrEnum):
+    OPEN = "open"  # committed; the engine has it or is about to
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Purpose(StrEnum):
+    """What a trial was run for."""
+
+    SEARCH = "search"  # proposed by Optuna at the proxy width
+    MEASURE = "measure"  # one point of the shared learning-rate grid under muP
+    CONTROL = "control"  # the same point under the standard parametrization
+
+
+FINAL_STUDY_STATES: Final = frozenset(
+    {StudyState.COMPLETED, StudyState.CANCELLED, StudyState.FAILED}
+)
+FINAL_TRIAL_STATES: Final = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
+
+_STOPS: Final = frozenset({StudyState.PAUSED, StudyState.CANCELLED, StudyState.FAILED})
+
+LEGAL_MOVES: Final[dict[StudyState, frozenset[StudyState]]] = {
+    StudyState.QUEUED: _STOPS | {StudyState.CHECKING},
+    StudyState.CHECKING: _STOPS | {StudyState.SEARCHING},
+    StudyState.SEARCHING: _STOPS | {StudyState.MEASURING},
+    StudyState.MEASURING: _STOPS | {StudyState.COMPLETED},
+    StudyState.PAUSED: frozenset(
+        {
+            StudyState.QUEUED,
+            StudyState.CHECKING,
+            StudyState.SEARCHING,
+            StudyState.MEASURING,
+            StudyState.CANCELLED,
+            StudyState.FAILED,
+        }
+    ),
+    StudyState.COMPLETED: frozenset(),
+    StudyState.CANCELLED: frozenset(),
+    StudyState.FAILED: frozenset(),
+}

@@ -1,0 +1,189 @@
+"""What a user asks for: one study, with a default for everything but family and target."""
+
+from collections.abc import Iterator
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic_core import PydanticCustomError
+
+from parametrization.rules import Optimizer
+from parametrization.schedules import ScheduleShape
+from tuner.families import DATASETS_OF_FAMILY, Dataset, Digits, Family, StdlibText, smallest_width
+from tuner.optimizers import AdamW, OptimizerConfig
+from tuner.records import Record
+
+
+class Schedule(Record):
+    """Learning-rate schedule in fractions of training."""
+
+    shape: ScheduleShape = ScheduleShape.LINEAR
+    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    decay_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
+    """Share of training spent decaying; read by the shape `wsd` alone."""
+    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
+
+
+class Training(Record):
+    """How every trial of the study trains."""
+
+    steps: int = Field(default=200, ge=8, le=10_000_000)
+    batch_size: int = Field(default=16, ge=1, le=65_536)
+    """Sequences or images per step."""
+    gradient_clip_norm: PositiveFloat | None = None
+    schedule: Schedule = Schedule()
+
+
+class Target(Record):
+    """The model that will be trained for real."""
+
+    width: PositiveInt
+
+
+class Check(Record):
+    """The coordinate check that runs before search money is spent."""
+
+    widths: tuple[PositiveInt, ...] = Field(default=(), max_length=8)
+    """Default: four doublings from 64 up."""
+    seeds: int | None = Field(default=None, ge=4, le=32)
+    """Default: 4, and 8 for SGD, whose slopes are noisier."""
+
+
+class Search(Record):
+    """Optuna's search at the proxy width, in logical batches."""
+
+    trials: int = Field(default=16, ge=1, le=10_000)
+    batch_size: int = Field(default=8, ge=1, le=1_024)
+    """Trials proposed together: the next proposal waits for the whole batch."""
+    sampler: Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"] = "tpe"
+    pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
+
+
+class Measure(Record):
+    """The shared learning-rate grid around the winner, at several widths."""
+
+    widths: tuple[PositiveInt, ...] = Field(default=(), max_length=8)
+    """Default: the proxy width and its next two doublings."""
+    seeds: int = Field(default=2, ge=2, le=32)
+    grid_factor: float = Field(default=2.0, gt=1.0, le=8.0)
+    """Ratio of neighbouring learning rates."""
+    grid_points: int = Field(default=7, ge=5, le=33)
+
+
+class StudySpec(Record):
+    """One study as stored: every default filled in."""
+
+    name: str = Field(default="", max_length=200)
+    labels: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=32)
+    priority: int = Field(default=0, ge=-100, le=100)
+    """Higher runs first."""
+    family: Family
+    dataset: Dataset = Field(default_factory=lambda data: _default_dataset(data["family"].name))
+    target: Target
+    proxy_width: PositiveInt = Field(
+        default_factory=lambda data: smallest_width(
+            data["family"], max(1, data["target"].width // 8)
+        )
+    )
+    """Width of the trials that search. Default: an eighth of the target's."""
+    base_width: PositiveInt = Field(default_factory=lambda data: data["proxy_width"])
+    """Width at which every multiplier is 1. Default: the proxy's."""
+    optimizers: tuple[OptimizerConfig, ...] = Field(
+        default=(AdamW(name=Optimizer.ADAMW),), min_length=1, max_length=16
+    )
+    training: Training = Training()
+    check: Check = Check()
+    search: Search = Search()
+    measure: Measure = Measure()
+    control: Literal["none", "sp"] = "none"
+    """`sp` repeats the measurement under the standard parametrization."""
+    at_target: bool = False
+    """Measure at the target width too: for demonstrations and benchmarks."""
+    on_failed_check: Literal["stop", "warn"] = "stop"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> Self:
+        if problems := list(_contradictions(self)):
+            raise PydanticCustomError(
+                "fields_disagree",
+                "{summary}",
+                {"summary": "; ".join(text for _, text in problems), "problems": problems},
+            )
+        return self
+
+    @property
+    def check_widths(self) -> tuple[int, ...]:
+        """Widths of the coordinate check, narrowest first."""
+        if self.check.widths:
+            return tuple(sorted(self.check.widths))
+        first = smallest_width(self.family, 64)
+        return tuple(first * 2**doubling for doubling in range(4))
+
+    def check_seeds(self, optimizer: Optimizer) -> int:
+        """Seeds of the coordinate check for this optimizer."""
+        return self.check.seeds or (8 if optimizer is Optimizer.SGD else 4)
+
+    @property
+    def measure_widths(self) -> tuple[int, ...]:
+        """Widths of the learning-rate grid, narrowest first; the target's only if `at_target`."""
+        widths = set(self.measure.widths or (self.proxy_width * 2**n for n in range(3)))
+        return tuple(sorted(widths | ({self.target.width} if self.at_target else set())))
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Steps at which a trial stores a checkpoint and a pruner may act; the last is the end."""
+        steps = self.training.steps
+        return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
+
+
+_DATASETS: Final[dict[str, StdlibText | Digits]] = {
+    "stdlib-text": StdlibText(name="stdlib-text"),
+    "digits": Digits(name="digits"),
+}
+
+
+def _default_dataset(family: str) -> StdlibText | Digits:
+
+    return _DATASETS[DATASETS_OF_FAMILY[family][0]]
+
+
+def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    """(JSON pointer, what to change) for every pair of fields that disagree."""
+    yield from _illegal_widths(spec)
+    if spec.dataset.name not in DATASETS_OF_FAMILY[spec.family.name]:
+        yield (
+            "/dataset/name",
+            f"family {spec.family.name} cannot train on {spec.dataset.name}:"
+            f" use one of {', '.join(DATASETS_OF_FAMILY[spec.family.name])}",
+        )
+    names = [optimizer.name for optimizer in spec.optimizers]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield (f"/optimizers/{i}/name", f"{name} is already listed: name each optimizer once")
+
+
+def _illegal_widths(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    named = [
+        ("/target/width", spec.target.width),
+        ("/proxy_width", spec.proxy_width),
+        ("/base_width", spec.base_width),
+        *((f"/measure/widths/{i}", width) for i, width in enumerate(spec.measure.widths)),
+        *((f"/check/widths/{i}", width) for i, width in enumerate(spec.check.widths)),
+    ]
+    divisor = spec.family.width_divisor
+    for pointer, width in named:
+        if width % divisor:
+            yield (
+                pointer,
+                f"width {width} is not a multiple of head_size {divisor}:"
+                f" use {smallest_width(spec.family, width)}, or change family.head_size",
+            )
+    if spec.target.width < spec.proxy_width:
+        yield (
+            "/target/width",
+            f"target width {spec.target.width} is narrower than the proxy's {spec.proxy_width}:"
+            " raise target.width or lower proxy_width",
+        )
+    for field, widths in (("measure", spec.measure.widths), ("check", spec.check.widths)):
+        if widths and len(set(widths)) < 3:
+            yield (f"/{field}/widths", f"give at least three different widths, got {list(widths)}")

@@ -1,0 +1,188 @@
+"""The database: typed tables of design's data section. The only durable truth."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    DateTime,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(TypeDecorator[dt.datetime]):
+    """Aware UTC timestamps on databases that keep zones and on SQLite, which does not."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
+        return None if value is None else value.astimezone(dt.UTC)
+
+    def process_result_value(
+        self, value: dt.datetime | None, dialect: Dialect
+    ) -> dt.datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+class Base(DeclarativeBase):
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012  SQLAlchemy's declared name for it
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        dt.datetime: UtcDateTime,
+    }
+
+
+class StudyRow(Base):
+    __tablename__ = "studies"
+    __table_args__ = (Index(None, "state"), Index(None, "created_at", "id"))
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    state: Mapped[str] = mapped_column(String(16))
+    resume_state: Mapped[str | None] = mapped_column(String(16))
+    reason: Mapped[str | None] = mapped_column(Text)
+    """In words, why the study failed, or what holds it up."""
+    spec: Mapped[dict[str, Any]]
+    shape: Mapped[dict[str, Any] | None]
+    """ModelShape, once the describe order has answered."""
+    priority: Mapped[int]
+    created_at: Mapped[dt.datetime]
+    updated_at: Mapped[dt.datetime]
+    finished_at: Mapped[dt.datetime | None]
+    version: Mapped[int] = mapped_column(default=1)
+    """Grows with every state change; the ETag."""
+
+
+class TrialRow(Base):
+    __tablename__ = "trials"
+
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    purpose: Mapped[str] = mapped_column(String(16))
+    optimizer: Mapped[str] = mapped_column(String(64))
+    parametrization: Mapped[str] = mapped_column(String(16))
+    width: Mapped[int]
+    seed: Mapped[int]
+    batch: Mapped[int]
+    """Search: the logical batch it was proposed in. Measure, control: the grid's extension, 0-2."""
+    hyperparameters: Mapped[dict[str, Any]]
+    params: Mapped[dict[str, Any]]
+    """The searched ones among them, as Optuna proposed them."""
+    state: Mapped[str] = mapped_column(String(16))
+    state_reason: Mapped[str | None] = mapped_column(String(16))
+    message: Mapped[str | None] = mapped_column(Text)
+    value: Mapped[float | None]
+    """Mean train loss over the second half of training; NULL if not finite or not finished."""
+    validation_loss: Mapped[float | None]
+    intermediate_values: Mapped[dict[str, Any]]
+    """Loss by rung step (as a string, JSON's only key)."""
+    system_attrs: Mapped[dict[str, Any]]
+    """The sampler's own notes, needed to rebuild it."""
+    step: Mapped[int] = mapped_column(default=0)
+    """Updates whose results are stored."""
+    checkpoint: Mapped[str | None] = mapped_column(Text)
+    """Path of the state at `step`."""
+    created_at: Mapped[dt.datetime]
+    started_at: Mapped[dt.datetime | None]
+    finished_at: Mapped[dt.datetime | None]
+
+
+class CurveRow(Base):
+    __tablename__ = "curves"
+    __table_args__ = (
+        ForeignKeyConstraint(["study_id", "number"], ["trials.study_id", "trials.number"]),
+    )
+
+    study_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    metric: Mapped[str] = mapped_column(String(32), primary_key=True)
+    steps: Mapped[bytes] = mapped_column(LargeBinary)
+    """Little-endian int32, ascending."""
+    values: Mapped[bytes] = mapped_column(LargeBinary)
+    """Little-endian float32, finite."""
+
+
+class OrderRow(Base):
+    __tablename__ = "orders"
+    __table_args__ = (Index(None, "study_id", "state"),)
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    payload: Mapped[dict[str, Any]]
+    attempt: Mapped[int]
+    losses: Mapped[int] = mapped_column(default=0)
+    """How often whoever ran it was lost while the coordinator lived."""
+    state: Mapped[str] = mapped_column(String(16))
+    message: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[dt.datetime]
+    finished_at: Mapped[dt.datetime | None]
+
+
+class CoordinateCheckRow(Base):
+    __tablename__ = "coordinate_checks"
+    __table_args__ = (UniqueConstraint("study_id", "optimizer", "width", "tensor", "seed"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
+    optimizer: Mapped[str] = mapped_column(String(64))
+    tensor: Mapped[str] = mapped_column(Text)
+    width: Mapped[int]
+    seed: Mapped[int]
+    update_rms: Mapped[float | None]
+    propagation_rms: Mapped[float | None]
+
+
+class StudyEventRow(Base):
+    __tablename__ = "study_events"
+    __table_args__ = (Index(None, "study_id", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
+    kind: Mapped[str] = mapped_column(String(32))
+    """`study.state`, `trial.state`, `check.finished`, `order.lost`, ..."""
+    data: Mapped[dict[str, Any]]
+    created_at: Mapped[dt.datetime]
+
+
+class WorkerRow(Base):
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    """The coordinator (`tuner`) and each slot (`cpu-0`)."""
+    device: Mapped[str] = mapped_column(String(32))
+    order_id: Mapped[str | None] = mapped_column(String(64))
+    problem: Mapped[str | None] = mapped_column(Text)
+    """In words, what keeps it from working; NULL when well."""
+    heartbeat_at: Mapped[dt.datetime]
+
+
+class IdempotencyKeyRow(Base):
+    __tablename__ = "idempotency_keys"
+
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_hash: Mapped[str] = mapped_column(String(64))
+    """SHA-256 of method, path and body: the same key with another request is refused."""
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
+    created_at: Mapped[dt.datetime]
