@@ -93,6 +93,14 @@ class TrialEnding(Record):
     message: str | None = None
 
 
+class Promotion(Record):
+    """A search trial that a rung's decision lets go on."""
+
+    number: int
+    system_attrs: dict[str, Any]
+    """Replaces the trial's: pruners keep their notes there."""
+
+
 class Decision(Record):
     """What to do next about one study; empty if it only has to wait."""
 
@@ -100,4 +108,10 @@ class Decision(Record):
     reason: str | None = None
     new_trials: tuple[NewTrial, ...] = ()
     endings: tuple[TrialEnding, ...] = ()
+    promotions: tuple[Promotion, ...] = ()
     orders: tuple[DescribeOrder | CheckOrder | TrainOrder, ...] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to do but wait."""
+        return self == Decision()

@@ -1,0 +1,50 @@
+"""The API process: answers HTTP on the socket it was given, or on its own."""
+
+import argparse
+import signal
+import socket
+
+import uvicorn
+from app.main import create_app
+
+from app.settings import AppSettings
+from service.lifeline import die_with_parent
+from service.logs import configure_logs
+from service.settings import Settings
+from service.sockets import listen
+from tuner.database import open_database, require_current
+
+GRACE_SECONDS = 3
+
+
+def main() -> None:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--socket", type=int, help="descriptor of a listening socket")
+    parser.add_argument("--parent", type=int, help="process id to live and die with")
+    arguments = parser.parse_args()
+    if arguments.parent:
+        die_with_parent(arguments.parent)
+    configure_logs("api")
+    # The supervisor blocks these to wait for them; a child inherits the mask.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
+
+    settings = Settings()
+    database = open_database(settings.url)
+    require_current(database)
+    application = create_app(database, AppSettings(allowed_hosts=settings.allowed_hosts))
+    config = uvicorn.Config(
+        application,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,  # open event streams would wait for ever
+    )
+    if arguments.socket is not None:
+        listening = socket.socket(fileno=arguments.socket)
+    else:
+        listening = listen(settings.host, settings.port)
+    uvicorn.Server(config).run(sockets=[listening])
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

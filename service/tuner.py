@@ -1,0 +1,59 @@
+"""The coordinator process: leads the database's studies and runs their trials on local slots."""
+
+import argparse
+import os
+import signal
+import sys
+
+import optuna
+import structlog
+from workers.local import LocalEngine
+
+from service.lifeline import StopRequest, die_with_parent
+from service.logs import configure_logs
+from service.settings import Settings
+from tuner.database import open_database, require_current
+from tuner.engine import Engine
+from tuner.errors import LeadershipLost
+from tuner.leadership import leadership
+from tuner.reconcile import run
+
+log = structlog.get_logger()
+
+
+def main() -> None:
+    """Coordinate until SIGTERM; SIGINT is the supervisor's affair, if there is one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parent", type=int, help="process id to live and die with")
+    arguments = parser.parse_args()
+    if arguments.parent:
+        die_with_parent(arguments.parent)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        should_stop = StopRequest(signal.SIGTERM)
+    else:
+        should_stop = StopRequest(signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
+    configure_logs("tuner")
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+    settings = Settings()
+    settings.checkpoint_dir.mkdir(parents=True, exist_ok=True)
+    database = open_database(settings.url)
+    require_current(database)
+
+    def build_engine() -> Engine:
+        return LocalEngine(settings.slots, settings.checkpoint_dir, settings.slot_memory_bytes)
+
+    with leadership(settings.url, should_stop) as held:
+        if held is None:
+            return
+        log.info("leading", slots=settings.slots, process_id=os.getpid())
+        try:
+            run(database, held, build_engine, should_stop, settings.checkpoint_dir)
+        except LeadershipLost as error:
+            sys.exit(f"leadership lost: {error}")
+    database.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,191 @@
+"""The whole service on one machine: API and coordinator as supervised child processes.
+
+A child that dies is started again; the listening socket belongs to the supervisor, so requests
+wait through a restart of the API instead of being refused. Whatever kills the supervisor takes
+the children along.
+"""
+
+import argparse
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from socket import socket
+from typing import IO
+
+import structlog
+
+from service.logs import configure_logs
+from service.settings import Settings
+from service.sockets import listen
+from tuner.database import migrate
+from tuner.errors import TunerError
+
+STOP_SECONDS = 10.0
+"""How long a child may take to stop before it is killed."""
+FIRST_DELAY_SECONDS = 0.2
+LONGEST_DELAY_SECONDS = 10.0
+HEALTHY_SECONDS = 30.0
+"""A child that ran this long is restarted without delay growing."""
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+log = structlog.get_logger()
+
+
+@dataclass
+class Child:
+    """One supervised process and when it may be started again."""
+
+    name: str
+    command: list[str]
+    pass_fds: tuple[int, ...] = ()
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    delay_seconds: float = FIRST_DELAY_SECONDS
+    due_at: float = field(default_factory=time.monotonic)
+
+    def look_after(self, environment: dict[str, str]) -> None:
+        """Start the process if it is due; note its end if it has ended."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is not None:
+            if now - self.started_at >= HEALTHY_SECONDS:
+                self.delay_seconds = FIRST_DELAY_SECONDS
+            log.error(
+                "child ended; starting it again",
+                child=self.name,
+                exit_status=self.process.returncode,
+                in_seconds=self.delay_seconds,
+            )
+            self.process = None
+            self.due_at = now + self.delay_seconds
+            self.delay_seconds = min(2 * self.delay_seconds, LONGEST_DELAY_SECONDS)
+        if self.process is None and now >= self.due_at:
+            self.started_at = now
+            self.process = subprocess.Popen(self.command, env=environment, pass_fds=self.pass_fds)
+
+    def stop(self) -> None:
+        """Ask the process to stop, and kill it if it does not."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.error("child did not stop; killing it", child=self.name)
+            self.process.kill()
+            self.process.wait()
+
+
+def main() -> None:
+    """Run until SIGINT or SIGTERM; exit status 1 if the service cannot start here."""
+    settings = _settings_from(sys.argv[1:])
+    configure_logs("up")
+    try:
+        lock = _claim(settings.data_dir)
+        migrate(settings.url)
+        listening = listen(settings.host, settings.port)
+    except (OSError, TunerError) as error:
+        sys.exit(_cannot_start(settings, error))
+    address = _address(listening)
+    address_file = settings.data_dir / "address"
+    address_file.write_text(f"{address}\n")
+    sys.stdout.write(
+        f"Widthwise is at {address}\n"
+        f"data in {settings.data_dir.resolve()}, {settings.slots} slots; Ctrl-C stops it\n"
+    )
+    sys.stdout.flush()
+    _supervise(_children(listening), _environment(settings))
+    address_file.unlink(missing_ok=True)
+    lock.close()
+
+
+def _settings_from(arguments: list[str]) -> Settings:
+    parser = argparse.ArgumentParser(prog="widthwise up", description=__doc__)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--host")
+    parser.add_argument("--port", type=int)
+    parser.add_argument("--slots", type=int)
+    given = vars(parser.parse_args(arguments))
+    return Settings(**{name: value for name, value in given.items() if value is not None})
+
+
+def _claim(data_dir: Path) -> IO[str]:
+    """Take the data directory for this process; the lock goes with it.
+
+    Raises:
+        OSError: if the directory cannot be written, or another service has it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True)
+    lock = (data_dir / "up.lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise OSError(
+            f"another service runs on {data_dir.resolve()}; stop it, or name another directory"
+            " with --data-dir"
+        ) from None
+    return lock
+
+
+def _cannot_start(settings: Settings, error: Exception) -> str:
+    remedy = ""
+    if isinstance(error, OSError) and error.errno is not None:
+        remedy = (
+            f"\nwidthwise up: needs a data directory it can write (--data-dir, now"
+            f" {settings.data_dir.resolve()}) and a free address (--host, --port, now"
+            f" {settings.host}:{settings.port})"
+        )
+    return f"widthwise up: {error}{remedy}"
+
+
+def _address(listening: socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    chosen = {
+        "WIDTHWISE_DATA_DIR": str(settings.data_dir.resolve()),
+        "WIDTHWISE_HOST": settings.host,
+        "WIDTHWISE_SLOTS": str(settings.slots),
+    }
+    return os.environ | chosen
+
+
+def _children(listening: socket) -> tuple[Child, ...]:
+    parent = f"--parent={os.getpid()}"
+    descriptor = listening.fileno()
+    return (
+        Child(
+            "api",
+            [sys.executable, "-m", "service.api", parent, f"--socket={descriptor}"],
+            pass_fds=(descriptor,),
+        ),
+        Child("tuner", [sys.executable, "-m", "service.tuner", parent]),
+    )
+
+
+def _supervise(children: tuple[Child, ...], environment: dict[str, str]) -> None:
+    # Blocked, signals wait to be fetched: none is lost between looking and sleeping.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        while True:
+            for child in children:
+                child.look_after(environment)
+            pending = [child.due_at for child in children if child.process is None]
+            timeout = max(0.0, min(pending) - time.monotonic()) if pending else 3600.0
+            received = signal.sigtimedwait(_SIGNALS, timeout)
+            if received is not None and received.si_signo != signal.SIGCHLD:
+                return
+    finally:
+        for child in reversed(children):  # the coordinator first: it ends its workers
+            child.stop()
+
+
+if __name__ == "__main__":
+    main()

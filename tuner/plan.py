@@ -1,0 +1,240 @@
+"""What to do next about one study: pure decisions over its snapshot, phase by phase.
+
+`next_decision` is called again after every decision is stored, until it has nothing to add;
+so each phase only looks at what is stored and says the next thing that is missing.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import groupby, product
+from typing import Final
+
+from parametrization.rules import Optimizer, Parametrization
+from tuner.engine import (
+    CheckOrder,
+    Checkpoint,
+    DescribeOrder,
+    ModelSpec,
+    OpenTrial,
+    OrderId,
+    TrainOrder,
+    TrialSpec,
+)
+from tuner.evidence import check_verdict
+from tuner.measure import grid_trials
+from tuner.search import DECIDED_STEP, decide_rung, propose_batch
+from tuner.snapshot import Decision, StudySnapshot, TrialRecord
+from tuner.states import Purpose, StudyState, TrialState
+from tuner.study_spec import StudySpec
+
+CHECK_LEARNING_RATE: Final = {
+    Optimizer.ADAM: 2.0**-12,
+    Optimizer.ADAMW: 2.0**-12,
+    Optimizer.SGD: 2.0**-7,
+}
+"""Small rates at which a wrong exponent shows before the network has moved (transfer.md)."""
+
+
+def next_decision(snapshot: StudySnapshot, free_slots: int) -> Decision:
+    """The next thing to store and start for this study; empty if it can only wait."""
+    phase = _PHASES.get(snapshot.study.state)
+    return phase(snapshot, free_slots) if phase else Decision()
+
+
+def _queued(_: StudySnapshot, __: int) -> Decision:
+    return Decision(move_to=StudyState.CHECKING)
+
+
+def _checking(snapshot: StudySnapshot, free_slots: int) -> Decision:
+    if snapshot.study.shape is None:
+        wanted: list[DescribeOrder | CheckOrder] = [_describe_order(snapshot)]
+    else:
+        wanted = list(_missing_checks(snapshot))
+    if wanted:
+        running = {open_order.order.id for open_order in snapshot.open_orders}
+        orders = [order for order in wanted if order.id not in running]
+        return Decision(orders=tuple(orders[:free_slots]))
+    return _after_checks(snapshot)
+
+
+def _after_checks(snapshot: StudySnapshot) -> Decision:
+    verdicts = [check_verdict(snapshot, config.name) for config in snapshot.study.spec.optimizers]
+    doubts = [verdict for verdict in verdicts if verdict is not None and not verdict.passed]
+    words = "; ".join(verdict.summary for verdict in doubts)
+    failed = any(verdict.passed is False for verdict in doubts)
+    if failed and snapshot.study.spec.on_failed_check == "stop":
+        return Decision(
+            move_to=StudyState.FAILED,
+            reason=f"the coordinate check failed: {words}. To search all the same, submit the"
+            " study with on_failed_check: warn",
+        )
+    return Decision(move_to=StudyState.SEARCHING, reason=words or None)
+
+
+def _searching(snapshot: StudySnapshot, free_slots: int) -> Decision:
+    study = snapshot.study
+    finished = 0
+    for config in study.spec.optimizers:
+        trials = _select(snapshot, config.name, {Purpose.SEARCH})
+        alive = [trial for trial in trials if not trial.is_final]
+        if alive:
+            ready = _all_at_one_rung(alive)
+            if ready and study.spec.search.pruner != "none":
+                endings, promotions = decide_rung(study, config, trials, tuple(alive))
+                return Decision(endings=endings, promotions=promotions)
+        elif len(trials) < study.spec.search.trials:
+            batch = trials[-1].batch + 1 if trials else 0
+            return Decision(new_trials=propose_batch(study, config, trials, batch))
+        else:
+            finished += 1
+            if not any(trial.state is TrialState.COMPLETE for trial in trials):
+                return Decision(move_to=StudyState.FAILED, reason=_why_none_completed(trials))
+    if finished == len(study.spec.optimizers):
+        return Decision(move_to=StudyState.MEASURING)
+    return Decision(orders=tuple(_train_orders(snapshot, free_slots)))
+
+
+def _measuring(snapshot: StudySnapshot, free_slots: int) -> Decision:
+    if new_trials := tuple(grid_trials(snapshot)):
+        return Decision(new_trials=new_trials)
+    if orders := tuple(_train_orders(snapshot, free_slots)):
+        return Decision(orders=orders)
+    if all(trial.is_final for trial in snapshot.trials):
+        return Decision(move_to=StudyState.COMPLETED)
+    return Decision()
+
+
+_PHASES: Final[dict[StudyState, Callable[[StudySnapshot, int], Decision]]] = {
+    StudyState.QUEUED: _queued,
+    StudyState.CHECKING: _checking,
+    StudyState.SEARCHING: _searching,
+    StudyState.MEASURING: _measuring,
+}
+
+
+def _select(
+    snapshot: StudySnapshot, optimizer: Optimizer, purposes: set[Purpose]
+) -> tuple[TrialRecord, ...]:
+    return tuple(
+        trial
+        for trial in snapshot.trials
+        if trial.optimizer is optimizer and trial.purpose in purposes
+    )
+
+
+def _all_at_one_rung(alive: list[TrialRecord]) -> bool:
+    """Whether a whole batch waits at a rung that has not been decided yet."""
+    steps = {trial.step for trial in alive}
+    return (
+        len(steps) == 1
+        and alive[0].step > 0
+        and all(trial.system_attrs.get(DECIDED_STEP) != trial.step for trial in alive)
+    )
+
+
+def _why_none_completed(trials: tuple[TrialRecord, ...]) -> str:
+    counts = {
+        reason: len(list(members))
+        for reason, members in groupby(sorted(trial.state_reason or "pruned" for trial in trials))
+    }
+    words = ", ".join(f"{count} {reason}" for reason, count in counts.items())
+    last = next((trial.message for trial in reversed(trials) if trial.message), "")
+    return (
+        f"none of the {len(trials)} search trials of {trials[0].optimizer} finished ({words})."
+        f" {last} Lower the range of learning_rate if they diverged; otherwise see the trials'"
+        " messages."
+    )
+
+
+# Orders
+
+
+def model_spec(spec: StudySpec, width: int, parametrization: Parametrization) -> ModelSpec:
+    """The study's model at one width."""
+    return ModelSpec(
+        family=spec.family,
+        dataset=spec.dataset,
+        width=width,
+        base_width=spec.base_width,
+        parametrization=parametrization,
+    )
+
+
+def _describe_order(snapshot: StudySnapshot) -> DescribeOrder:
+    study = snapshot.study
+    return DescribeOrder(
+        id=OrderId(f"{study.id}-v{study.version}-describe"),
+        study_id=study.id,
+        model=model_spec(study.spec, study.spec.base_width, Parametrization.MUP),
+    )
+
+
+def _missing_checks(snapshot: StudySnapshot) -> Iterator[CheckOrder]:
+    """One order per optimizer and width whose statistics are not stored, widest first."""
+    study = snapshot.study
+    stored = {(statistic.optimizer, statistic.width) for statistic in snapshot.statistics}
+    for config, width in product(study.spec.optimizers, reversed(study.spec.check_widths)):
+        if (config.name, width) not in stored:
+            yield CheckOrder(
+                id=OrderId(f"{study.id}-v{study.version}-check-{config.name}-{width}"),
+                study_id=study.id,
+                model=model_spec(study.spec, width, Parametrization.MUP),
+                optimizer=config.name,
+                hyperparameters=config.fixed
+                | {"learning_rate": CHECK_LEARNING_RATE[config.name]}
+                | {name: 1.0 for name in ("init_std", "output_multiplier")},
+                batch_size=study.spec.training.batch_size,
+                seeds=tuple(range(study.spec.check_seeds(config.name))),
+            )
+
+
+def _train_orders(snapshot: StudySnapshot, free_slots: int) -> Iterator[TrainOrder]:
+    """Orders for trials that nobody trains now: one trial each, the widest (longest) first."""
+    spec = snapshot.study.spec
+    training = {
+        trial.spec.number
+        for open_order in snapshot.open_orders
+        if isinstance(open_order.order, TrainOrder)
+        for trial in open_order.order.trials
+    }
+    idle = [
+        trial
+        for trial in snapshot.trials
+        if not trial.is_final and trial.number not in training and _may_go_on(spec, trial)
+    ]
+    idle.sort(key=lambda trial: (-trial.width, trial.number))
+    for trial in idle[:free_slots]:
+        yield _train_order(snapshot, trial)
+
+
+def _pruned_at_rungs(spec: StudySpec, trial: TrialRecord) -> bool:
+    return trial.purpose is Purpose.SEARCH and spec.search.pruner != "none"
+
+
+def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
+    """Whether no decision is due before the trial's next segment."""
+    decided = trial.step == 0 or trial.system_attrs.get(DECIDED_STEP) == trial.step
+    return decided or not _pruned_at_rungs(spec, trial)
+
+
+def _train_order(snapshot: StudySnapshot, trial: TrialRecord) -> TrainOrder:
+    study = snapshot.study
+    rungs = tuple(rung for rung in study.spec.rungs if rung > trial.step)
+    start = trial.checkpoint and Checkpoint(step=trial.step, path=trial.checkpoint)
+    return TrainOrder(
+        id=OrderId(f"{study.id}-v{study.version}-t{trial.number}-s{trial.step}"),
+        study_id=study.id,
+        trials=(OpenTrial(spec=trial_spec(study.spec, trial), start=start or None),),
+        rungs=rungs[:1] if _pruned_at_rungs(study.spec, trial) else rungs,
+    )
+
+
+def trial_spec(spec: StudySpec, trial: TrialRecord) -> TrialSpec:
+    """Everything that training the trial depends on."""
+    return TrialSpec(
+        number=trial.number,
+        model=model_spec(spec, trial.width, trial.parametrization),
+        optimizer=trial.optimizer,
+        hyperparameters=trial.hyperparameters,
+        training=spec.training,
+        seed=trial.seed,
+    )

@@ -1,0 +1,156 @@
+"""The coordinator: reads what is stored, decides, commits, starts, waits, stores the reports.
+
+The database is the only truth, so this file keeps no state between turns: an open order that no
+slot runs is started, a slot that runs an order which is no longer open is stopped. Killing the
+process between any two lines loses no finished trial.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from tuner.database import Database
+from tuner.engine import Engine, Report
+from tuner.errors import StorageUnavailable, StudyMoved
+from tuner.leadership import Leadership
+from tuner.liveness import beat
+from tuner.plan import next_decision
+from tuner.progress import commit_decision, open_orders, record_report, reopen_orders
+from tuner.snapshot import StudyRecord
+from tuner.states import StudyState
+from tuner.studies import active_studies, move_study, read_snapshot
+from tuner.sweep import sweep_checkpoints
+
+WAIT_SECONDS = 0.25
+BEAT_SECONDS = 2.0
+RETRY_SECONDS = 2.0
+
+log = structlog.get_logger()
+
+
+def run(
+    database: Database,
+    leadership: Leadership,
+    build_engine: Callable[[], Engine],
+    should_stop: Callable[[], bool],
+    checkpoint_dir: Path,
+) -> None:
+    """Coordinate until told to stop.
+
+    Raises:
+        LeadershipLost: if another coordinator may have taken over.
+
+    Where the database cannot be written (full, read-only, gone), everything in flight is given
+    up and, once it can be written again, resumed from the last stored rung: as after a crash.
+    """
+    while not should_stop():
+        engine = build_engine()
+        try:
+            with database.write() as session:
+                reopen_orders(session)
+            last_beat = -BEAT_SECONDS
+            while not should_stop():
+                if time.monotonic() - last_beat >= BEAT_SECONDS:
+                    last_beat = time.monotonic()
+                    leadership.renew()
+                    _beat(database, engine)
+                    sweep_checkpoints(database, checkpoint_dir)
+                tick(database, engine)
+        except StorageUnavailable as error:
+            log.error("storage unavailable; retrying", problem=str(error))
+            _report_problem(database, str(error))
+            time.sleep(RETRY_SECONDS)
+        finally:
+            engine.close()
+
+
+def tick(database: Database, engine: Engine, wait_seconds: float = WAIT_SECONDS) -> None:
+    """One turn of the coordinator.
+
+    Safe to repeat at any point: orders are committed before they start, starting an order twice
+    starts it once, and storing a report that is already there changes nothing.
+    """
+    free = _agree_with_engine(database, engine)
+    with database.read() as session:
+        studies = active_studies(session)
+    for study in studies:
+        if free == 0:  # whatever else is due follows a report, which frees a slot
+            break
+        free -= _advance(database, engine, study, free)
+    reports = engine.wait(wait_seconds)  # no transaction is open while a device works
+    if reports:
+        _store(database, reports)
+
+
+def _agree_with_engine(database: Database, engine: Engine) -> int:
+    """Make the slots run the open orders and nothing else; the number of slots left free."""
+    with database.read() as session:
+        stored = {open_order.order.id: open_order.order for open_order in open_orders(session)}
+    running = {slot.busy_with for slot in engine.slots() if slot.busy_with is not None}
+    for order_id in running - stored.keys():
+        engine.cancel(order_id)
+    free = sum(slot.busy_with is None for slot in engine.slots())
+    idle = [order for order_id, order in stored.items() if order_id not in running]
+    for order in idle[:free]:
+        engine.start(order)
+    return max(0, free - len(idle))
+
+
+def _advance(database: Database, engine: Engine, study: StudyRecord, free: int) -> int:
+    """Store and start what is due for one study; the number of slots it took."""
+    taken = 0
+    try:
+        while True:
+            with database.read() as session:
+                snapshot = read_snapshot(session, study.id)
+            decision = next_decision(snapshot, free - taken)
+            if decision.is_empty:
+                return taken
+            with database.write() as session:
+                commit_decision(session, snapshot.study, decision)
+            for order in decision.orders:
+                engine.start(order)
+            taken += len(decision.orders)
+    except StudyMoved:  # somebody paused or cancelled it meanwhile; the next turn sees that
+        return taken
+    except (StorageUnavailable, OSError):
+        raise
+    except Exception:  # one study's defect must not stop the others
+        log.exception("decision failed", study=study.id)
+        with database.write() as session:
+            move_study(
+                session,
+                study.id,
+                StudyState.FAILED,
+                reason="internal error while deciding what to run next; the coordinator's log"
+                " has the details",
+            )
+        return taken
+
+
+def _store(database: Database, reports: list[Report]) -> None:
+    stale: list[str] = []
+    with database.write() as session:
+        for report in reports:
+            stale += record_report(session, report)
+    # Only now, with the newer state committed, may the older one go.
+    for path in stale:
+        Path(path).unlink(missing_ok=True)
+
+
+def _beat(database: Database, engine: Engine) -> None:
+    with database.write() as session:
+        beat(session, "tuner", "coordinator", None, None)
+        for slot in engine.slots():
+            beat(session, slot.name, slot.device, slot.busy_with, None)
+
+
+def _report_problem(database: Database, problem: str) -> None:
+    """Say in the database what is wrong with it, if it still takes an update in place."""
+    try:
+        with database.write() as session:
+            beat(session, "tuner", "coordinator", None, problem)
+    except StorageUnavailable as error:
+        log.error("the problem could not be stored either", problem=str(error))
