@@ -1,17 +1,13 @@
 """The measurement: one shared learning-rate grid around the winner, at several widths."""
 
 import math
-from collections import defaultdict
 from collections.abc import Iterator
 from itertools import product
 
 from parametrization.rules import Optimizer, Parametrization
-from tuner.grid import extended_grid, optimum_edge, shared_grid
+from tuner.grid import MAX_EXTENSIONS, extension, log2_grid, optimum_edge
 from tuner.snapshot import NewTrial, StudySnapshot, TrialRecord
 from tuner.states import Purpose, TrialState
-
-MAX_EXTENSIONS = 2
-"""How often an optimum on the edge extends its grid before it is called inconclusive."""
 
 
 def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
@@ -26,7 +22,7 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
         purposes.append((Purpose.CONTROL, Parametrization.SP))
     for config in spec.optimizers:
         best = winner(snapshot, config.name)
-        grid = shared_grid(
+        grid = log2_grid(
             math.log2(best.hyperparameters["learning_rate"]),
             factor=spec.measure.grid_factor,
             points=spec.measure.grid_points,
@@ -37,7 +33,7 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
                 for trial in snapshot.trials
                 if (trial.purpose, trial.optimizer, trial.width) == (purpose, config.name, width)
             ]
-            extension, due = _due(mine, grid, spec.measure.grid_factor)
+            wave, due = _due(mine, grid, spec.measure.grid_factor)
             for log2_lr, seed in product(due, range(spec.measure.seeds)):
                 yield NewTrial(
                     purpose=purpose,
@@ -46,7 +42,7 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
                     width=width,
                     # Fresh seeds: the search's own flattered its winner.
                     seed=spec.seed + 1 + seed,
-                    batch=extension,
+                    batch=wave,
                     hyperparameters=best.hyperparameters | {"learning_rate": 2.0**log2_lr},
                     params={},
                 )
@@ -74,13 +70,13 @@ def _due(
     """(extension, log2 learning rates to ask for) of one optimizer, width and parametrization."""
     if not mine:
         return 0, grid
-    extension = max(trial.batch for trial in mine)
-    if extension == MAX_EXTENSIONS or not all(trial.is_final for trial in mine):
-        return extension, ()
-    losses: dict[float, list[float | None]] = defaultdict(list)
+    wave = max(trial.batch for trial in mine)
+    if wave == MAX_EXTENSIONS or not all(trial.is_final for trial in mine):
+        return wave, ()
+    losses: dict[float, list[float | None]] = {}
     for trial in mine:
-        losses[math.log2(trial.hyperparameters["learning_rate"])].append(trial.value)
-    edge = optimum_edge(losses)
-    if edge is None:
-        return extension, ()
-    return extension + 1, extended_grid(tuple(losses), edge, factor=factor)
+        if trial.state is not TrialState.FAIL:  # a lost worker says nothing about a rate
+            rate = math.log2(trial.hyperparameters["learning_rate"])
+            losses.setdefault(rate, []).append(trial.value)
+    side = optimum_edge(losses)
+    return (wave, ()) if side is None else (wave + 1, extension(losses, side, factor=factor))

@@ -1,0 +1,94 @@
+"""What the tuner refuses or cannot do, each with a message that can be shown to a user."""
+
+import inspect
+
+
+class TunerError(Exception):
+    """The tuner cannot do that."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or inspect.getdoc(type(self)))
+
+
+class StudyNotFound(TunerError):
+    """There is no such study."""
+
+    def __init__(self, study_id: str) -> None:
+        super().__init__(f"There is no study {study_id!r}: GET /v1/studies lists those there are.")
+        self.study_id = study_id
+
+
+class IllegalMove(TunerError):
+    """The study cannot go from its state to that one."""
+
+    def __init__(self, study_id: str, from_: str, to: str) -> None:
+        super().__init__(f"Study {study_id} is {from_} and cannot become {to}.")
+        self.study_id = study_id
+        self.from_ = from_
+        self.to = to
+
+
+class IdempotencyKeyReused(TunerError):
+    """The idempotency key belongs to another request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"Idempotency-Key {key!r} was used for a request with another body:"
+            " send a new key with a new request."
+        )
+        self.key = key
+
+
+class BadPageToken(TunerError):
+    """The page token is not one that this service gave."""
+
+    def __init__(self, token: str) -> None:
+        super().__init__(
+            f"page_token {token[:80]!r} is not one that this service gave:"
+            " send next_page_token as it was received, or none for the first page."
+        )
+        self.token = token
+
+
+class StudyMoved(TunerError):
+    """The study changed after the decision about it was made: read it again, decide again."""
+
+    def __init__(self, study_id: str) -> None:
+        super().__init__(
+            f"Study {study_id} changed after the decision about it was made:"
+            " read it again, decide again."
+        )
+        self.study_id = study_id
+
+
+class NotReady(TunerError):
+    """The study has no evidence for that yet."""
+
+    def __init__(self, study_id: str, what: str) -> None:
+        super().__init__(f"Study {study_id} has nothing yet for {what}: ask again when it has run.")
+        self.study_id = study_id
+        self.what = what
+
+
+class DatabaseMismatch(TunerError):
+    """The database's revision is not one that this code can serve."""
+
+
+class StorageUnavailable(TunerError):
+    """The database cannot be reached: check that it runs and that its address is right."""
+
+
+class StorageFull(StorageUnavailable):
+    """The database's disk is full: free some space on it, then try again."""
+
+
+class StorageReadOnly(StorageUnavailable):
+    """The database cannot be written: make its directory or server writable, then try again."""
+
+
+class StorageBusy(StorageUnavailable):
+    """The database was busy with other writers for too long: try again."""
+
+
+class LeadershipLost(TunerError):
+    """Another coordinator may have taken over this database."""
