@@ -1,14 +1,18 @@
 """The database: typed tables of design's data section. The only durable truth."""
 
 import datetime as dt
+import math
 from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     DateTime,
+    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
@@ -45,13 +49,39 @@ class UtcDateTime(TypeDecorator[dt.datetime]):
         return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
 
 
+class FiniteFloat(TypeDecorator[float]):
+    """Double precision, never NaN or infinite: what is not finite is NULL, with a reason."""
+
+    impl = Float
+    cache_ok = True
+
+    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
+        if value is not None and not math.isfinite(value):
+            raise ValueError(f"only finite numbers are stored, got {value}")
+        return value
+
+
+BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
+
+
 class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012  SQLAlchemy's declared name for it
         dict[str, Any]: JSON(none_as_null=True),
         list[Any]: JSON(none_as_null=True),
         dt.datetime: UtcDateTime,
+        float: FiniteFloat,
     }
+
+
+class SchemaRow(Base):
+    """One row: how old the code may be that serves the database at this revision."""
+
+    __tablename__ = "schema_compatibility"
+
+    revision: Mapped[str] = mapped_column(String(32), primary_key=True)
+    oldest_code: Mapped[str] = mapped_column(String(32))
+    """The newest revision that code must know."""
 
 
 class StudyRow(Base):
@@ -83,7 +113,7 @@ class TrialRow(Base):
     optimizer: Mapped[str] = mapped_column(String(64))
     parametrization: Mapped[str] = mapped_column(String(16))
     width: Mapped[int]
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     batch: Mapped[int]
     """Search: the logical batch it was proposed in. Measure, control: the grid's extension, 0-2."""
     hyperparameters: Mapped[dict[str, Any]]
@@ -144,12 +174,12 @@ class CoordinateCheckRow(Base):
     __tablename__ = "coordinate_checks"
     __table_args__ = (UniqueConstraint("study_id", "optimizer", "width", "tensor", "seed"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
     optimizer: Mapped[str] = mapped_column(String(64))
     tensor: Mapped[str] = mapped_column(Text)
     width: Mapped[int]
-    seed: Mapped[int]
+    seed: Mapped[int] = mapped_column(BigInteger)
     update_rms: Mapped[float | None]
     propagation_rms: Mapped[float | None]
 
@@ -158,7 +188,7 @@ class StudyEventRow(Base):
     __tablename__ = "study_events"
     __table_args__ = (Index(None, "study_id", "id"),)
 
-    id: Mapped[int] = mapped_column(primary_key=True)
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
     kind: Mapped[str] = mapped_column(String(32))
     """`study.state`, `trial.state`, `check.finished`, `order.lost`, ..."""

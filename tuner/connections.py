@@ -1,0 +1,116 @@
+"""Engines for SQLite and PostgreSQL that behave alike: snapshot reads, one writer at a time."""
+
+import json
+from functools import partial
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+CONCURRENT_READS: Final = 40  # as many as FastAPI has threads
+WRITER_LOCK: Final = 0x5749_4454  # PostgreSQL's advisory lock of whoever writes
+DRIVERS: Final = ("sqlite", "postgresql+psycopg")
+
+_write_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+
+
+def database_url(url: str) -> URL:
+    """Parse and check a database's address.
+
+    Raises:
+        ValueError: if the address names no supported database.
+
+    """
+    parsed = make_url(url)
+    if parsed.drivername not in DRIVERS:
+        raise ValueError(
+            f"unsupported database {parsed.drivername!r}: use sqlite:///path/to/file"
+            " or postgresql+psycopg://user:password@host/name"
+        )
+    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
+        raise ValueError("an SQLite database needs a file: use sqlite:///path/to/file")
+    return parsed
+
+
+def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engine]:
+    """Make the engine that writes and the one that reads."""
+    connect_args = {"timeout": busy_timeout_seconds}
+    # The threads of a process queue for its one writing connection in order; SQLite's own
+    # busy handler polls, and only has to arbitrate between processes.
+    engine = create_engine(
+        url,
+        json_serializer=_write_json,
+        connect_args=connect_args,
+        pool_size=1,
+        max_overflow=0,
+        pool_timeout=busy_timeout_seconds,
+    )
+    # FULL, not NORMAL: NORMAL loses the last commits when power fails, and a study that was
+    # answered with 202 must not be lost by a node dying.
+    take_over_transactions(engine, "BEGIN IMMEDIATE", "foreign_keys=ON", "synchronous=FULL")
+    readers = create_engine(
+        url,
+        json_serializer=_write_json,
+        connect_args=connect_args,
+        max_overflow=CONCURRENT_READS - 5,
+        pool_timeout=busy_timeout_seconds,
+    )
+    take_over_transactions(readers, "BEGIN", "query_only=ON")
+    return engine, readers
+
+
+def take_over_transactions(engine: Engine, begin: str, *pragmas: str) -> None:
+    """Open every SQLite transaction with `begin`, on connections prepared by `pragmas`.
+
+    Python's sqlite3 would open deferred transactions, and none before a SELECT or DDL. A
+    deferred one that reads and then writes fails with "database is locked" when another
+    connection has written in between.
+    """
+
+    def prepare(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    def open_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine, "connect", prepare)
+    event.listen(engine, "begin", open_transaction)
+
+
+def postgres_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engine]:
+    """Make the engine that writes and the one that reads."""
+
+    def engine_of(options: str, **pool: Any) -> Engine:  # noqa: ANN401  SQLAlchemy's own
+        given = url.query.get("options", "")
+        return create_engine(
+            url,
+            json_serializer=_write_json,
+            connect_args={"options": f"{given} {options}", "connect_timeout": 10},
+            pool_pre_ping=True,
+            pool_timeout=busy_timeout_seconds,
+            **pool,
+        )
+
+    # Without the second timeout, a process that is frozen while it writes stops every other.
+    engine = engine_of(
+        f"-c lock_timeout={busy_timeout_seconds * 1000:.0f}"
+        " -c idle_in_transaction_session_timeout=60000",
+        pool_size=1,
+        max_overflow=0,
+    )
+
+    def queue_up(connection: Connection) -> None:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITER_LOCK})")
+
+    event.listen(engine, "begin", queue_up)
+    readers = engine_of(
+        "-c default_transaction_read_only=on",
+        isolation_level="REPEATABLE READ",
+        max_overflow=CONCURRENT_READS - 5,
+    )
+    return engine, readers
