@@ -1,0 +1,157 @@
+"""An engine whose trials have a known loss surface, so that decisions can be checked exactly.
+
+It keeps the Engine protocol's promises (idempotent starts, one order per slot, no report after
+a cancel), finishes orders in any order it is told to, and loses some.
+"""
+
+import math
+import random
+
+from parametrization.roles import ModelShape, Role, TensorShape
+from parametrization.rules import Parametrization
+from tuner.engine import (
+    CheckOrder,
+    Checkpoint,
+    CoordinateStatistic,
+    DescribeOrder,
+    Done,
+    Lost,
+    OpenTrial,
+    Order,
+    OrderId,
+    Reached,
+    Report,
+    Series,
+    Slot,
+    TrialProgress,
+)
+
+SHAPE = ModelShape(
+    base_width=32,
+    tensors=(
+        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+        TensorShape("blocks.0.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0),
+        TensorShape("readout.weight", Role.OUTPUT, (256, 32), (False, True), 1, 0),
+    ),
+)
+
+
+def optimum(parametrization: Parametrization, width: int) -> float:
+    """The surface's best log2(learning rate): constant under muP, one octave a doubling else."""
+    return -6.0 if parametrization is Parametrization.MUP else -6.0 - math.log2(width / 32)
+
+
+def loss_at(trial: OpenTrial, step: int) -> float | None:
+    """Mean train loss after `step` steps; None (diverged) three octaves above the optimum."""
+    spec = trial.spec
+    rate = math.log2(spec.hyperparameters["learning_rate"])
+    away = rate - optimum(spec.model.parametrization, spec.model.width)
+    if away > 3:
+        return None
+    noise = random.Random(f"{spec.seed}/{rate}/{spec.model.width}").gauss(0, 0.002)
+    return 3.0 - 0.1 * math.log2(spec.model.width) + 0.05 * away**2 + 2.0 / step + noise
+
+
+class AnalyticEngine:
+    """Engine over the surface above.
+
+    Args:
+        slots: how many orders run at once.
+        seed: which of the running orders ends next.
+        losing: probability that an order is lost instead of ending.
+    """
+
+    def __init__(self, slots: int, seed: int = 0, losing: float = 0.0) -> None:
+        self._running: dict[str, Order | None] = {f"cpu-{i}": None for i in range(slots)}
+        self._random = random.Random(seed)
+        self._losing = losing
+        self.started: list[Order] = []
+
+    def slots(self) -> tuple[Slot, ...]:
+        return tuple(
+            Slot(name=name, device="cpu", busy_with=order.id if order else None)
+            for name, order in self._running.items()
+        )
+
+    def start(self, order: Order) -> None:
+        for running in self._running.values():
+            if running and (running.id, running.attempt) == (order.id, order.attempt):
+                return
+        free = [name for name, running in self._running.items() if running is None]
+        if not free:
+            raise RuntimeError(f"no slot is free for {order.id}")
+        self._running[free[0]] = order
+        self.started.append(order)
+
+    def cancel(self, order_id: OrderId) -> None:
+        for name, running in self._running.items():
+            if running and running.id == order_id:
+                self._running[name] = None
+
+    def wait(self, timeout_seconds: float) -> list[Report]:
+        busy = [name for name, order in self._running.items() if order]
+        if not busy:
+            return []
+        name = self._random.choice(busy)
+        order = self._running[name]
+        self._running[name] = None
+        assert order is not None
+        if self._random.random() < self._losing:
+            return [
+                Lost(order_id=order.id, attempt=order.attempt, message="the slot's process died")
+            ]
+        return self._reports(order)
+
+    def close(self) -> None:
+        self._running = dict.fromkeys(self._running)
+
+    def _reports(self, order: Order) -> list[Report]:
+        if isinstance(order, DescribeOrder):
+            return [Done(order_id=order.id, attempt=order.attempt, shape=SHAPE)]
+        if isinstance(order, CheckOrder):
+            return [Done(order_id=order.id, attempt=order.attempt, statistics=_flat(order))]
+        reports: list[Report] = []
+        before = [trial.start.step if trial.start else 0 for trial in order.trials]
+        for rung in order.rungs:
+            progress = tuple(
+                _progress(trial, start, rung)
+                for trial, start in zip(order.trials, before, strict=True)
+            )
+            before = [rung] * len(order.trials)
+            kind = Done if rung == order.to_step or progress[0].diverged else Reached
+            reports.append(kind(order_id=order.id, attempt=order.attempt, trials=progress))
+            if kind is Done:
+                break
+        return reports
+
+
+def _flat(order: CheckOrder) -> tuple[CoordinateStatistic, ...]:
+    return tuple(
+        CoordinateStatistic(
+            tensor=tensor.name,
+            width=order.model.width,
+            seed=seed,
+            update_rms=0.01 * (1 + 0.001 * seed),
+            propagation_rms=0.01
+            * (1 + 0.001 * seed)
+            * (order.model.width**-0.5 if tensor.role is Role.OUTPUT else 1.0),
+        )
+        for tensor in SHAPE.tensors
+        for seed in order.seeds
+    )
+
+
+def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
+    loss = loss_at(trial, rung)
+    steps = tuple(range(start + 1, rung + 1)) if loss is not None else ()
+    return TrialProgress(
+        number=trial.spec.number,
+        step=rung,
+        loss=loss,
+        validation_loss=loss,
+        diverged=loss is None,
+        checkpoint=None
+        if loss is None
+        else Checkpoint(step=rung, path=f"{trial.spec.number}-{rung}"),
+        curves=(Series(metric="train_loss", steps=steps, values=tuple(3.0 for _ in steps)),),
+    )
