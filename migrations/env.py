@@ -9,6 +9,7 @@ from typing import Any
 
 from alembic import context
 from alembic.runtime.migration import MigrationContext, MigrationInfo
+from alembic.script import Script
 from sqlalchemy import text
 
 from tuner.tables import Base
@@ -18,8 +19,8 @@ def state_oldest_code(
     ctx: MigrationContext, step: MigrationInfo, heads: Collection[Any], run_args: Mapping[str, Any]
 ) -> None:
     """Store the `oldest_code` of the revision that the database is at after the step."""
-    arrived_at = next(iter(step.destination_revisions), "base")
-    if isinstance(arrived_at, str) or ctx.connection is None:
+    arrived_at = next(iter(step.destination_revisions), None)
+    if not isinstance(arrived_at, Script) or ctx.connection is None:
         return  # nothing is left of the tables
     ctx.connection.execute(text("DELETE FROM schema_compatibility"))
     ctx.connection.execute(

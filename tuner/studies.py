@@ -1,0 +1,252 @@
+"""Studies as stored: opened, listed, and moved from state to state."""
+
+import datetime as dt
+import secrets
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.orm import Session
+
+from tuner import page_tokens
+from tuner.errors import IdempotencyKeyReused, IllegalMove, StudyNotFound
+from tuner.events import EventKind, write_event
+from tuner.orders import close_order, open_orders_of, open_rows
+from tuner.records import Record
+from tuner.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot
+from tuner.states import (
+    FINAL_STUDY_STATES,
+    LEGAL_MOVES,
+    OrderState,
+    StateReason,
+    StudyState,
+    TrialState,
+)
+from tuner.stored_text import storable
+from tuner.study_spec import StudySpec
+from tuner.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
+from tuner.trials import end_trial, trials_of, unfinished_trials
+
+ACTIVE_STATES = frozenset(StudyState) - FINAL_STUDY_STATES - {StudyState.PAUSED}
+
+
+class StudyPage(Record):
+    """Some studies, newest first, and where the next ones are."""
+
+    studies: tuple[StudyRecord, ...]
+    next_page_token: str | None
+
+
+def open_study(
+    session: Session,
+    spec: StudySpec,
+    *,
+    idempotency_key: str | None = None,
+    request_hash: str | None = None,
+) -> tuple[StudyRecord, bool]:
+    """Queue a study, or find the one that the same request has queued before.
+
+    Returns:
+        The study, and whether it is new.
+
+    Raises:
+        IdempotencyKeyReused: if the key was used with another request.
+
+    """
+    if idempotency_key is not None:
+        known = session.get(IdempotencyKeyRow, idempotency_key)
+        if known is not None:
+            if known.request_hash != request_hash:
+                raise IdempotencyKeyReused(idempotency_key)
+            return get_study(session, known.study_id), False
+    now = dt.datetime.now(dt.UTC)
+    row = StudyRow(
+        id=f"std_{secrets.token_hex(8)}",
+        state=StudyState.QUEUED,
+        spec=spec.model_dump(mode="json"),
+        priority=spec.priority,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+    session.add(row)
+    session.flush()
+    if idempotency_key is not None:
+        session.add(
+            IdempotencyKeyRow(
+                key=idempotency_key,
+                request_hash=request_hash or "",
+                study_id=row.id,
+                created_at=now,
+            )
+        )
+    _tell_of_move(session, row.id, None, StudyState.QUEUED, None)
+    return _record(row), True
+
+
+def get_study(session: Session, study_id: str) -> StudyRecord:
+    """Read one study.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
+    return _record(_row(session, study_id))
+
+
+def list_studies(
+    session: Session, *, state: StudyState | None, page_size: int, page_token: str | None
+) -> StudyPage:
+    """Read a page of studies, newest first, in one state or in any.
+
+    Raises:
+        BadPageToken: if the token is not one that this function gave.
+
+    """
+    query = select(StudyRow)
+    if state is not None:
+        query = query.where(StudyRow.state == state)
+    if page_token is not None:
+        created_at, study_id = page_tokens.read(page_token)
+        place = tuple_(StudyRow.created_at, StudyRow.id)
+        query = query.where(place < tuple_(created_at, study_id))
+    newest_first = query.order_by(StudyRow.created_at.desc(), StudyRow.id.desc())
+    rows = list(session.scalars(newest_first.limit(page_size + 1)))
+    studies = tuple(_record(row) for row in rows[:page_size])
+    is_last_page = len(rows) <= page_size
+    return StudyPage(
+        studies=studies,
+        next_page_token=None
+        if is_last_page
+        else page_tokens.write(studies[-1].created_at, studies[-1].id),
+    )
+
+
+def active_studies(session: Session) -> tuple[StudyRecord, ...]:
+    """Studies with something to do: higher priority first, then older first."""
+    rows = session.scalars(
+        select(StudyRow)
+        .where(StudyRow.state.in_(ACTIVE_STATES))
+        .order_by(StudyRow.priority.desc(), StudyRow.created_at, StudyRow.id)
+    )
+    return tuple(_record(row) for row in rows)
+
+
+def pause_study(session: Session, study_id: str) -> StudyRecord:
+    """Stop working on a study, and remember where it was; a paused one stays as it is.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if the study has ended.
+
+    """
+    study = get_study(session, study_id)
+    if study.state is StudyState.PAUSED:
+        return study
+    return move_study(session, study_id, StudyState.PAUSED)
+
+
+def resume_study(session: Session, study_id: str) -> StudyRecord:
+    """Go on with a paused study where it was; one that is at work stays as it is.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if the study has ended.
+
+    """
+    study = get_study(session, study_id)
+    if study.state in ACTIVE_STATES:
+        return study
+    return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
+
+
+def cancel_study(session: Session, study_id: str) -> StudyRecord:
+    """End a study and its trials for good; a cancelled one stays as it is.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if the study has ended otherwise.
+
+    """
+    study = get_study(session, study_id)
+    if study.state is StudyState.CANCELLED:
+        return study
+    return move_study(session, study_id, StudyState.CANCELLED)
+
+
+def move_study(
+    session: Session, study_id: str, to: StudyState, *, reason: str | None = None
+) -> StudyRecord:
+    """Change a study's state, with its event: the only function that does.
+
+    A study that is not at work has no open order, and one that has ended no unfinished trial.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if LEGAL_MOVES has no such move.
+
+    """
+    row = _row(session, study_id)
+    from_ = StudyState(row.state)
+    if to not in LEGAL_MOVES[from_]:
+        raise IllegalMove(study_id, from_, to)
+    now = dt.datetime.now(dt.UTC)
+    row.state = to
+    row.resume_state = from_ if to is StudyState.PAUSED else None
+    row.reason = storable(reason)
+    row.updated_at = now
+    row.version += 1
+    if to not in ACTIVE_STATES:
+        for order in open_rows(session, study_id):
+            close_order(order, OrderState.CANCELLED)
+    if to in FINAL_STUDY_STATES:
+        row.finished_at = now
+        for trial in unfinished_trials(session, study_id):
+            end_trial(session, trial, TrialState.FAIL, reason=StateReason.CANCELLED)
+    _tell_of_move(session, study_id, from_, to, row.reason)
+    return _record(row)
+
+
+def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
+    """Read everything that a decision about the study depends on.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
+    statistics = session.execute(
+        select(
+            CoordinateCheckRow.optimizer,
+            CoordinateCheckRow.tensor,
+            CoordinateCheckRow.width,
+            CoordinateCheckRow.seed,
+            CoordinateCheckRow.update_rms,
+            CoordinateCheckRow.propagation_rms,
+        )
+        .where(CoordinateCheckRow.study_id == study_id)
+        .order_by(CoordinateCheckRow.id)
+    )
+    return StudySnapshot(
+        study=get_study(session, study_id),
+        trials=trials_of(session, study_id),
+        statistics=tuple(
+            OptimizerStatistic.model_validate(row, from_attributes=True) for row in statistics
+        ),
+        open_orders=open_orders_of(session, study_id),
+    )
+
+
+def _row(session: Session, study_id: str) -> StudyRow:
+    row = session.get(StudyRow, study_id)
+    if row is None:
+        raise StudyNotFound(study_id)
+    return row
+
+
+def _record(row: StudyRow) -> StudyRecord:
+    return StudyRecord.model_validate(row, from_attributes=True)
+
+
+def _tell_of_move(
+    session: Session, study_id: str, from_: StudyState | None, to: StudyState, reason: str | None
+) -> None:
+    data = {"from": from_, "to": to, "reason": reason}
+    write_event(session, study_id, EventKind.STUDY_STATE, data)
