@@ -1,0 +1,41 @@
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install tools demo test lint serve bench lock
+
+bin := .venv/bin
+
+help:  ## show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install:  ## install everything into .venv (PYTHON=... names the interpreter)
+	@./scripts/install.sh
+
+tools: install
+	@./scripts/install_test_tools.sh
+
+demo: install  ## the whole product on real data in three minutes (SEED=... for fresh seeds)
+	@$(bin)/python scripts/demo.py $(if $(SEED),--seed $(SEED))
+
+test: tools lint  ## everything that continuous integration runs
+	$(bin)/pytest </dev/null
+
+lint: install  ## ruff, mypy --strict and the import contracts
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/lint-imports
+
+serve: install  ## run the service on this machine (ARGS="--port 0 --slots 2")
+	@$(bin)/widthwise up $(ARGS)
+
+bench: install  ## run every benchmark; each prints its own table
+	@shopt -s nullglob; for file in benchmarks/[a-z]*.py; do \
+		echo "== $$file"; $(bin)/python "$$file"; \
+	done
+
+lock: install  ## pin requirements.in anew into requirements.lock
+	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
+		--upgrade requirements.in --output-file requirements.lock.new
+	echo 'mup==1.0.0' | LC_ALL=C sort requirements.lock.new - > requirements.lock
+	rm requirements.lock.new

@@ -1,0 +1,224 @@
+"""Widthwise over HTTP, for scripts and notebooks."""
+
+import ipaddress
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, Final, Literal, Self
+from urllib.parse import urlsplit
+
+import httpx
+
+from widthwise.address import find_address
+from widthwise.errors import Refused, Unreachable, WidthwiseError
+from widthwise.event_stream import Event, parse_events
+
+Document = dict[str, Any]
+"""A JSON object as the service sent it; docs/api.md and /openapi.json say what it holds."""
+
+ATTEMPTS: Final = 3
+_FIRST_PAUSE_SECONDS: Final = 0.2
+SILENCE_SECONDS: Final = 40.0
+"""An event stream this long without a sign of life is taken for dead; the service sends one
+every 15 s."""
+
+
+class Client:
+    """A connection to one service; a context manager.
+
+    Every request is safe to repeat, because a POST carries an `Idempotency-Key`: one that is
+    cut off is sent again, twice, before it fails.
+
+    Args:
+        address: of the service; default as `find_address` finds it.
+        timeout_seconds: longest wait for any part of an answer.
+
+    Raises:
+        WidthwiseError: from every method, if the service cannot be asked or says no.
+
+    """
+
+    def __init__(self, address: str | None = None, *, timeout_seconds: float = 30.0) -> None:
+        self.address = find_address(address)
+        try:
+            self._http = httpx.Client(
+                base_url=self.address,
+                timeout=timeout_seconds,
+                trust_env=not _is_loopback(self.address),  # a proxy cannot reach this machine's own
+            )
+        except (httpx.InvalidURL, ValueError) as error:
+            raise WidthwiseError(f"{self.address} is not an address: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Document:
+        """Queue a study and return it. The same key submits the same study once."""
+        return self._post("/v1/studies", dict(spec), idempotency_key)
+
+    def study(self, study_id: str) -> Document:
+        """One study: state, reason, spec, progress."""
+        return self._json(f"/v1/studies/{study_id}")
+
+    def studies(self, state: str | None = None) -> Iterator[Document]:
+        """Every study, newest first, fetched page by page."""
+        page_token: str | None = None
+        while True:
+            page = self._json("/v1/studies", state=state, page_size=100, page_token=page_token)
+            yield from page["studies"]
+            page_token = page.get("next_page_token")
+            if not page_token:
+                return
+
+    def trials(self, study_id: str) -> Document:
+        """Every trial: hyperparameters, state, losses."""
+        return self._json(f"/v1/studies/{study_id}/trials")
+
+    def curves(self, study_id: str) -> Document:
+        """Metrics of trials, step by step."""
+        return self._json(f"/v1/studies/{study_id}/curves")
+
+    def sensitivity(self, study_id: str) -> Document:
+        """Loss against learning rate by width, with the fitted optima."""
+        return self._json(f"/v1/studies/{study_id}/sensitivity")
+
+    def coordinate_check(self, study_id: str) -> Document:
+        """Verdict and slopes of the coordinate check."""
+        return self._json(f"/v1/studies/{study_id}/coordinate-check")
+
+    def recommendation(
+        self, study_id: str, *, width: int | None = None, optimizer: str | None = None
+    ) -> Document:
+        """Hyperparameters for a target of this width (default: the one the study names)."""
+        path = f"/v1/studies/{study_id}/recommendation"
+        return self._json(path, width=width, optimizer=optimizer)
+
+    def recommendation_text(
+        self,
+        study_id: str,
+        form: Literal["json", "yaml", "python"],
+        *,
+        width: int | None = None,
+        optimizer: str | None = None,
+    ) -> str:
+        """The recommendation as the service writes it in that form."""
+        path = f"/v1/studies/{study_id}/recommendation"
+        return self._get(path, width=width, optimizer=optimizer, format=form).text
+
+    def cancel(self, study_id: str) -> Document:
+        """End the study for good."""
+        return self._post(f"/v1/studies/{study_id}:cancel")
+
+    def pause(self, study_id: str) -> Document:
+        """Stop the study's work until it is resumed."""
+        return self._post(f"/v1/studies/{study_id}:pause")
+
+    def resume(self, study_id: str) -> Document:
+        """Go on with a paused study."""
+        return self._post(f"/v1/studies/{study_id}:resume")
+
+    def page(self, study_id: str) -> str:
+        """Address of the study's page, for a browser."""
+        return f"{self.address}/studies/{study_id}"
+
+    @contextmanager
+    def events(self, study_id: str, *, after: str = "") -> Iterator[Iterator[Event]]:
+        """One connection to the study's events, those after event id `after` first.
+
+        Both opening it and reading from it raise `Unreachable` when the connection is lost:
+        open another one with the id of the last event seen.
+        """
+        path = f"/v1/studies/{study_id}/events"
+        headers = {"accept": "text/event-stream"} | ({"last-event-id": after} if after else {})
+        timeout = httpx.Timeout(self._http.timeout, read=SILENCE_SECONDS)
+        with (
+            self._connection(),
+            self._http.stream("GET", path, headers=headers, timeout=timeout) as response,
+        ):
+            if not response.is_success:
+                response.read()
+            yield parse_events(_checked(response).iter_lines())
+
+    def _json(self, path: str, **query: str | int | None) -> Document:
+        return _document(self._get(path, **query))
+
+    def _get(self, path: str, **query: str | int | None) -> httpx.Response:
+        given = {name: value for name, value in query.items() if value is not None}
+        return self._send(self._http.build_request("GET", path, params=given))
+
+    def _post(
+        self, path: str, body: Document | None = None, idempotency_key: str | None = None
+    ) -> Document:
+        headers = {"idempotency-key": idempotency_key or str(uuid.uuid4())}
+        request = self._http.build_request("POST", path, json=body, headers=headers)
+        return _document(self._send(request))
+
+    def _send(self, request: httpx.Request) -> httpx.Response:
+        with self._connection():
+            for attempt in range(1, ATTEMPTS):
+                pause = _FIRST_PAUSE_SECONDS * attempt
+                try:
+                    response = self._http.send(request)
+                except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                    time.sleep(pause)
+                    continue
+                if not _is_busy(response):
+                    return _checked(response)
+                time.sleep(pause)
+            return _checked(self._http.send(request))
+
+    @contextmanager
+    def _connection(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            raise Unreachable(self.address, str(error) or type(error).__name__) from error
+
+
+def _is_loopback(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _is_busy(response: httpx.Response) -> bool:
+    """Whether the service asks to come again at once (its database was locked)."""
+    return response.status_code == 503 and response.headers.get("retry-after") == "1"
+
+
+def _checked(response: httpx.Response) -> httpx.Response:
+    if response.is_success:
+        return response
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {"detail": response.text[:500]}
+    raise Refused(response.status_code, problem if isinstance(problem, dict) else {})
+
+
+def _document(response: httpx.Response) -> Document:
+    try:
+        document = response.json()
+    except ValueError as error:
+        raise WidthwiseError(
+            f"{response.url} did not answer with JSON: is this a Widthwise service?"
+        ) from error
+    if not isinstance(document, dict):
+        raise WidthwiseError(f"{response.url} did not answer with a JSON object")
+    return document

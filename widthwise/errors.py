@@ -1,0 +1,44 @@
+"""What can go wrong between a client and the service, in words a user can act on."""
+
+from typing import Any
+
+
+class WidthwiseError(Exception):
+    """The service could not be asked, or said no. The text says what to change."""
+
+
+class Unreachable(WidthwiseError):
+    """Nothing answers at the address."""
+
+    def __init__(self, address: str, cause: str) -> None:
+        super().__init__(
+            f"no Widthwise service answers at {address} ({cause}).\n"
+            "Start one with `widthwise up`, or name its address with --address"
+            " or WIDTHWISE_ADDRESS."
+        )
+        self.address = address
+
+
+class Refused(WidthwiseError):
+    """The service answered with a problem document (RFC 9457).
+
+    Attributes:
+        status: HTTP status of the answer.
+        problem: the document; its `errors` hold one {pointer, detail} per bad field.
+
+    """
+
+    def __init__(self, status: int, problem: dict[str, Any]) -> None:
+        super().__init__("\n".join(_lines(status, problem)))
+        self.status = status
+        self.problem = problem
+
+
+def _lines(status: int, problem: dict[str, Any]) -> list[str]:
+    title = str(problem.get("title") or f"the service answered with status {status}")
+    detail = str(problem.get("detail") or "")
+    errors = [
+        f"  {error.get('pointer') or '/'}: {error.get('detail', '')}"
+        for error in problem.get("errors") or []
+    ]
+    return [f"{title}: {detail}" if detail and detail != title else title, *errors]

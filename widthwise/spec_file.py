@@ -1,0 +1,43 @@
+"""A study as people write it: YAML or JSON, from a file or standard input."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from widthwise.errors import WidthwiseError
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-4 as a number, as people and JSON do (YAML 1.1 wants 1.0e-4)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"),
+    list("-+0123456789"),
+)
+
+
+def read_spec(path: Path) -> dict[str, Any]:
+    """The study that a file describes, as JSON can carry it; `-` reads standard input.
+
+    Raises:
+        WidthwiseError: if the file cannot be read, or holds no mapping of fields.
+
+    """
+    name = "standard input" if str(path) == "-" else str(path)
+    try:
+        text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
+        document = yaml.load(text, Loader=_Loader)
+        spec = json.loads(json.dumps(document, default=str, allow_nan=False))
+    except OSError as error:
+        raise WidthwiseError(f"cannot read {name}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:  # UnicodeDecodeError and NaN are ValueErrors
+        raise WidthwiseError(f"{name} is neither YAML nor JSON: {error}") from error
+    if not isinstance(spec, dict):
+        raise WidthwiseError(f"{name} does not hold a study: write fields such as `family: ...`")
+    return spec
