@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from parametrization.rules import Optimizer
@@ -11,6 +11,8 @@ from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS_OF_FAMILY, Dataset, Digits, Family, StdlibText, smallest_width
 from tuner.optimizers import AdamW, OptimizerConfig
 from tuner.records import Record
+
+Width = Annotated[int, Field(ge=1, le=2**20)]
 
 
 class Schedule(Record):
@@ -36,13 +38,13 @@ class Training(Record):
 class Target(Record):
     """The model that will be trained for real."""
 
-    width: PositiveInt
+    width: Width
 
 
 class Check(Record):
     """The coordinate check that runs before search money is spent."""
 
-    widths: tuple[PositiveInt, ...] = Field(default=(), max_length=8)
+    widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
     """Default: 4, and 8 for SGD, whose slopes are noisier."""
@@ -61,7 +63,7 @@ class Search(Record):
 class Measure(Record):
     """The shared learning-rate grid around the winner, at several widths."""
 
-    widths: tuple[PositiveInt, ...] = Field(default=(), max_length=8)
+    widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: the proxy width and its next two doublings."""
     seeds: int = Field(default=2, ge=2, le=32)
     grid_factor: float = Field(default=2.0, gt=1.0, le=8.0)
@@ -79,13 +81,13 @@ class StudySpec(Record):
     family: Family
     dataset: Dataset = Field(default_factory=lambda data: _default_dataset(data["family"].name))
     target: Target
-    proxy_width: PositiveInt = Field(
+    proxy_width: Width = Field(
         default_factory=lambda data: smallest_width(
             data["family"], max(1, data["target"].width // 8)
         )
     )
     """Width of the trials that search. Default: an eighth of the target's."""
-    base_width: PositiveInt = Field(default_factory=lambda data: data["proxy_width"])
+    base_width: Width = Field(default_factory=lambda data: data["proxy_width"])
     """Width at which every multiplier is 1. Default: the proxy's."""
     optimizers: tuple[OptimizerConfig, ...] = Field(
         default=(AdamW(name=Optimizer.ADAMW),), min_length=1, max_length=16
