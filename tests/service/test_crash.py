@@ -1,0 +1,154 @@
+"""Whatever is killed, whenever: the study completes as if nothing had happened."""
+
+import json
+import random
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.processes import descendants_of, is_running, kill
+from tests.service.running import RunningService, wait_for
+
+pytestmark = pytest.mark.slow
+
+SPEC: dict[str, Any] = {
+    "family": {"name": "mlp", "depth": 2},
+    "target": {"width": 128},
+    "proxy_width": 16,
+    "optimizers": [
+        {"name": "adamw", "learning_rate": {"type": "float", "low": 1e-3, "high": 0.3, "log": True}}
+    ],
+    "training": {"steps": 240, "batch_size": 32},
+    "search": {"trials": 8, "batch_size": 4},
+    "measure": {"widths": [16, 32, 64], "grid_points": 5},
+    "check": {"widths": [64, 96, 128]},
+    "on_failed_check": "warn",
+}
+
+
+def trials_and_curves(service: RunningService, study_id: str) -> dict[str, Any]:
+    """Everything that training determines, by what was trained.
+
+    Not by trial number: a grid's extension is numbered when it becomes due, and which width is
+    first depends on timing.
+    """
+    told = ("hyperparameters", "state", "value", "validation_loss", "step", "intermediate_values")
+    trials = service.get(f"/v1/studies/{study_id}/trials?page_size=1000")["trials"]
+    names = {
+        trial["number"]: f"{trial['purpose']} {trial['width']} {trial['seed']}"
+        f" {trial['hyperparameters']['learning_rate']}"
+        for trial in trials
+    }
+    curves = service.get(f"/v1/studies/{study_id}/curves")["curves"]
+    return {
+        "trials": {names[trial["number"]]: [trial[key] for key in told] for trial in trials},
+        "curves": {
+            f"{names[curve['number']]} {curve['metric']}": (curve["steps"], curve["values"])
+            for curve in curves
+        },
+    }
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    service = RunningService(tmp_path_factory.mktemp("calm") / "data")
+    study_id = service.submit(SPEC)
+    assert service.finished(study_id)["state"] == "completed"
+    result = trials_and_curves(service, study_id)
+    assert service.stop() == 0
+    return result
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[RunningService]:
+    running = RunningService(tmp_path / "data")
+    yield running
+    running.stop()
+
+
+def strike(service: RunningService, victim: str) -> bool:
+    """Kill one part of the service; False if there was none to kill."""
+    if victim == "everything":
+        service.kill_tree()
+        service.start()
+        return True
+    if victim == "worker":
+        pids = service.workers()
+    else:
+        pid = service.child(f"service.{victim}")
+        pids = [pid] if pid is not None else []
+    for pid in pids[:1]:
+        kill(pid)
+        wait_for(f"the end of {victim}", lambda pid=pid: not is_running(pid))
+    return bool(pids)
+
+
+def completions(service: RunningService) -> list[int]:
+    """Number of every trial, once per time that it was declared complete."""
+    with closing(sqlite3.connect(service.data_dir / "widthwise.db")) as database:
+        stored = database.execute("select data from study_events where kind = 'trial.state'")
+        events = [json.loads(data) for (data,) in stored]
+    return [event["number"] for event in events if event["state"] == "complete"]
+
+
+@pytest.mark.parametrize("victim", ["tuner", "worker", "api", "everything"])
+def test_a_study_survives_the_death_of_any_process_at_any_moment(
+    victim: str, service: RunningService, uninterrupted: dict[str, Any]
+) -> None:
+    """Strikes at moments drawn from the study's own progress, in every phase of it."""
+    study_id = service.submit(SPEC)
+    moments = random.Random(victim)
+    strikes = 0
+    for state in ("checking", "searching", "measuring"):
+        wait_for_progress(service, study_id, state, trials=moments.randint(0, 5))
+        strikes += strike(service, victim)
+    assert strikes == 3
+    assert service.finished(study_id)["state"] == "completed"
+    assert trials_and_curves(service, study_id) == uninterrupted
+    repeated = completions(service)
+    assert len(repeated) == len(set(repeated)), "a complete trial was trained again"
+
+
+def wait_for_progress(service: RunningService, study_id: str, state: str, trials: int) -> None:
+    """Wait until the study is in a state and has ended so many more trials (or left it)."""
+
+    def is_in_state() -> bool:
+        return service.study(study_id)["state"] == state
+
+    wait_for(state, is_in_state)
+    goal = done(service, study_id) + trials
+    wait_for(f"{trials} more", lambda: done(service, study_id) >= goal or not is_in_state())
+
+
+def done(service: RunningService, study_id: str) -> int:
+    """Trials that have ended."""
+    trials = service.get(f"/v1/studies/{study_id}/trials?page_size=1000")["trials"]
+    return sum(trial["state"] in ("complete", "pruned", "fail") for trial in trials)
+
+
+def test_ctrl_c_leaves_no_process_and_the_next_start_finishes_the_study(
+    tmp_path: Path, uninterrupted: dict[str, Any]
+) -> None:
+    service = RunningService(tmp_path / "data")
+    study_id = service.submit(SPEC)
+    wait_for("a search", lambda: service.study(study_id)["state"] == "searching")
+    family = descendants_of(service.process.pid)
+    assert len(family) >= 4  # API, coordinator, two slots
+    assert service.stop() == 0
+    assert not [pid for pid in family if is_running(pid)]
+    service.start()
+    assert service.finished(study_id)["state"] == "completed"
+    assert trials_and_curves(service, study_id) == uninterrupted
+    service.stop()
+
+
+def test_the_same_spec_gives_the_same_trials_and_curves_twice(
+    service: RunningService, uninterrupted: dict[str, Any]
+) -> None:
+    study_id = service.submit(SPEC)
+    assert service.finished(study_id)["state"] == "completed"
+    assert trials_and_curves(service, study_id) == uninterrupted
