@@ -70,10 +70,6 @@ class NotReady(TunerError):
         self.what = what
 
 
-class LeadershipLost(TunerError):
-    """Another coordinator may have taken over: this one has to stop."""
-
-
 class DatabaseMismatch(TunerError):
     """The database's revision is not one that this code can serve."""
 

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.records import Record
+from tuner.stored_text import storable
 from tuner.tables import WorkerRow
 
 
@@ -24,3 +25,17 @@ def workers(session: Session) -> tuple[WorkerRecord, ...]:
     """Everyone who ever reported, by name."""
     rows = session.scalars(select(WorkerRow).order_by(WorkerRow.name))
     return tuple(WorkerRecord.model_validate(row, from_attributes=True) for row in rows)
+
+
+def beat(
+    session: Session, name: str, device: str, order_id: str | None, problem: str | None
+) -> None:
+    """Store that the coordinator or a slot is alive, what it runs, and what ails it."""
+    row = session.get(WorkerRow, name)
+    if row is None:
+        row = WorkerRow(name=name)
+        session.add(row)
+    row.device = device
+    row.order_id = order_id
+    row.problem = storable(problem)
+    row.heartbeat_at = dt.datetime.now(dt.UTC)

@@ -1,16 +1,18 @@
 """Orders as stored."""
 
 import datetime as dt
+from collections.abc import Iterable
 
 from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine import CheckOrder, DescribeOrder, Order, TrainOrder
+from tuner.engine import CheckOrder, Checkpoint, DescribeOrder, OpenTrial, Order, TrainOrder
 from tuner.snapshot import OpenOrder
 from tuner.states import OrderState
 from tuner.stored_text import storable
-from tuner.tables import OrderRow
+from tuner.tables import OrderRow, TrialRow
+from tuner.trials import unfinished_trials
 
 _ORDER: TypeAdapter[DescribeOrder | CheckOrder | TrainOrder] = TypeAdapter(Order)
 
@@ -41,3 +43,52 @@ def close_order(row: OrderRow, state: OrderState, message: str | None = None) ->
     row.state = state
     row.message = storable(message)
     row.finished_at = dt.datetime.now(dt.UTC)
+
+
+def insert_orders(
+    session: Session, orders: Iterable[DescribeOrder | CheckOrder | TrainOrder]
+) -> None:
+    """Store orders as open."""
+    now = dt.datetime.now(dt.UTC)
+    session.add_all(
+        OrderRow(
+            id=order.id,
+            study_id=order.study_id,
+            kind=order.kind,
+            payload=order.model_dump(mode="json"),
+            attempt=order.attempt,
+            losses=0,
+            state=OrderState.OPEN,
+            created_at=now,
+        )
+        for order in orders
+    )
+
+
+def reissue(session: Session, row: OrderRow) -> None:
+    """Open another attempt at an order, from what its trials have stored by now.
+
+    Trials that have ended or stand at the order's goal drop out of it; an order without trials
+    is done.
+    """
+    order = order_of(row)
+    if isinstance(order, TrainOrder):
+        unfinished = {trial.number: trial for trial in unfinished_trials(session, row.study_id)}
+        trials = tuple(
+            OpenTrial(spec=trial.spec, start=_start(unfinished[trial.spec.number]))
+            for trial in order.trials
+            if trial.spec.number in unfinished
+            and unfinished[trial.spec.number].step < order.to_step
+        )
+        if not trials:
+            close_order(row, OrderState.DONE)
+            return
+        done = min(trial.start.step if trial.start else 0 for trial in trials)
+        rungs = tuple(rung for rung in order.rungs if rung > done)
+        order = order.model_copy(update={"trials": trials, "rungs": rungs})
+    row.attempt += 1
+    row.payload = order.model_copy(update={"attempt": row.attempt}).model_dump(mode="json")
+
+
+def _start(trial: TrialRow) -> Checkpoint | None:
+    return Checkpoint(step=trial.step, path=trial.checkpoint) if trial.checkpoint else None
