@@ -22,6 +22,8 @@ class TensorShape:
         infinite: per dimension, whether it grows with width.
         fan_in_axis: dimension summed over in the forward pass; None where nothing is summed.
         fan_out_axis: dimension of the result; None for scalars without dimensions.
+        constant: what every entry starts at where nothing is summed (a gain at 1, a bias at 0);
+            tensors with a fan-in are drawn at random instead.
 
     """
 
@@ -31,6 +33,7 @@ class TensorShape:
     infinite: tuple[bool, ...]
     fan_in_axis: int | None
     fan_out_axis: int | None
+    constant: float = 0.0
 
     def shape_at(self, width_mult: float) -> tuple[int, ...]:
         """Shape at `width_mult` times the base width."""

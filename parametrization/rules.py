@@ -1,6 +1,17 @@
-"""Placeholder: see parametrization issue."""
+"""Width scaling per tensor role: exponents of m_in and m_out, the growth of fan-in and fan-out.
 
+Source of `mup`: Yang et al. 2022, arXiv:2203.03466, Table 8 (learning rates, initialisation,
+multipliers), App. B.3 (epsilon: like 1/m, the gradient's own size, on every tensor with a wide
+dimension; weight decay: learning rate x decay stays constant).
+Source of `sp`: one rate for every tensor and width, torch-like 1/sqrt(fan_in) initialisation;
+by construction equal to `mup` at the base width.
+"""
+
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final, NamedTuple
+
+from parametrization.roles import Role
 
 
 class Parametrization(StrEnum):
@@ -12,3 +23,57 @@ class Optimizer(StrEnum):
     ADAM = "adam"
     ADAMW = "adamw"
     SGD = "sgd"
+
+
+class Scaling(NamedTuple):
+    """Exponents of one row; a factor is m_in ** x_in * m_out ** x_out.
+
+    m is 1 along a dimension that does not grow. A bias or gain has a fan-out and no fan-in.
+    """
+
+    init_std: float  # of m_in; relative to the base width's standard deviation
+    multiplier: float  # of m_in; on the layer's output
+    lr_in: float
+    lr_out: float
+    eps_in: float = 0.0
+    eps_out: float = 0.0
+    wd_in: float = 0.0  # on the decay that torch multiplies by the learning rate
+    wd_out: float = 0.0
+
+
+SP, MUP = Parametrization
+ADAM, ADAMW, SGD = Optimizer
+INPUT, HIDDEN, OUTPUT, VECTOR, SCALAR = Role
+
+# fmt: off
+_STANDARD: Final = {              # init_std  mult  lr_in lr_out
+    INPUT:                 Scaling(     0.0,   0.0,   0.0,   0.0),
+    HIDDEN:                Scaling(    -0.5,   0.0,   0.0,   0.0),
+    OUTPUT:                Scaling(    -0.5,   0.0,   0.0,   0.0),
+    VECTOR:                Scaling(     0.0,   0.0,   0.0,   0.0),
+    SCALAR:                Scaling(     0.0,   0.0,   0.0,   0.0),
+}
+_MAXIMAL_UPDATE: Final = {        # init_std  mult  lr_in lr_out eps_in eps_out wd_in wd_out
+    (ADAM, INPUT):         Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
+    (ADAM, HIDDEN):        Scaling(    -0.5,   0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
+    (ADAM, OUTPUT):        Scaling(     0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0,   0.0),
+    (ADAM, VECTOR):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
+    (ADAM, SCALAR):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
+    (ADAMW, INPUT):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
+    (ADAMW, HIDDEN):       Scaling(    -0.5,   0.0,  -1.0,   0.0,   0.0,  -1.0,   1.0,   0.0),
+    (ADAMW, OUTPUT):       Scaling(     0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0,   0.0),
+    (ADAMW, VECTOR):       Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
+    (ADAMW, SCALAR):       Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
+    (SGD, INPUT):          Scaling(     0.0,   0.0,   0.0,   1.0,   0.0,   0.0,   0.0,  -1.0),
+    (SGD, HIDDEN):         Scaling(    -0.5,   0.0,  -1.0,   1.0,   0.0,   0.0,   1.0,  -1.0),
+    (SGD, OUTPUT):         Scaling(     0.0,  -1.0,   1.0,   0.0,   0.0,   0.0,  -1.0,   0.0),
+    (SGD, VECTOR):         Scaling(     0.0,   0.0,   0.0,   1.0,   0.0,   0.0,   0.0,  -1.0),
+    (SGD, SCALAR):         Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
+}
+# fmt: on
+
+WIDTH_RULES: Final[Mapping[tuple[Parametrization, Optimizer, Role], Scaling]] = {
+    **{(SP, optimizer, role): row for optimizer in Optimizer for role, row in _STANDARD.items()},
+    **{(MUP, optimizer, role): row for (optimizer, role), row in _MAXIMAL_UPDATE.items()},
+}
+"""Exponents by parametrization, optimizer and role."""
