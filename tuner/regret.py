@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from tuner.grid import mean_loss
-from tuner.optimum import Optimum
 from tuner.records import Record
 from tuner.transfer import WidthOptimum, predict
 
@@ -24,6 +23,8 @@ class Regret(Record):
 
     from_width: int
     """The width whose optimum is reused; for a prediction, the widest one that it knew."""
+    at_width: int
+    """The widest width with an optimum, where the loss is compared."""
     log2_learning_rate: float
     """The rate that is reused."""
     regret_percent: float | None
@@ -48,13 +49,14 @@ class _Excess(NamedTuple):
 
 
 def regret_at(
-    log2_learning_rate: float, from_width: int, losses: Losses, optimum: Optimum
+    widest: WidthOptimum, losses: Losses, *, log2_learning_rate: float, from_width: int
 ) -> Regret | None:
-    """Regret of one rate at a width with these losses; None if its optimum is not measured.
+    """Regret of one rate at the widest width; None if its optimum is not measured.
 
     Near the optimum the fit says it, less noisily than single points; farther away the means of
     the two neighbouring rates, interpolated on the logarithm of the loss.
     """
+    optimum = widest.optimum
     if optimum.log2_learning_rate is None or optimum.curvature is None or optimum.loss is None:
         return None
     offset = log2_learning_rate - optimum.log2_learning_rate
@@ -64,6 +66,7 @@ def regret_at(
         excess = _interpolated(log2_learning_rate, losses, optimum.loss)
     return Regret(
         from_width=from_width,
+        at_width=widest.width,
         log2_learning_rate=log2_learning_rate,
         regret_percent=None if math.isinf(excess.log) else 100 * math.expm1(max(0.0, excess.log)),
         at_least=excess.at_least,
@@ -93,7 +96,12 @@ def regrets(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -> tuple[R
     """Regret at the widest width of every narrower width's optimum, narrowest first."""
     *narrower, widest = sorted(optima, key=lambda at: at.width)
     found = (
-        regret_at(at.optimum.log2_learning_rate, at.width, losses_at_widest, widest.optimum)
+        regret_at(
+            widest,
+            losses_at_widest,
+            log2_learning_rate=at.optimum.log2_learning_rate,
+            from_width=at.width,
+        )
         for at in narrower
         if at.optimum.status == "measured" and at.optimum.log2_learning_rate is not None
     )
@@ -113,7 +121,10 @@ def leave_widest_out(
     if prediction is None:
         return None
     return regret_at(
-        prediction.log2_learning_rate, known[-1].width, losses_at_widest, widest.optimum
+        widest,
+        losses_at_widest,
+        log2_learning_rate=prediction.log2_learning_rate,
+        from_width=known[-1].width,
     )
 
 

@@ -1,0 +1,65 @@
+"""What the tuning has cost, beside what training the target will."""
+
+import math
+from collections.abc import Iterable
+
+from parametrization.roles import ModelShape
+from tuner.families import Gpt
+from tuner.records import Record
+from tuner.snapshot import TrialRecord
+from tuner.study_spec import StudySpec
+
+_HOW = (
+    "6 x parameters x tokens, forward and backward, for the updates that were done; the target is"
+    " taken to train for as many steps on batches of the same size. Attention's own products and"
+    " the coordinate check are left out."
+)
+
+
+class TuningCost(Record):
+    """Floating-point operations of every trial so far, and of the target's training."""
+
+    trials: int
+    tuning_flops: float
+    target_parameters: int
+    target_tokens: int
+    """Images, for models that see images."""
+    target_flops: float
+    share_percent: float
+    """Tuning over target."""
+    how: str
+
+
+def tuning_cost(
+    trials: Iterable[TrialRecord], spec: StudySpec, shape: ModelShape, width: int
+) -> TuningCost:
+    """Cost of the trials as a share of training the target at `width`."""
+    done = [trial for trial in trials if trial.step > 0]
+    per_step = tokens_per_step(spec)
+    spent = math.fsum(
+        6.0 * parameter_count(shape, trial.width) * trial.step * per_step for trial in done
+    )
+    parameters = parameter_count(shape, width)
+    tokens = spec.training.steps * per_step
+    target = 6.0 * parameters * tokens
+    return TuningCost(
+        trials=len(done),
+        tuning_flops=spent,
+        target_parameters=parameters,
+        target_tokens=tokens,
+        target_flops=target,
+        share_percent=100 * spent / target,
+        how=_HOW,
+    )
+
+
+def parameter_count(shape: ModelShape, width: int) -> int:
+    """Parameters of the model at a width."""
+    width_mult = width / shape.base_width
+    return sum(math.prod(tensor.shape_at(width_mult)) for tensor in shape.tensors)
+
+
+def tokens_per_step(spec: StudySpec) -> int:
+    """Tokens, or images, that one update sees."""
+    context = spec.family.context if isinstance(spec.family, Gpt) else 1
+    return spec.training.batch_size * context

@@ -1,0 +1,301 @@
+"""The answer of a study: hyperparameters for a target of any width, with what they rest on.
+
+A pure computation over stored evidence: no device, milliseconds.
+"""
+
+import hashlib
+import json
+import math
+from typing import Final
+
+from parametrization.coordinate_check import CheckVerdict
+from parametrization.roles import ModelShape
+from parametrization.rules import Optimizer, Parametrization
+from tuner.axes import (
+    RULE_VERSION,
+    Axis,
+    HyperparameterValue,
+    hyperparameter_values,
+    kept_axes,
+    width_axis,
+)
+from tuner.cost import TuningCost, tuning_cost
+from tuner.errors import NotReady
+from tuner.evidence import (
+    OptimizerStanding,
+    SensitivityCurve,
+    TransferEvidence,
+    check_verdict,
+    compare_optimizers,
+    sensitivity,
+    summarise,
+)
+from tuner.families import Family
+from tuner.optimum import CONFIDENCE
+from tuner.recommended_values import (
+    ParameterGroup,
+    ScheduleValues,
+    TensorValues,
+    parameter_groups,
+    schedule_values,
+    tensor_values,
+)
+from tuner.records import Record
+from tuner.snapshot import StudySnapshot, TrialRecord
+from tuner.states import Purpose, StudyState, TrialState
+from tuner.study_spec import StudySpec
+from tuner.transfer import Prediction, predict
+from tuner.verdict import (
+    Findings,
+    Reason,
+    Verdict,
+    extrapolated_drift_octaves,
+    measured_widths,
+    reasons_against,
+    verdict_on,
+)
+
+UNFITTED_OCTAVES: Final = 2.0
+"""Half width of the interval around the best rate tried, until a curve can be fitted."""
+
+
+class LearningRate(Record):
+    """Peak learning rate at the base width, for a target of the recommendation's width."""
+
+    value: float
+    low: float
+    high: float
+    """End of the interval."""
+    log2: float
+    half_width_octaves: float
+    """Half of the interval, in octaves."""
+    confidence: float
+    """Level of the interval, between 0 and 1."""
+    predicted_regret_percent: float | None
+    """Loss that the interval's uncertainty is expected to cost; None until a curve is fitted."""
+
+
+class Provenance(Record):
+    """What the answer was computed from."""
+
+    study_id: str
+    spec_sha256: str
+    """Of the stored spec as canonical JSON."""
+    evidence_sha256: str
+    """Of the number, state and value of every trial."""
+    rule_version: str
+    seeds: tuple[int, ...]
+    """Seeds of the trials with a result."""
+    trials: int
+
+
+class Recommendation(Record):
+    """Hyperparameters for one target, how they were found, and whether to trust them."""
+
+    study_id: str
+    state: StudyState
+    provisional: bool
+    """The study has not completed: the answer may still move."""
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    """Against trusting it, the weakest axis first; empty if the verdict is `recommend`."""
+    optimizer: Optimizer
+    parametrization: Parametrization
+    family: Family
+    width: int
+    """The target's."""
+    base_width: int
+    """Width at which every multiplier is 1."""
+    width_multiplier: float
+    learning_rate: LearningRate
+    base_hyperparameters: dict[str, float]
+    """At the base width, everything `parametrization` needs."""
+    hyperparameters: tuple[HyperparameterValue, ...]
+    """The same, with origin and basis."""
+    gradient_clip_norm: float | None
+    """On the global norm, constant in width with the readout's multiplier in the forward pass."""
+    groups: tuple[ParameterGroup, ...]
+    tensors: tuple[TensorValues, ...]
+    schedule: ScheduleValues
+    axes: tuple[Axis, ...]
+    extrapolated_drift_octaves: float | None
+    """Drift from the nearest measured width to the target."""
+    evidence: TransferEvidence
+    control: TransferEvidence | None
+    """The same under the standard parametrization, if the study ran it."""
+    check: CheckVerdict | None
+    optimizers: tuple[OptimizerStanding, ...]
+    """Standings, best first, once every optimizer of the study is measured."""
+    cost: TuningCost
+    provenance: Provenance
+    base_shapes: ModelShape
+    """All that applying it to a model takes, beside the numbers above."""
+
+
+def recommend(
+    snapshot: StudySnapshot, *, width: int | None = None, optimizer: Optimizer | None = None
+) -> Recommendation:
+    """The recommendation for a target.
+
+    Args:
+        width: of the target; default: the one that the study names.
+        optimizer: one of the study's; default: the best one measured, the first one until then.
+
+    Raises:
+        NotReady: if no search trial has finished yet.
+        ValueError: if the family has no such width, or the study no such optimizer.
+
+    """
+    study, spec = snapshot.study, snapshot.study.spec
+    width = legal_width(spec, spec.target.width if width is None else width)
+    curves = sensitivity(snapshot)
+    standings = compare_optimizers(curves, [config.name for config in spec.optimizers])
+    chosen = _chosen(snapshot, optimizer, standings)
+    best = _best_search_trial(snapshot, chosen)
+    if best is None or study.shape is None:
+        raise NotReady(study.id, "a recommendation")
+
+    evidence, control = (
+        summarise(curves, chosen, parametrization, proxy_width=spec.proxy_width)
+        for parametrization in (Parametrization.MUP, Parametrization.SP)
+    )
+    prediction = predict(evidence.optima, width)
+    rate = _learning_rate(evidence, prediction, best)
+    hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
+    check = check_verdict(snapshot, chosen)
+    found = Findings(
+        spec, study.state, width, evidence, prediction, rate.predicted_regret_percent, check
+    )
+    reasons = reasons_against(found)
+    over_width = width_axis(spec, chosen, prediction, measured_widths(evidence), width)
+    tensors = tensor_values(study.shape, chosen, hyperparameters, width)
+    return Recommendation(
+        study_id=study.id,
+        state=study.state,
+        provisional=study.state is not StudyState.COMPLETED,
+        verdict=verdict_on(reasons),
+        reasons=reasons,
+        optimizer=chosen,
+        parametrization=Parametrization.MUP,
+        family=spec.family,
+        width=width,
+        base_width=spec.base_width,
+        width_multiplier=width / spec.base_width,
+        learning_rate=rate,
+        base_hyperparameters=hyperparameters,
+        hyperparameters=hyperparameter_values(spec, chosen, hyperparameters, over_width.basis),
+        gradient_clip_norm=spec.training.gradient_clip_norm,
+        groups=parameter_groups(tensors, hyperparameters),
+        tensors=tensors,
+        schedule=schedule_values(spec.training, rate.value),
+        axes=(over_width, *kept_axes(spec)),
+        extrapolated_drift_octaves=extrapolated_drift_octaves(found),
+        evidence=evidence,
+        control=control if control.optima else None,
+        check=check,
+        optimizers=standings,
+        cost=tuning_cost(snapshot.trials, spec, study.shape, width),
+        provenance=_provenance(snapshot, curves),
+        base_shapes=study.shape,
+    )
+
+
+def legal_width(spec: StudySpec, width: int) -> int:
+    """The width itself.
+
+    Raises:
+        ValueError: if the family has no model of it; names the nearest width that it has.
+
+    """
+    divisor = spec.family.width_divisor
+    if width < 1 or width % divisor:
+        nearest = max(divisor, divisor * round(width / divisor))
+        raise ValueError(
+            f"width {width} is not a positive multiple of {divisor}"
+            f"{' (head_size)' if divisor > 1 else ''}: the nearest legal width is {nearest}"
+        )
+    return width
+
+
+def _chosen(
+    snapshot: StudySnapshot, asked: Optimizer | None, standings: tuple[OptimizerStanding, ...]
+) -> Optimizer:
+    names = [config.name for config in snapshot.study.spec.optimizers]
+    if asked is None:
+        if standings:
+            return standings[0].optimizer
+        ready = (name for name in names if _best_search_trial(snapshot, name) is not None)
+        return next(ready, names[0])
+    if asked not in names:
+        raise ValueError(
+            f"optimizer {asked} is not one of the study's: choose one of {', '.join(names)}"
+        )
+    return asked
+
+
+def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord | None:
+    """Whose hyperparameters the measurement shares; ties go to the earlier trial."""
+    finished = [
+        (trial.value, trial.number, trial)
+        for trial in snapshot.trials
+        if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
+        and trial.state is TrialState.COMPLETE
+        and trial.value is not None
+    ]
+    return min(finished)[2] if finished else None
+
+
+def _learning_rate(
+    evidence: TransferEvidence, prediction: Prediction | None, best: TrialRecord
+) -> LearningRate:
+    """The predicted optimum; until a width is measured the best rate tried, and all that was."""
+    if prediction is None:
+        return _unfitted(best, [at.optimum.log2_learning_rate for at in evidence.optima])
+    half = prediction.high_log2_learning_rate - prediction.log2_learning_rate
+    regret = _expected_regret_percent(evidence, prediction)
+    return _rate(prediction.log2_learning_rate, half, regret)
+
+
+def _unfitted(best: TrialRecord, tried: list[float | None]) -> LearningRate:
+    centre = math.log2(best.hyperparameters["learning_rate"])
+    reach = max((abs(rate - centre) for rate in tried if rate is not None), default=0.0)
+    return _rate(centre, UNFITTED_OCTAVES + reach, None)
+
+
+def _rate(log2: float, half: float, regret_percent: float | None) -> LearningRate:
+    return LearningRate(
+        value=2.0**log2,
+        low=2.0 ** (log2 - half),
+        high=2.0 ** (log2 + half),
+        log2=log2,
+        half_width_octaves=half,
+        confidence=CONFIDENCE,
+        predicted_regret_percent=regret_percent,
+    )
+
+
+def _expected_regret_percent(evidence: TransferEvidence, prediction: Prediction) -> float | None:
+    """Mean of the widest fit's quadratic loss excess over the prediction's error."""
+    curved = [at.optimum.curvature for at in evidence.optima if at.optimum.curvature is not None]
+    if not curved:
+        return None
+    return 100 * math.expm1(math.log1p(curved[-1]) * prediction.standard_error_octaves**2)
+
+
+def _provenance(snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...]) -> Provenance:
+    results = [f"{trial.number} {trial.state} {trial.value!r}" for trial in snapshot.trials]
+    seeds = {seed.seed for curve in curves for point in curve.points for seed in point.seeds}
+    return Provenance(
+        study_id=snapshot.study.id,
+        spec_sha256=_sha256(
+            json.dumps(snapshot.study.spec.model_dump(mode="json"), sort_keys=True)
+        ),
+        evidence_sha256=_sha256("\n".join(results)),
+        rule_version=RULE_VERSION,
+        seeds=tuple(sorted(seeds)),
+        trials=len(snapshot.trials),
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,184 @@
+"""The numbers of a recommendation: per tensor, per group of equal tensors, and over training."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from parametrization.roles import ModelShape, Role
+from parametrization.rules import Optimizer, Parametrization
+from parametrization.scaling import TensorScaling, scale_model
+from parametrization.schedules import ScheduleShape, schedule_factor
+from parametrization.tensor_families import tensor_families
+from tuner.records import Record
+from tuner.study_spec import Training
+
+PREVIEW_POINTS: Final = 101
+
+
+class TensorValues(Record):
+    """Every number of one tensor, or of the like tensors of all blocks, at the target width."""
+
+    pattern: str
+    """The parameter's name; `*` stands for the block numbers where `names` are several."""
+    names: tuple[str, ...]
+    """The parameters, by their names in `named_parameters()`."""
+    role: Role
+    shape: tuple[int, ...]
+    init_std: float | None
+    """Of a zero-mean normal draw; None where every entry starts at `constant`."""
+    constant: float | None
+    multiplier: float
+    """Factor on the layer's input in the forward pass; 1 everywhere but at readouts."""
+    learning_rate: float
+    weight_decay: float
+    """As torch takes it: multiplied by the learning rate."""
+    epsilon: float | None
+    reason: str
+    """The rule in words."""
+
+
+class ParameterGroup(Record):
+    """Tensors of one role that share their optimizer settings: one group for torch.optim."""
+
+    role: Role
+    learning_rate: float
+    """Peak of the schedule."""
+    learning_rate_multiplier: float
+    """Over the rate at the base width."""
+    weight_decay: float
+    epsilon: float | None
+    beta1: float | None
+    beta2: float | None
+    momentum: float | None
+    patterns: tuple[str, ...]
+
+
+class SchedulePoint(Record):
+    step: int
+    """Number of the update, from 0."""
+    fraction: float
+    """Share of training done before it."""
+    factor: float
+    """On every group's peak learning rate."""
+    learning_rate: float
+    """At the base width."""
+
+
+class ScheduleValues(Record):
+    """The schedule in fractions of training, and drawn out for the number of steps asked for."""
+
+    shape: ScheduleShape
+    steps: int
+    warmup_fraction: float
+    decay_fraction: float
+    """Share of training spent decaying; read by the shape `wsd` alone."""
+    final_fraction: float
+    preview: tuple[SchedulePoint, ...]
+    """At most 101 updates, the first and the last among them."""
+
+
+def tensor_values(
+    shape: ModelShape, optimizer: Optimizer, hyperparameters: Mapping[str, float], width: int
+) -> tuple[TensorValues, ...]:
+    """Every tensor's numbers under muP, like tensors of repeated blocks together.
+
+    Raises:
+        ValueError: if a hyperparameter is unfit, or the width gives a tensor no whole shape.
+
+    """
+    scalings = scale_model(
+        shape,
+        optimizer=optimizer,
+        parametrization=Parametrization.MUP,
+        hyperparameters=hyperparameters,
+        width=width,
+    )
+    by_name = {scaling.name: scaling for scaling in scalings}
+    return tuple(
+        _values(family.name, like)
+        for family in tensor_families(shape.tensors)
+        for like in _equal_ones(by_name[tensor.name] for tensor in family.tensors)
+    )
+
+
+def parameter_groups(
+    tensors: Iterable[TensorValues], hyperparameters: Mapping[str, float]
+) -> tuple[ParameterGroup, ...]:
+    """Groups of tensors whose role and optimizer settings are equal."""
+    groups: dict[tuple[Role, float, float, float | None], list[str]] = {}
+    for tensor in tensors:
+        key = (tensor.role, tensor.learning_rate, tensor.weight_decay, tensor.epsilon)
+        groups.setdefault(key, []).append(tensor.pattern)
+    return tuple(
+        ParameterGroup(
+            role=role,
+            learning_rate=rate,
+            learning_rate_multiplier=rate / hyperparameters["learning_rate"],
+            weight_decay=decay,
+            epsilon=epsilon,
+            beta1=hyperparameters.get("beta1"),
+            beta2=hyperparameters.get("beta2"),
+            momentum=hyperparameters.get("momentum"),
+            patterns=tuple(patterns),
+        )
+        for (role, rate, decay, epsilon), patterns in groups.items()
+    )
+
+
+def schedule_values(training: Training, learning_rate: float) -> ScheduleValues:
+    """The schedule of a training, drawn out around a peak learning rate."""
+    schedule, steps = training.schedule, training.steps
+    shown = min(steps, PREVIEW_POINTS)
+    picked = sorted({round(i * (steps - 1) / max(1, shown - 1)) for i in range(shown)})
+    factors = [
+        schedule_factor(
+            schedule.shape,
+            step,
+            steps,
+            warmup_fraction=schedule.warmup_fraction,
+            decay_fraction=schedule.decay_fraction,
+            final_fraction=schedule.final_fraction,
+        )
+        for step in picked
+    ]
+    return ScheduleValues(
+        shape=schedule.shape,
+        steps=steps,
+        warmup_fraction=schedule.warmup_fraction,
+        decay_fraction=schedule.decay_fraction,
+        final_fraction=schedule.final_fraction,
+        preview=tuple(
+            SchedulePoint(
+                step=step,
+                fraction=step / steps,
+                factor=factor,
+                learning_rate=factor * learning_rate,
+            )
+            for step, factor in zip(picked, factors, strict=True)
+        ),
+    )
+
+
+def _equal_ones(scalings: Iterable[TensorScaling]) -> list[list[TensorScaling]]:
+    """Scalings of one family apart by their numbers: like names need not mean like shapes."""
+    groups: dict[tuple[object, ...], list[TensorScaling]] = {}
+    for at in scalings:
+        key = (at.shape, at.init_std, at.constant, at.multiplier, at.learning_rate, at.epsilon)
+        groups.setdefault((*key, at.weight_decay), []).append(at)
+    return list(groups.values())
+
+
+def _values(family: str, like: list[TensorScaling]) -> TensorValues:
+    first = like[0]
+    return TensorValues(
+        pattern=family if len(like) > 1 else first.name,
+        names=tuple(scaling.name for scaling in like),
+        role=first.role,
+        shape=first.shape,
+        init_std=first.init_std,
+        constant=first.constant,
+        multiplier=first.multiplier,
+        learning_rate=first.learning_rate,
+        weight_decay=first.weight_decay,
+        epsilon=first.epsilon,
+        reason=first.reason,
+    )
