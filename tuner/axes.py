@@ -44,8 +44,8 @@ class HyperparameterValue(Record):
 
     name: str
     value: float
-    origin: Literal["measured", "searched", "given"]
-    """`searched`: the best search trial's. `given`: fixed by the study."""
+    origin: Literal["fitted", "searched", "given"]
+    """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
     basis: Basis
     """What its transfer to the target's width rests on."""
     words: str
@@ -147,7 +147,7 @@ def hyperparameter_values(
     rate = HyperparameterValue(
         name="learning_rate",
         value=hyperparameters["learning_rate"],
-        origin="measured",
+        origin="fitted",
         basis=width_basis,
         words="fitted optimum, carried along the drift to the target's width",
     )

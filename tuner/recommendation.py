@@ -5,8 +5,6 @@ A pure computation over stored evidence: no device, milliseconds.
 
 import hashlib
 import json
-import math
-from typing import Final
 
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.roles import ModelShape
@@ -31,7 +29,7 @@ from tuner.evidence import (
     summarise,
 )
 from tuner.families import Family
-from tuner.optimum import CONFIDENCE
+from tuner.learning_rate import LearningRate, learning_rate
 from tuner.recommended_values import (
     ParameterGroup,
     ScheduleValues,
@@ -44,7 +42,7 @@ from tuner.records import Record
 from tuner.snapshot import StudySnapshot, TrialRecord
 from tuner.states import Purpose, StudyState, TrialState
 from tuner.study_spec import StudySpec
-from tuner.transfer import Prediction, predict
+from tuner.transfer import predict
 from tuner.verdict import (
     Findings,
     Reason,
@@ -54,25 +52,6 @@ from tuner.verdict import (
     reasons_against,
     verdict_on,
 )
-
-UNFITTED_OCTAVES: Final = 2.0
-"""Half width of the interval around the best rate tried, until a curve can be fitted."""
-
-
-class LearningRate(Record):
-    """Peak learning rate at the base width, for a target of the recommendation's width."""
-
-    value: float
-    low: float
-    high: float
-    """End of the interval."""
-    log2: float
-    half_width_octaves: float
-    """Half of the interval, in octaves."""
-    confidence: float
-    """Level of the interval, between 0 and 1."""
-    predicted_regret_percent: float | None
-    """Loss that the interval's uncertainty is expected to cost; None until a curve is fitted."""
 
 
 class Provenance(Record):
@@ -113,7 +92,7 @@ class Recommendation(Record):
     hyperparameters: tuple[HyperparameterValue, ...]
     """The same, with origin and basis."""
     gradient_clip_norm: float | None
-    """On the global norm, constant in width with the readout's multiplier in the forward pass."""
+    """On the global norm; constant in width while the readout's multiplier stays in the forward."""
     groups: tuple[ParameterGroup, ...]
     tensors: tuple[TensorValues, ...]
     schedule: ScheduleValues
@@ -160,7 +139,7 @@ def recommend(
         for parametrization in (Parametrization.MUP, Parametrization.SP)
     )
     prediction = predict(evidence.optima, width)
-    rate = _learning_rate(evidence, prediction, best)
+    rate = learning_rate(evidence, prediction, best)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
     check = check_verdict(snapshot, chosen)
     found = Findings(
@@ -243,43 +222,6 @@ def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRe
         and trial.value is not None
     ]
     return min(finished)[2] if finished else None
-
-
-def _learning_rate(
-    evidence: TransferEvidence, prediction: Prediction | None, best: TrialRecord
-) -> LearningRate:
-    """The predicted optimum; until a width is measured the best rate tried, and all that was."""
-    if prediction is None:
-        return _unfitted(best, [at.optimum.log2_learning_rate for at in evidence.optima])
-    half = prediction.high_log2_learning_rate - prediction.log2_learning_rate
-    regret = _expected_regret_percent(evidence, prediction)
-    return _rate(prediction.log2_learning_rate, half, regret)
-
-
-def _unfitted(best: TrialRecord, tried: list[float | None]) -> LearningRate:
-    centre = math.log2(best.hyperparameters["learning_rate"])
-    reach = max((abs(rate - centre) for rate in tried if rate is not None), default=0.0)
-    return _rate(centre, UNFITTED_OCTAVES + reach, None)
-
-
-def _rate(log2: float, half: float, regret_percent: float | None) -> LearningRate:
-    return LearningRate(
-        value=2.0**log2,
-        low=2.0 ** (log2 - half),
-        high=2.0 ** (log2 + half),
-        log2=log2,
-        half_width_octaves=half,
-        confidence=CONFIDENCE,
-        predicted_regret_percent=regret_percent,
-    )
-
-
-def _expected_regret_percent(evidence: TransferEvidence, prediction: Prediction) -> float | None:
-    """Mean of the widest fit's quadratic loss excess over the prediction's error."""
-    curved = [at.optimum.curvature for at in evidence.optima if at.optimum.curvature is not None]
-    if not curved:
-        return None
-    return 100 * math.expm1(math.log1p(curved[-1]) * prediction.standard_error_octaves**2)
 
 
 def _provenance(snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...]) -> Provenance:

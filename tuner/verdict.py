@@ -9,7 +9,7 @@ from tuner.evidence import TransferEvidence
 from tuner.families import Gpt
 from tuner.records import Record
 from tuner.regret import Regret
-from tuner.states import StudyState
+from tuner.states import FINAL_STUDY_STATES, StudyState
 from tuner.study_spec import StudySpec
 from tuner.transfer import MIN_WIDTHS, Prediction
 
@@ -80,7 +80,8 @@ def reasons_against(found: Findings) -> tuple[Reason, ...]:
         *_of_reach(found),
     ]
     if found.state is not StudyState.COMPLETED:
-        words = f"the study is {found.state}: the answer may still move"
+        rest = "not every trial ran" if found.state in FINAL_STUDY_STATES else "it may still move"
+        words = f"the answer is provisional: the study is {found.state}, {rest}"
         reasons.append(Reason(topic="state", severity="caution", words=words, excess=1.0))
     return tuple(sorted(reasons, key=lambda reason: (reason.severity != "abstain", -reason.excess)))
 
@@ -114,8 +115,7 @@ def _of_optima(found: Findings) -> Iterator[Reason]:
         yield Reason(
             topic="widths",
             severity="caution",
-            words=f"the optimum is measured at {len(measured)} width{'s'[: len(measured) != 1]}"
-            f" only: the drift needs {MIN_WIDTHS}",
+            words=f"widths with a measured optimum: {len(measured)}; the drift needs {MIN_WIDTHS}",
             excess=MIN_WIDTHS / len(measured),
         )
 
