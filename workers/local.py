@@ -1,0 +1,102 @@
+"""The engine of one machine: a worker process per slot."""
+
+from itertools import cycle
+from multiprocessing.connection import wait
+from pathlib import Path
+
+from tuner.engine import (
+    CheckOrder,
+    DescribeOrder,
+    Done,
+    Failed,
+    Lost,
+    OrderId,
+    Reached,
+    Slot,
+    TrainOrder,
+)
+from workers.memory import MIB, SMALLEST_LIMIT_BYTES
+from workers.process import available_cores
+from workers.slot_process import SlotProcess, trials_of
+
+
+class LocalEngine:
+    """Slots on this machine's CPU, each a process with one thread pinned to a core.
+
+    The workers die with the thread that made the engine: make it, and use it, in one that lives
+    as long as the process.
+
+    Args:
+        slots: how many orders run at once; more than there are cores share them.
+        checkpoint_dir: where trials are stored; made when needed.
+        memory_limit_bytes: of each worker, torch included; None for no limit.
+
+    Raises:
+        ValueError: if there are no slots, or the limit leaves no room beside torch.
+
+    """
+
+    def __init__(
+        self, slots: int, checkpoint_dir: Path, memory_limit_bytes: int | None = None
+    ) -> None:
+        if slots < 1:
+            raise ValueError(f"slots must be at least 1, got {slots}")
+        if memory_limit_bytes is not None and memory_limit_bytes < SMALLEST_LIMIT_BYTES:
+            raise ValueError(
+                f"memory_limit_bytes must be at least {SMALLEST_LIMIT_BYTES}"
+                f" ({SMALLEST_LIMIT_BYTES // MIB} MiB: torch itself takes most of it),"
+                f" got {memory_limit_bytes}"
+            )
+        self._slots = [
+            SlotProcess(f"cpu-{number}", core, checkpoint_dir.absolute(), memory_limit_bytes)
+            for number, core in zip(range(slots), cycle(available_cores()), strict=False)
+        ]
+        self._started: set[tuple[OrderId, int]] = set()
+        for slot in self._slots:
+            slot.spawn()
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot, busy or free."""
+        return tuple(
+            Slot(name=slot.name, device="cpu", busy_with=slot.order.id if slot.order else None)
+            for slot in self._slots
+        )
+
+    def start(self, order: DescribeOrder | CheckOrder | TrainOrder) -> None:
+        """Hand an order to a free slot, best to one that still holds its trials in memory.
+
+        Raises:
+            RuntimeError: if no slot is free.
+
+        """
+        if (order.id, order.attempt) in self._started:
+            return
+        free = [slot for slot in self._slots if slot.order is None]
+        if not free:
+            raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
+        wanted = trials_of(order)
+        max(free, key=lambda slot: len(slot.held & wanted)).start(order)
+        self._started.add((order.id, order.attempt))
+
+    def cancel(self, order_id: OrderId) -> None:
+        """End the process that runs the order, and start a fresh one in its slot."""
+        for slot in self._slots:
+            if slot.order is not None and slot.order.id == order_id:
+                slot.kill()
+                slot.spawn()
+
+    def wait(self, timeout_seconds: float) -> list[Reached | Done | Failed | Lost]:
+        """Reports since the last call, as soon as there is one, or [] after the timeout."""
+        waiting = {slot.connection: slot for slot in self._slots if slot.connection is not None}
+        ready = wait(list(waiting), timeout_seconds)
+        return [
+            report
+            for connection, slot in waiting.items()
+            if connection in ready
+            for report in slot.receive()
+        ]
+
+    def close(self) -> None:
+        """End every process of the engine."""
+        for slot in self._slots:
+            slot.kill()

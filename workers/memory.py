@@ -1,0 +1,59 @@
+"""Running out of memory as an error that names what asked for too much."""
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+MIB: Final = 2**20
+SMALLEST_LIMIT_BYTES: Final = 384 * MIB
+"""Below, a worker has no room beside torch itself, which takes about 230 MiB."""
+
+_PHRASES: Final = ("can't allocate memory", "not enough memory", "out of memory", "std::bad_alloc")
+"""How torch's RuntimeErrors say it: on the CPU they have no class of their own."""
+
+
+class OutOfMemory(Exception):
+    """What was being done needs more memory than its slot has."""
+
+    def __init__(self, what: str) -> None:
+        limit = _limit_bytes()
+        slot = "the slot" if limit is None else f"the slot (limited to {limit // MIB} MiB)"
+        super().__init__(
+            f"{what} does not fit into the memory of {slot}: lower training.batch_size, the"
+            " family's context or depth, or the widths, or give each slot more memory"
+        )
+
+
+def limit_memory(limit_bytes: int) -> None:
+    """Make this process's allocations fail beyond `limit_bytes`, torch itself included.
+
+    Counts private writable memory (RLIMIT_DATA), not address space: libraries map far more of
+    that than they use.
+    """
+    resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether the error says that an allocation failed."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        phrase in str(error).lower() for phrase in _PHRASES
+    )
+
+
+@contextmanager
+def naming_what_is_too_large(what: str) -> Iterator[None]:
+    """Turn a failed allocation inside into `OutOfMemory` about `what`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error):
+            raise OutOfMemory(what) from error
+        raise
+
+
+def _limit_bytes() -> int | None:
+    limit = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    return None if limit == resource.RLIM_INFINITY else limit

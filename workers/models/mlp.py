@@ -1,0 +1,38 @@
+"""Multilayer perceptron of one width.
+
+Shape suffixes: B batch, I inputs, D width, C classes.
+"""
+
+from torch import Tensor, nn
+
+from parametrization.layers import Readout
+from tuner.families import Mlp
+from workers.models.parts import ACTIVATIONS, norm
+
+
+class MlpLayer(nn.Module):
+    """Linear map, norm, activation."""
+
+    def __init__(self, config: Mlp, inputs: int, width: int) -> None:
+        super().__init__()
+        self.linear = nn.Linear(inputs, width)
+        self.norm = norm(config.norm, width)
+        self.activation = ACTIVATIONS[config.activation]
+
+    def forward(self, x_BI: Tensor) -> Tensor:
+        return self.activation(self.norm(self.linear(x_BI)))
+
+
+class MlpModel(nn.Module):
+    """`depth` hidden layers, the first one from the inputs, and a readout."""
+
+    def __init__(self, config: Mlp, width: int, inputs: int, classes: int) -> None:
+        super().__init__()
+        sizes = [inputs] + [width] * (config.depth - 1)
+        self.layers = nn.Sequential(*(MlpLayer(config, size, width) for size in sizes))
+        self.readout = Readout(width, classes)
+
+    def forward(self, x_BI: Tensor) -> Tensor:
+        h_BD: Tensor = self.layers(x_BI)
+        logits_BC: Tensor = self.readout(h_BD)
+        return logits_BC

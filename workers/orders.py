@@ -1,0 +1,173 @@
+"""Carrying out one order inside a worker: reports, as they become known."""
+
+import gc
+import logging
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from parametrization.coordinate_statistics import CheckedTraining, coordinate_statistics
+from tuner.engine import (
+    CheckOrder,
+    CoordinateStatistic,
+    DescribeOrder,
+    Done,
+    Failed,
+    OpenTrial,
+    Reached,
+    TrainOrder,
+    TrialProgress,
+    TrialSpec,
+)
+from tuner.states import StateReason
+from workers.checkpoint import (
+    CheckpointUnreadable,
+    CheckpointUnwritable,
+    checkpoint_path,
+    load,
+    save,
+)
+from workers.datasets.load import load_data
+from workers.memory import OutOfMemory, naming_what_is_too_large
+from workers.model_shapes import model_scalings, model_shape
+from workers.models.build import build_model
+from workers.trainer import batch_loss, progress, train_to
+from workers.trial import RunningTrial, new_trial, restored_trial
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class OpenCohort:
+    """The trials of the last order, kept so that its successor need not restore them."""
+
+    trials: dict[tuple[str, int], RunningTrial] = field(default_factory=dict)
+    """By study id and trial number."""
+
+    def take(self, study_id: str, trial: OpenTrial) -> RunningTrial | None:
+        """The trial if it is held exactly where the order goes on; the caller owns it now."""
+        held = self.trials.pop((study_id, trial.spec.number), None)
+        start = trial.start.step if trial.start else 0
+        if held is None or held.spec != trial.spec or held.step != start:
+            return None
+        return held
+
+    def keep(self, study_id: str, trials: Iterable[RunningTrial]) -> None:
+        """Hold these trials, and no others."""
+        self.trials = {(study_id, trial.spec.number): trial for trial in trials}
+
+
+def carry_out(
+    order: DescribeOrder | CheckOrder | TrainOrder, cohort: OpenCohort, folder: Path
+) -> Iterator[Reached | Done | Failed]:
+    """Reports of the order, ending in Done or Failed, whatever goes wrong.
+
+    Args:
+        cohort: what this worker holds in memory; changed by train orders.
+        folder: where checkpoints go.
+
+    """
+    try:
+        match order:
+            case DescribeOrder():
+                yield _describe(order)
+            case CheckOrder():
+                yield _check(order)
+            case TrainOrder():
+                yield from _train(order, cohort, folder)
+    except OutOfMemory as error:
+        yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
+    except (CheckpointUnreadable, CheckpointUnwritable) as error:
+        yield _failed(order, StateReason.ERROR, str(error))
+    except Exception as error:
+        log.exception("order %s failed", order.id)
+        yield _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")
+    else:
+        return
+    # What the failed order allocated is garbage now: hand it back before the next order.
+    cohort.keep(order.study_id, [])
+    gc.collect()
+
+
+def _describe(order: DescribeOrder) -> Done:
+    return Done(order_id=order.id, attempt=order.attempt, shape=model_shape(order.model))
+
+
+def _check(order: CheckOrder) -> Done:
+    model = order.model
+    with naming_what_is_too_large(
+        f"the coordinate check at width {model.width} (batch size {order.batch_size})"
+    ):
+        data = load_data(model)
+        statistics = coordinate_statistics(
+            CheckedTraining(
+                build=lambda: build_model(model),
+                loss=batch_loss,
+                batch=lambda seed, step: data.batch(seed, step, order.batch_size),
+            ),
+            model_scalings(model, order.optimizer, order.hyperparameters),
+            optimizer=order.optimizer,
+            hyperparameters=order.hyperparameters,
+            width=model.width,
+            seeds=order.seeds,
+            steps=order.steps,
+        )
+    for statistic in statistics:
+        if not math.isfinite(statistic.update_rms + (statistic.propagation_rms or 0.0)):
+            raise FloatingPointError(
+                f"the coordinate check left the finite numbers in {statistic.tensor} at width"
+                f" {model.width}, seed {statistic.seed}: lower the check's learning rate"
+                f" {order.hyperparameters['learning_rate']:g}"
+            )
+    return Done(
+        order_id=order.id,
+        attempt=order.attempt,
+        statistics=tuple(CoordinateStatistic(**one._asdict()) for one in statistics),
+    )
+
+
+def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
+    running = []
+    for trial in order.trials:
+        with naming_what_is_too_large(_words(trial.spec)):
+            running.append(cohort.take(order.study_id, trial) or _opened(trial))
+    cohort.keep(order.study_id, running)
+    for rung in order.rungs:
+        progresses = tuple(
+            _advance(trial, rung, order, folder) for trial in running if trial.step < rung
+        )
+        over = {one.number for one in progresses if one.diverged}
+        running = [trial for trial in running if trial.spec.number not in over]
+        cohort.keep(order.study_id, running)
+        if rung == order.to_step or not running:
+            yield Done(order_id=order.id, attempt=order.attempt, trials=progresses)
+            return
+        yield Reached(order_id=order.id, attempt=order.attempt, trials=progresses)
+
+
+def _opened(trial: OpenTrial) -> RunningTrial:
+    if trial.start is None:
+        return new_trial(trial.spec)
+    return restored_trial(trial.spec, load(trial.start))
+
+
+def _advance(trial: RunningTrial, rung: int, order: TrainOrder, folder: Path) -> TrialProgress:
+    with naming_what_is_too_large(_words(trial.spec)):
+        segment = train_to(trial, rung)
+        if segment.diverged_at is not None:
+            return progress(trial, segment, checkpoint=None)
+        path = checkpoint_path(folder, order.study_id, trial.spec.number, rung, order.attempt)
+        return progress(trial, segment, save(trial.state(), path, rung))
+
+
+def _words(spec: TrialSpec) -> str:
+    return (
+        f"trial {spec.number} at width {spec.model.width} (batch size {spec.training.batch_size})"
+    )
+
+
+def _failed(
+    order: DescribeOrder | CheckOrder | TrainOrder, reason: StateReason, message: str
+) -> Failed:
+    return Failed(order_id=order.id, attempt=order.attempt, reason=reason, message=message)

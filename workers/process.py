@@ -1,0 +1,41 @@
+"""What a worker process does to itself before it works."""
+
+import ctypes
+import os
+import signal
+import sys
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def follow_parent_into_death(parent_pid: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends.
+
+    Elsewhere than on Linux the end of the parent's pipe alone tells (`workers.worker`).
+    """
+    if sys.platform == "linux":
+        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+        if os.getppid() != parent_pid:  # it died before the call: no signal will come
+            os._exit(1)
+
+
+def pin(core: int | None) -> None:
+    """Stay on one core; None where the system cannot pin."""
+    if sys.platform == "linux" and core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+def available_cores() -> tuple[int | None, ...]:
+    """The cores this process may use; (None,) where the system does not say."""
+    if sys.platform == "linux":
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return (None,)
+
+
+def settle_torch() -> None:
+    """One thread, and no denormal numbers: a few of them make a step 15 times slower."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)

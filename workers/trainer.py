@@ -1,0 +1,160 @@
+"""Training one trial by itself: the reference that every faster way has to agree with."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+
+from parametrization.schedules import schedule_factor
+from tuner.engine import Checkpoint, Series, TrialProgress
+from tuner.study_spec import Training
+from workers.datasets.data import Batch
+from workers.trial import RunningTrial
+
+
+class Update(NamedTuple):
+    """What one update measured; the names are those of `Series.metric`."""
+
+    train_loss: float  # before the update
+    gradient_norm: float  # of all gradients together, before clipping
+    parameter_norm: float  # of all parameters together, after the update
+    clip_fraction: float  # share of the gradient's norm that clipping took away, in [0, 1]
+    learning_rate: float  # at the base width
+
+
+class Segment(NamedTuple):
+    """What a trial has done between two rungs."""
+
+    first_step: int
+    updates: tuple[Update, ...]
+    validation_loss: float | None
+    diverged_at: int | None
+    """The step that left the finite numbers; `updates` ends before it."""
+
+
+def train_to(trial: RunningTrial, step: int) -> Segment:
+    """Train until `step` updates are done in all, or the trial diverges; then validate."""
+    first_step = trial.step + 1
+    updates: list[Update] = []
+    while trial.step < step:
+        update = take_step(trial)
+        if not all(map(math.isfinite, update)):
+            return Segment(first_step, tuple(updates), None, diverged_at=trial.step + 1)
+        trial.train_losses.append(update.train_loss)
+        updates.append(update)
+    validation = validation_loss(trial)
+    diverged = not math.isfinite(validation)
+    return Segment(
+        first_step,
+        tuple(updates),
+        None if diverged else validation,
+        diverged_at=trial.step if diverged else None,
+    )
+
+
+def take_step(trial: RunningTrial) -> Update:
+    """One update of the model on the batch of its step."""
+    training = trial.spec.training
+    factor = learning_rate_factor(training, trial.step)
+    for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
+        group["lr"] = peak_rate * factor
+    trial.optimizer.zero_grad(set_to_none=True)
+    loss = batch_loss(
+        trial.model, trial.data.batch(trial.spec.seed, trial.step, training.batch_size)
+    )
+    loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+    parameters = trial.parameters
+    gradient_norm = get_total_norm(
+        [tensor.grad for tensor in parameters if tensor.grad is not None]
+    )
+    if training.gradient_clip_norm is not None:
+        clip_grads_with_norm_(parameters, training.gradient_clip_norm, gradient_norm)
+    trial.optimizer.step()
+    return Update(
+        train_loss=loss.item(),
+        gradient_norm=gradient_norm.item(),
+        parameter_norm=get_total_norm([tensor.detach() for tensor in parameters]).item(),
+        clip_fraction=_clip_fraction(gradient_norm.item(), training.gradient_clip_norm),
+        learning_rate=trial.spec.hyperparameters["learning_rate"] * factor,
+    )
+
+
+def learning_rate_factor(training: Training, step: int) -> float:
+    """Factor on every group's peak rate for update number `step` (0-based)."""
+    schedule = training.schedule
+    return schedule_factor(
+        schedule.shape,
+        step,
+        training.steps,
+        warmup_fraction=schedule.warmup_fraction,
+        decay_fraction=schedule.decay_fraction,
+        final_fraction=schedule.final_fraction,
+    )
+
+
+def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean cross entropy in nats per prediction, scalar."""
+    logits = model(batch.inputs)
+    return functional.cross_entropy(logits.flatten(0, -2), batch.targets.flatten())
+
+
+def validation_loss(trial: RunningTrial) -> float:
+    """Mean cross entropy over the fixed validation set, in nats per prediction."""
+    total, predictions = 0.0, 0
+    with torch.no_grad():
+        for batch in trial.data.validation(trial.spec.training.batch_size):
+            total += batch_loss(trial.model, batch).item() * batch.targets.numel()
+            predictions += batch.targets.numel()
+    return total / predictions
+
+
+def mean_loss_of_second_half(train_losses: list[float]) -> float:
+    """What trials are compared by: far less noisy than one validation loss (transfer.md).
+
+    >>> mean_loss_of_second_half([9.0, 5.0, 3.0, 1.0])
+    2.0
+
+    """
+    second_half = train_losses[len(train_losses) // 2 :]
+    return math.fsum(second_half) / len(second_half)
+
+
+def progress(trial: RunningTrial, segment: Segment, checkpoint: Checkpoint | None) -> TrialProgress:
+    """The segment as it is reported."""
+    diverged = segment.diverged_at is not None
+    return TrialProgress(
+        number=trial.spec.number,
+        step=segment.diverged_at or trial.step,
+        loss=None if diverged else mean_loss_of_second_half(trial.train_losses),
+        validation_loss=segment.validation_loss,
+        diverged=diverged,
+        checkpoint=checkpoint,
+        curves=_curves(segment, clips=trial.spec.training.gradient_clip_norm is not None),
+    )
+
+
+def _curves(segment: Segment, *, clips: bool) -> tuple[Series, ...]:
+    """One series per metric; no validation loss if diverged, no clip fraction without clipping."""
+    if not segment.updates:
+        return ()
+    steps = tuple(range(segment.first_step, segment.first_step + len(segment.updates)))
+    columns = dict(zip(Update._fields, zip(*segment.updates, strict=True), strict=True))
+    curves = [
+        Series.model_validate({"metric": metric, "steps": steps, "values": values})
+        for metric, values in columns.items()
+        if clips or metric != "clip_fraction"
+    ]
+    if segment.validation_loss is not None:
+        curves.append(
+            Series(metric="validation_loss", steps=steps[-1:], values=(segment.validation_loss,))
+        )
+    return tuple(curves)
+
+
+def _clip_fraction(gradient_norm: float, limit: float | None) -> float:
+    if limit is None or gradient_norm <= limit:
+        return 0.0
+    return 1 - limit / gradient_norm

@@ -1,0 +1,75 @@
+"""One trial in memory: its model, optimizer and history, new or restored."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from parametrization.initialise import initialise
+from parametrization.param_groups import build_optimizer, param_groups
+from tuner.engine import TrialSpec
+from workers.datasets.data import Data
+from workers.datasets.load import load_data
+from workers.model_shapes import model_scalings
+from workers.models.build import build_model
+
+
+@dataclass
+class RunningTrial:
+    """A trial between two updates; what it holds beside `spec` changes as it trains."""
+
+    spec: TrialSpec
+    data: Data
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    peak_rates: tuple[float, ...]
+    """Learning rate of each of the optimizer's groups at factor 1 of the schedule."""
+    train_losses: list[float] = field(default_factory=list)
+    """One per update done."""
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        return len(self.train_losses)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The model's parameters in the order of the optimizer's groups."""
+        return [tensor for group in self.optimizer.param_groups for tensor in group["params"]]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the spec does not determine, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "train_losses": torch.tensor(self.train_losses, dtype=torch.float64),
+        }
+
+
+def new_trial(spec: TrialSpec) -> RunningTrial:
+    """The trial before its first update: initialised by its parametrization from its seed."""
+    model = build_model(spec.model)
+    scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    initialise(model, scalings, torch.Generator().manual_seed(spec.seed))
+    # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
+    # leaf's gradient in the leaf's own layout.
+    groups = [group | {"fused": True} for group in param_groups(model, scalings)]
+    optimizer = build_optimizer(groups, spec.optimizer, spec.hyperparameters)
+    return RunningTrial(
+        spec=spec,
+        data=load_data(spec.model),
+        model=model,
+        optimizer=optimizer,
+        peak_rates=tuple(float(group["lr"]) for group in optimizer.param_groups),
+    )
+
+
+def restored_trial(spec: TrialSpec, state: dict[str, Any]) -> RunningTrial:
+    """The trial as it was when `state` was taken; trains on bit for bit as if never stopped."""
+    trial = new_trial(spec)
+    trial.model.load_state_dict(state["model"])
+    trial.optimizer.load_state_dict(state["optimizer"])
+    trial.train_losses = state["train_losses"].tolist()
+    return trial
