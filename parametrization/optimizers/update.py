@@ -1,0 +1,184 @@
+"""What an optimizer is here: pure functions over one tensor of one trial.
+
+The same functions train a trial alone and, mapped over a leading axis by `over_trials`, a whole
+cohort: no input is changed in place and no Python branch reads a tensor's values. State is a flat
+dict of tensors, so a checkpoint is `torch.save` of it and a survivor is an `index_select`.
+
+A tensor's dimension 0 is its fan-out and the others its fan-in, as torch lays out Linear and
+Conv; `for_layout` adapts an optimizer that cares to other layouts (embeddings, transposed
+convolutions).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor
+
+Number: TypeAlias = Tensor | float
+State: TypeAlias = dict[str, Tensor]
+Hyper: TypeAlias = Mapping[str, Number]
+"""One tensor's hyperparameters, already scaled to its width: floats or 0-d tensors."""
+
+
+class LayerSignals(NamedTuple):
+    """What a linear layer saw and sent back; rows are examples (or positions, or patches)."""
+
+    inputs: Tensor
+    """[examples, fan_in]; append a column of ones where the tensor carries the bias as well."""
+    output_gradients: Tensor
+    """[examples, fan_out]: each row the gradient of that example's own loss, not of the mean."""
+
+
+Init: TypeAlias = Callable[[Tensor], State]
+GradientUpdate: TypeAlias = Callable[[Tensor, Tensor, State, Hyper], tuple[Tensor, State]]
+"""(parameter, gradient, state, hyper) -> (new parameter, new state)."""
+Contribution: TypeAlias = Callable[[Tensor, Hyper], Tensor]
+"""(gradient, hyper) -> 0-d tensor, to be added up over all tensors of the trial."""
+CoupledUpdate: TypeAlias = Callable[[Tensor, Tensor, State, Hyper, Tensor], tuple[Tensor, State]]
+"""(parameter, gradient, state, hyper, sum of the contributions) -> (new parameter, new state)."""
+CurvatureUpdate: TypeAlias = Callable[
+    [Tensor, Tensor, State, Hyper, LayerSignals], tuple[Tensor, State]
+]
+"""(parameter, gradient, state, hyper, signals) -> (new parameter, new state)."""
+EvaluationPoint: TypeAlias = Callable[[Tensor, State, Hyper], Tensor]
+"""(parameter, state, hyper) -> the values to validate and to export."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerDefinition:
+    """What all optimizers say of themselves.
+
+    Attributes:
+        degree: p, such that gradients (and output gradients) times c make a step times c ** p
+            once every epsilon is zero. Rates follow from it: a forward multiplier times theta
+            asks for a rate divided by theta ** (1 + p).
+        hyperparameters: default of everything `hyper` has to hold besides `learning_rate`.
+        matrices_only: it needs at least two dimensions; others get a companion (assignment.py).
+        refused: hyperparameters that users expect and that have no place here, with the reason.
+
+    """
+
+    name: str
+    degree: int
+    init: Init
+    hyperparameters: Mapping[str, float]
+    matrices_only: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
+
+    def complete(self, hyper: Hyper) -> dict[str, Number]:
+        """`hyper` with the defaults filled in.
+
+        Raises:
+            ValueError: if the learning rate is missing or a name is not one of this optimizer's.
+
+        """
+        if "learning_rate" not in hyper:
+            raise ValueError(f"{self.name}: learning_rate is missing; it has no default")
+        for name in hyper.keys() - self.hyperparameters.keys() - {"learning_rate"}:
+            known = ", ".join(["learning_rate", *self.hyperparameters])
+            reason = self.refused.get(name, f"there is no such hyperparameter; it takes {known}")
+            raise ValueError(f"{self.name}: {name}={hyper[name]}: {reason}")
+        return {**self.hyperparameters, **hyper}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GradientOptimizer(OptimizerDefinition):
+    """Needs nothing but the tensor's own gradient.
+
+    Attributes:
+        update_between_refreshes: cheaper twin of `update` that reuses what decompositions the
+            state holds; None where every update costs the same. A trial's first update is always
+            `update`.
+        evaluation_point: where the trained values are not the ones to validate with.
+
+    """
+
+    update: GradientUpdate
+    update_between_refreshes: GradientUpdate | None = None
+    evaluation_point: EvaluationPoint | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoupledOptimizer(OptimizerDefinition):
+    """Every tensor's step depends on one number summed over all tensors of the trial."""
+
+    contribution: Contribution
+    update: CoupledUpdate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurvatureOptimizer(OptimizerDefinition):
+    """Needs the inputs and output gradients of the layer that the tensor belongs to."""
+
+    update: CurvatureUpdate
+    update_between_refreshes: CurvatureUpdate | None = None
+
+
+def over_trials(update: GradientUpdate) -> GradientUpdate:
+    """`update` over a leading axis of trials: [K, ...] tensors, [K] hyperparameters.
+
+    Floats among the hyperparameters are shared by all trials.
+    """
+
+    def update_cohort(
+        parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+    ) -> tuple[Tensor, State]:
+        axes = {name: 0 if isinstance(value, Tensor) else None for name, value in hyper.items()}
+        mapped = torch.func.vmap(update, in_dims=(0, 0, 0, axes))
+        updated: tuple[Tensor, State] = mapped(parameter, gradient, state, dict(hyper))
+        return updated
+
+    return update_cohort
+
+
+def for_layout(optimizer: GradientOptimizer, fan_out_axis: int) -> GradientOptimizer:
+    """`optimizer` for tensors whose fan-out is dimension `fan_out_axis` instead of 0."""
+    if fan_out_axis == 0:
+        return optimizer
+
+    def moved(update: GradientUpdate) -> GradientUpdate:
+        def update_moved(
+            parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+        ) -> tuple[Tensor, State]:
+            stepped, state = update(
+                parameter.movedim(fan_out_axis, 0), gradient.movedim(fan_out_axis, 0), state, hyper
+            )
+            return stepped.movedim(0, fan_out_axis), state
+
+        return update_moved
+
+    point, between = optimizer.evaluation_point, optimizer.update_between_refreshes
+    return replace(
+        optimizer,
+        init=lambda parameter: optimizer.init(parameter.movedim(fan_out_axis, 0)),
+        update=moved(optimizer.update),
+        update_between_refreshes=None if between is None else moved(between),
+        evaluation_point=None
+        if point is None
+        else lambda parameter, state, hyper: point(
+            parameter.movedim(fan_out_axis, 0), state, hyper
+        ).movedim(0, fan_out_axis),
+    )
+
+
+def no_state(_parameter: Tensor) -> State:
+    """State of an optimizer that remembers nothing."""
+    return {}
+
+
+def counter(parameter: Tensor) -> Tensor:
+    """0-d count of updates done, a float wide enough for the count and for powers of a beta."""
+    dtype = torch.promote_types(parameter.dtype, torch.float32)
+    return torch.zeros((), dtype=dtype, device=parameter.device)
+
+
+def decayed(average: Tensor, value: Tensor, beta: Number) -> Tensor:
+    """Exponential moving average: beta * average + (1 - beta) * value."""
+    return beta * average + (1 - beta) * value
+
+
+def shrunk(parameter: Tensor, hyper: Hyper) -> Tensor:
+    """The parameter after decoupled weight decay as torch does it: times 1 - rate * decay."""
+    return parameter * (1 - hyper["learning_rate"] * hyper["weight_decay"])
