@@ -20,10 +20,10 @@ NORMS: Final = (nn.LayerNorm, nn.RMSNorm)
 class _Row(NamedTuple):
     module: type[nn.Module] | tuple[type[nn.Module], ...]
     attribute: str
-    infinite: tuple[bool, ...]
-    role: Role
-    fan_in_axis: int | None
-    fan_out_axis: int | None
+    infinite: tuple[bool, ...] | None  # None: whatever it is
+    role: Role | None  # None: refused
+    fan_in_axis: int | None = None
+    fan_out_axis: int | None = None
     constant: float = 0.0
 
 
@@ -32,6 +32,7 @@ _TABLE: Final = (
     _Row(nn.Embedding, "weight", (F, W), Role.INPUT,  0, 1),  # tokens or positions, one-hot
     _Row(nn.Embedding, "weight", (F, F), Role.SCALAR, 0, 1),
     _Row(Readout,      "weight", (F, W), Role.OUTPUT, 1, 0),  # a Linear too: before it
+    _Row(Readout,      "weight", None,   None),
     _Row(nn.Linear,    "weight", (W, F), Role.INPUT,  1, 0),
     _Row(nn.Linear,    "weight", (W, W), Role.HIDDEN, 1, 0),
     _Row(nn.Linear,    "weight", (F, F), Role.SCALAR, 1, 0),
@@ -68,13 +69,8 @@ def classify_model(
 
 def _classify(owned: OwnedParameter, dimensions: tuple[int | None, ...]) -> TensorShape:
     infinite = tuple(size is not None for size in dimensions)
-    for row in _TABLE:
-        if isinstance(owned.owner, row.module) and (owned.attribute, infinite) == (
-            row.attribute,
-            row.infinite,
-        ):
-            break
-    else:
+    row = next((row for row in _TABLE if _describes(row, owned, infinite)), None)
+    if row is None or row.role is None:
         raise ValueError(_refusal(owned, infinite))
     base_shape = tuple(
         actual if base is None else base
@@ -91,6 +87,14 @@ def _classify(owned: OwnedParameter, dimensions: tuple[int | None, ...]) -> Tens
     )
 
 
+def _describes(row: _Row, owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
+    return (
+        isinstance(owned.owner, row.module)
+        and owned.attribute == row.attribute
+        and row.infinite in (None, infinite)
+    )
+
+
 def _refusal(owned: OwnedParameter, infinite: tuple[bool, ...]) -> str:
     sizes = ", ".join(
         f"{size} ({'grows with width' if wide else 'fixed'})"
@@ -103,13 +107,16 @@ def _refusal(owned: OwnedParameter, infinite: tuple[bool, ...]) -> str:
 
 
 def _remedy(owner: nn.Module, infinite: tuple[bool, ...]) -> str:
+    if isinstance(owner, Readout):
+        return (
+            "a readout maps a dimension that grows with width to a fixed one;"
+            " does the delta model vary its input?"
+        )
     if isinstance(owner, nn.Linear) and infinite == (F, W):
         return (
             "a map from a wide to a fixed dimension needs a forward multiplier: make it a"
             " parametrization.layers.Readout if it is the model's output; otherwise let its"
             " output grow with width, in the delta model too"
         )
-    if isinstance(owner, Readout):
-        return "a readout reads a dimension that grows with width; does the delta model vary it?"
     known = "Linear, Embedding, LayerNorm, RMSNorm and parametrization.layers.Readout"
     return f"rules exist for the weights and biases of {known}; build the layer from those"

@@ -52,10 +52,10 @@ PROPAGATION_BANDS: Final = {
 
 def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:
     """Largest |slope| of D that passes for a tensor of this role in this check."""
-    if optimizer is Optimizer.SGD:
-        return next(t for seeds, t in SGD_THRESHOLD.items() if len(grid.seeds) >= seeds)
     if role is Role.OUTPUT and grid.widths[-1] < 8 * grid.widths[0]:
         return NARROW_SPAN_OUTPUT_THRESHOLD
+    if optimizer is Optimizer.SGD:
+        return next(t for seeds, t in SGD_THRESHOLD.items() if len(grid.seeds) >= seeds)
     square = all(
         len(set(tensor.base_shape)) == 1 for tensor in shape.tensors if tensor.role is Role.HIDDEN
     )

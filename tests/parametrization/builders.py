@@ -1,0 +1,56 @@
+"""Valid inputs of the parametrization by keyword: a test states what it is about."""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import nn
+
+from parametrization.mup_shapes import derive_model_shape
+from parametrization.roles import ModelShape, Role, TensorShape
+from parametrization.rules import Optimizer, Parametrization
+from parametrization.scaling import TensorScaling, scale_model
+
+BASE_WIDTH = 32
+
+TENSORS = {
+    Role.INPUT: TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+    Role.HIDDEN: TensorShape("up.weight", Role.HIDDEN, (128, 32), (True, True), 1, 0),
+    Role.OUTPUT: TensorShape("readout.weight", Role.OUTPUT, (10, 32), (False, True), 1, 0),
+    Role.VECTOR: TensorShape("norm.weight", Role.VECTOR, (32,), (True,), None, 0, constant=1.0),
+    Role.SCALAR: TensorShape("readout.bias", Role.SCALAR, (10,), (False,), None, 0),
+}
+
+
+def hyperparameters(optimizer: Optimizer, **overrides: float) -> dict[str, float]:
+    given = {"learning_rate": 2.0**-6, "init_std": 1.0, "output_multiplier": 1.0}
+    if optimizer is Optimizer.SGD:
+        given |= {"momentum": 0.9, "weight_decay": 0.0}
+    else:
+        given |= {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8}
+    if optimizer is Optimizer.ADAMW:
+        given |= {"weight_decay": 0.1}
+    return given | overrides
+
+
+def shape_of(build: Callable[[int], nn.Module], base_width: int = BASE_WIDTH) -> ModelShape:
+    with torch.device("meta"):
+        return derive_model_shape(build(base_width), build(2 * base_width), base_width)
+
+
+def scalings_of(
+    build: Callable[[int], nn.Module],
+    width: int,
+    *,
+    base_width: int = BASE_WIDTH,
+    optimizer: Optimizer = Optimizer.ADAMW,
+    parametrization: Parametrization = Parametrization.MUP,
+    given: Mapping[str, float] | None = None,
+    **overrides: float,
+) -> tuple[TensorScaling, ...]:
+    return scale_model(
+        shape_of(build, base_width),
+        optimizer=optimizer,
+        parametrization=parametrization,
+        hyperparameters=given or hyperparameters(optimizer, **overrides),
+        width=width,
+    )
