@@ -1,0 +1,60 @@
+"""Files for browsers: our own modules and styles, and plotly.js out of the installed wheel."""
+
+import gzip
+import hashlib
+from functools import cache
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from starlette.exceptions import HTTPException
+
+router = APIRouter()
+
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+_FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+
+_OWN: Final = {
+    path.name: path.read_bytes() for path in sorted((Path(__file__).parent / "static").iterdir())
+}
+_EDITION: Final = hashlib.sha256(b"\0".join(_OWN.values())).hexdigest()[:12]
+
+# Paths carry what they serve: an edition's files never change, so browsers keep them.
+OWN_ASSETS: Final = f"/assets/{_EDITION}"
+PLOTLY: Final = f"/assets/plotly-{version('plotly')}.min.js"
+
+
+@router.get(PLOTLY)
+def serve_plotly(request: Request) -> Response:
+    """plotly.js, compressed unless the browser cannot read that."""
+    headers = {**_FOR_EVER, "Vary": "Accept-Encoding"}
+    plain, packed = _plotly()
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        plain = packed
+    return Response(plain, media_type=_MEDIA_TYPES[".js"], headers=headers)
+
+
+@router.get(f"{OWN_ASSETS}/{{name}}")
+def serve_own(name: str) -> Response:
+    """One of our own files."""
+    if name not in _OWN:
+        raise HTTPException(404)
+    return Response(_OWN[name], media_type=_MEDIA_TYPES[Path(name).suffix], headers=_FOR_EVER)
+
+
+@cache
+def _plotly() -> tuple[bytes, bytes]:
+    """Plain and compressed; found without importing plotly, which takes a second."""
+    spec = find_spec("plotly")
+    assert spec is not None, "plotly is in requirements.lock"
+    assert spec.submodule_search_locations, "plotly is a package"
+    root = Path(spec.submodule_search_locations[0])
+    plain = (root / "package_data" / "plotly.min.js").read_bytes()
+    return plain, gzip.compress(plain)

@@ -1,0 +1,196 @@
+// Loss against learning rate by width, one panel per parametrization, drawn from the study's
+// sensitivity document. Width is ordinal: one hue, and a marker shape and a label beside it, so
+// that nothing is said by colour alone.
+
+const TITLES = { mup: "μP", sp: "standard parametrization" };
+const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
+const HEADROOM = 0.9; // of the best-to-typical distance shown above the curves
+
+export function drawSensitivity(element, curves) {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+  const panels = Object.keys(TITLES).filter((name) =>
+    curves.some((curve) => curve.parametrization === name),
+  );
+  const widths = [...new Set(curves.map((curve) => curve.width))].sort((a, b) => a - b);
+  const range = lossRange(curves);
+  const traces = panels.flatMap((name, index) => {
+    const own = curves.filter((curve) => curve.parametrization === name);
+    return panelTraces(own, axisSuffix(index), {
+      colourOf: (width) => between(colour("narrow"), colour("wide"), place(widths, width)),
+      symbolOf: (width) => SYMBOLS[widths.indexOf(width) % SYMBOLS.length],
+      legend: index === 0,
+      ink: colour("ink"),
+      top: range[1],
+    });
+  });
+  const layout = layoutOf(panels, curves, range, colour);
+  const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  return window.Plotly.react(element, traces, layout, shown);
+}
+
+function panelTraces(curves, suffix, look) {
+  const axes = { xaxis: `x${suffix}`, yaxis: `y${suffix}` };
+  const traces = curves.flatMap((curve) => curveTraces(curve, axes, look));
+  const found = curves.filter((curve) => curve.optimum.status === "measured");
+  traces.push({
+    ...axes,
+    name: "path of the optimum",
+    x: found.map((curve) => curve.optimum.log2_learning_rate),
+    y: found.map((curve) => curve.optimum.loss),
+    text: found.map((curve) => String(curve.width)),
+    mode: "lines+markers+text",
+    textposition: "bottom center",
+    textfont: { color: look.ink, size: 12 },
+    line: { dash: "dot", width: 1.5, color: look.ink },
+    marker: {
+      symbol: "star",
+      size: 15,
+      color: found.map((curve) => look.colourOf(curve.width)),
+      line: { width: 1, color: look.ink },
+    },
+    hovertemplate: "optimum of width %{text}: 2^%{x:.2f}, loss %{y:.4f}<extra></extra>",
+    showlegend: look.legend && found.length > 0,
+  });
+  return traces;
+}
+
+function curveTraces(curve, axes, look) {
+  const points = curve.points.filter((point) => point.mean_loss !== null);
+  const x = points.map((point) => point.log2_learning_rate);
+  const losses = points.map((point) => point.seeds.map((seed) => seed.loss));
+  const colour = look.colourOf(curve.width);
+  const group = `width ${curve.width}`;
+  const common = { ...axes, legendgroup: group, name: group };
+  const edge = { mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
+  return [
+    { ...common, ...edge, x, y: losses.map((all) => Math.min(...all)) },
+    {
+      ...common,
+      ...edge,
+      x,
+      y: losses.map((all) => Math.max(...all)),
+      fill: "tonexty",
+      fillcolor: colour.replace("rgb(", "rgba(").replace(")", ", 0.18)"),
+    },
+    {
+      ...common,
+      x,
+      y: points.map((point) => point.mean_loss),
+      customdata: points.map((point) => point.seeds.length),
+      mode: "lines+markers",
+      line: { color: colour, width: 2 },
+      marker: { symbol: look.symbolOf(curve.width), size: 7 },
+      hovertemplate: `${group}: 2^%{x:.2f}, loss %{y:.4f}, mean of %{customdata} seeds<extra></extra>`,
+      showlegend: look.legend,
+    },
+    divergedTrace(curve, common, colour, look.top),
+  ];
+}
+
+function divergedTrace(curve, common, colour, top) {
+  const points = curve.points.filter((point) => point.diverged > 0);
+  return {
+    ...common,
+    x: points.map((point) => point.log2_learning_rate),
+    y: points.map(() => top),
+    customdata: points.map((point) => point.diverged),
+    mode: "markers",
+    marker: { symbol: "x-thin", size: 9, line: { width: 2, color: colour } },
+    cliponaxis: false,
+    hovertemplate: `width ${curve.width}: 2^%{x:.2f}, %{customdata} seeds diverged<extra></extra>`,
+    showlegend: false,
+  };
+}
+
+function layoutOf(panels, curves, range, colour) {
+  const gap = 0.04;
+  const share = (1 - gap * (panels.length - 1)) / panels.length;
+  const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false };
+  const layout = {
+    height: 420,
+    margin: { l: 64, r: 16, t: 36, b: 96 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { family: "system-ui, sans-serif", size: 12, color: colour("ink") },
+    legend: { orientation: "h", y: -0.22, x: 0 },
+    hovermode: "closest",
+    annotations: [],
+    shapes: [],
+  };
+  const proxy = curves.find((curve) => curve.parametrization === "mup");
+  panels.forEach((name, index) => {
+    const suffix = axisSuffix(index);
+    const left = index * (share + gap);
+    layout[`xaxis${suffix}`] = {
+      ...axis,
+      domain: [left, left + share],
+      anchor: `y${suffix}`,
+      matches: index ? "x" : undefined,
+      dtick: 1,
+      tickprefix: "2<sup>",
+      ticksuffix: "</sup>",
+      title: { text: "learning rate at the base width", standoff: 8 },
+    };
+    layout[`yaxis${suffix}`] = {
+      ...axis,
+      range,
+      anchor: `x${suffix}`,
+      matches: index ? "y" : undefined,
+      showticklabels: index === 0,
+      title: index ? undefined : { text: "train loss (mean of the second half)" },
+    };
+    layout.annotations.push({
+      text: `<b>${TITLES[name]}</b>`,
+      xref: "paper",
+      yref: "paper",
+      x: left,
+      y: 1.1,
+      xanchor: "left",
+      showarrow: false,
+      font: { size: 14 },
+    });
+    if (proxy?.optimum.status === "measured") {
+      layout.shapes.push({
+        type: "line",
+        xref: `x${suffix}`,
+        yref: `y${suffix} domain`,
+        x0: proxy.optimum.log2_learning_rate,
+        x1: proxy.optimum.log2_learning_rate,
+        y0: 0,
+        y1: 1,
+        layer: "below",
+        line: { color: colour("muted"), width: 1.5, dash: "dash" },
+      });
+    }
+  });
+  return layout;
+}
+
+/** From below the best loss to well above the typical one; what diverges leaves at the top. */
+function lossRange(curves) {
+  const losses = curves
+    .flatMap((curve) => curve.points.map((point) => point.mean_loss))
+    .filter((loss) => loss !== null)
+    .sort((a, b) => a - b);
+  if (losses.length === 0) return [0, 1];
+  const best = losses[0];
+  const typical = losses[Math.floor(losses.length * 0.6)];
+  const worst = losses[losses.length - 1];
+  const high = Math.min(worst, typical + HEADROOM * (typical - best)) + 1e-6;
+  return [best - 0.12 * (high - best), high + 0.05 * (high - best)];
+}
+
+function axisSuffix(index) {
+  return index ? String(index + 1) : "";
+}
+
+function place(widths, width) {
+  return widths.length < 2 ? 1 : widths.indexOf(width) / (widths.length - 1);
+}
+
+function between(from, to, share) {
+  const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
+  const [a, b] = [parts(from), parts(to)];
+  return `rgb(${a.map((part, i) => Math.round(part + share * (b[i] - part))).join(", ")})`;
+}

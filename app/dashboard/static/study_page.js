@@ -1,0 +1,25 @@
+// The study page: draw what is measured, follow what still runs.
+
+import { followStudy } from "./live_page.js";
+import { drawSensitivity } from "./sensitivity_plot.js";
+
+const root = document.querySelector("main[data-study]");
+const studyId = root.dataset.study;
+
+async function draw() {
+  const plots = [...document.querySelectorAll("[data-plot]")];
+  if (plots.length > 0) {
+    const response = await fetch(`/v1/studies/${studyId}/sensitivity`);
+    if (response.ok) {
+      const { curves } = await response.json();
+      for (const plot of plots) {
+        await drawSensitivity(plot, curves.filter((curve) => curve.optimizer === plot.dataset.plot));
+      }
+    }
+  }
+  root.dataset.ready = "";
+}
+
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+await draw();
+followStudy(studyId, root.dataset.lastEvent, draw);

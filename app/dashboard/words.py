@@ -1,0 +1,166 @@
+"""How numbers, states and evidence read on a page."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from parametrization.rules import Parametrization
+from parametrization.schedules import ScheduleShape
+from tuner.evidence import TransferEvidence
+from tuner.recommendation import Recommendation
+from tuner.recommended_values import ParameterGroup, ScheduleValues
+from tuner.states import StudyState
+
+UNKNOWN: Final = "not known"
+NAME_OF: Final = {Parametrization.MUP: "μP", Parametrization.SP: "SP"}
+
+_STATES: Final = {
+    StudyState.QUEUED: "○ queued",
+    StudyState.CHECKING: "◔ checking",
+    StudyState.SEARCHING: "◑ searching",
+    StudyState.MEASURING: "◕ measuring",
+    StudyState.COMPLETED: "✔ completed",
+    StudyState.PAUSED: "⏸ paused",
+    StudyState.CANCELLED: "■ cancelled",
+    StudyState.FAILED: "✖ failed",
+}
+_PHASES: Final = {
+    "check": "Coordinate check",
+    "search": "Search at the proxy width",
+    "measure": "Learning-rate grid, μP",
+    "control": "Learning-rate grid, SP",
+}
+_CHECKS: Final = {
+    "passed": "✔ passed",
+    "failed": "✖ failed",
+    "inconclusive": "? inconclusive",
+    "not_run": "○ not run",
+}
+_VERDICTS: Final = {
+    "recommend": "✔ recommended",
+    "caution": "⚠ with caution",
+    "abstain": "✖ not recommended",
+}
+_PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
+
+
+def number(value: float | None) -> str:
+    """Four significant digits."""
+    return UNKNOWN if value is None else f"{value:.4g}"
+
+
+def signed(value: float | None) -> str:
+    """Two decimals and a sign."""
+    return UNKNOWN if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+
+
+def rate(log2_rate: float | None) -> str:
+    """A learning rate, as a power of two and as a number."""
+    if log2_rate is None:
+        return UNKNOWN
+    return f"{2.0**log2_rate:.3g} = 2^{log2_rate:.2f}".replace("^-", "^\N{MINUS SIGN}")
+
+
+def duration(seconds: float) -> str:
+    """Time in the two units that matter."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def utc(moment: dt.datetime) -> str:
+    """A time of day with its zone."""
+    return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def transfer_lines(evidence: Mapping[Parametrization, TransferEvidence]) -> list[str]:
+    """One sentence per parametrization: how far the optimum moves, and what that costs."""
+    return [
+        line for rules in NAME_OF if rules in evidence for line in _transfer_line(evidence[rules])
+    ]
+
+
+def _transfer_line(at: TransferEvidence) -> list[str]:
+    if at.drift is None:
+        return []
+    name = NAME_OF[at.parametrization]
+    span = at.drift.low_octaves_per_doubling, at.drift.high_octaves_per_doubling
+    words = (
+        f"{name}: the optimum moves {signed(at.drift.octaves_per_doubling)} octaves per doubling"
+        f" of width (90 % interval {signed(span[0])} to {signed(span[1])},"
+        f" {at.drift.widths} widths)"
+    )
+    if at.shift_octaves is not None and at.optima:
+        words += (
+            f", {signed(at.shift_octaves)} octaves in all from width {at.proxy_width}"
+            f" to {at.optima[-1].width}"
+        )
+    if at.proxy_regret is not None and at.proxy_regret.regret_percent is not None:
+        least = "at least " if at.proxy_regret.at_least else ""
+        words += (
+            f"; the proxy's rate costs {least}{at.proxy_regret.regret_percent:.1f} %"
+            f" of loss at width {at.optima[-1].width}"
+        )
+    return [f"{words}."]
+
+
+def verdict_line(recommendation: Recommendation) -> str:
+    """The answer in one sentence."""
+    at = recommendation.learning_rate
+    words = (
+        f"{_VERDICTS[recommendation.verdict]}: {recommendation.optimizer} with peak learning rate"
+        f" {number(at.value)} for width {recommendation.width}"
+    )
+    drift = recommendation.evidence.drift
+    if drift is not None:
+        words += (
+            f"; the μP optimum drifts {signed(drift.octaves_per_doubling)} octaves per doubling"
+        )
+    if recommendation.reasons:
+        words += f". Weakest point: {recommendation.reasons[0].words}"
+    return f"{words}."
+
+
+def schedule_words(schedule: ScheduleValues) -> str:
+    """A schedule in fractions of training."""
+    parts = [f"{schedule.warmup_fraction:.0%} linear warm-up"]
+    if schedule.shape is ScheduleShape.CONSTANT:
+        parts.append("then constant")
+    elif schedule.shape is ScheduleShape.WSD:
+        parts.append(f"constant until the last {schedule.decay_fraction:.0%}, then a linear fall")
+    else:
+        parts.append(f"then a {schedule.shape} fall")
+    if schedule.shape is not ScheduleShape.CONSTANT:
+        parts.append(f"to {schedule.final_fraction:.0%} of the peak")
+    return f"{', '.join(parts)}, over {schedule.steps:,} steps in the proxies."
+
+
+def other_settings(group: ParameterGroup) -> str:
+    """The optimizer's further settings of one group."""
+    settings = {
+        "beta1": group.beta1,
+        "beta2": group.beta2,
+        "epsilon": group.epsilon,
+        "momentum": group.momentum,
+    }
+    return ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if value is not None)
+
+
+FILTERS: Final[dict[str, Callable[..., str]]] = {
+    "number": number,
+    "signed": signed,
+    "rate": rate,
+    "duration": duration,
+    "utc": utc,
+    "state": _STATES.__getitem__,
+    "phase": _PHASES.__getitem__,
+    "check": _CHECKS.__getitem__,
+    "passed": _PASSED.__getitem__,
+    "rules": NAME_OF.__getitem__,
+    "verdict": _VERDICTS.__getitem__,
+    "verdict_line": verdict_line,
+    "schedule": schedule_words,
+    "others": other_settings,
+}

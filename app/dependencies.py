@@ -1,0 +1,31 @@
+"""What routes ask for by annotation."""
+
+from typing import Annotated, cast
+
+from fastapi import Depends, Path, Request
+
+from app.event_feed import EventFeed
+from app.settings import AppSettings
+from tuner.database import Database
+
+# Coroutines, because FastAPI sends a plain function through its thread pool: a hop for nothing.
+
+
+async def _database(request: Request) -> Database:
+    return cast(Database, request.app.state.database)
+
+
+async def _settings(request: Request) -> AppSettings:
+    return cast(AppSettings, request.app.state.settings)
+
+
+async def _feed(request: Request) -> EventFeed:
+    return cast(EventFeed, request.app.state.feed)
+
+
+Db = Annotated[Database, Depends(_database)]
+Settings = Annotated[AppSettings, Depends(_settings)]
+Feed = Annotated[EventFeed, Depends(_feed)]
+StudyId = Annotated[
+    str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="A study's id, `std_...`")
+]

@@ -1,0 +1,140 @@
+"""Turns pydantic's validation errors into field errors that point into the submitted document."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any, Final, Literal, NamedTuple
+
+from app.problems import FieldError
+
+Location = Literal["body", "query", "header", "path"]
+Json = Any
+"""A parsed JSON document, or a part of one."""
+
+_WORDS: Final = {
+    "missing": "required: give it a value",
+    "extra_forbidden": "unknown field: correct its name or remove it",
+    "finite_number": "must be a finite number, not NaN or infinity",
+    "model_attributes_type": "must be a JSON object",
+    "model_type": "must be a JSON object",
+    "dict_type": "must be a JSON object",
+    "tuple_type": "must be a JSON array",
+}
+"""Sentences for the kinds of error whose own message does not say what to change."""
+
+_CONSEQUENCES: Final = frozenset({"default_factory_not_called"})
+"""Follow from another error that is listed itself."""
+
+_LONGEST_ECHO = 60  # characters of the user's own words that an error repeats
+
+
+class _Found(NamedTuple):
+    pointer: str
+    kind: str
+    detail: str
+    input: Any
+
+
+def field_errors(errors: Sequence[Any], body: Json) -> list[FieldError]:
+    """One entry per thing to change, in the document's own terms.
+
+    Args:
+        errors: as given by pydantic, each `loc` opening with body, query, header or path.
+        body: the submitted document, parsed.
+
+    """
+    kept: dict[tuple[Location, str, str], FieldError] = {}
+    for location in ("body", "query", "header", "path"):
+        found = [
+            one
+            for error in errors
+            if error["loc"][0] == location and error["type"] not in _CONSEQUENCES
+            for one in _found(error, body if location == "body" else None)
+        ]
+        for one in _without_echoes(found):
+            entry = FieldError.model_validate(
+                {"in": location, "pointer": one.pointer, "detail": one.detail}
+            )
+            kept.setdefault((entry.location, entry.pointer, entry.detail), entry)
+    return list(kept.values())
+
+
+def _found(error: Mapping[str, Any], body: Json) -> Iterator[_Found]:
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "fields_disagree":
+        for pointer, detail in context["problems"]:
+            yield _Found(pointer, kind, detail, None)
+        return
+    pointer = _pointer(error, body)
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        field = str(context["discriminator"]).strip("'")
+        pointer += f"/{field}"
+        yield _Found(pointer, kind, _unknown_tag(error, field), error["input"])
+        return
+    if kind == "json_invalid":
+        pointer = ""
+    yield _Found(pointer, kind, _words(error), error["input"])
+
+
+def _unknown_tag(error: Mapping[str, Any], field: str) -> str:
+    context = error["ctx"]
+    if error["type"] == "union_tag_not_found":
+        return f"required: say which one with `{field}`"
+    tag = str(context["tag"])
+    shown = tag if len(tag) <= _LONGEST_ECHO else f"{tag[:_LONGEST_ECHO]}..."
+    known = str(context["expected_tags"]).replace("'", "")
+    return f"unknown {field} {shown!r}: use one of {known}"
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"])
+    if error["type"] == "value_error":
+        return message.removeprefix("Value error, ")
+    if error["type"] == "json_invalid":
+        return f"not JSON: {error['ctx']['error']}"
+    return _WORDS.get(error["type"], message.replace("Input should", "must", 1))
+
+
+def _without_echoes(found: Sequence[_Found]) -> Iterator[_Found]:
+    """Leave out what only repeats another error in the words of a union's other branch."""
+    for one in found:
+        others = [other for other in found if other is not one]
+        deeper = any(other.pointer.startswith(f"{one.pointer}/") for other in others)
+        beside = any(other.pointer == one.pointer for other in others)
+        number_or_object = one.kind == "model_attributes_type" and beside
+        object_as_number = (
+            one.kind == "float_type" and isinstance(one.input, dict) and (deeper or beside)
+        )
+        emptied = one.kind == "too_short" and deeper  # its only items were the bad ones
+        if not (number_or_object or object_as_number or emptied):
+            yield one
+
+
+def _pointer(error: Mapping[str, Any], body: Json) -> str:
+    """JSON pointer of the error.
+
+    A location names union branches between the document's own keys. Those are told apart by
+    trying: the pointer is the longest part of the location that leads to the error's input.
+    """
+    parts = tuple(error["loc"])[1:]
+    if body is None:
+        return _joined(parts)
+    missing = parts[-1:] if error["type"] == "missing" else ()
+    way = parts[: len(parts) - len(missing)]
+    for length in range(len(way), -1, -1):
+        for candidate in combinations(way, length):
+            if _leads_to(body, candidate, error["input"]):
+                return _joined((*candidate, *missing))
+    return _joined(parts)
+
+
+def _leads_to(document: Json, keys: tuple[str | int, ...], value: Json) -> bool:
+    for key in keys:
+        try:
+            document = document[key]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return document is value
+
+
+def _joined(parts: Sequence[str | int]) -> str:
+    return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in parts)

@@ -1,0 +1,72 @@
+"""Request bodies: JSON in UTF-8 and nothing else, refused with the reason."""
+
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from fastapi import Request, Response
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+
+Json = Any
+"""A parsed JSON document."""
+
+
+class JsonRoute(APIRoute):
+    """A route whose request body is a JSON document."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handle_json(request: Request) -> Response:
+            if self.body_field is not None:
+                _require_json(request)
+                request = _JsonRequest(request.scope, request.receive)
+            return await handle(request)
+
+        return handle_json
+
+
+def _require_json(request: Request) -> None:
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
+        raise HTTPException(
+            415, "Send the body as JSON, with the header 'Content-Type: application/json'."
+        )
+
+
+class _JsonRequest(Request):
+    async def json(self) -> Json:
+        if not hasattr(self, "_json"):
+            self._json = _parsed(await self.body())
+        return self._json
+
+
+def _parsed(body: bytes) -> Json:
+    """NaN and infinity, which are not JSON, pass: validation names the field they are in."""
+    try:
+        return json.loads(body.decode(), object_pairs_hook=_object)
+    except UnicodeDecodeError as error:
+        raise HTTPException(
+            400, f"The body is not UTF-8: byte {error.start} cannot be read. Encode it as UTF-8."
+        ) from error
+    except RecursionError as error:
+        raise HTTPException(400, "The body is nested too deeply. Flatten it.") from error
+    except json.JSONDecodeError as error:
+        raise HTTPException(
+            400,
+            f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.",
+        ) from error
+    except ValueError as error:  # the interpreter's limit on digits of an integer
+        raise HTTPException(400, f"The body holds a number that is too long: {error}.") from error
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise HTTPException(
+            400, f"The body names the field {twice[:60]!r} twice in one object. Keep one of them."
+        )
+    return document

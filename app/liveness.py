@@ -1,0 +1,59 @@
+"""Whether the coordinator and its slots are at work, and in words what is wrong if not."""
+
+import datetime as dt
+from enum import StrEnum
+
+from sqlalchemy.orm import Session
+
+from tuner.liveness import WorkerRecord, workers
+from tuner.snapshot import StudyRecord
+from tuner.states import FINAL_STUDY_STATES, StudyState
+
+COORDINATOR = "tuner"
+"""The name under which the coordinator reports."""
+
+
+class Liveness(StrEnum):
+    WELL = "well"
+    TROUBLED = "troubled"  # alive, and says what keeps it from working
+    SILENT = "silent"  # not heard of for too long
+
+
+def liveness(worker: WorkerRecord, now: dt.datetime, silence_seconds: float) -> Liveness:
+    """How a worker is, from what it last said and when."""
+    if age_seconds(worker, now) > silence_seconds:
+        return Liveness.SILENT
+    return Liveness.TROUBLED if worker.problem else Liveness.WELL
+
+
+def age_seconds(worker: WorkerRecord, now: dt.datetime) -> float:
+    """Seconds since the worker was last heard of."""
+    return round(max(0.0, (now - worker.heartbeat_at).total_seconds()), 1)
+
+
+def coordinator(session: Session) -> WorkerRecord | None:
+    """The coordinator as it last reported; None if none ever has."""
+    return next((w for w in workers(session) if w.name == COORDINATOR), None)
+
+
+def coordinator_problem(
+    tuner: WorkerRecord | None, now: dt.datetime, silence_seconds: float
+) -> str | None:
+    """In words, why no study moves; None if they do."""
+    if tuner is None:
+        return "No coordinator has ever run on this database: start one with `widthwise up`."
+    if liveness(tuner, now, silence_seconds) is Liveness.SILENT:
+        return (
+            f"The coordinator was last heard of {age_seconds(tuner, now):.0f} s ago:"
+            " start it again with `widthwise up`; the study goes on where it was."
+        )
+    return tuner.problem
+
+
+def study_problem(
+    session: Session, study: StudyRecord, now: dt.datetime, silence_seconds: float
+) -> str | None:
+    """In words, what keeps this study from moving; None if nothing does or it need not move."""
+    if study.state in FINAL_STUDY_STATES or study.state is StudyState.PAUSED:
+        return None
+    return coordinator_problem(coordinator(session), now, silence_seconds)

@@ -1,0 +1,55 @@
+"""The API process: routes, pages, and what stands before them. Loads no torch."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+
+from fastapi import FastAPI
+
+from app.dashboard import assets, pages
+from app.errors import install_error_handlers
+from app.event_feed import EventFeed
+from app.guard import BodyLimit, KnownHosts, SecurityHeaders
+from app.openapi import PROBLEM_RESPONSES, describe
+from app.routes import catalogue, events, evidence, health, recommendation, studies, trials, workers
+from app.settings import AppSettings
+from tuner.database import Database
+
+ROUTERS = (studies, trials, events, evidence, recommendation, catalogue, workers, health)
+
+
+def create_app(database: Database, settings: AppSettings) -> FastAPI:
+    """Build the app over an open database, which its caller closes."""
+    app = FastAPI(
+        title="Widthwise",
+        version=version("widthwise"),
+        lifespan=_lifespan,
+        docs_url=None,  # both fetch scripts from other hosts
+        redoc_url=None,
+        responses=PROBLEM_RESPONSES,
+    )
+    app.state.database = database
+    app.state.settings = settings
+    app.state.feed = EventFeed(database, settings.sse_poll_seconds)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    app.include_router(pages.router, include_in_schema=False)
+    app.include_router(assets.router, include_in_schema=False)
+    install_error_handlers(app)
+    # The last one added stands first.
+    app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(SecurityHeaders)
+    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    feed: EventFeed = app.state.feed
+    poller = asyncio.create_task(feed.poll())
+    yield
+    feed.close()
+    await poller

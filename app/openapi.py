@@ -1,0 +1,32 @@
+"""The API's description of itself: what FastAPI derives, and problem documents for errors."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.problems import PROBLEM_JSON, Problem
+
+PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    "default": {
+        "description": "A problem document (RFC 9457): what happened and what to change",
+        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+}
+"""For every route: any error is answered in this one shape."""
+
+
+def describe(app: FastAPI) -> dict[str, Any]:
+    """OpenAPI document of the app's JSON routes."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title="Widthwise",
+            version=app.version,
+            description="Tune narrow, train wide: hyperparameter transfer for large networks.",
+            routes=app.routes,
+        )
+        schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        nested = schema.pop("$defs", {})
+        document["components"]["schemas"] |= nested | {"Problem": schema}
+        app.openapi_schema = document
+    return app.openapi_schema

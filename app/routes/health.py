@@ -1,0 +1,44 @@
+"""Health, for supervisors and load balancers."""
+
+import datetime as dt
+from typing import Literal
+
+from fastapi import APIRouter
+
+from app.dependencies import Db, Settings
+from app.liveness import age_seconds, coordinator, coordinator_problem
+from tuner.database import require_current
+from tuner.records import Record
+
+router = APIRouter(tags=["health"])
+
+
+class Health(Record):
+    status: Literal["ok"] = "ok"
+
+
+class Readiness(Record):
+    status: Literal["ready"] = "ready"
+    coordinator_heartbeat_age_seconds: float | None
+    """For information: null if no coordinator has ever reported."""
+    coordinator_problem: str | None
+    """In words, why no study moves; null when they do."""
+
+
+@router.get("/healthz")
+def healthz() -> Health:
+    """Whether this process answers; looks at nothing else."""
+    return Health()
+
+
+@router.get("/readyz")
+def readyz(database: Db, settings: Settings) -> Readiness:
+    """Whether studies can be stored: the database answers, fits this code and can be written."""
+    require_current(database)
+    with database.write() as session:  # being let in to write is the proof; nothing is written
+        tuner = coordinator(session)
+    now = dt.datetime.now(dt.UTC)
+    return Readiness(
+        coordinator_heartbeat_age_seconds=tuner and age_seconds(tuner, now),
+        coordinator_problem=coordinator_problem(tuner, now, settings.coordinator_silence_seconds),
+    )

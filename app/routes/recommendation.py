@@ -1,0 +1,80 @@
+"""The recommendation of a study, for a target of any width."""
+
+from enum import StrEnum
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Query, Response
+from fastapi.exceptions import RequestValidationError
+
+from app.dependencies import Db, StudyId
+from parametrization.rules import Optimizer
+from tuner.exports import as_python, as_yaml
+from tuner.recommendation import Recommendation, legal_width, recommend
+from tuner.snapshot import StudySnapshot
+from tuner.studies import read_snapshot
+from tuner.study_spec import Width
+
+router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"])
+
+
+class Form(StrEnum):
+    JSON = "json"
+    YAML = "yaml"
+    PYTHON = "python"
+
+
+_WRITERS: Final = {
+    Form.YAML: (as_yaml, "application/yaml"),
+    Form.PYTHON: (as_python, "text/x-python; charset=utf-8"),
+}
+_FORMS: Final = {
+    "content": {"application/yaml": {}, "text/x-python": {"schema": {"type": "string"}}}
+}
+
+
+@router.get("/recommendation", response_model=Recommendation, responses={200: _FORMS})
+def read_recommendation(
+    study_id: StudyId,
+    database: Db,
+    width: Annotated[
+        Width | None, Query(description="Of the target; default: the one the study names")
+    ] = None,
+    optimizer: Annotated[
+        Optimizer | None, Query(description="One of the study's; default: the best measured")
+    ] = None,
+    form: Annotated[
+        Form, Query(alias="format", description="`python` is a snippet for PyTorch")
+    ] = Form.JSON,
+) -> Recommendation | Response:
+    """Hyperparameters for a target, with interval, evidence and verdict.
+
+    Computed from what is stored: milliseconds, for any width. Provisional until the study is
+    completed.
+    """
+    with database.read() as session:
+        snapshot = read_snapshot(session, study_id)
+    _require_legal(snapshot, width, optimizer)
+    answer = recommend(snapshot, width=width, optimizer=optimizer)
+    if form is Form.JSON:
+        return answer
+    write, media_type = _WRITERS[form]
+    return Response(write(answer), media_type=media_type)
+
+
+def _require_legal(snapshot: StudySnapshot, width: int | None, optimizer: Optimizer | None) -> None:
+    spec = snapshot.study.spec
+    if width is not None:
+        try:
+            legal_width(spec, width)
+        except ValueError as error:
+            raise _bad_parameter("width", width, str(error)) from error
+    names = [config.name for config in spec.optimizers]
+    if optimizer is not None and optimizer not in names:
+        detail = f"{optimizer} is not one of the study's: choose one of {', '.join(names)}"
+        raise _bad_parameter("optimizer", optimizer, detail)
+
+
+def _bad_parameter(name: str, value: object, detail: str) -> RequestValidationError:
+    return RequestValidationError(
+        [{"type": "value_error", "loc": ("query", name), "msg": detail, "input": value}]
+    )

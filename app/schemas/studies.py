@@ -1,0 +1,89 @@
+"""A study as the API shows it."""
+
+import datetime as dt
+
+from app.progress import Progress
+from app.schemas.links import StudyLinks, study_links
+from tuner.records import Record
+from tuner.snapshot import StudyRecord
+from tuner.states import StudyState
+from tuner.study_spec import StudySpec
+
+
+class StudySummary(Record):
+    id: str
+    name: str
+    state: StudyState
+    reason: str | None
+    family: str
+    optimizers: tuple[str, ...]
+    proxy_width: int
+    target_width: int
+    priority: int
+    created_at: dt.datetime
+    finished_at: dt.datetime | None
+    links: StudyLinks
+
+
+class StudyList(Record):
+    studies: tuple[StudySummary, ...]
+    """Newest first."""
+    next_page_token: str | None
+    """Give it as `page_token` to go on; null on the last page."""
+
+
+class StudyRead(Record):
+    id: str
+    state: StudyState
+    resume_state: StudyState | None
+    """What a paused study goes on with."""
+    reason: str | None
+    """In words, why it failed, or what its last phase found."""
+    problem: str | None
+    """In words, what keeps the study from moving right now; null when nothing does."""
+    spec: StudySpec
+    """As stored, every default filled in."""
+    progress: Progress
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    finished_at: dt.datetime | None
+    version: int
+    """Grows with every change of state; the ETag."""
+    links: StudyLinks
+
+
+def study_summary(study: StudyRecord) -> StudySummary:
+    """One row of a list."""
+    spec = study.spec
+    return StudySummary(
+        id=study.id,
+        name=spec.name,
+        state=study.state,
+        reason=study.reason,
+        family=spec.family.name,
+        optimizers=tuple(optimizer.name for optimizer in spec.optimizers),
+        proxy_width=spec.proxy_width,
+        target_width=spec.target.width,
+        priority=spec.priority,
+        created_at=study.created_at,
+        finished_at=study.finished_at,
+        links=study_links(study.id),
+    )
+
+
+def study_read(study: StudyRecord, progress: Progress, problem: str | None) -> StudyRead:
+    """The whole study, without its trials."""
+    return StudyRead(
+        id=study.id,
+        state=study.state,
+        resume_state=study.resume_state,
+        reason=study.reason,
+        problem=problem,
+        spec=study.spec,
+        progress=progress,
+        created_at=study.created_at,
+        updated_at=study.updated_at,
+        finished_at=study.finished_at,
+        version=study.version,
+        links=study_links(study.id),
+    )

@@ -1,0 +1,51 @@
+"""Trials and their curves as the API shows them."""
+
+import datetime as dt
+
+from parametrization.rules import Optimizer, Parametrization
+from tuner.curves import Curve
+from tuner.records import Record
+from tuner.snapshot import TrialRecord
+from tuner.states import Purpose, StateReason, TrialState
+
+
+class TrialRead(Record):
+    number: int
+    purpose: Purpose
+    optimizer: Optimizer
+    parametrization: Parametrization
+    width: int
+    seed: int
+    batch: int
+    hyperparameters: dict[str, float]
+    params: dict[str, float]
+    """The searched ones among them, as Optuna proposed them."""
+    state: TrialState
+    state_reason: StateReason | None
+    message: str | None
+    step: int
+    """Updates done."""
+    value: float | None
+    """Mean train loss over the second half of training; null if not finite or not finished."""
+    validation_loss: float | None
+    intermediate_values: dict[int, float]
+    """Loss by the step of each rung."""
+    created_at: dt.datetime
+    started_at: dt.datetime | None
+    finished_at: dt.datetime | None
+
+
+class TrialList(Record):
+    study_id: str
+    trials: tuple[TrialRead, ...]
+    """By number."""
+
+
+class CurveList(Record):
+    study_id: str
+    curves: tuple[Curve, ...]
+
+
+def trial_read(trial: TrialRecord) -> TrialRead:
+    """A trial without what only the service can use: its checkpoint, its sampler's notes."""
+    return TrialRead.model_validate(trial.model_dump(include=set(TrialRead.model_fields)))

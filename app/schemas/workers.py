@@ -1,0 +1,23 @@
+"""What works for the studies, and whether it does."""
+
+import datetime as dt
+
+from app.liveness import Liveness
+from tuner.records import Record
+
+
+class WorkerRead(Record):
+    name: str
+    device: str
+    order_id: str | None
+    """What it works on."""
+    liveness: Liveness
+    problem: str | None
+    """In words, what keeps it from working."""
+    heartbeat_at: dt.datetime
+    heartbeat_age_seconds: float
+
+
+class WorkerList(Record):
+    workers: tuple[WorkerRead, ...]
+    """The coordinator (`tuner`) and each slot."""

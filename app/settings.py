@@ -1,0 +1,15 @@
+"""What the operator decides about the API process; everything about one study is in its spec."""
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from tuner.records import Record
+
+
+class AppSettings(Record):
+    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
+    """Names under which this service may be addressed; a Host header with another is refused."""
+    max_body_bytes: PositiveInt = 1_000_000
+    sse_poll_seconds: PositiveFloat = 0.5
+    """How often the event table is read while a stream is open."""
+    coordinator_silence_seconds: float = Field(default=15.0, gt=0)
+    """A coordinator not heard of for longer is reported as stopped."""
