@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from parametrization.optimizers.update import Number
+from parametrization.optimizers.update import Number, at_least
 
 COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
 ITERATIONS: Final = 5
@@ -31,7 +31,7 @@ def orthogonalised(matrix: Tensor, epsilon: Number, dtype: torch.dtype | None = 
     iterate = matrix if dtype is None else matrix.to(dtype)
     iterate = iterate.mT if tall else iterate
     norm = torch.linalg.vector_norm(iterate)
-    iterate = iterate / norm.clamp(min=epsilon)
+    iterate = iterate / at_least(norm, epsilon)
     for _ in range(ITERATIONS):
         gram = iterate @ iterate.mT
         iterate = a * iterate + (b * gram + c * gram @ gram) @ iterate

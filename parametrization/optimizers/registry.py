@@ -3,10 +3,19 @@
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
+from parametrization.optimizers.adafactor import ADAFACTOR
+from parametrization.optimizers.adagrad import ADAGRAD
 from parametrization.optimizers.adam import ADAM, ADAMW
+from parametrization.optimizers.lamb import LAMB
+from parametrization.optimizers.lars import LARS
+from parametrization.optimizers.layer_normalised_sgd import LAYER_NORMALISED_SGD
 from parametrization.optimizers.lion import LION
 from parametrization.optimizers.muon import MUON_MATCH_RMS_ADAMW, MUON_ORIGINAL, MUON_SPECTRAL
+from parametrization.optimizers.rmsprop import RMSPROP
 from parametrization.optimizers.sgd import SGD, SGD_MOMENTUM, SGD_NESTEROV
+from parametrization.optimizers.shampoo import SHAMPOO_GRAFTED, SHAMPOO_HALF, SHAMPOO_QUARTER
+from parametrization.optimizers.sign_descent import SIGN_DESCENT
+from parametrization.optimizers.soap import SOAP
 from parametrization.optimizers.update import (
     CoupledOptimizer,
     CurvatureOptimizer,
@@ -25,6 +34,17 @@ _ALL: Final[tuple[AnyOptimizer, ...]] = (
     MUON_SPECTRAL,
     MUON_ORIGINAL,
     MUON_MATCH_RMS_ADAMW,
+    ADAGRAD,
+    RMSPROP,
+    LAYER_NORMALISED_SGD,
+    SHAMPOO_QUARTER,
+    SHAMPOO_HALF,
+    SHAMPOO_GRAFTED,
+    SOAP,
+    SIGN_DESCENT,
+    LARS,
+    LAMB,
+    ADAFACTOR,
 )
 
 OPTIMIZERS: Final[Mapping[str, AnyOptimizer]] = {optimizer.name: optimizer for optimizer in _ALL}

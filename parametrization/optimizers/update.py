@@ -175,8 +175,16 @@ def counter(parameter: Tensor) -> Tensor:
 
 
 def decayed(average: Tensor, value: Tensor, beta: Number) -> Tensor:
-    """Exponential moving average: beta * average + (1 - beta) * value."""
-    return beta * average + (1 - beta) * value
+    """Exponential moving average: beta * average + (1 - beta) * value, in the average's dtype."""
+    return (beta * average + (1 - beta) * value).to(average.dtype)
+
+
+def at_least(tensor: Tensor, floor: Number) -> Tensor:
+    """Every entry, raised to `floor` where it is below; in the tensor's dtype, NaN stays NaN.
+
+    Not `clamp`: under `vmap` its result takes the dtype of a 0-d floor.
+    """
+    return torch.maximum(tensor, (torch.zeros_like(tensor) + floor).to(tensor.dtype))
 
 
 def shrunk(parameter: Tensor, hyper: Hyper) -> Tensor:
