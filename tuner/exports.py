@@ -1,6 +1,7 @@
 """Forms in which a recommendation leaves: YAML, and a PyTorch snippet that needs torch alone."""
 
 import textwrap
+from collections.abc import Iterator
 from string import Template
 from typing import Final
 
@@ -9,7 +10,6 @@ import yaml
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.recommendation import Recommendation
-from tuner.recommended_values import TensorValues
 
 
 def as_yaml(recommendation: Recommendation) -> str:
@@ -31,7 +31,7 @@ def as_python(recommendation: Recommendation) -> str:
     )
     return _SNIPPET.substitute(
         heading=_comment(_heading(recommendation)),
-        tensors="\n".join(_row(name, at) for at in recommendation.tensors for name in at.names),
+        tensors="\n".join(_rows(recommendation)),
         optimizer=_torch_optimizer(recommendation),
         epsilon=', "eps": eps' if recommendation.tensors[0].epsilon is not None else "",
         steps=schedule.steps,
@@ -69,16 +69,14 @@ def _comment(paragraphs: list[str]) -> str:
     )
 
 
-def _row(name: str, at: TensorValues) -> str:
-    numbers = (
-        at.init_std,
-        at.constant,
-        at.multiplier,
-        at.learning_rate,
-        at.weight_decay,
-        at.epsilon,
-    )
-    return f"    {name!r}: {numbers!r},"
+def _rows(recommendation: Recommendation) -> Iterator[str]:
+    """One line a tensor, in the model's order: draws from one seed are then the library's."""
+    values = {name: at for at in recommendation.tensors for name in at.names}
+    for tensor in recommendation.base_shapes.tensors:
+        at = values[tensor.name]
+        start = (at.init_std, at.constant, at.multiplier)
+        training = (at.learning_rate, at.weight_decay, at.epsilon)
+        yield f"    {tensor.name!r}: {(*start, *training)!r},"
 
 
 def _torch_optimizer(recommendation: Recommendation) -> str:

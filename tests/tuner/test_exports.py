@@ -1,0 +1,182 @@
+"""Exports are loaded the way their readers would and give back the same numbers."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from torch import nn
+
+from parametrization.apply import Prepared, apply
+from parametrization.mup_shapes import derive_model_shape
+from parametrization.param_groups import Schedule
+from parametrization.rules import Optimizer
+from parametrization.schedules import ScheduleShape
+from tests.parametrization.small_models import Gpt, cross_entropy, text_batch
+from tests.tuner.builders import Trials, searched, snapshot, spec, study, surface
+from tuner.exports import as_python, as_yaml
+from tuner.recommendation import Recommendation, recommend
+
+WIDTH = 64
+
+
+def answer(
+    optimizer: Optimizer = Optimizer.ADAMW,
+    width: int = WIDTH,
+    **fields: Any,  # noqa: ANN401
+) -> Recommendation:
+    """A recommendation for the small GPT of the parametrization's tests."""
+    with torch.device("meta"):
+        shape = derive_model_shape(Gpt(32), Gpt(48), 32)
+    record = study(spec=spec(optimizers=[{"name": optimizer}], **fields), shape=shape)
+    trials = Trials(surface()).search([-6.0, -5.0, -4.5], optimizer).measure(optimizer=optimizer)
+    return recommend(snapshot(trials, record=record, statistics=()), width=width)
+
+
+def snippet(recommendation: Recommendation, folder: Path) -> dict[str, Any]:
+    """What the exported snippet defines."""
+    path = folder / "snippet.py"
+    path.write_text(as_python(recommendation), encoding="utf-8")
+    return runpy.run_path(str(path))
+
+
+def train(model: nn.Module, prepared: Prepared, steps: int = 6) -> list[float]:
+    """Loss before every update of a short training."""
+    losses = []
+    for step in range(steps):
+        loss = cross_entropy(model, text_batch(0, step))
+        losses.append(loss.item())
+        prepared.optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        prepared.optimizer.step()
+        prepared.schedule.step()
+    return losses
+
+
+def test_yaml_gives_back_the_whole_recommendation() -> None:
+    recommendation = answer()
+
+    loaded = yaml.safe_load(as_yaml(recommendation))
+
+    assert Recommendation.model_validate_json(recommendation.model_dump_json()) == recommendation
+    assert loaded == recommendation.model_dump(mode="json")
+
+
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_the_snippet_gives_every_parameter_its_recommended_numbers(
+    optimizer: Optimizer, tmp_path: Path
+) -> None:
+    recommendation = answer(optimizer)
+    defined = snippet(recommendation, tmp_path)
+    model = Gpt(WIDTH, readout=nn.Linear)
+
+    defined["initialise"](model, seed=3)
+    stepping = defined["build_optimizer"](model)
+
+    names = {id(parameter): name for name, parameter in model.named_parameters()}
+    rows = {name: row for row in recommendation.tensors for name in row.names}
+    seen = set()
+    for group in stepping.param_groups:
+        for parameter in group["params"]:
+            row = rows[names[id(parameter)]]
+            seen.add(names[id(parameter)])
+            assert group["lr"] == row.learning_rate
+            assert group["weight_decay"] == row.weight_decay
+            assert group.get("eps") == row.epsilon
+    assert seen == rows.keys()
+    assert len(stepping.param_groups) <= len(recommendation.groups)
+    for name, parameter in model.named_parameters():
+        std = rows[name].init_std
+        if std is None:
+            assert torch.equal(parameter, torch.full_like(parameter, rows[name].constant or 0.0))
+        else:
+            assert parameter.std().item() == pytest.approx(std, rel=0.1)
+
+
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
+    optimizer: Optimizer, tmp_path: Path
+) -> None:
+    recommendation = answer(optimizer)
+    defined = snippet(recommendation, tmp_path)
+    plain, ours = Gpt(WIDTH, readout=nn.Linear), Gpt(WIDTH)
+    schedule = recommendation.schedule
+
+    defined["initialise"](plain, seed=3)
+    stepping = defined["build_optimizer"](plain)
+    exported = train(plain, Prepared(stepping, defined["build_schedule"](stepping)))
+    reference = apply(
+        ours,
+        recommendation.base_shapes,
+        optimizer=optimizer,
+        hyperparameters=recommendation.base_hyperparameters,
+        width=WIDTH,
+        schedule=Schedule(schedule.steps),
+        seed=3,
+    )
+
+    assert exported == train(ours, reference)
+
+
+@pytest.mark.parametrize("shape", list(ScheduleShape))
+@pytest.mark.parametrize("warmup", [0.0, 0.1])
+def test_the_snippets_schedule_is_the_recommended_one(
+    shape: ScheduleShape, warmup: float, tmp_path: Path
+) -> None:
+    training = {
+        "steps": 37,
+        "schedule": {"shape": shape, "warmup_fraction": warmup, "final_fraction": 0.05},
+    }
+    recommendation = answer(training=training)
+    defined = snippet(recommendation, tmp_path)
+    stepping = defined["build_optimizer"](Gpt(WIDTH))
+    schedule = defined["build_schedule"](stepping)
+    peaks = [group["initial_lr"] for group in stepping.param_groups]
+
+    factors = []
+    for _ in range(37):
+        ratios = {
+            group["lr"] / peak for group, peak in zip(stepping.param_groups, peaks, strict=True)
+        }
+        factors.append(max(ratios))
+        assert max(ratios) == pytest.approx(min(ratios))
+        stepping.step()
+        schedule.step()
+
+    assert factors == pytest.approx([point.factor for point in recommendation.schedule.preview])
+
+
+def test_the_snippet_refuses_another_model(tmp_path: Path) -> None:
+    defined = snippet(answer(), tmp_path)
+
+    with pytest.raises(ValueError, match=r"blocks\.2"):
+        defined["initialise"](Gpt(WIDTH, depth=3))
+
+
+def test_the_snippet_says_the_verdict_and_every_reason() -> None:
+    recommendation = answer(width=32 * 512)
+
+    text = as_python(recommendation).replace("\n#   ", " ")
+
+    assert f"# Verdict: {recommendation.verdict}." in text
+    assert recommendation.reasons
+    for reason in recommendation.reasons:
+        assert f"# - {reason.severity}: {reason.words}" in text
+
+
+def test_clipping_is_exported_as_it_was_in_the_proxies() -> None:
+    clipped = as_python(answer(training={"gradient_clip_norm": 0.5}))
+
+    assert "clip_grad_norm_(model.parameters(), 0.5)" in clipped
+    assert "without gradient clipping" in as_python(answer())
+
+
+def test_no_stored_text_can_leave_its_comment(tmp_path: Path) -> None:
+    recommendation = recommend(snapshot(searched()))
+    evil = recommendation.reasons[0].model_copy(update={"words": "\nraise SystemExit(1)\n\f#"})
+
+    defined = snippet(recommendation.model_copy(update={"reasons": (evil,)}), tmp_path)
+
+    assert defined["STEPS"] == 200

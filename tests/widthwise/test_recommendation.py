@@ -1,0 +1,125 @@
+"""A recommendation document applied to a user's own model."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from parametrization.mup_shapes import derive_model_shape
+from tests.parametrization.small_models import Gpt, cross_entropy, text_batch
+from tests.tuner.builders import Trials, snapshot, spec, study, surface
+from tuner import recommendation as service
+from tuner.exports import as_yaml
+from widthwise.errors import WidthwiseError
+from widthwise.recommendation import Recommendation
+
+
+def answered(width: int = 64) -> service.Recommendation:
+    """What the service says for the small GPT of the parametrization's tests."""
+    with torch.device("meta"):
+        shape = derive_model_shape(Gpt(32), Gpt(48), 32)
+    trials = Trials(surface()).search([-6.0, -5.0, -4.5]).measure()
+    record = study(spec=spec(training={"gradient_clip_norm": 1.0}), shape=shape)
+    return service.recommend(snapshot(trials, statistics=(), record=record), width=width)
+
+
+def document(width: int = 64) -> dict[str, Any]:
+    """The same as the JSON object that travels."""
+    travelled: dict[str, Any] = json.loads(answered(width).model_dump_json())
+    return travelled
+
+
+def test_a_document_is_read_back_to_the_numbers_of_every_tensor() -> None:
+    answer = answered()
+
+    loaded = Recommendation.from_document(document())
+
+    rows = {name: row for row in answer.tensors for name in row.names}
+    assert loaded.shape == answer.base_shapes
+    assert loaded.gradient_clip_norm == 1.0
+    assert loaded.reasons == tuple(reason.words for reason in answer.reasons)
+    for scaling in loaded.scalings():
+        row = rows[scaling.name]
+        assert (scaling.learning_rate, scaling.weight_decay) == (
+            row.learning_rate,
+            row.weight_decay,
+        )
+        assert (scaling.init_std, scaling.multiplier) == (row.init_std, row.multiplier)
+
+
+def test_json_and_yaml_files_are_read_alike(tmp_path: Path) -> None:
+    as_json, yaml_file = tmp_path / "answer.json", tmp_path / "answer.yaml"
+    as_json.write_text(json.dumps(document()))
+    yaml_file.write_text(as_yaml(answered()), encoding="utf-8")
+
+    assert Recommendation.from_file(as_json) == Recommendation.from_file(yaml_file)
+    assert Recommendation.from_file(as_json) == Recommendation.from_document(document())
+
+
+def test_a_model_is_initialised_grouped_and_scheduled_and_it_trains() -> None:
+    loaded = Recommendation.from_document(document())
+    model, twin = Gpt(64), Gpt(64)
+
+    prepared = loaded.apply(model, seed=5)
+    loaded.apply(twin, seed=5)
+
+    assert all(map(torch.equal, model.parameters(), twin.parameters()))
+    assert model.readout.multiplier == pytest.approx(0.5)
+    rates = {group["initial_lr"] for group in prepared.optimizer.param_groups}
+    assert max(rates) / min(rates) == pytest.approx(2.0)
+    losses = []
+    for step in range(60):
+        loss = cross_entropy(model, text_batch(0, step))
+        torch.autograd.backward(loss)
+        prepared.optimizer.step()
+        prepared.optimizer.zero_grad()
+        prepared.schedule.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.8 * losses[0]
+
+
+def test_the_schedule_stretches_to_the_targets_steps() -> None:
+    loaded = Recommendation.from_document(document())
+
+    short, long = loaded.apply(Gpt(64)), loaded.apply(Gpt(64), steps=400)
+
+    # A tenth of training warms up: 20 updates of 200, 40 of 400.
+    assert short.schedule.get_last_lr()[0] == pytest.approx(2 * long.schedule.get_last_lr()[0])
+
+
+def test_numbers_that_the_service_would_not_trust_are_not_applied_unasked() -> None:
+    distrusted = document(width=32 * 512)
+    assert distrusted["verdict"] == "abstain"
+    loaded = Recommendation.from_document(distrusted | {"width": 64})
+
+    with pytest.raises(WidthwiseError, match="the verdict is abstain: width 16384"):
+        loaded.apply(Gpt(64))
+    loaded.apply(Gpt(64), despite_abstain=True)
+
+
+def test_a_model_of_another_width_is_refused() -> None:
+    with pytest.raises(ValueError, match="in the model and"):
+        Recommendation.from_document(document()).apply(Gpt(128))
+
+
+@pytest.mark.parametrize("missing", ["verdict", "optimizer", "base_shapes", "schedule"])
+def test_another_document_is_refused_by_the_field_it_lacks(missing: str) -> None:
+    other = copy.deepcopy(document())
+    del other[missing]
+
+    with pytest.raises(WidthwiseError, match=f"not a recommendation: no '{missing}'"):
+        Recommendation.from_document(other)
+
+
+@pytest.mark.parametrize("text", ["", "[1, 2]", "{", "a: b: c", "just words"])
+def test_a_file_with_something_else_is_refused(text: str, tmp_path: Path) -> None:
+    for name in ("answer.json", "answer.yaml"):
+        path = tmp_path / name
+        path.write_text(text)
+        with pytest.raises(WidthwiseError, match="recommendation"):
+            Recommendation.from_file(path)
+    with pytest.raises(WidthwiseError, match="cannot read"):
+        Recommendation.from_file(tmp_path / "absent.json")
