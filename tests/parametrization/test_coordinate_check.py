@@ -16,7 +16,6 @@ from parametrization.coordinate_check import (
 )
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer
-from parametrization.tensor_families import tensor_families
 
 WIDTHS = (64, 128, 256, 512)
 SEEDS = range(4)
@@ -294,20 +293,3 @@ def test_a_wide_interval_comes_from_seeds_that_disagree() -> None:
     assert measured.update_slope == pytest.approx(0, abs=1e-9)
     assert measured.update_interval[0] < -0.2
     assert measured.update_interval[1] > 0.2
-
-
-def test_like_tensors_of_blocks_are_one_family_and_others_keep_their_names() -> None:
-    shape = (
-        matrix("layers.0.weight", Role.INPUT),
-        matrix("layers.1.weight", Role.HIDDEN),
-        matrix("layers.2.weight", Role.HIDDEN),
-        matrix("2.mixer.10.weight", Role.HIDDEN),
-        matrix("3.mixer.11.weight", Role.HIDDEN),
-        matrix("fc1.weight", Role.HIDDEN),
-    )
-    assert [family.name for family in tensor_families(shape)] == [
-        "layers.0.weight",
-        "layers.*.weight",
-        "*.mixer.*.weight",
-        "fc1.weight",
-    ]
