@@ -166,11 +166,16 @@ def _verdict(measured: Sequence[_Measured], grid: Grid, optimizer: Optimizer) ->
 def _words(one: _Measured, measured: Sequence[_Measured], optimizer: Optimizer) -> str:
     """What was seen of one tensor and, where nothing else explains it, the likely cause."""
     name = one.family.name
-    if one.update is None:
+    found = [
+        (statistic, slope, passed)
+        for statistic, slope, passed in (
+            (Statistic.UPDATE, one.update, one.update_passed),
+            (Statistic.PROPAGATION, one.propagation, one.propagation_passed),
+        )
+        if slope is not None
+    ]
+    if not found:
         return f"{name}: never moved, at any width"
-    found = [(Statistic.UPDATE, one.update, one.update_passed)]
-    if one.propagation is not None:
-        found.append((Statistic.PROPAGATION, one.propagation, one.propagation_passed))
     # What failed comes before what is in doubt, and the update before what follows from it.
     statistic, slope, passed = min(found, key=lambda seen: (False, None, True).index(seen[2]))
     if passed:
