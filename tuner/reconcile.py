@@ -113,6 +113,8 @@ def _advance(database: Database, engine: Engine, study: StudyRecord, free: int) 
             for order in decision.orders:
                 engine.start(order)
             taken += len(decision.orders)
+            if taken == free:
+                return taken
     except StudyMoved:  # somebody paused or cancelled it meanwhile; the next turn sees that
         return taken
     except (StorageUnavailable, OSError):

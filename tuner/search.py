@@ -8,6 +8,7 @@ Each batch seeds its sampler anew, from the study's seed, the optimizer and the 
 
 import hashlib
 import math
+import warnings
 from typing import Final
 
 import optuna
@@ -101,10 +102,13 @@ def _rebuild(
     study: StudyRecord, config: OptimizerConfig, trials: tuple[TrialRecord, ...], batch: int
 ) -> tuple[optuna.Study, InMemoryStorage]:
     storage = InMemoryStorage()
+    with warnings.catch_warnings():  # the user chose the sampler by name; its status is documented
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        sampler = _sampler(study.spec, config, batch)
     optuna_study = optuna.create_study(
         storage=storage,
-        study_name=f"{study.id}-{config.name}",
-        sampler=_sampler(study.spec, config, _seed(study.spec, config.name, batch)),
+        study_name=config.name,  # Hyperband draws brackets by it: the same for equal specs
+        sampler=sampler,
         pruner=_pruner(study.spec),
     )
     distributions = _distributions(config)
@@ -170,15 +174,16 @@ class _QmcOverKnownSpace(optuna.samplers.QMCSampler):
         return self._space
 
 
-def _sampler(spec: StudySpec, config: OptimizerConfig, seed: int) -> optuna.samplers.BaseSampler:
+def _sampler(spec: StudySpec, config: OptimizerConfig, batch: int) -> optuna.samplers.BaseSampler:
+    seed = _seed(spec, config.name, batch)
+    whole_study = _seed(spec, config.name, 0)  # for one sequence that batches continue
     match spec.search.sampler:
         case "random":
             return optuna.samplers.RandomSampler(seed=seed)
         case "grid":
-            return optuna.samplers.GridSampler(_grid(spec, config), seed=seed)
+            return optuna.samplers.GridSampler(_grid(spec, config), seed=whole_study)
         case "qmc":
-            # One scrambled sequence for the whole study: the seed must not change with the batch.
-            return _QmcOverKnownSpace(_distributions(config), _seed(spec, config.name, 0))
+            return _QmcOverKnownSpace(_distributions(config), whole_study)
         case "cmaes":
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=spec.search.batch_size, warn_independent_sampling=False

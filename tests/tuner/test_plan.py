@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from parametrization.rules import Parametrization
@@ -14,7 +14,14 @@ from tuner.engine import TrainOrder
 from tuner.reconcile import tick
 from tuner.snapshot import StudySnapshot
 from tuner.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
-from tuner.studies import cancel_study, open_study, pause_study, read_snapshot, resume_study
+from tuner.studies import (
+    cancel_study,
+    get_study,
+    open_study,
+    pause_study,
+    read_snapshot,
+    resume_study,
+)
 from tuner.study_spec import StudySpec
 
 
@@ -57,10 +64,11 @@ def snapshot_of(database: Database, study_id: str) -> StudySnapshot:
 def run_to_end(database: Database, study_id: str, engine: AnalyticEngine) -> StudySnapshot:
     for _ in range(5_000):
         tick(database, engine, wait_seconds=0)
-        snapshot = snapshot_of(database, study_id)
-        if snapshot.study.state in FINAL_STUDY_STATES:
-            return snapshot
-    raise AssertionError(f"study still {snapshot.study.state} after 5,000 turns")
+        with database.read() as session:
+            state = get_study(session, study_id).state
+        if state in FINAL_STUDY_STATES:
+            return snapshot_of(database, study_id)
+    raise AssertionError(f"study still {state} after 5,000 turns")
 
 
 def essence(snapshot: StudySnapshot) -> list[tuple[object, ...]]:
@@ -113,7 +121,11 @@ def test_an_optimum_on_the_edge_extends_the_grid_of_its_width_alone(database: Da
 
 
 @settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking, minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(
     slots=st.integers(1, 9),
@@ -125,8 +137,12 @@ def test_an_optimum_on_the_edge_extends_the_grid_of_its_width_alone(database: Da
 def test_what_is_proposed_and_pruned_does_not_depend_on_slots_order_or_lost_workers(
     database: Database, slots: int, seed: int, losing: float, sampler: str, pruner: str
 ) -> None:
-    search = {"trials": 12, "batch_size": 4, "sampler": sampler, "pruner": pruner}
-    plain, other = submit(database, spec(search=search)), submit(database, spec(search=search))
+    small = spec(
+        search={"trials": 8, "batch_size": 4, "sampler": sampler, "pruner": pruner},
+        measure={"grid_points": 5},
+        control="none",
+    )
+    plain, other = submit(database, small), submit(database, small)
     # Both studies advance side by side here; the reference is a third that runs alone.
     busy = AnalyticEngine(slots=slots, seed=seed, losing=losing)
     first = run_to_end(database, plain, busy)
@@ -135,7 +151,7 @@ def test_what_is_proposed_and_pruned_does_not_depend_on_slots_order_or_lost_work
     if lost:  # three losses in a row of one trial: rare, and then the answer may differ
         assert {trial.state_reason for trial in lost} == {StateReason.WORKER_LOST}
         return
-    alone = run_to_end(database, submit(database, spec(search=search)), AnalyticEngine(slots=1))
+    alone = run_to_end(database, submit(database, small), AnalyticEngine(slots=1))
     assert essence(first) == essence(second) == essence(alone)
 
 
