@@ -14,6 +14,7 @@ from widthwise import plot as plots
 from widthwise import tables
 from widthwise.client import Client, Document
 from widthwise.errors import WidthwiseError
+from widthwise.recommendation_view import as_text, recommendation_view
 from widthwise.spec_file import read_spec
 from widthwise.up import become_service
 from widthwise.watch import watch_study
@@ -141,14 +142,13 @@ def recommend(
     with service(address) as client:
         if form is Form.TABLE:
             document = client.recommendation(study_id, width=width, optimizer=optimizer)
+            view = recommendation_view(document)
             if output is None:
-                out.print(tables.recommendation(document))
+                out.print(view)
                 return
-            text = tables.as_text(tables.recommendation(document))
+            text = as_text(view)
         else:
-            text = client.recommendation_text(
-                study_id, form.value, width=width, optimizer=optimizer
-            )
+            text = client.recommendation_text(study_id, form, width=width, optimizer=optimizer)
         if output is None:
             typer.echo(text.rstrip("\n"))
         else:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Literal, Self
+from typing import Any, Final, Self
 from urllib.parse import urlsplit
 
 import httpx
@@ -110,12 +110,12 @@ class Client:
     def recommendation_text(
         self,
         study_id: str,
-        form: Literal["json", "yaml", "python"],
+        form: str,
         *,
         width: int | None = None,
         optimizer: str | None = None,
     ) -> str:
-        """The recommendation as the service writes it in that form."""
+        """The recommendation as the service writes it: `json`, `yaml` or `python`."""
         path = f"/v1/studies/{study_id}/recommendation"
         return self._get(path, width=width, optimizer=optimizer, format=form).text
 
@@ -144,7 +144,7 @@ class Client:
         """
         path = f"/v1/studies/{study_id}/events"
         headers = {"accept": "text/event-stream"} | ({"last-event-id": after} if after else {})
-        timeout = httpx.Timeout(self._http.timeout, read=SILENCE_SECONDS)
+        timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_SECONDS)
         with (
             self._connection(),
             self._http.stream("GET", path, headers=headers, timeout=timeout) as response,

@@ -67,7 +67,9 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
 
 def _curves_of(sensitivity: dict[str, Any], optimizer: str | None) -> list[dict[str, Any]]:
     """Measured curves of one optimizer, narrowest width first."""
-    measured = [c for c in sensitivity["curves"] if any(p["mean_loss"] is not None for p in c["points"])]
+    measured = [
+        c for c in sensitivity["curves"] if any(p["mean_loss"] is not None for p in c["points"])
+    ]
     optimizers = list(dict.fromkeys(c["optimizer"] for c in sensitivity["curves"]))
     wanted = optimizer or (optimizers[0] if optimizers else None)
     curves = [c for c in measured if c["optimizer"] == wanted]
@@ -82,7 +84,7 @@ def _draw_panel(
 ) -> None:
     ax.set_title(title, color=_INK, fontsize=12, fontweight="bold", loc="left")
     ax.set_xlabel("learning rate at the base width", color=_INK)
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.locator_params(axis="x", integer=True)
     ax.xaxis.set_major_formatter(lambda log2_rate, _: f"$2^{{{log2_rate:g}}}$")
     ax.grid(color="#e6e9ee", linewidth=0.8)
     ax.set_axisbelow(True)

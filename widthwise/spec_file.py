@@ -1,8 +1,10 @@
 """A study as people write it: YAML or JSON, from a file or standard input."""
 
 import json
+import math
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +35,23 @@ def read_spec(path: Path) -> dict[str, Any]:
     try:
         text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
         document = yaml.load(text, Loader=_Loader)
-        spec = json.loads(json.dumps(document, default=str, allow_nan=False))
+        spec = json.loads(json.dumps(document, default=str))
     except OSError as error:
         raise WidthwiseError(f"cannot read {name}: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError) as error:  # UnicodeDecodeError and NaN are ValueErrors
+    except (yaml.YAMLError, ValueError) as error:  # a UnicodeDecodeError is a ValueError
         raise WidthwiseError(f"{name} is neither YAML nor JSON: {error}") from error
     if not isinstance(spec, dict):
         raise WidthwiseError(f"{name} does not hold a study: write fields such as `family: ...`")
+    for pointer, number in _numbers(spec):
+        if not math.isfinite(number):
+            raise WidthwiseError(f"{name}: {pointer}: {number} is no number to train with")
     return spec
+
+
+def _numbers(value: object, pointer: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(value, float):
+        yield pointer, value
+    elif isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from _numbers(inner, f"{pointer}/{key}")

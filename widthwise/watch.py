@@ -43,12 +43,12 @@ class _LiveView:
     """Bars that are redrawn in place; the time left counts down between answers."""
 
     def __init__(self, console: Console) -> None:
-        self._live = Live(
-            console=console, get_renderable=self._picture, refresh_per_second=4, transient=False
-        )
         self._study: dict[str, Any] | None = None
         self._seen = 0.0
         self._interruption = ""
+        self._live = Live(
+            console=console, get_renderable=self._picture, refresh_per_second=4, transient=False
+        )
 
     def __enter__(self) -> Self:
         self._live.start()

@@ -1,0 +1,108 @@
+"""Rules of the house that no linter holds: they may only get stricter."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import typer.main
+
+from widthwise.cli import app
+
+ROOT = Path(__file__).resolve().parent.parent
+MOST_LINES = 300
+BANNED_NAMES = {"utils", "util", "helper", "helpers", "manager", "common", "base", "misc", "lib"}
+# Written so that this file does not hold what it looks for.
+MACHINE_PATH = re.compile(
+    r"(?<![\w.~-])/(?:" + "|".join(["work", "root", "home", "Users"]) + r")/\w"
+)
+SOURCE_ADDRESS = re.compile("--(?:extra-)?index-url|--trusted-host|://")
+
+
+def tracked(pattern: str = "*") -> list[Path]:
+    """Files of the repository, those about to be added included."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", pattern],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return [path for name in listing.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    lengths = {str(path.relative_to(ROOT)): _lines(path) for path in tracked("*.py")}
+    assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}
+
+
+def test_no_file_is_named_after_nothing() -> None:
+    assert [path for path in tracked("*.py") if path.stem.strip("_") in BANNED_NAMES] == []
+
+
+def test_package_files_import_nothing() -> None:
+    assert [path for path in tracked("*__init__.py") if path.read_text().strip()] == []
+
+
+def test_no_file_names_a_path_of_somebodys_machine() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in tracked()
+        for number, line in enumerate(_text(path).splitlines(), start=1)
+        if MACHINE_PATH.search(line)
+    }
+    assert found == set()
+
+
+def test_the_lock_names_versions_and_no_place_to_get_them_from() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not SOURCE_ADDRESS.search(lock)
+    assert all("==" in line for line in lock.splitlines())
+
+
+def test_every_requirement_is_locked() -> None:
+    lock = (ROOT / "requirements.lock").read_text()
+    locked = {line.partition("==")[0] for line in lock.splitlines()}
+    wanted = {
+        re.split(r"[\[<>=!~; ]", line)[0].lower()
+        for raw in (ROOT / "requirements.in").read_text().splitlines()
+        if (line := raw.partition("#")[0].strip())
+    }
+    assert wanted - locked == set()
+
+
+def test_every_command_and_option_is_documented() -> None:
+    documentation = (ROOT / "docs" / "cli.md").read_text()
+    group = typer.main.get_group(app)
+    missing = [
+        words
+        for name, command in group.commands.items()
+        for words in [
+            f"## `widthwise {name}",
+            *(f"`{option}" for parameter in command.params for option in _long(parameter.opts)),
+        ]
+        if words not in documentation
+    ]
+    assert missing == []
+
+
+def test_make_help_names_every_target_a_person_types() -> None:
+    shown = subprocess.run(
+        ["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+    wanted = ("install", "demo", "test", "serve", "lint", "bench", "lock")
+    assert [target for target in wanted if f"make {target} " not in shown] == []
+
+
+def _lines(path: Path) -> int:
+    return len(path.read_text().splitlines())
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        return ""  # a picture
+
+
+def _long(options: list[str]) -> list[str]:
+    return [option for option in options if option.startswith("--") and option != "--help"]

@@ -1,0 +1,58 @@
+"""A real service in this process: the app on a port of its own, and a coordinator to turn by hand.
+
+The coordinator's engine is the analytic one, whose studies take no training.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+
+from app.main import create_app
+from app.server import ApiServer
+from app.settings import AppSettings
+from service.sockets import listen
+from tests.tuner.analytic_engine import AnalyticEngine
+from tuner.database import Database, migrate, open_database
+from tuner.reconcile import tick
+from tuner.states import FINAL_STUDY_STATES
+from tuner.studies import get_study
+
+
+@dataclass(frozen=True)
+class RunningService:
+    address: str
+    database: Database
+
+    def finish(self, study_id: str, engine: AnalyticEngine | None = None) -> None:
+        """Turn the coordinator until the study is over."""
+        engine = engine or AnalyticEngine(slots=8)
+        for _ in range(10_000):
+            with self.database.read() as session:
+                if get_study(session, study_id).state in FINAL_STUDY_STATES:
+                    return
+            tick(self.database, engine, wait_seconds=0.0)
+        raise AssertionError("the study does not end")
+
+
+@contextmanager
+def running_service(folder: Path, *, port: int = 0) -> Iterator[RunningService]:
+    """Serve a database in this folder, made if it is not there."""
+    url = f"sqlite:///{folder / 'widthwise.db'}"
+    migrate(url)
+    database = open_database(url)
+    app = create_app(database, AppSettings(sse_poll_seconds=0.02))
+    server = ApiServer(uvicorn.Config(app, log_level="warning"), app)
+    listening = listen("127.0.0.1", port)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield RunningService(f"http://127.0.0.1:{listening.getsockname()[1]}", database)
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
+        database.close()

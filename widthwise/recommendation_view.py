@@ -1,0 +1,135 @@
+"""A recommendation as people read it in a terminal."""
+
+import io
+from collections.abc import Iterator
+from typing import Any, Final
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+VERDICT_STYLES: Final = {
+    "recommend": "bold green",
+    "caution": "bold yellow",
+    "abstain": "bold red",
+}
+_FILE_COLUMNS: Final = 110
+
+
+def recommendation_view(document: dict[str, Any]) -> RenderableType:
+    """Verdict and reasons, the rate with its interval, every tensor's numbers, the evidence."""
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style="dim", no_wrap=True)
+    facts.add_column(ratio=1)
+    for name, words in _facts(document):
+        facts.add_row(name, words)
+    return Group(*_verdict(document), "", facts, "", _tensors(document))
+
+
+def as_text(view: RenderableType) -> str:
+    """The view without colours, for a file."""
+    console = Console(file=io.StringIO(), width=_FILE_COLUMNS, color_system=None)
+    with console.capture() as capture:
+        console.print(view)
+    return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
+
+
+def _verdict(document: dict[str, Any]) -> Iterator[RenderableType]:
+    verdict = document["verdict"]
+    yield Text.assemble(
+        (verdict.upper(), VERDICT_STYLES.get(verdict, "bold")),
+        f"  {document['family']['name']} of width {document['width']}, {document['optimizer']}",
+        ("  provisional: the study is " + document["state"], "yellow")
+        if document["provisional"]
+        else "",
+    )
+    for reason in document["reasons"]:
+        style = VERDICT_STYLES.get(reason["severity"], "bold")
+        yield Text.assemble((f"  {reason['severity']}: ", style), reason["words"])
+
+
+def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    rate = document["learning_rate"]
+    yield (
+        "learning rate",
+        f"{rate['value']:.4g} (2^{rate['log2']:.2f}) at base width {document['base_width']};"
+        f" {rate['confidence']:.0%} interval {rate['low']:.4g} to {rate['high']:.4g}",
+    )
+    if rate["predicted_regret_percent"] is not None:
+        yield (
+            "expected cost",
+            f"{rate['predicted_regret_percent']:.2g} % of loss, for that interval",
+        )
+    yield "schedule", _schedule(document["schedule"])
+    if document["gradient_clip_norm"] is not None:
+        yield "clipping", f"gradient norm at {document['gradient_clip_norm']:g}"
+    for name, value in _shared(document):
+        yield name, f"{value:g}"
+    yield "μP measured", _evidence(document["evidence"])
+    if document["control"] is not None:
+        yield "SP measured", _evidence(document["control"])
+    if document["check"] is not None:
+        yield "check", document["check"]["summary"]
+    cost = document["cost"]
+    yield (
+        "tuning cost",
+        f"{cost['trials']} trials, {cost['share_percent']:.3g} % of training the target",
+    )
+
+
+def _shared(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Hyperparameters that are one number for the whole model."""
+    for name in ("beta1", "beta2", "momentum"):
+        if name in document["base_hyperparameters"]:
+            yield name, document["base_hyperparameters"][name]
+
+
+def _schedule(schedule: dict[str, Any]) -> str:
+    words = [
+        f"{schedule['warmup_fraction']:.0%} warm-up",
+        f"then {schedule['shape']}",
+        f"to {schedule['final_fraction']:.0%} of the peak"
+        if schedule["shape"] != "constant"
+        else "",
+        f"over the last {schedule['decay_fraction']:.0%}" if schedule["shape"] == "wsd" else "",
+    ]
+    return " ".join(word for word in words if word)
+
+
+def _evidence(evidence: dict[str, Any]) -> str:
+    if evidence["shift_octaves"] is None:
+        return "too few widths measured to see the optimum move"
+    widest = evidence["optima"][-1]["width"]
+    words = (
+        f"the optimum moves {evidence['shift_octaves']:+.2f} octaves"
+        f" from width {evidence['proxy_width']} to {widest}"
+    )
+    regret = evidence["proxy_regret"]
+    if regret is None:
+        return words
+    if regret["regret_percent"] is None:
+        return f"{words}; at the narrow one's rate the wide one diverges"
+    bound = "at least " if regret["at_least"] else ""
+    return (
+        f"{words}; the narrow one's rate costs the wide one {bound}{regret['regret_percent']:.2g} %"
+    )
+
+
+def _tensors(document: dict[str, Any]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("parameters", overflow="fold", ratio=1)
+    table.add_column("role", no_wrap=True)
+    for name in ("learning rate", "decay", "epsilon", "init std", "multiplier"):
+        table.add_column(name, no_wrap=True, justify="right")
+    for tensor in document["tensors"]:
+        std, epsilon = tensor["init_std"], tensor["epsilon"]
+        table.add_row(
+            Text(tensor["pattern"]),
+            tensor["role"],
+            f"{tensor['learning_rate']:.4g}",
+            f"{tensor['weight_decay']:.3g}",
+            "" if epsilon is None else f"{epsilon:.3g}",
+            f"{std:.4g}" if std is not None else f"= {tensor['constant']:g}",
+            f"{tensor['multiplier']:.4g}",
+        )
+    return table
