@@ -62,6 +62,10 @@ class LocalEngine:
             for slot in self._slots
         )
 
+    def worker_pids(self) -> dict[str, int]:
+        """Process id of each slot's worker, by the slot's name; a dead worker has none."""
+        return {slot.name: slot.pid for slot in self._slots if slot.pid is not None}
+
     def start(self, order: DescribeOrder | CheckOrder | TrainOrder) -> None:
         """Hand an order to a free slot, best to one that still holds its trials in memory.
 

@@ -105,7 +105,7 @@ def validation_loss(trial: RunningTrial) -> float:
     """Mean cross entropy over the fixed validation set, in nats per prediction."""
     total, predictions = 0.0, 0
     with torch.no_grad():
-        for batch in trial.data.validation(trial.spec.training.batch_size):
+        for batch in trial.data.validation():
             total += batch_loss(trial.model, batch).item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions

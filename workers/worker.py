@@ -55,6 +55,7 @@ def _work(
     connection: "Connection[bytes, bytes]",
     messages: SimpleQueue[bytes],
 ) -> None:
+    import torch
     from pydantic import TypeAdapter
 
     from tuner.engine import CheckOrder, DescribeOrder, Order, TrainOrder
@@ -62,6 +63,8 @@ def _work(
     from workers.orders import OpenCohort, carry_out
 
     settle_torch()
+    # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
+    torch.optim.SGD([torch.zeros(1)], lr=0.0)
     if settings.memory_limit_bytes is not None:
         limit_memory(settings.memory_limit_bytes)
     orders: TypeAdapter[DescribeOrder | CheckOrder | TrainOrder] = TypeAdapter(Order)

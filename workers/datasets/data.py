@@ -29,8 +29,8 @@ class Data(Protocol):
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based)."""
 
-    def validation(self, batch_size: int) -> Iterator[Batch]:
-        """The fixed validation set in batches of at most `batch_size`."""
+    def validation(self) -> Iterator[Batch]:
+        """The fixed validation set, in batches small enough for any model that trains."""
 
 
 def keyed_draws(seed: int, step: int, count: int, below: int) -> Tensor:

@@ -1,6 +1,7 @@
 """Bytes of the running Python's standard library: real text that every machine has."""
 
 import hashlib
+import math
 import os
 import sysconfig
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ _EXCLUDED_PREFIXES: Final = ("_sysconfigdata", "sitecustomize", "usercustomize")
 _VALIDATION_SHARE: Final = 0.1
 _VALIDATION_TOKENS: Final = 4_096
 _VALIDATION_SEQUENCES: Final = 8
+_VALIDATION_BATCH_TOKENS: Final = 1_024
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class TextData:
         if shortest <= context:
             raise ValueError(f"context {context} does not fit into {shortest} bytes of text")
         self.sha256 = corpus.sha256
-        self._corpus = corpus
+        self.corpus = corpus
         self._window = torch.arange(context + 1)
         sequences = max(_VALIDATION_SEQUENCES, _VALIDATION_TOKENS // context)
         last_start = len(corpus.validation) - context - 1
@@ -100,13 +102,16 @@ class TextData:
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based): windows drawn with replacement."""
-        starts = len(self._corpus.train) - len(self._window) + 1
-        return self._cut(self._corpus.train, keyed_draws(seed, step, batch_size, starts))
+        starts = len(self.corpus.train) - len(self._window) + 1
+        return self._cut(self.corpus.train, keyed_draws(seed, step, batch_size, starts))
 
-    def validation(self, batch_size: int) -> Iterator[Batch]:
-        """Evenly spaced windows of the held-out files in batches of at most `batch_size`."""
-        for starts in torch.split(self._validation_starts, batch_size):
-            yield self._cut(self._corpus.validation, starts)
+    def validation(self) -> Iterator[Batch]:
+        """Evenly spaced windows of the held-out files, about a thousand bytes a batch."""
+        context = len(self._window) - 1
+        for starts in torch.split(
+            self._validation_starts, math.ceil(_VALIDATION_BATCH_TOKENS / context)
+        ):
+            yield self._cut(self.corpus.validation, starts)
 
     def _cut(self, text: Tensor, starts: Tensor) -> Batch:
         windows = text[starts[:, None] + self._window].long()

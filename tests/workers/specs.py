@@ -1,0 +1,89 @@
+"""Small valid specifications by keyword: a test states only what it is about."""
+
+from parametrization.rules import Optimizer, Parametrization
+from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
+from tuner.families import Digits, Gpt, Mlp, StdlibText
+from tuner.study_spec import Schedule, Training
+
+TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
+TINY_MLP = Mlp(name="mlp", depth=2)
+STUDY = "std_test"
+
+
+def model_spec(
+    family: Gpt | Mlp = TINY_GPT,
+    *,
+    width: int = 16,
+    base_width: int = 16,
+    parametrization: Parametrization = Parametrization.MUP,
+) -> ModelSpec:
+    return ModelSpec(
+        family=family,
+        dataset=StdlibText(name="stdlib-text")
+        if isinstance(family, Gpt)
+        else Digits(name="digits"),
+        width=width,
+        base_width=base_width,
+        parametrization=parametrization,
+    )
+
+
+def hyperparameters(optimizer: Optimizer, **overrides: float) -> dict[str, float]:
+    values = {"learning_rate": 2.0**-6, "init_std": 1.0, "output_multiplier": 1.0}
+    if optimizer is Optimizer.SGD:
+        values |= {"learning_rate": 2.0**-4, "momentum": 0.9, "weight_decay": 0.0}
+    else:
+        values |= {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8}
+    if optimizer is Optimizer.ADAMW:
+        values |= {"weight_decay": 0.01}
+    return values | overrides
+
+
+def training(
+    *,
+    steps: int = 12,
+    batch_size: int = 4,
+    gradient_clip_norm: float | None = None,
+    schedule: Schedule | None = None,
+) -> Training:
+    return Training(
+        steps=steps,
+        batch_size=batch_size,
+        gradient_clip_norm=gradient_clip_norm,
+        schedule=schedule or Schedule(),
+    )
+
+
+def trial_spec(
+    *,
+    number: int = 0,
+    model: ModelSpec | None = None,
+    optimizer: Optimizer = Optimizer.ADAMW,
+    values: dict[str, float] | None = None,
+    train: Training | None = None,
+    seed: int = 0,
+) -> TrialSpec:
+    return TrialSpec(
+        number=number,
+        model=model or model_spec(),
+        optimizer=optimizer,
+        hyperparameters=values or hyperparameters(optimizer),
+        training=train or training(),
+        seed=seed,
+    )
+
+
+def train_order(
+    *specs: TrialSpec,
+    name: str = "ord_train",
+    attempt: int = 1,
+    rungs: tuple[int, ...] = (3, 6, 12),
+    start: Checkpoint | None = None,
+) -> TrainOrder:
+    return TrainOrder(
+        id=OrderId(name),
+        study_id=STUDY,
+        attempt=attempt,
+        trials=tuple(OpenTrial(spec=spec, start=start) for spec in specs or (trial_spec(),)),
+        rungs=rungs,
+    )

@@ -1,0 +1,92 @@
+"""Checkpoints: all or nothing, bit for bit, and readable errors."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from parametrization.rules import Optimizer
+from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, trial_spec
+from tuner.engine import Checkpoint
+from tuner.families import Gpt, Mlp
+from workers.checkpoint import (
+    CheckpointUnreadable,
+    CheckpointUnwritable,
+    checkpoint_path,
+    load,
+    save,
+)
+from workers.trainer import train_to
+from workers.trial import new_trial, restored_trial
+
+
+@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("family", [TINY_GPT, TINY_MLP])
+def test_a_trial_resumed_from_a_checkpoint_ends_as_if_never_stopped(
+    family: Gpt | Mlp, optimizer: Optimizer, tmp_path: Path
+) -> None:
+    spec = trial_spec(model=model_spec(family, width=32), optimizer=optimizer)
+    uninterrupted = new_trial(spec)
+    whole = train_to(uninterrupted, 12)
+    for step in (0, 3, 6, 11):
+        trial = new_trial(spec)
+        head = train_to(trial, step)
+        stored = save(trial.state(), tmp_path / f"{step}.pt", step)
+        resumed = restored_trial(spec, load(stored))
+        tail = train_to(resumed, 12)
+        assert head.updates + tail.updates == whole.updates
+        assert tail.validation_loss == whole.validation_loss
+        assert resumed.train_losses == uninterrupted.train_losses
+        for a, b in zip(resumed.parameters, uninterrupted.parameters, strict=True):
+            assert torch.equal(a, b)
+
+
+def test_the_path_names_study_trial_step_and_attempt(tmp_path: Path) -> None:
+    path = checkpoint_path(tmp_path, "std_1", number=7, step=50, attempt=2)
+    assert path == tmp_path / "std_1" / "000007" / "50-2.pt"
+
+
+def test_saving_leaves_the_checkpoint_alone_in_its_folder(tmp_path: Path) -> None:
+    leftover = tmp_path / "trial" / "10-1.tmp"
+    leftover.parent.mkdir()
+    leftover.write_bytes(b"half a checkpoint")
+    save({"step": 20}, tmp_path / "trial" / "20-2.pt", 20)
+    assert os.listdir(tmp_path / "trial") == ["20-2.pt"]
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "5-1.pt"
+    stored = save({"step": 5, "train_losses": torch.zeros(100)}, path, 5)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(CheckpointUnreadable, match=r"5-1\.pt .*run the study again"):
+        load(stored)
+
+
+def test_a_missing_checkpoint_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointUnreadable, match=r"5-1\.pt .*FileNotFoundError"):
+        load(Checkpoint(step=5, path=str(tmp_path / "5-1.pt")))
+
+
+def test_a_checkpoint_of_another_step_is_refused(tmp_path: Path) -> None:
+    stored = save({"step": 5}, tmp_path / "5-1.pt", 5)
+    with pytest.raises(CheckpointUnreadable, match="holds step 5, not step 6"):
+        load(Checkpoint(step=6, path=stored.path))
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return os.mkdir, (str(tmp_path / "pwned"),)
+
+    torch.save({"step": 5, "payload": Payload()}, tmp_path / "5-1.pt")
+    with pytest.raises(CheckpointUnreadable):
+        load(Checkpoint(step=5, path=str(tmp_path / "5-1.pt")))
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    """A file where the folder should be: permissions would not stop root."""
+    (tmp_path / "study").write_text("in the way")
+    with pytest.raises(CheckpointUnwritable, match=r"50-1\.pt .*free space"):
+        save({"step": 50}, checkpoint_path(tmp_path, "study", 0, 50, 1), 50)
