@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby, product
 from typing import Final
 
+from parametrization.coordinate_check import CHECK_LEARNING_RATE
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import (
     CheckOrder,
@@ -25,13 +26,6 @@ from tuner.search import DECIDED_STEP, decide_rung, propose_batch
 from tuner.snapshot import Decision, StudySnapshot, TrialRecord
 from tuner.states import Purpose, StudyState, TrialState
 from tuner.study_spec import StudySpec
-
-CHECK_LEARNING_RATE: Final = {
-    Optimizer.ADAM: 2.0**-12,
-    Optimizer.ADAMW: 2.0**-12,
-    Optimizer.SGD: 2.0**-7,
-}
-"""Small rates at which a wrong exponent shows before the network has moved (transfer.md)."""
 
 
 def next_decision(snapshot: StudySnapshot, free_slots: int) -> Decision:
