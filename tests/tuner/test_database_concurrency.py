@@ -2,6 +2,7 @@
 
 import multiprocessing
 import threading
+from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import func, select
 
@@ -11,7 +12,7 @@ from tuner.studies import list_studies, open_study
 from tuner.tables import StudyEventRow, StudyRow
 
 THREADS = 4
-EACH = 10
+EACH = 20
 
 
 def write_and_read(database: Database, failures: list[Exception]) -> None:
@@ -26,8 +27,9 @@ def write_and_read(database: Database, failures: list[Exception]) -> None:
         failures.append(error)
 
 
-def write_from_threads(url: str) -> None:
+def write_from_threads(url: str, all_ready: Barrier) -> None:
     database = open_database(url)
+    all_ready.wait()
     failures: list[Exception] = []
     threads = [
         threading.Thread(target=write_and_read, args=(database, failures)) for _ in range(THREADS)
@@ -44,11 +46,11 @@ def write_from_threads(url: str) -> None:
 def test_four_threads_in_each_of_two_processes_write_without_an_error(
     database: Database, database_url: str
 ) -> None:
-    process = multiprocessing.get_context("spawn").Process(
-        target=write_from_threads, args=(database_url,)
-    )
+    context = multiprocessing.get_context("spawn")
+    all_ready = context.Barrier(2)
+    process = context.Process(target=write_from_threads, args=(database_url, all_ready))
     process.start()
-    write_from_threads(database_url)
+    write_from_threads(database_url, all_ready)
     process.join()
     assert process.exitcode == 0
     with database.read() as session:

@@ -3,7 +3,7 @@
 import threading
 
 from tests.tuner.stored_studies import searching_study, spec
-from tuner.database import Database
+from tuner.database import Database, open_database
 from tuner.events import EventKind, StudyEvent, events_after, last_event_id, write_event
 from tuner.studies import open_study
 
@@ -41,20 +41,26 @@ def test_an_event_of_a_write_that_failed_is_never_seen(database: Database) -> No
         assert events_after(session, None, 0, 100) == before
 
 
-def test_a_reader_beside_many_writers_misses_no_event(database: Database) -> None:
+def test_a_reader_beside_many_writers_misses_no_event(
+    database: Database, database_url: str
+) -> None:
     """PostgreSQL numbers rows before they are visible; unordered commits would hide some."""
     writers, each = 4, 15
 
     def write() -> None:
+        own = open_database(database_url)  # as another process has
         for _ in range(each):
-            with database.write() as session:
+            with own.write() as session:
                 open_study(session, spec())
+                session.flush()
+                open_study(session, spec())
+        own.close()
 
     threads = [threading.Thread(target=write) for _ in range(writers)]
     for thread in threads:
         thread.start()
     seen: list[StudyEvent] = []
-    while len(seen) < writers * each:
+    while True:
         all_written = not any(thread.is_alive() for thread in threads)
         with database.read() as session:
             news = events_after(session, None, seen[-1].id if seen else 0, 1_000)
@@ -63,4 +69,4 @@ def test_a_reader_beside_many_writers_misses_no_event(database: Database) -> Non
             break
     for thread in threads:
         thread.join()
-    assert len({event.study_id for event in seen}) == writers * each
+    assert len({event.study_id for event in seen}) == writers * each * 2

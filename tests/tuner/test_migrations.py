@@ -2,6 +2,7 @@
 
 import multiprocessing
 import re
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,18 @@ def test_migrating_twice_changes_nothing(database: Database, database_url: str) 
     require_current(database)
 
 
+def migrate_when_all_are_ready(url: str, all_ready: Barrier) -> None:
+    all_ready.wait()
+    migrate(url)
+
+
 def test_processes_that_migrate_at_once_all_succeed(empty_database_url: str) -> None:
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=migrate, args=(empty_database_url,)) for _ in range(2)]
+    all_ready = context.Barrier(2)
+    processes = [
+        context.Process(target=migrate_when_all_are_ready, args=(empty_database_url, all_ready))
+        for _ in range(2)
+    ]
     for process in processes:
         process.start()
     for process in processes:

@@ -162,6 +162,15 @@ def test_a_trial_that_diverges_at_its_last_step_is_not_complete(database: Databa
     assert trial_of(database, study).state is TrialState.PRUNED
 
 
+def test_a_trial_that_has_ended_is_not_reported_on_again(database: Database) -> None:
+    study, order = study_in_training(database)
+    diverged = progress(0, 2, diverged=True)
+    store(database, Reached(order_id=order.id, attempt=1, trials=(diverged,)))
+    before = snapshot_of(database, study)
+    assert store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 4),))) == ()
+    assert snapshot_of(database, study) == before
+
+
 def test_a_failed_order_fails_its_unfinished_trials(database: Database) -> None:
     study, order = study_in_training(database, trials=2)
     store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 8),)))
