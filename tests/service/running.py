@@ -102,7 +102,9 @@ class RunningService:
         """Process ids of the slots."""
         tuner = self.child("service.tuner")
         return (
-            [pid for pid in children_of(tuner) if "spawn_main" in command_of(pid)] if tuner else []
+            [pid for pid in children_of(tuner) if "workers.worker" in command_of(pid)]
+            if tuner
+            else []
         )
 
     def kill_tree(self) -> None:
