@@ -95,7 +95,7 @@ def assert_legal(before: TrialRecord, after: TrialRecord) -> None:
 
 
 @given(told=st.lists(reports(), min_size=3, max_size=10))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_interleaving_of_reports_stores_each_step_and_each_end_once(
     database: Database, told: list[dict[str, Any]]
 ) -> None:
