@@ -140,7 +140,8 @@ def _on_unforeseen_error(request: Request, error: Exception) -> ProblemResponse:
         "This is a fault of the service, not of the request; its log has the details."
         " Reading is safe to repeat; repeat a POST with the same Idempotency-Key."
     )
-    return problem(request, 500, detail, headers=SECURITY_HEADERS)
+    # The server closes the connection after a fault; without the header clients would reuse it.
+    return problem(request, 500, detail, headers={**SECURITY_HEADERS, "Connection": "close"})
 
 
 _DOCUMENTS: Final[dict[type[Exception], _Documenting]] = {
