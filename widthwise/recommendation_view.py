@@ -53,12 +53,12 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "learning rate",
         f"{rate['value']:.4g} (2^{rate['log2']:.2f}) at base width {document['base_width']};"
-        f" {rate['confidence']:.0%} interval {rate['low']:.4g} to {rate['high']:.4g}",
+        f" {_percent(rate['confidence'])} interval {rate['low']:.4g} to {rate['high']:.4g}",
     )
     if rate["predicted_regret_percent"] is not None:
         yield (
             "expected cost",
-            f"{rate['predicted_regret_percent']:.2g} % of loss, for that interval",
+            f"{rate['predicted_regret_percent']:.1f} % of loss, averaged over the interval",
         )
     yield "schedule", _schedule(document["schedule"])
     if document["gradient_clip_norm"] is not None:
@@ -86,14 +86,20 @@ def _shared(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
 
 def _schedule(schedule: dict[str, Any]) -> str:
     words = [
-        f"{schedule['warmup_fraction']:.0%} warm-up",
+        f"{_percent(schedule['warmup_fraction'])} warm-up",
         f"then {schedule['shape']}",
-        f"to {schedule['final_fraction']:.0%} of the peak"
+        f"to {_percent(schedule['final_fraction'])} of the peak"
         if schedule["shape"] != "constant"
         else "",
-        f"over the last {schedule['decay_fraction']:.0%}" if schedule["shape"] == "wsd" else "",
+        f"over the last {_percent(schedule['decay_fraction'])}"
+        if schedule["shape"] == "wsd"
+        else "",
     ]
     return " ".join(word for word in words if word)
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:g} %"
 
 
 def _evidence(evidence: dict[str, Any]) -> str:
@@ -111,7 +117,7 @@ def _evidence(evidence: dict[str, Any]) -> str:
         return f"{words}; at the narrow one's rate the wide one diverges"
     bound = "at least " if regret["at_least"] else ""
     return (
-        f"{words}; the narrow one's rate costs the wide one {bound}{regret['regret_percent']:.2g} %"
+        f"{words}; the narrow one's rate costs the wide one {bound}{regret['regret_percent']:.1f} %"
     )
 
 

@@ -27,19 +27,16 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
     if not rows:
         return Text("No studies. Submit one: widthwise submit examples/gpt.yaml")
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("id", no_wrap=True, overflow="fold")
-    table.add_column("state", no_wrap=True)
-    table.add_column("family", no_wrap=True)
-    table.add_column("optimizers")
+    for name in ("id", "state", "model"):
+        table.add_column(name, no_wrap=True, overflow="fold")
     table.add_column("width", no_wrap=True, justify="right")
     table.add_column("created", no_wrap=True)
-    table.add_column("name", ratio=1)
+    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in rows:
         table.add_row(
             row["id"],
             state_text(row),
-            row["family"],
-            ", ".join(row["optimizers"]),
+            f"{row['family']}, {' '.join(row['optimizers'])}",
             f"{row['proxy_width']} → {row['target_width']}",
             _local_time(row["created_at"]),
             Text(row["name"]),

@@ -141,7 +141,7 @@ def test_recommend_shows_verdict_rate_and_every_tensor(finished: tuple[str, str]
     shown = widthwise("recommend", study_id, "--width", "512", address=address)
     assert shown.exit_code == 0, shown.stderr
     assert "gpt of width 512, adamw" in shown.stdout
-    assert "90% interval" in shown.stdout
+    assert "90 % interval" in shown.stdout
     for tensor in ("embed.weight", "blocks.0.weight", "readout.weight"):
         assert tensor in shown.stdout
 
