@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from app.field_errors import MOST_ERRORS
 from app.problems import PROBLEM_JSON
 from tests.app.served import Served
 
@@ -112,6 +113,14 @@ def test_every_bad_field_is_named_once(client: httpx.Client) -> None:
         error["pointer"] for error in client.post("/v1/studies", json=spec).json()["errors"]
     ]
     assert pointers == ["/target/width", "/proxy_width", "/base_width"]
+
+
+def test_a_body_full_of_errors_is_answered_with_the_first_hundred(client: httpx.Client) -> None:
+    spec = MLP | {f"unknown {i}": i for i in range(40_000)}
+    response = client.post("/v1/studies", json=spec)
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) == MOST_ERRORS
+    assert len(response.content) < 20_000
 
 
 UNREADABLE = [

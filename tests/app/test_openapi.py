@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -98,3 +99,18 @@ def test_every_error_is_described_as_a_problem_document() -> None:
             content = operation["responses"]["default"]["content"]
             assert content.keys() == {"application/problem+json"}, (method, path)
             assert "422" not in operation["responses"], (method, path)
+
+
+def test_every_route_and_parameter_is_documented() -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    missing = [
+        words
+        for path, operations in described()["paths"].items()
+        for method, operation in operations.items()
+        for words in [
+            f"`{method.upper()} {path}`",
+            *(at["name"] for at in operation.get("parameters", ()) if at["in"] != "path"),
+        ]
+        if words.lower() not in documentation.lower()
+    ]
+    assert missing == []
