@@ -69,7 +69,8 @@ class RunningService:
 
     def study(self, study_id: str) -> dict[str, Any]:
         """The study as the API shows it; waits through a restart of the API."""
-        return self.get(f"/v1/studies/{study_id}")
+        study: dict[str, Any] = self.get(f"/v1/studies/{study_id}")
+        return study
 
     def get(self, path: str) -> Any:  # noqa: ANN401  a JSON document
         """GET a JSON document; waits through a restart of the API."""

@@ -5,12 +5,13 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.processes import descendants_of, is_running, kill
+from tests.service.processes import descendants_of, is_gone, is_running, kill
 from tests.service.running import RunningService, wait_for
 
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ def strike(service: RunningService, victim: str) -> bool:
         pids = [pid] if pid is not None else []
     for pid in pids[:1]:
         kill(pid)
-        wait_for(f"the end of {victim}", lambda pid=pid: not is_running(pid))
+        wait_for(f"the end of {victim}", partial(is_gone, pid))
     return bool(pids)
 
 
@@ -117,7 +118,7 @@ def wait_for_progress(service: RunningService, study_id: str, state: str, trials
     """Wait until the study is in a state and has ended so many more trials (or left it)."""
 
     def is_in_state() -> bool:
-        return service.study(study_id)["state"] == state
+        return bool(service.study(study_id)["state"] == state)
 
     wait_for(state, is_in_state)
     goal = done(service, study_id) + trials

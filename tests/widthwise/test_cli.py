@@ -117,6 +117,22 @@ def test_watching_a_cancelled_study_ends_with_status_1(
     assert widthwise("watch", study_id, address=service.address).exit_code == 1
 
 
+def test_submit_can_stay_and_watch_until_the_study_is_over(
+    service: RunningService, client: Client, study_file: Path
+) -> None:
+    watching = subprocess.Popen(
+        [COMMAND, "submit", study_file, "--watch", "--address", service.address],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    study_id = watching.stdout.readline().split()[1]
+    client.cancel(study_id)
+    shown, _ = watching.communicate(timeout=20)
+    assert watching.returncode == 1
+    assert shown.splitlines()[-1].startswith("cancelled")
+
+
 def test_interrupting_a_watch_leaves_the_study_alone(
     service: RunningService, client: Client
 ) -> None:
