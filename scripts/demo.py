@@ -35,7 +35,7 @@ RESULT: Final = Path("demo-result.json")
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 110)
 
 
 class Threshold(NamedTuple):
