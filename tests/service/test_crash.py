@@ -31,6 +31,9 @@ SPEC: dict[str, Any] = {
 }
 
 
+PHASES = ["queued", "checking", "searching", "measuring", "completed"]
+
+
 def trials_and_curves(service: RunningService, study_id: str) -> dict[str, Any]:
     """Everything that training determines, by what was trained.
 
@@ -104,7 +107,7 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
     study_id = service.submit(SPEC)
     moments = random.Random(victim)
     strikes = 0
-    for state in ("checking", "searching", "measuring"):
+    for state in PHASES[1:4]:
         wait_for_progress(service, study_id, state, trials=moments.randint(0, 5))
         strikes += strike(service, victim)
     assert strikes == 3
@@ -115,14 +118,17 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
 
 
 def wait_for_progress(service: RunningService, study_id: str, state: str, trials: int) -> None:
-    """Wait until the study is in a state and has ended so many more trials (or left it)."""
+    """Wait until the study has reached a state and ended so many more trials, or left it."""
 
-    def is_in_state() -> bool:
-        return bool(service.study(study_id)["state"] == state)
+    def phase() -> int:
+        return PHASES.index(service.study(study_id)["state"])
 
-    wait_for(state, is_in_state)
+    wait_for(state, lambda: phase() >= PHASES.index(state))
     goal = done(service, study_id) + trials
-    wait_for(f"{trials} more", lambda: done(service, study_id) >= goal or not is_in_state())
+    wait_for(
+        f"{trials} more trials",
+        lambda: done(service, study_id) >= goal or phase() > PHASES.index(state),
+    )
 
 
 def done(service: RunningService, study_id: str) -> int:
