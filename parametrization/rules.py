@@ -43,7 +43,8 @@ class Scaling(NamedTuple):
 
 SP, MUP = Parametrization
 ADAM, ADAMW, SGD = Optimizer
-INPUT, HIDDEN, OUTPUT, VECTOR, SCALAR = Role
+INPUT, HIDDEN, OUTPUT, VECTOR, SCALAR, QK_NORM_GAIN, FINAL_NORM = list(Role)[:7]
+MOE_ROUTER, FIXED_BOTTLENECK, GQA_KV = list(Role)[7:]
 
 # fmt: off
 _STANDARD: Final = {              # init_std  mult  lr_in lr_out
@@ -52,6 +53,11 @@ _STANDARD: Final = {              # init_std  mult  lr_in lr_out
     OUTPUT:                Scaling(    -0.5,   0.0,   0.0,   0.0),
     VECTOR:                Scaling(     0.0,   0.0,   0.0,   0.0),
     SCALAR:                Scaling(     0.0,   0.0,   0.0,   0.0),
+    QK_NORM_GAIN:          Scaling(     0.0,   0.0,   0.0,   0.0),
+    FINAL_NORM:            Scaling(     0.0,   0.0,   0.0,   0.0),
+    MOE_ROUTER:            Scaling(    -0.5,   0.0,   0.0,   0.0),
+    FIXED_BOTTLENECK:      Scaling(    -0.5,   0.0,   0.0,   0.0),
+    GQA_KV:                Scaling(    -0.5,   0.0,   0.0,   0.0),
 }
 _MAXIMAL_UPDATE: Final = {        # init_std  mult  lr_in lr_out eps_in eps_out wd_in wd_out
     (ADAM, INPUT):         Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
@@ -59,16 +65,29 @@ _MAXIMAL_UPDATE: Final = {        # init_std  mult  lr_in lr_out eps_in eps_out 
     (ADAM, OUTPUT):        Scaling(     0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0,   0.0),
     (ADAM, VECTOR):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
     (ADAM, SCALAR):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
+    (ADAM, QK_NORM_GAIN): Scaling(0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0),
+    (ADAM, FINAL_NORM): Scaling(0.0,  0.0,  0.0,  0.0,  0.0, -1.0,  0.0,  0.0),
+    (ADAM, MOE_ROUTER): Scaling(0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0),
+    (ADAM, FIXED_BOTTLENECK): Scaling(-1.0,  0.0, -1.0,  0.0, -0.5,  0.0,  0.0,  0.0),
+    (ADAM, GQA_KV): Scaling(-0.5,  0.0, -1.0,  0.0, -0.5,  0.0,  0.0,  0.0),
     (ADAMW, INPUT):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
     (ADAMW, HIDDEN):       Scaling(    -0.5,   0.0,  -1.0,   0.0,   0.0,  -1.0,   1.0,   0.0),
     (ADAMW, OUTPUT):       Scaling(     0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0,   0.0),
     (ADAMW, VECTOR):       Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
     (ADAMW, SCALAR):       Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
+    (ADAMW, QK_NORM_GAIN): Scaling(0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0),
+    (ADAMW, FINAL_NORM): Scaling(0.0,  0.0,  0.0,  0.0,  0.0, -1.0,  0.0,  0.0),
+    (ADAMW, MOE_ROUTER): Scaling(0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0),
+    (ADAMW, FIXED_BOTTLENECK): Scaling(-1.0,  0.0, -1.0,  0.0, -0.5,  0.0,  1.0,  0.0),
+    (ADAMW, GQA_KV): Scaling(-0.5,  0.0, -1.0,  0.0, -0.5,  0.0,  1.0,  0.0),
     (SGD, INPUT):          Scaling(     0.0,   0.0,   0.0,   1.0,   0.0,   0.0,   0.0,  -1.0),
     (SGD, HIDDEN):         Scaling(    -0.5,   0.0,  -1.0,   1.0,   0.0,   0.0,   1.0,  -1.0),
     (SGD, OUTPUT):         Scaling(     0.0,  -1.0,   1.0,   0.0,   0.0,   0.0,  -1.0,   0.0),
     (SGD, VECTOR):         Scaling(     0.0,   0.0,   0.0,   1.0,   0.0,   0.0,   0.0,  -1.0),
     (SGD, SCALAR):         Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
+    (SGD, QK_NORM_GAIN): Scaling(0.0,  0.0,  0.0,  0.0),
+    (SGD, FINAL_NORM): Scaling(0.0,  0.0,  0.0,  1.0,  0.0,  0.0,  0.0, -1.0),
+    (SGD, MOE_ROUTER): Scaling(0.0, -1.0,  1.0,  0.0,  0.0,  0.0, -1.0,  0.0),
 }
 # fmt: on
 

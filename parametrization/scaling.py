@@ -16,13 +16,6 @@ HYPERPARAMETERS: Final[Mapping[Optimizer, frozenset[str]]] = {
 }
 """What each optimizer is configured by; all are needed, no other is taken."""
 
-EMBEDDING_STD: Final = 1.0
-"""Initial standard deviation of a lookup table at every width.
-
-Theta(1) as Table 8 asks: one-hot inputs make the vocabulary the fan-in, but a lookup sums
-nothing, so 1/sqrt(vocabulary) would only shrink the residual stream. 1 is torch's own choice.
-"""
-
 _SPOKEN: Final = {Optimizer.ADAM: "Adam", Optimizer.ADAMW: "AdamW", Optimizer.SGD: "SGD"}
 
 
@@ -110,11 +103,18 @@ def scale_tensor(
     if not width_mult > 0:
         raise ValueError(f"width_mult must be positive, got {width_mult}")
     given = _checked(optimizer, hyperparameters)
-    row = WIDTH_RULES[parametrization, optimizer, tensor.role]
+    row = WIDTH_RULES.get((parametrization, optimizer, tensor.role))
+    if row is None:
+        raise ValueError(
+            f"{optimizer} has no rule for {tensor.name}, a {tensor.role}: use adamw, or let its"
+            " output grow with width"
+        )
     m_in = _growth(tensor, tensor.fan_in_axis, width_mult)
     m_out = _growth(tensor, tensor.fan_out_axis, width_mult)
-    base_std = _base_std(tensor)
-    multiplier = given["output_multiplier"] if tensor.role is Role.OUTPUT else 1.0
+    base_std = tensor.base_std
+    multiplier = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
+    if tensor.tied and parametrization is Parametrization.MUP:
+        multiplier /= m_out  # the readout's fan-in is what the lookup puts out
     epsilon = given.get("epsilon")
     return TensorScaling(
         name=tensor.name,
@@ -132,19 +132,6 @@ def scale_tensor(
 
 def _growth(tensor: TensorShape, axis: int | None, width_mult: float) -> float:
     return width_mult if axis is not None and tensor.infinite[axis] else 1.0
-
-
-def _base_std(tensor: TensorShape) -> float | None:
-    """Standard deviation at the base width; None for tensors that start constant.
-
-    A table that is looked up is stored (vocabulary, width), a matrix that multiplies (out, in):
-    the axis of the fan-in tells them apart.
-    """
-    if tensor.fan_in_axis is None:
-        return None
-    if tensor.fan_in_axis == 0:
-        return EMBEDDING_STD
-    return 1 / math.sqrt(tensor.base_shape[tensor.fan_in_axis])
 
 
 def _checked(optimizer: Optimizer, hyperparameters: Mapping[str, float]) -> dict[str, float]:
