@@ -222,9 +222,7 @@ def _declaration(
         if like is None:
             raise ValueError(undeclarable(owned))
         said = Declaration(said, like.fan_in_axis, like.fan_out_axis, like.constant)
-    ends = [
-        axis is not None and infinite[axis] for axis in (said.fan_in_axis, said.fan_out_axis)
-    ]
+    ends = [axis is not None and infinite[axis] for axis in (said.fan_in_axis, said.fan_out_axis)]
     if said.role in FROM_WIDE_TO_FINITE and ends != [W, F]:
         raise ValueError(
             f"{owned.name} is declared {said.role}, a map from a dimension that grows with width"

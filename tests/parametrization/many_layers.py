@@ -115,7 +115,10 @@ class Experts(nn.Module):
     def __init__(self, width: int, experts: int = 4) -> None:
         super().__init__()
         self.router = Router(width, experts, bias=False)
-        self.up, self.down = ExpertLinear(experts, width, width), ExpertLinear(experts, width, width)
+        self.up, self.down = (
+            ExpertLinear(experts, width, width),
+            ExpertLinear(experts, width, width),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         flat = x.flatten(0, -2)
@@ -190,9 +193,7 @@ class Bottleneck(nn.Module):
 
 def picture_batch(seed: int, step: int, size: int = 16) -> tuple[Tensor, Tensor]:
     """Noise around ten fixed pictures, and which one each is of."""
-    centres = torch.randn(
-        CLASSES, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(0)
-    )
+    centres = torch.randn(CLASSES, CHANNELS, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
     draw = torch.Generator().manual_seed(1_000 * seed + step + 1)
     labels = torch.randint(CLASSES, (size,), generator=draw)
     noise = torch.randn(size, CHANNELS, SIDE, SIDE, generator=draw)

@@ -128,5 +128,5 @@ class Tied(nn.Module):
 
 
 def test_a_tensor_in_two_places_is_refused_and_the_tied_readout_named() -> None:
-    with pytest.raises(ValueError, match=r"readout\.weight is the same .* layers\.TiedReadout"):
+    with pytest.raises(ValueError, match=r"readout\.weight is the same .*layers\.TiedReadout"):
         shape_of(Tied)

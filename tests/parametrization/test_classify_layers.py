@@ -9,7 +9,14 @@ from torch import nn
 
 from parametrization.classify import Declaration
 from parametrization.initialise import initialise
-from parametrization.layers import ConvReadout, Readout, Residual, Router, WithMultiplier, as_readout
+from parametrization.layers import (
+    ConvReadout,
+    Readout,
+    Residual,
+    Router,
+    WithMultiplier,
+    as_readout,
+)
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
 from tests.parametrization.builders import scalings_of, shape_of
@@ -115,9 +122,7 @@ def test_a_convolution_keeps_the_size_of_what_it_reads(
         (lambda w: nn.RMSNorm(w, elementwise_affine=False), set()),
     ],
 )
-def test_norms_have_vectors_or_nothing(
-    norm: Callable[[int], nn.Module], names: set[str]
-) -> None:
+def test_norms_have_vectors_or_nothing(norm: Callable[[int], nn.Module], names: set[str]) -> None:
     shape = shape_of(lambda width: nn.Sequential(nn.Linear(3, width, bias=False), norm(width)))
     found = {t.name.removeprefix("1."): t for t in shape.tensors[1:]}
     assert set(found) == names
@@ -314,7 +319,7 @@ def test_a_convolutional_readout_multiplies_the_weights_and_not_the_bias() -> No
 
 
 def test_the_autoencoders_transposed_layers_scale_by_their_own_fan_in() -> None:
-    """mup would read the fan-in from dimension 1, which is a transposed kernel's fan-out."""
+    """Mup would read the fan-in from dimension 1, which is a transposed kernel's fan-out."""
     scaled = {s.name: s for s in scalings_of(Autoencoder, 128)}
     assert scaled["code.weight"].init_std == pytest.approx((128 * 9) ** -0.5)
     assert scaled["up.weight"].init_std == pytest.approx((256 * 4) ** -0.5)
