@@ -20,17 +20,17 @@ def orthogonalised(matrix: Tensor, epsilon: Number, dtype: torch.dtype | None = 
     """U f(S) V^T with f near 1, for a matrix U S V^T.
 
     Args:
-        matrix: [fan_out, fan_in].
+        matrix: [..., fan_out, fan_in].
         epsilon: smallest Frobenius norm that is still divided out.
         dtype: of the iteration; the matrix's own if None. bfloat16 is what Muon was published in
             and what `torch.optim.Muon` does.
 
     """
     a, b, c = COEFFICIENTS
-    tall = matrix.shape[0] > matrix.shape[1]
+    tall = matrix.shape[-2] > matrix.shape[-1]
     iterate = matrix if dtype is None else matrix.to(dtype)
     iterate = iterate.mT if tall else iterate
-    norm = torch.linalg.vector_norm(iterate)
+    norm = torch.linalg.vector_norm(iterate, dim=(-2, -1), keepdim=True)
     iterate = iterate / at_least(norm, epsilon)
     for _ in range(ITERATIONS):
         gram = iterate @ iterate.mT

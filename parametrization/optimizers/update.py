@@ -11,11 +11,13 @@ convolutions).
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, TypeAlias
+from functools import partial
+from typing import NamedTuple, ParamSpec, TypeAlias
 
 import torch
 from torch import Tensor
 
+Arguments = ParamSpec("Arguments")
 Number: TypeAlias = Tensor | float
 State: TypeAlias = dict[str, Tensor]
 Hyper: TypeAlias = Mapping[str, Number]
@@ -116,21 +118,29 @@ class CurvatureOptimizer(OptimizerDefinition):
     update_between_refreshes: CurvatureUpdate | None = None
 
 
-def over_trials(update: GradientUpdate) -> GradientUpdate:
-    """`update` over a leading axis of trials: [K, ...] tensors, [K] hyperparameters.
+def over_trials(
+    update: Callable[Arguments, tuple[Tensor, State]],
+) -> Callable[Arguments, tuple[Tensor, State]]:
+    """Any of the updates over a leading axis of trials: [K, ...] tensors, [K] hyperparameters.
 
     Floats among the hyperparameters are shared by all trials.
     """
 
     def update_cohort(
-        parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+        *arguments: Arguments.args, **options: Arguments.kwargs
     ) -> tuple[Tensor, State]:
-        axes = {name: 0 if isinstance(value, Tensor) else None for name, value in hyper.items()}
-        mapped = torch.func.vmap(update, in_dims=(0, 0, 0, axes))
-        updated: tuple[Tensor, State] = mapped(parameter, gradient, state, dict(hyper))
+        axes = tuple(_trial_axis(argument) for argument in arguments)
+        mapped = torch.func.vmap(partial(update, **options), in_dims=axes)
+        updated: tuple[Tensor, State] = mapped(*arguments)
         return updated
 
     return update_cohort
+
+
+def _trial_axis(argument: object) -> int | dict[str, int | None]:
+    if isinstance(argument, Mapping):
+        return {name: 0 if isinstance(value, Tensor) else None for name, value in argument.items()}
+    return 0
 
 
 def for_layout(optimizer: GradientOptimizer, fan_out_axis: int) -> GradientOptimizer:

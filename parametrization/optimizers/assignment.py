@@ -1,0 +1,93 @@
+"""Which optimizer trains which role, with two learning rates where there are two kinds of step.
+
+Pure: it names optimizers of registry.py and imports no torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from parametrization.roles import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Optimizers by role.
+
+    Attributes:
+        by_role: name of the optimizer of every role.
+        lead: the optimizer whose learning rate is searched; all others run at that rate times
+            `learning_rate_ratio`, a hyperparameter of its own.
+
+    """
+
+    by_role: Mapping[Role, str]
+    lead: str
+
+    def __post_init__(self) -> None:
+        """Refuse a table with holes, or whose lead trains nothing."""
+        if missing := [role.value for role in Role if role not in self.by_role]:
+            raise ValueError(f"no optimizer for role {', '.join(missing)}: name one")
+        if self.lead not in self.by_role.values():
+            raise ValueError(f"{self.lead} leads and trains no role: {dict(self.by_role)}")
+
+    def learning_rate(self, role: Role, lead_rate: float, learning_rate_ratio: float) -> float:
+        """Rate of a role at the base width.
+
+        >>> muon_with_adamw = matrices_with("muon_spectral")
+        >>> muon_with_adamw.learning_rate(Role.HIDDEN, 0.02, learning_rate_ratio=0.25)
+        0.02
+        >>> muon_with_adamw.learning_rate(Role.INPUT, 0.02, learning_rate_ratio=0.25)
+        0.005
+
+        """
+        return lead_rate * (1.0 if self.by_role[role] == self.lead else learning_rate_ratio)
+
+
+def everywhere(optimizer: str) -> Assignment:
+    """One optimizer for all tensors."""
+    return Assignment(dict.fromkeys(Role, optimizer), optimizer)
+
+
+def matrices_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment:
+    """A matrix optimizer on hidden matrices, another one on everything else."""
+    return Assignment(
+        {**dict.fromkeys(Role, companion), Role.HIDDEN: matrix_optimizer}, matrix_optimizer
+    )
+
+
+SCION: Final = Assignment(
+    {
+        Role.INPUT: "scion_column",
+        Role.HIDDEN: "scion_spectral",
+        Role.OUTPUT: "scion_sign",  # the readout's forward pass has the 1 / fan_in
+        Role.VECTOR: "scion_rms",
+        Role.SCALAR: "scion_rms",
+        Role.QK_NORM_GAIN: "scion_rms",
+        Role.FINAL_NORM: "scion_rms",
+        Role.MOE_ROUTER: "scion_sign",
+        Role.FIXED_BOTTLENECK: "adamw",
+        Role.GQA_KV: "adamw",
+    },
+    lead="scion_spectral",
+)
+"""Scion's own table; a ratio of 1, because its radii say how roles differ."""
+
+MODULAR_NORM: Final = Assignment(
+    {
+        Role.INPUT: "modular_embedding",
+        Role.HIDDEN: "modular_matrix",
+        Role.OUTPUT: "modular_matrix",
+        Role.VECTOR: "modular_vector",
+        Role.SCALAR: "modular_vector",
+        Role.QK_NORM_GAIN: "modular_vector",
+        Role.FINAL_NORM: "modular_vector",
+        Role.MOE_ROUTER: "modular_matrix",
+        Role.FIXED_BOTTLENECK: "adamw",
+        Role.GQA_KV: "adamw",
+    },
+    lead="modular_matrix",
+)
+"""The modular norm's own table; a ratio of 1, because its masses say how roles differ.
+
+Its input is an embedding; a dense first layer takes `modular_matrix`."""
