@@ -4,7 +4,7 @@ Judges the statistics of `coordinate_statistics` by their slopes. Passing is nec
 learning rate to transfer, not sufficient.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
@@ -28,17 +28,22 @@ from parametrization.coordinate_thresholds import (
     Band,
     update_threshold,
 )
-from parametrization.coordinate_words import Statistic, growth, summarise
+from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
 
 __all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
 
-CHECK_LEARNING_RATE: Final = {
-    Optimizer.ADAM: 2.0**-12,
-    Optimizer.ADAMW: 2.0**-12,
-    Optimizer.SGD: 2.0**-7,
+CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
+    **dict.fromkeys(Optimizer, 2.0**-12),
+    Optimizer.LION: 2.0**-13,
+    **{optimizer: 2.0**-7 for optimizer in Optimizer if sized_by_gradient(optimizer)},
+    **{
+        optimizer: 2.0**-6
+        for optimizer in Optimizer
+        if optimizer.value.startswith(("muon", "scion", "modular", "shampoo_quarter", "layer"))
+    },
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -210,7 +215,8 @@ def _judged(
         bands[Statistic.PROPAGATION] = PROPAGATION_BANDS[family.role]
     for statistic in Statistic:
         slope = grid.slope(names, statistic)
-        if slope is None or statistic not in bands:
+        unsettled = statistic is Statistic.INITIAL and family.role is Role.GQA_KV
+        if slope is None or statistic not in bands or unsettled:
             continue
         if statistic is Statistic.INITIAL:
             due = _initial_exponent(family.tensors[0], optimizer)
@@ -222,7 +228,12 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
     """Of width, in the initial size times the forward multiplier."""
     if tensor.fan_in_axis is None or not tensor.infinite[tensor.fan_in_axis]:
         return 0.0
-    row = WIDTH_RULES[Parametrization.MUP, optimizer, tensor.role]
+    # A matrix optimizer's companion trains the other roles: AdamW's rows say how they start.
+    mup = Parametrization.MUP
+    row = (
+        WIDTH_RULES.get((mup, optimizer, tensor.role))
+        or WIDTH_RULES[mup, Optimizer.ADAMW, tensor.role]
+    )
     return row.init_std + row.multiplier
 
 

@@ -5,8 +5,8 @@ over the blocks, which sees the rates; and the change of the stream that the las
 which sees the branch multiplier. Neither sees what the other does.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from parametrization.coordinate_check import (
     CheckVerdict,
@@ -39,8 +39,6 @@ from parametrization.rules import Optimizer
 from parametrization.scaling import TensorScaling
 from parametrization.tensor_families import TensorFamily, family_pattern
 
-STEPS: Final = 4
-
 
 class DepthStatistic(NamedTuple):
     """The like tensors of all blocks (or the stream they leave) at one depth and seed."""
@@ -58,10 +56,9 @@ def depth_statistics(
     scalings: Sequence[TensorScaling],
     shape: ModelShape,
     *,
-    optimizer: Optimizer,
-    hyperparameters: Mapping[str, float],
     depth: int,
     seeds: Iterable[int],
+    steps: int = 4,
 ) -> list[DepthStatistic]:
     """Statistics of every kind of tensor in the blocks of a model of this depth.
 
@@ -78,7 +75,7 @@ def depth_statistics(
     found = []
     for seed in seeds:
         run = CheckedRun(training, scalings, zero_readout=True, seed=seed)
-        run.train(optimizer, hyperparameters, STEPS)
+        run.train(steps)
         updates, initial = run.update_rms(), run.initial_rms()
         for family in families:
             names = [tensor.name for tensor in family.tensors]
@@ -98,7 +95,11 @@ def judge_depth(statistics: Iterable[DepthStatistic], optimizer: Optimizer) -> C
         return undecided
     measured = [_measured(name, role, grid, optimizer) for name, role in roles.items()]
     seen = f"{optimizer}, depths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
-    return verdict(measured, [_words(one, optimizer) for one in measured], seen)
+    rates_wrong = any(
+        one.passed is False and one.family.name != RESIDUAL_STREAM for one in measured
+    )
+    words = [_words(one, optimizer, rates_wrong=rates_wrong) for one in measured]
+    return verdict(measured, words, seen)
 
 
 def block_families(shape: ModelShape) -> tuple[TensorFamily, ...]:
@@ -148,7 +149,7 @@ def _measured(name: str, role: Role, grid: Grid, optimizer: Optimizer) -> Measur
     return Measured(TensorFamily(name, role, ()), tuple(judged), update.pass_high)
 
 
-def _words(one: Measured, optimizer: Optimizer) -> str:
+def _words(one: Measured, optimizer: Optimizer, *, rates_wrong: bool) -> str:
     name, found = one.family.name, decisive(one)
     if found is None or (found.passed and one.of(Statistic.UPDATE) is None):
         return f"{name}: never moved, at any depth"
@@ -157,6 +158,8 @@ def _words(one: Measured, optimizer: Optimizer) -> str:
     seen = f"{name}: {found.statistic} {growth(found.slope.mean, 'depth')}"
     if found.passed is None:
         return f"{seen}: between right and wrong"
+    if name == RESIDUAL_STREAM and rates_wrong:
+        return seen  # it follows what the blocks do
     return f"{seen}: looks like {_cause(name, found, optimizer)}"
 
 

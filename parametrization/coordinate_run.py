@@ -1,6 +1,6 @@
 """The coordinate check in one call, over widths or over depths of the reader's own model."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from parametrization.coordinate_check import CheckVerdict, judge
 from parametrization.coordinate_depth import depth_statistics, judge_depth
@@ -22,7 +22,6 @@ def check_width(
     shape: ModelShape,
     *,
     optimizer: Optimizer,
-    hyperparameters: Mapping[str, float],
     widths: Iterable[int],
     seeds: Sequence[int] = range(4),
 ) -> CheckVerdict:
@@ -32,7 +31,6 @@ def check_width(
         training: the model and its data at a width.
         scalings: the numbers under test at a width, at `CHECK_LEARNING_RATE`.
         shape: the model's base shapes, from `derive_model_shape`.
-        hyperparameters: for betas or momentum.
         widths: three or more, spanning a factor of eight if they can.
         seeds: four or more; eight for SGD.
 
@@ -43,8 +41,6 @@ def check_width(
         statistics += coordinate_statistics(
             at,
             numbers,
-            optimizer=optimizer,
-            hyperparameters=hyperparameters,
             width=width,
             seeds=seeds,
         )
@@ -58,7 +54,6 @@ def check_depth(
     shape: Callable[[int], ModelShape],
     *,
     optimizer: Optimizer,
-    hyperparameters: Mapping[str, float],
     depths: Iterable[int],
     seeds: Sequence[int] = range(4),
 ) -> CheckVerdict:
@@ -68,7 +63,6 @@ def check_depth(
         training: the model and its data at a depth, branch multipliers set in `build` or `start`.
         scalings: the numbers under test at a depth.
         shape: base shapes at a depth, tensors in blocks marked.
-        hyperparameters: for betas or momentum.
         depths: three or more.
         seeds: four or more; eight for SGD.
 
@@ -80,8 +74,6 @@ def check_depth(
             training(depth),
             scalings(depth),
             shape(depth),
-            optimizer=optimizer,
-            hyperparameters=hyperparameters,
             depth=depth,
             seeds=seeds,
         )

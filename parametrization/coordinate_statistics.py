@@ -13,7 +13,7 @@ contribute. A tied table stands a second time beside the tensors, as the readout
 attention's logits with the size that they can reach.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,11 +30,10 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.initialise import initialise
 from parametrization.layers import TiedReadout, WithMultiplier
-from parametrization.param_groups import build_optimizer, param_groups
 from parametrization.parameter_names import owned_parameters
 from parametrization.roles import Role
-from parametrization.rules import Optimizer
 from parametrization.scaling import TensorScaling
+from parametrization.stepping import optimizer_for
 
 Start = Callable[[nn.Module, Sequence[TensorScaling], torch.Generator], None]
 Stepping = Callable[[nn.Module, Sequence[TensorScaling]], torch.optim.Optimizer]
@@ -49,7 +48,7 @@ class CheckedTraining:
         loss: of the model on one batch, a scalar tensor.
         batch: by seed and step from 0 on. Equal at every width, so that slopes are paired.
         start: brings a model to step 0; by default as its scalings say. Give your own to check it.
-        stepping: what updates the parameters; by default torch.optim's, by its scalings.
+        stepping: what updates the parameters; by default what its scalings name.
 
     """
 
@@ -57,15 +56,13 @@ class CheckedTraining:
     loss: Callable[[nn.Module, Any], Tensor]
     batch: Callable[[int, int], Any]
     start: Start = initialise
-    stepping: Stepping | None = None
+    stepping: Stepping = optimizer_for
 
 
 def coordinate_statistics(
     training: CheckedTraining,
     scalings: Sequence[TensorScaling],
     *,
-    optimizer: Optimizer,
-    hyperparameters: Mapping[str, float],
     width: int,
     seeds: Iterable[int],
     steps: int = 4,
@@ -76,7 +73,6 @@ def coordinate_statistics(
 
     Args:
         scalings: of the rule under test, at the check's small learning rate.
-        hyperparameters: for betas or momentum.
 
     Raises:
         ValueError: if the model has a parameter that no statistic is defined for, or a layer
@@ -90,7 +86,7 @@ def coordinate_statistics(
             for zero_readout in (True, False)
         ]
         for run in runs:
-            run.train(optimizer, hyperparameters, steps)
+            run.train(steps)
         updates, propagations = runs[0].update_rms(), runs[1].propagation_rms()
         found += [
             TensorStatistic(name, width, seed, update, propagations.get(name))
@@ -138,16 +134,10 @@ class CheckedRun:
             self._zero_readouts()
         self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
 
-    def train(self, optimizer: Optimizer, hyperparameters: Mapping[str, float], steps: int) -> None:
+    def train(self, steps: int) -> None:
         """Take the updates, and look at the probe before and after."""
         probe = self._training.batch(self._seed, steps)
-        stepping = (
-            self._training.stepping(self._model, self._scalings)
-            if self._training.stepping
-            else build_optimizer(
-                param_groups(self._model, self._scalings), optimizer, hyperparameters
-            )
-        )
+        stepping = self._training.stepping(self._model, self._scalings)
         self._inputs_before = self._seen(probe)
         for step in range(steps):
             stepping.zero_grad()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import Role
 from parametrization.rules import Optimizer
 
@@ -87,7 +88,7 @@ DEPTH_UPDATE_FALLS: Final = {
 
 def sized_by_gradient(optimizer: Optimizer) -> bool:
     """Whether a gradient twice as large makes a step twice as large."""
-    return optimizer.value.startswith("sgd")
+    return TRAITS[optimizer].degree > 0
 
 
 def cause(optimizer: Optimizer, statistic: Statistic, role: Role, slope: float) -> str:

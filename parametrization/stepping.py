@@ -18,7 +18,22 @@ from parametrization.optimizers.update import (
     State,
     for_layout,
 )
+from parametrization.param_groups import IN_TORCH, build_optimizer, param_groups
 from parametrization.scaling import TensorScaling
+
+
+def optimizer_for(model: nn.Module, scalings: Iterable[TensorScaling]) -> torch.optim.Optimizer:
+    """What updates the model: torch.optim's where one optimizer of torch's trains all of it.
+
+    Raises:
+        ValueError: if the scalings are not those of this model.
+
+    """
+    listed = list(scalings)
+    names = {scaling.optimizer for scaling in listed}
+    if len(names) == 1 and names <= IN_TORCH:
+        return build_optimizer(param_groups(model, listed), listed[0].optimizer, listed[0].others)
+    return Stepping(model, listed)
 
 
 class Stepping(torch.optim.Optimizer):
@@ -36,7 +51,6 @@ class Stepping(torch.optim.Optimizer):
         self._optimizers: list[GradientOptimizer | CoupledOptimizer] = []
         for owned, scaling in match(model, scalings):
             numbers = scaling.hyper
-            # sign descent's step is as long as its radius times the gradients' sum: no rate
             groups.append(
                 {
                     "params": [owned.parameter],

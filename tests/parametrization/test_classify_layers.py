@@ -197,7 +197,9 @@ def test_the_numbers_of_special_roles_are_those_of_their_rows() -> None:
 @pytest.mark.parametrize("role", [Role.FIXED_BOTTLENECK, Role.GQA_KV])
 def test_sgd_has_no_rule_for_a_fixed_width_inside(role: Role) -> None:
     shape = shape_of(Bottleneck, roles={"layers.1.weight": role})
-    with pytest.raises(ValueError, match=r"sgd has no rule for the role .*train the tensor with adamw"):
+    with pytest.raises(
+        ValueError, match=r"sgd has no rule for the role .*train the tensor with adamw"
+    ):
         scalings_of(Bottleneck, 128, shape=shape, optimizer=Optimizer.SGD)
 
 
