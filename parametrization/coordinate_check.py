@@ -21,14 +21,15 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.coordinate_thresholds import (
     INITIAL_BAND,
+    NON_ZERO_OUTPUT_THRESHOLD,
+    NON_ZERO_OUTPUT_WRONG,
     PROPAGATION_BANDS,
-    TIED_OUTPUT_THRESHOLD,
-    TIED_WRONG,
     WRONG,
     Band,
     update_threshold,
 )
 from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -239,8 +240,9 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
 
 def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
     limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
-    if any(tensor.tied for tensor in family.tensors) and family.role is Role.OUTPUT:
-        limit, wrong = TIED_OUTPUT_THRESHOLD, TIED_WRONG
+    tied = any(tensor.tied for tensor in family.tensors)
+    if family.role is Role.OUTPUT and (tied or TRAITS[optimizer].weight_degree):
+        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
     return Band(-wrong, -limit, limit, wrong)
 
 

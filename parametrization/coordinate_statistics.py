@@ -30,6 +30,7 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.initialise import initialise
 from parametrization.layers import TiedReadout, WithMultiplier
+from parametrization.optimizer_traits import TRAITS
 from parametrization.parameter_names import owned_parameters
 from parametrization.roles import Role
 from parametrization.scaling import TensorScaling
@@ -130,7 +131,8 @@ class CheckedRun:
         self._owned = list(owned_parameters(self._model))
         tied = [module for module in self._model.modules() if isinstance(module, TiedReadout)]
         self._tied = {o.name: t for t in tied for o in self._owned if o.owner is t.embedding}
-        if zero_readout:
+        # A step relative to the tensor's size would never leave zero.
+        if zero_readout and not any(TRAITS[s.optimizer].weight_degree for s in scalings):
             self._zero_readouts()
         self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
 
@@ -148,10 +150,11 @@ class CheckedRun:
 
     def initial_rms(self) -> dict[str, float]:
         """Of every tensor at step 0, times its layer's multiplier, and the attention's reach."""
-        found = {}
+        found: dict[str, float] = {}
         for o in self._owned:
-            multiplied = isinstance(o.owner, WithMultiplier) and o.attribute == "weight"
-            factor = o.owner.multiplier if multiplied else 1.0
+            owner, factor = o.owner, 1.0
+            if isinstance(owner, WithMultiplier) and o.attribute == "weight":
+                factor = owner.multiplier
             found[o.name] = factor * _rms([self._start[o.name]])
         for name, readout in self._tied.items():
             found[as_readout_name(name)] = readout.multiplier * found[name]

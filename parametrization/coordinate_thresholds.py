@@ -49,8 +49,8 @@ NARROW_THRESHOLD: Final = 0.10  # input tensors, vectors, scalars
 OTHER_THRESHOLD: Final = 0.20  # some hidden matrix is not square: a GPT's feed-forward
 FILTER_THRESHOLD: Final = 0.20  # a depthwise convolution
 NARROW_SPAN_OUTPUT_THRESHOLD: Final = 0.30  # widths span less than a factor of 8
-TIED_OUTPUT_THRESHOLD: Final = 0.35  # a tied readout cannot start at zero
-TIED_WRONG: Final = 0.45
+NON_ZERO_OUTPUT_THRESHOLD: Final = 0.35  # a readout that cannot start at zero: tied, LARS, LAMB
+NON_ZERO_OUTPUT_WRONG: Final = 0.45
 SGD_THRESHOLD: Final = {8: 0.20, 0: 0.30}  # by seeds at least
 
 PROPAGATION_BANDS: Final = {

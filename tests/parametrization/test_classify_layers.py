@@ -220,7 +220,9 @@ def test_wrappers_inside_the_model_do_not_hide_its_blocks() -> None:
         model = ResidualMlp(width)
         for block in model.blocks:
             assert isinstance(block, Residual)
-            block.branch = torch.compile(block.branch, backend="eager")
+            compiled = torch.compile(block.branch, backend="eager")
+            assert isinstance(compiled, nn.Module)
+            block.branch = compiled
         return model
 
     assert shape_of(build) == shape_of(ResidualMlp)
@@ -317,6 +319,7 @@ def test_a_convolutional_readout_multiplies_the_weights_and_not_the_bias() -> No
     readout = ConvReadout(8, 3, 3, padding=1, multiplier=0.25)
     x = torch.randn(2, 8, 5, 5, generator=torch.Generator().manual_seed(0))
     plain = nn.functional.conv2d(x, readout.weight, None, padding=1)
+    assert readout.bias is not None
     torch.testing.assert_close(readout(x), 0.25 * plain + readout.bias[:, None, None])
 
 
