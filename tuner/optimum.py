@@ -28,7 +28,7 @@ On smoothed losses of the small GPT it lies 0.01 to 0.06 octaves beside, whateve
 MIN_TRIALS: Final = 5
 MIN_RATES: Final = 3
 _REPLICATES: Final = 400
-_REFITS: Final = 4
+_REFITS: Final = 2
 _SEED: Final = 20220307
 
 

@@ -77,18 +77,7 @@ def _interpolated(rate: float, losses: Losses, best: float) -> _Excess:
     rates = sorted(at for at, seeds in losses.items() if seeds)
     log_losses = [math.log(mean_loss(losses[at]) / best) for at in rates]
     outside = not rates[0] <= rate <= rates[-1]
-    neighbours = [
-        value
-        for value, low, high in zip(
-            log_losses,
-            [-math.inf, *rates[:-1]],
-            [*rates[1:], math.inf],
-            strict=True,
-        )
-        if low < rate < high
-    ]
-    if math.inf in neighbours:
-        return _Excess(math.inf, at_least=False)
+    # Next to a diverged rate, whose loss is infinite, the line is infinite too.
     return _Excess(float(np.interp(rate, rates, log_losses)), at_least=outside)
 
 

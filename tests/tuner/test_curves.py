@@ -41,6 +41,16 @@ def test_curves_are_read_by_trial_and_metric(database: Database, study: StudyRec
         assert curves_of(session, "std_0") == ()
 
 
+def test_steps_that_are_told_again_stay_as_they_were_stored(database: Database) -> None:
+    study, order = study_in_training(database)
+    for report in (progress(0, 2), progress(0, 4, first=2), progress(0, 8, first=1)):
+        with database.write() as session:
+            record_report(session, Reached(order_id=order.id, attempt=1, trials=(report,)))
+    with database.read() as session:
+        curves = curves_of(session, study.id)
+    assert [curve.steps for curve in curves] == [tuple(range(1, 9))] * 2
+
+
 def test_a_value_beyond_single_precision_stays_finite(database: Database) -> None:
     study, order = study_in_training(database)
     values = (1e300, -1e300)

@@ -1,4 +1,4 @@
-"""What the coordinator writes: decisions and reports once, orders reissued from what is stored."""
+"""What the coordinator writes: decisions once, reports once."""
 
 import pytest
 from sqlalchemy import select
@@ -20,10 +20,10 @@ from tests.tuner.stored_studies import (
     trial_of,
 )
 from tuner.database import Database
-from tuner.engine import Checkpoint, Done, Failed, Lost, Reached, TrainOrder
+from tuner.engine import Done, Failed, Lost, Reached
 from tuner.errors import StudyMoved
 from tuner.events import EventKind
-from tuner.progress import commit_decision, open_orders, record_report, reopen_orders
+from tuner.progress import commit_decision, record_report
 from tuner.snapshot import Decision, Promotion, TrialEnding
 from tuner.states import OrderState, StateReason, StudyState, TrialState
 from tuner.studies import pause_study
@@ -103,6 +103,14 @@ def test_leaving_the_check_is_told_with_its_verdict(database: Database) -> None:
     assert (study.state, study.reason) == (StudyState.SEARCHING, "all flat")
     told = events_of(database, study, [EventKind.CHECK_FINISHED])
     assert [event.data for event in told] == [{"summary": "all flat"}]
+
+
+def test_an_order_of_a_decision_may_train_its_new_trials(database: Database) -> None:
+    study = searching_study(database, trials=1)
+    with database.write() as session:
+        orders = (train_order(study, [1]),)
+        commit_decision(session, study, Decision(new_trials=(new_trial(),), orders=orders))
+    assert trial_of(database, study, 1).state is TrialState.RUNNING
 
 
 # Reports
@@ -244,62 +252,3 @@ def test_a_check_lost_three_times_fails_the_study(database: Database) -> None:
     stored = snapshot_of(database, study).study
     assert stored.state is StudyState.FAILED
     assert "was lost 3 times" in (stored.reason or "")
-
-
-# Reopening
-
-
-def reopened(database: Database) -> list[TrainOrder]:
-    with database.write() as session:
-        reopen_orders(session)
-    with database.read() as session:
-        return [one.order for one in open_orders(session) if isinstance(one.order, TrainOrder)]
-
-
-def test_a_reopened_order_goes_on_from_what_is_stored(database: Database) -> None:
-    _, order = study_in_training(database)
-    assert [(one.attempt, one.rungs) for one in reopened(database)] == [(2, (2, 4, 8))]
-    store(database, Reached(order_id=order.id, attempt=2, trials=(progress(0, 2),)))
-    (again,) = reopened(database)
-    assert (again.attempt, again.rungs) == (3, (4, 8))
-    assert again.trials[0].start == Checkpoint(step=2, path="/c/0/2.pt")
-
-
-def test_trials_that_ended_or_stand_at_the_goal_drop_out_of_a_reopened_order(
-    database: Database,
-) -> None:
-    _, order = study_in_training(database, trials=3, rungs=(2, 4))
-    trials = (progress(0, 3, diverged=True), progress(1, 4), progress(2, 2))
-    store(database, Reached(order_id=order.id, attempt=1, trials=trials))
-    (again,) = reopened(database)
-    assert [trial.spec.number for trial in again.trials] == [2]
-    assert again.rungs == (4,)
-
-
-def test_a_reopened_order_without_trials_is_done(database: Database) -> None:
-    _, order = study_in_training(database, rungs=(2, 4))
-    store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 4),)))
-    assert reopened(database) == []
-    assert order_states(database) == [OrderState.DONE]
-
-
-def test_reopening_is_no_loss(database: Database) -> None:
-    study, _ = study_in_training(database)
-    for _ in range(5):
-        reopened(database)
-    (order,) = snapshot_of(database, study).open_orders
-    assert (order.order.attempt, order.losses) == (6, 0)
-
-
-def test_orders_of_all_studies_are_open(database: Database) -> None:
-    orders = [study_in_training(database)[1] for _ in range(2)]
-    with database.read() as session:
-        assert [one.order for one in open_orders(session)] == orders
-
-
-def test_an_order_of_a_decision_may_train_its_new_trials(database: Database) -> None:
-    study = searching_study(database, trials=1)
-    with database.write() as session:
-        orders = (train_order(study, [1]),)
-        commit_decision(session, study, Decision(new_trials=(new_trial(),), orders=orders))
-    assert trial_of(database, study, 1).state is TrialState.RUNNING
