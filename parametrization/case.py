@@ -8,7 +8,7 @@ from parametrization.policies import Policies
 from parametrization.policy_rows import FIXED_KV_INIT_EXPONENT, SoapWidthRule
 from parametrization.roles import Role, TensorShape
 from parametrization.rules import Parametrization, width_row
-from parametrization.width_rules.preconditioned import SOAP_WITHOUT_CORRECTION
+from parametrization.width_rules.preconditioned import SOAP_PUBLISHED
 from parametrization.width_rules.row import Row
 
 
@@ -81,9 +81,10 @@ def _row_in_force(
     row = width_row(parametrization, optimizer, role)
     if parametrization is Parametrization.SP:
         return row
-    if (optimizer, role) == (Optimizer.SOAP, Role.HIDDEN):
-        is_qiu = policies.soap_width_rule is SoapWidthRule.QIU
-        return SOAP_WITHOUT_CORRECTION if is_qiu else row
+    if optimizer is Optimizer.SOAP and policies.soap_width_rule is SoapWidthRule.QIU:
+        published = SOAP_PUBLISHED[role]
+        assert isinstance(published, Row)  # refused above otherwise: both tables refuse the same
+        row = published
     if role is Role.GQA_KV:
         exponent = FIXED_KV_INIT_EXPONENT[policies.fixed_kv_init_rule]
         return row._replace(scaling=row.scaling._replace(init_std=exponent))

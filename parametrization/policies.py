@@ -5,7 +5,7 @@ Each choice is a row with its source (`policy_choices.py`); what it does to a te
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
@@ -24,7 +24,7 @@ from parametrization.policy_rows import (
 )
 from parametrization.rules import WIDTH_RULES
 from parametrization.width_rules.other_hyperparameters import OTHER_HYPERPARAMETERS
-from parametrization.width_rules.preconditioned import SOAP_WITHOUT_CORRECTION
+from parametrization.width_rules.preconditioned import SOAP_PUBLISHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,12 @@ class Policies:
     alpha: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse an alpha that no depth rule was ever tested at."""
+        """Take choices by their names too; refuse unknown ones and an untested alpha."""
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+            object.__setattr__(self, name, next(c for c in choices if c == value))
         if not 0.5 <= self.alpha <= 1:
             raise ValueError(f"alpha must be in [0.5, 1], got {self.alpha}")
 
@@ -58,8 +63,7 @@ class Policies:
     @property
     def choices(self) -> dict[str, StrEnum]:
         """What is chosen, by field."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: value for name, value in values.items() if isinstance(value, StrEnum)}
+        return {name: getattr(self, name) for name in CHOICES}
 
     @property
     def rules_version(self) -> str:
@@ -95,7 +99,7 @@ def _numbers() -> list[str]:
         repr(sorted(WEIGHT_DECAY_ROWS.items())),
         repr(sorted(EMBEDDING_RATE_EXPONENT.items())),
         repr(sorted(FIXED_KV_INIT_EXPONENT.items())),
-        repr(SOAP_WITHOUT_CORRECTION.scaling),
+        repr([(str(role), *row[:1]) for role, row in SOAP_PUBLISHED.items()]),
     ]
 
 

@@ -137,16 +137,16 @@ CHOICES: Final[Mapping[str, Mapping[StrEnum, Choice]]] = {
     },
     "soap_width_rule": {
         SoapWidthRule.EMPIRICAL: _choice(
-            "SOAP's hidden rate x 1/sqrt(m): flattest where measured",
+            "SOAP at 1/sqrt(m) of the published rate: for an epsilon that is negligible",
             "empirical SOAP",
-            "measured: slope +.14 against +.64 when constant, epsilon 1e-8",
+            "measured at epsilon 1e-8: slopes +.05 hidden, against +.5 as published",
             "V L",
         ),
         SoapWidthRule.QIU: _choice(
-            "SOAP's hidden rate x sqrt(m_out/m_in)",
+            "SOAP's rate x sqrt(m_out/m_in), as published: for an epsilon of 1e-4 and more",
             "SOAP as published",
-            "Qiu et al. 2025, arXiv:2512.05620",
-            "E L",
+            "Qiu et al. 2025, arXiv:2512.05620; measured at epsilon 1e-4: slopes -.04 to +.03",
+            "EV L",
         ),
     },
     "fixed_kv_init_rule": {

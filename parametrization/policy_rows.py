@@ -27,8 +27,8 @@ class EpsilonRule(StrEnum):
 
 
 class SoapWidthRule(StrEnum):
-    EMPIRICAL = "empirical"  # 1/sqrt(m) on hidden matrices
-    QIU = "qiu"  # constant on square hidden matrices
+    EMPIRICAL = "empirical"  # 1/sqrt(m) of the published rate
+    QIU = "qiu"  # as published: sqrt(m_out/m_in)
 
 
 class FixedKvInitRule(StrEnum):

@@ -1,6 +1,6 @@
 """Width rules of hyperparameters beyond rate, decay and epsilon that some optimizers have.
 
-What is not listed does not change with width: betas, momenta, relative damping, trust.
+What is not listed does not change with width: betas, momenta, damping relative to a trace, trust.
 """
 
 from collections.abc import Mapping
@@ -46,6 +46,10 @@ _SQUARED_ENTRY: Final = {
 _INITIAL_SIZE: Final = {
     Role.HIDDEN: (-0.5, 0.0), Role.FIXED_BOTTLENECK: (-1.0, 0.0), Role.GQA_KV: (-0.5, 0.0),
 }
+_ENTRIES: Final = {
+    Role.INPUT: (0.0, 1.0), Role.HIDDEN: (1.0, 1.0), Role.OUTPUT: (1.0, 0.0),
+    Role.MOE_ROUTER: (1.0, 0.0),
+}
 # fmt: on
 
 OTHER_HYPERPARAMETERS: Final[Mapping[tuple[Optimizer, str], OtherRow]] = {
@@ -54,6 +58,9 @@ OTHER_HYPERPARAMETERS: Final[Mapping[tuple[Optimizer, str], OtherRow]] = {
     ),
     (Optimizer.ADAGRAD, "initial_accumulator"): OtherRow(
         _SQUARED_ENTRY, 2, 0, False, TP5_OTHERS.graded("TV", "M")
+    ),
+    (Optimizer.EKFAC, "damping"): OtherRow(
+        _ENTRIES, 0, 0, False, HERE.graded("DV", "M", "makes damping relative to the sum, not mean")
     ),
     (Optimizer.SHAMPOO_GRAFTED, "epsilon_graft"): OtherRow(_ENTRY, 1, 0, False, SHAMPOO),
     (Optimizer.ADAFACTOR, "smallest_size"): OtherRow(

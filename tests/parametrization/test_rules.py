@@ -18,8 +18,8 @@ from parametrization.rules import (
     width_row,
 )
 from parametrization.width_rules.other_hyperparameters import OTHER_HYPERPARAMETERS
-from parametrization.width_rules.preconditioned import SOAP_WITHOUT_CORRECTION
-from parametrization.width_rules.row import Refusal
+from parametrization.width_rules.preconditioned import SOAP_PUBLISHED
+from parametrization.width_rules.row import Refusal, Row
 from tests.parametrization.width_laws import (
     STARTS,
     STEPS,
@@ -37,7 +37,7 @@ from tests.parametrization.width_laws import (
 
 MUP = Parametrization.MUP
 SIGN_DESCENT = Optimizer.SIGN_DESCENT
-EMPIRICAL = (Optimizer.SOAP, Role.HIDDEN)
+SOAPS_CORRECTION = {role: (0.5, 0.0) for role in Role} | {Role.INPUT: (0.0, 0.5)}
 NO_DECAY = {o for o in Optimizer if "weight_decay" not in HYPERPARAMETERS[o]}
 ROWS = [(o, role) for parametrization, o, role in WIDTH_RULES if parametrization is MUP]
 
@@ -46,26 +46,30 @@ def violations(optimizer: Optimizer, role: Role, rule: Scaling) -> Iterator[str]
     """What a row says against the laws."""
     if start(role, rule) != STARTS[role]:
         yield "start"
-    if optimizer is SIGN_DESCENT:
-        if (rule.lr_in, rule.lr_out) != (0, 0):
-            yield "rate"
-    elif (optimizer, role) == EMPIRICAL:
-        if rule != SOAP_WITHOUT_CORRECTION.scaling._replace(lr_in=-1.0, wd_in=1.0):
-            yield "empirical"
-    elif activation_change(STEPS[optimizer], role, rule) != (0, 0):
+    if rate_error(optimizer, role, rule) != (0, 0):
         yield "rate"
+    epsilon = (0.0, 0.0)
     if optimizer is not SIGN_DESCENT:
-        if (rule.eps_in, rule.eps_out) != expected_epsilon(STEPS[optimizer], role, rule):
-            yield "epsilon"
-    elif (rule.eps_in, rule.eps_out) != (0, 0):
+        epsilon = expected_epsilon(STEPS[optimizer], role, rule)
+    if (rule.eps_in, rule.eps_out) != epsilon:
         yield "epsilon"
+    if decay_error(optimizer, role, rule) != (0, 0):
+        yield "decay"
+
+
+def rate_error(optimizer: Optimizer, role: Role, rule: Scaling) -> tuple[float, float]:
+    if optimizer is SIGN_DESCENT:
+        return rule.lr_in, rule.lr_out
+    error = activation_change(STEPS[optimizer], role, rule)
+    # SOAP's rows are empirical: 1/sqrt(m) of what the law asks, along the side that grows
+    return plus(error, SOAPS_CORRECTION[role]) if optimizer is Optimizer.SOAP else error
+
+
+def decay_error(optimizer: Optimizer, role: Role, rule: Scaling) -> tuple[float, float]:
     decay = (rule.wd_in, rule.wd_out)
     if optimizer in NO_DECAY:
-        decay = plus(decay, times(-1, relative_decay(optimizer, role, rule)))
-        if (rule.wd_in, rule.wd_out) != (0, 0):
-            yield "decay"
-    elif plus(decay, relative_decay(optimizer, role, rule)) != (0, 0):
-        yield "decay"
+        return decay
+    return plus(decay, relative_decay(optimizer, role, rule))
 
 
 @pytest.mark.parametrize(("optimizer", "role"), ROWS)
@@ -104,10 +108,16 @@ def test_exponents_of_a_dimension_that_does_not_grow_are_zero(
     assert {column: getattr(rule, column) for column in fixed} == dict.fromkeys(fixed, 0.0)
 
 
-def test_the_published_soap_row_is_that_of_an_orthogonal_step() -> None:
-    rule = SOAP_WITHOUT_CORRECTION.scaling
-    assert activation_change(STEPS[Optimizer.SOAP], Role.HIDDEN, rule) == (0, 0)
-    assert relative_decay(Optimizer.SOAP, Role.HIDDEN, rule) == (-rule.wd_in, -rule.wd_out)
+@pytest.mark.parametrize("role", [r for r, row in SOAP_PUBLISHED.items() if isinstance(row, Row)])
+def test_the_published_soap_rows_are_those_of_an_orthogonal_step(role: Role) -> None:
+    row = SOAP_PUBLISHED[role]
+    assert isinstance(row, Row)
+    rule = row.scaling
+    assert activation_change(STEPS[Optimizer.SOAP], role, rule) == (0, 0)
+    assert relative_decay(Optimizer.SOAP, role, rule) == (-rule.wd_in, -rule.wd_out)
+    assert rule._replace(lr_in=0, lr_out=0, wd_in=0, wd_out=0) == WIDTH_RULES[
+        MUP, Optimizer.SOAP, role
+    ]._replace(lr_in=0, lr_out=0, wd_in=0, wd_out=0)
 
 
 @pytest.mark.parametrize("role", Role)
@@ -120,6 +130,8 @@ def test_further_hyperparameters_scale_like_what_they_stand_beside(role: Role) -
     assert exponents(Optimizer.ADAGRAD, "initial_accumulator") == times(2, gradient(role, adam))
     assert exponents(Optimizer.SHAMPOO_GRAFTED, "epsilon_graft") == gradient(role, adam)
     assert exponents(Optimizer.ADAFACTOR, "smallest_size") == (adam.init_std, 0)
+    if (MUP, Optimizer.EKFAC, role) in WIDTH_RULES:  # damping is of the sum over all entries
+        assert exponents(Optimizer.EKFAC, "damping") == WIDE[role]
 
 
 @pytest.mark.parametrize("role", Role)
