@@ -42,8 +42,8 @@ class RunningTrial:
         """Everything that the spec does not determine, as tensors and plain values."""
         return {
             "step": self.step,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": _owned(self.model.state_dict()),
+            "optimizer": _owned(self.optimizer.state_dict()),
             "train_losses": torch.tensor(self.train_losses, dtype=torch.float64),
         }
 
@@ -73,3 +73,12 @@ def restored_trial(spec: TrialSpec, state: dict[str, Any]) -> RunningTrial:
     trial.optimizer.load_state_dict(state["optimizer"])
     trial.train_losses = state["train_losses"].tolist()
     return trial
+
+
+def _owned(value: Any) -> Any:  # noqa: ANN401  whatever a state dict holds
+    """The same, with a storage of its own for every tensor: a view drags in all of a cohort's."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
+    if isinstance(value, dict):
+        return {key: _owned(item) for key, item in value.items()}
+    return [_owned(item) for item in value] if isinstance(value, list) else value
