@@ -101,7 +101,9 @@ def _together(
     """
     cohort = None
     try:
-        cohort = Cohort(trials, programs, compiled=packing.way == "compiled")
+        # A compiled program serves one number of trials, and costs half a minute.
+        compiled = packing.way == "compiled" and len(trials) == packing.most
+        cohort = Cohort(trials, programs, compiled=compiled)
         cohort.advance(step - max(trial.step for trial in trials))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):

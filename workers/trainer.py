@@ -64,9 +64,7 @@ def take_step(trial: RunningTrial) -> Update:
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         group["lr"] = peak_rate * factor
     trial.optimizer.zero_grad(set_to_none=True)
-    loss = batch_loss(
-        trial.model, trial.data.batch(trial.spec.seed, trial.step, training.batch_size)
-    )
+    loss = batch_loss(trial.model, trial.batch(trial.step))
     loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
     parameters = trial.parameters
     gradient_norm = get_total_norm(
@@ -108,7 +106,8 @@ def validation_loss(trial: RunningTrial) -> float:
     total, predictions = 0.0, 0
     with torch.no_grad():
         for batch in trial.data.validation():
-            total += batch_loss(trial.model, batch).item() * batch.targets.numel()
+            loss = batch_loss(trial.model, batch.on(trial.device))
+            total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions
 

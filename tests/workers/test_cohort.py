@@ -62,7 +62,7 @@ def test_single_precision_drifts_no_more_than_a_trial_from_itself(family: Gpt | 
         reference, control = alone(spec, STEPS), new_trial(spec)
         with torch.no_grad():
             for tensor in control.model.parameters():
-                tensor *= 1 + torch.finfo(torch.float32).eps
+                tensor.mul_(1 + torch.finfo(torch.float32).eps)
         train_to(control, STEPS)
         assert distance(trial, reference) < 10 * distance(control, reference)
         assert distance(trial, reference) < 1e-3
@@ -91,7 +91,8 @@ def test_a_diverging_trial_leaves_the_others_untouched(
     calm = together([new_trial(spec) for spec in specs], STEPS)
     mixed = together([new_trial(spec) for spec in (specs[0], hot, *specs[2:])], STEPS)
     reference = train_to(new_trial(hot), STEPS)
-    assert mixed.advances[1].diverged_at == reference.diverged_at is not None
+    assert reference.diverged_at is not None
+    assert mixed.advances[1].diverged_at == reference.diverged_at
     assert len(mixed.advances[1].updates) == len(reference.updates)
     assert not torch.isfinite(next(mixed.trials[1].model.parameters())).all()
     for number in (0, 2, 3):
@@ -160,9 +161,9 @@ def test_checkpoints_of_cohorts_and_of_lone_trials_are_of_one_kind(
 
 
 def test_a_trial_stores_its_own_share_of_the_stack_alone(tmp_path: Path) -> None:
-    (spec, *others) = varied(16)
+    spec = varied(1)[0]
     small = save(alone(spec, 2).state(), tmp_path / "alone.pt", 2)
-    trial = together([new_trial(one) for one in (spec, *others)], 2).trials[0]
+    trial = together([new_trial(one) for one in varied(16)], 2).trials[0]
     large = save(trial.state(), tmp_path / "together.pt", 2)
     assert Path(large.path).stat().st_size < 1.1 * Path(small.path).stat().st_size
 
@@ -178,7 +179,7 @@ def test_a_survivor_goes_on_alone_from_its_slice() -> None:
 
 def test_a_cohort_of_one_equals_the_trial_alone() -> None:
     with precision(torch.float64):
-        (spec,) = varied(1)
+        spec = varied(1)[0]
         assert distance(together([new_trial(spec)], 10).trials[0], alone(spec, 10)) < 1e-12
 
 

@@ -4,7 +4,7 @@ Under `vmap` torch's attention on the CPU runs trial by trial forwards, and back
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -13,9 +13,9 @@ from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
-_FORWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
-_BACKWARD = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
-_HEADS = 4  # dimensions of queries, keys and values: batch, head, position, head size
+_FORWARD: Final = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu.default
+_BACKWARD: Final = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward.default
+_HEADS: Final = 4  # dimensions of queries, keys and values: batch, head, position, head size
 
 
 class FoldedAttention(TorchFunctionMode):
@@ -38,7 +38,7 @@ class FoldedAttention(TorchFunctionMode):
         causal = options.get("is_causal", False)
         query, key, value = args[:3]
         if len(args) == 3 and options.keys() <= {"is_causal"} and _has_a_kernel(query, key, value):
-            return _Attention.apply(query, key, value, causal)[0]
+            return _attend(query, key, value, causal)[0]
         with sdpa_kernel(SDPBackend.MATH):
             return func(*args, **options)
 
@@ -68,21 +68,21 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:  # noqa: ANN401
-        found = _AttentionGradient.apply(gradient, *ctx.saved_tensors, ctx.causal)
+        found = _attend_backwards(gradient, *ctx.saved_tensors, ctx.causal)
         return (*found, None)
 
     @staticmethod
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # noqa: ANN401
         *tensors, causal = inputs
         folded = _fold(info.batch_size, in_dims, tensors)
-        return _unfold(info.batch_size, _Attention.apply(*folded, causal))
+        return _unfold(info.batch_size, _attend(*folded, causal))
 
 
 class _AttentionGradient(torch.autograd.Function):
     """(output's gradient, query, key, value, output, log-sum-exp, causal) -> three gradients."""
 
     @staticmethod
-    def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(*inputs: Any) -> tuple[Tensor, Tensor, Tensor]:  # noqa: ANN401
         *tensors, causal = inputs
         query, key, value = _BACKWARD(*tensors, 0.0, causal)
         return query, key, value
@@ -95,21 +95,26 @@ class _AttentionGradient(torch.autograd.Function):
     def vmap(info: Any, in_dims: tuple[int | None, ...], *inputs: Any) -> Any:  # noqa: ANN401
         *tensors, causal = inputs
         folded = _fold(info.batch_size, in_dims, tensors)
-        return _unfold(info.batch_size, _AttentionGradient.apply(*folded, causal))
+        return _unfold(info.batch_size, _attend_backwards(*folded, causal))
 
 
 def _fold(trials: int, in_dims: tuple[int | None, ...], tensors: list[Tensor]) -> list[Tensor]:
     """The dimension of the trials, wherever it is, merged into the batch's."""
     return [
-        (
-            tensor.expand(trials, *tensor.shape) if axis is None else tensor.movedim(axis, 0)
-        ).flatten(0, 1)
+        (tensor.expand(trials, *tensor.shape) if axis is None else tensor.movedim(axis, 0)).flatten(
+            0, 1
+        )
         for tensor, axis in zip(tensors, in_dims, strict=False)
     ]
 
 
-def _unfold(
-    trials: int, tensors: tuple[Tensor, ...]
-) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
-    unfolded = tuple(tensor.unflatten(0, (trials, -1)) for tensor in tensors)
+def _unfold(trials: int, tensors: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    unfolded = tuple(
+        tensor.view(trials, tensor.shape[0] // trials, *tensor.shape[1:]) for tensor in tensors
+    )
     return unfolded, (0,) * len(unfolded)
+
+
+# torch ships `apply` without annotations.
+_attend: Final[Callable[..., tuple[Tensor, Tensor]]] = _Attention.apply
+_attend_backwards: Final[Callable[..., tuple[Tensor, Tensor, Tensor]]] = _AttentionGradient.apply

@@ -110,19 +110,15 @@ class Cohort:
             for gradient in gradients.values():
                 gradient *= shares_K.view(-1, *[1] * (gradient.dim() - 1))
         self._updates.apply(gradients, factors)
-        self._measured.append(
-            torch.stack([losses_K, norms_K, norms(self._stacked.parameters)])
-        )
+        self._measured.append(torch.stack([losses_K, norms_K, norms(self._stacked.parameters)]))
         self._steps = [step + 1 for step in self._steps]
 
     def _batch(self) -> tuple[Batch, bool]:
         """The batch of this step, and whether all trials share it."""
-        keys = [(trial.spec.seed, step) for trial, step in zip(self.trials, self._steps, strict=True)]
-        size = self.trials[0].spec.training.batch_size
-        data = self.trials[0].data
-        if len(set(keys)) == 1:
-            return data.batch(*keys[0], size), True
-        inputs, targets = zip(*(data.batch(*key, size) for key in keys), strict=True)
+        if len({trial.spec.seed for trial in self.trials}) == len(set(self._steps)) == 1:
+            return self.trials[0].batch(self._steps[0]), True
+        batches = [trial.batch(step) for trial, step in zip(self.trials, self._steps, strict=True)]
+        inputs, targets = zip(*batches, strict=True)
         return Batch(torch.stack(inputs), torch.stack(targets)), False
 
     def _look(self) -> None:

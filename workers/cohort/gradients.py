@@ -37,11 +37,12 @@ class Stacked(NamedTuple):
 class Gradients(NamedTuple):
     """Of every trial's own loss."""
 
-    losses_K: Tensor
+    losses: Tensor
+    """[K]."""
     by_name: Tensors
     """Contiguous, [K, ...]: torch's fused optimizers misread any other layout."""
-    norms_K: Tensor
-    """Of all gradients of a trial together."""
+    norms: Tensor
+    """[K]: of all gradients of a trial together."""
 
 
 GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients]

@@ -56,6 +56,4 @@ class Programs:
 
 def _signature(stacked: Stacked, batch: Batch) -> Hashable:
     tensors = [*stacked.parameters.items(), *stacked.buffers.items(), *batch._asdict().items()]
-    return tuple(
-        (name, tensor.shape, tensor.dtype, tensor.device) for name, tensor in tensors
-    )
+    return tuple((name, tensor.shape, tensor.dtype, tensor.device) for name, tensor in tensors)

@@ -28,7 +28,8 @@ class CohortTensors:
     stacked: Stacked
     moments: dict[str, Tensors]
     """[K, ...] by torch's name of the state, then by the tensor's."""
-    counters_KN: Tensor
+    counters: Tensor
+    """[K, N]."""
 
 
 def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
@@ -60,7 +61,7 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
             }
             for moment in MOMENTS[trials[0].spec.optimizer]
         },
-        counters_KN=_shared_counters(trials, [list(own.values()) for own in parameters]),
+        counters=_shared_counters(trials, [list(own.values()) for own in parameters]),
     )
 
 

@@ -41,7 +41,7 @@ class _Group(NamedTuple):
 
     trial: int
     peak_rate: float
-    kernel: Callable[..., None]
+    step: Callable[[list[Tensor], float], None]
     """Takes the gradients and the rate."""
     names: tuple[str, ...]
 
@@ -50,82 +50,58 @@ class SliceUpdates:
     """torch's own fused kernels: the same arithmetic, bit for bit, as the trial alone."""
 
     def __init__(self, trials: Sequence[RunningTrial], tensors: CohortTensors) -> None:
-        self._counters_KN = tensors.counters_KN
+        self._counters_KN = tensors.counters
         self._groups = [
             _fused_group(number, trial, group, peak_rate)
             for number, trial in enumerate(trials)
-            for group, peak_rate in zip(
-                trial.optimizer.param_groups, trial.peak_rates, strict=True
-            )
+            for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True)
         ]
 
     def apply(self, gradients: Tensors, factors: Sequence[float]) -> None:
         """Take a step."""
         slices = {name: tensor.unbind(0) for name, tensor in gradients.items()}
         self._counters_KN += 1
-        for trial, peak_rate, kernel, names in self._groups:
-            kernel([slices[name][trial] for name in names], peak_rate * factors[trial])
+        for trial, peak_rate, step, names in self._groups:
+            step([slices[name][trial] for name in names], peak_rate * factors[trial])
 
 
 def _fused_group(
     number: int, trial: RunningTrial, group: Mapping[str, Any], peak_rate: float
 ) -> _Group:
     names = {parameter: name for name, parameter in trial.model.named_parameters()}
-    parameters = group["params"]
+    optimizer, parameters = trial.spec.optimizer, group["params"]
     states = [trial.optimizer.state[parameter] for parameter in parameters]
-    make = _sgd_kernel if trial.spec.optimizer is Optimizer.SGD else _adam_kernel
-    return _Group(
-        trial=number,
-        peak_rate=peak_rate,
-        kernel=make(trial.spec.optimizer, parameters, states, group),
-        names=tuple(names[parameter] for parameter in parameters),
-    )
+    kept = [[state[moment] for state in states] for moment in MOMENTS[optimizer]]
+    if optimizer is Optimizer.SGD:
+        kernel = partial(
+            torch._fused_sgd_,
+            momentum=group["momentum"],
+            dampening=0.0,
+            nesterov=False,
+            is_first_step=False,
+        )
+    else:
+        beta1, beta2 = group["betas"]
+        kept += [[], [state[COUNTER] for state in states]]  # no maxima: those are AMSGrad's
+        kernel = partial(
+            torch._fused_adamw_ if optimizer is Optimizer.ADAMW else torch._fused_adam_,
+            beta1=beta1,
+            beta2=beta2,
+            eps=group["eps"],
+            amsgrad=False,
+        )
 
+    def step(gradients: list[Tensor], rate: float) -> None:
+        kernel(
+            parameters,
+            gradients,
+            *kept,
+            lr=rate,
+            weight_decay=group["weight_decay"],
+            maximize=False,
+        )
 
-def _adam_kernel(
-    optimizer: Optimizer, parameters: Any, states: Any, group: Mapping[str, Any]  # noqa: ANN401
-) -> Callable[[list[Tensor], float], None]:
-    kernel = torch._fused_adamw_ if optimizer is Optimizer.ADAMW else torch._fused_adam_
-    beta1, beta2 = group["betas"]
-    first, second = MOMENTS[optimizer]
-    step = partial(
-        kernel,
-        beta1=beta1,
-        beta2=beta2,
-        weight_decay=group["weight_decay"],
-        eps=group["eps"],
-        amsgrad=False,
-        maximize=False,
-    )
-    averages = [state[first] for state in states]
-    squares = [state[second] for state in states]
-    counters = [state[COUNTER] for state in states]
-
-    def update(gradients: list[Tensor], rate: float) -> None:
-        step(parameters, gradients, averages, squares, [], counters, lr=rate)
-
-    return update
-
-
-def _sgd_kernel(
-    optimizer: Optimizer, parameters: Any, states: Any, group: Mapping[str, Any]  # noqa: ANN401
-) -> Callable[[list[Tensor], float], None]:
-    (moment,) = MOMENTS[optimizer]
-    velocities = [state[moment] for state in states]
-    step = partial(
-        torch._fused_sgd_,
-        momentum=group["momentum"],
-        weight_decay=group["weight_decay"],
-        dampening=0.0,
-        nesterov=False,
-        maximize=False,
-        is_first_step=False,
-    )
-
-    def update(gradients: list[Tensor], rate: float) -> None:
-        step(parameters, gradients, velocities, lr=rate)
-
-    return update
+    return _Group(number, peak_rate, step, tuple(names[parameter] for parameter in parameters))
 
 
 class _Definition(NamedTuple):
@@ -155,7 +131,7 @@ class StackUpdates:
         }
         if "step" in optimizer.init(torch.zeros(1)):
             for number, name in enumerate(self._parameters):
-                self._states[name]["step"] = tensors.counters_KN[:, number]
+                self._states[name]["step"] = tensors.counters[:, number]
         self._update = over_trials(optimizer.update)
         self._hyper = {
             name: {
@@ -192,9 +168,7 @@ def _numbers(
         parameter = trial.model.get_parameter(name)
         group, peak_rate = next(
             (group, peak_rate)
-            for group, peak_rate in zip(
-                trial.optimizer.param_groups, trial.peak_rates, strict=True
-            )
+            for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True)
             if any(parameter is own for own in group["params"])
         )
         given = trial.spec.hyperparameters | {
