@@ -45,6 +45,11 @@ CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
         for optimizer in Optimizer
         if optimizer.value.startswith(("muon", "scion", "modular", "shampoo_quarter", "layer"))
     },
+    Optimizer.MUON_MATCH_RMS_ADAMW: 2.0**-12,
+    Optimizer.SIGN_DESCENT: 2.0**-13,
+    Optimizer.LARS: 2.0**-2,
+    Optimizer.LAMB: 2.0**-9,
+    Optimizer.ADAFACTOR: 2.0**-9,
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from itertools import groupby, product
 from typing import Final
 
-from parametrization.coordinate_check import CHECK_LEARNING_RATE
 from parametrization.rules import Optimizer, Parametrization
+from tuner.check_numbers import check_hyperparameters
 from tuner.engine import CheckOrder, DescribeOrder, OrderId
 from tuner.evidence import check_verdict
 from tuner.measure import grid_trials
@@ -153,9 +153,7 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[CheckOrder]:
                 study_id=study.id,
                 model=model_spec(study.spec, width, Parametrization.MUP),
                 optimizer=config.name,
-                hyperparameters=config.fixed
-                | {"learning_rate": CHECK_LEARNING_RATE[config.name]}
-                | {name: 1.0 for name in ("init_std", "output_multiplier")},
+                hyperparameters=check_hyperparameters(config),
                 batch_size=study.spec.training.batch_size,
                 seeds=tuple(range(study.spec.check_seeds(config.name))),
             )

@@ -8,6 +8,7 @@ from itertools import groupby
 from tuner.engine import Packing, TrialSpec
 from workers.cohort.cohort import Advance, Cohort
 from workers.cohort.programs import Programs
+from workers.cohort.stack import IN_COHORTS
 from workers.memory import is_out_of_memory, naming_what_is_too_large
 from workers.trainer import Segment, Update, ended, train_to
 from workers.trial import RunningTrial
@@ -30,7 +31,8 @@ def train_packed(
     history: dict[int, list[Update]] = {trial.spec.number: [] for trial in trials}
     while waiting:
         members = waiting.pop(0)
-        if packing.way == "solo" or len(members) < packing.least:
+        alone = members[0].spec.optimizer not in IN_COHORTS or len(members) < packing.least
+        if packing.way == "solo" or alone:
             for trial in members:
                 yield trial, _alone(trial, step, history[trial.spec.number])
             continue

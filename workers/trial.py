@@ -1,5 +1,6 @@
 """One trial in memory: its model, optimizer and history, new or restored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,9 @@ import torch
 from torch import nn
 
 from parametrization.initialise import initialise
-from parametrization.param_groups import build_optimizer, param_groups
+from parametrization.param_groups import IN_TORCH, build_optimizer, param_groups
+from parametrization.scaling import TensorScaling
+from parametrization.stepping import Stepping
 from tuner.engine import TrialSpec
 from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
@@ -64,10 +67,7 @@ def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
     scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
     initialise(model, scalings, torch.Generator().manual_seed(spec.seed))
     model.to(device)
-    # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
-    # leaf's gradient in the leaf's own layout.
-    groups = [group | {"fused": True} for group in param_groups(model, scalings)]
-    optimizer = build_optimizer(groups, spec.optimizer, spec.hyperparameters)
+    optimizer = _optimizer(spec, model, scalings)
     return RunningTrial(
         spec=spec,
         data=load_data(spec.model),
@@ -75,6 +75,17 @@ def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
         optimizer=optimizer,
         peak_rates=tuple(float(group["lr"]) for group in optimizer.param_groups),
     )
+
+
+def _optimizer(
+    spec: TrialSpec, model: nn.Module, scalings: Sequence[TensorScaling]
+) -> torch.optim.Optimizer:
+    if spec.optimizer not in IN_TORCH:
+        return Stepping(model, scalings)
+    # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
+    # leaf's gradient in the leaf's own layout.
+    groups = [group | {"fused": True} for group in param_groups(model, scalings)]
+    return build_optimizer(groups, spec.optimizer, spec.hyperparameters)
 
 
 def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") -> RunningTrial:

@@ -18,6 +18,8 @@ MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "adamw": ("exp_avg", "exp_avg_sq")
     "sgd": ("momentum_buffer",)
 }
 """What torch's optimizers keep for every entry of a tensor, by optimizer."""
+IN_COHORTS = frozenset(MOMENTS)
+"""Optimizers that train cohorts; trials of the others train alone."""
 COUNTER = "step"  # torch's name for Adam's count of updates, one a tensor
 
 
