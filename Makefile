@@ -36,6 +36,6 @@ bench: install  ## run every benchmark; each prints its own table
 
 lock: install  ## pin requirements.in anew into requirements.lock
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
-		--upgrade requirements.in --output-file requirements.lock.new
-	echo 'mup==1.0.0' | LC_ALL=C sort requirements.lock.new - > requirements.lock
+		requirements.in --output-file requirements.lock.new
+	printf '%s\n' mup==1.0.0 pytorch-optimizer==4.1.0 | LC_ALL=C sort requirements.lock.new - > requirements.lock
 	rm requirements.lock.new

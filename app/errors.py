@@ -105,9 +105,9 @@ def _on_validation_error(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
     errors = field_errors(error.errors(), error.body)
     count = "One field is" if len(errors) == 1 else f"{len(errors)} fields are"
-    detail = f"{count} not as needed: " + "; ".join(
-        f"{entry.pointer or 'the body'}: {entry.detail}" for entry in errors[:5]
-    )
+    named = "; ".join(f"{entry.pointer or 'the body'}: {entry.detail}" for entry in errors[:5])
+    rest = "; and so on" if len(errors) > 5 else ""
+    detail = f"{count} not as needed: {named}{rest}"
     return problem(request, 422, f"{detail}.", kind="invalid-request", errors=errors)
 
 
@@ -140,7 +140,8 @@ def _on_unforeseen_error(request: Request, error: Exception) -> ProblemResponse:
         "This is a fault of the service, not of the request; its log has the details."
         " Reading is safe to repeat; repeat a POST with the same Idempotency-Key."
     )
-    return problem(request, 500, detail, headers=SECURITY_HEADERS)
+    # The server closes the connection after a fault; without the header clients would reuse it.
+    return problem(request, 500, detail, headers={**SECURITY_HEADERS, "Connection": "close"})
 
 
 _DOCUMENTS: Final[dict[type[Exception], _Documenting]] = {

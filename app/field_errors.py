@@ -24,6 +24,9 @@ _WORDS: Final = {
 _CONSEQUENCES: Final = frozenset({"default_factory_not_called"})
 """Follow from another error that is listed itself."""
 
+MOST_ERRORS: Final = 100
+"""Errors that are looked at: a body can hold a hundred thousand."""
+
 _LONGEST_ECHO = 60  # characters of the user's own words that an error repeats
 
 
@@ -35,7 +38,7 @@ class _Found(NamedTuple):
 
 
 def field_errors(errors: Sequence[Any], body: Json) -> list[FieldError]:
-    """One entry per thing to change, in the document's own terms.
+    """One entry per thing to change, in the document's own terms; the first hundred.
 
     Args:
         errors: as given by pydantic, each `loc` opening with body, query, header or path.
@@ -46,7 +49,7 @@ def field_errors(errors: Sequence[Any], body: Json) -> list[FieldError]:
     for location in ("body", "query", "header", "path"):
         found = [
             one
-            for error in errors
+            for error in errors[:MOST_ERRORS]
             if error["loc"][0] == location and error["type"] not in _CONSEQUENCES
             for one in _found(error, body if location == "body" else None)
         ]

@@ -27,7 +27,8 @@ import uvicorn
 from app.main import create_app
 from app.settings import AppSettings
 from service.sockets import listen
-from tuner.database import migrate, open_database
+from tuner.database import open_database
+from tuner.migration import migrate
 
 SPEC = {"family": {"name": "gpt"}, "target": {"width": 1024}}
 

@@ -35,7 +35,7 @@ RESULT: Final = Path("demo-result.json")
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 30.0
 
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else 110)
 
 
 class Threshold(NamedTuple):
@@ -185,7 +185,9 @@ def running_service(data_dir: Path) -> Iterator[str]:
             start_new_session=True,  # one process group to end, and Ctrl-C is ours to pass on
         )
     try:
-        yield _address(process, data_dir / "address", log)
+        yield _address(process, data_dir / "address")
+    except WidthwiseError as error:
+        raise WidthwiseError(f"{error}\n{_tail(log)}") from error
     finally:
         process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -195,13 +197,18 @@ def running_service(data_dir: Path) -> Iterator[str]:
         process.wait()
 
 
-def _address(process: subprocess.Popen[bytes], written: Path, log: Path) -> str:
+def _address(process: subprocess.Popen[bytes], written: Path) -> str:
     deadline = time.monotonic() + START_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
         if written.exists() and (address := written.read_text().strip()):
             return address
         time.sleep(0.05)
-    raise WidthwiseError(f"the service did not start:\n{log.read_text(errors='replace')}")
+    raise WidthwiseError("the service did not start")
+
+
+def _tail(log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()
+    return "\n".join(["last lines of the service's log:", *lines[-20:]])
 
 
 def _evidence(sensitivity: dict[str, Any], optimizer: str, parametrization: str) -> dict[str, Any]:

@@ -5,8 +5,9 @@ import signal
 import socket
 
 import uvicorn
-from app.main import create_app
 
+from app.main import create_app
+from app.server import ApiServer
 from app.settings import AppSettings
 from service.lifeline import die_with_parent
 from service.logs import configure_logs
@@ -36,13 +37,13 @@ def main() -> None:
     config = uvicorn.Config(
         application,
         log_level="warning",
-        timeout_graceful_shutdown=GRACE_SECONDS,  # open event streams would wait for ever
+        timeout_graceful_shutdown=GRACE_SECONDS,  # a client that reads slowly must not hold us up
     )
     if arguments.socket is not None:
         listening = socket.socket(fileno=arguments.socket)
     else:
         listening = listen(settings.host, settings.port)
-    uvicorn.Server(config).run(sockets=[listening])
+    ApiServer(config, application).run(sockets=[listening])
     database.close()
 
 

@@ -7,7 +7,6 @@ import sys
 
 import optuna
 import structlog
-from workers.local import LocalEngine
 
 from service.lifeline import StopRequest, die_with_parent
 from service.logs import configure_logs
@@ -17,6 +16,7 @@ from tuner.engine import Engine
 from tuner.errors import LeadershipLost
 from tuner.leadership import leadership
 from tuner.reconcile import run
+from workers.local import LocalEngine
 
 log = structlog.get_logger()
 

@@ -1,39 +1,24 @@
-"""The database: opened, migrated, and refused where this code cannot serve it.
+"""The database: opened, and refused where this code cannot serve it.
 
 A read sees one state of the database and can change nothing, and writes queue up. One writer
 is enough (a write takes milliseconds) and rules out deadlocks; and events become visible in
 the order of their ids, so that a reader who remembers the last id it saw misses none.
 """
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, select
+from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.orm import Session
-from sqlalchemy.pool import NullPool
 
-from tuner.connections import (
-    database_url,
-    postgres_engines,
-    sqlite_engines,
-    take_over_transactions,
-)
-from tuner.errors import DatabaseMismatch
+from tuner.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage_errors import storage_errors
-from tuner.tables import SchemaRow
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-MIGRATIONS: Final = Path(__file__).resolve().parent.parent / "migrations"
-MIGRATION_LOCK: Final = 0x4D49_4752  # PostgreSQL's advisory lock of whoever migrates
+SCHEMA_REVISION: Final = "20261121_first_tables"
+"""The newest revision in migrations/, which this code was written for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,30 +80,6 @@ def open_database(url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECOND
     return Database(*engines(parsed, busy_timeout_seconds))
 
 
-def migrate(url: str) -> None:
-    """Create the database's tables, or bring them up to this code's; safe to race.
-
-    A database that is newer, but lets this code serve it, is left as it is.
-
-    Raises:
-        DatabaseMismatch: if the database is too new for this code.
-        StorageUnavailable: if the database cannot be written.
-        ValueError: if the address names no supported database.
-
-    """
-    parsed = database_url(url)
-    config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
-    with storage_errors(parsed), _one_at_a_time(parsed) as connection:
-        script = ScriptDirectory.from_config(config)
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current is not None and current not in _revisions(script):
-            _require_compatible(current, _oldest_code(connection), script)
-            return
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-
-
 def require_current(database: Database) -> None:
     """Check that this code can serve the database.
 
@@ -127,70 +88,18 @@ def require_current(database: Database) -> None:
         StorageUnavailable: if the database cannot be read.
 
     """
-    script = ScriptDirectory(str(MIGRATIONS))
     with database.read() as session:
         connection = session.connection()
-        current = MigrationContext.configure(connection).get_current_revision()
-        if current == script.get_current_head():
-            return
-        if current is None or current in _revisions(script):
-            url = database.engine.url.render_as_string(hide_password=True)
-            raise DatabaseMismatch(
-                f"The database {url} is at revision {current or 'none'}, this code needs"
-                f" {script.get_current_head()}: run `python -m service.migrate {url}`,"
-                " or start with `widthwise up`, which migrates."
-            )
-        _require_compatible(current, _oldest_code(connection), script)
+        current = _stored_revision(connection)
+        if current != SCHEMA_REVISION:
+            # Only here, because importing Alembic would double the API's start.
+            from tuner.migration import require_compatible
+
+            require_compatible(connection, current)
 
 
-def _revisions(script: ScriptDirectory) -> frozenset[str]:
-    return frozenset(revision.revision for revision in script.walk_revisions())
-
-
-def _oldest_code(connection: Connection) -> str | None:
-    return connection.scalar(select(SchemaRow.oldest_code))
-
-
-def _require_compatible(current: str, oldest_code: str | None, script: ScriptDirectory) -> None:
-    """Refuse a newer database, unless it says that code as old as this may serve it."""
-    if oldest_code not in _revisions(script):
-        raise DatabaseMismatch(
-            f"The database is at revision {current} and needs code that knows revision"
-            f" {oldest_code}; this code ends at {script.get_current_head()}:"
-            " install a newer release of Widthwise, then run `widthwise up` again."
-        )
-
-
-@contextmanager
-def _one_at_a_time(url: URL) -> Iterator[Connection]:
-    """Give the one transaction in which the schema may change."""
-    engine = create_engine(url, poolclass=NullPool)
-    if url.get_backend_name() == "sqlite":
-        # Foreign keys are off because SQLite alters a table by replacing it; they are checked
-        # before the commit.
-        take_over_transactions(
-            engine, "BEGIN IMMEDIATE", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=OFF"
-        )
-        with _directory_lock(Path(url.database or "").resolve().parent):
-            with engine.begin() as connection:
-                yield connection
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
-                assert not broken, f"the migration left rows that refer to nothing: {broken}"
-            return
-    with engine.begin() as connection:
-        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
-        yield connection
-
-
-@contextmanager
-def _directory_lock(directory: Path) -> Iterator[None]:
-    """Hold the directory's lock: switching a new file to WAL does not wait, but fails."""
-    if not directory.is_dir():
-        yield  # connecting says so
-        return
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _stored_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

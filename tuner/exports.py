@@ -60,8 +60,7 @@ def _comment(paragraphs: list[str]) -> str:
         line
         for paragraph in paragraphs
         for line in textwrap.wrap(
-            # A line break in a stored text must not end the comment.
-            " ".join(paragraph.split()),
+            paragraph,  # wrapping also turns a line break in a stored text into a space
             width=96,
             initial_indent="# ",
             subsequent_indent="#   ",

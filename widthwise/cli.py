@@ -1,10 +1,11 @@
 """The `widthwise` command: everything it knows, it asks the service over HTTP."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.console import Console
@@ -19,6 +20,9 @@ from widthwise.spec_file import read_spec
 from widthwise.up import become_service
 from widthwise.watch import watch_study
 
+PIPED_COLUMNS: Final = 120
+"""Width of what is not shown on a terminal: lines that a program reads are not cut."""
+
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -26,11 +30,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tune narrow, train wide: hyperparameter transfer for large neural networks.",
 )
-out = Console()
+out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 err = Console(stderr=True)
 
-EXIT_OF_STATE = {"completed": 0, "cancelled": 1, "failed": 1}
-INTERRUPTED = 130
+EXIT_OF_STATE: Final = {"completed": 0, "cancelled": 1, "failed": 1}
+INTERRUPTED: Final = 130
 
 Address = Annotated[
     str | None,

@@ -8,7 +8,7 @@ from widthwise.client import Client, Document
 from widthwise.errors import Refused, Unreachable, WidthwiseError
 
 FINAL_STATES: Final = frozenset({"completed", "cancelled", "failed"})
-REFRESH_SECONDS: Final = 0.5
+REFRESH_SECONDS: Final = 1.0
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -63,7 +63,7 @@ def follow(
 
 
 class _Changes:
-    """When to look again, at most twice a second; remembers the last event over connections."""
+    """When to look again, at most once a second; remembers the last event over connections."""
 
     def __init__(self, client: Client, study_id: str) -> None:
         self._client = client

@@ -13,6 +13,7 @@ VERDICT_STYLES: Final = {
     "caution": "bold yellow",
     "abstain": "bold red",
 }
+_OPTIMIZER_COLUMNS: Final = {"weight_decay": "decay", "epsilon": "epsilon"}
 _FILE_COLUMNS: Final = 110
 
 
@@ -53,47 +54,58 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield (
         "learning rate",
         f"{rate['value']:.4g} (2^{rate['log2']:.2f}) at base width {document['base_width']};"
-        f" {rate['confidence']:.0%} interval {rate['low']:.4g} to {rate['high']:.4g}",
+        f" {_percent(rate['confidence'])} interval {rate['low']:.4g} to {rate['high']:.4g}",
     )
     if rate["predicted_regret_percent"] is not None:
         yield (
             "expected cost",
-            f"{rate['predicted_regret_percent']:.2g} % of loss, for that interval",
+            f"{rate['predicted_regret_percent']:.1f} % of loss, averaged over the interval",
         )
     yield "schedule", _schedule(document["schedule"])
     if document["gradient_clip_norm"] is not None:
         yield "clipping", f"gradient norm at {document['gradient_clip_norm']:g}"
-    for name, value in _shared(document):
-        yield name, f"{value:g}"
+    yield from _shared(document)
     yield "μP measured", _evidence(document["evidence"])
     if document["control"] is not None:
         yield "SP measured", _evidence(document["control"])
     if document["check"] is not None:
         yield "check", document["check"]["summary"]
     cost = document["cost"]
-    yield (
-        "tuning cost",
-        f"{cost['trials']} trials, {cost['share_percent']:.3g} % of training the target",
-    )
+    yield "tuning cost", f"{cost['trials']} trials, {_share(cost['share_percent'])}"
 
 
-def _shared(document: dict[str, Any]) -> Iterator[tuple[str, float]]:
+def _shared(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Hyperparameters that are one number for the whole model."""
     for name in ("beta1", "beta2", "momentum"):
         if name in document["base_hyperparameters"]:
-            yield name, document["base_hyperparameters"][name]
+            yield name, f"{document['base_hyperparameters'][name]:g}"
+    for name, words in _OPTIMIZER_COLUMNS.items():
+        if value := _same(document, name):
+            yield words, value
 
 
 def _schedule(schedule: dict[str, Any]) -> str:
     words = [
-        f"{schedule['warmup_fraction']:.0%} warm-up",
+        f"{_percent(schedule['warmup_fraction'])} warm-up",
         f"then {schedule['shape']}",
-        f"to {schedule['final_fraction']:.0%} of the peak"
+        f"to {_percent(schedule['final_fraction'])} of the peak"
         if schedule["shape"] != "constant"
         else "",
-        f"over the last {schedule['decay_fraction']:.0%}" if schedule["shape"] == "wsd" else "",
+        f"over the last {_percent(schedule['decay_fraction'])}"
+        if schedule["shape"] == "wsd"
+        else "",
     ]
     return " ".join(word for word in words if word)
+
+
+def _share(percent: float) -> str:
+    if percent >= 1000:
+        return f"{percent / 100:.0f} times the training of the target"
+    return f"{percent:.3g} % of training the target"
+
+
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:g} %"
 
 
 def _evidence(evidence: dict[str, Any]) -> str:
@@ -111,25 +123,36 @@ def _evidence(evidence: dict[str, Any]) -> str:
         return f"{words}; at the narrow one's rate the wide one diverges"
     bound = "at least " if regret["at_least"] else ""
     return (
-        f"{words}; the narrow one's rate costs the wide one {bound}{regret['regret_percent']:.2g} %"
+        f"{words}; the narrow one's rate costs the wide one {bound}{regret['regret_percent']:.1f} %"
     )
 
 
 def _tensors(document: dict[str, Any]) -> Table:
+    """Every tensor's numbers; one that is the same for all of them is among the facts."""
+    varying = [name for name in _OPTIMIZER_COLUMNS if _same(document, name) is None]
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("parameters", overflow="fold", ratio=1)
     table.add_column("role", no_wrap=True)
-    for name in ("learning rate", "decay", "epsilon", "init std", "multiplier"):
-        table.add_column(name, no_wrap=True, justify="right")
+    columns = ["learning rate", *(_OPTIMIZER_COLUMNS[name] for name in varying)]
+    for column in [*columns, "init std", "multiplier"]:
+        table.add_column(column, no_wrap=True, justify="right")
     for tensor in document["tensors"]:
-        std, epsilon = tensor["init_std"], tensor["epsilon"]
+        std = tensor["init_std"]
         table.add_row(
             Text(tensor["pattern"]),
             tensor["role"],
             f"{tensor['learning_rate']:.4g}",
-            f"{tensor['weight_decay']:.3g}",
-            "" if epsilon is None else f"{epsilon:.3g}",
+            *(f"{tensor[name]:.3g}" for name in varying),
             f"{std:.4g}" if std is not None else f"= {tensor['constant']:g}",
             f"{tensor['multiplier']:.4g}",
         )
     return table
+
+
+def _same(document: dict[str, Any], name: str) -> str | None:
+    """What all tensors have in common, in words; None if they differ."""
+    values = {tensor[name] for tensor in document["tensors"]}
+    if len(values) > 1:
+        return None
+    (value,) = values
+    return "" if value is None else f"{value:.3g}"

@@ -2,13 +2,15 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from widthwise.progress import state_text
+
+_COLUMNS: Final = ("id", "state", "model", "width", "created")
 
 
 def submitted(study: dict[str, Any], page: str) -> RenderableType:
@@ -26,24 +28,22 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
     """One line per study, as listed; ids are never cut off."""
     if not rows:
         return Text("No studies. Submit one: widthwise submit examples/gpt.yaml")
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("id", no_wrap=True, overflow="fold")
-    table.add_column("state", no_wrap=True)
-    table.add_column("family", no_wrap=True)
-    table.add_column("optimizers")
-    table.add_column("width", no_wrap=True, justify="right")
-    table.add_column("created", no_wrap=True)
-    table.add_column("name", ratio=1)
-    for row in rows:
-        table.add_row(
+    lines = [
+        (
             row["id"],
-            state_text(row),
-            row["family"],
-            ", ".join(row["optimizers"]),
+            row["state"],
+            f"{row['family']}, {' '.join(row['optimizers'])}",
             f"{row['proxy_width']} → {row['target_width']}",
             _local_time(row["created_at"]),
-            Text(row["name"]),
         )
+        for row in rows
+    ]
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for name, cells in zip(_COLUMNS, zip(*lines, strict=True), strict=True):
+        table.add_column(name, no_wrap=True, width=max(map(len, [name, *cells])))
+    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row, (study_id, _, *rest) in zip(rows, lines, strict=True):
+        table.add_row(study_id, state_text(row), *rest, Text(row["name"]))
     return table
 
 

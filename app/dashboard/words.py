@@ -31,14 +31,14 @@ _PHASES: Final = {
     "control": "Learning-rate grid, SP",
 }
 _CHECKS: Final = {
-    "passed": "✔ passed",
-    "failed": "✖ failed",
-    "inconclusive": "? inconclusive",
-    "not_run": "○ not run",
+    "passed": "✔",
+    "failed": "✖",
+    "inconclusive": "?",
+    "not_run": "○",
 }
 _VERDICTS: Final = {
     "recommend": "✔ recommended",
-    "caution": "⚠ with caution",
+    "caution": "⚠ recommended with caution",
     "abstain": "✖ not recommended",
 }
 _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}

@@ -104,7 +104,7 @@ def _with_new_bases(state: State, starting: Tensor) -> State:
         moved = factor @ basis
         order = torch.argsort((basis * moved).sum(0), descending=True)
         iterated, _ = torch.linalg.qr(moved[:, order])
-        first = eigenbasis(factor)[1].flip(1)
+        first = eigenbasis(factor)[1]
         new_state[f"{side}_basis"] = torch.where(starting, first, iterated)
         sorted_squares = new_state["mean_square"].index_select(axis, order)
         new_state["mean_square"] = torch.where(starting, new_state["mean_square"], sorted_squares)

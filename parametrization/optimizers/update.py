@@ -3,6 +3,7 @@
 The same functions train a trial alone and, mapped over a leading axis by `over_trials`, a whole
 cohort: no input is changed in place and no Python branch reads a tensor's values. State is a flat
 dict of tensors, so a checkpoint is `torch.save` of it and a survivor is an `index_select`.
+Parameters are float32 or float64: in mixed precision, the master weights.
 
 A tensor's dimension 0 is its fan-out and the others its fan-in, as torch lays out Linear and
 Conv; `for_layout` adapts an optimizer that cares to other layouts (embeddings, transposed

@@ -1,52 +1,15 @@
 """A real server over a real database, for every test of the API and its pages."""
 
-import asyncio
-import contextlib
-import socket
-import threading
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import httpx
 import pytest
-import uvicorn
 
-from app.main import create_app
-from app.server import ApiServer
 from app.settings import AppSettings
-from tuner.database import Database, migrate, open_database
-
-
-class Service(NamedTuple):
-    """The API on a loopback port, its database, and a client that talks to it."""
-
-    client: httpx.Client
-    database: Database
-    server: ApiServer
-
-    @property
-    def address(self) -> str:
-        return str(self.client.base_url)
-
-
-@contextlib.contextmanager
-def serving(database: Database, settings: AppSettings) -> Iterator[Service]:
-    """Serve on a free port until the block ends."""
-    app = create_app(database, settings)
-    config = uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=5)
-    server = ApiServer(config, app)
-    listening = socket.create_server(("127.0.0.1", 0))
-    port = listening.getsockname()[1]
-    thread = threading.Thread(target=asyncio.run, args=(server.serve([listening]),))
-    thread.start()
-    try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
-            yield Service(client, database, server)
-    finally:
-        server.should_exit = True
-        thread.join(timeout=20)
-        assert not thread.is_alive(), "the server did not stop"
+from tests.app.served import Served, serving
+from tuner.database import Database, open_database
 
 
 @pytest.fixture
@@ -55,20 +18,46 @@ def settings() -> AppSettings:
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    url = f"sqlite:///{tmp_path / 'widthwise.db'}"
-    migrate(url)
-    opened = open_database(url, busy_timeout_seconds=5)
+def database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
+    path = tmp_path / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    opened = open_database(f"sqlite:///{path}", busy_timeout_seconds=10)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def service(database: Database, settings: AppSettings) -> Iterator[Service]:
+def served(database: Database, settings: AppSettings) -> Iterator[Served]:
     with serving(database, settings) as running:
         yield running
 
 
 @pytest.fixture
-def client(service: Service) -> httpx.Client:
-    return service.client
+def client(served: Served) -> httpx.Client:
+    return served.client
+
+
+@pytest.fixture(scope="module")
+def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A service over an empty database, for tests that store nothing."""
+    path = tmp_path_factory.mktemp("untouched") / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}")
+    with serving(database, AppSettings()) as running:
+        yield running
+    database.close()
+
+
+@pytest.fixture(scope="session")
+def finished(
+    sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Served, str]]:
+    """A service with one completed study, and the study's id; read it, change nothing."""
+    path = tmp_path_factory.mktemp("finished") / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}")
+    with serving(database, AppSettings(sse_poll_seconds=0.02)) as running:
+        study_id = running.submit(name="eight times wider")
+        running.advance(study_id)
+        yield running, study_id
+    database.close()

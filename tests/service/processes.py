@@ -35,6 +35,11 @@ def is_running(pid: int) -> bool:
     return stat.rpartition(")")[2].split()[0] != "Z"
 
 
+def is_gone(pid: int) -> bool:
+    """Whether the process has ended."""
+    return not is_running(pid)
+
+
 def kill(pid: int) -> None:
     """SIGKILL, if it still runs."""
     try:

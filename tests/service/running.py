@@ -29,7 +29,7 @@ def wait_for(what: str, probe: Callable[[], T | None]) -> T:
         answer = probe()
         if answer is not None and answer is not False:
             return answer
-        time.sleep(0.02)
+        time.sleep(0.05)
     raise TimeoutError(f"{what} took longer than {DEADLINE_SECONDS:.0f} s")
 
 
@@ -69,7 +69,8 @@ class RunningService:
 
     def study(self, study_id: str) -> dict[str, Any]:
         """The study as the API shows it; waits through a restart of the API."""
-        return self.get(f"/v1/studies/{study_id}")
+        study: dict[str, Any] = self.get(f"/v1/studies/{study_id}")
+        return study
 
     def get(self, path: str) -> Any:  # noqa: ANN401  a JSON document
         """GET a JSON document; waits through a restart of the API."""

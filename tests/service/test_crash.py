@@ -5,12 +5,13 @@ import random
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.service.processes import descendants_of, is_running, kill
+from tests.service.processes import descendants_of, is_gone, is_running, kill
 from tests.service.running import RunningService, wait_for
 
 pytestmark = pytest.mark.slow
@@ -28,6 +29,9 @@ SPEC: dict[str, Any] = {
     "check": {"widths": [64, 96, 128]},
     "on_failed_check": "warn",
 }
+
+
+PHASES = ["queued", "checking", "searching", "measuring", "completed"]
 
 
 def trials_and_curves(service: RunningService, study_id: str) -> dict[str, Any]:
@@ -83,7 +87,7 @@ def strike(service: RunningService, victim: str) -> bool:
         pids = [pid] if pid is not None else []
     for pid in pids[:1]:
         kill(pid)
-        wait_for(f"the end of {victim}", lambda pid=pid: not is_running(pid))
+        wait_for(f"the end of {victim}", partial(is_gone, pid))
     return bool(pids)
 
 
@@ -103,7 +107,7 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
     study_id = service.submit(SPEC)
     moments = random.Random(victim)
     strikes = 0
-    for state in ("checking", "searching", "measuring"):
+    for state in PHASES[1:4]:
         wait_for_progress(service, study_id, state, trials=moments.randint(0, 5))
         strikes += strike(service, victim)
     assert strikes == 3
@@ -114,14 +118,17 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
 
 
 def wait_for_progress(service: RunningService, study_id: str, state: str, trials: int) -> None:
-    """Wait until the study is in a state and has ended so many more trials (or left it)."""
+    """Wait until the study has reached a state and ended so many more trials, or left it."""
 
-    def is_in_state() -> bool:
-        return service.study(study_id)["state"] == state
+    def phase() -> int:
+        return PHASES.index(service.study(study_id)["state"])
 
-    wait_for(state, is_in_state)
+    wait_for(state, lambda: phase() >= PHASES.index(state))
     goal = done(service, study_id) + trials
-    wait_for(f"{trials} more", lambda: done(service, study_id) >= goal or not is_in_state())
+    wait_for(
+        f"{trials} more trials",
+        lambda: done(service, study_id) >= goal or phase() > PHASES.index(state),
+    )
 
 
 def done(service: RunningService, study_id: str) -> int:

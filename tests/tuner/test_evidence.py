@@ -83,6 +83,16 @@ def test_the_search_stands_in_for_the_proxys_grid_until_that_can_be_fitted() -> 
     assert evidence.optima[0].optimum.trials > 4
 
 
+def test_search_trials_are_compared_with_no_wider_width_for_their_seeds_differ() -> None:
+    trials = Trials(surface()).search(GRID).measure(widths=(64,))
+
+    evidence = transfer_evidence(snapshot(trials), ADAMW, MUP)
+
+    assert [at.width for at in evidence.optima] == [32, 64]
+    assert evidence.wider_is_better is None
+    assert evidence.proxy_regret is not None
+
+
 def test_under_mup_the_optimum_stays_and_under_the_control_it_moves() -> None:
     widths = (32, 64, 128, 256)
     everything = snapshot(

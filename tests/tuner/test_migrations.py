@@ -14,11 +14,16 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
-from tuner.database import MIGRATIONS, Database, migrate, open_database, require_current
+from tuner.database import SCHEMA_REVISION, Database, open_database, require_current
 from tuner.errors import DatabaseMismatch
+from tuner.migration import MIGRATIONS, migrate
 from tuner.tables import Base
 
 REVISIONS = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
+
+
+def test_the_code_names_the_newest_revision() -> None:
+    assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == SCHEMA_REVISION
 
 
 def test_a_migrated_database_has_the_schema_of_the_models(database: Database) -> None:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 
 from parametrization.rules import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine, optimum
-from tuner.database import Database, migrate, open_database
+from tuner.database import Database, open_database
 from tuner.engine import TrainOrder
+from tuner.migration import migrate
 from tuner.reconcile import tick
 from tuner.snapshot import StudySnapshot
 from tuner.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.roles import Role
+from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling import scale_model
 from tests.tuner.builders import (
@@ -221,17 +221,33 @@ def test_the_preview_of_the_schedule_starts_warming_up_and_ends_near_zero() -> N
     ] == list(range(8))
 
 
-def test_costs_are_six_flops_a_parameter_and_token() -> None:
-    answer = recommend(AT_TARGET)
+def test_costs_are_six_flops_a_parameter_and_token_of_the_updates_that_were_done() -> None:
+    stopped = trial(1, state=TrialState.PRUNED, value=None, step=50)
+    waiting = trial(2, state=TrialState.WAITING, value=None, step=0)
 
-    parameters = 256 * 256 * 2 + 2 * (256 * 256 + 256)
-    assert answer.cost.target_parameters == parameters
-    assert answer.cost.target_tokens == 200 * 16 * 32
-    assert answer.cost.target_flops == pytest.approx(6 * parameters * 200 * 16 * 32)
-    assert answer.cost.trials == len(AT_TARGET.trials)
-    assert answer.cost.share_percent == pytest.approx(
-        100 * answer.cost.tuning_flops / answer.cost.target_flops
-    )
+    cost = recommend(snapshot([trial(0), stopped, waiting])).cost
+
+    proxy, target = (256 * width * 2 + 2 * (width * width + width) for width in (32, 256))
+    assert cost.target_parameters == target
+    assert cost.target_tokens == 200 * 16 * 32
+    assert cost.target_flops == pytest.approx(6 * target * 200 * 16 * 32)
+    assert cost.trials == 2
+    assert cost.tuning_flops == pytest.approx(6 * proxy * (200 + 50) * 16 * 32)
+    assert cost.share_percent == pytest.approx(100 * 1.25 * proxy / target)
+
+
+def test_tensors_that_are_like_in_name_alone_keep_their_own_numbers() -> None:
+    wider = TensorShape("blocks.1.weight", Role.HIDDEN, (32, 128), (True, True), 1, 0)
+    tensors = tuple(wider if at.name == wider.name else at for at in SHAPE.tensors)
+    shape = ModelShape(32, tensors)
+
+    answer = recommend(snapshot([trial(0)], statistics=(), record=study(shape=shape)))
+
+    rows = {tensor.pattern: tensor for tensor in answer.tensors}
+    assert rows["blocks.*.bias"].names == ("blocks.0.bias", "blocks.1.bias")
+    assert rows["blocks.1.weight"].shape == (256, 1024)
+    assert rows["blocks.0.weight"].init_std == pytest.approx(256**-0.5)
+    assert rows["blocks.1.weight"].init_std == pytest.approx(1024**-0.5)
 
 
 def test_provenance_changes_with_the_evidence_and_with_the_spec() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from parametrization.rules import Parametrization
 from tests.tuner.builders import (
+    Trials,
     measured,
     passing_check,
     snapshot,
@@ -16,7 +17,8 @@ from tests.tuner.builders import (
 )
 from tuner.recommendation import Recommendation, recommend
 from tuner.snapshot import StudySnapshot
-from tuner.verdict import Reason
+from tuner.states import StudyState
+from tuner.verdict import Findings, Reason, reasons_against
 
 WIDTHS = (32, 64, 128, 256)
 AT_TARGET = measured(widths=WIDTHS)
@@ -65,6 +67,43 @@ def test_a_rate_that_costs_more_than_two_percent_at_the_widest_width_is_warned_o
     assert left_out.regret_percent is not None
     assert left_out.regret_percent > 2
     assert "regret" in topics(answer)
+
+
+@pytest.mark.parametrize(
+    ("percent", "severities"), [(1.99, []), (2.01, ["caution"]), (8.01, ["abstain"])]
+)
+def test_an_expected_regret_of_two_percent_is_the_limit(
+    percent: float, severities: list[str]
+) -> None:
+    answer = recommend(AT_TARGET)
+    found = Findings(
+        spec=spec(),
+        state=StudyState.COMPLETED,
+        width=answer.width,
+        evidence=answer.evidence,
+        prediction=None,
+        predicted_regret_percent=percent,
+        check=answer.check,
+    )
+
+    assert [one.severity for one in reasons_against(found)] == severities
+
+
+@pytest.mark.parametrize(
+    ("width", "severity"), [(32, "abstain"), (64, "caution"), (128, "caution"), (256, "abstain")]
+)
+def test_an_edge_at_the_proxy_or_the_widest_width_weighs_more_than_between_them(
+    width: int, severity: str
+) -> None:
+    def on_the_edge_there(_: Parametrization, at: int, rate: float) -> float:
+        return 1 - 0.02 * math.log2(at) + 0.02 * (rate + (1.0 if at == width else 5.3)) ** 2
+
+    answer = recommend(snapshot(Trials(on_the_edge_there).search([-5.0]).measure(WIDTHS)))
+
+    assert reason(answer, "optimum").severity == severity
+    assert f"width {width}: the loss is still falling at the high end" in (
+        reason(answer, "optimum").words
+    )
 
 
 def test_an_uncertain_rate_on_a_steep_loss_is_expected_to_cost_too_much() -> None:

@@ -16,7 +16,8 @@ from app.server import ApiServer
 from app.settings import AppSettings
 from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
-from tuner.database import Database, migrate, open_database
+from tuner.database import Database, open_database
+from tuner.migration import migrate
 from tuner.reconcile import tick
 from tuner.states import FINAL_STUDY_STATES
 from tuner.studies import get_study

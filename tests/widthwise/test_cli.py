@@ -117,6 +117,22 @@ def test_watching_a_cancelled_study_ends_with_status_1(
     assert widthwise("watch", study_id, address=service.address).exit_code == 1
 
 
+def test_submit_can_stay_and_watch_until_the_study_is_over(
+    service: RunningService, client: Client, study_file: Path
+) -> None:
+    watching = subprocess.Popen(
+        [COMMAND, "submit", study_file, "--watch", "--address", service.address],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert watching.stdout is not None
+    study_id = watching.stdout.readline().split()[1]
+    client.cancel(study_id)
+    shown, _ = watching.communicate(timeout=20)
+    assert watching.returncode == 1
+    assert shown.splitlines()[-1].startswith("cancelled")
+
+
 def test_interrupting_a_watch_leaves_the_study_alone(
     service: RunningService, client: Client
 ) -> None:
@@ -141,7 +157,7 @@ def test_recommend_shows_verdict_rate_and_every_tensor(finished: tuple[str, str]
     shown = widthwise("recommend", study_id, "--width", "512", address=address)
     assert shown.exit_code == 0, shown.stderr
     assert "gpt of width 512, adamw" in shown.stdout
-    assert "90% interval" in shown.stdout
+    assert "90 % interval" in shown.stdout
     for tensor in ("embed.weight", "blocks.0.weight", "readout.weight"):
         assert tensor in shown.stdout
 

@@ -4,6 +4,7 @@
 
 const TITLES = { mup: "μP", sp: "standard parametrization" };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
+const STACKED_BELOW = 640; // pixels; narrower plots put one panel under the other
 const HEADROOM = 0.9; // of the best-to-typical distance shown above the curves
 
 export function drawSensitivity(element, curves) {
@@ -24,7 +25,8 @@ export function drawSensitivity(element, curves) {
       top: range[1],
     });
   });
-  const layout = layoutOf(panels, curves, range, colour);
+  const stacked = element.clientWidth < STACKED_BELOW;
+  const layout = layoutOf(panels, curves, { range, colour, stacked });
   const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   return window.Plotly.react(element, traces, layout, shown);
 }
@@ -40,7 +42,7 @@ function panelTraces(curves, suffix, look) {
     y: found.map((curve) => curve.optimum.loss),
     text: found.map((curve) => String(curve.width)),
     mode: "lines+markers+text",
-    textposition: "bottom center",
+    textposition: "bottom right",
     textfont: { color: look.ink, size: 12 },
     line: { dash: "dot", width: 1.5, color: look.ink },
     marker: {
@@ -60,7 +62,7 @@ function curveTraces(curve, axes, look) {
   const x = points.map((point) => point.log2_learning_rate);
   const losses = points.map((point) => point.seeds.map((seed) => seed.loss));
   const colour = look.colourOf(curve.width);
-  const group = `width ${curve.width}`;
+  const group = `width ${curve.width}${curve.purpose === "search" ? " (search)" : ""}`;
   const common = { ...axes, legendgroup: group, name: group };
   const edge = { mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false };
   return [
@@ -103,17 +105,19 @@ function divergedTrace(curve, common, colour, top) {
   };
 }
 
-function layoutOf(panels, curves, range, colour) {
-  const gap = 0.04;
+function layoutOf(panels, curves, { range, colour, stacked }) {
+  const gap = stacked ? 0.2 : 0.04;
   const share = (1 - gap * (panels.length - 1)) / panels.length;
+  const spans = panels.map((_, index) => [index * (share + gap), index * (share + gap) + share]);
+  if (stacked) spans.reverse(); // the first panel on top
   const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false };
   const layout = {
-    height: 420,
-    margin: { l: 64, r: 16, t: 36, b: 96 },
+    height: stacked ? 200 + 260 * panels.length : 420,
+    margin: { l: 64, r: 16, t: 36, b: stacked ? 150 : 96 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 12, color: colour("ink") },
-    legend: { orientation: "h", y: -0.22, x: 0 },
+    legend: { orientation: "h", yref: "container", y: 0, yanchor: "bottom", x: 0 },
     hovermode: "closest",
     annotations: [],
     shapes: [],
@@ -121,10 +125,9 @@ function layoutOf(panels, curves, range, colour) {
   const proxy = curves.find((curve) => curve.parametrization === "mup");
   panels.forEach((name, index) => {
     const suffix = axisSuffix(index);
-    const left = index * (share + gap);
     layout[`xaxis${suffix}`] = {
       ...axis,
-      domain: [left, left + share],
+      domain: stacked ? [0, 1] : spans[index],
       anchor: `y${suffix}`,
       matches: index ? "x" : undefined,
       dtick: 1,
@@ -134,18 +137,20 @@ function layoutOf(panels, curves, range, colour) {
     };
     layout[`yaxis${suffix}`] = {
       ...axis,
+      domain: stacked ? spans[index] : [0, 1],
       range,
       anchor: `x${suffix}`,
       matches: index ? "y" : undefined,
-      showticklabels: index === 0,
-      title: index ? undefined : { text: "train loss (mean of the second half)" },
+      showticklabels: stacked || index === 0,
+      title: index && !stacked ? undefined : { text: "train loss" },
     };
     layout.annotations.push({
       text: `<b>${TITLES[name]}</b>`,
-      xref: "paper",
-      yref: "paper",
-      x: left,
-      y: 1.1,
+      xref: `x${suffix} domain`,
+      yref: `y${suffix} domain`,
+      x: 0,
+      y: 1,
+      yshift: 28,
       xanchor: "left",
       showarrow: false,
       font: { size: 14 },

@@ -20,6 +20,8 @@ async function draw() {
   root.dataset.ready = "";
 }
 
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+for (const condition of ["(prefers-color-scheme: dark)", "(max-width: 760px)"]) {
+  matchMedia(condition).addEventListener("change", draw);
+}
 await draw();
 followStudy(studyId, root.dataset.lastEvent, draw);

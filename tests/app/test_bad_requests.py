@@ -1,0 +1,185 @@
+"""Requests that cannot be served are answered with what to change, and leave nothing behind."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from app.field_errors import MOST_ERRORS
+from app.problems import PROBLEM_JSON
+from tests.app.served import Served
+
+JSON = {"content-type": "application/json"}
+MLP = {"family": {"name": "mlp"}, "target": {"width": 512}}
+GPT = {"family": {"name": "gpt"}, "target": {"width": 512}}
+
+
+@pytest.fixture
+def client(untouched: Served) -> httpx.Client:
+    return untouched.client
+
+
+def with_optimizer(**fields: Any) -> dict[str, Any]:  # noqa: ANN401  parts of a specification
+    return MLP | {"optimizers": [{"name": "adamw", **fields}]}
+
+
+def rate(low: float, high: float, **fields: object) -> dict[str, Any]:
+    return with_optimizer(learning_rate={"low": low, "high": high, "log": True, **fields})
+
+
+BAD_SPECS = [
+    pytest.param(MLP | {"family": {"name": "rnn"}}, "/family/name", "mlp, gpt", id="family"),
+    pytest.param(MLP | {"family": {}}, "/family/name", "required", id="family unnamed"),
+    pytest.param(MLP | {"family": "mlp"}, "/family", "JSON object", id="family as text"),
+    pytest.param({"family": {"name": "mlp"}}, "/target", "required", id="no target"),
+    pytest.param(MLP | {"target": {}}, "/target/width", "required", id="no width"),
+    pytest.param(GPT | {"target": {"width": 500}}, "/target/width", "use 512", id="head size"),
+    pytest.param(rate(-0.1, 0.1), "/optimizers/0/learning_rate", "low > 0", id="negative rate"),
+    pytest.param(rate(0.1, 0.1), "/optimizers/0/learning_rate", "empty range", id="empty range"),
+    pytest.param(rate(0.1, 0.01), "/optimizers/0/learning_rate", "empty range", id="backwards"),
+    pytest.param(
+        MLP | {"target": {"width": 32}, "proxy_width": 64},
+        "/target/width",
+        "narrower than the proxy's 64",
+        id="target narrower than the proxy",
+    ),
+    pytest.param(MLP | {"tagret": 1}, "/tagret", "unknown field", id="unknown field"),
+    pytest.param(
+        MLP | {"family": {"name": "mlp", "layers": 2}},
+        "/family/layers",
+        "unknown field",
+        id="unknown field of a family",
+    ),
+    pytest.param(rate(0.1, 1, lo=1), "/optimizers/0/learning_rate/lo", "unknown", id="nested"),
+    pytest.param(MLP | {"optimizers": []}, "/optimizers", "at least 1", id="no optimizer"),
+    pytest.param(with_optimizer(beta1=1.5), "/optimizers/0/beta1", "less than 1", id="beta"),
+    pytest.param(with_optimizer(beta1="x"), "/optimizers/0/beta1", "number", id="text"),
+    pytest.param(
+        with_optimizer(init_std={"type": "float", "low": 2, "high": 1}),
+        "/optimizers/0/init_std",
+        "empty range",
+        id="empty distribution",
+    ),
+    pytest.param(
+        with_optimizer(init_std={"type": "normal"}),
+        "/optimizers/0/init_std/type",
+        "float, int, categorical",
+        id="unknown distribution",
+    ),
+    pytest.param(MLP | {"target": {"width": 10**400}}, "/target/width", "1048576", id="huge"),
+    pytest.param(GPT | {"dataset": {"name": "digits"}}, "/dataset/name", "stdlib", id="dataset"),
+    pytest.param(
+        MLP | {"measure": {"widths": [64, 64, 128]}},
+        "/measure/widths",
+        "three different",
+        id="too few widths",
+    ),
+    pytest.param([MLP], "", "JSON object", id="a list"),
+    pytest.param("x", "", "JSON object", id="a text"),
+]
+
+
+@pytest.mark.parametrize(("spec", "pointer", "words"), BAD_SPECS)
+def test_a_bad_spec_is_refused_at_the_field_to_change(
+    client: httpx.Client, spec: object, pointer: str, words: str
+) -> None:
+    response = client.post("/v1/studies", json=spec)
+    assert response.status_code == 422
+    assert response.headers["content-type"] == PROBLEM_JSON
+    (error,) = response.json()["errors"]
+    assert (error["in"], error["pointer"]) == ("body", pointer)
+    assert words in error["detail"]
+    assert nothing_is_stored(client)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e999"])
+@pytest.mark.parametrize("field", ["target.width", "optimizers.0.epsilon", "search.trials"])
+def test_a_number_that_is_none_is_refused_and_not_repeated(
+    client: httpx.Client, value: str, field: str
+) -> None:
+    body = json.dumps(MLP | nested(field.split("."), "HERE")).replace('"HERE"', value)
+    response = client.post("/v1/studies", content=body, headers=JSON)
+    assert response.status_code == 422
+    pointers = {error["pointer"] for error in response.json()["errors"]}
+    assert pointers == {"/" + field.replace(".", "/")}
+    json.loads(response.text, parse_constant=pytest.fail)
+    assert nothing_is_stored(client)
+
+
+def test_every_bad_field_is_named_once(client: httpx.Client) -> None:
+    spec = GPT | {"target": {"width": 100}, "proxy_width": 17, "base_width": 3}
+    pointers = [
+        error["pointer"] for error in client.post("/v1/studies", json=spec).json()["errors"]
+    ]
+    assert pointers == ["/target/width", "/proxy_width", "/base_width"]
+
+
+def test_a_body_full_of_errors_is_answered_with_the_first_hundred(client: httpx.Client) -> None:
+    spec = MLP | {f"unknown {i}": i for i in range(40_000)}
+    response = client.post("/v1/studies", json=spec)
+    assert response.status_code == 422
+    assert len(response.json()["errors"]) == MOST_ERRORS
+    assert len(response.content) < 20_000
+
+
+UNREADABLE = [
+    pytest.param(b"", JSON, 422, "required", id="empty"),
+    pytest.param(b'{"family": ', JSON, 400, "line 1, column 12", id="cut off"),
+    pytest.param(b"{'a': 1}", JSON, 400, "not JSON", id="python"),
+    pytest.param(b'{"a": "\xff"}', JSON, 400, "UTF-8", id="latin-1"),
+    pytest.param(b"[" * 200_000, JSON, 400, "nested", id="deep"),
+    pytest.param(b'{"a": ' + b"9" * 5_000 + b"}", JSON, 400, "too long", id="long number"),
+    pytest.param(b'{"seed": 1, "seed": 2}', JSON, 400, "'seed' twice", id="twice"),
+    pytest.param(b"{}", {"content-type": "text/plain"}, 415, "application/json", id="text"),
+    pytest.param(b"{}", {}, 415, "application/json", id="untyped"),
+    pytest.param(b"a: 1", {"content-type": "application/yaml"}, 415, "JSON", id="yaml"),
+    pytest.param(b'"' + b"x" * 10_000_000 + b'"', JSON, 413, "1,000,000 bytes", id="10 MB"),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "status", "words"), UNREADABLE)
+def test_a_body_that_cannot_be_read_is_refused_with_the_reason(
+    client: httpx.Client, body: bytes, headers: dict[str, str], status: int, words: str
+) -> None:
+    response = client.post("/v1/studies", content=body, headers=headers)
+    assert response.status_code == status
+    assert response.headers["content-type"] == PROBLEM_JSON
+    assert words in response.json()["detail"]
+    assert nothing_is_stored(client)
+
+
+def test_a_body_without_a_declared_length_is_stopped_at_the_limit(client: httpx.Client) -> None:
+    response = client.post("/v1/studies", content=iter([b"x" * 300_000] * 8), headers=JSON)
+    assert response.status_code == 413
+    assert nothing_is_stored(client)
+
+
+@pytest.mark.parametrize(
+    ("path", "pointer"),
+    [
+        ("/v1/studies?page_size=0", "/page_size"),
+        ("/v1/studies?state=asleep", "/state"),
+        ("/v1/studies?page_token=nonsense", "/page_token"),
+        ("/v1/studies/std_%00", "/study_id"),
+        ("/v1/studies/std_1/curves?number=-1", "/number/0"),
+        ("/v1/studies/std_1/recommendation?width=0", "/width"),
+        ("/v1/studies/std_1/recommendation?format=xml", "/format"),
+    ],
+)
+def test_a_bad_parameter_is_named(client: httpx.Client, path: str, pointer: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 422
+    assert [error["pointer"] for error in response.json()["errors"]] == [pointer]
+
+
+def nested(path: list[str], value: object) -> dict[str, Any]:
+    """A specification's part with one value somewhere inside."""
+    first, *rest = path
+    if first == "optimizers":
+        return {"optimizers": [{"name": "adamw", rest[1]: value}]}
+    return {first: {rest[0]: value}}
+
+
+def nothing_is_stored(client: httpx.Client) -> bool:
+    return bool(client.get("/v1/studies").json()["studies"] == [])

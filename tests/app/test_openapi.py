@@ -1,0 +1,117 @@
+"""The API does what /openapi.json says: tried with generated requests on real databases."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from sqlalchemy import URL
+
+from app.main import create_app
+from app.settings import AppSettings
+from tests.app.served import Served, serving
+from tuner.database import open_database
+from tuner.migration import migrate
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+
+
+def described() -> dict[str, Any]:
+    app = create_app(open_database("sqlite:///never-opened.db"), AppSettings())
+    return dict(app.openapi())
+
+
+schema = schemathesis.openapi.from_dict(described()).exclude(path_regex="/events$")  # endless
+
+
+@pytest.fixture(
+    scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+)
+def studied(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Served, str]]:
+    """A service on either database, with a study that has been measured."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("openapi") / "widthwise.db"
+        shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
+        url = f"sqlite:///{path}"
+    else:
+        server: URL = request.getfixturevalue("postgres_server").set(database="openapi")
+        admin = server.set(database="postgres", drivername="postgresql")
+        with psycopg.connect(admin.render_as_string(hide_password=False), autocommit=True) as to:
+            to.execute("CREATE DATABASE openapi")
+        url = server.render_as_string(hide_password=False)
+        migrate(url)
+    database = open_database(url)
+    with serving(database, AppSettings()) as served:
+        study_id = served.submit(control="none", search={"trials": 4}, measure={"grid_points": 5})
+        served.advance(study_id)
+        yield served, study_id
+    database.close()
+
+
+@schema.parametrize()
+@settings(max_examples=8, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+def test_generated_requests_are_answered_as_described(
+    case: schemathesis.Case[Any], studied: tuple[Served, str]
+) -> None:
+    served, study_id = studied
+    if "study_id" in case.path_parameters and len(case.query) % 2:
+        case.path_parameters["study_id"] = study_id
+    check(case, served)
+
+
+@schema.include(path="/v1/studies", method="POST").parametrize()
+@settings(phases=[Phase.explicit], suppress_health_check=list(HealthCheck))
+def test_specifications_at_and_beyond_every_limit_are_answered_as_described(
+    case: schemathesis.Case[Any], untouched: Served
+) -> None:
+    check(case, untouched)
+
+
+def check(case: schemathesis.Case[Any], served: Served) -> None:
+    response = case.call_and_validate(base_url=served.address, checks=CHECKS, timeout=20)
+    if response.status_code >= 400:
+        assert response.headers["content-type"] == ["application/problem+json"]
+
+
+def test_every_error_is_described_as_a_problem_document() -> None:
+    document = described()
+    assert "Problem" in document["components"]["schemas"]
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            content = operation["responses"]["default"]["content"]
+            assert content.keys() == {"application/problem+json"}, (method, path)
+            assert "422" not in operation["responses"], (method, path)
+
+
+def test_every_route_and_parameter_is_documented() -> None:
+    documentation = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    missing = [
+        words
+        for path, operations in described()["paths"].items()
+        for method, operation in operations.items()
+        for words in [
+            f"`{method.upper()} {path}`",
+            *(at["name"] for at in operation.get("parameters", ()) if at["in"] != "path"),
+        ]
+        if words.lower() not in documentation.lower()
+    ]
+    assert missing == []

@@ -1,0 +1,128 @@
+"""The pages say what the API says, for people, in every state of a study."""
+
+import gzip
+import re
+
+import httpx
+import pytest
+
+from tests.app.served import Served
+from tuner.states import StudyState
+
+HTML = {"accept": "text/html"}
+
+
+def page(client: httpx.Client, path: str) -> str:
+    response = client.get(path, headers=HTML)
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "text/html; charset=utf-8"
+    return re.sub(r"\s+", " ", response.text)
+
+
+def test_an_empty_list_shows_how_to_make_a_study_that_works(served: Served) -> None:
+    text = page(served.client, "/")
+    assert f"curl -X POST {served.address}/v1/studies" in text
+    body = re.search(r"-d '(.*?)'", text)
+    assert body is not None
+    response = served.client.post(
+        "/v1/studies",
+        content=body[1],
+        headers={"content-type": "application/json"},
+    )
+    assert response.status_code == 202
+
+
+def test_the_list_leads_to_older_studies(served: Served) -> None:
+    names = [f"study {i:02}" for i in range(51)]
+    for name in names:
+        served.submit(name=name)
+    first = page(served.client, "/")
+    assert names[-1] in first
+    assert names[0] not in first
+    older = re.search(r'href="(/\?page_token=[^"]+)"', first)
+    assert older is not None
+    assert names[0] in page(served.client, older[1])
+
+
+@pytest.mark.parametrize(
+    "until", [None, StudyState.SEARCHING, StudyState.MEASURING], ids=["queued", "search", "measure"]
+)
+def test_a_study_has_a_page_in_every_state(served: Served, until: StudyState | None) -> None:
+    study_id = served.submit()
+    if until is not None:
+        served.advance(study_id, until)
+    state = served.client.get(f"/v1/studies/{study_id}").json()["state"]
+    assert f'data-state="{state}"' in page(served.client, f"/studies/{study_id}")
+    for action, after in (("pause", "paused"), ("cancel", "cancelled")):
+        served.client.post(f"/v1/studies/{study_id}:{action}")
+        assert f'data-state="{after}"' in page(served.client, f"/studies/{study_id}")
+
+
+def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}")
+    recommendation = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
+    assert f"{recommendation['learning_rate']['value']:.4g}" in text
+    for group in recommendation["groups"]:
+        assert f"{group['learning_rate']:.4g}" in text
+    for reason in recommendation["reasons"]:
+        assert reason["words"].replace("<", "&lt;").replace("'", "&#39;") in text
+    check = served.client.get(f"/v1/studies/{study_id}/coordinate-check").json()
+    assert check["checks"][0]["summary"] in text
+
+
+def test_the_table_under_the_plot_has_every_measured_loss(finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}")
+    curves = served.client.get(f"/v1/studies/{study_id}/sensitivity").json()["curves"]
+    points = [point for curve in curves for point in curve["points"]]
+    for point in points:
+        words = "diverged" if point["diverged"] else f"{point['mean_loss']:.4g}"
+        assert words in text
+    assert any(point["diverged"] for point in points)
+
+
+def test_what_users_write_is_shown_and_not_run(served: Served) -> None:
+    study_id = served.submit(name="<script>alert(1)</script>", labels={"<b>": "'\"&"})
+    for path in ("/", f"/studies/{study_id}"):
+        text = page(served.client, path)
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert(1)" in text
+
+
+def test_the_workers_page_says_who_is_missing(client: httpx.Client) -> None:
+    assert "No coordinator has ever run" in page(client, "/workers")
+
+
+def test_the_api_page_lists_every_route(client: httpx.Client) -> None:
+    text = page(client, "/docs")
+    for path in client.get("/openapi.json").json()["paths"]:
+        assert f"<code>{path}</code>" in text
+
+
+def test_pages_refer_to_this_host_alone_and_to_files_that_are_there(
+    finished: tuple[Served, str],
+) -> None:
+    served, study_id = finished
+    for path in ("/", f"/studies/{study_id}", "/workers", "/docs"):
+        for address in re.findall(r'(?:src|href)="([^"]+)"', page(served.client, path)):
+            if address.startswith("#"):
+                continue
+            assert address.startswith("/"), address
+            assert served.client.get(address).status_code == 200, address
+
+
+def test_files_are_kept_for_ever_and_plotly_travels_compressed(
+    finished: tuple[Served, str],
+) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}")
+    (plotly,) = re.findall(r'src="(/assets/plotly[^"]+)"', text)
+    with served.client.stream("GET", plotly, headers={"accept-encoding": "gzip"}) as response:
+        packed = b"".join(response.iter_raw())
+    plain = served.client.get(plotly, headers={"accept-encoding": "identity"})
+    assert response.headers["content-encoding"] == "gzip"
+    assert "immutable" in response.headers["cache-control"]
+    assert gzip.decompress(packed) == plain.content
+    assert len(packed) < len(plain.content) / 3
+    assert served.client.get("/assets/0123456789ab/style.css").status_code == 404

@@ -1,0 +1,97 @@
+"""Every error of every route is one shape of document."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from app.errors import STATUS_OF
+from app.main import create_app
+from app.problems import PROBLEM_JSON
+from app.settings import AppSettings
+from tests.app.served import Served
+from tuner import errors
+from tuner.database import open_database
+
+FIELDS = {"type", "title", "status", "detail", "instance", "errors"}
+
+
+def json_operations() -> list[tuple[str, str]]:
+    database = open_database("sqlite:///never-opened.db")
+    document = create_app(database, AppSettings()).openapi()
+    return [
+        (method.upper(), path)
+        for path, operations in document["paths"].items()
+        for method in operations
+    ]
+
+
+def check_problem(response: httpx.Response, status: int) -> dict[str, Any]:
+    assert response.status_code == status
+    assert response.headers["content-type"] == PROBLEM_JSON
+    document: dict[str, Any] = json.loads(response.content)
+    assert document.keys() == FIELDS
+    assert document["status"] == status
+    assert document["type"] == "about:blank" or document["type"].startswith("urn:widthwise:")
+    assert document["instance"] == response.request.url.path
+    assert document["title"]
+    assert document["detail"]
+    for error in document["errors"]:
+        assert error.keys() == {"in", "pointer", "detail"}
+    return document
+
+
+@pytest.mark.parametrize(("method", "path"), json_operations())
+def test_every_route_of_an_unknown_study_answers_404_in_the_one_shape(
+    untouched: Served, method: str, path: str
+) -> None:
+    if "{study_id}" in path:
+        address = path.replace("{study_id}", "std_nobody")
+        document = check_problem(untouched.client.request(method, address), 404)
+        assert document["type"] == "urn:widthwise:problem:study-not-found"
+
+
+@pytest.mark.parametrize(("method", "path"), json_operations())
+def test_every_route_refuses_other_methods_and_names_its_own(
+    untouched: Served, method: str, path: str
+) -> None:
+    response = untouched.client.request("PUT", path.replace("{study_id}", "std_nobody"))
+    document = check_problem(response, 405)
+    assert method in response.headers["allow"].split(", ")
+    assert method in document["detail"]
+
+
+def test_a_path_that_leads_nowhere_is_a_problem(untouched: Served) -> None:
+    document = check_problem(untouched.client.get("/v2/studies"), 404)
+    assert "/v2/studies" in document["detail"]
+
+
+def test_a_fault_of_the_service_is_a_problem_that_tells_nothing_of_its_inside(
+    untouched: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("secret detail")
+
+    monkeypatch.setattr("app.routes.workers.workers", fail)
+    document = check_problem(untouched.client.get("/v1/workers"), 500)
+    assert "secret" not in json.dumps(document)
+    for _ in range(20):  # the server closes such a connection, and says so
+        untouched.client.get("/v1/workers")
+        assert untouched.client.get("/healthz").status_code == 200
+
+
+def test_every_error_of_the_tuner_has_a_status_of_its_own() -> None:
+    kinds = {
+        kind
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.TunerError)
+    }
+    assert kinds - {errors.LeadershipLost} == STATUS_OF.keys()  # that one is the coordinator's
+
+
+def test_somebody_who_opens_a_page_sees_the_problem_as_a_page(untouched: Served) -> None:
+    response = untouched.client.get("/studies/std_nobody", headers={"accept": "text/html"})
+    assert response.status_code == 404
+    assert response.headers["content-type"].startswith("text/html")
+    assert "There is no study" in response.text

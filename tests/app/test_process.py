@@ -1,0 +1,72 @@
+"""What the API process loads, and what health says of it."""
+
+import datetime as dt
+import subprocess
+import sys
+
+import httpx
+
+from app.liveness import coordinator_problem
+from tests.app.served import Served
+from tuner.liveness import WorkerRecord, beat
+
+
+def test_the_api_process_never_loads_torch_nor_what_only_the_coordinator_needs() -> None:
+    code = (
+        "import sys, app.main\n"
+        "print(*sorted({'torch', 'mup', 'optuna', 'plotly', 'sklearn'} & sys.modules.keys()))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == ""
+
+
+def test_health_needs_no_database(served: Served) -> None:
+    served.database.close()
+    assert served.client.get("/healthz").json() == {"status": "ok"}
+
+
+def test_a_service_without_coordinator_is_ready_and_says_what_is_missing(
+    client: httpx.Client,
+) -> None:
+    readiness = client.get("/readyz").json()
+    assert readiness["status"] == "ready"
+    assert readiness["coordinator_heartbeat_age_seconds"] is None
+    assert "widthwise up" in readiness["coordinator_problem"]
+
+
+def test_a_coordinator_at_work_leaves_nothing_to_report(served: Served) -> None:
+    with served.database.write() as session:
+        beat(session, "tuner", "coordinator", None, None)
+        beat(session, "cpu-0", "cpu", "std_1-t0", None)
+    readiness = served.client.get("/readyz").json()
+    assert readiness["coordinator_problem"] is None
+    assert readiness["coordinator_heartbeat_age_seconds"] < 10
+    workers = {at["name"]: at for at in served.client.get("/v1/workers").json()["workers"]}
+    assert workers["cpu-0"]["liveness"] == "well"
+    assert workers["cpu-0"]["order_id"] == "std_1-t0"
+    study = served.client.get(f"/v1/studies/{served.submit()}").json()
+    assert study["problem"] is None
+
+
+def test_a_coordinator_in_trouble_is_quoted_at_its_studies(served: Served) -> None:
+    with served.database.write() as session:
+        beat(session, "tuner", "coordinator", None, "The disk is full: free some space.")
+    study = served.client.get(f"/v1/studies/{served.submit()}").json()
+    assert study["problem"] == "The disk is full: free some space."
+
+
+def test_a_coordinator_that_fell_silent_is_reported_with_the_remedy() -> None:
+    now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    silent = WorkerRecord(
+        name="tuner",
+        device="coordinator",
+        order_id=None,
+        problem=None,
+        heartbeat_at=now - dt.timedelta(seconds=42),
+    )
+    words = coordinator_problem(silent, now, silence_seconds=15)
+    assert words is not None
+    assert "42 s ago" in words
+    assert coordinator_problem(silent, now, silence_seconds=60) is None

@@ -1,0 +1,83 @@
+"""Trouble with the database's disk is answered in words, with a status to act on."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+
+from app.problems import PROBLEM_JSON
+from app.settings import AppSettings
+from tests.app.served import SPEC, Served, serving
+from tuner.database import Database, open_database
+
+LARGE = {"labels": {f"label {i}": "x" * 200 for i in range(32)}}
+
+
+@contextmanager
+def full_disk(database: Database) -> Iterator[None]:
+    """No room for another page, as on a full disk."""
+
+    def limit(connection: sqlite3.Connection, *_: object) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count={pages}")
+
+    event.listen(database.engine, "checkout", limit)
+    yield
+    event.remove(database.engine, "checkout", limit)
+    with database.engine.connect() as connection:
+        connection.exec_driver_sql("PRAGMA max_page_count=1000000")
+
+
+def test_a_full_disk_is_507_and_stores_nothing_of_the_study(served: Served) -> None:
+    kept = served.submit()
+    with full_disk(served.database):
+        responses = [served.client.post("/v1/studies", json=SPEC | LARGE) for _ in range(5)]
+        response = responses[-1]
+        assert response.status_code == 507
+        assert response.headers["content-type"] == PROBLEM_JSON
+        assert response.json()["type"] == "urn:widthwise:problem:storage-full"
+        assert "free some space" in response.json()["detail"]
+        accepted = [r.json()["id"] for r in responses if r.status_code == 202]
+        listed = [at["id"] for at in served.client.get("/v1/studies").json()["studies"]]
+        assert listed == [*accepted[::-1], kept]
+    assert served.client.post("/v1/studies", json=SPEC | LARGE).status_code == 202
+
+
+def test_a_database_that_another_process_keeps_writing_is_503_with_a_time_to_wait(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=0.1)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with serving(database, AppSettings()) as served:
+        for response in (
+            served.client.post("/v1/studies", json=SPEC),
+            served.client.get("/readyz"),
+        ):
+            assert response.status_code == 503
+            assert response.headers["retry-after"] == "1"
+            assert response.json()["type"] == "urn:widthwise:problem:storage-busy"
+        assert served.client.get("/v1/studies").status_code == 200
+        other.rollback()
+        assert served.client.get("/readyz").status_code == 200
+    other.close()
+    database.close()
+
+
+@pytest.mark.parametrize("path", ["/v1/studies", "/readyz", "/v1/workers"])
+def test_a_database_that_is_no_database_is_503(tmp_path: Path, path: str) -> None:
+    broken = tmp_path / "widthwise.db"
+    broken.write_bytes(b"not a database" * 1_000)
+    database = open_database(f"sqlite:///{broken}")
+    with serving(database, AppSettings()) as served:
+        response = served.client.get(path)
+        assert response.status_code == 503
+        assert response.headers["retry-after"]
+        assert served.client.get("/healthz").status_code == 200
+    database.close()
