@@ -76,9 +76,9 @@ def _values(optimizer: Optimizer, number: int) -> dict[str, float]:
     return hyperparameters(optimizer, **shift, **adam)
 
 
-def alone(spec: TrialSpec, steps: int) -> RunningTrial:
+def alone(spec: TrialSpec, steps: int, device: str = "cpu") -> RunningTrial:
     """The trial after as many steps by itself."""
-    trial = new_trial(spec)
+    trial = new_trial(spec, device)
     train_to(trial, steps)
     return trial
 
