@@ -10,6 +10,11 @@ class Role(StrEnum):
     OUTPUT = "output"  # wide fan-in, finite fan-out: readout
     VECTOR = "vector"  # one wide dimension: bias, norm gain
     SCALAR = "scalar"  # no wide dimension: temperature, bias of the readout
+    QK_NORM_GAIN = "qk_norm_gain"  # over one head of fixed size, shared by all heads
+    FINAL_NORM = "final_norm"  # gain or bias of the last norm, outside residual blocks
+    MOE_ROUTER = "moe_router"  # wide to the fixed number of experts
+    FIXED_BOTTLENECK = "fixed_bottleneck"  # wide to fixed inside the model, in series
+    GQA_KV = "gqa_kv"  # wide to a fixed number of key and value heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,7 @@ class TensorShape:
         fan_out_axis: dimension of the result; None for scalars without dimensions.
         constant: what every entry starts at where nothing is summed (a gain at 1, a bias at 0);
             tensors with a fan-in are drawn at random instead.
+        in_block: whether it sits inside a residual block, whose branch depth rules multiply.
 
     """
 
@@ -34,6 +40,7 @@ class TensorShape:
     fan_in_axis: int | None
     fan_out_axis: int | None
     constant: float = 0.0
+    in_block: bool = False
 
     def shape_at(self, width_mult: float) -> tuple[int, ...]:
         """Shape at `width_mult` times the base width."""

@@ -1,17 +1,21 @@
-"""Width scaling per tensor role: exponents of m_in and m_out, the growth of fan-in and fan-out.
+"""Width rules: one row per parametrization, optimizer and role, and how to look one up.
 
-Source of `mup`: Yang et al. 2022, arXiv:2203.03466, Table 8 (learning rates, initialisation,
-multipliers), App. B.3 (epsilon: like 1/m, the gradient's own size, on every tensor with a wide
-dimension; weight decay: learning rate x decay stays constant).
-Source of `sp`: one rate for every tensor and width, torch-like 1/sqrt(fan_in) initialisation;
-by construction equal to `mup` at the base width.
+The rows stand in `width_rules`, one module per kind of optimizer; `docs/rules.md` renders them.
+Convention of `mup`: the readout is stored at a size free of width and multiplied by 1/m in the
+forward pass (Yang et al. 2022, arXiv:2203.03466, Table 8).
 """
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import Final
 
+from parametrization.optimizer_names import Optimizer
 from parametrization.roles import Role
+from parametrization.width_rules import elementwise, matrix_norms, normalised, preconditioned
+from parametrization.width_rules.row import Refusal, Row, Rows, Scaling
+from parametrization.width_rules.standard import STANDARD
+
+__all__ = ["MUP_TABLES", "WIDTH_RULES", "Optimizer", "Parametrization", "Scaling", "width_row"]
 
 
 class Parametrization(StrEnum):
@@ -19,61 +23,38 @@ class Parametrization(StrEnum):
     MUP = "mup"  # maximal update, Tensor Programs V, Table 8
 
 
-class Optimizer(StrEnum):
-    ADAM = "adam"
-    ADAMW = "adamw"
-    SGD = "sgd"
-
-
-class Scaling(NamedTuple):
-    """Exponents of one row; a factor is m_in ** x_in * m_out ** x_out.
-
-    m is 1 along a dimension that does not grow. A bias or gain has a fan-out and no fan-in.
-    """
-
-    init_std: float  # of m_in; relative to the base width's standard deviation
-    multiplier: float  # of m_in; on the layer's output
-    lr_in: float
-    lr_out: float
-    eps_in: float = 0.0
-    eps_out: float = 0.0
-    wd_in: float = 0.0  # on the decay that torch multiplies by the learning rate
-    wd_out: float = 0.0
-
-
 SP, MUP = Parametrization
-ADAM, ADAMW, SGD = Optimizer
-INPUT, HIDDEN, OUTPUT, VECTOR, SCALAR = Role
 
-# fmt: off
-_STANDARD: Final = {              # init_std  mult  lr_in lr_out
-    INPUT:                 Scaling(     0.0,   0.0,   0.0,   0.0),
-    HIDDEN:                Scaling(    -0.5,   0.0,   0.0,   0.0),
-    OUTPUT:                Scaling(    -0.5,   0.0,   0.0,   0.0),
-    VECTOR:                Scaling(     0.0,   0.0,   0.0,   0.0),
-    SCALAR:                Scaling(     0.0,   0.0,   0.0,   0.0),
+MUP_TABLES: Final[Mapping[Optimizer, Rows]] = {
+    **elementwise.TABLES,
+    **normalised.TABLES,
+    **matrix_norms.TABLES,
+    **preconditioned.TABLES,
 }
-_MAXIMAL_UPDATE: Final = {        # init_std  mult  lr_in lr_out eps_in eps_out wd_in wd_out
-    (ADAM, INPUT):         Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
-    (ADAM, HIDDEN):        Scaling(    -0.5,   0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
-    (ADAM, OUTPUT):        Scaling(     0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0,   0.0),
-    (ADAM, VECTOR):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
-    (ADAM, SCALAR):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
-    (ADAMW, INPUT):        Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
-    (ADAMW, HIDDEN):       Scaling(    -0.5,   0.0,  -1.0,   0.0,   0.0,  -1.0,   1.0,   0.0),
-    (ADAMW, OUTPUT):       Scaling(     0.0,  -1.0,   0.0,   0.0,  -1.0,   0.0,   0.0,   0.0),
-    (ADAMW, VECTOR):       Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,  -1.0,   0.0,   0.0),
-    (ADAMW, SCALAR):       Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
-    (SGD, INPUT):          Scaling(     0.0,   0.0,   0.0,   1.0,   0.0,   0.0,   0.0,  -1.0),
-    (SGD, HIDDEN):         Scaling(    -0.5,   0.0,  -1.0,   1.0,   0.0,   0.0,   1.0,  -1.0),
-    (SGD, OUTPUT):         Scaling(     0.0,  -1.0,   1.0,   0.0,   0.0,   0.0,  -1.0,   0.0),
-    (SGD, VECTOR):         Scaling(     0.0,   0.0,   0.0,   1.0,   0.0,   0.0,   0.0,  -1.0),
-    (SGD, SCALAR):         Scaling(     0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0,   0.0),
-}
-# fmt: on
+"""Rows, evidence and refusals of muP by optimizer."""
+
+
+def width_row(parametrization: Parametrization, optimizer: Optimizer, role: Role) -> Row:
+    """The rule of one tensor.
+
+    Raises:
+        ValueError: if there is none, with the reason and what to do instead.
+
+    """
+    row = MUP_TABLES[optimizer][role]
+    if isinstance(row, Refusal):
+        raise ValueError(f"{optimizer} has no rule for the role {role}: {row.reason}; {row.remedy}")
+    if parametrization is SP:
+        row = STANDARD[role]
+        assert isinstance(row, Row)
+    return row
+
 
 WIDTH_RULES: Final[Mapping[tuple[Parametrization, Optimizer, Role], Scaling]] = {
-    **{(SP, optimizer, role): row for optimizer in Optimizer for role, row in _STANDARD.items()},
-    **{(MUP, optimizer, role): row for (optimizer, role), row in _MAXIMAL_UPDATE.items()},
+    (parametrization, optimizer, role): width_row(parametrization, optimizer, role).scaling
+    for parametrization in Parametrization
+    for optimizer, rows in MUP_TABLES.items()
+    for role, row in rows.items()
+    if isinstance(row, Row)
 }
-"""Exponents by parametrization, optimizer and role."""
+"""Exponents by parametrization, optimizer and role; combinations without a rule are absent."""

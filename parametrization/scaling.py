@@ -1,20 +1,26 @@
-"""The numbers of every tensor at any width: initialisation, multiplier, rate, decay, epsilon."""
+"""The numbers of every tensor at any width, depth, batch and number of tokens."""
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
+from parametrization.case import Case, Multipliers, case_of
+from parametrization.depth import DepthRule
+from parametrization.factors import (
+    decay_factor,
+    epsilon_factor,
+    memory,
+    other_factor,
+    rate_factor_of,
+)
+from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS, checked
+from parametrization.policies import Policies
 from parametrization.roles import ModelShape, Role, TensorShape
-from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization, Scaling
+from parametrization.rules import Optimizer, Parametrization
+from parametrization.scaling_words import reason
 
-_EVERYWHERE: Final = frozenset({"learning_rate", "init_std", "output_multiplier"})
-HYPERPARAMETERS: Final[Mapping[Optimizer, frozenset[str]]] = {
-    Optimizer.ADAM: _EVERYWHERE | {"beta1", "beta2", "epsilon"},
-    Optimizer.ADAMW: _EVERYWHERE | {"beta1", "beta2", "epsilon", "weight_decay"},
-    Optimizer.SGD: _EVERYWHERE | {"momentum", "weight_decay"},
-}
-"""What each optimizer is configured by; all are needed, no other is taken."""
+__all__ = ["EMBEDDING_STD", "HYPERPARAMETERS", "TensorScaling", "scale_model", "scale_tensor"]
 
 EMBEDDING_STD: Final = 1.0
 """Initial standard deviation of a lookup table at every width.
@@ -22,8 +28,8 @@ EMBEDDING_STD: Final = 1.0
 Theta(1) as Table 8 asks: one-hot inputs make the vocabulary the fan-in, but a lookup sums
 nothing, so 1/sqrt(vocabulary) would only shrink the residual stream. 1 is torch's own choice.
 """
-
-_SPOKEN: Final = {Optimizer.ADAM: "Adam", Optimizer.ADAMW: "AdamW", Optimizer.SGD: "SGD"}
+DEFAULT_POLICIES: Final = Policies()
+_NAMED: Final = EVERYWHERE | {"weight_decay", "epsilon"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +42,9 @@ class TensorScaling:
         multiplier: factor on the layer's output; 1 everywhere but at readouts.
         weight_decay: as torch takes it, to be multiplied by the learning rate.
         epsilon: added after the square root; None for optimizers without one.
+        optimizer: whose numbers these are.
+        others: what else the optimizer's update takes, scaled: betas, momentum, radius, damping.
+        extrapolated: whether a rule was used beyond the range where it was tested.
 
     """
 
@@ -49,24 +58,71 @@ class TensorScaling:
     weight_decay: float
     epsilon: float | None
     reason: str
+    optimizer: Optimizer
+    others: Mapping[str, float] = field(hash=False)
+    extrapolated: bool = False
+
+    @property
+    def hyper(self) -> dict[str, float]:
+        """Everything that one tensor's update function takes."""
+        return {
+            "learning_rate": self.learning_rate,
+            **(
+                {"weight_decay": self.weight_decay}
+                if "weight_decay" in HYPERPARAMETERS[self.optimizer]
+                else {}
+            ),
+            **({} if self.epsilon is None else {"epsilon": self.epsilon}),
+            **self.others,
+        }
 
 
-def scale_model(
+def scale_model(  # noqa: PLR0913  # one keyword per axis, all with a default
     shape: ModelShape,
     *,
     optimizer: Optimizer,
     parametrization: Parametrization,
     hyperparameters: Mapping[str, float],
     width: int,
+    policies: Policies = DEFAULT_POLICIES,
+    depth_mult: float = 1.0,
+    batch_mult: float = 1.0,
+    token_mult: float = 1.0,
 ) -> tuple[TensorScaling, ...]:
     """Every tensor of the model at `width`, in the shape's order.
 
+    Residual branches are multiplied by `depth_mult ** -policies.residual_alpha` besides.
+
+    Args:
+        depth_mult: residual blocks over those of the base.
+        batch_mult: batch over the base's.
+        token_mult: tokens seen in training over the base's.
+
     Raises:
-        ValueError: if a hyperparameter is missing, unknown or out of range, or if some dimension
-            would not be a whole number at this width.
+        ValueError: if a hyperparameter is missing, unknown or out of range, if some dimension
+            would not be a whole number at this width, or if a rule does not cover the case.
 
     """
-    width_mult = width / shape.base_width
+    check_whole(shape, width)
+    check_depth(shape, parametrization, policies, depth_mult)
+    return tuple(
+        scale_tensor(
+            tensor,
+            optimizer=optimizer,
+            parametrization=parametrization,
+            hyperparameters=hyperparameters,
+            width_mult=width / shape.base_width,
+            policies=policies,
+            depth_mult=depth_mult,
+            batch_mult=batch_mult,
+            token_mult=token_mult,
+        )
+        for tensor in shape.tensors
+    )
+
+
+def check_whole(shape: ModelShape, width: int) -> None:
+    """Refuse a width at which some dimension would be a fraction."""
     for tensor in shape.tensors:
         sizes = [s for s, wide in zip(tensor.base_shape, tensor.infinite, strict=True) if wide]
         if any(size * width % shape.base_width for size in sizes):
@@ -75,63 +131,85 @@ def scale_model(
                 f" the base width {shape.base_width}; choose a multiple of"
                 f" {shape.base_width // math.gcd(shape.base_width, *sizes)}"
             )
-    return tuple(
-        scale_tensor(
-            tensor,
-            optimizer=optimizer,
-            parametrization=parametrization,
-            hyperparameters=hyperparameters,
-            width_mult=width_mult,
+
+
+def check_depth(
+    shape: ModelShape, parametrization: Parametrization, policies: Policies, depth_mult: float
+) -> None:
+    """Refuse to scale the depth of a model that no depth rule describes."""
+    if depth_mult == 1 or policies.depth_rule is DepthRule.NONE:
+        return
+    if parametrization is Parametrization.MUP and not any(t.in_block for t in shape.tensors):
+        raise ValueError(
+            f"depth_rule {policies.depth_rule} has no row for this model: depth_mult is"
+            f" {depth_mult:g} and no tensor is inside a residual block, the only place where depth"
+            " rules hold; keep the depth of the base, or choose depth_rule none and retune"
         )
-        for tensor in shape.tensors
-    )
 
 
-def scale_tensor(
+def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
     tensor: TensorShape,
     *,
     optimizer: Optimizer,
     parametrization: Parametrization,
     hyperparameters: Mapping[str, float],
     width_mult: float,
+    policies: Policies = DEFAULT_POLICIES,
+    depth_mult: float = 1.0,
+    batch_mult: float = 1.0,
+    token_mult: float = 1.0,
 ) -> TensorScaling:
     """One tensor at `width_mult` times the base width.
+
+    The standard parametrization follows batch and tokens, and neither width nor depth.
 
     Args:
         hyperparameters: at the base width, exactly the names in `HYPERPARAMETERS[optimizer]`.
             `init_std` multiplies every random tensor's standard deviation, `output_multiplier`
             the readout's forward multiplier.
-        width_mult: width / base width, > 0.
+        width_mult: width / base width, > 0; likewise depth, batch and tokens.
 
     Raises:
-        ValueError: if a hyperparameter is missing, unknown or out of range.
+        ValueError: if a hyperparameter is missing, unknown or out of range, or if no rule covers
+            this optimizer, role or horizon: with the reason and the remedy.
 
     """
-    if not width_mult > 0:
-        raise ValueError(f"width_mult must be positive, got {width_mult}")
-    given = _checked(optimizer, hyperparameters)
-    row = WIDTH_RULES[parametrization, optimizer, tensor.role]
-    m_in = _growth(tensor, tensor.fan_in_axis, width_mult)
-    m_out = _growth(tensor, tensor.fan_out_axis, width_mult)
-    base_std = _base_std(tensor)
-    multiplier = given["output_multiplier"] if tensor.role is Role.OUTPUT else 1.0
+    mults = Multipliers(width_mult, depth_mult, batch_mult, token_mult)
+    for name, mult in mults._asdict().items():
+        if not 0 < mult < math.inf:
+            raise ValueError(f"{name.rstrip('s')}_mult must be positive, got {mult}")
+    given = checked(optimizer, hyperparameters)
+    case = case_of(tensor, optimizer, parametrization, policies, mults)
+    row, base_std = case.row.scaling, _base_std(tensor)
+    others, extrapolated = _others(case, given)
+    output = given["output_multiplier"] if tensor.role is Role.OUTPUT else 1.0
     epsilon = given.get("epsilon")
+    start = None if base_std is None else base_std * given["init_std"] * case.m_in**row.init_std
     return TensorScaling(
         name=tensor.name,
         role=tensor.role,
         shape=tensor.shape_at(width_mult),
-        init_std=None if base_std is None else base_std * given["init_std"] * m_in**row.init_std,
+        init_std=start,
         constant=tensor.constant if base_std is None else None,
-        multiplier=multiplier * m_in**row.multiplier,
-        learning_rate=given["learning_rate"] * m_in**row.lr_in * m_out**row.lr_out,
-        weight_decay=given.get("weight_decay", 0.0) * m_in**row.wd_in * m_out**row.wd_out,
-        epsilon=None if epsilon is None else epsilon * m_in**row.eps_in * m_out**row.eps_out,
-        reason=_reason(tensor.role, optimizer, parametrization, m_in, m_out),
+        multiplier=output * case.m_in**row.multiplier,
+        learning_rate=given["learning_rate"] * rate_factor_of(case),
+        weight_decay=given.get("weight_decay", 0.0) * decay_factor(case),
+        epsilon=None if epsilon is None else epsilon * epsilon_factor(case),
+        reason=reason(case, extrapolated=extrapolated),
+        optimizer=optimizer,
+        others=others,
+        extrapolated=extrapolated,
     )
 
 
-def _growth(tensor: TensorShape, axis: int | None, width_mult: float) -> float:
-    return width_mult if axis is not None and tensor.infinite[axis] else 1.0
+def _others(case: Case, given: Mapping[str, float]) -> tuple[dict[str, float], bool]:
+    """The optimizer's further hyperparameters, and whether a memory left its tested range."""
+    others, extrapolated = {}, False
+    for name in sorted(given.keys() - _NAMED):
+        scaled = memory(case, name, given[name] * other_factor(case, name))
+        others[name] = scaled.beta
+        extrapolated |= scaled.extrapolated
+    return others, extrapolated
 
 
 def _base_std(tensor: TensorShape) -> float | None:
@@ -145,72 +223,3 @@ def _base_std(tensor: TensorShape) -> float | None:
     if tensor.fan_in_axis == 0:
         return EMBEDDING_STD
     return 1 / math.sqrt(tensor.base_shape[tensor.fan_in_axis])
-
-
-def _checked(optimizer: Optimizer, hyperparameters: Mapping[str, float]) -> dict[str, float]:
-    """The hyperparameters as plain floats.
-
-    A tensor given as a rate must not be scaled in place: `float` also detaches the caller's.
-    """
-    given = {name: float(value) for name, value in hyperparameters.items()}
-    if optimizer is Optimizer.ADAM and given.pop("weight_decay", 0.0) != 0.0:
-        raise ValueError(
-            "adam takes no weight_decay: L2 in the gradient is normalised away by Adam, so no rule"
-            " keeps its strength over widths; use adamw, which decays the weights themselves"
-        )
-    needed = HYPERPARAMETERS[optimizer]
-    if missing := sorted(needed - given.keys()):
-        raise ValueError(f"{optimizer} needs {', '.join(missing)}")
-    if unknown := sorted(given.keys() - needed):
-        raise ValueError(
-            f"{optimizer} does not know {', '.join(unknown)}: it takes {', '.join(sorted(needed))}"
-        )
-    for name, value in given.items():
-        if problem := _problem(name, value):
-            raise ValueError(f"{name} must be {problem}, got {value}")
-    return given
-
-
-def _problem(name: str, value: float) -> str | None:
-    """What the value should have been, or None if it is right."""
-    if not math.isfinite(value):
-        return "finite"
-    if name in _EVERYWHERE:
-        return None if value > 0 else "positive"
-    if name in ("beta1", "beta2", "momentum"):
-        return None if 0 <= value < 1 else "in [0, 1)"
-    return None if value >= 0 else "zero or more"
-
-
-def _reason(
-    role: Role, optimizer: Optimizer, parametrization: Parametrization, m_in: float, m_out: float
-) -> str:
-    if parametrization is Parametrization.SP:
-        return f"{role}: the same {_SPOKEN[optimizer]} rate at every width (standard)"
-    row = WIDTH_RULES[parametrization, optimizer, role]
-    rate = _factor_words(m_in**row.lr_in * m_out**row.lr_out)
-    parts = [*_growth_words(row, m_in, m_out), f"{_SPOKEN[optimizer]} rate {rate}"]
-    if row.multiplier:
-        parts.append(f"forward multiplier {_factor_words(m_in**row.multiplier)}")
-    return f"{role}: {', '.join(parts)} (TP V Table 8)"
-
-
-def _growth_words(row: Scaling, m_in: float, m_out: float) -> Iterator[str]:
-    """The dimensions whose growth this row reacts to."""
-    reactions = (
-        ("fan-in", m_in, row.lr_in or row.multiplier),
-        ("fan-out", m_out, row.lr_out),
-    )
-    for dimension, growth, exponent in reactions:
-        if exponent and growth != 1:
-            yield (
-                f"{dimension} grows {growth:g}x"
-                if growth > 1
-                else f"{dimension} shrinks {1 / growth:g}x"
-            )
-
-
-def _factor_words(factor: float) -> str:
-    if math.isclose(factor, 1):
-        return "unchanged"
-    return f"x {factor:g}" if factor > 1 else f"/ {1 / factor:g}"

@@ -108,7 +108,7 @@ def sensitivity(snapshot: StudySnapshot) -> tuple[SensitivityCurve, ...]:
         if _says_something(trial):
             key = (trial.optimizer, trial.parametrization, trial.width, trial.purpose)
             found.setdefault(key, []).append(trial)
-    optimizers = [config.name for config in snapshot.study.spec.optimizers]
+    optimizers: list[Optimizer] = [config.name for config in snapshot.study.spec.optimizers]
     order = sorted(
         found, key=lambda key: (optimizers.index(key[0]), key[1] is Parametrization.SP, key[2])
     )

@@ -63,6 +63,11 @@ SCION: Final = Assignment(
         Role.OUTPUT: "scion_sign",  # the readout's forward pass has the 1 / fan_in
         Role.VECTOR: "scion_rms",
         Role.SCALAR: "scion_rms",
+        Role.QK_NORM_GAIN: "scion_rms",
+        Role.FINAL_NORM: "scion_rms",
+        Role.MOE_ROUTER: "scion_sign",
+        Role.FIXED_BOTTLENECK: "adamw",
+        Role.GQA_KV: "adamw",
     },
     lead="scion_spectral",
 )
@@ -75,6 +80,11 @@ MODULAR_NORM: Final = Assignment(
         Role.OUTPUT: "modular_matrix",
         Role.VECTOR: "modular_vector",
         Role.SCALAR: "modular_vector",
+        Role.QK_NORM_GAIN: "modular_vector",
+        Role.FINAL_NORM: "modular_vector",
+        Role.MOE_ROUTER: "modular_matrix",
+        Role.FIXED_BOTTLENECK: "adamw",
+        Role.GQA_KV: "adamw",
     },
     lead="modular_matrix",
 )

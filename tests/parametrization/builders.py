@@ -8,7 +8,7 @@ from torch import nn
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import TensorScaling, scale_model
+from parametrization.scaling import HYPERPARAMETERS, TensorScaling, scale_model
 
 BASE_WIDTH = 32
 
@@ -18,17 +18,46 @@ TENSORS = {
     Role.OUTPUT: TensorShape("readout.weight", Role.OUTPUT, (10, 32), (False, True), 1, 0),
     Role.VECTOR: TensorShape("norm.weight", Role.VECTOR, (32,), (True,), None, 0, constant=1.0),
     Role.SCALAR: TensorShape("readout.bias", Role.SCALAR, (10,), (False,), None, 0),
+    Role.QK_NORM_GAIN: TensorShape("q.gain", Role.QK_NORM_GAIN, (16,), (False,), None, 0, 1.0),
+    Role.FINAL_NORM: TensorShape("last.weight", Role.FINAL_NORM, (32,), (True,), None, 0, 1.0),
+    Role.MOE_ROUTER: TensorShape("router.weight", Role.MOE_ROUTER, (8, 32), (False, True), 1, 0),
+    Role.FIXED_BOTTLENECK: TensorShape(
+        "squeeze.weight", Role.FIXED_BOTTLENECK, (16, 32), (False, True), 1, 0
+    ),
+    Role.GQA_KV: TensorShape("kv.weight", Role.GQA_KV, (32, 32), (False, True), 1, 0),
+}
+
+
+CORE_OPTIMIZERS = (Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD)
+"""Those that torch.optim and mup have, for tests against either."""
+
+VALUES = {
+    "learning_rate": 2.0**-6,
+    "init_std": 1.0,
+    "output_multiplier": 1.0,
+    "beta1": 0.9,
+    "beta2": 0.95,
+    "beta2_decay": -0.8,
+    "beta_factors": 0.95,
+    "beta_squares": 0.95,
+    "clip_threshold": 1.0,
+    "damping": 0.01,
+    "epsilon": 1e-8,
+    "epsilon_graft": 1e-8,
+    "initial_accumulator": 1e-6,
+    "mass_share": 1.0,
+    "momentum": 0.9,
+    "radius": 1.0,
+    "smallest_size": 1e-3,
+    "trust_coefficient": 1e-3,
+    "weight_decay": 0.1,
 }
 
 
 def hyperparameters(optimizer: Optimizer, **overrides: float) -> dict[str, float]:
-    given = {"learning_rate": 2.0**-6, "init_std": 1.0, "output_multiplier": 1.0}
+    given = {name: VALUES[name] for name in HYPERPARAMETERS[optimizer]}
     if optimizer is Optimizer.SGD:
-        given |= {"momentum": 0.9, "weight_decay": 0.0}
-    else:
-        given |= {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8}
-    if optimizer is Optimizer.ADAMW:
-        given |= {"weight_decay": 0.1}
+        given |= {"weight_decay": 0.0}
     return given | overrides
 
 

@@ -14,11 +14,11 @@ from parametrization.param_groups import (
 )
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape, schedule_factor
-from tests.parametrization.builders import hyperparameters, scalings_of, shape_of
+from tests.parametrization.builders import CORE_OPTIMIZERS, hyperparameters, scalings_of, shape_of
 from tests.parametrization.small_models import Gpt, Mlp, cross_entropy, image_batch
 
 
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_every_parameter_is_in_one_group_with_its_own_numbers(optimizer: Optimizer) -> None:
     model, scalings = Gpt(128), scalings_of(Gpt, 128, optimizer=optimizer)
     found = {
@@ -79,7 +79,7 @@ def test_the_schedule_multiplies_every_groups_rate_by_one_factor(shape: Schedule
         schedule.step()
 
 
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_one_call_makes_a_model_ready_to_train(optimizer: Optimizer) -> None:
     model = Mlp(128)
     given = hyperparameters(optimizer, learning_rate=2.0**-7)

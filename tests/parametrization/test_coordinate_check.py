@@ -16,6 +16,7 @@ from parametrization.coordinate_check import (
 )
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer
+from tests.parametrization.builders import CORE_OPTIMIZERS
 
 WIDTHS = (64, 128, 256, 512)
 SEEDS = range(4)
@@ -71,7 +72,7 @@ def of(verdict: CheckVerdict, name: str) -> TensorVerdict:
     return next(tensor for tensor in verdict.tensors if tensor.tensor == name)
 
 
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_right_slopes_pass(optimizer: Optimizer) -> None:
     verdict = judge(statistics(), SHAPE, optimizer)
     assert verdict.passed is True
@@ -176,7 +177,7 @@ def test_a_failure_names_tensor_exponent_and_likely_cause(
     assert verdict.summary.count("looks like") == 1
 
 
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 @pytest.mark.parametrize("slope", [-2.0, -1.0, -0.5, 0.5, 1.0, 2.0])
 @pytest.mark.parametrize("role", [Role.INPUT, Role.HIDDEN, Role.OUTPUT, Role.VECTOR])
 def test_every_failure_has_a_cause(optimizer: Optimizer, slope: float, role: Role) -> None:

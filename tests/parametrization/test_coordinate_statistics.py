@@ -18,7 +18,7 @@ from parametrization.param_groups import build_optimizer, param_groups
 from parametrization.roles import Role
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling import TensorScaling
-from tests.parametrization.builders import hyperparameters, scalings_of, shape_of
+from tests.parametrization.builders import CORE_OPTIMIZERS, hyperparameters, scalings_of, shape_of
 from tests.parametrization.small_models import Gpt, Mlp, cross_entropy, image_batch, text_batch
 
 BASE = 64
@@ -63,7 +63,7 @@ def check(
     return judge(statistics, shape_of(build, BASE), optimizer)
 
 
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_mup_passes_on_an_mlp(optimizer: Optimizer) -> None:
     verdict = check(optimizer)
     assert verdict.passed is True, verdict.summary

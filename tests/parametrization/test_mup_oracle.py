@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from parametrization.initialise import initialise
 from parametrization.param_groups import build_optimizer, param_groups
 from parametrization.rules import Optimizer
-from tests.parametrization.builders import BASE_WIDTH, hyperparameters, scalings_of
+from tests.parametrization.builders import BASE_WIDTH, CORE_OPTIMIZERS, hyperparameters, scalings_of
 from tests.parametrization.small_models import Gpt, Mlp, cross_entropy, image_batch, text_batch
 
 WIDTH = 96  # m = 3, no power of two
@@ -76,7 +76,7 @@ def groups_by_name(
 
 
 @pytest.mark.parametrize("build", [Mlp, Gpt])
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: Optimizer) -> None:
     given = hyperparameters(optimizer)
     given |= {} if optimizer is Optimizer.SGD else {"epsilon": 1e-12}
@@ -92,7 +92,7 @@ def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: O
 @pytest.mark.parametrize(
     ("build", "batch"), [(Mlp, mlp_batch), (Gpt, gpt_batch)], ids=["mlp", "gpt"]
 )
-@pytest.mark.parametrize("optimizer", Optimizer)
+@pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_training_losses_are_mups(
     build: Callable[..., nn.Module], batch: Callable[[int], Batch], optimizer: Optimizer
 ) -> None:

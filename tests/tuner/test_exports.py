@@ -64,7 +64,7 @@ def test_yaml_gives_back_the_whole_recommendation() -> None:
     assert loaded == recommendation.model_dump(mode="json")
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", [Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD])
 def test_the_snippet_gives_every_parameter_its_recommended_numbers(
     optimizer: Optimizer, tmp_path: Path
 ) -> None:
@@ -95,7 +95,7 @@ def test_the_snippet_gives_every_parameter_its_recommended_numbers(
             assert parameter.std().item() == pytest.approx(std, rel=0.1)
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", [Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD])
 def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
     optimizer: Optimizer, tmp_path: Path
 ) -> None:

@@ -44,7 +44,7 @@ def test_the_demonstration_is_the_one_that_was_measured_to_be_honest_and_quick()
             "weight_decay": 0.0,
         }.items()
     )
-    assert optimizer.name == "adamw"
+    assert str(optimizer.name) == "adamw"
     assert (spec.control, spec.at_target, spec.measure.seeds) == ("sp", True, 2)
     assert spec.measure.grid_factor == 2.0
 

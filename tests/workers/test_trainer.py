@@ -31,7 +31,7 @@ from workers.trainer import (
 )
 from workers.trial import RunningTrial, new_trial
 
-EVERY_OPTIMIZER = list(Optimizer)
+EVERY_OPTIMIZER = [Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD]
 EVERY_FAMILY: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]
 LONG = training(steps=60, batch_size=16)
 

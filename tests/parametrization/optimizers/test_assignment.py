@@ -35,7 +35,7 @@ def test_companions_run_at_the_ratio_of_the_searched_rate() -> None:
 
 
 def test_a_role_without_an_optimizer_is_named() -> None:
-    with pytest.raises(ValueError, match="no optimizer for role vector, scalar"):
+    with pytest.raises(ValueError, match="no optimizer for role vector, scalar, "):
         Assignment(dict.fromkeys([Role.INPUT, Role.HIDDEN, Role.OUTPUT], "adam"), "adam")
 
 

@@ -1,0 +1,66 @@
+"""What each optimizer is configured by, and the values that make sense."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from parametrization.optimizer_names import Optimizer
+from parametrization.optimizer_traits import TRAITS
+
+EVERYWHERE: Final = frozenset({"learning_rate", "init_std", "output_multiplier"})
+HYPERPARAMETERS: Final[Mapping[Optimizer, frozenset[str]]] = {
+    optimizer: EVERYWHERE | traits.takes for optimizer, traits in TRAITS.items()
+}
+"""What each optimizer is configured by; all are needed, no other is taken."""
+
+_L2_INSIDE: Final = (Optimizer.ADAM, Optimizer.RMSPROP, Optimizer.ADAGRAD)
+
+_RANGES: Final[Mapping[str, tuple[str, Callable[[float], bool]]]] = {
+    **dict.fromkeys(
+        (*EVERYWHERE, "radius", "damping", "trust_coefficient", "clip_threshold"),
+        ("positive", lambda value: value > 0),
+    ),
+    **dict.fromkeys(
+        ("beta1", "beta2", "momentum", "beta_factors", "beta_squares"),
+        ("in [0, 1)", lambda value: 0 <= value < 1),
+    ),
+    "beta2_decay": ("negative", lambda value: value < 0),
+}
+_AT_LEAST_ZERO: Final = ("zero or more", lambda value: value >= 0)
+
+
+def checked(optimizer: Optimizer, hyperparameters: Mapping[str, float]) -> dict[str, float]:
+    """The hyperparameters as plain floats.
+
+    A tensor given as a rate must not be scaled in place: `float` also detaches the caller's.
+
+    Raises:
+        ValueError: if one is missing, unknown or out of range.
+
+    """
+    given = {name: float(value) for name, value in hyperparameters.items()}
+    if optimizer in _L2_INSIDE and given.pop("weight_decay", 0.0) != 0.0:
+        raise ValueError(
+            f"{optimizer} takes no weight_decay: L2 in the gradient is normalised away by"
+            f" {TRAITS[optimizer].spoken}, so no rule keeps its strength over widths; use adamw,"
+            " which decays the weights themselves"
+        )
+    needed = HYPERPARAMETERS[optimizer]
+    if missing := sorted(needed - given.keys()):
+        raise ValueError(f"{optimizer} needs {', '.join(missing)}")
+    if unknown := sorted(given.keys() - needed):
+        raise ValueError(
+            f"{optimizer} does not know {', '.join(unknown)}: it takes {', '.join(sorted(needed))}"
+        )
+    for name, value in given.items():
+        if problem := _problem(name, value):
+            raise ValueError(f"{name} must be {problem}, got {value}")
+    return given
+
+
+def _problem(name: str, value: float) -> str | None:
+    """What the value should have been, or None if it is right."""
+    if not math.isfinite(value):
+        return "finite"
+    words, is_right = _RANGES.get(name, _AT_LEAST_ZERO)
+    return None if is_right(value) else words
