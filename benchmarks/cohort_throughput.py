@@ -12,6 +12,7 @@ import json
 import multiprocessing
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
@@ -217,7 +218,10 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     rounds, seconds = (5, 0.3) if arguments.quick else (7, 2.0)
     processes = Processes(device)
     try:
-        rows = [measure_workload(processes, name, ways, rounds, seconds) for name in names]
+        rows = []
+        for name in names:
+            rows.append(measure_workload(processes, name, ways, rounds, seconds))
+            print(json.dumps(rows[-1]), file=sys.stderr, flush=True)
     finally:
         processes.close()
     peak = matmul_flops_per_second(device) * (2 if device == "cpu" else 1)

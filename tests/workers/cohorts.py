@@ -15,6 +15,7 @@ from workers.datasets.digits import load_digits_data
 from workers.trainer import train_to
 from workers.trial import RunningTrial, new_trial
 
+EVERY_OPTIMIZER = [Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD]
 PROGRAMS = Programs()
 """Of all tests: tracing takes longer than what they train."""
 

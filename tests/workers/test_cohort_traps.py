@@ -9,7 +9,15 @@ from torch import nn
 
 from parametrization.layers import Readout
 from parametrization.rules import Optimizer
-from tests.workers.cohorts import PROGRAMS, alone, distance, precision, together, varied
+from tests.workers.cohorts import (
+    EVERY_OPTIMIZER,
+    PROGRAMS,
+    alone,
+    distance,
+    precision,
+    together,
+    varied,
+)
 from tests.workers.specs import TINY_GPT, TINY_MLP
 from tuner.families import Gpt, Mlp
 from workers.cohort import cohort as cohort_module
@@ -139,7 +147,7 @@ def assert_gradients_agree(build: Callable[[], nn.Module], inputs: torch.Tensor)
             torch.testing.assert_close(stacked.buffers[name][number], buffer)
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 def test_the_pure_updates_train_a_stack_as_the_kernels_do(
     optimizer: Optimizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,7 +169,7 @@ def test_on_a_cpu_the_kernels_run_on_slices() -> None:
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_cohort_on_a_gpu_equals_its_trials_alone_there(
     family: Gpt | Mlp, optimizer: Optimizer
