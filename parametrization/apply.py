@@ -7,16 +7,15 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from parametrization.initialise import initialise
-from parametrization.param_groups import (
-    Schedule,
-    build_optimizer,
-    multiplicative_schedule,
-    param_groups,
-)
+from parametrization.depth import residual_multiplier
+from parametrization.initialise import initialise, set_residual_multipliers
+from parametrization.multiplier_free import multiplier_free as without_multipliers
+from parametrization.param_groups import Schedule, multiplicative_schedule
+from parametrization.policies import Policies
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import scale_model
+from parametrization.scaling import DEFAULT_POLICIES, scale_model
+from parametrization.stepping import optimizer_for
 
 
 class Prepared(NamedTuple):
@@ -26,7 +25,7 @@ class Prepared(NamedTuple):
     schedule: LambdaLR
 
 
-def apply(
+def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a default
     model: nn.Module,
     shape: ModelShape,
     *,
@@ -35,15 +34,23 @@ def apply(
     width: int,
     schedule: Schedule,
     seed: int,
+    policies: Policies = DEFAULT_POLICIES,
+    depth_mult: float = 1.0,
+    multiplier_free: bool = False,
 ) -> Prepared:
     """Initialise `model` under muP, set its multipliers, and build what trains it.
 
     Args:
-        model: of width `width`, its output layer a `parametrization.layers.Readout`; a compiled
-            or data-parallel wrapper around it will do. Changed in place.
+        model: of width `width`, its output layer a `parametrization.layers.Readout`; a compiled,
+            sharded or data-parallel one will do, also one on the meta device after
+            `initialise.materialise`. Changed in place.
         shape: base shapes, from `derive_model_shape`, a .bsh file or a recommendation.
         hyperparameters: at the base width, as in `scale_tensor`.
-        seed: of the initial tensors.
+        seed: of the initial tensors; the same in every process.
+        depth_mult: residual blocks over those of the base model.
+        multiplier_free: for a forward pass that cannot be changed: multipliers move into initial
+            tensors, rates and epsilon. The readout may then be a plain Linear, declared
+            Role.OUTPUT when the shape was derived. Gradients must not be clipped by global norm.
 
     Raises:
         ValueError: if model and shape are not of one kind, or a hyperparameter is wrong.
@@ -55,7 +62,13 @@ def apply(
         parametrization=Parametrization.MUP,
         hyperparameters=hyperparameters,
         width=width,
+        policies=policies,
+        depth_mult=depth_mult,
     )
+    if multiplier_free:
+        scalings = without_multipliers(scalings, tied=[t.name for t in shape.tensors if t.tied])
     initialise(model, scalings, torch.Generator().manual_seed(seed))
-    stepping = build_optimizer(param_groups(model, scalings), optimizer, hyperparameters)
+    branch = residual_multiplier(policies.depth_rule, policies.alpha, depth_mult)
+    set_residual_multipliers(model, branch)
+    stepping = optimizer_for(model, scalings)
     return Prepared(stepping, multiplicative_schedule(stepping, schedule))

@@ -4,28 +4,53 @@ Judges the statistics of `coordinate_statistics` by their slopes. Passing is nec
 learning rate to transfer, not sufficient.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from parametrization.coordinate_slopes import Grid, Slope, TensorStatistic, complete_grid
+from parametrization.coordinate_causes import likely_cause
+from parametrization.coordinate_slopes import (
+    ATTENTION_LOGITS,
+    Grid,
+    InitialStatistic,
+    Slope,
+    TensorStatistic,
+    as_readout_name,
+    complete_grid,
+    tensor_cells,
+)
 from parametrization.coordinate_thresholds import (
+    INITIAL_BAND,
+    NON_ZERO_OUTPUT_THRESHOLD,
+    NON_ZERO_OUTPUT_WRONG,
     PROPAGATION_BANDS,
     WRONG,
     Band,
+    starts_at_zero,
     update_threshold,
 )
-from parametrization.coordinate_words import Statistic, cause, growth, summarise
-from parametrization.roles import ModelShape, Role
-from parametrization.rules import Optimizer
+from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.roles import ModelShape, Role, TensorShape
+from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
 
 __all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
 
-CHECK_LEARNING_RATE: Final = {
-    Optimizer.ADAM: 2.0**-12,
-    Optimizer.ADAMW: 2.0**-12,
-    Optimizer.SGD: 2.0**-7,
+CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
+    **dict.fromkeys(Optimizer, 2.0**-12),
+    **{optimizer: 2.0**-7 for optimizer in Optimizer if sized_by_gradient(optimizer)},
+    Optimizer.SIGN_DESCENT: 2.0**-13,
+    Optimizer.LION: 2.0**-13,
+    Optimizer.RMSPROP: 2.0**-13,
+    Optimizer.LAYER_NORMALISED_SGD: 2.0**-6,
+    Optimizer.LARS: 2.0**-2,
+    Optimizer.LAMB: 2.0**-9,
+    Optimizer.ADAFACTOR: 2.0**-9,
+    Optimizer.MUON_SPECTRAL: 2.0**-8,
+    Optimizer.MUON_ORIGINAL: 2.0**-8,
+    Optimizer.MUON_BARE: 2.0**-8,
+    Optimizer.SHAMPOO_QUARTER: 2.0**-8,
+    Optimizer.SOAP: 2.0**-11,
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -43,6 +68,7 @@ class TensorVerdict:
         propagation_slope: of P; None for tensors that multiply no activations.
         threshold: largest |update_slope| that passes.
         passed: None if inconclusive.
+        initial_slope: of the initial size, less what the rule says; None if it was not measured.
 
     """
 
@@ -54,6 +80,7 @@ class TensorVerdict:
     threshold: float
     passed: bool | None
     words: str
+    initial_slope: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,49 +92,87 @@ class CheckVerdict:
     tensors: tuple[TensorVerdict, ...]
 
 
-class _Measured(NamedTuple):
+class Judged(NamedTuple):
+    """One slope and what it means."""
+
+    statistic: Statistic
+    slope: Slope
+    passed: bool | None
+
+
+class Measured(NamedTuple):
+    """All slopes of one family of tensors; those that are not defined are left out."""
+
     family: TensorFamily
-    update: Slope | None  # None: it never moved, at any width
-    propagation: Slope | None  # None: it multiplies no activations
+    judged: tuple[Judged, ...]
     threshold: float
 
-    @property
-    def update_passed(self) -> bool | None:
-        """Whether its learning rate and multiplier are right."""
-        if self.update is None:
-            return True
-        return Band(-WRONG, -self.threshold, self.threshold, WRONG).judge(self.update.mean)
-
-    @property
-    def propagation_passed(self) -> bool | None:
-        """Whether its initialisation is right."""
-        if self.propagation is None:
-            return True
-        return PROPAGATION_BANDS[self.family.role].judge(self.propagation.mean)
+    def of(self, statistic: Statistic) -> Judged | None:
+        """The slope of one statistic."""
+        return next((j for j in self.judged if j.statistic is statistic), None)
 
     @property
     def passed(self) -> bool | None:
-        """Both; a failure decides, then doubt."""
-        return _all((self.update_passed, self.propagation_passed))
+        """A failure decides, then doubt."""
+        return all_passed(j.passed for j in self.judged)
 
 
 def judge(
-    statistics: Iterable[TensorStatistic], shape: ModelShape, optimizer: Optimizer
+    statistics: Iterable[TensorStatistic],
+    shape: ModelShape,
+    optimizer: Optimizer,
+    initial: Iterable[InitialStatistic] = (),
 ) -> CheckVerdict:
     """The verdict, tensor by tensor; inconclusive while widths or seeds are missing.
 
     Seeds that are not there at every width are left out: slopes are taken seed by seed.
 
+    Args:
+        initial: sizes at step 0; without them a wrong initialisation shows in P alone.
+
     Raises:
         ValueError: if a statistic is of a tensor that the shape does not have.
 
     """
-    grid = complete_grid(statistics, [tensor.name for tensor in shape.tensors])
-    if len(grid.widths) < MIN_WIDTHS or len(grid.seeds) < MIN_SEEDS:
+    cells = tensor_cells(statistics, initial)
+    tensors = checked_tensors(shape, attention=any(c.name == ATTENTION_LOGITS for c in cells))
+    grid = complete_grid(cells, [tensor.name for tensor in tensors])
+    if undecided := too_little(grid, "widths"):
+        return undecided
+    measured = [
+        Measured(family, tuple(_judged(family, grid, optimizer, band)), band.pass_high)
+        for family in tensor_families(tensors)
+        for band in (_update_band(family, shape, grid, optimizer),)
+    ]
+    seen = f"{optimizer}, widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
+    words = [_words(one, measured, optimizer) for one in measured]
+    return verdict(measured, words, seen)
+
+
+def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:
+    """The model's tensors, a tied table a second time, and the attention logits."""
+    tied = [
+        replace(
+            tensor,
+            name=as_readout_name(tensor.name),
+            role=Role.OUTPUT,
+            fan_in_axis=tensor.fan_out_axis,
+            fan_out_axis=tensor.fan_in_axis,
+        )
+        for tensor in shape.tensors
+        if tensor.tied
+    ]
+    logits = [TensorShape(ATTENTION_LOGITS, Role.OUTPUT, (), (), None, None)] if attention else []
+    return [*shape.tensors, *tied, *logits]
+
+
+def too_little(grid: Grid, axis: str) -> CheckVerdict | None:
+    """The verdict on a check that cannot be judged by slopes; None if it can."""
+    if len(grid.sizes) < MIN_WIDTHS or len(grid.seeds) < MIN_SEEDS:
         return CheckVerdict(
             None,
-            f"not decided yet: {len(grid.seeds)} seeds measured at all of the widths"
-            f" {list(grid.widths)}; it takes {MIN_SEEDS} seeds at {MIN_WIDTHS} widths",
+            f"not decided yet: {len(grid.seeds)} seeds measured at all of the {axis}"
+            f" {list(grid.sizes)}; it takes {MIN_SEEDS} seeds at {MIN_WIDTHS} {axis}",
             (),
         )
     if overflowed := grid.not_finite():
@@ -117,100 +182,110 @@ def judge(
             " updates: the model overflows at its initialisation",
             (),
         )
-    measured = [
-        _measure(family, grid, update_threshold(family.role, shape, grid, optimizer))
-        for family in tensor_families(shape.tensors)
-    ]
-    if all(one.update is None for one in measured):
+    if not any((v > 0).any() for (_, s), v in grid.values.items() if s is Statistic.UPDATE):
         return CheckVerdict(
             False, "failed: no tensor moved: the loss does not depend on the parameters", ()
         )
-    return _verdict(measured, grid, optimizer)
+    return None
 
 
-def _measure(family: TensorFamily, grid: Grid, threshold: float) -> _Measured:
-    names = [tensor.name for tensor in family.tensors]
-    return _Measured(
-        family,
-        grid.slope(names, Statistic.UPDATE),
-        grid.slope(names, Statistic.PROPAGATION) if family.role in PROPAGATION_BANDS else None,
-        threshold,
-    )
-
-
-def _verdict(measured: Sequence[_Measured], grid: Grid, optimizer: Optimizer) -> CheckVerdict:
-    tensors = tuple(
-        TensorVerdict(
-            tensor=one.family.name,
-            role=one.family.role,
-            update_slope=one.update.mean if one.update else None,
-            update_interval=one.update.interval if one.update else None,
-            propagation_slope=one.propagation.mean if one.propagation else None,
-            threshold=one.threshold,
-            passed=one.passed,
-            words=_words(one, measured, optimizer),
-        )
-        for one in measured
-    )
-    seen = f"{optimizer}, widths {grid.widths[0]} to {grid.widths[-1]}, {len(grid.seeds)} seeds"
+def verdict(measured: Sequence[Measured], words: Sequence[str], seen: str) -> CheckVerdict:
+    """The records of a check, with a summary that names likely causes first."""
+    tensors = tuple(_tensor_verdict(one, text) for one, text in zip(measured, words, strict=True))
     failed = [tensor.words for tensor in tensors if tensor.passed is False]
     summary = summarise(
-        sorted(failed, key=lambda words: "looks like" not in words),
+        sorted(failed, key=lambda text: "looks like" not in text),
         [tensor.words for tensor in tensors if tensor.passed is None],
         seen,
         len(tensors),
     )
-    return CheckVerdict(_all(tensor.passed for tensor in tensors), summary, tensors)
+    return CheckVerdict(all_passed(tensor.passed for tensor in tensors), summary, tensors)
 
 
-def _words(one: _Measured, measured: Sequence[_Measured], optimizer: Optimizer) -> str:
-    """What was seen of one tensor and, where nothing else explains it, the likely cause."""
-    name = one.family.name
-    found = [
-        (statistic, slope, passed)
-        for statistic, slope, passed in (
-            (Statistic.UPDATE, one.update, one.update_passed),
-            (Statistic.PROPAGATION, one.propagation, one.propagation_passed),
-        )
-        if slope is not None
-    ]
-    if not found:
-        return f"{name}: never moved, at any width"
-    # What failed comes before what is in doubt, and the update before what follows from it.
-    statistic, slope, passed = min(found, key=lambda seen: (False, None, True).index(seen[2]))
-    if passed:
-        return f"{name}: {statistic} slope {slope.mean:+.2f}, as it should be"
-    seen = f"{name}: {statistic} {growth(slope.mean)}"
-    if passed is None:
-        return f"{seen}: between right and wrong"
-    if _follows_from_another(one, statistic, measured, optimizer):
-        return seen
-    return f"{seen}: looks like {cause(optimizer, statistic, one.family.role, slope.mean)}"
+def decisive(one: Measured) -> Judged | None:
+    """What failed before what is in doubt, and the update before what follows from it."""
+    return min(one.judged, key=lambda j: (False, None, True).index(j.passed), default=None)
 
 
-def _follows_from_another(
-    one: _Measured, statistic: Statistic, measured: Sequence[_Measured], optimizer: Optimizer
-) -> bool:
-    """Whether another tensor's failure explains this one's, so that it gets no cause of its own.
-
-    A wrong update shows in every later propagation. A hidden initialisation that is wrong while
-    the hidden updates are right changes what reaches the readout. Under SGD the size of gradients
-    counts: a wrong readout initialisation shows in hidden propagations, and gradients that change
-    already at the input tensors, which have no fan-in, change everywhere.
-    """
-    role, by_sgd = one.family.role, optimizer is Optimizer.SGD
-    updates = {m.family.role for m in measured if m.update_passed is False}
-    propagations = {m.family.role for m in measured if m.propagation_passed is False}
-    if statistic is Statistic.PROPAGATION and role is Role.HIDDEN:
-        return bool(updates - {Role.OUTPUT}) or (by_sgd and Role.OUTPUT in propagations)
-    if statistic is Statistic.PROPAGATION:
-        return bool(updates)
-    if by_sgd and Role.INPUT in updates:
-        return role is not Role.INPUT
-    return role is Role.OUTPUT and Role.HIDDEN in propagations and Role.HIDDEN not in updates
-
-
-def _all(passed: Iterable[bool | None]) -> bool | None:
+def all_passed(passed: Iterable[bool | None]) -> bool | None:
     """False if any is False, else None if any is None, else True."""
     seen = set(passed)
     return False if False in seen else None if None in seen else True
+
+
+def _judged(
+    family: TensorFamily, grid: Grid, optimizer: Optimizer, update: Band
+) -> Iterable[Judged]:
+    names = [tensor.name for tensor in family.tensors]
+    bands = {Statistic.UPDATE: update, Statistic.INITIAL: INITIAL_BAND}
+    if family.role in PROPAGATION_BANDS and not any(t.tied for t in family.tensors):
+        bands[Statistic.PROPAGATION] = PROPAGATION_BANDS[family.role]
+    for statistic in Statistic:
+        slope = grid.slope(names, statistic)
+        unsettled = statistic is Statistic.INITIAL and family.role is Role.GQA_KV
+        if slope is None or statistic not in bands or unsettled:
+            continue
+        if statistic is Statistic.INITIAL:
+            due = _initial_exponent(family.tensors[0], optimizer)
+            slope = Slope(slope.mean - due, (slope.interval[0] - due, slope.interval[1] - due))
+        yield Judged(statistic, slope, bands[statistic].judge(slope))
+
+
+def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
+    """Of width, in the initial size times the forward multiplier."""
+    if tensor.fan_in_axis is None or not tensor.infinite[tensor.fan_in_axis]:
+        return 0.0
+    # A matrix optimizer's companion trains the other roles: AdamW's rows say how they start.
+    mup = Parametrization.MUP
+    row = (
+        WIDTH_RULES.get((mup, optimizer, tensor.role))
+        or WIDTH_RULES[mup, Optimizer.ADAMW, tensor.role]
+    )
+    return row.init_std + row.multiplier
+
+
+def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
+    limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
+    tied = any(tensor.tied for tensor in family.tensors)
+    if family.role is Role.OUTPUT and (tied or not starts_at_zero(optimizer)):
+        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
+    return Band(-wrong, -limit, limit, wrong)
+
+
+def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
+    update, propagation, initial = (one.of(statistic) for statistic in Statistic)
+    return TensorVerdict(
+        tensor=one.family.name,
+        role=one.family.role,
+        update_slope=update.slope.mean if update else None,
+        update_interval=update.slope.interval if update else None,
+        propagation_slope=propagation.slope.mean if propagation else None,
+        threshold=one.threshold,
+        passed=one.passed,
+        words=words,
+        initial_slope=initial.slope.mean if initial else None,
+    )
+
+
+def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) -> str:
+    """What was seen of one tensor and, where nothing else explains it, the likely cause."""
+    name, found = one.family.name, decisive(one)
+    if found is None or (
+        found.passed and one.of(Statistic.UPDATE) is None and name != ATTENTION_LOGITS
+    ):
+        return f"{name}: never moved, at any width"
+    if found.passed:
+        return f"{name}: {found.statistic} slope {found.slope.mean:+.2f}, as it should be"
+    relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
+    seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
+    if found.passed is None:
+        doubt = "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
+        return f"{seen}: {doubt}"
+    failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
+    looks = likely_cause(one.family, found, failures, optimizer)
+    return seen if looks is None else f"{seen}: looks like {looks}"
+
+
+def _disagree(found: Judged, threshold: float) -> bool:
+    low, high = found.slope.interval
+    return found.statistic is Statistic.UPDATE and high - low > threshold

@@ -1,32 +1,43 @@
 """What a few updates do to each tensor's share of the activations, measured on a real model.
 
-Two statistics per tensor, on one probe batch, after `steps` updates at a small rate:
+Per tensor, on one probe batch, after `steps` updates at a small rate:
 
 - D, the rms of dW(t) x(t) with the readout starting at zero (a bias: of db; a gain: of dgamma
   times the normalised input). It sees a wrong learning rate or forward multiplier.
 - P, the rms of W(0) (x(t) - x(0)) with the readout as initialised. It sees a wrong
   initialisation, which D cannot.
+- the rms of the initial tensor times its forward multiplier, exact where D and P are noisy.
 
-Unlike the change of a whole activation, neither is drowned by what earlier layers contribute.
+Unlike the change of a whole activation, D and P are not drowned by what earlier layers
+contribute. A tied table stands a second time beside the tensors, as the readout, and the first
+attention's logits with the size that they can reach.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from parametrization.coordinate_slopes import TensorStatistic
+from parametrization.coordinate_layers import AttentionReach, effect, tied_effect
+from parametrization.coordinate_slopes import (
+    ATTENTION_LOGITS,
+    InitialStatistic,
+    TensorStatistic,
+    as_readout_name,
+)
+from parametrization.coordinate_thresholds import starts_at_zero
 from parametrization.initialise import initialise
-from parametrization.layers import Readout
-from parametrization.param_groups import build_optimizer, param_groups
-from parametrization.parameter_names import OwnedParameter, owned_parameters
+from parametrization.layers import TiedReadout, WithMultiplier
+from parametrization.parameter_names import owned_parameters
 from parametrization.roles import Role
-from parametrization.rules import Optimizer
 from parametrization.scaling import TensorScaling
+from parametrization.stepping import optimizer_for
+
+Start = Callable[[nn.Module, Sequence[TensorScaling], torch.Generator], None]
+Stepping = Callable[[nn.Module, Sequence[TensorScaling]], torch.optim.Optimizer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,31 +48,32 @@ class CheckedTraining:
         build: the model at the width under test; its initial values do not matter.
         loss: of the model on one batch, a scalar tensor.
         batch: by seed and step from 0 on. Equal at every width, so that slopes are paired.
+        start: brings a model to step 0; by default as its scalings say. Give your own to check it.
+        stepping: what updates the parameters; by default what its scalings name.
 
     """
 
     build: Callable[[], nn.Module]
     loss: Callable[[nn.Module, Any], Tensor]
     batch: Callable[[int, int], Any]
+    start: Start = initialise
+    stepping: Stepping = optimizer_for
 
 
 def coordinate_statistics(
     training: CheckedTraining,
     scalings: Sequence[TensorScaling],
     *,
-    optimizer: Optimizer,
-    hyperparameters: Mapping[str, float],
     width: int,
     seeds: Iterable[int],
     steps: int = 4,
 ) -> list[TensorStatistic]:
-    """Both statistics of every tensor at one width.
+    """D and P of every tensor at one width.
 
     The probe is the batch after the last one trained on.
 
     Args:
         scalings: of the rule under test, at the check's small learning rate.
-        hyperparameters: for betas or momentum.
 
     Raises:
         ValueError: if the model has a parameter that no statistic is defined for, or a layer
@@ -71,20 +83,37 @@ def coordinate_statistics(
     found = []
     for seed in seeds:
         runs = [
-            _Run(training, scalings, zero_readout=zero_readout, seed=seed)
+            CheckedRun(training, scalings, zero_readout=zero_readout, seed=seed)
             for zero_readout in (True, False)
         ]
         for run in runs:
-            run.train(optimizer, hyperparameters, steps)
+            run.train(steps)
         updates, propagations = runs[0].update_rms(), runs[1].propagation_rms()
         found += [
-            TensorStatistic(s.name, width, seed, updates[s.name], propagations.get(s.name))
-            for s in scalings
+            TensorStatistic(name, width, seed, update, propagations.get(name))
+            for name, update in updates.items()
         ]
     return found
 
 
-class _Run:
+def initial_statistics(
+    training: CheckedTraining,
+    scalings: Sequence[TensorScaling],
+    *,
+    size: int,
+    seeds: Iterable[int],
+) -> list[InitialStatistic]:
+    """Initial rms times forward multiplier of every tensor at one width (or depth)."""
+    return [
+        InitialStatistic(name, size, seed, rms)
+        for seed in seeds
+        for name, rms in CheckedRun(training, scalings, zero_readout=False, seed=seed)
+        .initial_rms()
+        .items()
+    ]
+
+
+class CheckedRun:
     """One model before and after its updates, with the probe's inputs to every layer."""
 
     def __init__(
@@ -97,52 +126,77 @@ class _Run:
     ) -> None:
         self._training, self._scalings, self._seed = training, scalings, seed
         self._model = training.build()
-        initialise(self._model, scalings, torch.Generator().manual_seed(seed))
+        training.start(self._model, scalings, torch.Generator().manual_seed(seed))
         self._roles = {scaling.name: scaling.role for scaling in scalings}
         self._owned = list(owned_parameters(self._model))
-        if zero_readout:
+        tied = [module for module in self._model.modules() if isinstance(module, TiedReadout)]
+        self._tied = {o.name: t for t in tied for o in self._owned if o.owner is t.embedding}
+        if zero_readout and all(starts_at_zero(s.optimizer) for s in scalings):
             self._zero_readouts()
         self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
 
-    def train(self, optimizer: Optimizer, hyperparameters: Mapping[str, float], steps: int) -> None:
+    def train(self, steps: int) -> None:
+        """Take the updates, and look at the probe before and after."""
         probe = self._training.batch(self._seed, steps)
-        stepping = build_optimizer(
-            param_groups(self._model, self._scalings), optimizer, hyperparameters
-        )
-        self._inputs_before = self._inputs(probe)
+        stepping = self._training.stepping(self._model, self._scalings)
+        self._inputs_before = self._seen(probe)
         for step in range(steps):
             stepping.zero_grad()
             loss = self._training.loss(self._model, self._training.batch(self._seed, step))
             loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             stepping.step()
-        self._inputs_after = self._inputs(probe)
+        self._inputs_after = self._seen(probe)
+
+    def initial_rms(self) -> dict[str, float]:
+        """Of every tensor at step 0, times its layer's multiplier, and the attention's reach."""
+        found: dict[str, float] = {}
+        for o in self._owned:
+            owner, factor = o.owner, 1.0
+            if isinstance(owner, WithMultiplier) and o.attribute == "weight":
+                factor = owner.multiplier
+            found[o.name] = factor * _rms([self._start[o.name]])
+        for name, readout in self._tied.items():
+            found[as_readout_name(name)] = readout.multiplier * found[name]
+        with torch.no_grad(), AttentionReach() as attention:
+            self._training.loss(self._model, self._training.batch(self._seed, 0))
+        if attention.reach is not None:
+            found[ATTENTION_LOGITS] = attention.reach
+        return found
 
     def update_rms(self) -> dict[str, float]:
         """D of every tensor."""
-        return {
-            o.name: _rms(
-                [
-                    _effect(o, o.parameter.detach() - self._start[o.name], x)
-                    for x in self._inputs_after[o.owner]
-                ]
-            )
+        changes = {o.name: o.parameter.detach() - self._start[o.name] for o in self._owned}
+        found = {
+            o.name: _rms([effect(o, changes[o.name], x) for x in self._inputs_after[o.owner]])
             for o in self._owned
         }
+        for name, readout in self._tied.items():
+            found[as_readout_name(name)] = _rms(
+                [tied_effect(readout, changes[name], x) for x in self._inputs_after[readout]]
+            )
+        return found
 
     def propagation_rms(self) -> dict[str, float]:
         """P of every matrix that reads activations."""
-        return {
-            o.name: _rms(
-                [
-                    _effect(o, self._start[o.name], after - before)
-                    for before, after in zip(
-                        self._inputs_before[o.owner], self._inputs_after[o.owner], strict=True
-                    )
-                ]
-            )
+        found = {
+            o.name: _rms([effect(o, self._start[o.name], dx) for dx in self._moved(o.owner)])
             for o in self._owned
             if self._roles[o.name] in (Role.HIDDEN, Role.OUTPUT)
         }
+        for name, readout in self._tied.items():
+            found[as_readout_name(name)] = _rms(
+                [tied_effect(readout, self._start[name], dx) for dx in self._moved(readout)]
+            )
+        return found
+
+    def stream_rms(self, reader: str) -> float:
+        """Change of what the layer of the parameter `reader` reads."""
+        owner = next(o.owner for o in self._owned if o.name == reader)
+        return _rms(self._moved(owner))
+
+    def _moved(self, module: nn.Module) -> list[Tensor]:
+        pairs = zip(self._inputs_before[module], self._inputs_after[module], strict=True)
+        return [after - before for before, after in pairs]
 
     def _zero_readouts(self) -> None:
         with torch.no_grad():
@@ -150,9 +204,10 @@ class _Run:
                 if self._roles[owned.name] is Role.OUTPUT:
                     owned.parameter.zero_()
 
-    def _inputs(self, probe: object) -> dict[nn.Module, list[Tensor]]:
-        owners = {owned.owner for owned in self._owned}
-        with torch.no_grad(), _recorded_inputs(owners) as inputs:
+    def _seen(self, probe: object) -> dict[nn.Module, list[Tensor]]:
+        """Inputs of every layer on the probe."""
+        layers = {owned.owner for owned in self._owned} | set(self._tied.values())
+        with torch.no_grad(), _recorded_inputs(layers) as inputs:
             self._training.loss(self._model, probe)
         for owned in self._owned:
             if not inputs[owned.owner]:
@@ -177,52 +232,6 @@ def _recorded_inputs(modules: Iterable[nn.Module]) -> Iterator[dict[nn.Module, l
     finally:
         for handle in handles:
             handle.remove()
-
-
-def _readout(module: nn.Module, weight: Tensor, x: Tensor) -> Tensor:
-    assert isinstance(module, Readout)
-    return functional.linear(module.multiplier * x, weight)
-
-
-def _linear(module: nn.Module, weight: Tensor, x: Tensor) -> Tensor:
-    return functional.linear(x, weight)
-
-
-def _embedding(module: nn.Module, weight: Tensor, x: Tensor) -> Tensor:
-    return functional.embedding(x, weight)
-
-
-def _layer_norm(module: nn.Module, gain: Tensor, x: Tensor) -> Tensor:
-    assert isinstance(module, nn.LayerNorm)
-    return gain * functional.layer_norm(x, module.normalized_shape, eps=module.eps)
-
-
-def _rms_norm(module: nn.Module, gain: Tensor, x: Tensor) -> Tensor:
-    assert isinstance(module, nn.RMSNorm)
-    return gain * functional.rms_norm(x, module.normalized_shape, eps=module.eps)
-
-
-_WEIGHT_EFFECTS: Final = (
-    (Readout, _readout),  # a Linear too: before it
-    (nn.Linear, _linear),
-    (nn.Embedding, _embedding),
-    (nn.LayerNorm, _layer_norm),
-    (nn.RMSNorm, _rms_norm),
-)
-
-
-def _effect(owned: OwnedParameter, value: Tensor, x: Tensor) -> Tensor:
-    """What `value` in place of the parameter adds to its layer's output for the input `x`."""
-    if owned.attribute == "bias":
-        return value
-    for kind, effect in _WEIGHT_EFFECTS:
-        if isinstance(owned.owner, kind):
-            return effect(owned.owner, value, x)
-    raise ValueError(
-        f"the coordinate check has no statistic for {owned.name}"
-        f" of {type(owned.owner).__name__}: build the layer from Linear, Embedding, LayerNorm,"
-        " RMSNorm or parametrization.layers.Readout"
-    )
 
 
 def _rms(parts: Sequence[Tensor]) -> float:

@@ -6,7 +6,9 @@ power of width or more show at least 0.35.
 
 from typing import Final, NamedTuple
 
-from parametrization.coordinate_slopes import Grid
+from parametrization.coordinate_slopes import Grid, Slope
+from parametrization.coordinate_words import sized_by_gradient
+from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import ModelShape, Role
 from parametrization.rules import Optimizer
 
@@ -19,26 +21,37 @@ class Band(NamedTuple):
     pass_high: float
     fail_high: float
 
-    def judge(self, slope: float) -> bool | None:
-        """True, False, or None between the two."""
-        if self.pass_low <= slope <= self.pass_high:
-            return True
-        return None if self.fail_low < slope < self.fail_high else False
+    def judge(self, slope: Slope) -> bool | None:
+        """True, False, or None: between the two, or seeds that disagree.
+
+        Seeds disagree where the interval of a slope that passes reaches what is wrong, or that
+        of one that fails reaches what is right.
+        """
+        low, high = slope.interval
+        if self.pass_low <= slope.mean <= self.pass_high:
+            return True if self.fail_low < low and high < self.fail_high else None
+        if self.fail_low < slope.mean < self.fail_high:
+            return None
+        return None if low <= self.pass_high and self.pass_low <= high else False
 
 
 WRONG: Final = 0.35
 """|slope| of D that a rule wrong by half a power of width reaches."""
 
 SQUARE_THRESHOLD: Final = {
-    Role.INPUT: 0.10,
     Role.HIDDEN: 0.15,
     Role.OUTPUT: 0.20,
-    Role.VECTOR: 0.10,
-    Role.SCALAR: 0.10,
+    Role.MOE_ROUTER: 0.20,
+    Role.FIXED_BOTTLENECK: 0.20,
+    Role.GQA_KV: 0.20,
 }
 """|slope| of D that passes where all hidden matrices are square."""
+NARROW_THRESHOLD: Final = 0.10  # input tensors, vectors, scalars
 OTHER_THRESHOLD: Final = 0.20  # some hidden matrix is not square: a GPT's feed-forward
+FILTER_THRESHOLD: Final = 0.20  # a depthwise convolution
 NARROW_SPAN_OUTPUT_THRESHOLD: Final = 0.30  # widths span less than a factor of 8
+NON_ZERO_OUTPUT_THRESHOLD: Final = 0.35  # a readout that cannot start at zero
+NON_ZERO_OUTPUT_WRONG: Final = 0.45
 SGD_THRESHOLD: Final = {8: 0.20, 0: 0.30}  # by seeds at least
 
 PROPAGATION_BANDS: Final = {
@@ -49,14 +62,57 @@ PROPAGATION_BANDS: Final = {
 }
 """Slopes of P."""
 
+INITIAL_BAND: Final = Band(-0.2, -0.1, 0.1, 0.2)
+"""Slope of the initial size less the rule's: exact but for the draw itself."""
+
+DEPTH_THRESHOLD: Final = {False: 0.15, True: 0.25}
+"""|slope| over depth of the mean D inside blocks, by whether steps are of the gradient's size."""
+DEPTH_WRONG: Final = 0.40  # a half power; errors of a full power show 0.8 and more
+STREAM_BAND: Final = Band(-0.40, -0.25, 0.25, 0.40)
+"""Slope over depth of the residual stream's change; without a rule 0.7 and more."""
+
+
+_SECOND_MOMENTS_FIRST: Final = {
+    Optimizer.SOAP,
+    Optimizer.SHAMPOO_HALF,
+    Optimizer.KFAC,
+    Optimizer.EKFAC,
+}
+
+
+def starts_at_zero(optimizer: Optimizer) -> bool:
+    """Whether a readout that this optimizer trains, or trains behind, may start at zero.
+
+    Not where steps are relative to the tensor's size, nor where the gradients of the first step,
+    which a readout of zero makes zero, become a preconditioner.
+    """
+    return not TRAITS[optimizer].weight_degree and optimizer not in _SECOND_MOMENTS_FIRST
+
 
 def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:
     """Largest |slope| of D that passes for a tensor of this role in this check."""
-    if role is Role.OUTPUT and grid.widths[-1] < 8 * grid.widths[0]:
+    if role is Role.OUTPUT and grid.sizes[-1] < 8 * grid.sizes[0]:
         return NARROW_SPAN_OUTPUT_THRESHOLD
-    if optimizer is Optimizer.SGD:
+    if sized_by_gradient(optimizer):
         return next(t for seeds, t in SGD_THRESHOLD.items() if len(grid.seeds) >= seeds)
     square = all(
-        len(set(tensor.base_shape)) == 1 for tensor in shape.tensors if tensor.role is Role.HIDDEN
+        len(
+            {
+                tensor.base_shape[axis]
+                for axis in (tensor.fan_in_axis, tensor.fan_out_axis)
+                if axis is not None
+            }
+        )
+        == 1
+        for tensor in shape.tensors
+        if tensor.role is Role.HIDDEN
     )
-    return SQUARE_THRESHOLD[role] if square else OTHER_THRESHOLD
+    if any(t.role is Role.VECTOR and t.fan_in_axis is not None for t in shape.tensors):
+        return FILTER_THRESHOLD
+    return SQUARE_THRESHOLD.get(role, NARROW_THRESHOLD) if square else OTHER_THRESHOLD
+
+
+def depth_band(optimizer: Optimizer) -> Band:
+    """Slopes over depth of the mean D inside blocks."""
+    limit = DEPTH_THRESHOLD[sized_by_gradient(optimizer)]
+    return Band(-DEPTH_WRONG, -limit, limit, DEPTH_WRONG)

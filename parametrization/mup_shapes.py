@@ -7,18 +7,27 @@ from mup.infshape import InfShape
 from mup.shape import load_base_shapes, make_base_shapes, save_base_shapes
 from torch import nn
 
-from parametrization.classify import classify_model
+from parametrization.classify import Declaration, classify_model
 from parametrization.parameter_names import owned_parameters, unwrapped
-from parametrization.roles import ModelShape
+from parametrization.roles import ModelShape, Role
 
 
-def derive_model_shape(base: nn.Module, delta: nn.Module, base_width: int) -> ModelShape:
+def derive_model_shape(
+    base: nn.Module,
+    delta: nn.Module,
+    base_width: int,
+    *,
+    roles: Mapping[str, Role | Declaration] | None = None,
+    blocks: Iterable[str] = (),
+) -> ModelShape:
     """Roles and base shapes: a dimension grows with width if `base` and `delta` differ in it.
 
     Args:
         base: the model at `base_width`; the meta device will do.
         delta: the same model at any other width.
         base_width: what every width multiplier is relative to.
+        roles: what module types and shapes cannot tell, as in `classify_model`.
+        blocks: patterns of tensors in residual blocks, as in `classify_model`.
 
     Raises:
         ValueError: if the two differ in more than width, if a dimension that should vary does
@@ -42,7 +51,7 @@ def derive_model_shape(base: nn.Module, delta: nn.Module, base_width: int) -> Mo
             " build the delta model at another width"
         )
     _require_one_ratio(dimensions, delta_sizes)
-    return classify_model(base, dimensions, base_width)
+    return classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
 
 
 def write_base_shapes(shape: ModelShape, path: Path) -> None:
@@ -61,13 +70,22 @@ def write_base_shapes(shape: ModelShape, path: Path) -> None:
     )
 
 
-def read_base_shapes(path: Path, model: nn.Module, base_width: int) -> ModelShape:
+def read_base_shapes(
+    path: Path,
+    model: nn.Module,
+    base_width: int,
+    *,
+    roles: Mapping[str, Role | Declaration] | None = None,
+    blocks: Iterable[str] = (),
+) -> ModelShape:
     """Base shapes from a file of `mup`'s, whoever wrote it.
 
     Args:
         path: also of a model that was wrapped for data parallelism when it was saved.
         model: the model the file belongs to, of any width; tells the module types.
         base_width: the width at which the file was written; the file does not say.
+        roles: what module types and shapes cannot tell, as in `classify_model`.
+        blocks: patterns of tensors in residual blocks, as in `classify_model`.
 
     Raises:
         ValueError: if file and model name different parameters, or disagree about shapes.
@@ -85,7 +103,7 @@ def read_base_shapes(path: Path, model: nn.Module, base_width: int) -> ModelShap
                 " model: the file belongs to another model"
             )
     _require_one_ratio(dimensions, sizes)
-    return classify_model(model, dimensions, base_width)
+    return classify_model(model, dimensions, base_width, roles=roles, blocks=blocks)
 
 
 def _sizes(model: nn.Module) -> dict[str, tuple[int, ...]]:

@@ -1,7 +1,7 @@
 """Scaled numbers as plain torch.optim parameter groups, optimizers and schedules."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import torch
 from torch import nn
@@ -11,6 +11,9 @@ from parametrization.initialise import match
 from parametrization.rules import Optimizer
 from parametrization.scaling import TensorScaling
 from parametrization.schedules import ScheduleShape, schedule_factor
+
+IN_TORCH: Final = frozenset({Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD})
+"""Optimizers that torch.optim has, with every number that they take."""
 
 
 class Schedule(NamedTuple):

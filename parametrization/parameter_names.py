@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 from torch import nn
 
 _WRAPPERS: Final = ("module.", "_orig_mod.")  # (Distributed)DataParallel, torch.compile
+_INNER: Final = ("_orig_mod.", "_checkpoint_wrapped_module.")  # what wraps single layers
 
 
 class OwnedParameter(NamedTuple):
@@ -18,12 +19,12 @@ class OwnedParameter(NamedTuple):
 
 
 def unwrapped(names: Iterable[str]) -> dict[str, str]:
-    """Each name without the prefixes that a wrapper put before all of them.
+    """Each name without what wrappers of the model, or of its layers, put into it.
 
     >>> unwrapped(["module.embed.weight", "module.model.bias"])
     {'module.embed.weight': 'embed.weight', 'module.model.bias': 'model.bias'}
     """
-    bare = {name: name for name in names}
+    bare = {name: _without_inner(name) for name in names}
     while bare and (prefix := _shared_prefix(bare.values())):
         # removeprefix, not strip: strip("module.") also eats the m of `module.model`.
         bare = {name: rest.removeprefix(prefix) for name, rest in bare.items()}
@@ -48,9 +49,16 @@ def owned_parameters(model: nn.Module) -> Iterator[OwnedParameter]:
         if (first := seen.setdefault(id(parameter), bare[name])) != bare[name]:
             raise ValueError(
                 f"{bare[name]} is the same tensor as {first}: tied weights have two roles and"
-                " no single rule; give each its own tensor"
+                " no single rule; give each its own tensor, or read an embedding's by a"
+                " parametrization.layers.TiedReadout"
             )
         yield OwnedParameter(bare[name], attribute, module, parameter)
+
+
+def _without_inner(name: str) -> str:
+    for wrapper in _INNER:
+        name = name.replace(f".{wrapper}", ".")
+    return name
 
 
 def _shared_prefix(names: Iterable[str]) -> str | None:

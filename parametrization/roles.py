@@ -1,5 +1,6 @@
 """What a tensor is to the scaling rules, and the base shapes of a model's tensors."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,13 +9,13 @@ class Role(StrEnum):
     INPUT = "input"  # finite fan-in, wide fan-out: embedding, first layer
     HIDDEN = "hidden"  # wide to wide
     OUTPUT = "output"  # wide fan-in, finite fan-out: readout
-    VECTOR = "vector"  # one wide dimension: bias, norm gain
+    VECTOR = "vector"  # one wide dimension: bias, norm gain, depthwise convolution
     SCALAR = "scalar"  # no wide dimension: temperature, bias of the readout
-    QK_NORM_GAIN = "qk_norm_gain"  # over one head of fixed size, shared by all heads
-    FINAL_NORM = "final_norm"  # gain or bias of the last norm, outside residual blocks
-    MOE_ROUTER = "moe_router"  # wide to the fixed number of experts
-    FIXED_BOTTLENECK = "fixed_bottleneck"  # wide to fixed inside the model, in series
-    GQA_KV = "gqa_kv"  # wide to a fixed number of key and value heads
+    QK_NORM_GAIN = "qk_norm_gain"  # over a head of fixed size, shared by all heads
+    FINAL_NORM = "final_norm"  # gain or bias of the norm after the last residual block
+    MOE_ROUTER = "moe_router"  # wide fan-in to a fixed number of experts
+    FIXED_BOTTLENECK = "fixed_bottleneck"  # wide to a fixed width inside the model
+    GQA_KV = "gqa_kv"  # wide to a fixed number of key or value heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,9 @@ class TensorShape:
         fan_out_axis: dimension of the result; None for scalars without dimensions.
         constant: what every entry starts at where nothing is summed (a gain at 1, a bias at 0);
             tensors with a fan-in are drawn at random instead.
-        in_block: whether it sits inside a residual block, whose branch depth rules multiply.
+        in_block: whether it sits in a residual block, of which depth adds more.
+        taps: entries summed per entry of the fan-in axis: k*k of a convolution.
+        tied: a lookup table that the readout reads as well.
 
     """
 
@@ -41,6 +44,23 @@ class TensorShape:
     fan_out_axis: int | None
     constant: float = 0.0
     in_block: bool = False
+    taps: float = 1.0
+    tied: bool = False
+
+    @property
+    def base_std(self) -> float | None:
+        """1/sqrt(fan_in), the standard deviation at the base width; None if it starts constant.
+
+        A lookup table has 1 (Theta(1), as Table 8 of Tensor Programs V asks): one-hot inputs make
+        the vocabulary the fan-in, but a lookup sums nothing, so 1/sqrt(vocabulary) would only
+        shrink what it feeds. A table is stored (vocabulary, width), a matrix (out, in): with two
+        dimensions the axis of the fan-in tells them apart.
+        """
+        if self.fan_in_axis is None:
+            return None
+        if self.fan_in_axis == 0 and len(self.base_shape) == 2:
+            return 1.0
+        return 1 / math.sqrt(self.base_shape[self.fan_in_axis] * self.taps)
 
     def shape_at(self, width_mult: float) -> tuple[int, ...]:
         """Shape at `width_mult` times the base width."""

@@ -20,14 +20,8 @@ from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling_words import reason
 
-__all__ = ["EMBEDDING_STD", "HYPERPARAMETERS", "TensorScaling", "scale_model", "scale_tensor"]
+__all__ = ["HYPERPARAMETERS", "TensorScaling", "scale_model", "scale_tensor"]
 
-EMBEDDING_STD: Final = 1.0
-"""Initial standard deviation of a lookup table at every width.
-
-Theta(1) as Table 8 asks: one-hot inputs make the vocabulary the fan-in, but a lookup sums
-nothing, so 1/sqrt(vocabulary) would only shrink the residual stream. 1 is torch's own choice.
-"""
 DEFAULT_POLICIES: Final = Policies()
 _NAMED: Final = EVERYWHERE | {"weight_decay", "epsilon"}
 
@@ -180,9 +174,11 @@ def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
             raise ValueError(f"{name.rstrip('s')}_mult must be positive, got {mult}")
     given = checked(optimizer, hyperparameters)
     case = case_of(tensor, optimizer, parametrization, policies, mults)
-    row, base_std = case.row.scaling, _base_std(tensor)
+    row, base_std = case.row.scaling, tensor.base_std
     others, extrapolated = _others(case, given)
-    output = given["output_multiplier"] if tensor.role is Role.OUTPUT else 1.0
+    output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
+    if tensor.tied and parametrization is Parametrization.MUP:
+        output /= case.m_out  # the readout's fan-in is what the lookup puts out
     epsilon = given.get("epsilon")
     start = None if base_std is None else base_std * given["init_std"] * case.m_in**row.init_std
     return TensorScaling(
@@ -210,16 +206,3 @@ def _others(case: Case, given: Mapping[str, float]) -> tuple[dict[str, float], b
         others[name] = scaled.beta
         extrapolated |= scaled.extrapolated
     return others, extrapolated
-
-
-def _base_std(tensor: TensorShape) -> float | None:
-    """Standard deviation at the base width; None for tensors that start constant.
-
-    A table that is looked up is stored (vocabulary, width), a matrix that multiplies (out, in):
-    the axis of the fan-in tells them apart.
-    """
-    if tensor.fan_in_axis is None:
-        return None
-    if tensor.fan_in_axis == 0:
-        return EMBEDDING_STD
-    return 1 / math.sqrt(tensor.base_shape[tensor.fan_in_axis])

@@ -146,6 +146,7 @@ def _shape(document: Mapping[str, Any]) -> ModelShape:
                 fan_in_axis=tensor["fan_in_axis"],
                 fan_out_axis=tensor["fan_out_axis"],
                 constant=tensor["constant"],
+                **{name: tensor[name] for name in ("in_block", "taps", "tied") if name in tensor},
             )
             for tensor in document["tensors"]
         ),

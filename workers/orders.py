@@ -120,8 +120,6 @@ def _check(order: CheckOrder) -> Done:
                 batch=lambda seed, step: data.batch(seed, step, order.batch_size),
             ),
             model_scalings(model, order.optimizer, order.hyperparameters),
-            optimizer=order.optimizer,
-            hyperparameters=order.hyperparameters,
             width=model.width,
             seeds=order.seeds,
             steps=order.steps,

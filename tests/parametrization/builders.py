@@ -1,10 +1,11 @@
 """Valid inputs of the parametrization by keyword: a test states what it is about."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import nn
 
+from parametrization.classify import Declaration
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
@@ -61,9 +62,16 @@ def hyperparameters(optimizer: Optimizer, **overrides: float) -> dict[str, float
     return given | overrides
 
 
-def shape_of(build: Callable[[int], nn.Module], base_width: int = BASE_WIDTH) -> ModelShape:
+def shape_of(
+    build: Callable[[int], nn.Module],
+    base_width: int = BASE_WIDTH,
+    *,
+    roles: Mapping[str, Role | Declaration] | None = None,
+    blocks: Iterable[str] = (),
+) -> ModelShape:
     with torch.device("meta"):
-        return derive_model_shape(build(base_width), build(2 * base_width), base_width)
+        base, delta = build(base_width), build(2 * base_width)
+    return derive_model_shape(base, delta, base_width, roles=roles, blocks=blocks)
 
 
 def scalings_of(
@@ -74,10 +82,11 @@ def scalings_of(
     optimizer: Optimizer = Optimizer.ADAMW,
     parametrization: Parametrization = Parametrization.MUP,
     given: Mapping[str, float] | None = None,
+    shape: ModelShape | None = None,
     **overrides: float,
 ) -> tuple[TensorScaling, ...]:
     return scale_model(
-        shape_of(build, base_width),
+        shape or shape_of(build, base_width),
         optimizer=optimizer,
         parametrization=parametrization,
         hyperparameters=given or hyperparameters(optimizer, **overrides),

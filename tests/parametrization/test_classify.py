@@ -82,11 +82,12 @@ class WithParameter(nn.Module):
 
 
 def convolution(width: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(3, width, 3, bias=False))
+    """The readout that mup takes for a vector and leaves without a multiplier."""
+    return nn.Sequential(nn.Conv2d(width, 3, 1, bias=False))
 
 
 def transposed(width: int) -> nn.Module:
-    return nn.Sequential(nn.ConvTranspose2d(width, 2 * width, 3, bias=False))
+    return nn.Sequential(nn.ConvTranspose2d(width, 3, 4, bias=False))
 
 
 def fixed_key_size(width: int) -> nn.Module:
@@ -102,9 +103,12 @@ def deaf_readout(width: int) -> nn.Module:
     ("build", "complaint"),
     [
         (WithParameter, "no scaling rule for temperature of WithParameter, shape [32 (grows"),
-        (convolution, "no scaling rule for 0.weight of Conv2d, shape [32 (grows with width), 3 (f"),
-        (transposed, "no scaling rule for 0.weight of ConvTranspose2d"),
+        (convolution, "no scaling rule for 0.weight of Conv2d, shape [3 (fixed), 32 (grows with w"),
+        (convolution, "call parametrization.layers.as_readout(model, '0') on the base, delta and"),
+        (transposed, "0.weight of ConvTranspose2d, shape [32 (grows with width), 3 (fixed)"),
+        (transposed, "let it stay wide and end in a parametrization.layers.ConvReadout"),
         (fixed_key_size, "16 (fixed), 32 (grows with width)]: a map from a wide to a fixed"),
+        (fixed_key_size, "declare roles={'0.weight': Role.GQA_KV} or Role.FIXED_BOTTLENECK"),
         (deaf_readout, "1.weight of Readout, shape [3 (fixed), 7 (fixed)]: a readout maps"),
     ],
 )
@@ -123,6 +127,6 @@ class Tied(nn.Module):
         self.readout.weight = self.embed.weight
 
 
-def test_tied_embeddings_are_refused_rather_than_scaled_as_one_of_their_roles() -> None:
-    with pytest.raises(ValueError, match=r"readout.weight is the same tensor as embed.weight"):
+def test_a_tensor_in_two_places_is_refused_and_the_tied_readout_named() -> None:
+    with pytest.raises(ValueError, match=r"readout\.weight is the same .*layers\.TiedReadout"):
         shape_of(Tied)

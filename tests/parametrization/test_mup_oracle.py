@@ -12,6 +12,7 @@ from parametrization.initialise import initialise
 from parametrization.param_groups import build_optimizer, param_groups
 from parametrization.rules import Optimizer
 from tests.parametrization.builders import BASE_WIDTH, CORE_OPTIMIZERS, hyperparameters, scalings_of
+from tests.parametrization.many_layers import ConvNet, TiedGpt, picture_batch
 from tests.parametrization.small_models import Gpt, Mlp, cross_entropy, image_batch, text_batch
 
 WIDTH = 96  # m = 3, no power of two
@@ -46,6 +47,11 @@ def mlp_batch(step: int) -> Batch:
     return x.double(), labels
 
 
+def picture(step: int) -> Batch:
+    x, labels = picture_batch(0, step, size=8)
+    return x.double(), labels
+
+
 def gpt_batch(step: int) -> Batch:
     return text_batch(0, step, size=4)
 
@@ -53,8 +59,12 @@ def gpt_batch(step: int) -> Batch:
 def mup_model(build: Callable[..., nn.Module], **given: float) -> nn.Module:
     """The model as mup would have it, weights still its own."""
 
-    def readout(*sizes: int, **options: bool) -> nn.Linear:
-        made: nn.Linear = mup.MuReadout(*sizes, output_mult=given["output_multiplier"], **options)
+    def readout(first: Any, *sizes: int, **options: bool) -> nn.Module:  # noqa: ANN401 - either
+        if isinstance(first, nn.Embedding):
+            kind, arguments, options = mup.MuSharedReadout, (first.weight,), {"bias": False}
+        else:
+            kind, arguments = mup.MuReadout, (first, *sizes)
+        made: nn.Module = kind(*arguments, output_mult=given["output_multiplier"], **options)
         return made
 
     model = build(WIDTH, readout=readout).double()
@@ -75,7 +85,7 @@ def groups_by_name(
     return {name: numbers[id(parameter)] for name, parameter in model.named_parameters()}
 
 
-@pytest.mark.parametrize("build", [Mlp, Gpt])
+@pytest.mark.parametrize("build", [Mlp, Gpt, ConvNet, TiedGpt])
 @pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: Optimizer) -> None:
     given = hyperparameters(optimizer)
@@ -90,7 +100,9 @@ def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: O
 
 
 @pytest.mark.parametrize(
-    ("build", "batch"), [(Mlp, mlp_batch), (Gpt, gpt_batch)], ids=["mlp", "gpt"]
+    ("build", "batch"),
+    [(Mlp, mlp_batch), (Gpt, gpt_batch), (ConvNet, picture), (TiedGpt, gpt_batch)],
+    ids=["mlp", "gpt", "convolutions", "tied"],
 )
 @pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_training_losses_are_mups(

@@ -1,0 +1,128 @@
+"""Model families that the coordinate checks run over: what to build, and real data for it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from typing import Any, Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from parametrization.initialise import set_residual_multipliers
+from parametrization.layers import Readout, Residual, attention_scale
+from tuner.families import Gpt, Mlp
+from workers.datasets.data import Batch, Data
+from workers.datasets.digits import CLASSES, PIXELS, load_digits_data
+from workers.datasets.stdlib_text import VOCABULARY, load_text_data
+from workers.models.gpt import GptModel
+from workers.models.mlp import MlpModel
+from workers.trainer import batch_loss
+
+CONTEXT: Final = 16
+FIXED_HEADS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedFamily:
+    """One family.
+
+    Attributes:
+        build: the model of a width.
+        data: read once per process.
+        widths: the first is the base width.
+        batch_size: examples of the few updates, and of the probe.
+
+    """
+
+    build: Callable[[int], nn.Module]
+    data: Callable[[], Data]
+    widths: tuple[int, ...]
+    batch_size: int
+    loss: Callable[[nn.Module, Batch], Tensor] = batch_loss
+
+    def batch(self, seed: int, step: int) -> Batch:
+        """Equal at every width."""
+        return self.data().batch(seed, step, self.batch_size)
+
+
+class FixedHeadAttention(nn.Module):
+    """One causal attention whose number of heads stays while their size grows."""
+
+    def __init__(self, width: int, *, base_width: int, right: bool) -> None:
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(VOCABULARY, width), nn.Embedding(CONTEXT, width)
+        self.norm = nn.RMSNorm(width)
+        self.qkv = nn.Linear(width, 3 * width, bias=False)
+        self.out = nn.Linear(width, width, bias=False)
+        self.last = nn.RMSNorm(width)
+        self.readout = Readout(width, VOCABULARY, bias=False)
+        head_size = width // FIXED_HEADS
+        self.scale = attention_scale(head_size, base_width // FIXED_HEADS) if right else None
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        x = self.tokens(tokens) + self.positions(torch.arange(tokens.shape[-1]))
+        heads = self.qkv(self.norm(x)).unflatten(-1, (3, FIXED_HEADS, -1))
+        q, k, v = heads.permute(2, 0, 3, 1, 4).unbind(0)
+        mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True, scale=self.scale)
+        logits: Tensor = self.readout(self.last(x + self.out(mixed.transpose(1, 2).flatten(-2))))
+        return logits
+
+
+class ResidualMlp(nn.Module):
+    """Pre-norm residual blocks of two layers each, on digits."""
+
+    def __init__(self, width: int, *, depth: int, branch_multiplier: float) -> None:
+        super().__init__()
+        self.first = nn.Linear(PIXELS, width)
+        self.blocks = nn.Sequential(*(Residual(_branch(width)) for _ in range(depth)))
+        self.norm = nn.RMSNorm(width)
+        self.readout = Readout(width, CLASSES)
+        set_residual_multipliers(self, branch_multiplier)
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits: Tensor = self.readout(self.norm(self.blocks(self.first(x))))
+        return logits
+
+
+def _branch(width: int) -> nn.Module:
+    up, down = nn.Linear(width, width), nn.Linear(width, width, bias=False)
+    return nn.Sequential(nn.RMSNorm(width), up, nn.ReLU(), down)
+
+
+_digits = cache(load_digits_data)
+_text = cache(partial(load_text_data, CONTEXT))
+
+
+def _gpt(width: int) -> nn.Module:
+    config = Gpt(name="gpt", depth=1, context=CONTEXT)
+    return GptModel(config, width, vocabulary=VOCABULARY)
+
+
+def _mlp(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
+    return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, classes=CLASSES)
+
+
+def fixed_heads(*, right: bool) -> CheckedFamily:
+    """Attention with a fixed number of heads, with the right scale or 1/sqrt(head size)."""
+    widths = (64, 128, 256)
+    build = partial(FixedHeadAttention, base_width=widths[0], right=right)
+    return CheckedFamily(build, _text, widths, 8)
+
+
+FAMILIES: Final[Mapping[str, CheckedFamily]] = {
+    "mlp": CheckedFamily(_mlp, _digits, (64, 128, 256, 512), 64),
+    "mlp_narrow": CheckedFamily(_mlp, _digits, (64, 128, 256), 64),
+    "gpt": CheckedFamily(_gpt, _text, (64, 128, 256), 8),
+    "fixed_heads": fixed_heads(right=True),
+}
+"""A new family is one line."""
+
+DEPTHS: Final = (2, 4, 8, 16)
+DEPTH_WIDTH: Final = 64
+
+
+def residual_mlp(depth: int, branch_multiplier: float) -> CheckedFamily:
+    """The family that depth is checked on."""
+    build = partial(ResidualMlp, depth=depth, branch_multiplier=branch_multiplier)
+    return CheckedFamily(build, _digits, (DEPTH_WIDTH,), 64)
