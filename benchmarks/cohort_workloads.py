@@ -1,4 +1,4 @@
-"""What the cohort benchmark trains: our families, a ResNet, and the loops that users write today."""
+"""What the cohort benchmark trains: our families, a ResNet, and the loop users write today."""
 
 import time
 from collections.abc import Callable
@@ -72,7 +72,7 @@ class ResNet(nn.Module):
         self.readout = Readout(width, CLASSES)
 
     def forward(self, x: Tensor) -> Tensor:
-        images = self.blocks(self.stem(x.unflatten(-1, (1, 8, 8))))
+        images = self.blocks(self.stem(x.view(-1, 1, 8, 8)))
         logits: Tensor = self.readout(images.mean((-2, -1)))
         return logits
 
@@ -144,7 +144,7 @@ def eager_loop(made: RunningTrial, compiled: str | None = None) -> Callable[[], 
             group["lr"] = peak_rate * factor
         made.optimizer.zero_grad(set_to_none=True)
         loss = loss_function(made.batch(step))
-        loss.backward()
+        torch.autograd.backward(loss)
         made.optimizer.step()
         loss.item()
         step += 1

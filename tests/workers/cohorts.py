@@ -15,6 +15,7 @@ from workers.datasets.digits import load_digits_data
 from workers.trainer import train_to
 from workers.trial import RunningTrial, new_trial
 
+EVERY_OPTIMIZER = [Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD]
 PROGRAMS = Programs()
 """Of all tests: tracing takes longer than what they train."""
 
@@ -76,9 +77,9 @@ def _values(optimizer: Optimizer, number: int) -> dict[str, float]:
     return hyperparameters(optimizer, **shift, **adam)
 
 
-def alone(spec: TrialSpec, steps: int) -> RunningTrial:
+def alone(spec: TrialSpec, steps: int, device: str = "cpu") -> RunningTrial:
     """The trial after as many steps by itself."""
-    trial = new_trial(spec)
+    trial = new_trial(spec, device)
     train_to(trial, steps)
     return trial
 

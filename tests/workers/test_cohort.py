@@ -7,7 +7,16 @@ import pytest
 import torch
 
 from parametrization.rules import Optimizer
-from tests.workers.cohorts import PROGRAMS, alone, distance, identical, precision, together, varied
+from tests.workers.cohorts import (
+    EVERY_OPTIMIZER,
+    PROGRAMS,
+    alone,
+    distance,
+    identical,
+    precision,
+    together,
+    varied,
+)
 from tests.workers.specs import TINY_GPT, TINY_MLP
 from tuner.families import Gpt, Mlp
 from workers.checkpoint import load, save
@@ -24,7 +33,7 @@ EVERY_NORM: list[Gpt | Mlp] = [
 
 
 @pytest.mark.parametrize("shared_seed", [True, False])
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_trial_of_a_cohort_equals_the_trial_alone(
     family: Gpt | Mlp, optimizer: Optimizer, shared_seed: bool
@@ -68,7 +77,7 @@ def test_single_precision_drifts_no_more_than_a_trial_from_itself(family: Gpt | 
         assert distance(trial, reference) < 1e-3
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_pruning_leaves_the_survivors_untouched(family: Gpt | Mlp, optimizer: Optimizer) -> None:
     specs = varied(5, family, optimizer)
@@ -79,7 +88,7 @@ def test_pruning_leaves_the_survivors_untouched(family: Gpt | Mlp, optimizer: Op
         assert identical(trial, whole.trials[number])
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_diverging_trial_leaves_the_others_untouched(
     family: Gpt | Mlp, optimizer: Optimizer
@@ -122,7 +131,7 @@ def test_a_new_trial_in_a_freed_place_equals_itself_alone(family: Gpt | Mlp) -> 
             assert distance(trial, alone(spec, steps)) < 1e-12
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 def test_a_cohort_resumed_from_checkpoints_ends_as_if_never_stopped(
     optimizer: Optimizer, tmp_path: Path
 ) -> None:
@@ -138,7 +147,7 @@ def test_a_cohort_resumed_from_checkpoints_ends_as_if_never_stopped(
         assert identical(resumed, uninterrupted)
 
 
-@pytest.mark.parametrize("optimizer", list(Optimizer))
+@pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 def test_checkpoints_of_cohorts_and_of_lone_trials_are_of_one_kind(
     optimizer: Optimizer, tmp_path: Path
 ) -> None:

@@ -98,11 +98,15 @@ def traced(function: GradientProgram, stacked: Stacked, batch: Batch) -> torch.f
 
     The result is a function of the same arguments. Nothing given is changed.
     """
-    copies = stacked._replace(
+    with FoldedAttention():
+        return simplified(make_fx(function)(without_effects(stacked), batch))
+
+
+def without_effects(stacked: Stacked) -> Stacked:
+    """The same tensors with buffers of their own, for a call that must change nothing."""
+    return stacked._replace(
         buffers={name: tensor.clone() for name, tensor in stacked.buffers.items()}
     )
-    with FoldedAttention():
-        return simplified(make_fx(function)(copies, batch))
 
 
 def norms(tensors: Mapping[str, Tensor]) -> Tensor:

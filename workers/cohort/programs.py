@@ -1,11 +1,12 @@
 """Traced gradients, kept for the next cohort of the same shape."""
 
+import logging
 from collections import OrderedDict
 from collections.abc import Hashable
 from typing import Final
 
 import torch
-from torch import nn
+from torch import fx, nn
 
 from workers.cohort.gradients import (
     GradientProgram,
@@ -13,8 +14,11 @@ from workers.cohort.gradients import (
     Stacked,
     gradient_function,
     traced,
+    without_effects,
 )
 from workers.datasets.data import Batch
+
+log = logging.getLogger(__name__)
 
 MOST_KEPT: Final = 16
 
@@ -47,11 +51,22 @@ class Programs:
         if key not in self._kept:
             function = gradient_function(model, loss, shared_batch=shared_batch)
             graph = traced(function, stacked, batch)
-            self._kept[key] = torch.compile(graph, dynamic=False) if compiled else graph
+            self._kept[key] = _compiled(graph, stacked, batch) if compiled else graph
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
+
+
+def _compiled(graph: fx.GraphModule, stacked: Stacked, batch: Batch) -> GradientProgram:
+    """The compiled graph; the graph as it is where there is no compiler, or it fails."""
+    program: GradientProgram = torch.compile(graph, dynamic=False)
+    try:
+        program(without_effects(stacked), batch)
+    except Exception:
+        log.warning("a cohort trains uncompiled", exc_info=True)
+        return graph
+    return program
 
 
 def _signature(stacked: Stacked, batch: Batch) -> Hashable:

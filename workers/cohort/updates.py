@@ -9,14 +9,15 @@ Shape suffix: K trials of the cohort.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import make_fx
 
 from parametrization.optimizers.adam import ADAM, ADAMW
 from parametrization.optimizers.sgd import SGD_MOMENTUM
-from parametrization.optimizers.update import GradientOptimizer, State, over_trials
+from parametrization.optimizers.update import GradientOptimizer, Number, State, over_trials
 from parametrization.rules import Optimizer
 from workers.cohort.gradients import Tensors
 from workers.cohort.stack import COUNTER, MOMENTS, CohortTensors
@@ -119,8 +120,11 @@ DEFINITIONS: Final[Mapping[Optimizer, _Definition]] = {
 }
 
 
+_Updated: TypeAlias = tuple[Tensors, dict[str, State]]
+
+
 class StackUpdates:
-    """The pure update functions mapped over the trials, one tensor after the other."""
+    """The pure update functions mapped over the trials, all tensors in one traced program."""
 
     def __init__(self, trials: Sequence[RunningTrial], tensors: CohortTensors) -> None:
         optimizer, state_names = DEFINITIONS[trials[0].spec.optimizer]
@@ -132,29 +136,47 @@ class StackUpdates:
         if "step" in optimizer.init(torch.zeros(1)):
             for number, name in enumerate(self._parameters):
                 self._states[name]["step"] = tensors.counters[:, number]
-        self._update = over_trials(optimizer.update)
-        self._hyper = {
+        self._hyper: dict[str, dict[str, Number]] = {
             name: {
                 hyper: torch.tensor(values, dtype=parameter.dtype, device=parameter.device)
                 for hyper, values in _numbers(trials, name, optimizer).items()
             }
             for name, parameter in self._parameters.items()
         }
+        self._peak_rates = {name: hyper["learning_rate"] for name, hyper in self._hyper.items()}
+        self._update = over_trials(optimizer.update)
+        self._program: Callable[..., _Updated] | None = None
 
     def apply(self, gradients: Tensors, factors: Sequence[float]) -> None:
         """Take a step."""
+        first = next(iter(self._parameters.values()))
+        factors_K = torch.tensor(factors, dtype=first.dtype, device=first.device)
+        arguments = (self._parameters, gradients, self._states, factors_K)
+        if self._program is None:
+            self._program = make_fx(partial(StackUpdates._updated, self))(*arguments)
+        parameters, states = self._program(*arguments)
         for name, parameter in self._parameters.items():
-            hyper = self._hyper[name]
-            factors_K = torch.tensor(factors, dtype=parameter.dtype, device=parameter.device)
-            stepped, state = self._update(
+            parameter.copy_(parameters[name])
+            for key, value in states[name].items():
+                self._states[name][key].copy_(value)
+
+    def _updated(
+        self, parameters: Tensors, gradients: Tensors, states: dict[str, State], factors_K: Tensor
+    ) -> _Updated:
+        stepped = {
+            name: self._update(
                 parameter,
                 gradients[name],
-                self._states[name],
-                hyper | {"learning_rate": hyper["learning_rate"] * factors_K},
+                states[name],
+                self._hyper[name]
+                | {"learning_rate": self._hyper[name]["learning_rate"] * factors_K},
             )
-            parameter.copy_(stepped)
-            for key, value in state.items():
-                self._states[name][key].copy_(value)
+            for name, parameter in parameters.items()
+        }
+        return (
+            {name: parameter for name, (parameter, _) in stepped.items()},
+            {name: state for name, (_, state) in stepped.items()},
+        )
 
 
 def _numbers(
