@@ -12,9 +12,9 @@ from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import decide, events_of, searching_study, snapshot_of
 from tests.tuner.test_plan import essence, run_to_end, spec, submit
 from tuner.database import Database, open_database
-from tuner.migration import migrate
 from tuner.engine import SOLO, Done, Failed, Lost, Packing, ProbeOrder, TrainOrder
 from tuner.events import EventKind
+from tuner.migration import migrate
 from tuner.progress import record_report, reopen_orders
 from tuner.snapshot import Decision, OpenOrder, StudyRecord, StudySnapshot, TrialRecord
 from tuner.states import Purpose, StateReason, StudyState, TrialState
