@@ -10,6 +10,7 @@ from parametrization.rules import Optimizer
 from tests.tuner import builders
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import decide, events_of, searching_study, snapshot_of
+from tests.tuner.stored_studies import spec as stored_spec
 from tests.tuner.test_plan import essence, run_to_end, spec, submit
 from tuner.database import Database, open_database
 from tuner.engine import SOLO, Done, Failed, Lost, Packing, ProbeOrder, TrainOrder
@@ -49,6 +50,8 @@ def snapshot(
     open_orders: tuple[OpenOrder, ...] = (),
 ) -> StudySnapshot:
     study = builders.study(StudyState.MEASURING, packings=packings)
+    measured = study.spec.model_copy(update={"packing": "measured"})
+    study = study.model_copy(update={"spec": measured})
     return builders.snapshot(trials, record=study).model_copy(update={"open_orders": open_orders})
 
 
@@ -59,6 +62,13 @@ def packed(width: int = 32, packing: Packing = FUSED) -> dict[str, Packing]:
 def numbers(order: ProbeOrder | TrainOrder) -> list[int]:
     assert isinstance(order, TrainOrder)
     return [trial.spec.number for trial in order.trials]
+
+
+def test_trials_train_alone_unless_the_study_asks_for_packing() -> None:
+    study = builders.study(StudyState.MEASURING)
+    waiting_ones = tuple(map(waiting, range(4)))
+    orders = list(train_orders(builders.snapshot(waiting_ones, record=study), 3))
+    assert [numbers(order) for order in orders] == [[0], [1], [2]]
 
 
 def test_a_shape_is_probed_before_its_trials_train() -> None:
@@ -138,7 +148,9 @@ def test_what_is_proposed_and_pruned_does_not_depend_on_packing(
     database: Database, pruner: str, slots: int
 ) -> None:
     small = spec(
-        search={"trials": 8, "batch_size": 4, "pruner": pruner}, measure={"grid_points": 5}
+        search={"trials": 8, "batch_size": 4, "pruner": pruner},
+        measure={"grid_points": 5},
+        packing="measured",
     )
     together = AnalyticEngine(slots=slots, seed=1, packing=FUSED.model_copy(update={"least": 2}))
     first = run_to_end(database, submit(database, small), together)
@@ -150,7 +162,7 @@ def test_what_is_proposed_and_pruned_does_not_depend_on_packing(
 
 
 def test_the_choice_is_stored_and_told_and_not_made_again(database: Database) -> None:
-    study_id = submit(database, spec(search={"trials": 4, "batch_size": 4}))
+    study_id = submit(database, spec(search={"trials": 4, "batch_size": 4}, packing="measured"))
     engine = AnalyticEngine(slots=2, packing=FUSED)
     snapshot = run_to_end(database, study_id, engine)
     probed = [order for order in engine.started if isinstance(order, ProbeOrder)]
@@ -166,7 +178,9 @@ def test_the_choice_is_stored_and_told_and_not_made_again(database: Database) ->
 
 
 def probing(database: Database) -> tuple[StudyRecord, ProbeOrder]:
-    study = searching_study(database, trials=3)
+    study = searching_study(
+        database, trials=3, study_spec=stored_spec().model_copy(update={"packing": "measured"})
+    )
     (probe,) = train_orders(snapshot_of(database, study), 1)
     assert isinstance(probe, ProbeOrder)
     return decide(database, study, Decision(orders=(probe,))), probe
