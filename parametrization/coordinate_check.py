@@ -26,10 +26,10 @@ from parametrization.coordinate_thresholds import (
     PROPAGATION_BANDS,
     WRONG,
     Band,
+    starts_at_zero,
     update_threshold,
 )
 from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
-from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -38,18 +38,19 @@ __all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerd
 
 CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
     **dict.fromkeys(Optimizer, 2.0**-12),
-    Optimizer.LION: 2.0**-13,
     **{optimizer: 2.0**-7 for optimizer in Optimizer if sized_by_gradient(optimizer)},
-    **{
-        optimizer: 2.0**-6
-        for optimizer in Optimizer
-        if optimizer.value.startswith(("muon", "scion", "modular", "shampoo_quarter", "layer"))
-    },
-    Optimizer.MUON_MATCH_RMS_ADAMW: 2.0**-12,
     Optimizer.SIGN_DESCENT: 2.0**-13,
+    Optimizer.LION: 2.0**-13,
+    Optimizer.RMSPROP: 2.0**-13,
+    Optimizer.LAYER_NORMALISED_SGD: 2.0**-6,
     Optimizer.LARS: 2.0**-2,
     Optimizer.LAMB: 2.0**-9,
     Optimizer.ADAFACTOR: 2.0**-9,
+    Optimizer.MUON_SPECTRAL: 2.0**-8,
+    Optimizer.MUON_ORIGINAL: 2.0**-8,
+    Optimizer.MUON_BARE: 2.0**-8,
+    Optimizer.SHAMPOO_QUARTER: 2.0**-8,
+    Optimizer.SOAP: 2.0**-11,
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -246,7 +247,7 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
 def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
     limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
     tied = any(tensor.tied for tensor in family.tensors)
-    if family.role is Role.OUTPUT and (tied or TRAITS[optimizer].weight_degree):
+    if family.role is Role.OUTPUT and (tied or not starts_at_zero(optimizer)):
         limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
     return Band(-wrong, -limit, limit, wrong)
 

@@ -28,9 +28,9 @@ from parametrization.coordinate_slopes import (
     TensorStatistic,
     as_readout_name,
 )
+from parametrization.coordinate_thresholds import starts_at_zero
 from parametrization.initialise import initialise
 from parametrization.layers import TiedReadout, WithMultiplier
-from parametrization.optimizer_traits import TRAITS
 from parametrization.parameter_names import owned_parameters
 from parametrization.roles import Role
 from parametrization.scaling import TensorScaling
@@ -131,8 +131,7 @@ class CheckedRun:
         self._owned = list(owned_parameters(self._model))
         tied = [module for module in self._model.modules() if isinstance(module, TiedReadout)]
         self._tied = {o.name: t for t in tied for o in self._owned if o.owner is t.embedding}
-        # A step relative to the tensor's size would never leave zero.
-        if zero_readout and not any(TRAITS[s.optimizer].weight_degree for s in scalings):
+        if zero_readout and all(starts_at_zero(s.optimizer) for s in scalings):
             self._zero_readouts()
         self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
 

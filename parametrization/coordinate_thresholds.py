@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from parametrization.coordinate_slopes import Grid, Slope
 from parametrization.coordinate_words import sized_by_gradient
+from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import ModelShape, Role
 from parametrization.rules import Optimizer
 
@@ -49,7 +50,7 @@ NARROW_THRESHOLD: Final = 0.10  # input tensors, vectors, scalars
 OTHER_THRESHOLD: Final = 0.20  # some hidden matrix is not square: a GPT's feed-forward
 FILTER_THRESHOLD: Final = 0.20  # a depthwise convolution
 NARROW_SPAN_OUTPUT_THRESHOLD: Final = 0.30  # widths span less than a factor of 8
-NON_ZERO_OUTPUT_THRESHOLD: Final = 0.35  # a readout that cannot start at zero: tied, LARS, LAMB
+NON_ZERO_OUTPUT_THRESHOLD: Final = 0.35  # a readout that cannot start at zero
 NON_ZERO_OUTPUT_WRONG: Final = 0.45
 SGD_THRESHOLD: Final = {8: 0.20, 0: 0.30}  # by seeds at least
 
@@ -69,6 +70,23 @@ DEPTH_THRESHOLD: Final = {False: 0.15, True: 0.25}
 DEPTH_WRONG: Final = 0.40  # a half power; errors of a full power show 0.8 and more
 STREAM_BAND: Final = Band(-0.40, -0.25, 0.25, 0.40)
 """Slope over depth of the residual stream's change; without a rule 0.7 and more."""
+
+
+_SECOND_MOMENTS_FIRST: Final = {
+    Optimizer.SOAP,
+    Optimizer.SHAMPOO_HALF,
+    Optimizer.KFAC,
+    Optimizer.EKFAC,
+}
+
+
+def starts_at_zero(optimizer: Optimizer) -> bool:
+    """Whether a readout that this optimizer trains, or trains behind, may start at zero.
+
+    Not where steps are relative to the tensor's size, nor where the gradients of the first step,
+    which a readout of zero makes zero, become a preconditioner.
+    """
+    return not TRAITS[optimizer].weight_degree and optimizer not in _SECOND_MOMENTS_FIRST
 
 
 def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:

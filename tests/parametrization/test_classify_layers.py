@@ -11,11 +11,8 @@ from parametrization.classify import Declaration
 from parametrization.initialise import initialise
 from parametrization.layers import (
     ConvReadout,
-    Readout,
     Residual,
     Router,
-    WithMultiplier,
-    as_readout,
 )
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
@@ -268,59 +265,6 @@ def test_a_declaration_that_cannot_be_true_is_refused(
 def test_a_role_alone_does_not_say_enough_of_a_raw_tensor() -> None:
     with pytest.raises(ValueError, match=r"positions is a tensor of WithRawTensors, whose axes"):
         shape_of(WithRawTensors, roles={"positions": Role.INPUT})
-
-
-@pytest.mark.parametrize(
-    "plain",
-    [lambda w: nn.Linear(w, 10), lambda w: nn.Conv2d(w, 10, 1), lambda w: nn.Conv1d(w, 10, 3)],
-)
-def test_a_plain_layer_becomes_a_readout_with_the_same_parameters(
-    plain: Callable[[int], nn.Module],
-) -> None:
-    model = nn.Sequential(nn.Linear(3, 32), nn.Sequential(plain(32)))
-    before = dict(model.named_parameters())
-    as_readout(model, "1.0")
-    after = dict(model.named_parameters())
-    assert list(after) == list(before)
-    assert all(after[name] is before[name] for name in before)
-    readout = model.get_submodule("1.0")
-    assert isinstance(readout, WithMultiplier)
-    assert readout.multiplier == 1.0
-    assert "multiplier=1" in repr(readout)
-
-
-def test_a_replaced_readout_takes_scalings_as_one_that_was_built() -> None:
-    def build(width: int) -> Mlp:
-        model = Mlp(width, readout=nn.Linear)
-        as_readout(model, "readout")
-        return model
-
-    model, own = build(128), Mlp(128)
-    for one in (model, own):
-        initialise(one, scalings_of(build, 128), torch.Generator().manual_seed(0))
-    x = torch.ones(2, 24)
-    assert torch.equal(model(x), own(x))
-    assert isinstance(model.readout, Readout)
-
-
-@pytest.mark.parametrize(
-    ("name", "complaint"),
-    [
-        ("head", "there is no module head; a readout could replace layers.0, layers.1, layers.2"),
-        ("layers", "layers is a ModuleList: only Linear, Conv1d and Conv2d have a readout"),
-    ],
-)
-def test_what_cannot_become_a_readout_is_refused(name: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(complaint)):
-        as_readout(Mlp(32), name)
-
-
-def test_a_convolutional_readout_multiplies_the_weights_and_not_the_bias() -> None:
-    readout = ConvReadout(8, 3, 3, padding=1, multiplier=0.25)
-    x = torch.randn(2, 8, 5, 5, generator=torch.Generator().manual_seed(0))
-    plain = nn.functional.conv2d(x, readout.weight, None, padding=1)
-    assert readout.bias is not None
-    torch.testing.assert_close(readout(x), 0.25 * plain + readout.bias[:, None, None])
 
 
 def test_the_autoencoders_transposed_layers_scale_by_their_own_fan_in() -> None:

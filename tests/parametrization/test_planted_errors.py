@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
+from itertools import product
 
 import pytest
 import torch
@@ -76,8 +77,14 @@ def planted(optimizer: Optimizer, error: str) -> CheckVerdict:
     return check(optimizer, plant=WIDTH_ERRORS[error])
 
 
-@pytest.mark.parametrize("error", WIDTH_ERRORS)
-@pytest.mark.parametrize("optimizer", [ADAMW, SGD])
+# Full powers under SGD are left to the benchmark: half of one is harder to see.
+HALF_POWERS = [error for error in WIDTH_ERRORS if not error.endswith("1")]
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "error"),
+    [*product([ADAMW], WIDTH_ERRORS), *product([SGD], HALF_POWERS)],
+)
 def test_a_planted_error_is_found_and_its_layer_named(optimizer: Optimizer, error: str) -> None:
     verdict = planted(optimizer, error)
     assert verdict.passed is False, verdict.summary
