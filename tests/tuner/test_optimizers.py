@@ -121,7 +121,7 @@ def test_each_optimizer_of_a_mixed_model_is_checked_at_its_own_rate() -> None:
         name: numbers["learning_rate"]
         for name, numbers in by_optimizer(Optimizer.MUON_SPECTRAL, checked).items()
     }
-    assert rates == {Optimizer.MUON_SPECTRAL: 2.0**-6, Optimizer.ADAMW: 2.0**-12}
+    assert rates == {Optimizer.MUON_SPECTRAL: 2.0**-8, Optimizer.ADAMW: 2.0**-12}
 
 
 @pytest.mark.parametrize(
