@@ -33,7 +33,7 @@ def test_the_demonstration_is_the_one_that_was_measured_to_be_honest_and_quick()
         "context": 32,
     }
     assert (spec.base_width, spec.proxy_width, spec.target.width) == (32, 32, 256)
-    assert (spec.training.steps, spec.training.batch_size) == (100, 16)
+    assert (spec.training.steps, spec.training.batch_size) == (50, 16)
     assert (spec.training.schedule.shape, spec.training.schedule.warmup_fraction) == ("linear", 0.1)
     (optimizer,) = spec.optimizers
     assert (
