@@ -7,6 +7,7 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
+from parametrization.companions import scale_led_model
 from parametrization.depth import residual_multiplier
 from parametrization.initialise import initialise, set_residual_multipliers
 from parametrization.multiplier_free import multiplier_free as without_multipliers
@@ -14,7 +15,7 @@ from parametrization.param_groups import Schedule, multiplicative_schedule
 from parametrization.policies import Policies
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import DEFAULT_POLICIES, scale_model
+from parametrization.scaling import DEFAULT_POLICIES
 from parametrization.stepping import optimizer_for
 
 
@@ -56,7 +57,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         ValueError: if model and shape are not of one kind, or a hyperparameter is wrong.
 
     """
-    scalings = scale_model(
+    scalings = scale_led_model(
         shape,
         optimizer=optimizer,
         parametrization=Parametrization.MUP,

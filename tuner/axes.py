@@ -3,6 +3,7 @@
 import hashlib
 from typing import Final, Literal
 
+from parametrization.companions import PREFIX, RATIO
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from tuner.families import Gpt
 from tuner.records import Record
@@ -139,6 +140,16 @@ _WORDS: Final[dict[str, tuple[Basis, str]]] = {
 }
 
 
+_ROWS: Final = "scaled, or kept, as the optimizer's rows in docs/rules.md say"
+
+
+def _basis(name: str) -> tuple[Basis, str]:
+    """What the transfer of one hyperparameter rests on."""
+    if name == RATIO:
+        return "theory", "constant in width: lead and companion each follow their own rule"
+    return _WORDS.get(name.removeprefix(PREFIX), ("theory", _ROWS))
+
+
 def hyperparameter_values(
     spec: StudySpec, optimizer: Optimizer, hyperparameters: dict[str, float], width_basis: Basis
 ) -> tuple[HyperparameterValue, ...]:
@@ -156,8 +167,8 @@ def hyperparameter_values(
             name=name,
             value=value,
             origin="searched" if name in config.searched else "given",
-            basis=_WORDS[name][0],
-            words=_WORDS[name][1],
+            basis=_basis(name)[0],
+            words=_basis(name)[1],
         )
         for name, value in hyperparameters.items()
         if name != "learning_rate"

@@ -17,7 +17,7 @@ from tuner.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage_errors import storage_errors
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261121_first_tables"
+SCHEMA_REVISION: Final = "20261122_packings"
 """The newest revision in migrations/, which this code was written for."""
 
 

@@ -4,7 +4,7 @@ Every message is a frozen record that survives JSON, so that an engine may live 
 machine's processes or on a cluster, and an order is stored before it starts.
 """
 
-from typing import Annotated, Literal, NewType, Protocol
+from typing import Annotated, Final, Literal, NewType, Protocol, TypeAlias
 
 from pydantic import Field
 
@@ -66,6 +66,37 @@ class OpenTrial(Record):
     start: Checkpoint | None = None
 
 
+class Packing(Record):
+    """How trials of one shape train fastest on one kind of device, as a probe measured it."""
+
+    way: Literal["solo", "fused", "compiled"]
+    """One after another; as one program; as one program that a compiler made."""
+    least: int
+    """Fewer trials than this train one after another."""
+    most: int
+    """Trials of one order."""
+    speedup: float
+    """Trial-steps a second of `most` together over those of one trial alone."""
+    device: str
+    """torch's kind of device: `cpu`, `cuda`."""
+
+    @property
+    def words(self) -> str:
+        """What was chosen, for people.
+
+        >>> Packing(way="fused", least=2, most=32, speedup=2.41, device="cpu").words
+        'fused K=32: 2.4x solo here'
+
+        """
+        if self.way == "solo":
+            return f"solo: together would be {self.speedup:.1f}x as fast here"
+        return f"{self.way} K={self.most}: {self.speedup:.1f}x solo here"
+
+
+SOLO: Final = Packing(way="solo", least=2, most=1, speedup=1.0, device="cpu")
+"""One trial an order, as long as nothing faster is known."""
+
+
 class DescribeOrder(Record):
     """Build the model on the meta device and hand back its tensors, roles and base shapes."""
 
@@ -92,6 +123,19 @@ class CheckOrder(Record):
     steps: int = 4
 
 
+class ProbeOrder(Record):
+    """Measure how trials of one shape train fastest; nothing of them is kept."""
+
+    kind: Literal["probe"] = "probe"
+    id: OrderId
+    study_id: str
+    attempt: int = 1
+    trial: TrialSpec
+    """Any trial of the shape."""
+    trials: int
+    """How many of them wait to be trained."""
+
+
 class TrainOrder(Record):
     """Train a cohort of equal-shaped trials on to `to_step`, one rung segment."""
 
@@ -102,6 +146,7 @@ class TrainOrder(Record):
     trials: tuple[OpenTrial, ...]
     rungs: tuple[int, ...]
     """Ascending steps to checkpoint and report at, all beyond the start; the last is the goal."""
+    packing: Packing = SOLO
 
     @property
     def to_step(self) -> int:
@@ -109,7 +154,8 @@ class TrainOrder(Record):
         return self.rungs[-1]
 
 
-Order = Annotated[DescribeOrder | CheckOrder | TrainOrder, Field(discriminator="kind")]
+AnyOrder: TypeAlias = DescribeOrder | CheckOrder | ProbeOrder | TrainOrder
+Order = Annotated[AnyOrder, Field(discriminator="kind")]
 
 
 class Series(Record):
@@ -174,6 +220,7 @@ class Done(Record):
     trials: tuple[TrialProgress, ...] = ()
     statistics: tuple[CoordinateStatistic, ...] = ()
     shape: ModelShape | None = None
+    packing: Packing | None = None
 
 
 class Failed(Record):
@@ -204,7 +251,7 @@ class Engine(Protocol):
     def slots(self) -> tuple[Slot, ...]:
         """Every slot there is now, busy or free."""
 
-    def start(self, order: DescribeOrder | CheckOrder | TrainOrder) -> None:
+    def start(self, order: AnyOrder) -> None:
         """Hand an order to a free slot; idempotent by (order id, attempt).
 
         Raises:

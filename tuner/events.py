@@ -14,6 +14,7 @@ from tuner.tables import StudyEventRow
 class EventKind(StrEnum):
     STUDY_STATE = "study.state"  # from, to, reason
     CHECK_FINISHED = "check.finished"  # summary: the verdict in words
+    PACKING_CHOSEN = "packing.chosen"  # optimizer, width, way, trials, speedup, device, summary
     TRIAL_STATE = "trial.state"  # number, purpose, width, state, reason, value; final states
     TRIAL_PROGRESS = "trial.progress"  # number, step, loss; once per stored rung
     ORDER_LOST = "order.lost"  # order_id, kind, attempt, losses, message

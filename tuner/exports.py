@@ -11,6 +11,19 @@ from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.recommendation import Recommendation
 
+_IN_TORCH: Final = (Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD)
+
+
+class NoSnippet(ValueError):
+    """The recommendation cannot be said in PyTorch alone."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        super().__init__(
+            f"torch.optim cannot train this as the study did with {optimizer}: the snippet exists"
+            f" for {', '.join(_IN_TORCH)}. Fetch the recommendation as json or yaml and apply it"
+            " with the widthwise library: Recommendation.from_file(path).apply(model)"
+        )
+
 
 def as_yaml(recommendation: Recommendation) -> str:
     """The whole recommendation; loading it gives back the same numbers."""
@@ -23,7 +36,13 @@ def as_python(recommendation: Recommendation) -> str:
 
     It defines `initialise`, `set_multipliers`, `build_optimizer` and `build_schedule`. A hook
     applies the readout's multiplier to its input, so the readout may be a plain `nn.Linear`.
+
+    Raises:
+        NoSnippet: if PyTorch alone has no such optimizer.
+
     """
+    if recommendation.optimizer not in _IN_TORCH:
+        raise NoSnippet(recommendation.optimizer)
     schedule = recommendation.schedule
     warmup = f"math.floor({schedule.warmup_fraction!r} * steps)"
     decay = _DECAYS[schedule.shape].substitute(

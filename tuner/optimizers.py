@@ -1,74 +1,45 @@
 """Optimizers that a study can name: their hyperparameters, fixed or searched.
 
-A hyperparameter is a number, or a distribution in Optuna's vocabulary: then it is searched.
+A hyperparameter is a number, or a distribution in Optuna's vocabulary: then it is searched. The
+records are made from the table of `optimizer_defaults`, one an optimizer.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    GetCoreSchemaHandler,
+    PositiveFloat,
+    create_model,
+    model_validator,
+)
+from pydantic_core import CoreSchema
 
+from parametrization.companions import PREFIX, RATIO
 from parametrization.rules import Optimizer
+from tuner.distributions import (
+    CategoricalDistribution,
+    Distribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from tuner.optimizer_defaults import NOT_STUDIED, STUDIED, Studied
 from tuner.records import Record
 
 
-class FloatDistribution(Record):
-    """Real interval [low, high], sampled on a log scale if `log`."""
+class SearchedOptimizer(Record):
+    """What all optimizers of a study have in common."""
 
-    type: Literal["float"] = "float"
-    low: float
-    high: float
-    log: bool = False
-    step: PositiveFloat | None = None
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError(f"empty range: low={self.low} must be below high={self.high}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"log needs low > 0, got low={self.low}")
-        if self.log and self.step is not None:
-            raise ValueError("log and step cannot be combined")
-        return self
-
-
-class IntDistribution(Record):
-    """Whole numbers low, low + step, ... up to high."""
-
-    type: Literal["int"]
-    low: int
-    high: int
-    log: bool = False
-    step: int = Field(default=1, ge=1)
-
-    @model_validator(mode="after")
-    def _is_a_range(self) -> Self:
-        if not self.low < self.high:
-            raise ValueError(f"empty range: low={self.low} must be below high={self.high}")
-        if self.log and (self.low <= 0 or self.step != 1):
-            raise ValueError(f"log needs low > 0 and step 1, got low={self.low}, step={self.step}")
-        return self
-
-
-class CategoricalDistribution(Record):
-    """One of the listed numbers."""
-
-    type: Literal["categorical"]
-    choices: tuple[float, ...] = Field(min_length=1)
-
-
-Distribution = Annotated[
-    FloatDistribution | IntDistribution | CategoricalDistribution, Field(discriminator="type")
-]
-
-LEARNING_RATE_RANGE = FloatDistribution(low=2.0**-10, high=2.0**-2, log=True)
-
-
-class _SearchedOptimizer(Record):
-    learning_rate: FloatDistribution = LEARNING_RATE_RANGE
+    name: Optimizer
+    learning_rate: FloatDistribution
     """Peak rate at the base width. Always searched: it is what transfers."""
-    init_std: Annotated[float, Field(gt=0)] | Distribution = 1.0
+    init_std: PositiveFloat | Distribution = 1.0
     """Factor on every weight matrix's initial standard deviation."""
-    output_multiplier: Annotated[float, Field(gt=0)] | Distribution = 1.0
+    output_multiplier: PositiveFloat | Distribution = 1.0
     """Factor on the readout's output, besides the parametrization's own."""
 
     @model_validator(mode="after")
@@ -98,34 +69,71 @@ class _SearchedOptimizer(Record):
         }
 
 
-Beta = Annotated[float, Field(ge=0, lt=1)]
+_MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
+_AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
+_NEGATIVE: Final = Annotated[float, Field(lt=0)]
+_RANGES: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("beta1", "beta2", "beta_factors", "momentum"), _MEMORY),
+    **dict.fromkeys(("radius", "trust_coefficient", "clip_threshold", RATIO), PositiveFloat),
+    "beta2_decay": _NEGATIVE,
+}
+_WORDS: Final[Mapping[str, str]] = {
+    RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
+    "weight_decay": "As torch takes it: multiplied by the learning rate.",
+    PREFIX + "weight_decay": "Of the AdamW on everything but hidden matrices.",
+}
 
 
-class Adam(_SearchedOptimizer):
-    """Adam without weight decay: L2 in its gradient has no valid width rule."""
-
-    name: Literal[Optimizer.ADAM]
-    beta1: Beta | Distribution = 0.9
-    beta2: Beta | Distribution = 0.95
-    epsilon: Annotated[float, Field(ge=0)] | Distribution = 1e-8
-
-
-class AdamW(_SearchedOptimizer):
-    """Adam with decoupled weight decay (w -= learning_rate * weight_decay * w)."""
-
-    name: Literal[Optimizer.ADAMW]
-    beta1: Beta | Distribution = 0.9
-    beta2: Beta | Distribution = 0.95
-    epsilon: Annotated[float, Field(ge=0)] | Distribution = 1e-8
-    weight_decay: Annotated[float, Field(ge=0)] | Distribution = 0.0
-
-
-class Sgd(_SearchedOptimizer):
-    """SGD with heavy-ball momentum; weight decay is L2 in the gradient."""
-
-    name: Literal[Optimizer.SGD]
-    momentum: Beta | Distribution = 0.9
-    weight_decay: Annotated[float, Field(ge=0)] | Distribution = 0.0
+def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
+    low, high = studied.log2_rates
+    rates = FloatDistribution(low=2.0**low, high=2.0**high, log=True)
+    fields: dict[str, Any] = {
+        "name": (Literal[name], ...),
+        "learning_rate": (
+            FloatDistribution,
+            Field(default=rates, description=_rate_words),
+        ),
+    }
+    for hyperparameter, default in studied.defaults.items():
+        bare = hyperparameter.removeprefix(PREFIX)
+        fields[hyperparameter] = (
+            _RANGES.get(bare, _AT_LEAST_ZERO) | Distribution,
+            Field(default=default, description=_WORDS.get(hyperparameter)),
+        )
+    title = "".join(part.capitalize() for part in name.split("_"))
+    return create_model(title, __base__=SearchedOptimizer, __doc__=studied.words, **fields)
 
 
-OptimizerConfig = Annotated[AdamW | Adam | Sgd, Field(discriminator="name")]
+_rate_words: Final = SearchedOptimizer.model_fields["learning_rate"].description
+RECORDS: Final[Mapping[Optimizer, type[SearchedOptimizer]]] = {
+    name: _record(name, studied) for name, studied in STUDIED.items()
+}
+"""What a specification gives, by the optimizer's name."""
+
+
+class _OneOfTheRecords:
+    """Tells pydantic what the type checker cannot know: the union of all records, by name."""
+
+    def __get_pydantic_core_schema__(
+        self, _source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        union: Any = reduce(or_, RECORDS.values())
+        return handler.generate_schema(
+            Annotated[union, Field(discriminator="name"), BeforeValidator(_refused_with_the_reason)]
+        )
+
+
+def _refused_with_the_reason(given: object) -> object:
+    """What users expect and cannot have, before pydantic says only that it is not known."""
+    if not isinstance(given, Mapping) or given.get("name") not in list(Optimizer):
+        return given
+    name = Optimizer(given["name"])
+    if name in NOT_STUDIED:
+        raise ValueError(f"a study cannot name {name}: {NOT_STUDIED[name]}")
+    for hyperparameter, reason in STUDIED[name].refused.items():
+        if hyperparameter in given:
+            raise ValueError(f"{name} takes no {hyperparameter}: {reason}")
+    return given
+
+
+OptimizerConfig = Annotated[SearchedOptimizer, _OneOfTheRecords()]

@@ -7,14 +7,14 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine import CheckOrder, Checkpoint, DescribeOrder, OpenTrial, Order, TrainOrder
+from tuner.engine import SOLO, AnyOrder, Checkpoint, OpenTrial, Order, TrainOrder
 from tuner.snapshot import OpenOrder
 from tuner.states import OrderState
 from tuner.stored_text import storable
 from tuner.tables import OrderRow, TrialRow
 from tuner.trials import unfinished_trials
 
-_ORDER: TypeAdapter[DescribeOrder | CheckOrder | TrainOrder] = TypeAdapter(Order)
+_ORDER: TypeAdapter[AnyOrder] = TypeAdapter(Order)
 
 
 def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
@@ -32,7 +32,7 @@ def open_rows(session: Session, study_id: str | None = None) -> list[OrderRow]:
     return list(session.scalars(query.order_by(OrderRow.created_at, OrderRow.id)))
 
 
-def order_of(row: OrderRow) -> DescribeOrder | CheckOrder | TrainOrder:
+def order_of(row: OrderRow) -> AnyOrder:
     """Read an order from its row."""
     return _ORDER.validate_python(row.payload | {"attempt": row.attempt})
 
@@ -45,9 +45,7 @@ def close_order(row: OrderRow, state: OrderState, message: str | None = None) ->
     row.finished_at = dt.datetime.now(dt.UTC)
 
 
-def insert_orders(
-    session: Session, orders: Iterable[DescribeOrder | CheckOrder | TrainOrder]
-) -> None:
+def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
     """Store orders as open."""
     now = dt.datetime.now(dt.UTC)
     session.add_all(
@@ -65,8 +63,10 @@ def insert_orders(
     )
 
 
-def reissue(session: Session, row: OrderRow) -> None:
+def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
     """Open another attempt at an order, from what its trials have stored by now.
+
+    With `alone` its trials train one after another: one of them may have been too much together.
 
     Trials that have ended or stand at the order's goal drop out of it; an order without trials
     is done.
@@ -85,7 +85,9 @@ def reissue(session: Session, row: OrderRow) -> None:
             return
         done = min(trial.start.step if trial.start else 0 for trial in trials)
         rungs = tuple(rung for rung in order.rungs if rung > done)
-        order = order.model_copy(update={"trials": trials, "rungs": rungs})
+        order = order.model_copy(
+            update={"trials": trials, "rungs": rungs} | ({"packing": SOLO} if alone else {})
+        )
     row.attempt += 1
     row.payload = order.model_copy(update={"attempt": row.attempt}).model_dump(mode="json")
 

@@ -8,24 +8,15 @@ from collections.abc import Callable, Iterator
 from itertools import groupby, product
 from typing import Final
 
-from parametrization.coordinate_check import CHECK_LEARNING_RATE
 from parametrization.rules import Optimizer, Parametrization
-from tuner.engine import (
-    CheckOrder,
-    Checkpoint,
-    DescribeOrder,
-    ModelSpec,
-    OpenTrial,
-    OrderId,
-    TrainOrder,
-    TrialSpec,
-)
+from tuner.check_numbers import check_hyperparameters
+from tuner.engine import CheckOrder, DescribeOrder, OrderId
 from tuner.evidence import check_verdict
 from tuner.measure import grid_trials
 from tuner.search import DECIDED_STEP, decide_rung, propose_batch
 from tuner.snapshot import Decision, StudySnapshot, TrialRecord
 from tuner.states import Purpose, StudyState, TrialState
-from tuner.study_spec import StudySpec
+from tuner.train_orders import model_spec, train_orders
 
 
 def next_decision(snapshot: StudySnapshot, free_slots: int) -> Decision:
@@ -84,13 +75,13 @@ def _searching(snapshot: StudySnapshot, free_slots: int) -> Decision:
                 return Decision(move_to=StudyState.FAILED, reason=_why_none_completed(trials))
     if finished == len(study.spec.optimizers):
         return Decision(move_to=StudyState.MEASURING)
-    return Decision(orders=tuple(_train_orders(snapshot, free_slots)))
+    return Decision(orders=tuple(train_orders(snapshot, free_slots)))
 
 
 def _measuring(snapshot: StudySnapshot, free_slots: int) -> Decision:
     if new_trials := tuple(grid_trials(snapshot)):
         return Decision(new_trials=new_trials)
-    if orders := tuple(_train_orders(snapshot, free_slots)):
+    if orders := tuple(train_orders(snapshot, free_slots)):
         return Decision(orders=orders)
     if all(trial.is_final for trial in snapshot.trials):
         return Decision(move_to=StudyState.COMPLETED)
@@ -142,17 +133,6 @@ def _why_none_completed(trials: tuple[TrialRecord, ...]) -> str:
 # Orders
 
 
-def model_spec(spec: StudySpec, width: int, parametrization: Parametrization) -> ModelSpec:
-    """The study's model at one width."""
-    return ModelSpec(
-        family=spec.family,
-        dataset=spec.dataset,
-        width=width,
-        base_width=spec.base_width,
-        parametrization=parametrization,
-    )
-
-
 def _describe_order(snapshot: StudySnapshot) -> DescribeOrder:
     study = snapshot.study
     return DescribeOrder(
@@ -173,62 +153,7 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[CheckOrder]:
                 study_id=study.id,
                 model=model_spec(study.spec, width, Parametrization.MUP),
                 optimizer=config.name,
-                hyperparameters=config.fixed
-                | {"learning_rate": CHECK_LEARNING_RATE[config.name]}
-                | {name: 1.0 for name in ("init_std", "output_multiplier")},
+                hyperparameters=check_hyperparameters(config),
                 batch_size=study.spec.training.batch_size,
                 seeds=tuple(range(study.spec.check_seeds(config.name))),
             )
-
-
-def _train_orders(snapshot: StudySnapshot, free_slots: int) -> Iterator[TrainOrder]:
-    """Orders for trials that nobody trains now: one trial each, the widest (longest) first."""
-    spec = snapshot.study.spec
-    training = {
-        trial.spec.number
-        for open_order in snapshot.open_orders
-        if isinstance(open_order.order, TrainOrder)
-        for trial in open_order.order.trials
-    }
-    idle = [
-        trial
-        for trial in snapshot.trials
-        if not trial.is_final and trial.number not in training and _may_go_on(spec, trial)
-    ]
-    idle.sort(key=lambda trial: (-trial.width, trial.number))
-    for trial in idle[:free_slots]:
-        yield _train_order(snapshot, trial)
-
-
-def _pruned_at_rungs(spec: StudySpec, trial: TrialRecord) -> bool:
-    return trial.purpose is Purpose.SEARCH and spec.search.pruner != "none"
-
-
-def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
-    """Whether no decision is due before the trial's next segment."""
-    decided = trial.step == 0 or trial.system_attrs.get(DECIDED_STEP) == trial.step
-    return decided or not _pruned_at_rungs(spec, trial)
-
-
-def _train_order(snapshot: StudySnapshot, trial: TrialRecord) -> TrainOrder:
-    study = snapshot.study
-    rungs = tuple(rung for rung in study.spec.rungs if rung > trial.step)
-    start = trial.checkpoint and Checkpoint(step=trial.step, path=trial.checkpoint)
-    return TrainOrder(
-        id=OrderId(f"{study.id}-v{study.version}-t{trial.number}-s{trial.step}"),
-        study_id=study.id,
-        trials=(OpenTrial(spec=trial_spec(study.spec, trial), start=start or None),),
-        rungs=rungs[:1] if _pruned_at_rungs(study.spec, trial) else rungs,
-    )
-
-
-def trial_spec(spec: StudySpec, trial: TrialRecord) -> TrialSpec:
-    """Everything that training the trial depends on."""
-    return TrialSpec(
-        number=trial.number,
-        model=model_spec(spec, trial.width, trial.parametrization),
-        optimizer=trial.optimizer,
-        hyperparameters=trial.hyperparameters,
-        training=spec.training,
-        seed=trial.seed,
-    )

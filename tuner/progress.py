@@ -10,12 +10,16 @@ from sqlalchemy.orm import Session
 
 from parametrization.roles import ModelShape
 from tuner.engine import (
+    SOLO,
+    AnyOrder,
     CheckOrder,
     CoordinateStatistic,
     DescribeOrder,
     Done,
     Failed,
     Lost,
+    Packing,
+    ProbeOrder,
     Reached,
     TrainOrder,
 )
@@ -26,6 +30,7 @@ from tuner.snapshot import Decision, NewTrial, OpenOrder, StudyRecord
 from tuner.states import OrderState, StateReason, StudyState, TrialState
 from tuner.studies import move_study
 from tuner.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
+from tuner.train_orders import packing_key
 from tuner.trial_progress import store_progress
 from tuner.trials import end_trial, unfinished_trials
 
@@ -91,13 +96,8 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
         case Reached():
             return _store_trials(session, order, report)
         case Done():
-            stale = _store_trials(session, order, report)
             close_order(row, OrderState.DONE)
-            if isinstance(order, CheckOrder):
-                _store_statistics(session, order, report.statistics)
-            elif isinstance(order, DescribeOrder):
-                _store_shape(session, order.study_id, report.shape)
-            return stale
+            return _store_results(session, order, report)
         case Failed():
             _give_up(session, row, report.reason, report.message)
         case Lost():
@@ -141,9 +141,20 @@ def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | No
     move_study(session, study.id, to, reason=reason)
 
 
-def _store_trials(
-    session: Session, order: DescribeOrder | CheckOrder | TrainOrder, report: Reached | Done
-) -> tuple[str, ...]:
+def _store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str, ...]:
+    match order:
+        case DescribeOrder():
+            _store_shape(session, order.study_id, report.shape)
+        case CheckOrder():
+            _store_statistics(session, order, report.statistics)
+        case ProbeOrder():
+            _store_packing(session, order, report.packing or SOLO)
+        case TrainOrder():
+            return _store_trials(session, order, report)
+    return ()
+
+
+def _store_trials(session: Session, order: AnyOrder, report: Reached | Done) -> tuple[str, ...]:
     if not isinstance(order, TrainOrder):
         return ()
     goals = {trial.spec.number: trial.spec.training.steps for trial in order.trials}
@@ -155,6 +166,21 @@ def _store_shape(session: Session, study_id: str, shape: ModelShape | None) -> N
     assert shape is not None, "a describe order is done when it has a shape"
     study.shape = _SHAPE.dump_python(shape, mode="json")
     study.updated_at = dt.datetime.now(dt.UTC)
+
+
+def _store_packing(session: Session, order: ProbeOrder, packing: Packing) -> None:
+    study = session.get_one(StudyRow, order.study_id)
+    optimizer, width = order.trial.optimizer, order.trial.model.width
+    key = packing_key(optimizer, width)
+    study.packings = (study.packings or {}) | {key: packing.model_dump(mode="json")}
+    study.updated_at = dt.datetime.now(dt.UTC)
+    data = {"optimizer": optimizer, "width": width} | packing.model_dump(mode="json")
+    write_event(
+        session,
+        order.study_id,
+        EventKind.PACKING_CHOSEN,
+        data | {"summary": f"{optimizer}, width {width}: {packing.words}"},
+    )
 
 
 def _store_statistics(
@@ -193,7 +219,7 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
         },
     )
     if row.losses < LOSSES_ALLOWED:
-        reissue(session, row)
+        reissue(session, row, alone=True)
         return
     words = f"whoever ran it was lost {row.losses} times, the last time: {message}"
     _give_up(session, row, StateReason.WORKER_LOST, words)
@@ -205,6 +231,9 @@ def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str)
     data = {"order_id": row.id, "kind": row.kind, "reason": reason, "message": message}
     write_event(session, row.study_id, EventKind.ORDER_FAILED, data)
     order = order_of(row)
+    if isinstance(order, ProbeOrder):
+        _store_packing(session, order, SOLO)  # slower, but no reason to give up the study
+        return
     if not isinstance(order, TrainOrder):
         words = f"the study's {order.kind} order failed ({reason}): {message}"
         move_study(session, row.study_id, StudyState.FAILED, reason=words)

@@ -164,7 +164,7 @@ def recommend(
         base_hyperparameters=hyperparameters,
         hyperparameters=hyperparameter_values(spec, chosen, hyperparameters, over_width.basis),
         gradient_clip_norm=spec.training.gradient_clip_norm,
-        groups=parameter_groups(tensors, hyperparameters),
+        groups=parameter_groups(tensors, chosen, hyperparameters),
         tensors=tensors,
         schedule=schedule_values(spec.training, rate.value),
         axes=(over_width, *kept_axes(spec)),

@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from parametrization.companions import by_optimizer, scale_led_model
 from parametrization.roles import ModelShape, Role
 from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import TensorScaling, scale_model
+from parametrization.scaling import TensorScaling
 from parametrization.schedules import ScheduleShape, schedule_factor
 from parametrization.tensor_families import tensor_families
 from tuner.records import Record
 from tuner.study_spec import Training
 
 PREVIEW_POINTS: Final = 101
+_OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
 
 
 class TensorValues(Record):
@@ -32,6 +34,10 @@ class TensorValues(Record):
     weight_decay: float
     """As torch takes it: multiplied by the learning rate."""
     epsilon: float | None
+    optimizer: Optimizer
+    """Which one trains it."""
+    others: dict[str, float]
+    """What else its update takes, at the target width."""
     reason: str
     """The rule in words."""
 
@@ -39,16 +45,19 @@ class TensorValues(Record):
 class ParameterGroup(Record):
     """Tensors of one role that share their optimizer settings: one group for torch.optim."""
 
+    optimizer: Optimizer
     role: Role
     learning_rate: float
     """Peak of the schedule."""
     learning_rate_multiplier: float
-    """Over the rate at the base width."""
+    """Over the optimizer's rate at the base width."""
     weight_decay: float
     epsilon: float | None
     beta1: float | None
     beta2: float | None
     momentum: float | None
+    others: dict[str, float]
+    """What else the update takes."""
     patterns: tuple[str, ...]
 
 
@@ -85,7 +94,7 @@ def tensor_values(
         ValueError: if a hyperparameter is unfit, or the width gives a tensor no whole shape.
 
     """
-    scalings = scale_model(
+    scalings = scale_led_model(
         shape,
         optimizer=optimizer,
         parametrization=Parametrization.MUP,
@@ -101,26 +110,37 @@ def tensor_values(
 
 
 def parameter_groups(
-    tensors: Iterable[TensorValues], hyperparameters: Mapping[str, float]
+    tensors: Iterable[TensorValues], optimizer: Optimizer, hyperparameters: Mapping[str, float]
 ) -> tuple[ParameterGroup, ...]:
-    """Groups of tensors whose role and optimizer settings are equal."""
-    groups: dict[tuple[Role, float, float, float | None], list[str]] = {}
+    """Groups of tensors whose role and optimizer settings are equal.
+
+    Args:
+        optimizer: the one that leads.
+        hyperparameters: of the study, at the base width.
+
+    """
+    at_base = by_optimizer(optimizer, hyperparameters)
+    groups: dict[tuple[object, ...], list[TensorValues]] = {}
     for tensor in tensors:
-        key = (tensor.role, tensor.learning_rate, tensor.weight_decay, tensor.epsilon)
-        groups.setdefault(key, []).append(tensor.pattern)
+        key = (tensor.role, *_settings(tensor))
+        groups.setdefault(key, []).append(tensor)
     return tuple(
         ParameterGroup(
-            role=role,
-            learning_rate=rate,
-            learning_rate_multiplier=rate / hyperparameters["learning_rate"],
-            weight_decay=decay,
-            epsilon=epsilon,
-            beta1=hyperparameters.get("beta1"),
-            beta2=hyperparameters.get("beta2"),
-            momentum=hyperparameters.get("momentum"),
-            patterns=tuple(patterns),
+            optimizer=first.optimizer,
+            role=first.role,
+            learning_rate=first.learning_rate,
+            learning_rate_multiplier=first.learning_rate
+            / at_base[first.optimizer]["learning_rate"],
+            weight_decay=first.weight_decay,
+            epsilon=first.epsilon,
+            beta1=first.others.get("beta1"),
+            beta2=first.others.get("beta2"),
+            momentum=first.others.get("momentum"),
+            others={name: x for name, x in first.others.items() if name not in _OWN_FIELDS},
+            patterns=tuple(tensor.pattern for tensor in alike),
         )
-        for (role, rate, decay, epsilon), patterns in groups.items()
+        for alike in groups.values()
+        for first in alike[:1]
     )
 
 
@@ -162,9 +182,15 @@ def _equal_ones(scalings: Iterable[TensorScaling]) -> list[list[TensorScaling]]:
     """Scalings of one family apart by their numbers: like names need not mean like shapes."""
     groups: dict[tuple[object, ...], list[TensorScaling]] = {}
     for at in scalings:
-        key = (at.shape, at.init_std, at.constant, at.multiplier, at.learning_rate, at.epsilon)
-        groups.setdefault((*key, at.weight_decay), []).append(at)
+        start = (at.shape, at.init_std, at.constant, at.multiplier)
+        groups.setdefault((*start, *_settings(at)), []).append(at)
     return list(groups.values())
+
+
+def _settings(at: TensorScaling | TensorValues) -> tuple[object, ...]:
+    """What tensors of one parameter group have in common."""
+    others = tuple(sorted(at.others.items()))
+    return (at.optimizer, at.learning_rate, at.weight_decay, at.epsilon, others)
 
 
 def _values(family: str, like: list[TensorScaling]) -> TensorValues:
@@ -180,5 +206,7 @@ def _values(family: str, like: list[TensorScaling]) -> TensorValues:
         learning_rate=first.learning_rate,
         weight_decay=first.weight_decay,
         epsilon=first.epsilon,
+        optimizer=first.optimizer,
+        others=dict(first.others),
         reason=first.reason,
     )

@@ -16,12 +16,8 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
 
 from parametrization.rules import Optimizer, Parametrization
-from tuner.optimizers import (
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-    OptimizerConfig,
-)
+from tuner.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from tuner.optimizers import OptimizerConfig
 from tuner.snapshot import NewTrial, Promotion, StudyRecord, TrialEnding, TrialRecord
 from tuner.states import Purpose, TrialState
 from tuner.study_spec import StudySpec

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
-from tuner.engine import CheckOrder, CoordinateStatistic, DescribeOrder, Order, TrainOrder
+from tuner.engine import AnyOrder, CoordinateStatistic, Order, Packing
 from tuner.records import Record
 from tuner.states import FINAL_TRIAL_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.study_spec import StudySpec
@@ -20,6 +20,8 @@ class StudyRecord(Record):
     reason: str | None
     spec: StudySpec
     shape: ModelShape | None
+    packings: dict[str, Packing] | None = None
+    """By `packing_key`: how trials of each shape train, measured once and kept."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None
@@ -109,7 +111,7 @@ class Decision(Record):
     new_trials: tuple[NewTrial, ...] = ()
     endings: tuple[TrialEnding, ...] = ()
     promotions: tuple[Promotion, ...] = ()
-    orders: tuple[DescribeOrder | CheckOrder | TrainOrder, ...] = ()
+    orders: tuple[AnyOrder, ...] = ()
 
     @property
     def is_empty(self) -> bool:

@@ -6,10 +6,11 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
+from parametrization.coordinate_words import sized_by_gradient
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS_OF_FAMILY, Dataset, Digits, Family, StdlibText, smallest_width
-from tuner.optimizers import AdamW, OptimizerConfig
+from tuner.optimizers import RECORDS, OptimizerConfig
 from tuner.records import Record
 
 Width = Annotated[int, Field(ge=1, le=2**20)]
@@ -47,7 +48,7 @@ class Check(Record):
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4, and 8 for SGD, whose slopes are noisier."""
+    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier."""
 
 
 class Search(Record):
@@ -90,7 +91,9 @@ class StudySpec(Record):
     base_width: Width = Field(default_factory=lambda data: data["proxy_width"])
     """Width at which every multiplier is 1. Default: the proxy's."""
     optimizers: tuple[OptimizerConfig, ...] = Field(
-        default=(AdamW(name=Optimizer.ADAMW),), min_length=1, max_length=16
+        default=(RECORDS[Optimizer.ADAMW].model_validate({"name": Optimizer.ADAMW}),),
+        min_length=1,
+        max_length=16,
     )
     training: Training = Training()
     check: Check = Check()
@@ -101,6 +104,9 @@ class StudySpec(Record):
     at_target: bool = False
     """Measure at the target width too: for demonstrations and benchmarks."""
     on_failed_check: Literal["stop", "warn"] = "stop"
+    packing: Literal["solo", "measured"] = "solo"
+    """`measured` trains trials of one shape together wherever a probe finds that faster; their
+    curves then agree with solo ones within rounding instead of bit for bit."""
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
@@ -123,7 +129,7 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
-        return self.check.seeds or (8 if optimizer is Optimizer.SGD else 4)
+        return self.check.seeds or (8 if sized_by_gradient(optimizer) else 4)
 
     @property
     def measure_widths(self) -> tuple[int, ...]:

@@ -96,6 +96,8 @@ class StudyRow(Base):
     spec: Mapped[dict[str, Any]]
     shape: Mapped[dict[str, Any] | None]
     """ModelShape, once the describe order has answered."""
+    packings: Mapped[dict[str, Any] | None]
+    """Packing by `packing_key`, as probes have measured them."""
     priority: Mapped[int]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
+from parametrization.companions import scale_led_model
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import TensorScaling, scale_model
+from parametrization.scaling import TensorScaling
 from parametrization.schedules import ScheduleShape
 from widthwise.errors import WidthwiseError
 
@@ -86,7 +87,7 @@ class Recommendation:
 
     def scalings(self) -> tuple[TensorScaling, ...]:
         """The numbers of every tensor at the target's width."""
-        return scale_model(
+        return scale_led_model(
             self.shape,
             optimizer=self.optimizer,
             parametrization=Parametrization.MUP,

@@ -5,15 +5,13 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 from tuner.engine import (
-    CheckOrder,
-    DescribeOrder,
+    AnyOrder,
     Done,
     Failed,
     Lost,
     OrderId,
     Reached,
     Slot,
-    TrainOrder,
 )
 from workers.memory import MIB, SMALLEST_LIMIT_BYTES
 from workers.process import available_cores
@@ -66,7 +64,7 @@ class LocalEngine:
         """Process id of each slot's worker, by the slot's name; a dead worker has none."""
         return {slot.name: slot.pid for slot in self._slots if slot.pid is not None}
 
-    def start(self, order: DescribeOrder | CheckOrder | TrainOrder) -> None:
+    def start(self, order: AnyOrder) -> None:
         """Hand an order to a free slot, best to one that still holds its trials in memory.
 
         Raises:

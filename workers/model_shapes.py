@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from functools import cache
 
+from parametrization.companions import scale_led_model
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer
-from parametrization.scaling import TensorScaling, scale_model
+from parametrization.scaling import TensorScaling
 from tuner.engine import ModelSpec
 from workers.models.build import build_model
 
@@ -25,7 +26,7 @@ def model_scalings(
         ValueError: if a hyperparameter is missing, unknown or out of range.
 
     """
-    return scale_model(
+    return scale_led_model(
         model_shape(spec),
         optimizer=optimizer,
         parametrization=spec.parametrization,

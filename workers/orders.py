@@ -9,16 +9,17 @@ from pathlib import Path
 
 from parametrization.coordinate_statistics import CheckedTraining, coordinate_statistics
 from tuner.engine import (
+    AnyOrder,
     CheckOrder,
     CoordinateStatistic,
     DescribeOrder,
     Done,
     Failed,
     OpenTrial,
+    ProbeOrder,
     Reached,
     TrainOrder,
     TrialProgress,
-    TrialSpec,
 )
 from tuner.states import StateReason
 from workers.checkpoint import (
@@ -28,11 +29,14 @@ from workers.checkpoint import (
     load,
     save,
 )
+from workers.cohort.programs import Programs
 from workers.datasets.load import load_data
 from workers.memory import OutOfMemory, naming_what_is_too_large
 from workers.model_shapes import model_scalings, model_shape
 from workers.models.build import build_model
-from workers.trainer import batch_loss, progress, train_to
+from workers.packing import train_packed, words
+from workers.probe import probe
+from workers.trainer import Segment, batch_loss, progress
 from workers.trial import RunningTrial, new_trial, restored_trial
 
 log = logging.getLogger(__name__)
@@ -42,8 +46,11 @@ log = logging.getLogger(__name__)
 class OpenCohort:
     """The trials of the last order, kept so that its successor need not restore them."""
 
+    device: str = "cpu"
+    """torch's name of where this worker trains."""
     trials: dict[tuple[str, int], RunningTrial] = field(default_factory=dict)
     """By study id and trial number."""
+    programs: Programs = field(default_factory=Programs)
 
     def take(self, study_id: str, trial: OpenTrial) -> RunningTrial | None:
         """The trial if it is held exactly where the order goes on; the caller owns it now."""
@@ -59,7 +66,7 @@ class OpenCohort:
 
 
 def carry_out(
-    order: DescribeOrder | CheckOrder | TrainOrder, cohort: OpenCohort, folder: Path
+    order: AnyOrder, cohort: OpenCohort, folder: Path
 ) -> Iterator[Reached | Done | Failed]:
     """Reports of the order, ending in Done or Failed, whatever goes wrong.
 
@@ -69,13 +76,7 @@ def carry_out(
 
     """
     try:
-        match order:
-            case DescribeOrder():
-                yield _describe(order)
-            case CheckOrder():
-                yield _check(order)
-            case TrainOrder():
-                yield from _train(order, cohort, folder)
+        yield from _reports(order, cohort, folder)
     except OutOfMemory as error:
         yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
     except (CheckpointUnreadable, CheckpointUnwritable) as error:
@@ -88,6 +89,18 @@ def carry_out(
     # What the failed order allocated is garbage now: hand it back before the next order.
     cohort.keep(order.study_id, [])
     gc.collect()
+
+
+def _reports(order: AnyOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
+    match order:
+        case DescribeOrder():
+            yield _describe(order)
+        case CheckOrder():
+            yield _check(order)
+        case ProbeOrder():
+            yield _probe(order, cohort, folder)
+        case TrainOrder():
+            yield from _train(order, cohort, folder)
 
 
 def _describe(order: DescribeOrder) -> Done:
@@ -125,16 +138,28 @@ def _check(order: CheckOrder) -> Done:
     )
 
 
+def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
+    return Done(
+        order_id=order.id,
+        attempt=order.attempt,
+        packing=probe(order, cohort.programs, folder, cohort.device),
+    )
+
+
 def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
     running = []
     for trial in order.trials:
-        with naming_what_is_too_large(_words(trial.spec)):
-            running.append(cohort.take(order.study_id, trial) or _opened(trial))
+        with naming_what_is_too_large(words(trial.spec)):
+            held = cohort.take(order.study_id, trial)
+            running.append(held or _opened(trial, cohort.device))
     cohort.keep(order.study_id, running)
     for rung in order.rungs:
-        progresses = tuple(
-            _advance(trial, rung, order, folder) for trial in running if trial.step < rung
-        )
+        behind = [trial for trial in running if trial.step < rung]
+        advanced = {
+            trial.spec.number: _reported(trial, segment, order, folder)
+            for trial, segment in train_packed(behind, rung, order.packing, cohort.programs)
+        }
+        progresses = tuple(advanced[trial.spec.number] for trial in behind)
         over = {one.number for one in progresses if one.diverged}
         running = [trial for trial in running if trial.spec.number not in over]
         cohort.keep(order.study_id, running)
@@ -144,28 +169,22 @@ def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reac
         yield Reached(order_id=order.id, attempt=order.attempt, trials=progresses)
 
 
-def _opened(trial: OpenTrial) -> RunningTrial:
+def _opened(trial: OpenTrial, device: str) -> RunningTrial:
     if trial.start is None:
-        return new_trial(trial.spec)
-    return restored_trial(trial.spec, load(trial.start))
+        return new_trial(trial.spec, device)
+    return restored_trial(trial.spec, load(trial.start), device)
 
 
-def _advance(trial: RunningTrial, rung: int, order: TrainOrder, folder: Path) -> TrialProgress:
-    with naming_what_is_too_large(_words(trial.spec)):
-        segment = train_to(trial, rung)
-        if segment.diverged_at is not None:
-            return progress(trial, segment, checkpoint=None)
-        path = checkpoint_path(folder, order.study_id, trial.spec.number, rung, order.attempt)
-        return progress(trial, segment, save(trial.state(), path, rung))
+def _reported(
+    trial: RunningTrial, segment: Segment, order: TrainOrder, folder: Path
+) -> TrialProgress:
+    if segment.diverged_at is not None:
+        return progress(trial, segment, checkpoint=None)
+    number, step = trial.spec.number, trial.step
+    path = checkpoint_path(folder, order.study_id, number, step, order.attempt)
+    with naming_what_is_too_large(words(trial.spec)):
+        return progress(trial, segment, save(trial.state(), path, step))
 
 
-def _words(spec: TrialSpec) -> str:
-    return (
-        f"trial {spec.number} at width {spec.model.width} (batch size {spec.training.batch_size})"
-    )
-
-
-def _failed(
-    order: DescribeOrder | CheckOrder | TrainOrder, reason: StateReason, message: str
-) -> Failed:
+def _failed(order: AnyOrder, reason: StateReason, message: str) -> Failed:
     return Failed(order_id=order.id, attempt=order.attempt, reason=reason, message=message)

@@ -15,7 +15,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 import workers
-from tuner.engine import CheckOrder, DescribeOrder, Done, Failed, Lost, Reached, Report, TrainOrder
+from tuner.engine import AnyOrder, Done, Failed, Lost, Reached, Report, TrainOrder
 from workers.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
@@ -34,7 +34,7 @@ class SlotProcess:
     core: int | None
     checkpoint_dir: Path
     memory_limit_bytes: int | None
-    order: DescribeOrder | CheckOrder | TrainOrder | None = None
+    order: AnyOrder | None = None
     held: frozenset[tuple[str, int]] = frozenset()
     """Study id and number of the trials that the worker may still have in memory."""
     connection: "Connection[bytes, bytes] | None" = None
@@ -68,7 +68,7 @@ class SlotProcess:
         theirs.close()  # the worker has the only other end now: its death closes the pipe
         self.connection = ours
 
-    def start(self, order: DescribeOrder | CheckOrder | TrainOrder) -> None:
+    def start(self, order: AnyOrder) -> None:
         """Send the order; if the worker is dying, the next `receive` says so."""
         self.spawn()
         assert self.connection is not None
@@ -117,7 +117,7 @@ class SlotProcess:
 
 
 def trials_of(
-    order: DescribeOrder | CheckOrder | TrainOrder | None,
+    order: AnyOrder | None,
 ) -> frozenset[tuple[str, int]]:
     """Study id and number of every trial of a train order; empty for others."""
     if not isinstance(order, TrainOrder):

@@ -1,6 +1,7 @@
 """Training one trial by itself: the reference that every faster way has to agree with."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,22 +38,23 @@ class Segment(NamedTuple):
 
 def train_to(trial: RunningTrial, step: int) -> Segment:
     """Train until `step` updates are done in all, or the trial diverges; then validate."""
-    first_step = trial.step + 1
     updates: list[Update] = []
     while trial.step < step:
         update = take_step(trial)
         if not all(map(math.isfinite, update)):
-            return Segment(first_step, tuple(updates), None, diverged_at=trial.step + 1)
+            return ended(trial, updates, diverged_at=trial.step + 1)
         trial.train_losses.append(update.train_loss)
         updates.append(update)
-    validation = validation_loss(trial)
-    diverged = not math.isfinite(validation)
-    return Segment(
-        first_step,
-        tuple(updates),
-        None if diverged else validation,
-        diverged_at=trial.step if diverged else None,
-    )
+    return ended(trial, updates, diverged_at=None)
+
+
+def ended(trial: RunningTrial, updates: Sequence[Update], diverged_at: int | None) -> Segment:
+    """The segment that the trial has just finished, validated unless it diverged."""
+    first_step = trial.step + 1 - len(updates)
+    validation = None if diverged_at else validation_loss(trial)
+    if validation is not None and not math.isfinite(validation):
+        validation, diverged_at = None, trial.step
+    return Segment(first_step, tuple(updates), validation, diverged_at)
 
 
 def take_step(trial: RunningTrial) -> Update:
@@ -62,9 +64,7 @@ def take_step(trial: RunningTrial) -> Update:
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         group["lr"] = peak_rate * factor
     trial.optimizer.zero_grad(set_to_none=True)
-    loss = batch_loss(
-        trial.model, trial.data.batch(trial.spec.seed, trial.step, training.batch_size)
-    )
+    loss = batch_loss(trial.model, trial.batch(trial.step))
     loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
     parameters = trial.parameters
     gradient_norm = get_total_norm(
@@ -77,7 +77,7 @@ def take_step(trial: RunningTrial) -> Update:
         train_loss=loss.item(),
         gradient_norm=gradient_norm.item(),
         parameter_norm=get_total_norm([tensor.detach() for tensor in parameters]).item(),
-        clip_fraction=_clip_fraction(gradient_norm.item(), training.gradient_clip_norm),
+        clip_fraction=clip_fraction(gradient_norm.item(), training.gradient_clip_norm),
         learning_rate=trial.spec.hyperparameters["learning_rate"] * factor,
     )
 
@@ -106,7 +106,8 @@ def validation_loss(trial: RunningTrial) -> float:
     total, predictions = 0.0, 0
     with torch.no_grad():
         for batch in trial.data.validation():
-            total += batch_loss(trial.model, batch).item() * batch.targets.numel()
+            loss = batch_loss(trial.model, batch.on(trial.device))
+            total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions
 
@@ -154,7 +155,8 @@ def _curves(segment: Segment, *, clips: bool) -> tuple[Series, ...]:
     return tuple(curves)
 
 
-def _clip_fraction(gradient_norm: float, limit: float | None) -> float:
+def clip_fraction(gradient_norm: float, limit: float | None) -> float:
+    """Share of the gradient's norm that clipping to `limit` takes away."""
     if limit is None or gradient_norm <= limit:
         return 0.0
     return 1 - limit / gradient_norm

@@ -1,5 +1,6 @@
 """One trial in memory: its model, optimizer and history, new or restored."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,9 +8,11 @@ import torch
 from torch import nn
 
 from parametrization.initialise import initialise
-from parametrization.param_groups import build_optimizer, param_groups
+from parametrization.param_groups import IN_TORCH, build_optimizer, param_groups
+from parametrization.scaling import TensorScaling
+from parametrization.stepping import Stepping
 from tuner.engine import TrialSpec
-from workers.datasets.data import Data
+from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
 from workers.model_shapes import model_scalings
 from workers.models.build import build_model
@@ -34,6 +37,16 @@ class RunningTrial:
         return len(self.train_losses)
 
     @property
+    def device(self) -> torch.device:
+        """Where it trains."""
+        return next(self.model.parameters()).device
+
+    def batch(self, step: int) -> Batch:
+        """The training batch of update number `step` (0-based)."""
+        batch = self.data.batch(self.spec.seed, step, self.spec.training.batch_size)
+        return batch.on(self.device)
+
+    @property
     def parameters(self) -> list[nn.Parameter]:
         """The model's parameters in the order of the optimizer's groups."""
         return [tensor for group in self.optimizer.param_groups for tensor in group["params"]]
@@ -42,21 +55,19 @@ class RunningTrial:
         """Everything that the spec does not determine, as tensors and plain values."""
         return {
             "step": self.step,
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "model": _owned(self.model.state_dict()),
+            "optimizer": _owned(self.optimizer.state_dict()),
             "train_losses": torch.tensor(self.train_losses, dtype=torch.float64),
         }
 
 
-def new_trial(spec: TrialSpec) -> RunningTrial:
+def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
     """The trial before its first update: initialised by its parametrization from its seed."""
     model = build_model(spec.model)
     scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
     initialise(model, scalings, torch.Generator().manual_seed(spec.seed))
-    # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
-    # leaf's gradient in the leaf's own layout.
-    groups = [group | {"fused": True} for group in param_groups(model, scalings)]
-    optimizer = build_optimizer(groups, spec.optimizer, spec.hyperparameters)
+    model.to(device)
+    optimizer = _optimizer(spec, model, scalings)
     return RunningTrial(
         spec=spec,
         data=load_data(spec.model),
@@ -66,10 +77,30 @@ def new_trial(spec: TrialSpec) -> RunningTrial:
     )
 
 
-def restored_trial(spec: TrialSpec, state: dict[str, Any]) -> RunningTrial:
+def _optimizer(
+    spec: TrialSpec, model: nn.Module, scalings: Sequence[TensorScaling]
+) -> torch.optim.Optimizer:
+    if spec.optimizer not in IN_TORCH:
+        return Stepping(model, scalings)
+    # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
+    # leaf's gradient in the leaf's own layout.
+    groups = [group | {"fused": True} for group in param_groups(model, scalings)]
+    return build_optimizer(groups, spec.optimizer, spec.hyperparameters)
+
+
+def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") -> RunningTrial:
     """The trial as it was when `state` was taken; trains on bit for bit as if never stopped."""
-    trial = new_trial(spec)
+    trial = new_trial(spec, device)
     trial.model.load_state_dict(state["model"])
     trial.optimizer.load_state_dict(state["optimizer"])
     trial.train_losses = state["train_losses"].tolist()
     return trial
+
+
+def _owned(value: Any) -> Any:  # noqa: ANN401  whatever a state dict holds
+    """The same, with a storage of its own for every tensor: a view drags in all of a cohort's."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
+    if isinstance(value, dict):
+        return {key: _owned(item) for key, item in value.items()}
+    return [_owned(item) for item in value] if isinstance(value, list) else value

@@ -58,7 +58,7 @@ def _work(
     import torch
     from pydantic import TypeAdapter
 
-    from tuner.engine import CheckOrder, DescribeOrder, Order, TrainOrder
+    from tuner.engine import AnyOrder, Order
     from workers.memory import limit_memory
     from workers.orders import OpenCohort, carry_out
 
@@ -67,7 +67,7 @@ def _work(
     torch.optim.SGD([torch.zeros(1)], lr=0.0)
     if settings.memory_limit_bytes is not None:
         limit_memory(settings.memory_limit_bytes)
-    orders: TypeAdapter[DescribeOrder | CheckOrder | TrainOrder] = TypeAdapter(Order)
+    orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
     cohort = OpenCohort()
     while True:
         order = orders.validate_json(messages.get())

@@ -144,6 +144,7 @@ def other_settings(group: ParameterGroup) -> str:
         "beta2": group.beta2,
         "epsilon": group.epsilon,
         "momentum": group.momentum,
+        **group.others,
     }
     return ", ".join(f"{name} {value:.3g}" for name, value in settings.items() if value is not None)
 

@@ -5,7 +5,7 @@ from typing import Any, Final, get_args
 from fastapi import APIRouter
 
 from tuner.families import DATASETS_OF_FAMILY, Digits, Gpt, Mlp, StdlibText
-from tuner.optimizers import Adam, AdamW, Sgd
+from tuner.optimizers import RECORDS
 from tuner.records import Record
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
@@ -48,7 +48,7 @@ _FAMILIES: Final = FamilyList(
     )
 )
 _OPTIMIZERS: Final = OptimizerList(
-    optimizers=tuple(Option(**_described(model)) for model in (AdamW, Adam, Sgd))
+    optimizers=tuple(Option(**_described(model)) for model in RECORDS.values())
 )
 _DATASETS: Final = DatasetList(
     datasets=tuple(Option(**_described(model)) for model in (StdlibText, Digits))

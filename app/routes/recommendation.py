@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, StudyId
 from parametrization.rules import Optimizer
-from tuner.exports import as_python, as_yaml
+from tuner.exports import NoSnippet, as_python, as_yaml
 from tuner.recommendation import Recommendation, legal_width, recommend
 from tuner.snapshot import StudySnapshot
 from tuner.studies import read_snapshot
@@ -58,7 +58,10 @@ def read_recommendation(
     if form is Form.JSON:
         return answer
     write, media_type = _WRITERS[form]
-    return Response(write(answer), media_type=media_type)
+    try:
+        return Response(write(answer), media_type=media_type)
+    except NoSnippet as error:
+        raise _bad_parameter("format", form.value, str(error)) from error
 
 
 def _require_legal(snapshot: StudySnapshot, width: int | None, optimizer: Optimizer | None) -> None:

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from tests.app.served import Served
+from tuner.optimizer_defaults import STUDIED
 from tuner.recommendation import Recommendation
 from tuner.states import StudyState
 
@@ -130,7 +131,10 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
     assert families["gpt"]["datasets"] == ["stdlib-text"]
     assert "head_size" in families["gpt"]["options"]["properties"]
     optimizers = client.get("/v1/optimizers").json()["optimizers"]
-    assert {at["name"] for at in optimizers} == {"adamw", "adam", "sgd"}
+    assert [at["name"] for at in optimizers] == list(STUDIED)
+    assert all(at["description"] for at in optimizers)
+    muon = next(at for at in optimizers if at["name"] == "muon_spectral")["options"]
+    assert muon["properties"]["learning_rate_ratio"]["default"] == 1.0
     assert {at["name"] for at in client.get("/v1/datasets").json()["datasets"]} == {
         "stdlib-text",
         "digits",

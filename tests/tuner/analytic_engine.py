@@ -10,6 +10,7 @@ import random
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Parametrization
 from tuner.engine import (
+    SOLO,
     CheckOrder,
     Checkpoint,
     CoordinateStatistic,
@@ -19,6 +20,8 @@ from tuner.engine import (
     OpenTrial,
     Order,
     OrderId,
+    Packing,
+    ProbeOrder,
     Reached,
     Report,
     Series,
@@ -59,12 +62,16 @@ class AnalyticEngine:
         slots: how many orders run at once.
         seed: which of the running orders ends next.
         losing: probability that an order is lost instead of ending.
+        packing: what every probe finds.
     """
 
-    def __init__(self, slots: int, seed: int = 0, losing: float = 0.0) -> None:
+    def __init__(
+        self, slots: int, seed: int = 0, losing: float = 0.0, packing: Packing = SOLO
+    ) -> None:
         self._running: dict[str, Order | None] = {f"cpu-{i}": None for i in range(slots)}
         self._random = random.Random(seed)
         self._losing = losing
+        self._packing = packing
         self.started: list[Order] = []
 
     def slots(self) -> tuple[Slot, ...]:
@@ -110,15 +117,23 @@ class AnalyticEngine:
             return [Done(order_id=order.id, attempt=order.attempt, shape=SHAPE)]
         if isinstance(order, CheckOrder):
             return [Done(order_id=order.id, attempt=order.attempt, statistics=_flat(order))]
+        if isinstance(order, ProbeOrder):
+            return [Done(order_id=order.id, attempt=order.attempt, packing=self._packing)]
         reports: list[Report] = []
-        before = [trial.start.step if trial.start else 0 for trial in order.trials]
+        goes_on = {trial.spec.number: trial for trial in order.trials}
+        before = {
+            number: trial.start.step if trial.start else 0 for number, trial in goes_on.items()
+        }
         for rung in order.rungs:
             progress = tuple(
-                _progress(trial, start, rung)
-                for trial, start in zip(order.trials, before, strict=True)
+                _progress(trial, before[number], rung)
+                for number, trial in goes_on.items()
+                if before[number] < rung
             )
-            before = [rung] * len(order.trials)
-            kind = Done if rung == order.to_step or progress[0].diverged else Reached
+            over = {one.number for one in progress if one.diverged}
+            goes_on = {n: trial for n, trial in goes_on.items() if n not in over}
+            before |= dict.fromkeys(goes_on, rung)
+            kind = Done if rung == order.to_step or not goes_on else Reached
             reports.append(kind(order_id=order.id, attempt=order.attempt, trials=progress))
             if kind is Done:
                 break

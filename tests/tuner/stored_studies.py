@@ -135,16 +135,18 @@ def statistic(seed: int, width: int = 64) -> CoordinateStatistic:
     )
 
 
-def checking_study(database: Database) -> StudyRecord:
+def checking_study(database: Database, study_spec: StudySpec | None = None) -> StudyRecord:
     """Open a study in the state `checking`."""
     with database.write() as session:
-        study, _ = open_study(session, spec())
+        study, _ = open_study(session, study_spec or spec())
         return move_study(session, study.id, StudyState.CHECKING)
 
 
-def searching_study(database: Database, trials: int = 1) -> StudyRecord:
+def searching_study(
+    database: Database, trials: int = 1, study_spec: StudySpec | None = None
+) -> StudyRecord:
     """Open a study in the state `searching`, with trials that wait."""
-    study = checking_study(database)
+    study = checking_study(database, study_spec)
     with database.write() as session:
         study = move_study(session, study.id, StudyState.SEARCHING)
         commit_decision(session, study, Decision(new_trials=(new_trial(),) * trials))

@@ -98,6 +98,7 @@ def test_every_slot_trains_exactly_what_this_process_trains(
     reports: dict[OrderId, list[Report]] = {order.id: [] for order in orders}
     while not all(any(isinstance(r, Done) for r in found) for found in reports.values()):
         for report in engine.wait(60):
+            assert isinstance(report, Reached | Done), report
             reports[report.order_id].append(report)
     expected = without_paths(in_this_process(train_order(), tmp_path))
     assert without_paths(reports[OrderId("ord_a")]) == expected

@@ -18,6 +18,10 @@ class Batch(NamedTuple):
     inputs: Tensor
     targets: Tensor
 
+    def on(self, device: torch.device) -> "Batch":
+        """The batch on a device; itself if it is there."""
+        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+
 
 class Data(Protocol):
     """A dataset, split into training and validation."""

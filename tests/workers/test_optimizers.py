@@ -1,0 +1,159 @@
+"""Every optimizer that a study can name, trained by the workers themselves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from parametrization.optimizers.registry import named
+from parametrization.optimizers.update import CoupledOptimizer, State, for_layout
+from parametrization.param_groups import IN_TORCH
+from parametrization.rules import Optimizer
+from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
+from tuner.engine import SOLO, Done, Packing, ProbeOrder, TrialSpec
+from tuner.families import Gpt, Mlp
+from tuner.optimizer_defaults import STUDIED
+from workers.checkpoint import checkpoint_path, load, save
+from workers.cohort.programs import Programs
+from workers.model_shapes import model_scalings
+from workers.orders import OpenCohort, carry_out
+from workers.packing import train_packed
+from workers.trainer import batch_loss, learning_rate_factor, train_to
+from workers.trial import new_trial, restored_trial
+
+ELSEWHERE = [name for name in STUDIED if name not in IN_TORCH]
+STEPS = 24
+
+
+def spec_of(name: Optimizer, family: Gpt | Mlp = TINY_MLP, number: int = 0) -> TrialSpec:
+    """A trial at the middle of the rates that a study searches, twice as wide as its base."""
+    low, high = STUDIED[name].log2_rates
+    rate = {"learning_rate": 2.0 ** ((low + high) / 2)}
+    return trial_spec(
+        number=number,
+        model=model_spec(family, width=32),
+        optimizer=name,
+        values={"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[name].defaults, **rate},
+        train=training(steps=STEPS, batch_size=16),
+    )
+
+
+def by_hand(spec: TrialSpec) -> list[float]:
+    """Losses of a plain loop over the update functions, each tensor with its own numbers."""
+    trial = new_trial(spec)  # for the initial tensors and the data alone
+    parameters = dict(trial.model.named_parameters())
+    numbers = {
+        scaling.name: (scaling.optimizer, scaling.hyper)
+        for scaling in model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    }
+    states: dict[str, State] = {}
+    losses = []
+    for step in range(spec.training.steps):
+        loss = batch_loss(trial.model, trial.batch(step))
+        gradients = dict(
+            zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True)
+        )
+        factor = learning_rate_factor(spec.training, step)
+        hypers = {
+            name: hyper | {"learning_rate": hyper["learning_rate"] * factor}
+            for name, (_, hyper) in numbers.items()
+        }
+        with torch.no_grad():
+            shares = [
+                optimizer.contribution(gradients[name], hypers[name])
+                for name, (own, _) in numbers.items()
+                if isinstance(optimizer := named(own), CoupledOptimizer)
+            ]
+            for name, parameter in parameters.items():
+                layer = trial.model.get_submodule(name.rpartition(".")[0])
+                axis = 1 if isinstance(layer, nn.Embedding) else 0  # where the fan-out is
+                optimizer = named(numbers[name][0])
+                given = (parameter, gradients[name])
+                if isinstance(optimizer, CoupledOptimizer):
+                    state = states.get(name) or optimizer.init(parameter)
+                    new, states[name] = optimizer.update(
+                        *given, state, hypers[name], torch.stack(shares).sum()
+                    )
+                else:
+                    moved = for_layout(optimizer, axis)  # type: ignore[arg-type]  # no K-FAC here
+                    state = states.get(name) or moved.init(parameter)
+                    new, states[name] = moved.update(*given, state, hypers[name])
+                parameter.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("family", [TINY_MLP, TINY_GPT], ids=lambda family: family.name)
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_trial_equals_a_plain_loop_over_the_update_functions(
+    name: Optimizer, family: Gpt | Mlp
+) -> None:
+    spec = spec_of(name, family)
+    trial = new_trial(spec)
+    train_to(trial, STEPS)
+    assert trial.train_losses == pytest.approx(by_hand(spec), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_the_loss_goes_down(name: Optimizer) -> None:
+    trial = new_trial(spec_of(name))
+    assert train_to(trial, STEPS).diverged_at is None
+    assert sum(trial.train_losses[-6:]) < 0.97 * sum(trial.train_losses[:6])
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
+    name: Optimizer, tmp_path: Path
+) -> None:
+    spec = spec_of(name)
+    whole, part = new_trial(spec), new_trial(spec)
+    train_to(whole, STEPS)
+    train_to(part, 10)
+    stored = save(part.state(), checkpoint_path(tmp_path, "std", 0, 10, 1), 10)
+    restored = restored_trial(spec, load(stored))
+    train_to(restored, STEPS)
+    assert restored.train_losses == whole.train_losses
+    for one, other in zip(whole.parameters, restored.parameters, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("name", [Optimizer.MUON_SPECTRAL, Optimizer.SCION_SPECTRAL])
+def test_the_schedule_reaches_every_group(name: Optimizer) -> None:
+    trial = new_trial(spec_of(name))
+    train_to(trial, STEPS)
+    factor = learning_rate_factor(trial.spec.training, STEPS - 1)
+    rates = [group["lr"] for group in trial.optimizer.param_groups]
+    assert rates == [peak * factor for peak in trial.peak_rates]
+    assert len(set(trial.peak_rates)) > 1
+
+
+def test_the_ratio_moves_the_companion_and_not_the_lead() -> None:
+    spec = spec_of(Optimizer.MUON_SPECTRAL)
+    slower = spec.model_copy(
+        update={"hyperparameters": spec.hyperparameters | {"learning_rate_ratio": 0.25}}
+    )
+    moved = {
+        (one.optimizer, other.learning_rate / one.learning_rate)
+        for one, other in zip(
+            *(model_scalings(at.model, at.optimizer, at.hyperparameters) for at in (spec, slower)),
+            strict=True,
+        )
+    }
+    assert moved == {(Optimizer.MUON_SPECTRAL, 1.0), (Optimizer.ADAMW, 0.25)}
+
+
+def test_optimizers_without_a_cohort_are_probed_as_solo(tmp_path: Path) -> None:
+    order = ProbeOrder(
+        id=train_order().id, study_id="std", trial=spec_of(Optimizer.LION), trials=1000
+    )
+    (report,) = carry_out(order, OpenCohort(), tmp_path)
+    assert isinstance(report, Done)
+    assert report.packing == SOLO.model_copy(update={"device": "cpu"})
+
+
+def test_optimizers_without_a_cohort_train_one_by_one_whatever_the_packing() -> None:
+    trials = [new_trial(spec_of(Optimizer.LION, number=number)) for number in range(3)]
+    fused = Packing(way="fused", least=2, most=8, speedup=2.0, device="cpu")
+    done = list(train_packed(trials, 4, fused, Programs()))
+    assert [trial.step for trial, _ in done] == [4, 4, 4]

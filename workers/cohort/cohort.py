@@ -1,0 +1,152 @@
+"""Trials of one shape that take every step together, each as if it were alone.
+
+Shape suffix: K trials of the cohort, M measures, S steps.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from workers.cohort.gradients import norms
+from workers.cohort.programs import Programs
+from workers.cohort.stack import stack_trials
+from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
+from workers.datasets.data import Batch
+from workers.trainer import Update, batch_loss, clip_fraction, learning_rate_factor
+from workers.trial import RunningTrial
+
+BLOCK_STEPS: Final = 32
+"""Steps between two looks at what was measured: on a GPU each look waits for it."""
+_CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
+
+
+@dataclass
+class Advance:
+    """What one trial did among the others."""
+
+    updates: list[Update] = field(default_factory=list)
+    diverged_at: int | None = None
+    """The step that left the finite numbers; `updates` ends before it."""
+
+
+class Cohort:
+    """Opened on trials whose tensors it stacks; they hold slices from here on.
+
+    Args:
+        trials: of one model, optimizer and batch size; everything else may differ. Their steps
+            and seeds may too, at the price of a batch of its own for every trial.
+        programs: traced or compiled before, to be used again.
+        compiled: compile the gradients, which takes half a minute, once a shape.
+
+    """
+
+    def __init__(
+        self, trials: Sequence[RunningTrial], programs: Programs, *, compiled: bool = False
+    ) -> None:
+        self.trials = tuple(trials)
+        self.advances = tuple(Advance() for _ in trials)
+        tensors = stack_trials(trials)
+        self._stacked = tensors.stacked
+        parameter = next(iter(tensors.stacked.parameters.values()))
+        on_cpu = parameter.device.type == "cpu"
+        self._updates: Updates = (SliceUpdates if on_cpu else StackUpdates)(trials, tensors)
+        self._limits = [trial.spec.training.gradient_clip_norm for trial in trials]
+        self._limits_K = torch.tensor(
+            [math.inf if limit is None else limit for limit in self._limits],
+            dtype=parameter.dtype,
+            device=parameter.device,
+        )
+        self._programs, self._compiled = programs, compiled
+        self._steps = [trial.step for trial in trials]
+        self._measured: list[Tensor] = []
+
+    @property
+    def alive(self) -> list[RunningTrial]:
+        """The trials that have not diverged."""
+        return [
+            trial
+            for trial, advance in zip(self.trials, self.advances, strict=True)
+            if advance.diverged_at is None
+        ]
+
+    def advance(self, steps: int) -> None:
+        """Take steps, all trials alike; back before the last once half of them have diverged.
+
+        Whatever interrupts it, the steps that were taken are in the trials' histories.
+        """
+        try:
+            with torch.no_grad():
+                for taken in range(steps):
+                    if taken and taken % BLOCK_STEPS == 0:
+                        self._look()
+                        if 2 * len(self.alive) <= len(self.trials):
+                            return
+                    self._step()
+        finally:
+            self._look()
+
+    def _step(self) -> None:
+        factors = [
+            learning_rate_factor(trial.spec.training, step)
+            for trial, step in zip(self.trials, self._steps, strict=True)
+        ]
+        batch, shared = self._batch()
+        program = self._programs.gradients(
+            self.trials[0].spec.model.family,
+            self.trials[0].model,
+            batch_loss,
+            self._stacked,
+            batch,
+            shared_batch=shared,
+            compiled=self._compiled,
+        )
+        losses_K, gradients, norms_K = program(self._stacked, batch)
+        if any(limit is not None for limit in self._limits):
+            shares_K = (self._limits_K / (norms_K + _CLIP_EPSILON)).clamp(max=1.0)
+            for gradient in gradients.values():
+                gradient *= shares_K.view(-1, *[1] * (gradient.dim() - 1))
+        self._updates.apply(gradients, factors)
+        self._measured.append(torch.stack([losses_K, norms_K, norms(self._stacked.parameters)]))
+        self._steps = [step + 1 for step in self._steps]
+
+    def _batch(self) -> tuple[Batch, bool]:
+        """The batch of this step, and whether all trials share it."""
+        if len({trial.spec.seed for trial in self.trials}) == len(set(self._steps)) == 1:
+            return self.trials[0].batch(self._steps[0]), True
+        batches = [trial.batch(step) for trial, step in zip(self.trials, self._steps, strict=True)]
+        inputs, targets = zip(*batches, strict=True)
+        return Batch(torch.stack(inputs), torch.stack(targets)), False
+
+    def _look(self) -> None:
+        """Write what was measured into the trials' histories."""
+        if not self._measured:
+            return
+        measured_KMS = torch.stack(self._measured, dim=-1).movedim(1, 0).tolist()
+        first_steps = [step - len(self._measured) for step in self._steps]
+        self._measured = []
+        for number, columns in enumerate(measured_KMS):
+            if self.advances[number].diverged_at is None:
+                self._record(number, first_steps[number], zip(*columns, strict=True))
+
+    def _record(
+        self, number: int, first_step: int, measured: Iterable[tuple[float, float, float]]
+    ) -> None:
+        trial, advance = self.trials[number], self.advances[number]
+        peak_rate, limit = trial.spec.hyperparameters["learning_rate"], self._limits[number]
+        for step, (loss, gradient_norm, parameter_norm) in enumerate(measured, first_step):
+            update = Update(
+                loss,
+                gradient_norm,
+                parameter_norm,
+                clip_fraction(gradient_norm, limit),
+                peak_rate * learning_rate_factor(trial.spec.training, step),
+            )
+            if not all(map(math.isfinite, update)):
+                advance.diverged_at = step + 1
+                return
+            trial.train_losses.append(loss)
+            advance.updates.append(update)
