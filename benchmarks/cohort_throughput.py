@@ -34,7 +34,7 @@ from benchmarks.cohort_workloads import (
 from tuner.engine import Packing
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
-from workers.probe import MOST_TOGETHER, measured_packing, solo_seconds
+from workers.probe import MOST_TOGETHER, SLOW_SECONDS, measured_packing, solo_seconds
 from workers.process import available_cores, pin, settle_torch
 from workers.trainer import take_step
 
@@ -68,8 +68,9 @@ class Bench:
         def build() -> Any:  # noqa: ANN401
             return trial(self._workload, self._device)
 
-        left = most * STEPS * solo_seconds(build())
-        return measured_packing(build, most, left, self._programs)
+        solo = solo_seconds(build())
+        most = max(2, min(most, int(SLOW_SECONDS / solo)))
+        return measured_packing(build, most, most * STEPS * solo, self._programs)
 
     def open(self, way: str, packing: Packing | None) -> float:
         """Make a way ready; the seconds that took, compiling included."""

@@ -35,6 +35,8 @@ COMPILE_SECONDS: Final = 60.0
 ROUNDS: Final = 5
 """Every way in turns, so that all meet the machine equally busy. A trial has 8 steps or more."""
 SOLO_STEPS: Final = 4  # timed together, being short
+SLOW_SECONDS: Final = 1.0
+"""Longest step of a cohort that is tried: beyond, arithmetic and memory count, not dispatch."""
 MEMORY_SHARE: Final = 0.8
 """Of a GPU's memory, for one cohort at its peak."""
 
@@ -70,7 +72,9 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         return new_trial(order.trial, device)
 
     with naming_what_is_too_large(words(order.trial)):
-        left = order.trials * order.trial.training.steps * solo_seconds(build())
+        solo = solo_seconds(build())
+        left = order.trials * order.trial.training.steps * solo
+        most = min(most, int(SLOW_SECONDS / solo))
         if most < 2 or left < SHORT_SECONDS:
             return SOLO.model_copy(update={"device": torch.device(device).type})
         path = folder / "probes" / f"{_fingerprint(order, most, device)}.json"
