@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 from parametrization.companions import PREFIX, RATIO
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
-from tuner.families import Gpt
+from tuner.cost import tokens_per_step
 from tuner.records import Record
 from tuner.study_spec import StudySpec
 from tuner.transfer import MIN_WIDTHS, Prediction
@@ -98,8 +98,7 @@ def _width_basis(
 
 def kept_axes(spec: StudySpec) -> tuple[Axis, ...]:
     """The axes that a study holds still: depth, batch and tokens of the target are the proxy's."""
-    context = spec.family.context if isinstance(spec.family, Gpt) else 1
-    tokens = spec.training.steps * spec.training.batch_size * context
+    tokens = spec.training.steps * tokens_per_step(spec)
     depth_words = "equal at proxy and target: the answer is for this depth alone"
     batch_words = "equal at proxy and target: the best rate grows with the batch, by no rule here"
     token_words = (

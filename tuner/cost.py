@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable
 
 from parametrization.roles import ModelShape
-from tuner.families import Gpt
 from tuner.records import Record
 from tuner.snapshot import TrialRecord
 from tuner.study_spec import StudySpec
@@ -61,5 +60,4 @@ def parameter_count(shape: ModelShape, width: int) -> int:
 
 def tokens_per_step(spec: StudySpec) -> int:
     """Tokens, or images, that one update sees."""
-    context = spec.family.context if isinstance(spec.family, Gpt) else 1
-    return spec.training.batch_size * context
+    return spec.training.batch_size * spec.family.tokens_per_example

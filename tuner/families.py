@@ -1,15 +1,18 @@
 """Model families and datasets that a study can name: their options, without torch."""
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
 
+from tuner.model_family import ModelFamily
 from tuner.records import Record
 
 
-class Mlp(Record):
+class Mlp(ModelFamily):
     """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
+
+    datasets: ClassVar = ("digits",)
 
     name: Literal["mlp"]
     depth: int = Field(default=3, ge=1, le=64)
@@ -17,14 +20,11 @@ class Mlp(Record):
     norm: Literal["none", "layernorm", "rmsnorm"] = "none"
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
 
-    @property
-    def width_divisor(self) -> int:
-        """Every width of this family is a multiple of this."""
-        return 1
 
-
-class Gpt(Record):
+class Gpt(ModelFamily):
     """Decoder-only transformer: pre-norm blocks, learned positions, untied readout."""
+
+    datasets: ClassVar = ("stdlib-text",)
 
     name: Literal["gpt"]
     depth: int = Field(default=2, ge=1, le=64)
@@ -41,8 +41,21 @@ class Gpt(Record):
         """Every width of this family is a multiple of this."""
         return self.head_size
 
+    @property
+    def divisor_field(self) -> str:
+        """Which option the divisor comes from."""
+        return "head_size"
 
-Family = Annotated[Mlp | Gpt, Field(discriminator="name")]
+    @property
+    def tokens_per_example(self) -> int:
+        """Tokens of one sequence."""
+        return self.context
+
+
+AnyFamily = Mlp | Gpt
+Family = Annotated[AnyFamily, Field(discriminator="name")]
+FAMILIES: Final[tuple[type[ModelFamily], ...]] = get_args(AnyFamily)
+"""In the order of the catalogue."""
 
 
 class StdlibText(Record):
@@ -60,13 +73,16 @@ class Digits(Record):
     name: Literal["digits"]
 
 
-Dataset = Annotated[StdlibText | Digits, Field(discriminator="name")]
+AnyDataset = StdlibText | Digits
+Dataset = Annotated[AnyDataset, Field(discriminator="name")]
+DATASETS: Final[dict[str, type[Record]]] = {
+    get_args(dataset.model_fields["name"].annotation)[0]: dataset
+    for dataset in get_args(AnyDataset)
+}
+"""By name, in the order of the catalogue."""
 
-DATASETS_OF_FAMILY: dict[str, tuple[str, ...]] = {"mlp": ("digits",), "gpt": ("stdlib-text",)}
-"""Which datasets a family can train on; the first one is its default."""
 
-
-def smallest_width(family: Mlp | Gpt, at_least: int) -> int:
+def smallest_width(family: ModelFamily, at_least: int) -> int:
     """Narrowest legal width of the family that is not below `at_least`.
 
     >>> smallest_width(Gpt(name="gpt", head_size=24), 64)

@@ -186,12 +186,12 @@ def legal_width(spec: StudySpec, width: int) -> int:
         ValueError: if the family has no model of it; names the nearest width that it has.
 
     """
-    divisor = spec.family.width_divisor
+    divisor, option = spec.family.width_divisor, spec.family.divisor_field
     if width < 1 or width % divisor:
         nearest = max(divisor, divisor * round(width / divisor))
         raise ValueError(
             f"width {width} is not a positive multiple of {divisor}"
-            f"{' (head_size)' if divisor > 1 else ''}: the nearest legal width is {nearest}"
+            f"{f' ({option})' if option else ''}: the nearest legal width is {nearest}"
         )
     return width
 

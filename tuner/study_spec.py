@@ -1,7 +1,7 @@
 """What a user asks for: one study, with a default for everything but family and target."""
 
 from collections.abc import Iterator
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
@@ -9,7 +9,7 @@ from pydantic_core import PydanticCustomError
 from parametrization.coordinate_words import sized_by_gradient
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
-from tuner.families import DATASETS_OF_FAMILY, Dataset, Digits, Family, StdlibText, smallest_width
+from tuner.families import DATASETS, AnyDataset, Dataset, Family, smallest_width
 from tuner.optimizers import RECORDS, OptimizerConfig
 from tuner.records import Record
 
@@ -80,7 +80,7 @@ class StudySpec(Record):
     priority: int = Field(default=0, ge=-100, le=100)
     """Higher runs first."""
     family: Family
-    dataset: Dataset = Field(default_factory=lambda data: _default_dataset(data["family"].name))
+    dataset: Dataset = Field(default_factory=lambda data: _default_dataset(data["family"]))
     target: Target
     proxy_width: Width = Field(
         default_factory=lambda data: smallest_width(
@@ -144,25 +144,19 @@ class StudySpec(Record):
         return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
 
 
-_DATASETS: Final[dict[str, StdlibText | Digits]] = {
-    "stdlib-text": StdlibText(name="stdlib-text"),
-    "digits": Digits(name="digits"),
-}
-
-
-def _default_dataset(family: str) -> StdlibText | Digits:
-
-    return _DATASETS[DATASETS_OF_FAMILY[family][0]]
+def _default_dataset(family: Family) -> AnyDataset:
+    name = family.datasets[0]
+    return cast(AnyDataset, DATASETS[name].model_validate({"name": name}))
 
 
 def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
     """(JSON pointer, what to change) for every pair of fields that disagree."""
     yield from _illegal_widths(spec)
-    if spec.dataset.name not in DATASETS_OF_FAMILY[spec.family.name]:
+    if spec.dataset.name not in spec.family.datasets:
         yield (
             "/dataset/name",
             f"family {spec.family.name} cannot train on {spec.dataset.name}:"
-            f" use one of {', '.join(DATASETS_OF_FAMILY[spec.family.name])}",
+            f" use one of {', '.join(spec.family.datasets)}",
         )
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
@@ -178,13 +172,13 @@ def _illegal_widths(spec: StudySpec) -> Iterator[tuple[str, str]]:
         *((f"/measure/widths/{i}", width) for i, width in enumerate(spec.measure.widths)),
         *((f"/check/widths/{i}", width) for i, width in enumerate(spec.check.widths)),
     ]
-    divisor = spec.family.width_divisor
+    divisor, option = spec.family.width_divisor, spec.family.divisor_field
     for pointer, width in named:
         if width % divisor:
             yield (
                 pointer,
-                f"width {width} is not a multiple of head_size {divisor}:"
-                f" use {smallest_width(spec.family, width)}, or change family.head_size",
+                f"width {width} is not a multiple of {option} {divisor}:"
+                f" use {smallest_width(spec.family, width)}, or change family.{option}",
             )
     if spec.target.width < spec.proxy_width:
         yield (

@@ -6,7 +6,6 @@ from typing import Final, Literal, NamedTuple
 
 from parametrization.coordinate_check import CheckVerdict
 from tuner.evidence import TransferEvidence
-from tuner.families import Gpt
 from tuner.records import Record
 from tuner.regret import Regret
 from tuner.states import FINAL_STUDY_STATES, StudyState
@@ -205,8 +204,8 @@ def _of_proxy(found: Findings) -> Iterator[Reason]:
         "batch_size": spec.training.batch_size,
         "steps": spec.training.steps,
     }
-    if isinstance(spec.family, Gpt):
-        actual["context"] = spec.family.context
+    if spec.family.tokens_per_example > 1:
+        actual["context"] = spec.family.tokens_per_example
     low = {name: value for name, value in actual.items() if value < FLOOR[name]}
     if low:
         listed = ", ".join(f"{name} {value} < {FLOOR[name]}" for name, value in low.items())

@@ -4,7 +4,7 @@ from typing import Any, Final, get_args
 
 from fastapi import APIRouter
 
-from tuner.families import DATASETS_OF_FAMILY, Digits, Gpt, Mlp, StdlibText
+from tuner.families import DATASETS, FAMILIES
 from tuner.optimizers import RECORDS
 from tuner.records import Record
 
@@ -43,15 +43,14 @@ def _described(model: type[Record]) -> dict[str, Any]:
 
 _FAMILIES: Final = FamilyList(
     families=tuple(
-        FamilyOption(**described, datasets=DATASETS_OF_FAMILY[described["name"]])
-        for described in (_described(Mlp), _described(Gpt))
+        FamilyOption(**_described(family), datasets=family.datasets) for family in FAMILIES
     )
 )
 _OPTIMIZERS: Final = OptimizerList(
     optimizers=tuple(Option(**_described(model)) for model in RECORDS.values())
 )
 _DATASETS: Final = DatasetList(
-    datasets=tuple(Option(**_described(model)) for model in (StdlibText, Digits))
+    datasets=tuple(Option(**_described(model)) for model in DATASETS.values())
 )
 
 

@@ -1,14 +1,23 @@
 """The dataset that a model trains on, from its torch-free specification."""
 
+from collections.abc import Callable
+from typing import Final
+
 from tuner.engine import ModelSpec
-from tuner.families import Gpt
+from tuner.families import Digits, StdlibText
+from tuner.model_family import ModelFamily
+from tuner.records import Record
 from workers.datasets.data import Data
 from workers.datasets.digits import load_digits_data
 from workers.datasets.stdlib_text import load_text_data
 
+_LOADERS: Final[dict[type[Record], Callable[[ModelFamily], Data]]] = {
+    Digits: lambda _family: load_digits_data(),
+    StdlibText: lambda family: load_text_data(family.tokens_per_example),
+}
+"""From the family that will train on it."""
+
 
 def load_data(spec: ModelSpec) -> Data:
     """Batches of the spec's dataset, shaped for its family; read once per process."""
-    if isinstance(spec.family, Gpt):
-        return load_text_data(spec.family.context)
-    return load_digits_data()
+    return _LOADERS[type(spec.dataset)](spec.family)

@@ -1,14 +1,24 @@
 """A model of one width from its torch-free specification."""
 
+from collections.abc import Callable
+from typing import Any, Final
+
 import torch
 from torch import nn
 
 from tuner.engine import ModelSpec
-from tuner.families import Mlp
+from tuner.families import Gpt, Mlp
+from tuner.model_family import ModelFamily
 from workers.datasets.digits import CLASSES, PIXELS
 from workers.datasets.stdlib_text import VOCABULARY
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
+
+_BUILDERS: Final[dict[type[ModelFamily], Callable[[Any, int], nn.Module]]] = {
+    Mlp: lambda config, width: MlpModel(config, width, inputs=PIXELS, classes=CLASSES),
+    Gpt: lambda config, width: GptModel(config, width, vocabulary=VOCABULARY),
+}
+"""From the family's options and a width."""
 
 
 def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu") -> nn.Module:
@@ -21,8 +31,5 @@ def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu
         ValueError: if the width does not fit the family.
 
     """
-    width = spec.width if width is None else width
     with torch.device(device):
-        if isinstance(spec.family, Mlp):
-            return MlpModel(spec.family, width, inputs=PIXELS, classes=CLASSES)
-        return GptModel(spec.family, width, vocabulary=VOCABULARY)
+        return _BUILDERS[type(spec.family)](spec.family, spec.width if width is None else width)

@@ -1,0 +1,31 @@
+"""What every model family says of itself, whatever its options."""
+
+from typing import ClassVar
+
+from tuner.records import Record
+
+
+class ModelFamily(Record):
+    """Options of one family; the width is given apart."""
+
+    datasets: ClassVar[tuple[str, ...]]
+    """Names of what it can train on; the first one is its default."""
+
+    name: str
+    depth: int
+    """Layers or blocks, as the family counts them."""
+
+    @property
+    def width_divisor(self) -> int:
+        """Every width of this family is a multiple of this."""
+        return 1
+
+    @property
+    def divisor_field(self) -> str:
+        """Which option the divisor comes from; empty where every width will do."""
+        return ""
+
+    @property
+    def tokens_per_example(self) -> int:
+        """Tokens of one sequence; 1 where an example is no sequence."""
+        return 1
