@@ -30,6 +30,7 @@ from parametrization.coordinate_thresholds import (
     update_threshold,
 )
 from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -51,6 +52,10 @@ CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
     Optimizer.MUON_BARE: 2.0**-8,
     Optimizer.SHAMPOO_QUARTER: 2.0**-8,
     Optimizer.SOAP: 2.0**-11,
+    **{
+        Optimizer(name): plugin.declaration.check_learning_rate
+        for name, plugin in PLUGINS.usable.items()
+    },
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 

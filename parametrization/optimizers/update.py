@@ -64,7 +64,7 @@ class OptimizerDefinition:
     """
 
     name: str
-    degree: int
+    degree: float
     init: Init
     hyperparameters: Mapping[str, float]
     matrices_only: bool = False
