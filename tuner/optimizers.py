@@ -53,6 +53,11 @@ class SearchedOptimizer(Record):
         return self
 
     @property
+    def plugin_used(self) -> str | None:
+        """Package and version that it comes from; None if it is built in."""
+        return self.__dict__.get(PLUGIN)
+
+    @property
     def searched(self) -> dict[str, FloatDistribution | IntDistribution | CategoricalDistribution]:
         """The hyperparameters given as distributions, by name."""
         return {

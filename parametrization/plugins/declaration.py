@@ -127,12 +127,22 @@ class OptimizerDeclaration:
             ValueError: naming the field, its value and what it should be.
 
         """
+        self._refuse_names()
+        self._refuse_hyperparameters()
+        if not self.log2_rates[0] < self.log2_rates[1]:
+            raise ValueError(f"log2_rates must ascend, got {self.log2_rates}")
+        if not self.check_learning_rate > 0:
+            raise ValueError(f"check_learning_rate must be > 0, got {self.check_learning_rate}")
+
+    def _refuse_names(self) -> None:
         for name in (self.name, *self.hyperparameters):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"names are lower case with underscores, got {name!r}")
         for reference in filter(None, (self.update, self.init)):
             if not _REFERENCE.fullmatch(reference):
                 raise ValueError(f"{reference!r} must be written package.module:function")
+
+    def _refuse_hyperparameters(self) -> None:
         taken = [n for n in self.hyperparameters if n in _OURS or n.startswith("companion_")]
         if taken:
             raise ValueError(f"{taken[0]} is a name of widthwise's own: call it otherwise")
@@ -145,10 +155,6 @@ class OptimizerDeclaration:
             raise ValueError(
                 "epsilon needs a gradient_power: 1 beside a gradient, 2 beside squares"
             )
-        if not self.log2_rates[0] < self.log2_rates[1]:
-            raise ValueError(f"log2_rates must ascend, got {self.log2_rates}")
-        if not self.check_learning_rate > 0:
-            raise ValueError(f"check_learning_rate must be > 0, got {self.check_learning_rate}")
 
     @property
     def defaults(self) -> dict[str, float]:

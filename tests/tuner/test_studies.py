@@ -35,7 +35,6 @@ from tuner.studies import (
     active_studies,
     cancel_study,
     get_study,
-    list_studies,
     move_study,
     open_study,
     pause_study,
