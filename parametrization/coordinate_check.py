@@ -151,7 +151,20 @@ def judge(
     ]
     seen = f"{optimizer}, widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
-    return verdict(measured, words, seen)
+    found = verdict(measured, words, seen)
+    return found if found.passed is not False else _doubting_the_plugin(found, optimizer)
+
+
+def _doubting_the_plugin(failed: CheckVerdict, optimizer: Optimizer) -> CheckVerdict:
+    """The verdict, with what a plugin's rates rest on."""
+    if optimizer not in PLUGINS.usable:
+        return failed
+    declared, package = PLUGINS.usable[optimizer]
+    words = (
+        f"{failed.summary}. The rates follow from what {package} declares of {optimizer}, steps of"
+        f" degree {declared.step.degree:g} by {declared.step.kind}: one of these may be wrong"
+    )
+    return replace(failed, summary=words)
 
 
 def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:

@@ -76,7 +76,7 @@ def named(name: str) -> AnyOptimizer:
 
     """
     if name in PLUGINS.usable:
-        return plugin_optimizer(name, PLUGINS.usable[name])
+        return plugin_optimizer(name)
     if name not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {name!r}; known are {', '.join(OPTIMIZERS)}")
     return OPTIMIZERS[name]

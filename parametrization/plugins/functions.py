@@ -5,18 +5,20 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from parametrization.optimizer_names import PLUGINS
 from parametrization.optimizers.update import GradientOptimizer, no_state
 from parametrization.plugins.installed import Plugin
 
 
 @cache
-def plugin_optimizer(name: str, plugin: Plugin) -> GradientOptimizer:
-    """The plugin's update function with what it declares of itself.
+def plugin_optimizer(name: str) -> GradientOptimizer:
+    """The update function of an installed plugin's optimizer, with what it declares of itself.
 
     Raises:
         ValueError: if a reference leads nowhere: naming the package and the reference.
 
     """
+    plugin = PLUGINS.usable[name]
     declared = plugin.declaration
     init = no_state if declared.init is None else _function(name, plugin, declared.init)
     return GradientOptimizer(

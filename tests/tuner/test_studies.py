@@ -41,6 +41,7 @@ from tuner.studies import (
     read_snapshot,
     resume_study,
 )
+from tuner.study_list import list_studies
 from tuner.tables import OrderRow
 
 many_studies = settings(
