@@ -29,7 +29,13 @@ from parametrization.coordinate_thresholds import (
     starts_at_zero,
     update_threshold,
 )
-from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.coordinate_words import (
+    Statistic,
+    growth,
+    sized_by_gradient,
+    summarise,
+    with_origin,
+)
 from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
@@ -52,10 +58,7 @@ CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
     Optimizer.MUON_BARE: 2.0**-8,
     Optimizer.SHAMPOO_QUARTER: 2.0**-8,
     Optimizer.SOAP: 2.0**-11,
-    **{
-        Optimizer(name): plugin.declaration.check_learning_rate
-        for name, plugin in PLUGINS.usable.items()
-    },
+    **{Optimizer(n): p.declaration.check_learning_rate for n, p in PLUGINS.usable.items()},
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -149,22 +152,9 @@ def judge(
         for family in tensor_families(tensors)
         for band in (_update_band(family, shape, grid, optimizer),)
     ]
-    seen = f"{optimizer}, widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
+    seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
-    found = verdict(measured, words, seen)
-    return found if found.passed is not False else _doubting_the_plugin(found, optimizer)
-
-
-def _doubting_the_plugin(failed: CheckVerdict, optimizer: Optimizer) -> CheckVerdict:
-    """The verdict, with what a plugin's rates rest on."""
-    if optimizer not in PLUGINS.usable:
-        return failed
-    declared, package = PLUGINS.usable[optimizer]
-    words = (
-        f"{failed.summary}. The rates follow from what {package} declares of {optimizer}, steps of"
-        f" degree {declared.step.degree:g} by {declared.step.kind}: one of these may be wrong"
-    )
-    return replace(failed, summary=words)
+    return verdict(measured, words, f"{with_origin(optimizer)}, {seen}")
 
 
 def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:

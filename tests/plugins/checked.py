@@ -19,20 +19,23 @@ from tuner.optimizers import RECORDS
 WIDTHS = (64, 128, 256, 512)
 
 
+MODEL = partial(Mlp, depth=2)
+
+
 def check(optimizer: Optimizer) -> CheckVerdict:
     """With the numbers that a study checks it with."""
     config = RECORDS[optimizer].model_validate({"name": optimizer})
     scalings = partial(
         scalings_of,
-        Mlp,
+        MODEL,
         base_width=WIDTHS[0],
         optimizer=optimizer,
         given=check_hyperparameters(config),
     )
     return check_width(
-        lambda width: CheckedTraining(partial(Mlp, width), cross_entropy, image_batch),
+        lambda width: CheckedTraining(partial(MODEL, width), cross_entropy, image_batch),
         scalings,
-        shape_of(Mlp, WIDTHS[0]),
+        shape_of(MODEL, WIDTHS[0]),
         optimizer=optimizer,
         widths=WIDTHS,
         seeds=range(8),

@@ -73,7 +73,7 @@ GAUSS_NEWTON: Final = OptimizerDeclaration(
             default=0.5, range=Range.FRACTION, words="Memory of the measured sharpness."
         ),
         "damping": Hyperparameter(
-            default=0.3, range=Range.POSITIVE, words="As a share of the curvature's own trace."
+            default=1.0, range=Range.POSITIVE, words="As a share of the curvature's own trace."
         ),
         "sharp": Hyperparameter(
             default=0.5,
