@@ -83,7 +83,8 @@ def test_a_plugin_changes_nothing_of_the_rules_version(listed: tuple[dict[str, A
 
 @pytest.fixture(scope="module")
 def checked(example_site: Path, lying_site: Path) -> dict[str, Any]:
-    return run("tests.plugins.checked", *HONEST, *LYING, sites=(example_site, lying_site))[0]
+    honest, lying = (f"{name}:8" for name in HONEST), (f"{name}:4" for name in LYING)
+    return run("tests.plugins.checked", *honest, *lying, sites=(example_site, lying_site))[0]
 
 
 @pytest.mark.parametrize("name", HONEST)
