@@ -2,26 +2,28 @@
 
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
-from tuner.families import Digits, Gpt, Mlp, StdlibText
+from tuner.families import DATASETS, AnyFamily, Gpt, Mlp
 from tuner.study_spec import Schedule, Training
+from tuner.vision_families import Resnet
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
 TINY_MLP = Mlp(name="mlp", depth=2)
+TINY_RESNET = Resnet(name="resnet", depth=1, group_size=4)
+TINY_BATCHNORM_RESNET = Resnet(name="resnet", depth=1, norm="batchnorm")
 STUDY = "std_test"
 
 
 def model_spec(
-    family: Gpt | Mlp = TINY_GPT,
+    family: AnyFamily = TINY_GPT,
     *,
     width: int = 16,
     base_width: int = 16,
     parametrization: Parametrization = Parametrization.MUP,
 ) -> ModelSpec:
+    dataset = family.datasets[0]
     return ModelSpec(
         family=family,
-        dataset=StdlibText(name="stdlib-text")
-        if isinstance(family, Gpt)
-        else Digits(name="digits"),
+        dataset=DATASETS[dataset].model_validate({"name": dataset}),
         width=width,
         base_width=base_width,
         parametrization=parametrization,

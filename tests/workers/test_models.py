@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
-from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec
-from tuner.families import Gpt, Mlp
+from tests.workers.specs import TINY_BATCHNORM_RESNET, TINY_GPT, TINY_MLP, TINY_RESNET, model_spec
+from tuner.families import AnyFamily, Gpt, Mlp
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
@@ -20,11 +20,13 @@ FAMILIES = [
     Mlp(name="mlp", depth=1, norm="rmsnorm", activation="tanh"),
     TINY_GPT,
     Gpt(name="gpt", depth=2, head_size=4, context=8, norm="layernorm", activation="silu"),
+    TINY_RESNET,
+    TINY_BATCHNORM_RESNET,
 ]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_predicts_a_class_for_every_target(family: Gpt | Mlp) -> None:
+def test_a_model_predicts_a_class_for_every_target(family: AnyFamily) -> None:
     spec = model_spec(family)
     batch = load_data(spec).batch(0, 0, 4)
     logits = build_model(spec)(batch.inputs)
@@ -33,7 +35,7 @@ def test_a_model_predicts_a_class_for_every_target(family: Gpt | Mlp) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_parameter_gets_a_gradient(family: Gpt | Mlp) -> None:
+def test_every_parameter_gets_a_gradient(family: AnyFamily) -> None:
     spec = model_spec(family)
     model = build_model(spec)
     for parameter in model.parameters():
@@ -48,7 +50,7 @@ def test_every_parameter_gets_a_gradient(family: Gpt | Mlp) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_base_shapes_predict_the_shapes_of_every_width(family: Gpt | Mlp) -> None:
+def test_base_shapes_predict_the_shapes_of_every_width(family: AnyFamily) -> None:
     shape = model_shape(model_spec(family, width=16, base_width=16))
     wide = dict(build_model(model_spec(family, width=48)).named_parameters())
     assert {tensor.name: tensor.shape_at(3) for tensor in shape.tensors} == {
