@@ -108,7 +108,7 @@ def _mlp(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of t
 
 
 def _resnet(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
-    return ResnetModel(Resnet(name="resnet", depth=1, **options), width, classes=CLASSES)
+    return ResnetModel(Resnet(name="resnet", depth=2, **options), width, classes=CLASSES)
 
 
 def fixed_heads(*, right: bool) -> CheckedFamily:

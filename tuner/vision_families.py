@@ -10,7 +10,7 @@ PIXELS = 64  # of a digit
 
 
 class Resnet(ModelFamily):
-    """Residual network of pre-activation blocks at full resolution; `width` channels."""
+    """Residual network of pre-activation blocks; `width` channels at both resolutions."""
 
     datasets: ClassVar = ("digits",)
 
@@ -34,6 +34,11 @@ class Resnet(ModelFamily):
         return "group_size" if self.norm == "groupnorm" else ""
 
     @property
+    def fine_blocks(self) -> int:
+        """Blocks at full resolution, before 2 x 2 pixels become one."""
+        return (self.depth + 1) // 2
+
+    @property
     def positions_per_example(self) -> float:
-        """Pixels: every convolution works on all of them."""
-        return PIXELS
+        """Pixels that a convolution works on, on average over the blocks."""
+        return PIXELS * (self.fine_blocks + (self.depth - self.fine_blocks) / 4) / self.depth

@@ -8,8 +8,8 @@ from tuner.vision_families import Resnet
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
 TINY_MLP = Mlp(name="mlp", depth=2)
-TINY_RESNET = Resnet(name="resnet", depth=1, group_size=4)
-TINY_BATCHNORM_RESNET = Resnet(name="resnet", depth=1, norm="batchnorm")
+TINY_RESNET = Resnet(name="resnet", depth=2, group_size=4)
+TINY_BATCHNORM_RESNET = Resnet(name="resnet", depth=2, norm="batchnorm")
 STUDY = "std_test"
 
 

@@ -4,6 +4,7 @@ Shape suffixes: B batch, P pixels, D channels (the width), H rows, W columns, C 
 """
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 from parametrization.layers import Readout, Residual
 from tuner.vision_families import Resnet
@@ -29,7 +30,11 @@ class Branch(nn.Module):
 
 
 class ResnetModel(nn.Module):
-    """Stem convolution, residual blocks, final norm, mean over the image, readout."""
+    """Stem convolution, residual blocks, final norm, mean over the image, readout.
+
+    Half of the blocks (the odd one too) work at full resolution, then 2 x 2 pixels become their
+    mean: the average is no map, so the residual stream has no role to scale.
+    """
 
     def __init__(self, config: Resnet, width: int, classes: int) -> None:
         super().__init__()
@@ -37,12 +42,14 @@ class ResnetModel(nn.Module):
             raise ValueError(f"width {width} is not a multiple of group_size {config.group_size}")
         self.stem = convolution(1, width)
         self.blocks = nn.Sequential(*(Residual(Branch(config, width)) for _ in range(config.depth)))
+        self.fine_blocks = config.fine_blocks
         self.norm = channel_norm(config.norm, width, config.group_size)
         self.activation = ACTIVATIONS[config.activation]
         self.readout = Readout(width, classes)
 
     def forward(self, x_BP: Tensor) -> Tensor:
-        x_BDHW = self.blocks(self.stem(as_images(x_BP)))
+        fine_BDHW = self.blocks[: self.fine_blocks](self.stem(as_images(x_BP)))
+        x_BDHW = self.blocks[self.fine_blocks :](functional.avg_pool2d(fine_BDHW, 2))
         features_BD = self.activation(self.norm(x_BDHW)).mean((-2, -1))
         logits_BC: Tensor = self.readout(features_BD)
         return logits_BC
