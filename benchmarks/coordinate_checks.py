@@ -45,7 +45,11 @@ from parametrization.scaling import TensorScaling
 MUP, SP = Parametrization.MUP, Parametrization.SP
 ATTENTION_ERROR = "attention / sqrt(head size), fixed number of heads"
 PLANTED_ON = ("adamw", "sgd")
-IMAGE_FAMILIES = {"resnet": ("adamw", "sgd"), "resnet_batchnorm": ("adamw", "sgd")}
+IMAGE_FAMILIES = {
+    "resnet": ("adamw", "sgd"),
+    "resnet_batchnorm": ("adamw", "sgd"),
+    "vit": ("adamw",),
+}
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
 

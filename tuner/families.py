@@ -7,7 +7,7 @@ from pydantic import Field
 
 from tuner.model_family import ModelFamily
 from tuner.records import Record
-from tuner.vision_families import Resnet
+from tuner.vision_families import Resnet, Vit
 
 
 class Mlp(ModelFamily):
@@ -53,7 +53,7 @@ class Gpt(ModelFamily):
         return self.context
 
 
-AnyFamily = Mlp | Gpt | Resnet
+AnyFamily = Mlp | Gpt | Resnet | Vit
 Family = Annotated[AnyFamily, Field(discriminator="name")]
 FAMILIES: Final[tuple[type[ModelFamily], ...]] = get_args(AnyFamily)
 """In the order of the catalogue."""

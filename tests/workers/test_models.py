@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
-from tests.workers.specs import TINY_BATCHNORM_RESNET, TINY_GPT, TINY_MLP, TINY_RESNET, model_spec
+from tests.workers.specs import (
+    TINY_BATCHNORM_RESNET,
+    TINY_GPT,
+    TINY_MLP,
+    TINY_RESNET,
+    TINY_VIT,
+    model_spec,
+)
 from tuner.families import AnyFamily, Gpt, Mlp
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
@@ -22,6 +29,7 @@ FAMILIES = [
     Gpt(name="gpt", depth=2, head_size=4, context=8, norm="layernorm", activation="silu"),
     TINY_RESNET,
     TINY_BATCHNORM_RESNET,
+    TINY_VIT,
 ]
 
 

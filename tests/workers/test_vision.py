@@ -12,6 +12,7 @@ from tests.workers.cohorts import alone, distance, precision, together, varied
 from tests.workers.specs import (
     TINY_BATCHNORM_RESNET,
     TINY_RESNET,
+    TINY_VIT,
     hyperparameters,
     model_spec,
     training,
@@ -21,10 +22,11 @@ from tuner.families import AnyFamily
 from workers.checkpoint import load, save
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
+from workers.models.patches import PatchAttention, from_patches, to_patches
 from workers.trainer import train_to, validation_loss
 from workers.trial import new_trial, restored_trial
 
-IMAGE_FAMILIES: list[AnyFamily] = [TINY_RESNET, TINY_BATCHNORM_RESNET]
+IMAGE_FAMILIES: list[AnyFamily] = [TINY_RESNET, TINY_BATCHNORM_RESNET, TINY_VIT]
 
 
 @pytest.mark.parametrize("family", IMAGE_FAMILIES, ids=lambda family: family.name)
@@ -66,6 +68,57 @@ def test_roles_of_the_resnet() -> None:
     assert {t.name for t in tensors if t.in_block} == {
         t.name for t in tensors if t.name.startswith("blocks.")
     }
+
+
+def test_roles_of_the_vit() -> None:
+    tensors = model_shape(model_spec(TINY_VIT)).tensors
+    block = {
+        "0.branch.norm.weight": Role.VECTOR,
+        "0.branch.norm.bias": Role.VECTOR,
+        "0.branch.layer.qkv.weight": Role.HIDDEN,
+        "0.branch.layer.out.weight": Role.HIDDEN,
+        "1.branch.norm.weight": Role.VECTOR,
+        "1.branch.norm.bias": Role.VECTOR,
+        "1.branch.layer.up.weight": Role.HIDDEN,
+        "1.branch.layer.up.bias": Role.VECTOR,
+        "1.branch.layer.down.weight": Role.HIDDEN,
+        "1.branch.layer.down.bias": Role.VECTOR,
+    }
+    assert {tensor.name: tensor.role for tensor in tensors} == {
+        "embedding.patch.weight": Role.INPUT,
+        "embedding.patch.bias": Role.VECTOR,
+        "embedding.position.weight": Role.INPUT,
+        **{f"blocks.0.{name}": role for name, role in block.items()},
+        "norm.weight": Role.FINAL_NORM,
+        "norm.bias": Role.FINAL_NORM,
+        "readout.weight": Role.OUTPUT,
+        "readout.bias": Role.SCALAR,
+    }
+
+
+def test_a_patch_is_a_square_of_neighbouring_pixels() -> None:
+    pixels = torch.arange(128.0).view(1, 128)  # two frames
+    patches = to_patches(pixels)
+    assert patches.shape == (1, 32, 4)
+    assert patches[0, 1].tolist() == [2, 3, 10, 11]
+    assert patches[0, 4].tolist() == [16, 17, 24, 25]
+    assert patches[0, 16].tolist() == [64, 65, 72, 73]
+    assert torch.equal(from_patches(patches), pixels)
+
+
+def test_attention_over_patches_is_the_textbooks_and_sees_every_patch() -> None:
+    """Against softmax(q k^T / sqrt(head size)) v, written out head by head."""
+    attention = PatchAttention(16, head_size=8)
+    x = torch.randn(2, 5, 16, generator=torch.Generator().manual_seed(0))
+    q, k, v = torch.split(x @ attention.qkv.weight.T, 16, dim=-1)
+    heads = [
+        (q[..., head] @ k[..., head].mT / 8**0.5).softmax(-1) @ v[..., head]
+        for head in (slice(0, 8), slice(8, 16))
+    ]
+    torch.testing.assert_close(attention(x), torch.cat(heads, dim=-1) @ attention.out.weight.T)
+    changed = x.clone()
+    changed[:, 4] += 1
+    assert not torch.isclose(attention(x), attention(changed)).all(-1).any()
 
 
 def test_a_convolution_starts_at_the_size_of_its_whole_fan_in() -> None:
