@@ -31,6 +31,11 @@ class ModelFamily(Record):
         return 1
 
     @property
+    def frames_per_example(self) -> int:
+        """Images of one example: more than 1 where an example is a clip."""
+        return 1
+
+    @property
     def positions_per_example(self) -> float:
         """How often a parameter works on one example, on average over a wide model's parameters.
 

@@ -17,7 +17,7 @@ from tests.workers.cohorts import (
     together,
     varied,
 )
-from tests.workers.specs import TINY_BATCHNORM_RESNET, TINY_GPT, TINY_MLP, TINY_RESNET, TINY_VIT
+from tests.workers.specs import IMAGE_FAMILIES, TINY_GPT, TINY_MLP
 from tuner.families import AnyFamily
 from workers.checkpoint import load, save
 from workers.cohort.cohort import Cohort
@@ -26,7 +26,6 @@ from workers.trial import new_trial, restored_trial
 
 STEPS = 40
 FAMILIES: list[AnyFamily] = [TINY_GPT, TINY_MLP]
-IMAGE_FAMILIES: list[AnyFamily] = [TINY_RESNET, TINY_BATCHNORM_RESNET, TINY_VIT]
 EVERY_NORM: list[AnyFamily] = [
     TINY_GPT.model_copy(update={"norm": "layernorm", "activation": "silu"}),
     TINY_MLP.model_copy(update={"norm": "layernorm", "activation": "tanh"}),

@@ -1,15 +1,18 @@
-"""Image families: that they learn, which role every kind of tensor has, and evaluation mode."""
+"""Image families: that they learn, which role every tensor has, what they cost, running norms."""
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from parametrization.roles import Role
 from parametrization.rules import Optimizer
 from tests.workers.cohorts import alone, distance, precision, together, varied
 from tests.workers.specs import (
+    IMAGE_FAMILIES,
     TINY_BATCHNORM_RESNET,
     TINY_RESNET,
     TINY_VIT,
@@ -20,17 +23,17 @@ from tests.workers.specs import (
 )
 from tuner.families import AnyFamily
 from workers.checkpoint import load, save
+from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
 from workers.models.patches import PatchAttention, from_patches, to_patches
 from workers.trainer import train_to, validation_loss
 from workers.trial import new_trial, restored_trial
 
-IMAGE_FAMILIES: list[AnyFamily] = [TINY_RESNET, TINY_BATCHNORM_RESNET, TINY_VIT]
-
 
 @pytest.mark.parametrize("family", IMAGE_FAMILIES, ids=lambda family: family.name)
 def test_a_tiny_model_learns(family: AnyFamily) -> None:
+    """Beyond what needs no image: equal odds for every class, no noise at all."""
     trial = new_trial(
         trial_spec(
             model=model_spec(family),
@@ -38,10 +41,10 @@ def test_a_tiny_model_learns(family: AnyFamily) -> None:
             train=training(steps=60, batch_size=16),
         )
     )
-    before = validation_loss(trial)
+    blind = 1.0 if family.datasets == ("noised-digits",) else math.log(10)
     segment = train_to(trial, 60)
     assert segment.validation_loss is not None
-    assert segment.validation_loss < 0.9 * before
+    assert segment.validation_loss < 0.95 * blind
 
 
 def test_roles_of_the_resnet() -> None:
@@ -94,6 +97,20 @@ def test_roles_of_the_vit() -> None:
         "readout.weight": Role.OUTPUT,
         "readout.bias": Role.SCALAR,
     }
+
+
+@pytest.mark.parametrize("family", IMAGE_FAMILIES, ids=lambda family: family.name)
+def test_cost_counts_as_many_operations_as_torch_does(family: AnyFamily) -> None:
+    """Two a parameter and position; attention's own products and a little at each end are left."""
+    width = 512
+    model = build_model(model_spec(family, width=width, base_width=width), device="meta")
+    inputs = load_data(model_spec(family)).batch(0, 0, 2).inputs
+    with FlopCounterMode(display=False) as counted:
+        model(inputs.to("meta"))
+    operations = counted.get_flop_counts()["Global"]
+    kernels = sum(n for op, n in operations.items() if "attention" not in str(op))
+    parameters = sum(tensor.numel() for tensor in model.parameters())
+    assert 2 * parameters * family.positions_per_example * 2 == pytest.approx(kernels, rel=0.03)
 
 
 def test_a_patch_is_a_square_of_neighbouring_pixels() -> None:

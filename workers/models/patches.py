@@ -27,7 +27,7 @@ def to_patches(pixels: Tensor) -> Tensor:
 
 def from_patches(patches_BNP: Tensor) -> Tensor:
     """What `to_patches` was given."""
-    x = patches_BNP.unflatten(1, (-1, _GRID, _GRID)).unflatten(-1, (PATCH_SIDE, PATCH_SIDE))
+    x = patches_BNP.reshape(patches_BNP.shape[0], -1, _GRID, _GRID, PATCH_SIDE, PATCH_SIDE)
     return x.transpose(3, 4).flatten(1)
 
 
