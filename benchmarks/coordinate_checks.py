@@ -47,6 +47,11 @@ from parametrization.scaling import TensorScaling
 MUP, SP = Parametrization.MUP, Parametrization.SP
 ATTENTION_ERROR = "attention / sqrt(head size), fixed number of heads"
 PLANTED_ON = ("adamw", "sgd")
+IMAGE_FAMILIES = {
+    "resnet": ("adamw", "sgd"),
+    "resnet_batchnorm": ("adamw", "sgd"),
+    "vit": ("adamw",),
+}
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
 
@@ -100,6 +105,10 @@ _QUICK = (
 def _right_and_standard() -> Iterator[Check]:
     for optimizer in ASSIGNMENTS:
         for family in ("mlp_narrow",) if optimizer in SLOW else ("mlp", "gpt"):
+            yield Check(family, optimizer)
+            yield Check(family, optimizer, SP)
+    for family, optimizers in IMAGE_FAMILIES.items():
+        for optimizer in optimizers:
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
 
