@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from parametrization.layers import Readout
-from workers.cohort.gradients import Stacked, Tensors
+from workers.cohort.gradients import Stacked, Tensors, layers_with_multiplier
 from workers.trial import RunningTrial
 
 MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "adamw": ("exp_avg", "exp_avg_sq")} | {
@@ -40,10 +39,7 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
     parameters = [dict(model.named_parameters()) for model in models]
     buffers = [dict(model.named_buffers()) for model in models]
     names = list(parameters[0])
-    readouts = [
-        {name: part for name, part in model.named_modules() if isinstance(part, Readout)}
-        for model in models
-    ]
+    multiplying = [layers_with_multiplier(model) for model in models]
     dtype, device = parameters[0][names[0]].dtype, parameters[0][names[0]].device
     return CohortTensors(
         stacked=Stacked(
@@ -51,9 +47,9 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
             buffers={name: _shared(own[name] for own in buffers) for name in buffers[0]},
             multipliers={
                 name: torch.tensor(
-                    [own[name].multiplier for own in readouts], dtype=dtype, device=device
+                    [own[name].multiplier for own in multiplying], dtype=dtype, device=device
                 )
-                for name in readouts[0]
+                for name in multiplying[0]
             },
         ),
         moments={
