@@ -17,7 +17,7 @@ from tests.workers.cohorts import (
     together,
     varied,
 )
-from tests.workers.specs import TINY_GPT, TINY_MLP
+from tests.workers.specs import OPTIONED_GPT, TINY_GPT, TINY_MLP
 from tuner.families import Gpt, Mlp
 from workers.checkpoint import load, save
 from workers.cohort.cohort import Cohort
@@ -26,7 +26,8 @@ from workers.trial import new_trial, restored_trial
 
 STEPS = 40
 FAMILIES: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]
-EVERY_NORM: list[Gpt | Mlp] = [
+EVERY_OPTION: list[Gpt | Mlp] = [
+    OPTIONED_GPT,
     TINY_GPT.model_copy(update={"norm": "layernorm", "activation": "silu"}),
     TINY_MLP.model_copy(update={"norm": "layernorm", "activation": "tanh"}),
 ]
@@ -50,9 +51,9 @@ def test_a_trial_of_a_cohort_equals_the_trial_alone(
                 assert ours == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
-@pytest.mark.parametrize("family", EVERY_NORM)
-def test_other_norms_and_activations_are_as_exact(family: Gpt | Mlp) -> None:
-    """They have tensors of the same shapes, and must not be taken for each other."""
+@pytest.mark.parametrize("family", EVERY_OPTION)
+def test_other_options_are_as_exact(family: Gpt | Mlp) -> None:
+    """Some have tensors of the same shapes, and must not be taken for each other."""
     with precision(torch.float64):
         specs = varied(3, family)
         for spec, trial in zip(

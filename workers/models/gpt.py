@@ -3,6 +3,8 @@
 Shape suffixes: B batch, T position in the context, D width, V vocabulary.
 """
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 
@@ -12,6 +14,14 @@ from tuner.families import Gpt
 from workers.models.gpt_attention import Attention
 from workers.models.gpt_feed_forward import feed_forward
 from workers.models.parts import Declared, norm
+
+TIED_SCALE: Final = 1 / 8
+"""On what a tied readout reads, at every width.
+
+A table's entries start at 1, those of a readout at 1/sqrt(width): read as it is, the table would
+start with logits of 8 and more at width 64, whose saturated softmax hides every slope (that of
+the readout was -0.87).
+"""
 
 
 class Block(nn.Module):
@@ -40,6 +50,7 @@ class GptModel(nn.Module):
                 f"width {width} is not a multiple of {config.width_divisor}"
                 f" ({config.divisor_field})"
             )
+        self.tied = config.tied
         self.learned_positions = config.positions == "learned"
         self.token = _table(vocabulary, width)
         if self.learned_positions:
@@ -55,7 +66,10 @@ class GptModel(nn.Module):
         if self.learned_positions:
             positions_T = torch.arange(tokens_BT.shape[-1], device=tokens_BT.device)
             x_BTD = x_BTD + self.position(positions_T)
-        logits_BTV: Tensor = self.readout(self.norm(self.blocks(x_BTD)))
+        x_BTD = self.norm(self.blocks(x_BTD))
+        if self.tied:
+            x_BTD = TIED_SCALE * x_BTD
+        logits_BTV: Tensor = self.readout(x_BTD)
         return logits_BTV
 
 
