@@ -29,7 +29,13 @@ from parametrization.coordinate_thresholds import (
     starts_at_zero,
     update_threshold,
 )
-from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.coordinate_words import (
+    UNSETTLED,
+    Statistic,
+    growth,
+    sized_by_gradient,
+    summarise,
+)
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -279,11 +285,16 @@ def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) ->
     relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
     seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
     if found.passed is None:
-        doubt = "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
-        return f"{seen}: {doubt}"
+        return f"{seen}: {_doubt(one, found)}"
     failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
     looks = likely_cause(one.family, found, failures, optimizer)
     return seen if looks is None else f"{seen}: looks like {looks}"
+
+
+def _doubt(one: Measured, found: Judged) -> str:
+    if one.family.role is Role.GQA_KV and found.statistic is Statistic.PROPAGATION:
+        return UNSETTLED
+    return "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
 
 
 def _disagree(found: Judged, threshold: float) -> bool:

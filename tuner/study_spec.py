@@ -177,8 +177,8 @@ def _illegal_widths(spec: StudySpec) -> Iterator[tuple[str, str]]:
         if width % divisor:
             yield (
                 pointer,
-                f"width {width} is not a multiple of {option} {divisor}:"
-                f" use {smallest_width(spec.family, width)}, or change family.{option}",
+                f"width {width} is not a multiple of {divisor} ({option}):"
+                f" use {smallest_width(spec.family, width)}, or change {option} of the family",
             )
     if spec.target.width < spec.proxy_width:
         yield (
