@@ -6,7 +6,11 @@ from typing import Final, NamedTuple, TypeAlias
 from parametrization.optimizers.adam import ADAM, ADAMW
 from parametrization.optimizers.registry import named
 from parametrization.optimizers.sgd import SGD_MOMENTUM
-from parametrization.optimizers.update import CoupledOptimizer, CurvatureOptimizer, GradientOptimizer
+from parametrization.optimizers.update import (
+    CoupledOptimizer,
+    CurvatureOptimizer,
+    GradientOptimizer,
+)
 from parametrization.rules import Optimizer
 from parametrization.stepping import Stepping
 from workers.trial import RunningTrial

@@ -32,7 +32,7 @@ class Programs:
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Program] = OrderedDict()
 
-    def gradients(
+    def gradients(  # noqa: PLR0913  # what a program depends on
         self,
         architecture: Hashable,
         model: nn.Module,
