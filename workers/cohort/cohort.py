@@ -38,15 +38,21 @@ class Cohort:
             and seeds may too, at the price of a batch of its own for every trial.
         programs: traced or compiled before, to be used again.
         compiled: compile the gradients, which takes half a minute, once a shape.
+        autocast: dtype of the matrix products; None for that of the tensors.
 
     """
 
     def __init__(
-        self, trials: Sequence[RunningTrial], programs: Programs, *, compiled: bool = False
+        self,
+        trials: Sequence[RunningTrial],
+        programs: Programs,
+        *,
+        compiled: bool = False,
+        autocast: torch.dtype | None = None,
     ) -> None:
         self.trials = tuple(trials)
         self.advances = tuple(Advance() for _ in trials)
-        self._step_of_all = CohortStep(trials, programs, compiled=compiled)
+        self._step_of_all = CohortStep(trials, programs, compiled=compiled, autocast=autocast)
         self._limits = [trial.spec.training.gradient_clip_norm for trial in trials]
         self._steps = [trial.step for trial in trials]
         self._measured: list[Tensor] = []

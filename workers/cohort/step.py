@@ -5,12 +5,14 @@ Shape suffix: K trials of the cohort, M measures.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 import torch
 from torch import Tensor
 
-from workers.cohort.gradients import norms
+from workers.cohort.gradients import GradientProgram, norms
+from workers.cohort.graphs import StaticStep, cuda_graph, on_a_side_stream
 from workers.cohort.kinds import has_fused_kernel
 from workers.cohort.programs import Programs
 from workers.cohort.stack import stack_trials
@@ -49,6 +51,9 @@ class CohortStep:
             self._updates = SliceUpdates(trials, tensors)
         else:
             self._updates = StackUpdates(trials, tensors, programs, compiled=compiled)
+        self._gradients: dict[bool, GradientProgram] = {}
+        self._graphs: dict[bool, StaticStep] = {}
+        """Both by whether the trials share their batch."""
         limits = [trial.spec.training.gradient_clip_norm for trial in trials]
         self._clips = any(limit is not None for limit in limits)
         self._limits_K = torch.tensor(
@@ -65,17 +70,29 @@ class CohortStep:
             factors_K: on the peak learning rates; float64.
 
         """
-        program = self._programs.gradients(
-            self._trial.spec.model.family,
-            self._trial.model,
-            batch_loss,
-            self._stacked,
-            batch,
-            shared_batch=shared_batch,
-            compiled=self._compiled,
-            autocast=self._autocast,
-        )
-        losses_K, gradients, norms_K = program(self._stacked, batch)
+        if self._limits_K.device.type == "cpu":
+            return self._taken(*batch, factors_K, shared_batch=shared_batch)
+        if shared_batch not in self._graphs:
+            step = partial(self._taken, shared_batch=shared_batch)
+            self._graphs[shared_batch] = StaticStep(step, cuda_graph, on_a_side_stream)
+        return self._graphs[shared_batch](*batch, factors_K.to(self._limits_K.device))
+
+    def _taken(
+        self, inputs: Tensor, targets: Tensor, factors_K: Tensor, *, shared_batch: bool
+    ) -> Tensor:
+        batch = Batch(inputs, targets)
+        if shared_batch not in self._gradients:
+            self._gradients[shared_batch] = self._programs.gradients(
+                self._trial.spec.model.family,
+                self._trial.model,
+                batch_loss,
+                self._stacked,
+                batch,
+                shared_batch=shared_batch,
+                compiled=self._compiled,
+                autocast=self._autocast,
+            )
+        losses_K, gradients, norms_K = self._gradients[shared_batch](self._stacked, batch)
         if self._clips:
             shares_K = (self._limits_K / (norms_K + _CLIP_EPSILON)).clamp(max=1.0)
             for gradient in gradients.values():

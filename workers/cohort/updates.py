@@ -144,17 +144,19 @@ class StackUpdates:
             for group in tensors.groups
         ]
         self._programs, self._compiled = programs, compiled
+        self._program: Callable[..., None] | None = None
 
     def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step."""
         by_group = [[gradients[name] for name in names] for names in self._names]
-        program = self._programs.updates(
-            tuple(kind.key for kind in self._kinds),
-            partial(update_groups, self._kinds),
-            (self._tensors, by_group, factors_K),
-            compiled=self._compiled,
-        )
-        program(self._tensors, by_group, factors_K)
+        if self._program is None:
+            self._program = self._programs.updates(
+                tuple(kind.key for kind in self._kinds),
+                partial(update_groups, self._kinds),
+                (self._tensors, by_group, factors_K),
+                compiled=self._compiled,
+            )
+        self._program(self._tensors, by_group, factors_K)
 
 
 def update_groups(
