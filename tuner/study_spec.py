@@ -34,6 +34,15 @@ class Training(Record):
     """Sequences or images per step."""
     gradient_clip_norm: PositiveFloat | None = None
     schedule: Schedule = Schedule()
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16` computes the forward and backward pass of the layers in bfloat16, with weights,
+    gradients and optimizer state in fp32. The coordinate check stays in fp32."""
+    accumulation: int = Field(default=1, ge=1, le=65_536)
+    """Microbatches per update: less memory for the same gradient. Where a model has batch
+    statistics (BatchNorm), they are those of a microbatch, and the gradient is not the same."""
+    activation_checkpointing: bool = False
+    """Compute the activations inside blocks again in the backward pass instead of keeping them:
+    less memory, about a third more time, the same numbers."""
 
 
 class Target(Record):
@@ -157,6 +166,16 @@ def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
             "/dataset/name",
             f"family {spec.family.name} cannot train on {spec.dataset.name}:"
             f" use one of {', '.join(spec.family.datasets)}",
+        )
+    batch_size, parts = spec.training.batch_size, spec.training.accumulation
+    if batch_size % parts:
+        nearest = max(
+            size for size in range(1, min(parts, batch_size) + 1) if not batch_size % size
+        )
+        yield (
+            "/training/accumulation",
+            f"{parts} microbatches do not divide batch_size {batch_size} evenly: use {nearest},"
+            f" or a batch_size that is a multiple of {parts}",
         )
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):

@@ -16,9 +16,8 @@ import torch
 from tuner.engine import SOLO, Packing, ProbeOrder
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
-from workers.cohort.stack import IN_COHORTS
 from workers.memory import is_out_of_memory, naming_what_is_too_large
-from workers.packing import words
+from workers.packing import trains_alone, words
 from workers.trainer import take_step
 from workers.trial import RunningTrial, new_trial
 
@@ -64,7 +63,7 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         OutOfMemory: if even one trial alone does not fit.
 
     """
-    if order.trial.optimizer not in IN_COHORTS:
+    if trains_alone(order.trial):
         return SOLO.model_copy(update={"device": torch.device(device).type})
     most = min(order.trials, MOST_TOGETHER[torch.device(device).type])
 

@@ -1,7 +1,8 @@
 """Training one trial by itself: the reference that every faster way has to agree with."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import NamedTuple
 
 import torch
@@ -64,8 +65,7 @@ def take_step(trial: RunningTrial) -> Update:
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         group["lr"] = peak_rate * factor
     trial.optimizer.zero_grad(set_to_none=True)
-    loss = batch_loss(trial.model, trial.batch(trial.step))
-    loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+    train_loss = backward(trial, trial.batch(trial.step))
     parameters = trial.parameters
     gradient_norm = get_total_norm(
         [tensor.grad for tensor in parameters if tensor.grad is not None]
@@ -74,12 +74,36 @@ def take_step(trial: RunningTrial) -> Update:
         clip_grads_with_norm_(parameters, training.gradient_clip_norm, gradient_norm)
     trial.optimizer.step()
     return Update(
-        train_loss=loss.item(),
+        train_loss=train_loss.item(),
         gradient_norm=gradient_norm.item(),
         parameter_norm=get_total_norm([tensor.detach() for tensor in parameters]).item(),
         clip_fraction=clip_fraction(gradient_norm.item(), training.gradient_clip_norm),
         learning_rate=trial.spec.hyperparameters["learning_rate"] * factor,
     )
+
+
+def backward(trial: RunningTrial, batch: Batch) -> Tensor:
+    """Add the gradients of the batch's mean loss, microbatch by microbatch; that loss, detached."""
+    parts = trial.spec.training.accumulation
+    total = torch.zeros((), device=trial.device)
+    for microbatch in _microbatches(batch, parts):
+        with _precision(trial):
+            loss = batch_loss(trial.model, microbatch) / parts
+        loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+        total = total + loss.detach()
+    return total
+
+
+def _microbatches(batch: Batch, parts: int) -> Iterator[Batch]:
+    """The batch in equal parts, in its order."""
+    pieces = zip(*(tensor.chunk(parts) for tensor in batch), strict=True)
+    return (Batch(*piece) for piece in pieces)
+
+
+def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
+    """What a forward pass computes in; weights are cast layer by layer and stay as they are."""
+    bf16 = trial.spec.training.precision == "bf16"
+    return torch.autocast(trial.device.type, dtype=torch.bfloat16, enabled=bf16)
 
 
 def learning_rate_factor(training: Training, step: int) -> float:
@@ -104,7 +128,7 @@ def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
 def validation_loss(trial: RunningTrial) -> float:
     """Mean cross entropy over the fixed validation set, in nats per prediction."""
     total, predictions = 0.0, 0
-    with torch.no_grad():
+    with torch.no_grad(), _precision(trial):
         for batch in trial.data.validation():
             loss = batch_loss(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
