@@ -4,7 +4,8 @@ For optimizers that torch.optim has not, and for models whose roles are trained 
 tensor is stepped by itself, with its own scaled numbers: plain, not fast.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, overload
 
 import torch
@@ -15,6 +16,7 @@ from parametrization.optimizers.registry import named
 from parametrization.optimizers.update import (
     CoupledOptimizer,
     GradientOptimizer,
+    Hyper,
     State,
     for_layout,
 )
@@ -34,6 +36,26 @@ def optimizer_for(model: nn.Module, scalings: Iterable[TensorScaling]) -> torch.
     if len(names) == 1 and names <= IN_TORCH:
         return build_optimizer(param_groups(model, listed), listed[0].optimizer, listed[0].others)
     return Stepping(model, listed)
+
+
+@contextmanager
+def evaluating(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """The model's values are those to validate and to export with, as long as this lasts.
+
+    They differ from the trained ones where the optimizer averages (schedule-free AdamW), and
+    nowhere else.
+    """
+    moved = optimizer.evaluation_points() if isinstance(optimizer, Stepping) else []
+    trained = [parameter.detach().clone() for parameter, _ in moved]
+    with torch.no_grad():
+        for parameter, point in moved:
+            parameter.copy_(point)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for (parameter, _), values in zip(moved, trained, strict=True):
+                parameter.copy_(values)
 
 
 class Stepping(torch.optim.Optimizer):
@@ -73,24 +95,37 @@ class Stepping(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        pairs = [
-            (optimizer, group["params"][0], {"learning_rate": group["lr"], **group["numbers"]})
-            for optimizer, group in zip(self._optimizers, self.param_groups, strict=True)
-            if group["params"][0].grad is not None
-        ]
+        stepped = [one for one in self._stepped() if one[1].grad is not None]
         total = torch.zeros(())
-        for optimizer, parameter, hyper in pairs:
+        for optimizer, parameter, hyper in stepped:
             if isinstance(optimizer, CoupledOptimizer):
+                assert parameter.grad is not None
                 total = total + optimizer.contribution(parameter.grad, hyper)
-        for optimizer, parameter, hyper in pairs:
+        for optimizer, parameter, hyper in stepped:
             self._step(optimizer, parameter, hyper, total)
         return loss
+
+    @torch.no_grad()
+    def evaluation_points(self) -> list[tuple[Tensor, Tensor]]:
+        """Every parameter whose trained values are not the ones to validate with, and those."""
+        return [
+            (parameter, optimizer.evaluation_point(parameter, self.state[parameter], hyper))
+            for optimizer, parameter, hyper in self._stepped()
+            if isinstance(optimizer, GradientOptimizer)
+            and optimizer.evaluation_point is not None
+            and self.state[parameter]
+        ]
+
+    def _stepped(self) -> Iterator[tuple[GradientOptimizer | CoupledOptimizer, Tensor, Hyper]]:
+        for optimizer, group in zip(self._optimizers, self.param_groups, strict=True):
+            (parameter,) = group["params"]
+            yield optimizer, parameter, {"learning_rate": group["lr"], **group["numbers"]}
 
     def _step(
         self,
         optimizer: GradientOptimizer | CoupledOptimizer,
         parameter: Tensor,
-        hyper: dict[str, float],
+        hyper: Hyper,
         total: Tensor,
     ) -> None:
         assert parameter.grad is not None

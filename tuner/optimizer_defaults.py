@@ -19,6 +19,8 @@ class Studied(NamedTuple):
         defaults: of every hyperparameter but the learning rate and the two factors that all have.
         log2_rates: ends of the learning rates searched by default, at the base width.
         refused: hyperparameters that users expect and that have no place here, with the reason.
+        decays: whether its rate follows the schedule after warm-up; not where averaging replaces
+            decay, which then keeps its peak rate.
 
     """
 
@@ -26,6 +28,7 @@ class Studied(NamedTuple):
     defaults: Mapping[str, float]
     log2_rates: tuple[int, int]
     refused: Mapping[str, str] = {}
+    decays: bool = True
 
 
 _NO_L2: Final = {
@@ -95,6 +98,12 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
     Optimizer.ADAGRAD: Studied(
         "AdaGrad.", {"epsilon": 1e-10, "initial_accumulator": 0.0}, (-9, -1), _NO_L2,
     ),
+    Optimizer.SCHEDULE_FREE_ADAMW: Studied(
+        "AdamW that averages its iterates instead of decaying its rate: constant after the"
+        " schedule's warm-up, whatever the schedule's shape; validated at the average.",
+        {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}, (-9, -1),
+        decays=False,
+    ),
     Optimizer.LION: Studied(
         "Lion: the sign of a momentum, with decoupled weight decay.",
         {"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0}, (-13, -5),
@@ -146,7 +155,6 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
 
 NOT_STUDIED: Final[Mapping[Optimizer, str]] = {
     Optimizer.SGD_MOMENTUM: "`sgd` takes a momentum",
-    Optimizer.SCHEDULE_FREE_ADAMW: "what it validates is not what it trains",
     Optimizer.MUON_BARE: "a step that only others' code takes",
     **dict.fromkeys(
         (

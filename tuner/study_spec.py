@@ -10,6 +10,7 @@ from parametrization.coordinate_words import sized_by_gradient
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS, AnyDataset, Dataset, Family, smallest_width
+from tuner.optimizer_defaults import STUDIED
 from tuner.optimizers import RECORDS, OptimizerConfig
 from tuner.records import Record
 
@@ -139,6 +140,13 @@ class StudySpec(Record):
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
         return self.check.seeds or (8 if sized_by_gradient(optimizer) else 4)
+
+    def training_by(self, optimizer: Optimizer) -> Training:
+        """How this optimizer trains: at a constant rate if it averages instead of decaying."""
+        if STUDIED[optimizer].decays:
+            return self.training
+        schedule = self.training.schedule.model_copy(update={"shape": ScheduleShape.CONSTANT})
+        return self.training.model_copy(update={"schedule": schedule})
 
     @property
     def measure_widths(self) -> tuple[int, ...]:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from parametrization.schedules import schedule_factor
+from parametrization.stepping import evaluating
 from tuner.engine import Checkpoint, Series, TrialProgress
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
@@ -126,9 +127,12 @@ def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def validation_loss(trial: RunningTrial) -> float:
-    """Mean cross entropy over the fixed validation set, in nats per prediction."""
+    """Mean cross entropy over the fixed validation set, in nats per prediction.
+
+    Where the optimizer says so, of its evaluation point instead of the values that it trains.
+    """
     total, predictions = 0.0, 0
-    with torch.no_grad(), _precision(trial):
+    with torch.no_grad(), evaluating(trial.optimizer), _precision(trial):
         for batch in trial.data.validation():
             loss = batch_loss(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
