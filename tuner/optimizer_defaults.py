@@ -69,6 +69,8 @@ _ADAFACTOR: Final = {
     "smallest_size": 1e-3,
     "weight_decay": 0.0,
 }
+_KFAC: Final = {"momentum": 0.9, "beta_factors": 0.95, "damping": 1e-2, "weight_decay": 0.0}
+_MAPS: Final = "on the weights of linear maps and convolutions, AdamW on everything else"
 _ELSEWHERE: Final = "on hidden matrices, AdamW on everything else"
 
 # fmt: off
@@ -145,6 +147,14 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
     Optimizer.SOAP: Studied(
         f"SOAP: Adam in the basis of Shampoo's factors, {_ELSEWHERE}.", _SOAP, (-10, -2),
     ),
+    Optimizer.KFAC: Studied(
+        f"K-FAC: natural gradient with a Kronecker-factored Fisher matrix, {_MAPS}.",
+        {**_KFAC, **_COMPANION}, (-12, -4),
+    ),
+    Optimizer.EKFAC: Studied(
+        f"EKFAC: K-FAC with the gradients' own second moments in its basis, {_MAPS}.",
+        {**_KFAC, "beta_squares": 0.95, **_COMPANION}, (-14, -6),
+    ),
     Optimizer.SCION_SPECTRAL: Studied(
         "Scion: a norm ball for every kind of tensor, spectral on hidden matrices.",
         _SCION, (-11, -3),
@@ -169,10 +179,6 @@ NOT_STUDIED: Final[Mapping[Optimizer, str]] = {
     **dict.fromkeys(
         (Optimizer.MODULAR_MATRIX, Optimizer.MODULAR_EMBEDDING, Optimizer.MODULAR_VECTOR),
         "a part of the modular norm, whose masses are set model by model",
-    ),
-    **dict.fromkeys(
-        (Optimizer.KFAC, Optimizer.EKFAC),
-        "it needs every layer's inputs and output gradients, which the workers do not record",
     ),
 }
 """Why the others cannot be named in a study."""

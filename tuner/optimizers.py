@@ -74,8 +74,10 @@ _AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
 _NEGATIVE: Final = Annotated[float, Field(lt=0)]
 _DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
 _RANGES: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("beta1", "beta2", "beta_factors", "momentum"), _MEMORY),
-    **dict.fromkeys(("radius", "trust_coefficient", "clip_threshold", RATIO), PositiveFloat),
+    **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
+    **dict.fromkeys(
+        ("radius", "trust_coefficient", "clip_threshold", "damping", RATIO), PositiveFloat
+    ),
     "beta2_decay": _NEGATIVE,
 }
 _OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {

@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from parametrization.schedules import schedule_factor
-from parametrization.stepping import evaluating
+from parametrization.stepping import evaluating, recording
 from tuner.engine import Checkpoint, Series, TrialProgress
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
@@ -66,7 +66,9 @@ def take_step(trial: RunningTrial) -> Update:
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         group["lr"] = peak_rate * factor
     trial.optimizer.zero_grad(set_to_none=True)
-    train_loss = backward(trial, trial.batch(trial.step))
+    batch = trial.batch(trial.step)
+    with recording(trial.optimizer, predictions=batch.targets.numel()):
+        train_loss = backward(trial, batch)
     parameters = trial.parameters
     gradient_norm = get_total_norm(
         [tensor.grad for tensor in parameters if tensor.grad is not None]
