@@ -72,11 +72,18 @@ class SearchedOptimizer(Record):
 _MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
 _AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
 _NEGATIVE: Final = Annotated[float, Field(lt=0)]
+_DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
 _RANGES: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("beta1", "beta2", "beta_factors", "momentum"), _MEMORY),
-    **dict.fromkeys(("radius", "trust_coefficient", "clip_threshold", RATIO), PositiveFloat),
+    **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
+    **dict.fromkeys(
+        ("radius", "trust_coefficient", "clip_threshold", "damping", RATIO), PositiveFloat
+    ),
     "beta2_decay": _NEGATIVE,
 }
+_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
+    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
+}
+"""Where one optimizer's is narrower."""
 _WORDS: Final[Mapping[str, str]] = {
     RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
     "weight_decay": "As torch takes it: multiplied by the learning rate.",
@@ -95,9 +102,9 @@ def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
         ),
     }
     for hyperparameter, default in studied.defaults.items():
-        bare = hyperparameter.removeprefix(PREFIX)
+        usual = _RANGES.get(hyperparameter.removeprefix(PREFIX), _AT_LEAST_ZERO)
         fields[hyperparameter] = (
-            _RANGES.get(bare, _AT_LEAST_ZERO) | Distribution,
+            _OWN_RANGES.get((name, hyperparameter), usual) | Distribution,
             Field(default=default, description=_WORDS.get(hyperparameter)),
         )
     title = "".join(part.capitalize() for part in name.split("_"))
