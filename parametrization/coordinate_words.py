@@ -78,6 +78,11 @@ LOGITS_GROW: Final = (
 LOGITS_FALL: Final = "attention logits divided by the head size once too often"
 STREAM_GROWS: Final = "a missing 1/depth multiplier on the residual branches"
 STREAM_FALLS: Final = "residual branches divided by depth once too often"
+UNSETTLED: Final = (
+    "a map to a fixed number of key and value heads has no clean initialisation; let them grow"
+    " with width"
+)
+MORE_MAY_TELL: Final = "; more seeds or widths may tell"
 DEPTH_INITIAL: Final = "an initial std that depends on depth: the branch multiplier does that"
 DEPTH_UPDATE_GROWS: Final = "a learning rate that grows with depth once too often"
 DEPTH_UPDATE_FALLS: Final = {
@@ -150,5 +155,6 @@ def summarise(failed: Sequence[str], undecided: Sequence[str], measured: str, fa
     if failed:
         return f"failed ({measured}): {'; '.join(failed)}"
     if undecided:
-        return f"inconclusive ({measured}): {'; '.join(undecided)}; more seeds or widths may tell"
+        remedy = "" if all(UNSETTLED in text for text in undecided) else MORE_MAY_TELL
+        return f"inconclusive ({measured}): {'; '.join(undecided)}{remedy}"
     return f"passed: updates and initialisation of all {families} tensors fit ({measured})"

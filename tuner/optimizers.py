@@ -81,9 +81,12 @@ PLUGIN: Final = "plugin"
 _MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
 _AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
 _NEGATIVE: Final = Annotated[float, Field(lt=0)]
+_DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
 _RANGES: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("beta1", "beta2", "beta_factors", "momentum"), _MEMORY),
-    **dict.fromkeys(("radius", "trust_coefficient", "clip_threshold", RATIO), PositiveFloat),
+    **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
+    **dict.fromkeys(
+        ("radius", "trust_coefficient", "clip_threshold", "damping", RATIO), PositiveFloat
+    ),
     "beta2_decay": _NEGATIVE,
 }
 _DECLARED_RANGES: Final[Mapping[Range, Any]] = {
@@ -92,6 +95,10 @@ _DECLARED_RANGES: Final[Mapping[Range, Any]] = {
     Range.FRACTION: _MEMORY,
 }
 _PLUGIN_WORDS: Final = "Package and version that it comes from; filled in, and kept with the study."
+_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
+    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
+}
+"""Where one optimizer's is narrower."""
 _WORDS: Final[Mapping[str, str]] = {
     RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
     "weight_decay": "As torch takes it: multiplied by the learning rate.",
@@ -124,8 +131,8 @@ def _number(name: Optimizer, hyperparameter: str) -> tuple[Any, str | None]:
     if name in PLUGINS.usable:
         declared = PLUGINS.usable[name].declaration.hyperparameters[hyperparameter]
         return _DECLARED_RANGES[declared.range], declared.words or None
-    bare = hyperparameter.removeprefix(PREFIX)
-    return _RANGES.get(bare, _AT_LEAST_ZERO), _WORDS.get(hyperparameter)
+    usual = _RANGES.get(hyperparameter.removeprefix(PREFIX), _AT_LEAST_ZERO)
+    return _OWN_RANGES.get((name, hyperparameter), usual), _WORDS.get(hyperparameter)
 
 
 _rate_words: Final = SearchedOptimizer.model_fields["learning_rate"].description

@@ -168,7 +168,7 @@ def recommend(
         gradient_clip_norm=spec.training.gradient_clip_norm,
         groups=parameter_groups(tensors, chosen, hyperparameters),
         tensors=tensors,
-        schedule=schedule_values(spec.training, rate.value),
+        schedule=schedule_values(spec.training_by(chosen), rate.value),
         axes=(over_width, *kept_axes(spec)),
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
         evidence=evidence,
