@@ -107,7 +107,8 @@ def dense_step(gradients: list[Tensor], damping: float) -> Tensor:
     rows = torch.stack([gradient.flatten() for gradient in gradients])
     fisher = rows.T @ rows / len(gradients)
     damped = fisher + damping * fisher.trace() * torch.eye(len(fisher), dtype=fisher.dtype)
-    return torch.linalg.solve(damped, rows[-1]).reshape(gradients[-1].shape)
+    solved: Tensor = torch.linalg.solve(damped, rows[-1])
+    return solved.reshape(gradients[-1].shape)
 
 
 @pytest.mark.parametrize("seen", [1, 3, 4, 7])
@@ -190,7 +191,7 @@ def test_gradients_times_c_make_steps_times_c_to_the_declared_degree(name: str) 
 def test_a_cohort_steps_as_its_trials_do_alone(name: str) -> None:
     declared, init, update = FUNCTIONS[name]
     starts, rates = drawn(2, 3, 2), torch.tensor([0.01, 0.1], dtype=torch.float64)
-    hyper = {**declared.defaults, "learning_rate": rates}
+    hyper: dict[str, Number] = {**declared.defaults, "learning_rate": rates}
     together, states = starts, torch.func.vmap(init)(starts)
     for step in range(4):
         gradients = drawn(2, 3, 2, seed=step)
