@@ -28,11 +28,11 @@ SPEC: dict[str, Any] = {
     "family": {"name": "mlp", "depth": 2},
     "target": {"width": 32},
     "proxy_width": 8,
-    "optimizers": [{"name": NAME, "switch_after": 6}],
-    "training": {"steps": 12, "batch_size": 8},
+    "optimizers": [{"name": NAME, "switch_after": 4}],
+    "training": {"steps": 8, "batch_size": 8},
     "check": {"widths": [8, 16, 32], "seeds": 4},
     "search": {"trials": 2, "batch_size": 2, "pruner": "none"},
-    "measure": {"widths": [8, 16, 32], "grid_points": 5},
+    "measure": {"widths": [8, 16, 32], "grid_points": 5, "grid_factor": 8},
     "on_failed_check": "warn",
 }
 

@@ -123,6 +123,6 @@ def test_the_example_declares_what_it_needs(example_site: Path) -> None:
     found = judged(points_of(example_site))
     assert not found.left_out
     assert {name: plugin.package for name, plugin in found.usable.items()} == dict.fromkeys(
-        ("adam_then_sgd", "conjugate_gradient", "gauss_newton"), "more-optimizers 0.1.0"
+        ("adam_then_sgd", "conjugate_gradient", "gauss_newton", "learned"), "more-optimizers 0.1.0"
     )
     assert all(isinstance(one.declaration, OptimizerDeclaration) for one in found.usable.values())

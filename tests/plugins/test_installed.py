@@ -11,7 +11,7 @@ import pytest
 from parametrization.policies import TABLES_DIGEST
 from tests.plugins.conftest import ROOT, environment
 
-HONEST = ("conjugate_gradient", "adam_then_sgd", "gauss_newton")
+HONEST = ("conjugate_gradient", "adam_then_sgd", "gauss_newton", "learned")
 LYING = ("sgd_as_adam", "second_phase")
 
 pytestmark = pytest.mark.slow
@@ -83,8 +83,7 @@ def test_a_plugin_changes_nothing_of_the_rules_version(listed: tuple[dict[str, A
 
 @pytest.fixture(scope="module")
 def checked(example_site: Path, lying_site: Path) -> dict[str, Any]:
-    honest, lying = (f"{name}:8" for name in HONEST), (f"{name}:4" for name in LYING)
-    return run("tests.plugins.checked", *honest, *lying, sites=(example_site, lying_site))[0]
+    return run("tests.plugins.checked", *HONEST, *LYING, sites=(example_site, lying_site))[0]
 
 
 @pytest.mark.parametrize("name", HONEST)
