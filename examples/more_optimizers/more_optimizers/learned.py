@@ -7,10 +7,10 @@ and a weight that was learned on a narrow model means the same on a wide one. It
 gain on u and a share of g': the step is odd in the gradient, as a step should be, and with outputs
 of zero it is Adam's.
 
-`python -m more_optimizers.meta_training` made the weights in `learned_weights.json`. On proxies that
-it had not seen, mean log losses after 100 updates were -3.14 against Adam's -2.89 at a rate of 2^-7,
--3.81 against -3.74 at the best rate, 2^-5, and -2.27 against -3.58 at 2^-4: it is an example of how
-to bring one, not of one to use.
+`python -m more_optimizers.meta_training` made the weights in `learned_weights.json`. On proxies it
+had not seen, mean log losses after 100 updates were -3.14 against Adam's -2.89 at a rate of 2^-7,
+-3.81 against -3.74 at the best rate, 2^-5, and -2.27 against -3.58 at 2^-4: an example of how to
+bring one, not of one to use.
 """
 
 import json
