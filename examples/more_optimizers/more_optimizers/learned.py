@@ -76,7 +76,7 @@ def _lstm(weights: Weights, seen: Tensor, state: State) -> tuple[Tensor, Tensor]
         + torch.einsum("gu,u...->g...", weights.of_units.to(seen.dtype), units)
         + weights.bias.to(seen.dtype).reshape(-1, *(1 for _ in seen.shape[1:]))
     )
-    opening, keeping, candidate, showing = gates.unflatten(0, (4, UNITS))
+    opening, keeping, candidate, showing = gates.reshape(4, UNITS, *gates.shape[1:])
     cells = keeping.sigmoid() * cells + opening.sigmoid() * candidate.tanh()
     return showing.sigmoid() * cells.tanh(), cells
 
