@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
+from parametrization.companions import assignment_of
 from parametrization.coordinate_causes import likely_cause
 from parametrization.coordinate_slopes import (
     ATTENTION_LOGITS,
@@ -245,9 +246,12 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
 
 
 def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
-    limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
+    trained_by = Optimizer(assignment_of(optimizer).optimizer_of(family.tensors[0]))
+    limit, wrong = update_threshold(family.role, shape, grid, trained_by), WRONG
     tied = any(tensor.tied for tensor in family.tensors)
-    if family.role is Role.OUTPUT and (tied or not starts_at_zero(optimizer)):
+    # A readout's bias gets what the logits say: at first those of the readout that was drawn.
+    follows = family.role is Role.SCALAR and sized_by_gradient(trained_by)
+    if (family.role is Role.OUTPUT or follows) and (tied or not starts_at_zero(optimizer)):
         limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
     return Band(-wrong, -limit, limit, wrong)
 

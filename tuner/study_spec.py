@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
+from parametrization.companions import assignment_of
 from parametrization.coordinate_words import sized_by_gradient
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
@@ -58,7 +59,7 @@ class Check(Record):
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier."""
+    """Default: 4, and 8 where SGD or its like trains something: its slopes are noisier."""
 
 
 class Search(Record):
@@ -139,7 +140,8 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
-        return self.check.seeds or (8 if sized_by_gradient(optimizer) else 4)
+        trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
+        return self.check.seeds or (8 if any(map(sized_by_gradient, trained_by)) else 4)
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
