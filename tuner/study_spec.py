@@ -7,6 +7,7 @@ from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from parametrization.coordinate_words import sized_by_gradient
+from parametrization.optimizer_names import PLUGINS
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS, AnyDataset, Dataset, Family, smallest_width
@@ -58,7 +59,7 @@ class Check(Record):
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier."""
+    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier, and for plugins'."""
 
 
 class Search(Record):
@@ -139,7 +140,8 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
-        return self.check.seeds or (8 if sized_by_gradient(optimizer) else 4)
+        noisier = sized_by_gradient(optimizer) or optimizer in PLUGINS.usable
+        return self.check.seeds or (8 if noisier else 4)
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
