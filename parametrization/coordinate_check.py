@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from parametrization.companions import assignment_of
 from parametrization.coordinate_causes import likely_cause
 from parametrization.coordinate_slopes import (
     ATTENTION_LOGITS,
@@ -22,15 +21,19 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.coordinate_thresholds import (
     INITIAL_BAND,
-    NON_ZERO_OUTPUT_THRESHOLD,
-    NON_ZERO_OUTPUT_WRONG,
     PROPAGATION_BANDS,
-    WRONG,
     Band,
-    starts_at_zero,
-    update_threshold,
+    update_band,
 )
-from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.coordinate_words import (
+    UNSETTLED,
+    Statistic,
+    growth,
+    sized_by_gradient,
+    summarise,
+    with_origin,
+)
+from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -52,6 +55,7 @@ CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
     Optimizer.MUON_BARE: 2.0**-8,
     Optimizer.SHAMPOO_QUARTER: 2.0**-8,
     Optimizer.SOAP: 2.0**-11,
+    **{Optimizer(n): p.declaration.check_learning_rate for n, p in PLUGINS.usable.items()},
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -143,11 +147,11 @@ def judge(
     measured = [
         Measured(family, tuple(_judged(family, grid, optimizer, band)), band.pass_high)
         for family in tensor_families(tensors)
-        for band in (_update_band(family, shape, grid, optimizer),)
+        for band in (update_band(family, shape, grid, optimizer),)
     ]
-    seen = f"{optimizer}, widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
+    seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
-    return verdict(measured, words, seen)
+    return verdict(measured, words, f"{with_origin(optimizer)}, {seen}")
 
 
 def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:
@@ -245,17 +249,6 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
     return row.init_std + row.multiplier
 
 
-def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
-    trained_by = Optimizer(assignment_of(optimizer).optimizer_of(family.tensors[0]))
-    limit, wrong = update_threshold(family.role, shape, grid, trained_by), WRONG
-    tied = any(tensor.tied for tensor in family.tensors)
-    # A readout's bias gets what the logits say: at first those of the readout that was drawn.
-    follows = family.role is Role.SCALAR and sized_by_gradient(trained_by)
-    if (family.role is Role.OUTPUT or follows) and (tied or not starts_at_zero(optimizer)):
-        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
-    return Band(-wrong, -limit, limit, wrong)
-
-
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
     update, propagation, initial = (one.of(statistic) for statistic in Statistic)
     return TensorVerdict(
@@ -283,11 +276,16 @@ def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) ->
     relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
     seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
     if found.passed is None:
-        doubt = "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
-        return f"{seen}: {doubt}"
+        return f"{seen}: {_doubt(one, found)}"
     failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
     looks = likely_cause(one.family, found, failures, optimizer)
     return seen if looks is None else f"{seen}: looks like {looks}"
+
+
+def _doubt(one: Measured, found: Judged) -> str:
+    if one.family.role is Role.GQA_KV and found.statistic is Statistic.PROPAGATION:
+        return UNSETTLED
+    return "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
 
 
 def _disagree(found: Judged, threshold: float) -> bool:

@@ -28,7 +28,7 @@ from parametrization.coordinate_slopes import (
     TensorStatistic,
     as_readout_name,
 )
-from parametrization.coordinate_thresholds import starts_at_zero
+from parametrization.coordinate_thresholds import PROPAGATION_BANDS, starts_at_zero
 from parametrization.initialise import initialise
 from parametrization.layers import TiedReadout, WithMultiplier
 from parametrization.parameter_names import owned_parameters
@@ -182,7 +182,7 @@ class CheckedRun:
         found = {
             o.name: _rms([effect(o, self._start[o.name], dx) for dx in self._moved(o.owner)])
             for o in self._owned
-            if self._roles[o.name] in (Role.HIDDEN, Role.OUTPUT)
+            if self._roles[o.name] in PROPAGATION_BANDS
         }
         for name, readout in self._tied.items():
             found[as_readout_name(name)] = _rms(

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from parametrization.optimizer_names import Optimizer
+from parametrization.optimizer_names import PLUGINS, Optimizer
 from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import Role
 
@@ -101,5 +101,8 @@ def _problem(optimizer: Optimizer, name: str, value: float) -> str | None:
     """What the value should have been, or None if it is right."""
     if not math.isfinite(value):
         return "finite"
+    if optimizer in PLUGINS.usable and name not in EVERYWHERE:
+        declared = PLUGINS.usable[optimizer].declaration.hyperparameters[name].range
+        return None if declared.holds(value) else declared.value
     words, is_right = _OWN_RANGES.get((optimizer, name)) or _RANGES.get(name, _AT_LEAST_ZERO)
     return None if is_right(value) else words

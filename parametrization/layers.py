@@ -1,4 +1,4 @@
-"""The layers that muP adds to torch's own: those with a forward multiplier.
+"""The layers that muP adds to torch's own: with a forward multiplier, or a start of their own.
 
 A multiplier is a plain number on the module: it survives deepcopy and compilation, and travels in
 the state dict, so that loading a checkpoint into a fresh model cannot silently drop it.
@@ -118,13 +118,18 @@ class Residual(WithMultiplier):
         return x + self.multiplier * added
 
 
+class ZeroLinear(nn.Linear):
+    """Linear layer that starts at zero, as adaLN-zero's modulation does: its role stays its own."""
+
+
 class ExpertLinear(nn.Module):
     """One matrix per expert, [experts, out, in]: (experts, n, in) to (experts, n, out)."""
 
     def __init__(self, experts: int, in_features: int, out_features: int) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(experts, out_features, in_features))
-        nn.init.normal_(self.weight, std=1 / math.sqrt(in_features))
+        if not self.weight.is_meta:  # there it would import the compiler, for nothing
+            nn.init.normal_(self.weight, std=1 / math.sqrt(in_features))
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.bmm(x, self.weight.transpose(1, 2))

@@ -86,6 +86,8 @@ class Stepping(torch.optim.Optimizer):
         """
         groups: list[dict[str, Any]] = []
         self._optimizers: list[AnyOptimizer] = []
+        self.fan_out_axes: list[int] = []
+        """Of each group's tensor."""
         self._recorded: dict[Tensor, nn.Module] = {}
         self._signals: Signals = {}
         for owned, scaling in match(model, scalings):
@@ -98,14 +100,19 @@ class Stepping(torch.optim.Optimizer):
                 }
             )
             optimizer = named(scaling.optimizer)
+            self.fan_out_axes.append(_fan_out_axis(owned.parameter, owned.owner))
             if isinstance(optimizer, CurvatureOptimizer):
                 _check_recordable(owned, scaling)
                 self._recorded[owned.parameter] = owned.owner
             elif isinstance(optimizer, GradientOptimizer):
-                axis = _fan_out_axis(owned.parameter, owned.owner)
-                optimizer = for_layout(optimizer, axis)
+                optimizer = for_layout(optimizer, self.fan_out_axes[-1])
             self._optimizers.append(optimizer)
         super().__init__(groups, {})
+
+    @property
+    def optimizers(self) -> tuple[AnyOptimizer, ...]:
+        """What steps each group's tensor."""
+        return tuple(self._optimizers)
 
     @overload
     def step(self, closure: None = None) -> None: ...

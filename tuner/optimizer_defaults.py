@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from parametrization.companions import PREFIX, RATIO
+from parametrization.optimizer_names import PLUGINS
 from parametrization.rules import Optimizer
 
 
@@ -160,9 +161,13 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
         "Scion: a norm ball for every kind of tensor, spectral on hidden matrices.",
         _SCION, (-11, -3),
     ),
+    **{
+        Optimizer(name): Studied(declared.words, declared.defaults, declared.log2_rates)
+        for name, (declared, _) in PLUGINS.usable.items()
+    },
 }
 # fmt: on
-"""In the order of the catalogue."""
+"""In the order of the catalogue; those of installed plugins last."""
 
 NOT_STUDIED: Final[Mapping[Optimizer, str]] = {
     Optimizer.SGD_MOMENTUM: "`sgd` takes a momentum",

@@ -8,6 +8,7 @@ from pydantic_core import PydanticCustomError
 
 from parametrization.companions import assignment_of
 from parametrization.coordinate_words import sized_by_gradient
+from parametrization.optimizer_names import PLUGINS
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS, AnyDataset, Dataset, Family, smallest_width
@@ -59,7 +60,8 @@ class Check(Record):
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4, and 8 where SGD or its like trains something: its slopes are noisier."""
+    """Default: 4; 8 where SGD or its like trains something, whose slopes are noisier, and for
+    plugins'."""
 
 
 class Search(Record):
@@ -141,7 +143,8 @@ class StudySpec(Record):
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
         trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
-        return self.check.seeds or (8 if any(map(sized_by_gradient, trained_by)) else 4)
+        noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
+        return self.check.seeds or (8 if noisier else 4)
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
@@ -206,8 +209,8 @@ def _illegal_widths(spec: StudySpec) -> Iterator[tuple[str, str]]:
         if width % divisor:
             yield (
                 pointer,
-                f"width {width} is not a multiple of {option} {divisor}:"
-                f" use {smallest_width(spec.family, width)}, or change family.{option}",
+                f"width {width} is not a multiple of {divisor} ({option}):"
+                f" use {smallest_width(spec.family, width)}, or change {option} of the family",
             )
     if spec.target.width < spec.proxy_width:
         yield (

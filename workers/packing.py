@@ -7,8 +7,8 @@ from itertools import groupby
 
 from tuner.engine import Packing, TrialSpec
 from workers.cohort.cohort import Advance, Cohort
+from workers.cohort.kinds import trains_in_cohorts
 from workers.cohort.programs import Programs
-from workers.cohort.stack import IN_COHORTS
 from workers.memory import is_out_of_memory, naming_what_is_too_large
 from workers.trainer import Segment, Update, ended, train_to
 from workers.trial import RunningTrial
@@ -54,7 +54,7 @@ def trains_alone(spec: TrialSpec) -> bool:
     """Whether no cohort trains what the trial asks for."""
     training = spec.training
     plain = training.precision == "fp32" and training.accumulation == 1
-    return spec.optimizer not in IN_COHORTS or training.activation_checkpointing or not plain
+    return not trains_in_cohorts(spec.optimizer) or training.activation_checkpointing or not plain
 
 
 def words(spec: TrialSpec) -> str:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import torch
@@ -21,7 +21,7 @@ from workers.trial import RunningTrial
 class Update(NamedTuple):
     """What one update measured; the names are those of `Series.metric`."""
 
-    train_loss: float  # before the update
+    train_loss: float  # before the update, in the units of `batch_loss`
     gradient_norm: float  # of all gradients together, before clipping
     parameter_norm: float  # of all parameters together, after the update
     clip_fraction: float  # share of the gradient's norm that clipping took away, in [0, 1]
@@ -123,23 +123,44 @@ def learning_rate_factor(training: Training, step: int) -> float:
 
 
 def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean cross entropy in nats per prediction, scalar."""
-    logits = model(batch.inputs)
-    return functional.cross_entropy(logits.flatten(0, -2), batch.targets.flatten())
+    """Mean over all predictions, scalar.
+
+    Classes (integer targets): cross entropy in nats. Numbers (floating targets): squared error, in
+    the square of their unit.
+    """
+    predicted = model(batch.inputs)
+    if batch.targets.is_floating_point():
+        return functional.mse_loss(predicted, batch.targets)
+    return functional.cross_entropy(predicted.flatten(0, -2), batch.targets.flatten())
 
 
 def validation_loss(trial: RunningTrial) -> float:
-    """Mean cross entropy over the fixed validation set, in nats per prediction.
+    """Mean of `batch_loss` over the fixed validation set, the model in evaluation mode.
 
     Where the optimizer says so, of its evaluation point instead of the values that it trains.
     """
     total, predictions = 0.0, 0
-    with torch.no_grad(), evaluating(trial.optimizer), _precision(trial):
+    with (
+        torch.no_grad(),
+        _evaluating(trial.model),
+        evaluating(trial.optimizer),
+        _precision(trial),
+    ):
         for batch in trial.data.validation():
             loss = batch_loss(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Norms over a batch use their running statistics and leave them alone meanwhile."""
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train()
 
 
 def mean_loss_of_second_half(train_losses: list[float]) -> float:

@@ -1,9 +1,11 @@
 """What can be asked for: families, optimizers, datasets, with the schemas of their options."""
 
-from typing import Any, Final, get_args
+from functools import cache
+from typing import Any, get_args
 
 from fastapi import APIRouter
 
+from parametrization.optimizer_names import PLUGINS
 from tuner.families import DATASETS, FAMILIES
 from tuner.optimizers import RECORDS
 from tuner.records import Record
@@ -27,8 +29,22 @@ class FamilyList(Record):
     families: tuple[FamilyOption, ...]
 
 
+class OptimizerOption(Option):
+    plugin: str | None
+    """Installed package and version that it comes from; null if it is built in."""
+
+
+class PluginLeftOut(Record):
+    name: str
+    plugin: str
+    reason: str
+    """Why it cannot be used, in words."""
+
+
 class OptimizerList(Record):
-    optimizers: tuple[Option, ...]
+    optimizers: tuple[OptimizerOption, ...]
+    left_out: tuple[PluginLeftOut, ...]
+    """Optimizers of installed packages that cannot be used."""
 
 
 class DatasetList(Record):
@@ -41,32 +57,38 @@ def _described(model: type[Record]) -> dict[str, Any]:
     return {"name": name, "description": schema.get("description", ""), "options": schema}
 
 
-_FAMILIES: Final = FamilyList(
-    families=tuple(
-        FamilyOption(**_described(family), datasets=family.datasets) for family in FAMILIES
-    )
-)
-_OPTIMIZERS: Final = OptimizerList(
-    optimizers=tuple(Option(**_described(model)) for model in RECORDS.values())
-)
-_DATASETS: Final = DatasetList(
-    datasets=tuple(Option(**_described(model)) for model in DATASETS.values())
-)
-
-
 @router.get("/families")
+@cache
 def list_families() -> FamilyList:
     """Model families that a study can tune."""
-    return _FAMILIES
+    return FamilyList(
+        families=tuple(
+            FamilyOption(**_described(family), datasets=family.datasets) for family in FAMILIES
+        )
+    )
 
 
 @router.get("/optimizers")
+@cache
 def list_optimizers() -> OptimizerList:
     """Optimizers that a study can name; each hyperparameter is a number or a distribution."""
-    return _OPTIMIZERS
+    return OptimizerList(
+        optimizers=tuple(
+            OptimizerOption(
+                **_described(model),
+                plugin=PLUGINS.usable[name].package if name in PLUGINS.usable else None,
+            )
+            for name, model in RECORDS.items()
+        ),
+        left_out=tuple(
+            PluginLeftOut(name=one.name, plugin=one.package, reason=one.reason)
+            for one in PLUGINS.left_out
+        ),
+    )
 
 
 @router.get("/datasets")
+@cache
 def list_datasets() -> DatasetList:
     """Data that proxies can train on."""
-    return _DATASETS
+    return DatasetList(datasets=tuple(Option(**_described(model)) for model in DATASETS.values()))

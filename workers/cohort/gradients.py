@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from parametrization.layers import Readout
+from parametrization.layers import WithMultiplier
 from workers.cohort.attention import FoldedAttention
 from workers.cohort.simplify import simplified
 from workers.datasets.data import Batch
@@ -31,7 +31,7 @@ class Stacked(NamedTuple):
     parameters: Tensors
     buffers: Tensors
     multipliers: Tensors
-    """[K], by readout."""
+    """[K], by the layer that multiplies."""
 
 
 class Gradients(NamedTuple):
@@ -49,23 +49,28 @@ GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients]
 """Changes the buffers in place, nothing else."""
 
 
-def gradient_function(model: nn.Module, loss: Loss, *, shared_batch: bool) -> GradientProgram:
+def gradient_function(
+    model: nn.Module, loss: Loss, *, shared_batch: bool, autocast: torch.dtype | None = None
+) -> GradientProgram:
     """Gradients of a cohort, not traced yet.
 
     Args:
         model: any trial's; its own tensors are not read.
         shared_batch: every trial sees the one batch; else batches are [K, ...].
+        autocast: dtype of the matrix products; None for that of the tensors.
 
     """
     module = _Objective(model, loss)
-    readouts = {name: part for name, part in model.named_modules() if isinstance(part, Readout)}
+    multiplying = layers_with_multiplier(model)
+    device = next(model.parameters()).device.type
 
     def objective(
         parameters: Tensors, buffers: Tensors, multipliers: Tensors, batch: Batch
     ) -> Tensor:
-        for name, readout in readouts.items():
-            vars(readout)["multiplier"] = multipliers[name]
-        value: Tensor = functional_call(module, {**parameters, **buffers}, (batch,))
+        for name, layer in multiplying.items():
+            vars(layer)["multiplier"] = multipliers[name]
+        with torch.autocast(device, dtype=autocast, enabled=autocast is not None):
+            value: Tensor = functional_call(module, {**parameters, **buffers}, (batch,))
         return value
 
     mapped = vmap(
@@ -75,7 +80,7 @@ def gradient_function(model: nn.Module, loss: Loss, *, shared_batch: bool) -> Gr
     )
 
     def gradients(stacked: Stacked, batch: Batch) -> Gradients:
-        kept = {name: readout.multiplier for name, readout in readouts.items()}
+        kept = {name: layer.multiplier for name, layer in multiplying.items()}
         prefix = _Objective.prefix
         try:
             by_name, losses_K = mapped(
@@ -85,12 +90,17 @@ def gradient_function(model: nn.Module, loss: Loss, *, shared_batch: bool) -> Gr
                 batch,
             )
         finally:
-            for name, readout in readouts.items():
-                readout.multiplier = kept[name]
+            for name, layer in multiplying.items():
+                layer.multiplier = kept[name]
         ordered = {name: by_name[prefix + name].contiguous() for name in stacked.parameters}
         return Gradients(losses_K, ordered, norms(ordered))
 
     return gradients
+
+
+def layers_with_multiplier(model: nn.Module) -> dict[str, WithMultiplier]:
+    """Readouts of every kind, tied ones and routers too, by name."""
+    return {name: part for name, part in model.named_modules() if isinstance(part, WithMultiplier)}
 
 
 def traced(function: GradientProgram, stacked: Stacked, batch: Batch) -> torch.fx.GraphModule:

@@ -9,16 +9,30 @@ from torch import nn
 from tuner.engine import ModelSpec
 from tuner.families import Gpt, Mlp
 from tuner.model_family import ModelFamily
+from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.digits import CLASSES, PIXELS
 from workers.datasets.stdlib_text import VOCABULARY
+from workers.models import gpt
+from workers.models.dit import DitModel
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
+from workers.models.parts import Declared
+from workers.models.resnet import ResnetModel
+from workers.models.unet import UnetModel
+from workers.models.vit import VitModel
 
 _BUILDERS: Final[dict[type[ModelFamily], Callable[[Any, int], nn.Module]]] = {
     Mlp: lambda config, width: MlpModel(config, width, inputs=PIXELS, classes=CLASSES),
     Gpt: lambda config, width: GptModel(config, width, vocabulary=VOCABULARY),
+    Resnet: lambda config, width: ResnetModel(config, width, classes=CLASSES),
+    Vit: lambda config, width: VitModel(config, width, classes=CLASSES),
+    Unet: UnetModel,
+    Dit: DitModel,
 }
 """From the family's options and a width."""
+
+_DECLARED: Final[dict[type[ModelFamily], Callable[[Any], Declared]]] = {Gpt: gpt.declared}
+"""From the family's options; families that are not here have nothing to declare."""
 
 
 def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu") -> nn.Module:
@@ -33,3 +47,8 @@ def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu
     """
     with torch.device(device):
         return _BUILDERS[type(spec.family)](spec.family, spec.width if width is None else width)
+
+
+def declared(family: ModelFamily) -> Declared:
+    """What the module types and shapes of this family's models cannot tell."""
+    return _DECLARED[type(family)](family) if type(family) in _DECLARED else Declared()
