@@ -31,7 +31,7 @@ class Stacked(NamedTuple):
     parameters: Tensors
     buffers: Tensors
     multipliers: Tensors
-    """[K], by the layer that has one."""
+    """[K], by the layer that multiplies."""
 
 
 class Gradients(NamedTuple):
@@ -62,15 +62,13 @@ def gradient_function(
     """
     module = _Objective(model, loss)
     device = next(model.parameters()).device.type
-    scaled = {
-        name: part for name, part in model.named_modules() if isinstance(part, WithMultiplier)
-    }
+    multiplying = layers_with_multiplier(model)
 
     def objective(
         parameters: Tensors, buffers: Tensors, multipliers: Tensors, batch: Batch
     ) -> Tensor:
-        for name, part in scaled.items():
-            vars(part)["multiplier"] = multipliers[name]
+        for name, layer in multiplying.items():
+            vars(layer)["multiplier"] = multipliers[name]
         with torch.autocast(device, dtype=autocast, enabled=autocast is not None):
             value: Tensor = functional_call(module, {**parameters, **buffers}, (batch,))
         return value
@@ -82,7 +80,7 @@ def gradient_function(
     )
 
     def gradients(stacked: Stacked, batch: Batch) -> Gradients:
-        kept = {name: part.multiplier for name, part in scaled.items()}
+        kept = {name: layer.multiplier for name, layer in multiplying.items()}
         prefix = _Objective.prefix
         try:
             by_name, losses_K = mapped(
@@ -92,12 +90,17 @@ def gradient_function(
                 batch,
             )
         finally:
-            for name, part in scaled.items():
-                part.multiplier = kept[name]
+            for name, layer in multiplying.items():
+                layer.multiplier = kept[name]
         ordered = {name: by_name[prefix + name].contiguous() for name in stacked.parameters}
         return Gradients(losses_K, ordered, norms(ordered))
 
     return gradients
+
+
+def layers_with_multiplier(model: nn.Module) -> dict[str, WithMultiplier]:
+    """Readouts of every kind, tied ones and routers too, by name."""
+    return {name: part for name, part in model.named_modules() if isinstance(part, WithMultiplier)}
 
 
 def traced(function: GradientProgram, stacked: Stacked, batch: Batch) -> torch.fx.GraphModule:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from parametrization.layers import WithMultiplier
 from parametrization.optimizers.update import State
-from workers.cohort.gradients import Stacked
+from workers.cohort.gradients import Stacked, layers_with_multiplier
 from workers.cohort.kinds import COUNTER, Kind, has_fused_kernel, kinds_of
 from workers.trial import RunningTrial
 
@@ -51,19 +50,18 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
     }
     first = groups[0].parameters
     buffers = [dict(model.named_buffers()) for model in models]
-    scaled = [
-        {name: part for name, part in model.named_modules() if isinstance(part, WithMultiplier)}
-        for model in models
-    ]
+    multiplying = [layers_with_multiplier(model) for model in models]
     return CohortTensors(
         stacked=Stacked(
             parameters={name: parameters[name] for name, _ in models[0].named_parameters()},
             buffers={name: _shared([[own[name] for own in buffers]])[0] for name in buffers[0]},
             multipliers={
                 name: torch.tensor(
-                    [own[name].multiplier for own in scaled], dtype=first.dtype, device=first.device
+                    [own[name].multiplier for own in multiplying],
+                    dtype=first.dtype,
+                    device=first.device,
                 )
-                for name in scaled[0]
+                for name in multiplying[0]
             },
         ),
         groups=groups,
