@@ -108,7 +108,7 @@ def serve(connection: "Connection[Any, Any]", core: int | None, device: str) -> 
     while (message := connection.recv()) is not None:
         row, method, arguments = message
         if row not in benches:
-            benches = {row: Bench(*row, device)}  # the one before is over
+            benches = {row: Bench(row[0], row[1], device)}  # the one before is over
             torch.compiler.reset()
         connection.send(getattr(benches[row], method)(*arguments))
 

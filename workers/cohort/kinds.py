@@ -71,7 +71,7 @@ def kinds_of(trial: RunningTrial) -> dict[str, Kind]:
 def numbers_of(trial: RunningTrial) -> dict[str, dict[str, float]]:
     """Every hyperparameter of every tensor, by its name, with the peak learning rate."""
     names = {parameter: name for name, parameter in trial.model.named_parameters()}
-    numbers = {}
+    numbers: dict[str, dict[str, float]] = {}
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         if isinstance(trial.optimizer, Stepping):
             given = {**group["numbers"], "learning_rate": peak_rate}
