@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from torch import Tensor
+
 from parametrization.optimizers.adam import ADAM, ADAMW
 from parametrization.optimizers.registry import named
 from parametrization.optimizers.sgd import SGD_MOMENTUM
@@ -59,12 +61,12 @@ def kinds_of(trial: RunningTrial) -> dict[str, Kind]:
             name: Kind(optimizer, 0, stored_names) for name, _ in trial.model.named_parameters()
         }
     stepping = trial.optimizer
-    by_parameter = {
-        group["params"][0]: Kind(optimizer, axis, {})
-        for group, optimizer, axis in zip(
-            stepping.param_groups, stepping.optimizers, stepping.fan_out_axes, strict=True
-        )
-    }
+    by_parameter: dict[Tensor, Kind] = {}
+    for group, stepped_by, axis in zip(
+        stepping.param_groups, stepping.optimizers, stepping.fan_out_axes, strict=True
+    ):
+        assert not isinstance(stepped_by, CurvatureOptimizer), "trains alone"
+        by_parameter[group["params"][0]] = Kind(stepped_by, axis, {})
     return {name: by_parameter[tensor] for name, tensor in trial.model.named_parameters()}
 
 
