@@ -15,6 +15,7 @@ import torch
 
 from tuner.engine import SOLO, Packing, ProbeOrder
 from workers.cohort.cohort import Cohort
+from workers.cohort.graphs import WARM_UP_STEPS
 from workers.cohort.programs import Programs
 from workers.gpu_memory import peak_bytes, start_measuring, usable_bytes
 from workers.memory import is_out_of_memory, naming_what_is_too_large
@@ -180,11 +181,12 @@ def _opened(
 
 
 def _seconds(ways: Sequence[Step], device: torch.device) -> list[float]:
-    """Median seconds of each, after one that is not counted; on a CPU, of this process alone."""
+    """Median seconds of each once it runs as it will; on a CPU, of this process alone."""
     on_cpu = device.type == "cpu"
     taken: list[list[float]] = [[] for _ in ways]
     for way in ways:
-        way()
+        for _ in range(1 if on_cpu else WARM_UP_STEPS + 1):  # a GPU's graph is recorded last
+            way()
     for _ in range(ROUNDS):
         for way, seconds in zip(ways, taken, strict=True):
             started = time.process_time() if on_cpu else _settled(device)

@@ -35,8 +35,8 @@ class Cohort:
     """Opened on trials whose tensors it stacks; they hold slices from here on.
 
     Args:
-        trials: of one model, optimizer, precision and batch size; everything else may differ. Their steps
-            and seeds may too, at the price of a batch of its own for every trial.
+        trials: of one model, optimizer, precision and batch size; everything else may differ.
+            Their steps and seeds may too, at the price of a batch of its own for every trial.
         programs: traced or compiled before, to be used again.
         compiled: compile the gradients, which takes half a minute, once a shape.
 
