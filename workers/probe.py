@@ -81,7 +81,7 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         path = folder / "probes" / f"{_fingerprint(order, most, device)}.json"
         if path.exists():
             return Packing.model_validate_json(path.read_text())
-        packing = measured_packing(build, most, left, programs)
+        packing = _measured_or_solo(build, most, left, programs, words(order.trial))
     _remember(path, packing)
     return packing
 
@@ -89,6 +89,19 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
 def solo_seconds(trial: RunningTrial) -> float:
     """One step of the trial by itself."""
     return _seconds([_repeated(trial)], trial.device)[0] / SOLO_STEPS
+
+
+def _measured_or_solo(
+    build: Callable[[], RunningTrial], most: int, left_seconds: float, programs: Programs, what: str
+) -> Packing:
+    """What was measured; alone, if a model or an optimizer cannot be mapped over trials."""
+    try:
+        return measured_packing(build, most, left_seconds, programs)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        log.warning("trials like %s cannot train together", what, exc_info=True)
+        return SOLO.model_copy(update={"speedup": 0.0, "device": build().device.type})
 
 
 def measured_packing(
