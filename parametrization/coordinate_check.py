@@ -29,7 +29,15 @@ from parametrization.coordinate_thresholds import (
     starts_at_zero,
     update_threshold,
 )
-from parametrization.coordinate_words import Statistic, growth, sized_by_gradient, summarise
+from parametrization.coordinate_words import (
+    UNSETTLED,
+    Statistic,
+    growth,
+    sized_by_gradient,
+    summarise,
+    with_origin,
+)
+from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -51,6 +59,7 @@ CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
     Optimizer.MUON_BARE: 2.0**-8,
     Optimizer.SHAMPOO_QUARTER: 2.0**-8,
     Optimizer.SOAP: 2.0**-11,
+    **{Optimizer(n): p.declaration.check_learning_rate for n, p in PLUGINS.usable.items()},
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -144,9 +153,9 @@ def judge(
         for family in tensor_families(tensors)
         for band in (_update_band(family, shape, grid, optimizer),)
     ]
-    seen = f"{optimizer}, widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
+    seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
-    return verdict(measured, words, seen)
+    return verdict(measured, words, f"{with_origin(optimizer)}, {seen}")
 
 
 def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:
@@ -279,11 +288,16 @@ def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) ->
     relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
     seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
     if found.passed is None:
-        doubt = "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
-        return f"{seen}: {doubt}"
+        return f"{seen}: {_doubt(one, found)}"
     failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
     looks = likely_cause(one.family, found, failures, optimizer)
     return seen if looks is None else f"{seen}: looks like {looks}"
+
+
+def _doubt(one: Measured, found: Judged) -> str:
+    if one.family.role is Role.GQA_KV and found.statistic is Statistic.PROPAGATION:
+        return UNSETTLED
+    return "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
 
 
 def _disagree(found: Judged, threshold: float) -> bool:

@@ -28,13 +28,13 @@ from parametrization.coordinate_slopes import (
     TensorStatistic,
     as_readout_name,
 )
-from parametrization.coordinate_thresholds import starts_at_zero
+from parametrization.coordinate_thresholds import PROPAGATION_BANDS, starts_at_zero
 from parametrization.initialise import initialise
 from parametrization.layers import TiedReadout, WithMultiplier
 from parametrization.parameter_names import owned_parameters
 from parametrization.roles import Role
 from parametrization.scaling import TensorScaling
-from parametrization.stepping import optimizer_for
+from parametrization.stepping import optimizer_for, recording
 
 Start = Callable[[nn.Module, Sequence[TensorScaling], torch.Generator], None]
 Stepping = Callable[[nn.Module, Sequence[TensorScaling]], torch.optim.Optimizer]
@@ -142,8 +142,9 @@ class CheckedRun:
         self._inputs_before = self._seen(probe)
         for step in range(steps):
             stepping.zero_grad()
-            loss = self._training.loss(self._model, self._training.batch(self._seed, step))
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            with recording(stepping):
+                loss = self._training.loss(self._model, self._training.batch(self._seed, step))
+                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             stepping.step()
         self._inputs_after = self._seen(probe)
 
@@ -181,7 +182,7 @@ class CheckedRun:
         found = {
             o.name: _rms([effect(o, self._start[o.name], dx) for dx in self._moved(o.owner)])
             for o in self._owned
-            if self._roles[o.name] in (Role.HIDDEN, Role.OUTPUT)
+            if self._roles[o.name] in PROPAGATION_BANDS
         }
         for name, readout in self._tied.items():
             found[as_readout_name(name)] = _rms(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from parametrization.optimizer_names import PLUGINS
 from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import Role
 from parametrization.rules import Optimizer
@@ -77,6 +78,11 @@ LOGITS_GROW: Final = (
 LOGITS_FALL: Final = "attention logits divided by the head size once too often"
 STREAM_GROWS: Final = "a missing 1/depth multiplier on the residual branches"
 STREAM_FALLS: Final = "residual branches divided by depth once too often"
+UNSETTLED: Final = (
+    "a map to a fixed number of key and value heads has no clean initialisation; let them grow"
+    " with width"
+)
+MORE_MAY_TELL: Final = "; more seeds or widths may tell"
 DEPTH_INITIAL: Final = "an initial std that depends on depth: the branch multiplier does that"
 DEPTH_UPDATE_GROWS: Final = "a learning rate that grows with depth once too often"
 DEPTH_UPDATE_FALLS: Final = {
@@ -127,6 +133,15 @@ def growth(slope: float, axis: str = "width") -> str:
     return f"{'grows' if slope > 0 else 'falls'} like {axis}^{slope:.2f}"
 
 
+def with_origin(optimizer: Optimizer) -> str:
+    """The optimizer's name and, if it is a plugin's, what its rates were derived from."""
+    if optimizer not in PLUGINS.usable:
+        return optimizer
+    declared, package = PLUGINS.usable[optimizer]
+    step = declared.step
+    return f"{optimizer}, of degree {step.degree:g} by {step.kind} as {package} declares"
+
+
 def summarise(failed: Sequence[str], undecided: Sequence[str], measured: str, families: int) -> str:
     """The verdict on all tensors in one paragraph.
 
@@ -140,5 +155,6 @@ def summarise(failed: Sequence[str], undecided: Sequence[str], measured: str, fa
     if failed:
         return f"failed ({measured}): {'; '.join(failed)}"
     if undecided:
-        return f"inconclusive ({measured}): {'; '.join(undecided)}; more seeds or widths may tell"
+        remedy = "" if all(UNSETTLED in text for text in undecided) else MORE_MAY_TELL
+        return f"inconclusive ({measured}): {'; '.join(undecided)}{remedy}"
     return f"passed: updates and initialisation of all {families} tensors fit ({measured})"

@@ -9,7 +9,7 @@ import optuna
 import structlog
 
 from service.lifeline import StopRequest, die_with_parent
-from service.logs import configure_logs
+from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from tuner.database import open_database, require_current
 from tuner.engine import Engine
@@ -34,6 +34,7 @@ def main() -> None:
         should_stop = StopRequest(signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
     configure_logs("tuner")
+    log_plugins()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     settings = Settings()
@@ -42,12 +43,17 @@ def main() -> None:
     require_current(database)
 
     def build_engine() -> Engine:
-        return LocalEngine(settings.slots, settings.checkpoint_dir, settings.slot_memory_bytes)
+        return LocalEngine(
+            settings.places,
+            settings.checkpoint_dir,
+            settings.slot_memory_bytes,
+            gpus=settings.gpus,
+        )
 
     with leadership(settings.url, should_stop) as held:
         if held is None:
             return
-        log.info("leading", slots=settings.slots, process_id=os.getpid())
+        log.info("leading", slots=settings.places, process_id=os.getpid())
         try:
             run(database, held, build_engine, should_stop, settings.checkpoint_dir)
         except LeadershipLost as error:

@@ -1,6 +1,7 @@
 """Model families and datasets that a study can name: their options, without torch."""
 
 import math
+from collections.abc import Iterator
 from typing import Annotated, ClassVar, Final, Literal, get_args
 
 from pydantic import Field
@@ -23,28 +24,77 @@ class Mlp(ModelFamily):
 
 
 class Gpt(ModelFamily):
-    """Decoder-only transformer: pre-norm blocks, learned positions, untied readout."""
+    """Decoder-only transformer: pre-norm blocks of causal attention and feed-forward.
+
+    Which of its options pass the coordinate check is measured in docs/options.md.
+    """
 
     datasets: ClassVar = ("stdlib-text",)
 
     name: Literal["gpt"]
     depth: int = Field(default=2, ge=1, le=64)
-    """Blocks of attention and feed-forward (4 x width)."""
+    """Blocks of attention and feed-forward."""
     head_size: int = Field(default=16, ge=1, le=256)
     """Size of one attention head, fixed over widths: the number of heads is width / head_size."""
     context: int = Field(default=32, ge=2, le=4096)
     """Tokens per sequence."""
+    query_heads_per_kv_head: int = Field(default=1, ge=1, le=64)
+    """Query heads that share one key and value head, at every width: 1 is multi-head attention,
+    more is grouped-query attention whose key and value heads grow with width."""
+    fixed_kv_heads: int | None = Field(default=None, ge=1, le=64)
+    """Key and value heads that all query heads share, the same number at every width. Not clean
+    under any rule: prefer query_heads_per_kv_head."""
+    qk_norm: bool = False
+    """RMSNorm over every head's query and key."""
+    positions: Literal["learned", "rope"] = "learned"
+    """A table added to the token's embedding, or queries and keys rotated by their position."""
+    tied: bool = False
+    """The readout reads the token embedding's own table."""
     norm: Literal["layernorm", "rmsnorm"] = "rmsnorm"
-    activation: Literal["relu", "gelu", "silu", "tanh"] = "gelu"
+    norm_gains: bool = True
+    """Norms train gains, LayerNorm biases too."""
+    activation: Literal["relu", "gelu", "silu", "tanh", "swiglu"] = "gelu"
+    """The feed-forward is 4 widths wide; with swiglu 3, the whole number nearest to the 8/3 that
+    would give its three matrices as many parameters."""
+    experts: int = Field(default=1, ge=1, le=64)
+    """Feed-forwards of full size that a router chooses from; 1 is one feed-forward, no router."""
+    experts_per_token: int = Field(default=1, ge=1, le=64)
+    """Experts that each token is sent to."""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Options that exclude each other."""
+        if self.fixed_kv_heads is not None and self.query_heads_per_kv_head > 1:
+            yield (
+                "fixed_kv_heads",
+                f"fixed_kv_heads {self.fixed_kv_heads} and query_heads_per_kv_head"
+                f" {self.query_heads_per_kv_head} both say how many key and value heads there are:"
+                " leave one of them out",
+            )
+        if self.experts_per_token > self.experts:
+            yield (
+                "experts_per_token",
+                f"experts_per_token {self.experts_per_token} is more than experts {self.experts}:"
+                " raise experts or lower experts_per_token",
+            )
+        if self.positions == "rope" and self.head_size % 2:
+            yield (
+                "head_size",
+                f"head_size {self.head_size} is odd, and rope rotates pairs of a head's entries:"
+                f" use {self.head_size + 1}, or positions learned",
+            )
 
     @property
     def width_divisor(self) -> int:
         """Every width of this family is a multiple of this."""
-        return self.head_size
+        return self.head_size * (self.fixed_kv_heads or self.query_heads_per_kv_head)
 
     @property
     def divisor_field(self) -> str:
         """Which option the divisor comes from."""
+        if self.fixed_kv_heads is not None:
+            return "head_size * fixed_kv_heads"
+        if self.query_heads_per_kv_head > 1:
+            return "head_size * query_heads_per_kv_head"
         return "head_size"
 
     @property

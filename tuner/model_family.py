@@ -1,6 +1,10 @@
 """What every model family says of itself, whatever its options."""
 
-from typing import ClassVar
+from collections.abc import Iterator
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
 
 from tuner.records import Record
 
@@ -14,6 +18,20 @@ class ModelFamily(Record):
     name: str
     depth: int
     """Layers or blocks, as the family counts them."""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """(option, what to change) for every option that disagrees with another."""
+        return iter(())
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
+        if problems := [(f"/family/{option}", text) for option, text in self.contradictions()]:
+            raise PydanticCustomError(
+                "fields_disagree",
+                "{summary}",
+                {"summary": "; ".join(text for _, text in problems), "problems": problems},
+            )
+        return self
 
     @property
     def width_divisor(self) -> int:

@@ -9,7 +9,7 @@ from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer
 from parametrization.scaling import TensorScaling
 from tuner.engine import ModelSpec
-from workers.models.build import build_model
+from workers.models.build import build_model, declared
 
 
 def model_shape(spec: ModelSpec) -> ModelShape:
@@ -39,4 +39,5 @@ def model_scalings(
 def _shape_at_base(spec: ModelSpec) -> ModelShape:
     base = build_model(spec, device="meta")
     delta = build_model(spec, width=2 * spec.base_width, device="meta")
-    return derive_model_shape(base, delta, spec.base_width)
+    said = declared(spec.family)
+    return derive_model_shape(base, delta, spec.base_width, roles=said.roles, blocks=said.blocks)

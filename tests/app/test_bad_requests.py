@@ -35,6 +35,12 @@ BAD_SPECS = [
     pytest.param({"family": {"name": "mlp"}}, "/target", "required", id="no target"),
     pytest.param(MLP | {"target": {}}, "/target/width", "required", id="no width"),
     pytest.param(GPT | {"target": {"width": 500}}, "/target/width", "use 512", id="head size"),
+    pytest.param(
+        GPT | {"family": {"name": "gpt", "fixed_kv_heads": 2, "query_heads_per_kv_head": 2}},
+        "/family/fixed_kv_heads",
+        "both say how many key and value heads",
+        id="two kinds of grouped attention",
+    ),
     pytest.param(rate(-0.1, 0.1), "/optimizers/0/learning_rate", "low > 0", id="negative rate"),
     pytest.param(rate(0.1, 0.1), "/optimizers/0/learning_rate", "empty range", id="empty range"),
     pytest.param(rate(0.1, 0.01), "/optimizers/0/learning_rate", "empty range", id="backwards"),

@@ -1,5 +1,7 @@
 """Small valid specifications by keyword: a test states only what it is about."""
 
+from typing import Any
+
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.families import DATASETS, AnyFamily, Gpt, Mlp
@@ -7,6 +9,34 @@ from tuner.study_spec import Schedule, Training
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
+
+
+def gpt(**options: Any) -> Gpt:  # noqa: ANN401  fields of the family
+    """TINY_GPT with other options."""
+    return Gpt.model_validate(TINY_GPT.model_dump() | options)
+
+
+OPTIONED_GPT = gpt(
+    query_heads_per_kv_head=2,
+    qk_norm=True,
+    positions="rope",
+    tied=True,
+    activation="swiglu",
+    experts=3,
+    experts_per_token=2,
+)
+"""Every option that a GPT can have at once."""
+GPT_OPTIONS = [
+    gpt(query_heads_per_kv_head=2),
+    gpt(fixed_kv_heads=2),
+    gpt(qk_norm=True),
+    gpt(positions="rope"),
+    gpt(tied=True),
+    gpt(norm="layernorm", norm_gains=False, qk_norm=True),
+    gpt(activation="swiglu"),
+    gpt(experts=4, experts_per_token=1),
+    OPTIONED_GPT,
+]
 TINY_MLP = Mlp(name="mlp", depth=2)
 TINY_RESNET = Resnet(name="resnet", depth=2, group_size=4)
 TINY_BATCHNORM_RESNET = Resnet(name="resnet", depth=2, norm="batchnorm")

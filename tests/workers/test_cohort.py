@@ -17,7 +17,7 @@ from tests.workers.cohorts import (
     together,
     varied,
 )
-from tests.workers.specs import IMAGE_FAMILIES, TINY_GPT, TINY_MLP
+from tests.workers.specs import IMAGE_FAMILIES, OPTIONED_GPT, TINY_GPT, TINY_MLP
 from tuner.families import AnyFamily
 from workers.checkpoint import load, save
 from workers.cohort.cohort import Cohort
@@ -26,7 +26,8 @@ from workers.trial import new_trial, restored_trial
 
 STEPS = 40
 FAMILIES: list[AnyFamily] = [TINY_GPT, TINY_MLP]
-EVERY_NORM: list[AnyFamily] = [
+EVERY_OPTION: list[AnyFamily] = [
+    OPTIONED_GPT,
     TINY_GPT.model_copy(update={"norm": "layernorm", "activation": "silu"}),
     TINY_MLP.model_copy(update={"norm": "layernorm", "activation": "tanh"}),
 ]
@@ -61,9 +62,9 @@ def test_image_families_are_as_exact(family: AnyFamily) -> None:
             assert distance(trial, alone(spec, 8)) < 1e-12
 
 
-@pytest.mark.parametrize("family", EVERY_NORM)
-def test_other_norms_and_activations_are_as_exact(family: AnyFamily) -> None:
-    """They have tensors of the same shapes, and must not be taken for each other."""
+@pytest.mark.parametrize("family", EVERY_OPTION)
+def test_other_options_are_as_exact(family: AnyFamily) -> None:
+    """Some have tensors of the same shapes, and must not be taken for each other."""
     with precision(torch.float64):
         specs = varied(3, family)
         for spec, trial in zip(

@@ -8,12 +8,7 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
-from tests.workers.specs import (
-    IMAGE_FAMILIES,
-    TINY_GPT,
-    TINY_MLP,
-    model_spec,
-)
+from tests.workers.specs import GPT_OPTIONS, IMAGE_FAMILIES, TINY_GPT, TINY_MLP, model_spec
 from tuner.families import AnyFamily, Gpt, Mlp
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
@@ -26,6 +21,7 @@ FAMILIES = [
     TINY_GPT,
     Gpt(name="gpt", depth=2, head_size=4, context=8, norm="layernorm", activation="silu"),
     *IMAGE_FAMILIES,
+    *GPT_OPTIONS,
 ]
 
 
@@ -66,8 +62,9 @@ def test_base_shapes_predict_the_shapes_of_every_width(family: AnyFamily) -> Non
 
 
 def test_roles_of_the_gpt() -> None:
+    """In the order in which a seed draws them: another order would be another model."""
     roles = {tensor.name: tensor.role for tensor in model_shape(model_spec(TINY_GPT)).tensors}
-    assert roles == {
+    expected = {
         "token.weight": Role.INPUT,
         "position.weight": Role.INPUT,
         "blocks.0.attention_norm.weight": Role.VECTOR,
@@ -76,13 +73,15 @@ def test_roles_of_the_gpt() -> None:
         "blocks.0.feed_forward_norm.weight": Role.VECTOR,
         "blocks.0.feed_forward.up.weight": Role.HIDDEN,
         "blocks.0.feed_forward.down.weight": Role.HIDDEN,
-        "norm.weight": Role.VECTOR,
+        "norm.weight": Role.FINAL_NORM,
         "readout.weight": Role.OUTPUT,
     }
+    assert list(roles.items()) == list(expected.items())
 
 
-def test_a_position_sees_the_past_alone() -> None:
-    model = build_model(model_spec(TINY_GPT))
+@pytest.mark.parametrize("family", [TINY_GPT, *GPT_OPTIONS])
+def test_a_position_sees_the_past_alone(family: Gpt) -> None:
+    model = build_model(model_spec(family))
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.5)
     tokens = torch.arange(16)[None]
@@ -108,15 +107,16 @@ def test_attention_is_the_textbooks() -> None:
 
 
 def test_a_width_that_splits_a_head_is_refused() -> None:
-    with pytest.raises(ValueError, match="width 20 is not a multiple of head_size 8"):
+    with pytest.raises(ValueError, match=r"width 20 is not a multiple of 8 \(head_size\)"):
         build_model(model_spec(TINY_GPT, width=20))
 
 
 def test_describing_a_model_does_not_load_torchs_compiler() -> None:
     """It takes seconds; nn.Embedding's own initialisation on the meta device would load it."""
     code = (
-        "import sys; from tests.workers.specs import model_spec;"
-        "from workers.model_shapes import model_shape; model_shape(model_spec());"
+        "import sys; from tests.workers.specs import OPTIONED_GPT, TINY_GPT, model_spec;"
+        "from workers.model_shapes import model_shape;"
+        "[model_shape(model_spec(family)) for family in (TINY_GPT, OPTIONED_GPT)];"
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

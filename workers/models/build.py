@@ -12,9 +12,11 @@ from tuner.model_family import ModelFamily
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.digits import CLASSES, PIXELS
 from workers.datasets.stdlib_text import VOCABULARY
+from workers.models import gpt
 from workers.models.dit import DitModel
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
+from workers.models.parts import Declared
 from workers.models.resnet import ResnetModel
 from workers.models.unet import UnetModel
 from workers.models.vit import VitModel
@@ -29,6 +31,9 @@ _BUILDERS: Final[dict[type[ModelFamily], Callable[[Any, int], nn.Module]]] = {
 }
 """From the family's options and a width."""
 
+_DECLARED: Final[dict[type[ModelFamily], Callable[[Any], Declared]]] = {Gpt: gpt.declared}
+"""From the family's options; families that are not here have nothing to declare."""
+
 
 def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu") -> nn.Module:
     """The specified family at `width` (default: the spec's own), on `device`.
@@ -42,3 +47,8 @@ def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu
     """
     with torch.device(device):
         return _BUILDERS[type(spec.family)](spec.family, spec.width if width is None else width)
+
+
+def declared(family: ModelFamily) -> Declared:
+    """What the module types and shapes of this family's models cannot tell."""
+    return _DECLARED[type(family)](family) if type(family) in _DECLARED else Declared()

@@ -1,53 +1,27 @@
 """Decoder-only transformer of one width.
 
-Shape suffixes: B batch, T position in the context, D width, H heads, S head size, V vocabulary.
+Shape suffixes: B batch, T position in the context, D width, V vocabulary.
 """
+
+from typing import Final
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from parametrization.layers import Readout
+from parametrization.layers import Readout, TiedReadout
+from parametrization.roles import Role
 from tuner.families import Gpt
-from workers.models.parts import ACTIVATIONS, norm
+from workers.models.gpt_attention import Attention
+from workers.models.gpt_feed_forward import feed_forward
+from workers.models.parts import Declared, norm
 
-FEED_FORWARD_FACTOR = 4
+TIED_SCALE: Final = 1 / 8
+"""On what a tied readout reads, at every width.
 
-
-class Attention(nn.Module):
-    """Causal self-attention with heads of a fixed size.
-
-    Logits are scaled by head_size**-0.5. The muP rule is sqrt(base head size) / head size
-    (Yang et al. 2022, arXiv:2203.03466, App. B): the same number, because width adds heads
-    and leaves their size alone.
-    """
-
-    def __init__(self, width: int, head_size: int) -> None:
-        super().__init__()
-        self.head_size = head_size
-        self.qkv = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        heads = self.qkv(x_BTD).unflatten(-1, (3, -1, self.head_size))
-        q_BHTS, k_BHTS, v_BHTS = heads.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed_BHTS = functional.scaled_dot_product_attention(q_BHTS, k_BHTS, v_BHTS, is_causal=True)
-        out_BTD: Tensor = self.out(mixed_BHTS.transpose(1, 2).flatten(-2))
-        return out_BTD
-
-
-class FeedForward(nn.Module):
-    """Up to four widths, activation, down again."""
-
-    def __init__(self, config: Gpt, width: int) -> None:
-        super().__init__()
-        self.up = nn.Linear(width, FEED_FORWARD_FACTOR * width, bias=False)
-        self.activation = ACTIVATIONS[config.activation]
-        self.down = nn.Linear(FEED_FORWARD_FACTOR * width, width, bias=False)
-
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        out_BTD: Tensor = self.down(self.activation(self.up(x_BTD)))
-        return out_BTD
+A table's entries start at 1, those of a readout at 1/sqrt(width): read as it is, the table would
+start with logits of 8 and more at width 64, whose saturated softmax hides every slope (that of
+the readout was -0.87).
+"""
 
 
 class Block(nn.Module):
@@ -55,10 +29,10 @@ class Block(nn.Module):
 
     def __init__(self, config: Gpt, width: int) -> None:
         super().__init__()
-        self.attention_norm = norm(config.norm, width)
-        self.attention = Attention(width, config.head_size)
-        self.feed_forward_norm = norm(config.norm, width)
-        self.feed_forward = FeedForward(config, width)
+        self.attention_norm = norm(config.norm, width, gains=config.norm_gains)
+        self.attention = Attention(config, width)
+        self.feed_forward_norm = norm(config.norm, width, gains=config.norm_gains)
+        self.feed_forward = feed_forward(config, width)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
         attended_BTD: Tensor = x_BTD + self.attention(self.attention_norm(x_BTD))
@@ -67,23 +41,42 @@ class Block(nn.Module):
 
 
 class GptModel(nn.Module):
-    """Token and position embeddings, blocks, final norm, untied readout."""
+    """Token embedding, positions, blocks, final norm, readout."""
 
     def __init__(self, config: Gpt, width: int, vocabulary: int) -> None:
         super().__init__()
-        if width % config.head_size:
-            raise ValueError(f"width {width} is not a multiple of head_size {config.head_size}")
+        if width % config.width_divisor:
+            raise ValueError(
+                f"width {width} is not a multiple of {config.width_divisor}"
+                f" ({config.divisor_field})"
+            )
+        self.tied = config.tied
+        self.learned_positions = config.positions == "learned"
         self.token = _table(vocabulary, width)
-        self.position = _table(config.context, width)
+        if self.learned_positions:
+            self.position = _table(config.context, width)
         self.blocks = nn.Sequential(*(Block(config, width) for _ in range(config.depth)))
-        self.norm = norm(config.norm, width)
-        self.readout = Readout(width, vocabulary, bias=False)
+        self.norm = norm(config.norm, width, gains=config.norm_gains)
+        self.readout: nn.Module = (
+            TiedReadout(self.token) if config.tied else Readout(width, vocabulary, bias=False)
+        )
 
     def forward(self, tokens_BT: Tensor) -> Tensor:
-        positions_T = torch.arange(tokens_BT.shape[-1], device=tokens_BT.device)
-        x_BTD = self.token(tokens_BT) + self.position(positions_T)
-        logits_BTV: Tensor = self.readout(self.norm(self.blocks(x_BTD)))
+        x_BTD = self.token(tokens_BT)
+        if self.learned_positions:
+            positions_T = torch.arange(tokens_BT.shape[-1], device=tokens_BT.device)
+            x_BTD = x_BTD + self.position(positions_T)
+        x_BTD = self.norm(self.blocks(x_BTD))
+        if self.tied:
+            x_BTD = TIED_SCALE * x_BTD
+        logits_BTV: Tensor = self.readout(x_BTD)
         return logits_BTV
+
+
+def declared(config: Gpt) -> Declared:
+    """Which tensors are in blocks, and maps to a fixed number of key and value heads."""
+    fixed = {} if config.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
+    return Declared(roles=fixed, blocks=("blocks.*",))
 
 
 def _table(rows: int, width: int) -> nn.Embedding:

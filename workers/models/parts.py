@@ -1,10 +1,13 @@
-"""What the families share: activations by name, and norms by name and width."""
+"""What the families share: activations and norms by name, and what a builder declares."""
 
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Final, Literal, NamedTuple
 
 from torch import Tensor, nn
 from torch.nn import functional
+
+from parametrization.classify import Declaration
+from parametrization.roles import Role
 
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": functional.relu,
@@ -16,10 +19,21 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
 NORM_EPSILON: Final = 1e-5
 
 
-def norm(kind: Literal["none", "layernorm", "rmsnorm"], width: int) -> nn.Module:
+class Declared(NamedTuple):
+    """What module types and shapes cannot tell of a model, as `derive_model_shape` takes it."""
+
+    roles: Mapping[str, Role | Declaration] = {}
+    """By parameter name or pattern."""
+    blocks: tuple[str, ...] = ()
+    """Patterns of the tensors in residual blocks."""
+
+
+def norm(
+    kind: Literal["none", "layernorm", "rmsnorm"], width: int, *, gains: bool = True
+) -> nn.Module:
     """A norm over the last dimension; LayerNorm has a gain and a bias, RMSNorm a gain."""
     if kind == "layernorm":
-        return nn.LayerNorm(width, eps=NORM_EPSILON)
+        return nn.LayerNorm(width, eps=NORM_EPSILON, elementwise_affine=gains)
     if kind == "rmsnorm":
-        return nn.RMSNorm(width, eps=NORM_EPSILON)
+        return nn.RMSNorm(width, eps=NORM_EPSILON, elementwise_affine=gains)
     return nn.Identity()

@@ -1,0 +1,230 @@
+"""Which options of the model families pass the coordinate check.
+
+    python -m benchmarks.family_options --json [--quick] [--processes N]
+
+One row per option: the family with that option alone changed, and a few combinations, trained with
+AdamW under muP, through the builders and shapes that a study uses. The standard parametrization of
+the same option stands beside it as the control: there the check has to fail. A row's slopes are the
+ones farthest from 0, by role. Ends with 1 if a row is not as it should be. `docs/options.md` shows
+the stored result.
+"""
+
+import argparse
+import json
+import multiprocessing
+import platform
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any, Final, NamedTuple
+
+import torch
+
+from benchmarks.check_optimizers import ASSIGNMENTS, numbers
+from parametrization.coordinate_check import CHECK_LEARNING_RATE, CheckVerdict
+from parametrization.coordinate_run import check_width
+from parametrization.coordinate_statistics import CheckedTraining
+from parametrization.roles import Role
+from parametrization.rules import Optimizer, Parametrization
+from parametrization.scaling import TensorScaling
+from tuner.engine import ModelSpec
+from tuner.study_spec import StudySpec
+from workers.datasets.load import load_data
+from workers.model_shapes import model_scalings, model_shape
+from workers.models.build import build_model
+from workers.trainer import batch_loss
+
+MUP, SP = Parametrization.MUP, Parametrization.SP
+SEEDS: Final = range(4)
+
+
+class Checked(NamedTuple):
+    """What holds for every row of a family."""
+
+    widths: tuple[int, ...]
+    batch_size: int
+    options: dict[str, Any]
+
+
+CHECKED: Final = {
+    "gpt": Checked((64, 128, 256), 8, {"depth": 2, "head_size": 16, "context": 16}),
+    "mlp": Checked((64, 128, 256, 512), 64, {"depth": 3}),
+}
+"""A new family is one line here and one an option below."""
+MODERN: Final = {"query_heads_per_kv_head": 2, "qk_norm": True, "positions": "rope"} | {
+    "activation": "swiglu"
+}
+
+
+class Option(NamedTuple):
+    """A family with some of its options changed."""
+
+    family: str
+    aspect: str
+    options: dict[str, Any]
+
+
+class Check(NamedTuple):
+    """One row to measure."""
+
+    option: Option
+    parametrization: Parametrization
+
+
+OPTIONS: Final = (
+    Option("gpt", "default", {}),
+    Option("gpt", "norm", {"norm": "layernorm"}),
+    Option("gpt", "gains", {"norm_gains": False}),
+    Option("gpt", "gains", {"norm": "layernorm", "norm_gains": False}),
+    *(Option("gpt", "activation", {"activation": a}) for a in ("relu", "silu", "tanh", "swiglu")),
+    Option("gpt", "attention", {"query_heads_per_kv_head": 2}),
+    Option("gpt", "attention", {"query_heads_per_kv_head": 4}),
+    Option("gpt", "attention", {"fixed_kv_heads": 1}),
+    Option("gpt", "attention", {"fixed_kv_heads": 4}),
+    Option("gpt", "attention", {"qk_norm": True}),
+    Option("gpt", "attention", {"qk_norm": True, "norm_gains": False}),
+    Option("gpt", "positions", {"positions": "rope"}),
+    Option("gpt", "readout", {"tied": True}),
+    Option("gpt", "experts", {"experts": 4, "experts_per_token": 1}),
+    Option("gpt", "experts", {"experts": 4, "experts_per_token": 2}),
+    Option("gpt", "combined", MODERN),
+    Option("gpt", "combined", MODERN | {"tied": True}),
+    Option("gpt", "combined", MODERN | {"experts": 4, "experts_per_token": 2}),
+    Option("mlp", "default", {}),
+    *(Option("mlp", "norm", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
+    *(Option("mlp", "activation", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+)
+"""A new option is one line."""
+UNSETTLED: Final = ("fixed_kv_heads",)
+"""Options that no rule is clean for: their check may stay inconclusive, and must not fail."""
+_QUICK: Final = (
+    Option("gpt", "default", {}),
+    Option("gpt", "combined", MODERN | {"tied": True, "experts": 4, "experts_per_token": 2}),
+)
+
+
+def checks(*, quick: bool) -> Iterator[Check]:
+    """Every row."""
+    for option in _QUICK if quick else OPTIONS:
+        yield Check(option, MUP)
+        yield Check(option, SP)
+
+
+def measure(check: Check) -> dict[str, Any]:
+    """One row of the report."""
+    started = time.perf_counter()
+    verdict = _verdict(check)
+    return {
+        "family": check.option.family,
+        "aspect": check.option.aspect,
+        "options": check.option.options,
+        "parametrization": check.parametrization.value,
+        "slopes": _farthest((t.role, t.update_slope) for t in verdict.tensors),
+        "propagation_slopes": _farthest((t.role, t.propagation_slope) for t in verdict.tensors),
+        "passed": verdict.passed,
+        "seconds": round(time.perf_counter() - started, 2),
+        "summary": verdict.summary,
+    }
+
+
+def _farthest(slopes: Iterable[tuple[Role, float | None]]) -> dict[str, float]:
+    """The slope farthest from 0 of every role that has one."""
+    found: dict[str, float] = {}
+    for role, slope in slopes:
+        if slope is not None and abs(slope) >= abs(found.get(role.value, 0.0)):
+            found[role.value] = round(slope, 3)
+    return found
+
+
+def _verdict(check: Check) -> CheckVerdict:
+    spec, batch_size = model_spec(check), CHECKED[check.option.family].batch_size
+    data, hyperparameters = load_data(spec), numbers(ASSIGNMENTS["adamw"])[Optimizer.ADAMW]
+
+    def training(width: int) -> CheckedTraining:
+        return CheckedTraining(
+            lambda: build_model(spec, width=width),
+            batch_loss,
+            lambda seed, step: data.batch(seed, step, batch_size),
+        )
+
+    def scalings(width: int) -> tuple[TensorScaling, ...]:
+        at = spec.model_copy(update={"width": width})
+        return model_scalings(at, Optimizer.ADAMW, hyperparameters)
+
+    return check_width(
+        training,
+        scalings,
+        model_shape(spec),
+        optimizer=Optimizer.ADAMW,
+        widths=CHECKED[check.option.family].widths,
+        seeds=SEEDS,
+    )
+
+
+def model_spec(check: Check) -> ModelSpec:
+    """The narrowest model of the row."""
+    checked = CHECKED[check.option.family]
+    config = {"name": check.option.family, **checked.options, **check.option.options}
+    base = checked.widths[0]
+    study = StudySpec.model_validate({"family": config, "target": {"width": base}})
+    return ModelSpec(
+        family=study.family,
+        dataset=study.dataset,
+        width=base,
+        base_width=base,
+        parametrization=check.parametrization,
+    )
+
+
+def is_as_expected(row: dict[str, Any]) -> bool:
+    """Whether muP passes, or is in doubt where it may be, and the control fails."""
+    if row["parametrization"] == SP:
+        return row["passed"] is False
+    unsettled = any(option in UNSETTLED for option in row["options"])
+    return row["passed"] is True or (unsettled and row["passed"] is None)
+
+
+def main() -> None:
+    """Measure, print, and end with 1 if a row is not as it should be."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one JSON document")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    parser.add_argument("--processes", type=int, default=2, help="each on one core; default: 2")
+    arguments = parser.parse_args()
+    rows = []
+    context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
+    with context.Pool(arguments.processes, torch.set_num_threads, (1,)) as pool:
+        for row in pool.imap(measure, checks(quick=arguments.quick)):
+            rows.append(row)
+            if not arguments.json:
+                print(_line(row), flush=True)
+    if arguments.json:
+        print(json.dumps(_document(rows), indent=1))
+    unexpected = [row for row in rows if not is_as_expected(row)]
+    for row in unexpected:
+        print(f"not as it should be: {_line(row)}: {row['summary']}", file=sys.stderr)
+    sys.exit(1 if unexpected else 0)
+
+
+def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "command": "python -m benchmarks.family_options --json",
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "optimizer": "adamw",
+        "learning_rate": CHECK_LEARNING_RATE[Optimizer.ADAMW],
+        "widths": {family: checked.widths for family, checked in CHECKED.items()},
+        "seeds": len(SEEDS),
+        "rows": rows,
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    verdict = {True: "passed", False: "failed", None: "unsure"}[row["passed"]]
+    slopes = " ".join(f"{role} {slope:+.2f}" for role, slope in row["slopes"].items())
+    options = ", ".join(f"{name} {value}" for name, value in row["options"].items()) or "defaults"
+    seconds = f"({row['seconds']:.1f} s)"
+    return f"{verdict} {row['family']} {row['parametrization']:3} {options}: {slopes} {seconds}"
+
+
+if __name__ == "__main__":
+    main()
