@@ -11,6 +11,7 @@ the stored result.
 
 import argparse
 import json
+import math
 import multiprocessing
 import platform
 import sys
@@ -60,8 +61,9 @@ class Option(NamedTuple):
     """A family with some of its options changed."""
 
     family: str
-    aspect: str
     options: dict[str, Any]
+    widths: tuple[int, ...] = ()
+    """Default: the family's."""
 
 
 class Check(NamedTuple):
@@ -72,34 +74,37 @@ class Check(NamedTuple):
 
 
 OPTIONS: Final = (
-    Option("gpt", "default", {}),
-    Option("gpt", "norm", {"norm": "layernorm"}),
-    Option("gpt", "gains", {"norm_gains": False}),
-    Option("gpt", "gains", {"norm": "layernorm", "norm_gains": False}),
-    *(Option("gpt", "activation", {"activation": a}) for a in ("relu", "silu", "tanh", "swiglu")),
-    Option("gpt", "attention", {"query_heads_per_kv_head": 2}),
-    Option("gpt", "attention", {"query_heads_per_kv_head": 4}),
-    Option("gpt", "attention", {"fixed_kv_heads": 1}),
-    Option("gpt", "attention", {"fixed_kv_heads": 4}),
-    Option("gpt", "attention", {"qk_norm": True}),
-    Option("gpt", "attention", {"qk_norm": True, "norm_gains": False}),
-    Option("gpt", "positions", {"positions": "rope"}),
-    Option("gpt", "readout", {"tied": True}),
-    Option("gpt", "experts", {"experts": 4, "experts_per_token": 1}),
-    Option("gpt", "experts", {"experts": 4, "experts_per_token": 2}),
-    Option("gpt", "combined", MODERN),
-    Option("gpt", "combined", MODERN | {"tied": True}),
-    Option("gpt", "combined", MODERN | {"experts": 4, "experts_per_token": 2}),
-    Option("mlp", "default", {}),
-    *(Option("mlp", "norm", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
-    *(Option("mlp", "activation", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+    Option("gpt", {}),
+    Option("gpt", {"norm": "layernorm"}),
+    Option("gpt", {"norm_gains": False}),
+    Option("gpt", {"norm": "layernorm", "norm_gains": False}),
+    *(Option("gpt", {"activation": a}) for a in ("relu", "silu", "tanh", "swiglu")),
+    Option("gpt", {"query_heads_per_kv_head": 2}),
+    Option("gpt", {"query_heads_per_kv_head": 4}),
+    *(
+        Option("gpt", {"fixed_kv_heads": heads}, at)
+        for heads in (1, 4)
+        for at in ((), (256, 512, 1024))
+    ),
+    Option("gpt", {"qk_norm": True}),
+    Option("gpt", {"qk_norm": True, "norm_gains": False}),
+    Option("gpt", {"positions": "rope"}),
+    Option("gpt", {"tied": True}),
+    Option("gpt", {"experts": 4, "experts_per_token": 1}),
+    Option("gpt", {"experts": 4, "experts_per_token": 2}),
+    Option("gpt", MODERN),
+    Option("gpt", MODERN | {"tied": True}),
+    Option("gpt", MODERN | {"experts": 4, "experts_per_token": 2}),
+    Option("mlp", {}),
+    *(Option("mlp", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
+    *(Option("mlp", {"activation": a}) for a in ("gelu", "silu", "tanh")),
 )
 """A new option is one line."""
 UNSETTLED: Final = ("fixed_kv_heads",)
 """Options that no rule is clean for: their check may stay inconclusive, and must not fail."""
 _QUICK: Final = (
-    Option("gpt", "default", {}),
-    Option("gpt", "combined", MODERN | {"tied": True, "experts": 4, "experts_per_token": 2}),
+    Option("gpt", {}),
+    Option("gpt", MODERN | {"tied": True, "experts": 4, "experts_per_token": 2}),
 )
 
 
@@ -116,8 +121,8 @@ def measure(check: Check) -> dict[str, Any]:
     verdict = _verdict(check)
     return {
         "family": check.option.family,
-        "aspect": check.option.aspect,
         "options": check.option.options,
+        "widths": widths(check.option),
         "parametrization": check.parametrization.value,
         "slopes": _farthest((t.role, t.update_slope) for t in verdict.tensors),
         "propagation_slopes": _farthest((t.role, t.propagation_slope) for t in verdict.tensors),
@@ -156,16 +161,21 @@ def _verdict(check: Check) -> CheckVerdict:
         scalings,
         model_shape(spec),
         optimizer=Optimizer.ADAMW,
-        widths=CHECKED[check.option.family].widths,
+        widths=widths(check.option),
         seeds=SEEDS,
     )
+
+
+def widths(option: Option) -> tuple[int, ...]:
+    """Of its check; the narrowest is the base."""
+    return option.widths or CHECKED[option.family].widths
 
 
 def model_spec(check: Check) -> ModelSpec:
     """The narrowest model of the row."""
     checked = CHECKED[check.option.family]
     config = {"name": check.option.family, **checked.options, **check.option.options}
-    base = checked.widths[0]
+    base = widths(check.option)[0]
     study = StudySpec.model_validate({"family": config, "target": {"width": base}})
     return ModelSpec(
         family=study.family,
@@ -211,8 +221,7 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "command": "python -m benchmarks.family_options --json",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "optimizer": "adamw",
-        "learning_rate": CHECK_LEARNING_RATE[Optimizer.ADAMW],
-        "widths": {family: checked.widths for family, checked in CHECKED.items()},
+        "log2_learning_rate": math.log2(CHECK_LEARNING_RATE[Optimizer.ADAMW]),
         "seeds": len(SEEDS),
         "rows": rows,
     }
