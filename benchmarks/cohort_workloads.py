@@ -10,8 +10,10 @@ from torch.nn import functional
 
 from parametrization.layers import Readout
 from parametrization.rules import Optimizer, Parametrization
+from parametrization.stepping import Stepping
 from tuner.engine import ModelSpec, TrialSpec
 from tuner.families import Digits, Gpt, Mlp, StdlibText
+from tuner.optimizer_defaults import STUDIED
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
 from workers.datasets.digits import CLASSES
@@ -44,7 +46,15 @@ WORKLOADS: Final = {
     "gpt-w128-l4-t128-b16": Workload(Gpt(name="gpt", depth=4, head_size=32, context=128), 128, 16),
     "resnet-w16-b32": Workload(Mlp(name="mlp"), 16, 32, resnet=True),
 }
-QUICK: Final = ("mlp-w64-b16", "mlp-w64-b128", "gpt-w32-t32-b4")
+ADAMW, MUON = Optimizer.ADAMW, Optimizer.MUON_SPECTRAL
+ROWS: Final = tuple(
+    (name, optimizer)
+    for name, workload in WORKLOADS.items()
+    for optimizer in (ADAMW, MUON)
+    if optimizer is ADAMW or isinstance(workload.family, Gpt)
+)
+QUICK: Final = (("mlp-w64-b16", ADAMW), ("gpt-w32-t32-b4", ADAMW), ("gpt-w32-t32-b4", MUON))
+_RATES: Final = {ADAMW: 2.0**-10, MUON: 2.0**-7}
 
 
 class _ResidualBlock(nn.Module):
@@ -77,9 +87,12 @@ class ResNet(nn.Module):
         return logits
 
 
-def trial(workload: Workload, device: str, number: int = 0) -> RunningTrial:
-    """Trial number `number` of a learning-rate grid with one seed, under AdamW."""
+def trial(
+    workload: Workload, device: str, optimizer: Optimizer = ADAMW, number: int = 0
+) -> RunningTrial:
+    """Trial number `number` of a learning-rate grid with one seed."""
     text = isinstance(workload.family, Gpt)
+    defaults = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[optimizer].defaults}
     spec = TrialSpec(
         number=number,
         model=ModelSpec(
@@ -89,16 +102,8 @@ def trial(workload: Workload, device: str, number: int = 0) -> RunningTrial:
             base_width=workload.width,
             parametrization=Parametrization.MUP,
         ),
-        optimizer=Optimizer.ADAMW,
-        hyperparameters={
-            "learning_rate": 2.0 ** (-10 + number / 8),
-            "init_std": 1.0,
-            "output_multiplier": 1.0,
-            "beta1": 0.9,
-            "beta2": 0.95,
-            "epsilon": 1e-8,
-            "weight_decay": 0.1,
-        },
+        optimizer=optimizer,
+        hyperparameters=defaults | {"learning_rate": _RATES[optimizer] * 2.0 ** (number / 8)},
         training=Training(steps=_ENDLESS, batch_size=workload.batch_size),
         seed=0,
     )
@@ -131,6 +136,9 @@ def eager_loop(made: RunningTrial, compiled: str | None = None) -> Callable[[], 
 
     """
     training, step = made.spec.training, 0
+    optimizers = _users_optimizers(made)
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    peak_rates = [group["lr"] for group in groups]
 
     def loss_of(batch: Batch) -> Tensor:
         return batch_loss(made.model, batch)
@@ -140,16 +148,33 @@ def eager_loop(made: RunningTrial, compiled: str | None = None) -> Callable[[], 
     def take_step() -> None:
         nonlocal step
         factor = learning_rate_factor(training, step)
-        for group, peak_rate in zip(made.optimizer.param_groups, made.peak_rates, strict=True):
+        for group, peak_rate in zip(groups, peak_rates, strict=True):
             group["lr"] = peak_rate * factor
-        made.optimizer.zero_grad(set_to_none=True)
+        made.model.zero_grad(set_to_none=True)
         loss = loss_function(made.batch(step))
         torch.autograd.backward(loss)
-        made.optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         loss.item()
         step += 1
 
     return take_step
+
+
+def _users_optimizers(made: RunningTrial) -> list[torch.optim.Optimizer]:
+    """Torch's own: for Muon, its Muon on hidden matrices and a fused AdamW on all else."""
+    if not isinstance(made.optimizer, Stepping):
+        return [made.optimizer]
+    hidden = [
+        group["params"][0]
+        for group, optimizer in zip(
+            made.optimizer.param_groups, made.optimizer.optimizers, strict=True
+        )
+        if optimizer.name == MUON
+    ]
+    others = [own for own in made.model.parameters() if not any(own is one for one in hidden)]
+    rate = made.spec.hyperparameters["learning_rate"]
+    return [torch.optim.Muon(hidden, lr=rate), torch.optim.AdamW(others, lr=rate, fused=True)]
 
 
 def matmul_flops_per_second(device: str) -> float:

@@ -1,6 +1,6 @@
 """Coordinate checks of every rule, and of errors planted on purpose.
 
-    python -m benchmarks.coordinate_checks --json [--quick] [--processes N]
+    python -m benchmarks.coordinate_checks --json [--quick] [--processes N] [--output FILE]
 
 Under `mup` every row passes, except those marked empirical; under `sp`, and with an error planted,
 every row fails. A row's slopes are those of the updates, by role: the one farthest from 0.
@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -26,6 +27,7 @@ from benchmarks.check_families import (
     residual_mlp,
 )
 from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
+from benchmarks.report import store
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.coordinate_errors import (
     EPSILON_ERRORS,
@@ -45,6 +47,11 @@ from parametrization.scaling import TensorScaling
 MUP, SP = Parametrization.MUP, Parametrization.SP
 ATTENTION_ERROR = "attention / sqrt(head size), fixed number of heads"
 PLANTED_ON = ("adamw", "sgd")
+IMAGE_FAMILIES = {
+    "resnet": ("adamw", "sgd"),
+    "resnet_batchnorm": ("adamw", "sgd"),
+    "vit": ("adamw",),
+}
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
 
@@ -98,6 +105,10 @@ _QUICK = (
 def _right_and_standard() -> Iterator[Check]:
     for optimizer in ASSIGNMENTS:
         for family in ("mlp_narrow",) if optimizer in SLOW else ("mlp", "gpt"):
+            yield Check(family, optimizer)
+            yield Check(family, optimizer, SP)
+    for family, optimizers in IMAGE_FAMILIES.items():
+        for optimizer in optimizers:
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
 
@@ -231,6 +242,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     parser.add_argument("--processes", type=int, default=2, help="each on one core; default: 2")
     arguments = parser.parse_args()
     rows = []
@@ -242,6 +254,8 @@ def main() -> None:
                 print(_line(row), flush=True)
     if arguments.json:
         print(json.dumps({"rows": rows}))
+    if arguments.output is not None:
+        store(arguments.output, {"rows": rows})
     for row in unexpected(rows):
         print(f"not as it should be: {_line(row)}: {row['summary']}", file=sys.stderr)
     sys.exit(1 if unexpected(rows) else 0)

@@ -10,10 +10,12 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import torch
 
+from benchmarks.report import store
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import ModelSpec, TrialSpec
 from tuner.families import Digits, Gpt, Mlp, StdlibText
@@ -169,6 +171,7 @@ def main() -> None:
     parser.add_argument("--family", choices=list(WORKLOADS), default="mlp")
     parser.add_argument("--json", action="store_true", help="only the figures, to stdout")
     parser.add_argument("--quick", action="store_true", help="three widths, half the steps")
+    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     given = parser.parse_args()
     torch.set_num_threads(1)
     workload = WORKLOADS[given.family]
@@ -178,6 +181,8 @@ def main() -> None:
         said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),
     )
     print(json.dumps(figures, indent=None if given.json else 2))
+    if given.output is not None:
+        store(given.output, figures)
 
 
 if __name__ == "__main__":

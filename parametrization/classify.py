@@ -20,6 +20,7 @@ from parametrization.layers import (
     Residual,
     Router,
     TiedReadout,
+    ZeroLinear,
 )
 from parametrization.parameter_names import OwnedParameter, owned_parameters, unwrapped
 from parametrization.refusals import refusal, undeclarable
@@ -191,6 +192,7 @@ def _classify(
         fan_in_axis=said.fan_in_axis,
         fan_out_axis=said.fan_out_axis,
         constant=said.constant,
+        zero=isinstance(owned.owner, ZeroLinear) and owned.attribute == "weight",
         taps=1.0 if owned.attribute == "bias" else _taps(owned.owner, said.fan_in_axis),
     )
 

@@ -1,4 +1,4 @@
-"""The layers that muP adds to torch's own: those with a forward multiplier.
+"""The layers that muP adds to torch's own: with a forward multiplier, or a start of their own.
 
 A multiplier is a plain number on the module: it survives deepcopy and compilation, and travels in
 the state dict, so that loading a checkpoint into a fresh model cannot silently drop it.
@@ -116,6 +116,10 @@ class Residual(WithMultiplier):
     def forward(self, x: Tensor, *arguments: Any) -> Tensor:  # noqa: ANN401 - the branch's own
         added: Tensor = self.branch(x, *arguments)
         return x + self.multiplier * added
+
+
+class ZeroLinear(nn.Linear):
+    """Linear layer that starts at zero, as adaLN-zero's modulation does: its role stays its own."""
 
 
 class ExpertLinear(nn.Module):

@@ -33,6 +33,7 @@ class TensorShape:
         in_block: whether it sits in a residual block, of which depth adds more.
         taps: entries summed per entry of the fan-in axis: k*k of a convolution.
         tied: a lookup table that the readout reads as well.
+        zero: starts at zero although it has a fan-in, at every width.
 
     """
 
@@ -46,10 +47,11 @@ class TensorShape:
     in_block: bool = False
     taps: float = 1.0
     tied: bool = False
+    zero: bool = False
 
     @property
     def base_std(self) -> float | None:
-        """1/sqrt(fan_in), the standard deviation at the base width; None if it starts constant.
+        """1/sqrt(fan_in), the standard deviation at the base width; None if it has no fan-in.
 
         A lookup table has 1 (Theta(1), as Table 8 of Tensor Programs V asks): one-hot inputs make
         the vocabulary the fan-in, but a lookup sums nothing, so 1/sqrt(vocabulary) would only
@@ -58,6 +60,8 @@ class TensorShape:
         """
         if self.fan_in_axis is None:
             return None
+        if self.zero:
+            return 0.0
         if self.fan_in_axis == 0 and len(self.base_shape) == 2:
             return 1.0
         return 1 / math.sqrt(self.base_shape[self.fan_in_axis] * self.taps)

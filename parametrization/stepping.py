@@ -49,6 +49,8 @@ class Stepping(torch.optim.Optimizer):
         """
         groups: list[dict[str, Any]] = []
         self._optimizers: list[GradientOptimizer | CoupledOptimizer] = []
+        self.fan_out_axes: list[int] = []
+        """Of each group's tensor."""
         for owned, scaling in match(model, scalings):
             numbers = scaling.hyper
             groups.append(
@@ -58,8 +60,14 @@ class Stepping(torch.optim.Optimizer):
                     "numbers": numbers,
                 }
             )
-            self._optimizers.append(_of(scaling, _fan_out_axis(owned.parameter, owned.owner)))
+            self.fan_out_axes.append(_fan_out_axis(owned.parameter, owned.owner))
+            self._optimizers.append(_of(scaling, self.fan_out_axes[-1]))
         super().__init__(groups, {})
+
+    @property
+    def optimizers(self) -> tuple[GradientOptimizer | CoupledOptimizer, ...]:
+        """What steps each group's tensor."""
+        return tuple(self._optimizers)
 
     @overload
     def step(self, closure: None = None) -> None: ...

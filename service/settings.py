@@ -27,8 +27,17 @@ class Settings(BaseSettings):
     """Host headers that are answered; others are refused (DNS rebinding)."""
     slots: int = Field(default_factory=_available_cores, ge=1, le=1_024)
     """Trials that run at once on this machine. Default: one per core."""
+    gpus: int = Field(default=0, ge=0, le=64)
+    """Train on so many GPUs instead of the cores; `slots` is not read then."""
+    slots_per_gpu: int = Field(default=1, ge=1, le=64)
+    """Cohorts that share a GPU, each with its part of the memory."""
     slot_memory_bytes: int | None = Field(default=None, ge=2**28)
     """Address space of one slot's process; a trial that needs more fails as out_of_memory."""
+
+    @property
+    def places(self) -> int:
+        """Slots in all."""
+        return self.gpus * self.slots_per_gpu or self.slots
 
     @property
     def url(self) -> str:

@@ -42,12 +42,17 @@ def main() -> None:
     require_current(database)
 
     def build_engine() -> Engine:
-        return LocalEngine(settings.slots, settings.checkpoint_dir, settings.slot_memory_bytes)
+        return LocalEngine(
+            settings.places,
+            settings.checkpoint_dir,
+            settings.slot_memory_bytes,
+            gpus=settings.gpus,
+        )
 
     with leadership(settings.url, should_stop) as held:
         if held is None:
             return
-        log.info("leading", slots=settings.slots, process_id=os.getpid())
+        log.info("leading", slots=settings.places, process_id=os.getpid())
         try:
             run(database, held, build_engine, should_stop, settings.checkpoint_dir)
         except LeadershipLost as error:

@@ -96,7 +96,7 @@ def main() -> None:
     address_file.write_text(f"{address}\n")
     sys.stdout.write(
         f"Widthwise is at {address}\n"
-        f"data in {settings.data_dir.resolve()}, {settings.slots} slots; Ctrl-C stops it\n"
+        f"data in {settings.data_dir.resolve()}, {settings.places} slots; Ctrl-C stops it\n"
     )
     sys.stdout.flush()
     _supervise(_children(listening), _environment(settings))

@@ -9,9 +9,10 @@ from tuner.snapshot import TrialRecord
 from tuner.study_spec import StudySpec
 
 _HOW = (
-    "6 x parameters x tokens, forward and backward, for the updates that were done; the target is"
-    " taken to train for as many steps on batches of the same size. Attention's own products and"
-    " the coordinate check are left out."
+    "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
+    " forward and backward, for the updates that were done; the target is taken to train for as"
+    " many steps on batches of the same size. Attention's own products and the coordinate check are"
+    " left out."
 )
 
 
@@ -34,18 +35,17 @@ def tuning_cost(
 ) -> TuningCost:
     """Cost of the trials as a share of training the target at `width`."""
     done = [trial for trial in trials if trial.step > 0]
-    per_step = tokens_per_step(spec)
+    positions = spec.training.batch_size * spec.family.positions_per_example
     spent = math.fsum(
-        6.0 * parameter_count(shape, trial.width) * trial.step * per_step for trial in done
+        6.0 * parameter_count(shape, trial.width) * trial.step * positions for trial in done
     )
     parameters = parameter_count(shape, width)
-    tokens = spec.training.steps * per_step
-    target = 6.0 * parameters * tokens
+    target = 6.0 * parameters * spec.training.steps * positions
     return TuningCost(
         trials=len(done),
         tuning_flops=spent,
         target_parameters=parameters,
-        target_tokens=tokens,
+        target_tokens=spec.training.steps * tokens_per_step(spec),
         target_flops=target,
         share_percent=100 * spent / target,
         how=_HOW,

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tuner.model_family import ModelFamily
 from tuner.records import Record
+from tuner.vision_families import Dit, Resnet, Unet, Vit
 
 
 class Mlp(ModelFamily):
@@ -102,7 +103,7 @@ class Gpt(ModelFamily):
         return self.context
 
 
-AnyFamily = Mlp | Gpt
+AnyFamily = Mlp | Gpt | Resnet | Vit | Unet | Dit
 Family = Annotated[AnyFamily, Field(discriminator="name")]
 FAMILIES: Final[tuple[type[ModelFamily], ...]] = get_args(AnyFamily)
 """In the order of the catalogue."""
@@ -123,7 +124,17 @@ class Digits(Record):
     name: Literal["digits"]
 
 
-AnyDataset = StdlibText | Digits
+class NoisedDigits(Record):
+    """The digits under Gaussian noise of every strength, and that noise to predict.
+
+    The loss is the mean squared error of the noise, per pixel; the noise has variance 1. Models of
+    clips see a digit that moves by a pixel a frame.
+    """
+
+    name: Literal["noised-digits"]
+
+
+AnyDataset = StdlibText | Digits | NoisedDigits
 Dataset = Annotated[AnyDataset, Field(discriminator="name")]
 DATASETS: Final[dict[str, type[Record]]] = {
     get_args(dataset.model_fields["name"].annotation)[0]: dataset

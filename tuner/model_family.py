@@ -47,3 +47,17 @@ class ModelFamily(Record):
     def tokens_per_example(self) -> int:
         """Tokens of one sequence; 1 where an example is no sequence."""
         return 1
+
+    @property
+    def frames_per_example(self) -> int:
+        """Images of one example: more than 1 where an example is a clip."""
+        return 1
+
+    @property
+    def positions_per_example(self) -> float:
+        """How often a parameter works on one example, on average over a wide model's parameters.
+
+        Once a token in a sequence, once a pixel of what a convolution puts out: what floating-point
+        operations are counted by.
+        """
+        return self.tokens_per_example

@@ -19,17 +19,23 @@ from tuner.states import Purpose, StudyState, TrialState
 from tuner.train_orders import model_spec, train_orders
 
 
-def next_decision(snapshot: StudySnapshot, free_slots: int) -> Decision:
-    """The next thing to store and start for this study; empty if it can only wait."""
+def next_decision(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision:
+    """The next thing to store and start for this study; empty if it can only wait.
+
+    Args:
+        free_slots: most orders to start now.
+        slots: of the engine, free or not.
+
+    """
     phase = _PHASES.get(snapshot.study.state)
-    return phase(snapshot, free_slots) if phase else Decision()
+    return phase(snapshot, free_slots, slots) if phase else Decision()
 
 
-def _queued(_: StudySnapshot, __: int) -> Decision:
+def _queued(_: StudySnapshot, __: int, ___: int) -> Decision:
     return Decision(move_to=StudyState.CHECKING)
 
 
-def _checking(snapshot: StudySnapshot, free_slots: int) -> Decision:
+def _checking(snapshot: StudySnapshot, free_slots: int, _: int) -> Decision:
     if snapshot.study.shape is None:
         wanted: list[DescribeOrder | CheckOrder] = [_describe_order(snapshot)]
     else:
@@ -55,7 +61,7 @@ def _after_checks(snapshot: StudySnapshot) -> Decision:
     return Decision(move_to=StudyState.SEARCHING, reason=words or None)
 
 
-def _searching(snapshot: StudySnapshot, free_slots: int) -> Decision:
+def _searching(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision:
     study = snapshot.study
     finished = 0
     for config in study.spec.optimizers:
@@ -75,20 +81,20 @@ def _searching(snapshot: StudySnapshot, free_slots: int) -> Decision:
                 return Decision(move_to=StudyState.FAILED, reason=_why_none_completed(trials))
     if finished == len(study.spec.optimizers):
         return Decision(move_to=StudyState.MEASURING)
-    return Decision(orders=tuple(train_orders(snapshot, free_slots)))
+    return Decision(orders=tuple(train_orders(snapshot, free_slots, slots)))
 
 
-def _measuring(snapshot: StudySnapshot, free_slots: int) -> Decision:
+def _measuring(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision:
     if new_trials := tuple(grid_trials(snapshot)):
         return Decision(new_trials=new_trials)
-    if orders := tuple(train_orders(snapshot, free_slots)):
+    if orders := tuple(train_orders(snapshot, free_slots, slots)):
         return Decision(orders=orders)
     if all(trial.is_final for trial in snapshot.trials):
         return Decision(move_to=StudyState.COMPLETED)
     return Decision()
 
 
-_PHASES: Final[dict[StudyState, Callable[[StudySnapshot, int], Decision]]] = {
+_PHASES: Final[dict[StudyState, Callable[[StudySnapshot, int, int], Decision]]] = {
     StudyState.QUEUED: _queued,
     StudyState.CHECKING: _checking,
     StudyState.SEARCHING: _searching,

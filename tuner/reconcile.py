@@ -105,7 +105,7 @@ def _advance(database: Database, engine: Engine, study: StudyRecord, free: int) 
         while True:
             with database.read() as session:
                 snapshot = read_snapshot(session, study.id)
-            decision = next_decision(snapshot, free - taken)
+            decision = next_decision(snapshot, free - taken, len(engine.slots()))
             if decision.is_empty:
                 return taken
             with database.write() as session:

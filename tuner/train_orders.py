@@ -4,6 +4,7 @@ Only the packing is decided here: what is proposed and pruned is the same howeve
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
@@ -22,44 +23,105 @@ from tuner.engine import (
 )
 from tuner.search import DECIDED_STEP
 from tuner.snapshot import StudySnapshot, TrialRecord
-from tuner.states import Purpose
+from tuner.states import Purpose, TrialState
 from tuner.study_spec import StudySpec
+
+
+class _Generation(NamedTuple):
+    """Trials that were asked for together and reach their rungs together."""
+
+    optimizer: Optimizer
+    pruned_at_rungs: bool
+    batch: int
 
 
 class _Alike(NamedTuple):
     """What trials of one order have in common; the widest, which take longest, come first."""
 
     minus_width: int
-    optimizer: Optimizer
-    pruned_at_rungs: bool
-    step: int
+    generation: _Generation
     seed: int
     """They see the same batches, which is faster, and fairer to compare."""
 
 
-def train_orders(snapshot: StudySnapshot, free_slots: int) -> Iterator[ProbeOrder | TrainOrder]:
-    """Orders for trials that nobody trains now; first one that finds out how to pack them."""
-    yield from islice(_orders(snapshot, free_slots), free_slots)
+def train_orders(
+    snapshot: StudySnapshot, free_slots: int, slots: int
+) -> Iterator[ProbeOrder | TrainOrder]:
+    """Orders for trials that nobody trains now; first one that finds out how to pack them.
+
+    Which trials form an order follows from what is stored and from the number of slots, not from
+    which of them happen to be free: so that a study run twice is packed twice the same.
+
+    Args:
+        free_slots: most orders to start now.
+        slots: of the engine, free or not.
+
+    """
+    yield from islice(_orders(snapshot, slots), free_slots)
 
 
-def _orders(snapshot: StudySnapshot, free_slots: int) -> Iterator[ProbeOrder | TrainOrder]:
-    idle = sorted(_idle(snapshot), key=lambda trial: (_alike(snapshot, trial), trial.number))
+def _orders(snapshot: StudySnapshot, slots: int) -> Iterator[ProbeOrder | TrainOrder]:
+    spec, packings = snapshot.study.spec, snapshot.study.packings or {}
     running = {open_order.order.id for open_order in snapshot.open_orders}
-    packings = snapshot.study.packings or {}
-    # So that the last trials do not queue for one slot while others stand empty.
-    share = math.ceil(len(idle) / (free_slots + len(running)))
+    idle = sorted(_idle(snapshot), key=lambda trial: (-trial.width, trial.optimizer, trial.step))
     for (width, optimizer), shape in groupby(idle, lambda trial: (trial.width, trial.optimizer)):
         members = list(shape)
         packing = packings.get(packing_key(optimizer, width))
-        asked_for = snapshot.study.spec.packing == "measured"
-        if packing is None and len(members) > 1 and asked_for:
+        if packing is None and len(members) > 1 and spec.packing == "measured":
             probe = _probe_order(snapshot, members)
             if probe.id not in running:
                 yield probe
             continue
-        for _, alike in groupby(members, lambda trial: _alike(snapshot, trial)):
-            for trials in _split(list(alike), packing or SOLO, share):
-                yield _train_order(snapshot, trials, packing or SOLO)
+        waiting = {trial.number for trial in members}
+        for step, _ in groupby(members, lambda trial: trial.step):
+            for together in _divided(snapshot, width, optimizer, step, packing or SOLO, slots):
+                here = [t for t in together if t.number in waiting and t.step == step]
+                pays = len(here) >= (packing or SOLO).least
+                for trials in [here] if pays else ([trial] for trial in here):
+                    yield _train_order(snapshot, trials, packing or SOLO)
+
+
+def _divided(  # what a division depends on
+    snapshot: StudySnapshot,
+    width: int,
+    optimizer: Optimizer,
+    step: int,
+    packing: Packing,
+    slots: int,
+) -> Iterator[list[TrialRecord]]:
+    """All trials of a shape that go or went on from a step, in orders' worth."""
+    spec = snapshot.study.spec
+    going = [
+        trial
+        for trial in snapshot.trials
+        if trial.optimizer == optimizer and _goes_on_from(spec, trial, step)
+    ]
+    # So that the last trials do not queue for one slot while others stand empty.
+    sizes = Counter(_generation(spec, trial) for trial in going)
+    ours = sorted(
+        (_Alike(-width, _generation(spec, trial), trial.seed), trial.number, trial)
+        for trial in going
+        if trial.width == width
+    )
+    for alike, family in groupby(ours, lambda entry: entry[0]):
+        share = math.ceil(sizes[alike.generation] / slots)
+        size = min(packing.most, max(packing.least, share)) if packing.way != "solo" else 1
+        members = [trial for _, _, trial in family]
+        yield from (members[first : first + size] for first in range(0, len(members), size))
+
+
+def _goes_on_from(spec: StudySpec, trial: TrialRecord, step: int) -> bool:
+    """Whether the trial trains on from a step, now or before: the answer does not change."""
+    if trial.step > step:
+        return True
+    failed_on_its_way = trial.state is TrialState.FAIL
+    return trial.step == step and (
+        failed_on_its_way or (not trial.is_final and _may_go_on(spec, trial))
+    )
+
+
+def _generation(spec: StudySpec, trial: TrialRecord) -> _Generation:
+    return _Generation(trial.optimizer, _pruned_at_rungs(spec, trial), trial.batch)
 
 
 def packing_key(optimizer: Optimizer, width: int) -> str:
@@ -81,19 +143,6 @@ def _idle(snapshot: StudySnapshot) -> list[TrialRecord]:
         and trial.number not in training
         and _may_go_on(snapshot.study.spec, trial)
     ]
-
-
-def _alike(snapshot: StudySnapshot, trial: TrialRecord) -> _Alike:
-    pruned = _pruned_at_rungs(snapshot.study.spec, trial)
-    return _Alike(-trial.width, trial.optimizer, pruned, trial.step, trial.seed)
-
-
-def _split(trials: list[TrialRecord], packing: Packing, share: int) -> Iterator[list[TrialRecord]]:
-    """Orders' worth of trials: as many as their share of the slots, within what pays."""
-    size = min(packing.most, max(packing.least, share)) if packing.way != "solo" else 1
-    for first in range(0, len(trials), size):
-        chunk = trials[first : first + size]
-        yield from [chunk] if len(chunk) >= packing.least else ([trial] for trial in chunk)
 
 
 def _pruned_at_rungs(spec: StudySpec, trial: TrialRecord) -> bool:

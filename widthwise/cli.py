@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from widthwise import plot as plots
-from widthwise import tables
+from widthwise import tables, training_plot
 from widthwise.client import Client, Document
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation_view import as_text, recommendation_view
@@ -171,6 +171,21 @@ def plot(
     """Draw loss against learning rate by width, as far as it is measured."""
     with service(address) as client:
         plots.draw_transfer(client.sensitivity(study_id), output, optimizer=optimizer)
+        typer.echo(f"wrote {output}")
+
+
+@app.command()
+def compare(
+    study_id: StudyId,
+    output: Annotated[Path, typer.Option(help="PNG file to write.")],
+    address: Address = None,
+) -> None:
+    """Draw loss and parameter norm per step, each optimizer at its best measured rate."""
+    with service(address) as client:
+        best = training_plot.best_rates(client.trials(study_id))
+        numbers = [number for chosen in best.values() for number in chosen.numbers]
+        curves = client.curves(study_id, numbers=numbers, metrics=list(training_plot.PANELS))
+        training_plot.draw_training(best, curves, output)
         typer.echo(f"wrote {output}")
 
 

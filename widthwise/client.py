@@ -3,7 +3,7 @@
 import ipaddress
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self
@@ -88,9 +88,11 @@ class Client:
         """Every trial: hyperparameters, state, losses."""
         return self._json(f"/v1/studies/{study_id}/trials")
 
-    def curves(self, study_id: str) -> Document:
-        """Metrics of trials, step by step."""
-        return self._json(f"/v1/studies/{study_id}/curves")
+    def curves(
+        self, study_id: str, *, numbers: Sequence[int] = (), metrics: Sequence[str] = ()
+    ) -> Document:
+        """Metrics of trials, step by step; of all trials and metrics if none are named."""
+        return self._json(f"/v1/studies/{study_id}/curves", number=numbers, metric=metrics)
 
     def sensitivity(self, study_id: str) -> Document:
         """Loss against learning rate by width, with the fitted optima."""
@@ -153,11 +155,11 @@ class Client:
                 response.read()
             yield parse_events(_checked(response).iter_lines())
 
-    def _json(self, path: str, **query: str | int | None) -> Document:
+    def _json(self, path: str, **query: str | int | Sequence[str | int] | None) -> Document:
         return _document(self._get(path, **query))
 
-    def _get(self, path: str, **query: str | int | None) -> httpx.Response:
-        given = {name: value for name, value in query.items() if value is not None}
+    def _get(self, path: str, **query: str | int | Sequence[str | int] | None) -> httpx.Response:
+        given: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
         return self._send(self._http.build_request("GET", path, params=given))
 
     def _post(

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from widthwise.errors import WidthwiseError
+from widthwise.figures import INK, new_figure, style_panel, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+
 TITLES: Final = {"mup": "μP", "sp": "standard parametrization"}
-_INK: Final = "#1c2430"
-_MUTED: Final = "#6b7684"
 _RATE: Final = "#b3261e"
 _RAMP: Final = ("#9cc3ea", "#08306b")  # narrow to wide: width is ordinal, so one hue
 _HEADROOM: Final = 1.0  # shown above the highest minimum, in spreads of the minima
@@ -32,21 +32,13 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
 
     """
     curves = _curves_of(sensitivity, optimizer)
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise WidthwiseError(
-            "plots need matplotlib, which is not installed here: pip install matplotlib"
-        ) from error
     colours = _ramp(sorted({c["width"] for c in curves}))
     panels = {
         name: [c for c in curves if c["parametrization"] == name]
         for name in TITLES
         if any(c["parametrization"] == name for c in curves)
     }
-    figure = Figure(figsize=(5.2 * len(panels) + 0.6, 4.6), dpi=160, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(panels=len(panels))
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     low, high = _loss_range(curves)
     axes[0].set_ylim(low, high)
@@ -54,15 +46,8 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
         _draw_panel(ax, drawn, colours, TITLES[name])
         _mark_diverged(ax, drawn, colours, high)
         _mark_transferred_rate(ax, curves)
-    axes[0].set_ylabel("train loss, mean of the second half", color=_INK)
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
-    )
-    try:
-        figure.savefig(path, format="png")
-    except OSError as error:
-        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error
+    axes[0].set_ylabel("train loss, mean of the second half", color=INK)
+    write_figure(figure, axes[0], path)
 
 
 def _curves_of(sensitivity: dict[str, Any], optimizer: str | None) -> list[dict[str, Any]]:
@@ -82,14 +67,9 @@ def _curves_of(sensitivity: dict[str, Any], optimizer: str | None) -> list[dict[
 def _draw_panel(
     ax: "Axes", curves: list[dict[str, Any]], colours: dict[int, str], title: str
 ) -> None:
-    ax.set_title(title, color=_INK, fontsize=12, fontweight="bold", loc="left")
-    ax.set_xlabel("learning rate at the base width", color=_INK)
+    style_panel(ax, title, "learning rate at the base width")
     ax.locator_params(axis="x", integer=True)
     ax.xaxis.set_major_formatter(lambda log2_rate, _: f"$2^{{{log2_rate:g}}}$")
-    ax.grid(color="#e6e9ee", linewidth=0.8)
-    ax.set_axisbelow(True)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.tick_params(colors=_MUTED)
     for curve in curves:
         _draw_curve(ax, curve, colours[curve["width"]])
     _draw_optima(ax, curves, colours)
@@ -111,7 +91,7 @@ def _draw_optima(ax: "Axes", curves: list[dict[str, Any]], colours: dict[int, st
     found = [c for c in curves if c["optimum"]["status"] == "measured"]
     rates = [c["optimum"]["log2_learning_rate"] for c in found]
     losses = [c["optimum"]["loss"] for c in found]
-    ax.plot(rates, losses, color=_INK, linewidth=1.2, linestyle=":", zorder=4)
+    ax.plot(rates, losses, color=INK, linewidth=1.2, linestyle=":", zorder=4)
     for curve, rate, loss in zip(found, rates, losses, strict=True):
         ax.plot(
             *([rate], [loss]), color=colours[curve["width"]],
@@ -148,7 +128,8 @@ def _loss_range(curves: list[dict[str, Any]]) -> tuple[float, float]:
         for curve in curves
         if (losses := [p["mean_loss"] for p in curve["points"] if p["mean_loss"] is not None])
     ]
-    low, high = min(map(min, means)), max(map(max, means))
+    stars = [c["optimum"]["loss"] for c in curves if c["optimum"]["status"] == "measured"]
+    low, high = min([*map(min, means), *stars]), max(map(max, means))
     highest_minimum = max(map(min, means))
     top = min(high, highest_minimum + _HEADROOM * (highest_minimum - low) + 0.25 * highest_minimum)
     margin = 0.04 * (top - low)

@@ -1,8 +1,10 @@
 """The engine of one machine: a worker process per slot."""
 
+import math
 from itertools import cycle
 from multiprocessing.connection import wait
 from pathlib import Path
+from typing import NamedTuple
 
 from tuner.engine import (
     AnyOrder,
@@ -18,8 +20,33 @@ from workers.process import available_cores
 from workers.slot_process import SlotProcess, trials_of
 
 
+class Place(NamedTuple):
+    """Where one slot trains."""
+
+    name: str
+    device: str
+    device_share: float
+    """Of a GPU's memory."""
+
+
+def places(slots: int, gpus: int) -> list[Place]:
+    """So many slots, evenly spread over the GPUs; on the cores if there are none.
+
+    >>> [place.name for place in places(3, gpus=2)]
+    ['gpu0-0', 'gpu1-0', 'gpu0-1']
+
+    """
+    if not gpus:
+        return [Place(f"cpu-{number}", "cpu", 1.0) for number in range(slots)]
+    share = 1 / math.ceil(slots / gpus)
+    return [
+        Place(f"gpu{number % gpus}-{number // gpus}", f"cuda:{number % gpus}", share)
+        for number in range(slots)
+    ]
+
+
 class LocalEngine:
-    """Slots on this machine's CPU, each a process with one thread pinned to a core.
+    """Slots on this machine, each a process with one thread pinned to a core.
 
     The workers die with the thread that made the engine: make it, and use it, in one that lives
     as long as the process.
@@ -28,6 +55,7 @@ class LocalEngine:
         slots: how many orders run at once; more than there are cores share them.
         checkpoint_dir: where trials are stored; made when needed.
         memory_limit_bytes: of each worker, torch included; None for no limit.
+        gpus: spread the slots evenly over so many GPUs; on none, trials train on the cores.
 
     Raises:
         ValueError: if there are no slots, or the limit leaves no room beside torch.
@@ -35,7 +63,12 @@ class LocalEngine:
     """
 
     def __init__(
-        self, slots: int, checkpoint_dir: Path, memory_limit_bytes: int | None = None
+        self,
+        slots: int,
+        checkpoint_dir: Path,
+        memory_limit_bytes: int | None = None,
+        *,
+        gpus: int = 0,
     ) -> None:
         if slots < 1:
             raise ValueError(f"slots must be at least 1, got {slots}")
@@ -46,8 +79,15 @@ class LocalEngine:
                 f" got {memory_limit_bytes}"
             )
         self._slots = [
-            SlotProcess(f"cpu-{number}", core, checkpoint_dir.absolute(), memory_limit_bytes)
-            for number, core in zip(range(slots), cycle(available_cores()), strict=False)
+            SlotProcess(
+                place.name,
+                core,
+                checkpoint_dir.absolute(),
+                memory_limit_bytes,
+                device=place.device,
+                device_share=place.device_share,
+            )
+            for place, core in zip(places(slots, gpus), cycle(available_cores()), strict=False)
         ]
         self._started: set[tuple[OrderId, int]] = set()
         for slot in self._slots:
@@ -56,7 +96,9 @@ class LocalEngine:
     def slots(self) -> tuple[Slot, ...]:
         """Every slot, busy or free."""
         return tuple(
-            Slot(name=slot.name, device="cpu", busy_with=slot.order.id if slot.order else None)
+            Slot(
+                name=slot.name, device=slot.device, busy_with=slot.order.id if slot.order else None
+            )
             for slot in self._slots
         )
 

@@ -7,8 +7,8 @@ from itertools import groupby
 
 from tuner.engine import Packing, TrialSpec
 from workers.cohort.cohort import Advance, Cohort
+from workers.cohort.kinds import trains_in_cohorts
 from workers.cohort.programs import Programs
-from workers.cohort.stack import IN_COHORTS
 from workers.memory import is_out_of_memory, naming_what_is_too_large
 from workers.trainer import Segment, Update, ended, train_to
 from workers.trial import RunningTrial
@@ -31,7 +31,7 @@ def train_packed(
     history: dict[int, list[Update]] = {trial.spec.number: [] for trial in trials}
     while waiting:
         members = waiting.pop(0)
-        alone = members[0].spec.optimizer not in IN_COHORTS or len(members) < packing.least
+        alone = not trains_in_cohorts(members[0].spec.optimizer) or len(members) < packing.least
         if packing.way == "solo" or alone:
             for trial in members:
                 yield trial, _alone(trial, step, history[trial.spec.number])

@@ -15,8 +15,9 @@ import torch
 
 from tuner.engine import SOLO, Packing, ProbeOrder
 from workers.cohort.cohort import Cohort
+from workers.cohort.kinds import trains_in_cohorts
 from workers.cohort.programs import Programs
-from workers.cohort.stack import IN_COHORTS
+from workers.gpu_memory import peak_bytes, start_measuring, usable_bytes
 from workers.memory import is_out_of_memory, naming_what_is_too_large
 from workers.packing import words
 from workers.trainer import take_step
@@ -38,7 +39,7 @@ SOLO_STEPS: Final = 4  # timed together, being short
 SLOW_SECONDS: Final = 1.0
 """Longest step of a cohort that is tried: beyond, arithmetic and memory count, not dispatch."""
 MEMORY_SHARE: Final = 0.8
-"""Of a GPU's memory, for one cohort at its peak."""
+"""Of a slot's part of a GPU, for one cohort at its peak."""
 
 Step = Callable[[], object]
 
@@ -64,7 +65,7 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         OutOfMemory: if even one trial alone does not fit.
 
     """
-    if order.trial.optimizer not in IN_COHORTS:
+    if not trains_in_cohorts(order.trial.optimizer):
         return SOLO.model_copy(update={"device": torch.device(device).type})
     most = min(order.trials, MOST_TOGETHER[torch.device(device).type])
 
@@ -116,6 +117,8 @@ def _of_cohorts(build: Callable[[], RunningTrial], most: int, programs: Programs
     lone = build()
     while True:
         sizes = sorted({max(2, most // 4), most})
+        if lone.device.type != "cpu":
+            start_measuring(lone.device)
         try:
             cohorts = [_opened(build, size, programs) for size in sizes]
             solo, *seconds = _seconds([_repeated(lone), *cohorts], lone.device)
@@ -201,9 +204,8 @@ def _fitting(trials: int, device: torch.device) -> int:
     """How many trials fit, going by the peak that so many took."""
     if device.type == "cpu":
         return trials
-    peak = torch.cuda.max_memory_allocated(device)
-    total = torch.cuda.get_device_properties(device).total_memory
-    return max(1, min(trials, int(trials * MEMORY_SHARE * total / peak)))
+    most = MEMORY_SHARE * usable_bytes(device) / peak_bytes(device)
+    return max(1, min(trials, int(trials * most)))
 
 
 def _fingerprint(order: ProbeOrder, most: int, device: str) -> str:

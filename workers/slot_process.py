@@ -34,6 +34,9 @@ class SlotProcess:
     core: int | None
     checkpoint_dir: Path
     memory_limit_bytes: int | None
+    device: str = "cpu"
+    device_share: float = 1.0
+    """Of a GPU's memory: several slots may be on one."""
     order: AnyOrder | None = None
     held: frozenset[tuple[str, int]] = frozenset()
     """Study id and number of the trials that the worker may still have in memory."""
@@ -57,6 +60,8 @@ class SlotProcess:
             core=self.core,
             checkpoint_dir=str(self.checkpoint_dir),
             memory_limit_bytes=self.memory_limit_bytes,
+            device=self.device,
+            device_share=self.device_share,
         )
         self._process = subprocess.Popen(
             # -P: nothing in the folder we happen to be in may pass for a module.

@@ -1,7 +1,8 @@
 """Training one trial by itself: the reference that every faster way has to agree with."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -19,7 +20,7 @@ from workers.trial import RunningTrial
 class Update(NamedTuple):
     """What one update measured; the names are those of `Series.metric`."""
 
-    train_loss: float  # before the update
+    train_loss: float  # before the update, in the units of `batch_loss`
     gradient_norm: float  # of all gradients together, before clipping
     parameter_norm: float  # of all parameters together, after the update
     clip_fraction: float  # share of the gradient's norm that clipping took away, in [0, 1]
@@ -96,20 +97,36 @@ def learning_rate_factor(training: Training, step: int) -> float:
 
 
 def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean cross entropy in nats per prediction, scalar."""
-    logits = model(batch.inputs)
-    return functional.cross_entropy(logits.flatten(0, -2), batch.targets.flatten())
+    """Mean over all predictions, scalar.
+
+    Classes (integer targets): cross entropy in nats. Numbers (floating targets): squared error, in
+    the square of their unit.
+    """
+    predicted = model(batch.inputs)
+    if batch.targets.is_floating_point():
+        return functional.mse_loss(predicted, batch.targets)
+    return functional.cross_entropy(predicted.flatten(0, -2), batch.targets.flatten())
 
 
 def validation_loss(trial: RunningTrial) -> float:
-    """Mean cross entropy over the fixed validation set, in nats per prediction."""
+    """Mean of `batch_loss` over the fixed validation set, the model in evaluation mode."""
     total, predictions = 0.0, 0
-    with torch.no_grad():
+    with torch.no_grad(), _evaluating(trial.model):
         for batch in trial.data.validation():
             loss = batch_loss(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    """Norms over a batch use their running statistics and leave them alone meanwhile."""
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train()
 
 
 def mean_loss_of_second_half(train_losses: list[float]) -> float:

@@ -27,6 +27,10 @@ class WorkerSettings:
     core: int | None
     checkpoint_dir: str
     memory_limit_bytes: int | None
+    device: str = "cpu"
+    """torch's name of where it trains."""
+    device_share: float = 1.0
+    """Of a GPU's memory."""
 
 
 def main(arguments: str) -> None:
@@ -67,8 +71,12 @@ def _work(
     torch.optim.SGD([torch.zeros(1)], lr=0.0)
     if settings.memory_limit_bytes is not None:
         limit_memory(settings.memory_limit_bytes)
+    if settings.device != "cpu":
+        from workers.gpu_memory import limit_gpu_memory
+
+        limit_gpu_memory(settings.device, settings.device_share)
     orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
-    cohort = OpenCohort()
+    cohort = OpenCohort(device=settings.device)
     while True:
         order = orders.validate_json(messages.get())
         for report in carry_out(order, cohort, Path(settings.checkpoint_dir)):

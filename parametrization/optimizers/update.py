@@ -13,12 +13,13 @@ convolutions).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import NamedTuple, ParamSpec, TypeAlias
+from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
 
 Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 Number: TypeAlias = Tensor | float
 State: TypeAlias = dict[str, Tensor]
 Hyper: TypeAlias = Mapping[str, Number]
@@ -119,20 +120,18 @@ class CurvatureOptimizer(OptimizerDefinition):
     update_between_refreshes: CurvatureUpdate | None = None
 
 
-def over_trials(
-    update: Callable[Arguments, tuple[Tensor, State]],
-) -> Callable[Arguments, tuple[Tensor, State]]:
-    """Any of the updates over a leading axis of trials: [K, ...] tensors, [K] hyperparameters.
+def over_trials(update: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Any of the updates, or a contribution, over a leading axis of trials.
+
+    Tensors are [K, ...] and hyperparameters [K].
 
     Floats among the hyperparameters are shared by all trials.
     """
 
-    def update_cohort(
-        *arguments: Arguments.args, **options: Arguments.kwargs
-    ) -> tuple[Tensor, State]:
+    def update_cohort(*arguments: Arguments.args, **options: Arguments.kwargs) -> Result:
         axes = tuple(_trial_axis(argument) for argument in arguments)
         mapped = torch.func.vmap(partial(update, **options), in_dims=axes)
-        updated: tuple[Tensor, State] = mapped(*arguments)
+        updated: Result = mapped(*arguments)
         return updated
 
     return update_cohort

@@ -71,6 +71,20 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     assert check["checks"][0]["summary"] in text
 
 
+def test_a_study_of_several_optimizers_ranks_them(served: Served) -> None:
+    study_id = served.submit(
+        control="none", optimizers=[{"name": "adamw"}, {"name": "sgd"}], search={"trials": 4}
+    )
+    served.advance(study_id)
+    text = page(served.client, f"/studies/{study_id}")
+    standings = served.client.get(f"/v1/studies/{study_id}/recommendation").json()["optimizers"]
+    assert {standing["optimizer"] for standing in standings} == {"adamw", "sgd"}
+    table = text[text.index("Optimizers compared") :]
+    for standing in standings:
+        row = rf'<th scope="row">{standing["optimizer"]}</th>.*?{standing["loss"]:.4g}'
+        assert re.search(row, table)
+
+
 def test_the_table_under_the_plot_has_every_measured_loss(finished: tuple[Served, str]) -> None:
     served, study_id = finished
     text = page(served.client, f"/studies/{study_id}")

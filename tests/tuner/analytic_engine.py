@@ -168,5 +168,8 @@ def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
         checkpoint=None
         if loss is None
         else Checkpoint(step=rung, path=f"{trial.spec.number}-{rung}"),
-        curves=(Series(metric="train_loss", steps=steps, values=tuple(3.0 for _ in steps)),),
+        curves=(
+            Series(metric="train_loss", steps=steps, values=tuple(3.0 for _ in steps)),
+            Series(metric="parameter_norm", steps=steps, values=tuple(7.0 for _ in steps)),
+        ),
     )

@@ -2,7 +2,6 @@
 
 import json
 import math
-import time
 
 import pytest
 from hypothesis import given
@@ -272,15 +271,6 @@ def test_axes_name_what_they_rest_on() -> None:
     assert (axes["width"].proxy, axes["width"].target) == (32, 256)
     assert axes["tokens"].proxy == axes["tokens"].target == 200 * 16 * 32
     assert all(axis.rule and axis.source and axis.version and axis.words for axis in axes.values())
-
-
-def test_an_answer_takes_milliseconds() -> None:
-    recommend(AT_TARGET)
-    started = time.perf_counter()
-    for _ in range(5):
-        recommend(AT_TARGET)
-
-    assert (time.perf_counter() - started) / 5 < 0.25
 
 
 def test_an_answer_survives_json_unchanged() -> None:

@@ -69,6 +69,7 @@ def test_a_bad_study_is_refused_with_the_field_and_status_1(
         ("pause", "std_x"),
         ("resume", "std_x"),
         ("plot", "std_x", "--output", "never.png"),
+        ("compare", "std_x", "--output", "never.png"),
     ],
     ids=lambda arguments: arguments[0],
 )
@@ -205,14 +206,29 @@ def test_plot_writes_a_picture_wide_enough_for_two_panels(
         assert picture.width > 1.8 * picture.height
 
 
-def test_plotting_what_is_not_measured_is_refused(
-    service: RunningService, client: Client, tmp_path: Path
+def test_compare_draws_the_best_trials_of_the_study(
+    finished: tuple[str, str], tmp_path: Path
+) -> None:
+    address, study_id = finished
+    target = tmp_path / "compared.png"
+    shown = widthwise("compare", study_id, "--output", str(target), address=address)
+    assert shown.exit_code == 0, shown.stderr
+    with Image.open(target) as picture:
+        assert picture.format == "PNG"
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [("plot", "nothing is measured yet"), ("compare", "no width is measured yet")],
+)
+def test_drawing_what_is_not_measured_is_refused(
+    service: RunningService, client: Client, tmp_path: Path, command: str, words: str
 ) -> None:
     study_id = client.submit(SPEC)["id"]
-    target = tmp_path / "transfer.png"
-    shown = widthwise("plot", study_id, "--output", str(target), address=service.address)
+    target = tmp_path / "picture.png"
+    shown = widthwise(command, study_id, "--output", str(target), address=service.address)
     assert shown.exit_code == 1
-    assert "nothing is measured yet" in shown.stderr
+    assert words in shown.stderr
     assert not target.exists()
 
 

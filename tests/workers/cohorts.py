@@ -8,7 +8,7 @@ import torch
 from parametrization.rules import Optimizer
 from tests.workers.specs import TINY_GPT, hyperparameters, model_spec, training, trial_spec
 from tuner.engine import TrialSpec
-from tuner.families import Gpt, Mlp
+from tuner.families import AnyFamily
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.datasets.digits import load_digits_data
@@ -35,7 +35,7 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
 
 def varied(
     trials: int,
-    family: Gpt | Mlp = TINY_GPT,
+    family: AnyFamily = TINY_GPT,
     optimizer: Optimizer = Optimizer.ADAMW,
     *,
     width: int = 32,

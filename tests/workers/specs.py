@@ -4,8 +4,9 @@ from typing import Any
 
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
-from tuner.families import Digits, Gpt, Mlp, StdlibText
+from tuner.families import DATASETS, AnyFamily, Gpt, Mlp
 from tuner.study_spec import Schedule, Training
+from tuner.vision_families import Dit, Resnet, Unet, Vit
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
 
@@ -37,21 +38,32 @@ GPT_OPTIONS = [
     OPTIONED_GPT,
 ]
 TINY_MLP = Mlp(name="mlp", depth=2)
+TINY_RESNET = Resnet(name="resnet", depth=2, group_size=4)
+TINY_BATCHNORM_RESNET = Resnet(name="resnet", depth=2, norm="batchnorm")
+TINY_VIT = Vit(name="vit", depth=1, head_size=8)
+TINY_UNET = Unet(name="unet", depth=2, group_size=4)
+TINY_DIT = Dit(name="dit", depth=1, head_size=8, frames=2)
+IMAGE_FAMILIES: list[AnyFamily] = [
+    TINY_RESNET,
+    TINY_BATCHNORM_RESNET,
+    TINY_VIT,
+    TINY_UNET,
+    TINY_DIT,
+]
 STUDY = "std_test"
 
 
 def model_spec(
-    family: Gpt | Mlp = TINY_GPT,
+    family: AnyFamily = TINY_GPT,
     *,
     width: int = 16,
     base_width: int = 16,
     parametrization: Parametrization = Parametrization.MUP,
 ) -> ModelSpec:
+    dataset = family.datasets[0]
     return ModelSpec(
         family=family,
-        dataset=StdlibText(name="stdlib-text")
-        if isinstance(family, Gpt)
-        else Digits(name="digits"),
+        dataset=DATASETS[dataset].model_validate({"name": dataset}),
         width=width,
         base_width=base_width,
         parametrization=parametrization,

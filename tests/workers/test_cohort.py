@@ -17,16 +17,16 @@ from tests.workers.cohorts import (
     together,
     varied,
 )
-from tests.workers.specs import OPTIONED_GPT, TINY_GPT, TINY_MLP
-from tuner.families import Gpt, Mlp
+from tests.workers.specs import IMAGE_FAMILIES, OPTIONED_GPT, TINY_GPT, TINY_MLP
+from tuner.families import AnyFamily
 from workers.checkpoint import load, save
 from workers.cohort.cohort import Cohort
 from workers.trainer import train_to
 from workers.trial import new_trial, restored_trial
 
 STEPS = 40
-FAMILIES: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]
-EVERY_OPTION: list[Gpt | Mlp] = [
+FAMILIES: list[AnyFamily] = [TINY_GPT, TINY_MLP]
+EVERY_OPTION: list[AnyFamily] = [
     OPTIONED_GPT,
     TINY_GPT.model_copy(update={"norm": "layernorm", "activation": "silu"}),
     TINY_MLP.model_copy(update={"norm": "layernorm", "activation": "tanh"}),
@@ -37,7 +37,7 @@ EVERY_OPTION: list[Gpt | Mlp] = [
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_trial_of_a_cohort_equals_the_trial_alone(
-    family: Gpt | Mlp, optimizer: Optimizer, shared_seed: bool
+    family: AnyFamily, optimizer: Optimizer, shared_seed: bool
 ) -> None:
     """fp64: products are summed in another order, 5e-15 over 40 steps; a fault shows at 1e-6."""
     with precision(torch.float64):
@@ -51,8 +51,19 @@ def test_a_trial_of_a_cohort_equals_the_trial_alone(
                 assert ours == pytest.approx(expected, rel=1e-12, abs=1e-12)
 
 
+@pytest.mark.parametrize("family", IMAGE_FAMILIES, ids=lambda family: family.name)
+def test_image_families_are_as_exact(family: AnyFamily) -> None:
+    """Convolutions are summed by another kernel than alone, buffers move in place."""
+    with precision(torch.float64):
+        specs = varied(3, family, width=8, steps=8)
+        for spec, trial in zip(
+            specs, together([new_trial(spec) for spec in specs], 8).trials, strict=True
+        ):
+            assert distance(trial, alone(spec, 8)) < 1e-12
+
+
 @pytest.mark.parametrize("family", EVERY_OPTION)
-def test_other_options_are_as_exact(family: Gpt | Mlp) -> None:
+def test_other_options_are_as_exact(family: AnyFamily) -> None:
     """Some have tensors of the same shapes, and must not be taken for each other."""
     with precision(torch.float64):
         specs = varied(3, family)
@@ -63,7 +74,7 @@ def test_other_options_are_as_exact(family: Gpt | Mlp) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_single_precision_drifts_no_more_than_a_trial_from_itself(family: Gpt | Mlp) -> None:
+def test_single_precision_drifts_no_more_than_a_trial_from_itself(family: AnyFamily) -> None:
     """The control: the same trial alone, started one rounding (1e-7 of each tensor) away."""
     specs = varied(4, family)
     for spec, trial in zip(
@@ -80,7 +91,7 @@ def test_single_precision_drifts_no_more_than_a_trial_from_itself(family: Gpt | 
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_pruning_leaves_the_survivors_untouched(family: Gpt | Mlp, optimizer: Optimizer) -> None:
+def test_pruning_leaves_the_survivors_untouched(family: AnyFamily, optimizer: Optimizer) -> None:
     specs = varied(5, family, optimizer)
     whole = together([new_trial(spec) for spec in specs], STEPS)
     half = together([new_trial(spec) for spec in specs], STEPS // 2)
@@ -92,7 +103,7 @@ def test_pruning_leaves_the_survivors_untouched(family: Gpt | Mlp, optimizer: Op
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_diverging_trial_leaves_the_others_untouched(
-    family: Gpt | Mlp, optimizer: Optimizer
+    family: AnyFamily, optimizer: Optimizer
 ) -> None:
     specs = varied(4, family, optimizer)
     hot = specs[1].model_copy(
@@ -120,7 +131,7 @@ def test_a_cohort_stops_early_once_half_of_it_has_diverged() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_new_trial_in_a_freed_place_equals_itself_alone(family: Gpt | Mlp) -> None:
+def test_a_new_trial_in_a_freed_place_equals_itself_alone(family: AnyFamily) -> None:
     """Its steps, and with them schedule, batches and bias correction, are other trials' no more."""
     with precision(torch.float64):
         specs = varied(4, family)

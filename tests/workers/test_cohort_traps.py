@@ -20,11 +20,11 @@ from tests.workers.cohorts import (
 )
 from tests.workers.specs import TINY_GPT, TINY_MLP
 from tuner.families import Gpt, Mlp
-from workers.cohort import cohort as cohort_module
+from workers.cohort import step as step_module
 from workers.cohort.cohort import Cohort
 from workers.cohort.gradients import Stacked, gradient_function, norms, traced
 from workers.cohort.stack import stack_trials
-from workers.cohort.updates import SliceUpdates, StackUpdates
+from workers.cohort.updates import SliceUpdates
 from workers.datasets.data import Batch
 from workers.trainer import batch_loss
 from workers.trial import RunningTrial, new_trial
@@ -154,7 +154,7 @@ def test_the_pure_updates_train_a_stack_as_the_kernels_do(
     """One definition for solo and cohort: what a GPU runs, here on a CPU."""
     with precision(torch.float64):
         specs = varied(3, TINY_MLP, optimizer)
-        monkeypatch.setattr(cohort_module, "SliceUpdates", StackUpdates)
+        monkeypatch.setattr(step_module, "has_fused_kernel", lambda _: False)
         cohort = Cohort([new_trial(spec) for spec in specs], PROGRAMS)
         cohort.advance(40)
         for spec, trial in zip(specs, cohort.trials, strict=True):
@@ -164,7 +164,7 @@ def test_the_pure_updates_train_a_stack_as_the_kernels_do(
 
 def test_on_a_cpu_the_kernels_run_on_slices() -> None:
     cohort = together([new_trial(spec) for spec in varied(2, TINY_MLP)], 1)
-    assert isinstance(cohort._updates, SliceUpdates)
+    assert isinstance(cohort._step_of_all._updates, SliceUpdates)
 
 
 @pytest.mark.gpu

@@ -26,7 +26,7 @@ from tuner.engine import (
 from tuner.families import Mlp
 from tuner.states import StateReason
 from tuner.study_spec import Schedule
-from workers.local import LocalEngine
+from workers.local import LocalEngine, places
 from workers.orders import OpenCohort, carry_out
 from workers.slot_process import SlotProcess
 
@@ -266,3 +266,15 @@ def test_an_engine_that_could_not_work_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         LocalEngine(slots, tmp_path, limit)
+
+
+def test_slots_on_a_gpu_share_its_memory() -> None:
+    made = places(5, gpus=2)
+    assert [place.device for place in made] == [f"cuda:{number}" for number in (0, 1, 0, 1, 0)]
+    assert len({place.name for place in made}) == 5
+    for device in ("cuda:0", "cuda:1"):
+        assert sum(place.device_share for place in made if place.device == device) <= 1
+
+
+def test_without_gpus_slots_are_on_the_cores() -> None:
+    assert {place.device for place in places(2, gpus=0)} == {"cpu"}

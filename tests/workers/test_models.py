@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
-from tests.workers.specs import GPT_OPTIONS, TINY_GPT, TINY_MLP, model_spec
-from tuner.families import Gpt, Mlp
+from tests.workers.specs import GPT_OPTIONS, IMAGE_FAMILIES, TINY_GPT, TINY_MLP, model_spec
+from tuner.families import AnyFamily, Gpt, Mlp
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
@@ -20,21 +20,25 @@ FAMILIES = [
     Mlp(name="mlp", depth=1, norm="rmsnorm", activation="tanh"),
     TINY_GPT,
     Gpt(name="gpt", depth=2, head_size=4, context=8, norm="layernorm", activation="silu"),
+    *IMAGE_FAMILIES,
     *GPT_OPTIONS,
 ]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_predicts_a_class_for_every_target(family: Gpt | Mlp) -> None:
+def test_a_model_predicts_a_class_or_a_number_for_every_target(family: AnyFamily) -> None:
     spec = model_spec(family)
     batch = load_data(spec).batch(0, 0, 4)
     logits = build_model(spec)(batch.inputs)
+    if batch.targets.is_floating_point():
+        assert logits.shape == batch.targets.shape
+        return
     assert logits.shape[:-1] == batch.targets.shape
     assert logits.shape[-1] > int(batch.targets.max())
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_parameter_gets_a_gradient(family: Gpt | Mlp) -> None:
+def test_every_parameter_gets_a_gradient(family: AnyFamily) -> None:
     spec = model_spec(family)
     model = build_model(spec)
     for parameter in model.parameters():
@@ -49,7 +53,7 @@ def test_every_parameter_gets_a_gradient(family: Gpt | Mlp) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_base_shapes_predict_the_shapes_of_every_width(family: Gpt | Mlp) -> None:
+def test_base_shapes_predict_the_shapes_of_every_width(family: AnyFamily) -> None:
     shape = model_shape(model_spec(family, width=16, base_width=16))
     wide = dict(build_model(model_spec(family, width=48)).named_parameters())
     assert {tensor.name: tensor.shape_at(3) for tensor in shape.tensors} == {

@@ -143,10 +143,13 @@ def test_the_ratio_moves_the_companion_and_not_the_lead() -> None:
     assert moved == {(Optimizer.MUON_SPECTRAL, 1.0), (Optimizer.ADAMW, 0.25)}
 
 
+def needing_signals(number: int = 0) -> TrialSpec:
+    """Of an optimizer that reads what layers see, which no cohort records."""
+    return spec_of(Optimizer.LION, number=number).model_copy(update={"optimizer": Optimizer.KFAC})
+
+
 def test_optimizers_without_a_cohort_are_probed_as_solo(tmp_path: Path) -> None:
-    order = ProbeOrder(
-        id=train_order().id, study_id="std", trial=spec_of(Optimizer.LION), trials=1000
-    )
+    order = ProbeOrder(id=train_order().id, study_id="std", trial=needing_signals(), trials=1000)
     (report,) = carry_out(order, OpenCohort(), tmp_path)
     assert isinstance(report, Done)
     assert report.packing == SOLO.model_copy(update={"device": "cpu"})
@@ -154,6 +157,8 @@ def test_optimizers_without_a_cohort_are_probed_as_solo(tmp_path: Path) -> None:
 
 def test_optimizers_without_a_cohort_train_one_by_one_whatever_the_packing() -> None:
     trials = [new_trial(spec_of(Optimizer.LION, number=number)) for number in range(3)]
+    for number, trial in enumerate(trials):
+        trial.spec = needing_signals(number)
     fused = Packing(way="fused", least=2, most=8, speedup=2.0, device="cpu")
     done = list(train_packed(trials, 4, fused, Programs()))
     assert [trial.step for trial, _ in done] == [4, 4, 4]

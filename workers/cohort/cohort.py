@@ -11,17 +11,14 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from workers.cohort.gradients import norms
 from workers.cohort.programs import Programs
-from workers.cohort.stack import stack_trials
-from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
+from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch
-from workers.trainer import Update, batch_loss, clip_fraction, learning_rate_factor
+from workers.trainer import Update, clip_fraction, learning_rate_factor
 from workers.trial import RunningTrial
 
 BLOCK_STEPS: Final = 32
 """Steps between two looks at what was measured: on a GPU each look waits for it."""
-_CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
 
 
 @dataclass
@@ -41,26 +38,22 @@ class Cohort:
             and seeds may too, at the price of a batch of its own for every trial.
         programs: traced or compiled before, to be used again.
         compiled: compile the gradients, which takes half a minute, once a shape.
+        autocast: dtype of the matrix products; None for that of the tensors.
 
     """
 
     def __init__(
-        self, trials: Sequence[RunningTrial], programs: Programs, *, compiled: bool = False
+        self,
+        trials: Sequence[RunningTrial],
+        programs: Programs,
+        *,
+        compiled: bool = False,
+        autocast: torch.dtype | None = None,
     ) -> None:
         self.trials = tuple(trials)
         self.advances = tuple(Advance() for _ in trials)
-        tensors = stack_trials(trials)
-        self._stacked = tensors.stacked
-        parameter = next(iter(tensors.stacked.parameters.values()))
-        on_cpu = parameter.device.type == "cpu"
-        self._updates: Updates = (SliceUpdates if on_cpu else StackUpdates)(trials, tensors)
+        self._step_of_all = CohortStep(trials, programs, compiled=compiled, autocast=autocast)
         self._limits = [trial.spec.training.gradient_clip_norm for trial in trials]
-        self._limits_K = torch.tensor(
-            [math.inf if limit is None else limit for limit in self._limits],
-            dtype=parameter.dtype,
-            device=parameter.device,
-        )
-        self._programs, self._compiled = programs, compiled
         self._steps = [trial.step for trial in trials]
         self._measured: list[Tensor] = []
 
@@ -90,27 +83,15 @@ class Cohort:
             self._look()
 
     def _step(self) -> None:
-        factors = [
-            learning_rate_factor(trial.spec.training, step)
-            for trial, step in zip(self.trials, self._steps, strict=True)
-        ]
-        batch, shared = self._batch()
-        program = self._programs.gradients(
-            self.trials[0].spec.model.family,
-            self.trials[0].model,
-            batch_loss,
-            self._stacked,
-            batch,
-            shared_batch=shared,
-            compiled=self._compiled,
+        factors_K = torch.tensor(
+            [
+                learning_rate_factor(trial.spec.training, step)
+                for trial, step in zip(self.trials, self._steps, strict=True)
+            ],
+            dtype=torch.float64,
         )
-        losses_K, gradients, norms_K = program(self._stacked, batch)
-        if any(limit is not None for limit in self._limits):
-            shares_K = (self._limits_K / (norms_K + _CLIP_EPSILON)).clamp(max=1.0)
-            for gradient in gradients.values():
-                gradient *= shares_K.view(-1, *[1] * (gradient.dim() - 1))
-        self._updates.apply(gradients, factors)
-        self._measured.append(torch.stack([losses_K, norms_K, norms(self._stacked.parameters)]))
+        batch, shared = self._batch()
+        self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
         self._steps = [step + 1 for step in self._steps]
 
     def _batch(self) -> tuple[Batch, bool]:

@@ -49,23 +49,28 @@ GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients]
 """Changes the buffers in place, nothing else."""
 
 
-def gradient_function(model: nn.Module, loss: Loss, *, shared_batch: bool) -> GradientProgram:
+def gradient_function(
+    model: nn.Module, loss: Loss, *, shared_batch: bool, autocast: torch.dtype | None = None
+) -> GradientProgram:
     """Gradients of a cohort, not traced yet.
 
     Args:
         model: any trial's; its own tensors are not read.
         shared_batch: every trial sees the one batch; else batches are [K, ...].
+        autocast: dtype of the matrix products; None for that of the tensors.
 
     """
     module = _Objective(model, loss)
     multiplying = layers_with_multiplier(model)
+    device = next(model.parameters()).device.type
 
     def objective(
         parameters: Tensors, buffers: Tensors, multipliers: Tensors, batch: Batch
     ) -> Tensor:
         for name, layer in multiplying.items():
             vars(layer)["multiplier"] = multipliers[name]
-        value: Tensor = functional_call(module, {**parameters, **buffers}, (batch,))
+        with torch.autocast(device, dtype=autocast, enabled=autocast is not None):
+            value: Tensor = functional_call(module, {**parameters, **buffers}, (batch,))
         return value
 
     mapped = vmap(

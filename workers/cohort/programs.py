@@ -1,12 +1,14 @@
-"""Traced gradients, kept for the next cohort of the same shape."""
+"""Traced gradients and updates, kept for the next cohort of the same shape."""
 
 import logging
 from collections import OrderedDict
-from collections.abc import Hashable
-from typing import Final
+from collections.abc import Callable, Hashable
+from typing import Any, Final, TypeAlias
 
 import torch
-from torch import fx, nn
+from torch import Tensor, fx, nn
+from torch.fx.experimental.proxy_tensor import make_fx
+from torch.utils import _pytree as pytree
 
 from workers.cohort.gradients import (
     GradientProgram,
@@ -20,16 +22,17 @@ from workers.datasets.data import Batch
 
 log = logging.getLogger(__name__)
 
-MOST_KEPT: Final = 16
+MOST_KEPT: Final = 32
+Program: TypeAlias = Callable[..., Any]
 
 
 class Programs:
     """What one worker has traced and compiled, the latest used last."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, GradientProgram] = OrderedDict()
+        self._kept: OrderedDict[Hashable, Program] = OrderedDict()
 
-    def gradients(
+    def gradients(  # noqa: PLR0913  # what a program depends on
         self,
         architecture: Hashable,
         model: nn.Module,
@@ -39,36 +42,67 @@ class Programs:
         *,
         shared_batch: bool,
         compiled: bool,
+        autocast: torch.dtype | None = None,
     ) -> GradientProgram:
         """Gradients of a cohort of this shape.
 
         Args:
             architecture: everything beside the tensors' shapes that the model computes by.
             model: any of its trials'.
+            autocast: dtype of its matrix products; None for that of the tensors.
 
         """
-        key = (architecture, type(model), loss, _signature(stacked, batch), shared_batch, compiled)
-        if key not in self._kept:
-            function = gradient_function(model, loss, shared_batch=shared_batch)
+
+        def build() -> Program:
+            function = gradient_function(model, loss, shared_batch=shared_batch, autocast=autocast)
             graph = traced(function, stacked, batch)
-            self._kept[key] = _compiled(graph, stacked, batch) if compiled else graph
+            return _compiled(graph, (without_effects(stacked), batch)) if compiled else graph
+
+        sort = (architecture, type(model), loss, shared_batch, compiled, autocast)
+        return self._made(("gradients", sort, _signature((stacked, batch))), build)
+
+    def updates(
+        self, kinds: Hashable, function: Program, arguments: tuple[Any, ...], *, compiled: bool
+    ) -> Program:
+        """An update of a cohort's tensors, which it changes in place.
+
+        Args:
+            kinds: everything beside the tensors' shapes that the function computes by.
+            arguments: such as it will be called with; they are not changed.
+
+        """
+
+        def build() -> Program:
+            graph = make_fx(function)(*_clones(arguments))
+            return _compiled(graph, _clones(arguments)) if compiled else graph
+
+        return self._made(("updates", kinds, compiled, _signature(arguments)), build)
+
+    def _made(self, key: Hashable, build: Callable[[], Program]) -> Program:
+        if key not in self._kept:
+            self._kept[key] = build()
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return self._kept[key]
 
 
-def _compiled(graph: fx.GraphModule, stacked: Stacked, batch: Batch) -> GradientProgram:
+def _compiled(graph: fx.GraphModule, arguments: tuple[Any, ...]) -> Program:
     """The compiled graph; the graph as it is where there is no compiler, or it fails."""
-    program: GradientProgram = torch.compile(graph, dynamic=False)
+    program: Program = torch.compile(graph, dynamic=False)
     try:
-        program(without_effects(stacked), batch)
+        program(*arguments)
     except Exception:
         log.warning("a cohort trains uncompiled", exc_info=True)
         return graph
     return program
 
 
-def _signature(stacked: Stacked, batch: Batch) -> Hashable:
-    tensors = [*stacked.parameters.items(), *stacked.buffers.items(), *batch._asdict().items()]
-    return tuple((name, tensor.shape, tensor.dtype, tensor.device) for name, tensor in tensors)
+def _clones(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    copies: tuple[Any, ...] = pytree.tree_map_only(Tensor, Tensor.clone, arguments)
+    return copies
+
+
+def _signature(arguments: tuple[Any, ...]) -> Hashable:
+    tensors, structure = pytree.tree_flatten(arguments)
+    return structure, tuple((one.shape, one.dtype, one.device) for one in tensors)

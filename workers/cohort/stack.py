@@ -2,104 +2,119 @@
 
 After stacking, a trial's model and optimizer hold views: they can be validated, stored and trained
 alone as before, and whatever trains the stack trains them.
+
+Shape suffix: N tensors of one shape and one optimizer, K trials of the cohort.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from workers.cohort.gradients import Stacked, Tensors, layers_with_multiplier
+from parametrization.optimizers.update import State
+from workers.cohort.gradients import Stacked, layers_with_multiplier
+from workers.cohort.kinds import COUNTER, Kind, has_fused_kernel, kinds_of
 from workers.trial import RunningTrial
 
-MOMENTS = {"adam": ("exp_avg", "exp_avg_sq"), "adamw": ("exp_avg", "exp_avg_sq")} | {
-    "sgd": ("momentum_buffer",)
-}
-"""What torch's optimizers keep for every entry of a tensor, by optimizer."""
-IN_COHORTS = frozenset(MOMENTS)
-"""Optimizers that train cohorts; trials of the others train alone."""
-COUNTER = "step"  # torch's name for Adam's count of updates, one a tensor
+
+@dataclass(frozen=True)
+class TensorGroup:
+    """Tensors that one update steps at once, as if they were more trials of one tensor."""
+
+    kind: Kind
+    names: tuple[str, ...]
+    parameters: Tensor
+    """[N, K, ...]."""
+    states: State
+    """[N, K, ...], by the optimizer's own names."""
 
 
 @dataclass(frozen=True)
 class CohortTensors:
-    """Everything that changes as a cohort trains; K trials, N tensors."""
+    """Everything that changes as a cohort trains."""
 
     stacked: Stacked
-    moments: dict[str, Tensors]
-    """[K, ...] by torch's name of the state, then by the tensor's."""
-    counters: Tensor
-    """[K, N]."""
+    groups: tuple[TensorGroup, ...]
+    """Of the same parameters, and of the optimizers' states."""
 
 
 def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
     """Stack the trials' tensors; their models and optimizers hold views of them from here on."""
     models = [trial.model for trial in trials]
-    parameters = [dict(model.named_parameters()) for model in models]
+    groups = tuple(_stacked_group(trials, kind, names) for kind, names in _alike(trials[0]))
+    parameters = {
+        name: stack
+        for group in groups
+        for name, stack in zip(group.names, group.parameters, strict=True)
+    }
+    first = groups[0].parameters
     buffers = [dict(model.named_buffers()) for model in models]
-    names = list(parameters[0])
     multiplying = [layers_with_multiplier(model) for model in models]
-    dtype, device = parameters[0][names[0]].dtype, parameters[0][names[0]].device
     return CohortTensors(
         stacked=Stacked(
-            parameters={name: _shared(own[name] for own in parameters) for name in names},
-            buffers={name: _shared(own[name] for own in buffers) for name in buffers[0]},
+            parameters={name: parameters[name] for name, _ in models[0].named_parameters()},
+            buffers={name: _shared([[own[name] for own in buffers]])[0] for name in buffers[0]},
             multipliers={
                 name: torch.tensor(
-                    [own[name].multiplier for own in multiplying], dtype=dtype, device=device
+                    [own[name].multiplier for own in multiplying],
+                    dtype=first.dtype,
+                    device=first.device,
                 )
                 for name in multiplying[0]
             },
         ),
-        moments={
-            moment: {
-                name: _shared_state(trials, [own[name] for own in parameters], moment)
-                for name in names
-            }
-            for moment in MOMENTS[trials[0].spec.optimizer]
-        },
-        counters=_shared_counters(trials, [list(own.values()) for own in parameters]),
+        groups=groups,
     )
 
 
-def _shared(tensors: Iterable[Tensor]) -> Tensor:
-    own = list(tensors)
-    stack = torch.stack([tensor.detach() for tensor in own])
-    for tensor, row in zip(own, stack, strict=True):
-        tensor.data = row
-    return stack
+def _alike(trial: RunningTrial) -> Iterable[tuple[Kind, tuple[str, ...]]]:
+    """Names of the tensors that are stepped together, with what steps them."""
+    kinds, groups = kinds_of(trial), dict[Hashable, list[str]]()
+    for name, parameter in trial.model.named_parameters():
+        groups.setdefault((kinds[name].key, parameter.shape, parameter.dtype), []).append(name)
+    return [(kinds[names[0]], tuple(names)) for names in groups.values()]
 
 
-def _shared_state(
-    trials: Sequence[RunningTrial], parameters: Sequence[Tensor], moment: str
-) -> Tensor:
-    states = [
-        trial.optimizer.state[parameter]
-        for trial, parameter in zip(trials, parameters, strict=True)
+def _stacked_group(
+    trials: Sequence[RunningTrial], kind: Kind, names: tuple[str, ...]
+) -> TensorGroup:
+    own_NK = [[trial.model.get_parameter(name) for trial in trials] for name in names]
+    states_NK = [
+        [_state(trial, kind, parameter) for trial, parameter in zip(trials, own_K, strict=True)]
+        for own_K in own_NK
     ]
-    stack = torch.stack(
-        [
-            torch.zeros_like(parameter) if (value := state.get(moment)) is None else value
-            for state, parameter in zip(states, parameters, strict=True)
-        ]
-    ).detach()
-    for state, row in zip(states, stack, strict=True):
-        state[moment] = row
+    stacks = {
+        part: _stack([[state[part] for state in states_K] for states_K in states_NK])
+        for part in states_NK[0][0]
+    }
+    for number, own_K in enumerate(own_NK):
+        for trial_number, (trial, parameter) in enumerate(zip(trials, own_K, strict=True)):
+            trial.optimizer.state[parameter] = {
+                kind.stored_names.get(part, part): stack[number, trial_number]
+                for part, stack in stacks.items()
+            }
+    return TensorGroup(kind, names, _shared(own_NK), stacks)
+
+
+def _state(trial: RunningTrial, kind: Kind, parameter: Tensor) -> State:
+    """What the trial's optimizer keeps for the tensor, by the pure optimizer's names."""
+    stored = trial.optimizer.state[parameter]
+    fresh = kind.optimizer.init(parameter.detach())
+    if COUNTER in fresh and has_fused_kernel(trial):
+        fresh[COUNTER] = fresh[COUNTER].float()  # as torch's kernels count
+    values = {part: stored.get(kind.stored_names.get(part, part)) for part in fresh}
+    return {part: fresh[part] if value is None else value for part, value in values.items()}
+
+
+def _stack(own_NK: Sequence[Sequence[Tensor]]) -> Tensor:
+    return torch.stack([torch.stack([own.detach() for own in own_K]) for own_K in own_NK])
+
+
+def _shared(own_NK: Sequence[Sequence[Tensor]]) -> Tensor:
+    """The tensors stacked, each of them the view of its place."""
+    stack = _stack(own_NK)
+    for own_K, rows in zip(own_NK, stack, strict=True):
+        for own, row in zip(own_K, rows, strict=True):
+            own.data = row
     return stack
-
-
-def _shared_counters(
-    trials: Sequence[RunningTrial], parameters: Sequence[Sequence[Tensor]]
-) -> Tensor:
-    """Updates done, as torch counts them: a number for every tensor, none of them shared."""
-    counters_KN = torch.tensor(
-        [[float(trial.step)] * len(own) for trial, own in zip(trials, parameters, strict=True)],
-        dtype=torch.float32,
-        device=parameters[0][0].device,
-    )
-    if trials[0].spec.optimizer != "sgd":
-        for trial, own, counters_N in zip(trials, parameters, counters_KN, strict=True):
-            for parameter, counter in zip(own, counters_N, strict=True):
-                trial.optimizer.state[parameter][COUNTER] = counter
-    return counters_KN

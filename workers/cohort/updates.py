@@ -1,38 +1,41 @@
 """The optimizer's step of a whole cohort, in the two ways that are fast.
 
-On a CPU torch's fused kernels, trial by trial on slices of the stack: an elementwise optimizer
-written over the stack is slower there than training alone. Elsewhere, and for every optimizer that
-has no fused kernel, the pure update functions over the stack.
+On a CPU torch's fused kernels where it has them, trial by trial on slices of the stack: an
+elementwise optimizer written over the stack is slower there than training alone. Elsewhere, and
+for every optimizer that has no fused kernel, the pure update functions over the stack.
 
-Shape suffix: K trials of the cohort.
+Shape suffix: N tensors of a group, K trials of the cohort.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 
-from parametrization.optimizers.adam import ADAM, ADAMW
-from parametrization.optimizers.sgd import SGD_MOMENTUM
-from parametrization.optimizers.update import GradientOptimizer, Number, State, over_trials
+from parametrization.optimizers.update import (
+    CoupledOptimizer,
+    State,
+    over_trials,
+)
 from parametrization.rules import Optimizer
 from workers.cohort.gradients import Tensors
-from workers.cohort.stack import COUNTER, MOMENTS, CohortTensors
+from workers.cohort.kinds import COUNTER, Kind, numbers_of
+from workers.cohort.programs import Programs
+from workers.cohort.stack import CohortTensors, TensorGroup
 from workers.trial import RunningTrial
 
 
 class Updates(Protocol):
     """One update of every trial's tensors, in place."""
 
-    def apply(self, gradients: Tensors, factors: Sequence[float]) -> None:
+    def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step.
 
         Args:
             gradients: [K, ...] by tensor, contiguous.
-            factors: of every trial's schedule, on its peak rates.
+            factors_K: of every trial's schedule, on its peak rates; float64.
 
         """
 
@@ -51,17 +54,20 @@ class SliceUpdates:
     """torch's own fused kernels: the same arithmetic, bit for bit, as the trial alone."""
 
     def __init__(self, trials: Sequence[RunningTrial], tensors: CohortTensors) -> None:
-        self._counters_KN = tensors.counters
+        states = [group.states for group in tensors.groups]
+        self._counters = [state[COUNTER] for state in states if COUNTER in state]
         self._groups = [
             _fused_group(number, trial, group, peak_rate)
             for number, trial in enumerate(trials)
             for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True)
         ]
 
-    def apply(self, gradients: Tensors, factors: Sequence[float]) -> None:
+    def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step."""
         slices = {name: tensor.unbind(0) for name, tensor in gradients.items()}
-        self._counters_KN += 1
+        factors = factors_K.tolist()
+        for counter_NK in self._counters:
+            counter_NK += 1
         for trial, peak_rate, step, names in self._groups:
             step([slices[name][trial] for name in names], peak_rate * factors[trial])
 
@@ -72,8 +78,8 @@ def _fused_group(
     names = {parameter: name for name, parameter in trial.model.named_parameters()}
     optimizer, parameters = trial.spec.optimizer, group["params"]
     states = [trial.optimizer.state[parameter] for parameter in parameters]
-    kept = [[state[moment] for state in states] for moment in MOMENTS[optimizer]]
     if optimizer is Optimizer.SGD:
+        kept = [[state["momentum_buffer"] for state in states]]
         kernel = partial(
             torch._fused_sgd_,
             momentum=group["momentum"],
@@ -83,7 +89,10 @@ def _fused_group(
         )
     else:
         beta1, beta2 = group["betas"]
-        kept += [[], [state[COUNTER] for state in states]]  # no maxima: those are AMSGrad's
+        means, squares, counters = (
+            [state[part] for state in states] for part in ("exp_avg", "exp_avg_sq", COUNTER)
+        )
+        kept = [means, squares, [], counters]  # no maxima: those are AMSGrad's
         kernel = partial(
             torch._fused_adamw_ if optimizer is Optimizer.ADAMW else torch._fused_adam_,
             beta1=beta1,
@@ -105,99 +114,109 @@ def _fused_group(
     return _Group(number, peak_rate, step, tuple(names[parameter] for parameter in parameters))
 
 
-class _Definition(NamedTuple):
-    """A pure optimizer and torch's name for each part of its state."""
+class GroupTensors(NamedTuple):
+    """What one group's update reads and writes."""
 
-    optimizer: GradientOptimizer
-    state_names: Mapping[str, str]
-
-
-_ADAM_STATE: Final = {"mean": "exp_avg", "mean_square": "exp_avg_sq"}
-DEFINITIONS: Final[Mapping[Optimizer, _Definition]] = {
-    Optimizer.ADAM: _Definition(ADAM, _ADAM_STATE),
-    Optimizer.ADAMW: _Definition(ADAMW, _ADAM_STATE),
-    Optimizer.SGD: _Definition(SGD_MOMENTUM, {"velocity": "momentum_buffer"}),
-}
-
-
-_Updated: TypeAlias = tuple[Tensors, dict[str, State]]
+    parameters: Tensor
+    """[N, K, ...]; written."""
+    states: State
+    """[N, K, ...]; written."""
+    hyper: Tensors
+    """[N * K]: with the peak learning rate, in float64."""
 
 
 class StackUpdates:
-    """The pure update functions mapped over the trials, all tensors in one traced program."""
+    """The pure update functions over trials and tensors of one shape, as one program."""
 
-    def __init__(self, trials: Sequence[RunningTrial], tensors: CohortTensors) -> None:
-        optimizer, state_names = DEFINITIONS[trials[0].spec.optimizer]
-        self._parameters = tensors.stacked.parameters
-        self._states: dict[str, State] = {
-            name: {ours: tensors.moments[theirs][name] for ours, theirs in state_names.items()}
-            for name in self._parameters
-        }
-        if "step" in optimizer.init(torch.zeros(1)):
-            for number, name in enumerate(self._parameters):
-                self._states[name]["step"] = tensors.counters[:, number]
-        self._hyper: dict[str, dict[str, Number]] = {
-            name: {
-                hyper: torch.tensor(values, dtype=parameter.dtype, device=parameter.device)
-                for hyper, values in _numbers(trials, name, optimizer).items()
-            }
-            for name, parameter in self._parameters.items()
-        }
-        self._peak_rates = {name: hyper["learning_rate"] for name, hyper in self._hyper.items()}
-        self._update = over_trials(optimizer.update)
-        self._program: Callable[..., _Updated] | None = None
+    def __init__(
+        self,
+        trials: Sequence[RunningTrial],
+        tensors: CohortTensors,
+        programs: Programs,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        numbers = [numbers_of(trial) for trial in trials]
+        self._names = [group.names for group in tensors.groups]
+        self._kinds = [group.kind for group in tensors.groups]
+        self._tensors = [
+            GroupTensors(group.parameters, group.states, _hyper(group, numbers))
+            for group in tensors.groups
+        ]
+        self._programs, self._compiled = programs, compiled
+        self._program: Callable[..., None] | None = None
 
-    def apply(self, gradients: Tensors, factors: Sequence[float]) -> None:
+    def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step."""
-        first = next(iter(self._parameters.values()))
-        factors_K = torch.tensor(factors, dtype=first.dtype, device=first.device)
-        arguments = (self._parameters, gradients, self._states, factors_K)
+        by_group = [[gradients[name] for name in names] for names in self._names]
         if self._program is None:
-            self._program = make_fx(partial(StackUpdates._updated, self))(*arguments)
-        parameters, states = self._program(*arguments)
-        for name, parameter in self._parameters.items():
-            parameter.copy_(parameters[name])
-            for key, value in states[name].items():
-                self._states[name][key].copy_(value)
-
-    def _updated(
-        self, parameters: Tensors, gradients: Tensors, states: dict[str, State], factors_K: Tensor
-    ) -> _Updated:
-        stepped = {
-            name: self._update(
-                parameter,
-                gradients[name],
-                states[name],
-                self._hyper[name]
-                | {"learning_rate": self._hyper[name]["learning_rate"] * factors_K},
+            self._program = self._programs.updates(
+                tuple(kind.key for kind in self._kinds),
+                partial(update_groups, self._kinds),
+                (self._tensors, by_group, factors_K),
+                compiled=self._compiled,
             )
-            for name, parameter in parameters.items()
-        }
-        return (
-            {name: parameter for name, (parameter, _) in stepped.items()},
-            {name: state for name, (_, state) in stepped.items()},
+        self._program(self._tensors, by_group, factors_K)
+
+
+def update_groups(
+    kinds: Sequence[Kind],
+    tensors: Sequence[GroupTensors],
+    gradients: Sequence[Sequence[Tensor]],
+    factors_K: Tensor,
+) -> None:
+    """Step every tensor of every trial, in place.
+
+    Args:
+        gradients: [K, ...] of each tensor of each group.
+
+    """
+    hypers = [_at_rate(group, factors_K) for group in tensors]
+    stacks = [torch.stack(list(own)).flatten(0, 1) for own in gradients]
+    totals_K = _totals(kinds, stacks, hypers, len(factors_K))
+    for kind, group, gradient, hyper in zip(kinds, tensors, stacks, hypers, strict=True):
+        given = (
+            group.parameters.flatten(0, 1),
+            gradient,
+            {part: state.flatten(0, 1) for part, state in group.states.items()},
+            hyper,
         )
+        optimizer = kind.optimizer
+        if isinstance(optimizer, CoupledOptimizer):
+            total = totals_K.repeat(len(group.parameters))
+            parameters, states = over_trials(optimizer.update)(*given, total)
+        else:
+            parameters, states = over_trials(optimizer.update)(*given)
+        group.parameters.copy_(parameters.view_as(group.parameters))
+        for part, state in states.items():
+            group.states[part].copy_(state.view_as(group.states[part]))
 
 
-def _numbers(
-    trials: Sequence[RunningTrial], name: str, optimizer: GradientOptimizer
-) -> dict[str, list[float]]:
-    """Every hyperparameter of one tensor, trial by trial, with the peak learning rate."""
-    columns: dict[str, list[float]] = {
-        hyper: [] for hyper in ("learning_rate", *optimizer.hyperparameters)
+def _at_rate(group: GroupTensors, factors_K: Tensor) -> Tensors:
+    factors = factors_K.repeat(len(group.parameters))
+    peak, dtype = group.hyper["learning_rate"], group.parameters.dtype
+    rated = group.hyper | {"learning_rate": peak * factors}
+    return {name: number.to(dtype) for name, number in rated.items()}
+
+
+def _totals(
+    kinds: Sequence[Kind], gradients: Sequence[Tensor], hypers: Sequence[Tensors], trials: int
+) -> Tensor:
+    """The contributions of each trial's tensors, added up; [K]."""
+    totals_K = gradients[0].new_zeros(trials)
+    for kind, gradient, hyper in zip(kinds, gradients, hypers, strict=True):
+        if isinstance(kind.optimizer, CoupledOptimizer):
+            contributions = over_trials(kind.optimizer.contribution)(gradient, hyper)
+            totals_K = totals_K + contributions.view(-1, trials).sum(0)
+    return totals_K
+
+
+def _hyper(group: TensorGroup, numbers: Sequence[Mapping[str, Mapping[str, float]]]) -> Tensors:
+    return {
+        hyper: torch.tensor(
+            [own[name][hyper] for name in group.names for own in numbers],
+            dtype=torch.float64,
+            device=group.parameters.device,
+        )
+        for hyper in numbers[0][group.names[0]]
     }
-    for trial in trials:
-        parameter = trial.model.get_parameter(name)
-        group, peak_rate = next(
-            (group, peak_rate)
-            for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True)
-            if any(parameter is own for own in group["params"])
-        )
-        given = trial.spec.hyperparameters | {
-            "learning_rate": peak_rate,
-            "weight_decay": group["weight_decay"],
-            "epsilon": group.get("eps"),
-        }
-        for hyper, column in columns.items():
-            column.append(given[hyper])
-    return columns

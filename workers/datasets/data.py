@@ -4,16 +4,22 @@ Draws are keyed by (seed, step), so a trial sees the same data alone, in company
 another machine, and at every width.
 """
 
+import math
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 
 class Batch(NamedTuple):
-    """Inputs and the classes to predict; targets have the shape of the logits without classes."""
+    """Inputs and what to predict.
+
+    Classes are integers, in the shape of the logits without their last dimension; numbers are
+    floating, in the shape of the model's output.
+    """
 
     inputs: Tensor
     targets: Tensor
@@ -37,12 +43,43 @@ class Data(Protocol):
         """The fixed validation set, in batches small enough for any model that trains."""
 
 
-def keyed_draws(seed: int, step: int, count: int, below: int) -> Tensor:
+def keyed_draws(seed: int, step: int, count: int, below: int, stream: int = 0) -> Tensor:
     """`count` numbers in [0, below), a pure function of all arguments, shape [count].
 
     Philox's raw stream is part of numpy's compatibility promise, its distributions are not. The
     bias of the remainder is below / 2**64.
+
+    Args:
+        stream: draws of another stream are independent of these.
+
     """
-    generator = np.random.Philox(key=np.array([seed, step], dtype=np.uint64))
-    draws = generator.random_raw(count) % np.uint64(below)
+    draws = _philox(seed, step, count, stream) % np.uint64(below)
     return torch.from_numpy(draws.astype(np.int64))
+
+
+def keyed_uniforms(seed: int, step: int, count: int, stream: int) -> Tensor:
+    """`count` fp64 numbers in (0, 1), a pure function of all arguments, shape [count]."""
+    mantissas = _philox(seed, step, count, stream) >> np.uint64(12)
+    return torch.from_numpy((mantissas.astype(np.float64) + 0.5) * 2.0**-52)
+
+
+def keyed_normals(seed: int, step: int, count: int, stream: int) -> Tensor:
+    """`count` standard normal fp64 numbers, a pure function of all arguments, shape [count].
+
+    By Box and Muller's method: equal on every machine but for the rounding of its logarithms.
+    """
+    pairs = (count + 1) // 2
+    radius, angle = keyed_uniforms(seed, step, 2 * pairs, stream).view(2, pairs)
+    radius = (-2 * radius.log()).sqrt()
+    angle = 2 * math.pi * angle
+    return torch.cat((radius * angle.cos(), radius * angle.sin()))[:count]
+
+
+def _philox(seed: int, step: int, count: int, stream: int) -> npt.NDArray[np.uint64]:
+    """Raw numbers; a stream is 2**192 blocks of the generator long."""
+    generator = np.random.Philox(
+        key=np.array([seed, step], dtype=np.uint64),
+        counter=np.array([0, 0, 0, stream], dtype=np.uint64),
+    )
+    drawn: npt.NDArray[np.uint64] = generator.random_raw(count)
+    return drawn

@@ -1,0 +1,118 @@
+"""What measurements say of the rules, as tables: `python -m benchmarks.measured_rules`.
+
+Reads the stored results of `coordinate_checks` and `lr_transfer` and replaces what stands between
+the two markers of docs/rules.md.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.report import RESULTS
+
+DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "rules.md"
+BEGIN: Final = "<!-- measured: begin, written by benchmarks.measured_rules -->"
+END: Final = "<!-- measured: end -->"
+_ROLES: Final = ("input", "hidden", "output", "vector", "final_norm", "scalar", "residual_stream")
+_VERDICT: Final = {True: "passed", False: "failed", None: "inconclusive"}
+
+
+def rendered() -> str:
+    """All tables in Markdown."""
+    checks = json.loads((RESULTS / "coordinate_checks.json").read_text())
+    transfers = [
+        json.loads(path.read_text()) for path in sorted((RESULTS / "lr_transfer").glob("*.json"))
+    ]
+    return "\n".join([*_checks(checks), *_transfers(transfers)])
+
+
+def with_tables(document: str) -> str:
+    """The document with its tables replaced by the stored results.
+
+    Raises:
+        ValueError: if a marker is missing.
+
+    """
+    for marker in (BEGIN, END):
+        if marker not in document:
+            raise ValueError(f"the marker {marker!r} is missing from the document: put it back")
+    before, _, rest = document.partition(BEGIN)
+    return f"{before}{BEGIN}\n\n{rendered()}\n{END}{rest.partition(END)[2]}"
+
+
+def _checks(report: dict[str, Any]) -> Iterable[str]:
+    yield "### Slopes of the coordinate check\n"
+    yield (
+        "Slope of log2 rms(dW x) against log2 width (or depth), by role the one farthest from 0;"
+        " where the last column names one, an error was planted on purpose."
+        f" Torch {report['versions']['torch']}, `{report['command']}`.\n"
+    )
+    rows = report["rows"]
+    roles = [role for role in _ROLES if any(role in row["slopes"] for row in rows)]
+    roles += sorted({role for row in rows for role in row["slopes"]} - set(roles))
+    yield _table(
+        (
+            *("optimizer", "family", "rules", "axis"),
+            *(role.replace("_", " ") for role in roles),
+            *("verdict", "planted error"),
+        ),
+        (
+            [
+                f"`{row['optimizer']}`",
+                row["family"].replace("_", " "),
+                row["parametrization"],
+                row["axis"],
+                *(f"{row['slopes'][r]:+.2f}" if r in row["slopes"] else "" for r in roles),
+                _VERDICT[row["passed"]] + (", empirical" if row["empirical"] else ""),
+                row["planted_error"] or "",
+            ]
+            for row in rows
+        ),
+    )
+
+
+def _transfers(reports: Sequence[dict[str, Any]]) -> Iterable[str]:
+    if not reports:
+        return
+    yield "### How far the best learning rate moves\n"
+    yield (
+        "Fitted optimum of log2(learning rate) by width, two seeds, the same grid at every width."
+        " Shift: widest less narrowest, in octaves. Wider is better: share of pairs of adjacent"
+        " widths at equal rates.\n"
+    )
+    yield _table(
+        ["optimizer", "family", "widths", "rules", "optima", "shift", "wider is better"],
+        (
+            [
+                f"`{report['optimizer']}`",
+                report["family"],
+                ", ".join(map(str, report["widths"])),
+                rules,
+                ", ".join(_rate(at) for at in report["optimum_log2_lr"][rules]),
+                _rate(report["shift_octaves"][rules], signed=True),
+                _share(report["wider_is_better"][rules]),
+            ]
+            for report in reports
+            for rules in ("mup", "sp")
+        ),
+    )
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [columns, ["-" for _ in columns], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _rate(value: float | None, *, signed: bool = False) -> str:
+    if value is None:
+        return "none in the grid"
+    return f"{value:+.2f}" if signed else f"{value:.2f}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.0%}"
+
+
+if __name__ == "__main__":
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text()))

@@ -1,0 +1,59 @@
+"""What the plots have in common: one look, and matplotlib only where a picture is asked for."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from widthwise.errors import WidthwiseError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK: Final = "#1c2430"
+MUTED: Final = "#6b7684"
+
+
+def new_figure(*, panels: int) -> "Figure":
+    """An empty picture for panels side by side.
+
+    Raises:
+        WidthwiseError: if matplotlib is not installed.
+
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ModuleNotFoundError as error:
+        raise WidthwiseError(
+            "plots need matplotlib, which is not installed here: pip install matplotlib"
+        ) from error
+    figure = Figure(figsize=(5.2 * panels + 0.6, 4.6), dpi=160, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def style_panel(ax: "Axes", title: str, x_label: str) -> None:
+    """Give a panel its title, its grid and its x axis."""
+    ax.set_title(title, color=INK, fontsize=12, fontweight="bold", loc="left")
+    ax.set_xlabel(x_label, color=INK)
+    ax.grid(color="#e6e9ee", linewidth=0.8)
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.tick_params(colors=MUTED)
+
+
+def write_figure(figure: "Figure", first: "Axes", path: Path) -> None:
+    """Store the picture as a PNG, with the first panel's legend below.
+
+    Raises:
+        WidthwiseError: if the file cannot be written.
+
+    """
+    handles, labels = first.get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
+    )
+    try:
+        figure.savefig(path, format="png")
+    except OSError as error:
+        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,24 @@
+"""A GPU's memory, of which every slot on it has its share."""
+
+import torch
+
+
+def limit_gpu_memory(device: str, share: float) -> None:
+    """Make this process's allocations on the GPU fail beyond this share of it."""
+    torch.cuda.set_per_process_memory_fraction(share, torch.device(device))
+
+
+def usable_bytes(device: torch.device) -> int:
+    """What of the GPU this process may use."""
+    share = torch.cuda.get_per_process_memory_fraction(device)
+    return int(share * torch.cuda.get_device_properties(device).total_memory)
+
+
+def start_measuring(device: torch.device) -> None:
+    """Forget the peak so far."""
+    torch.cuda.reset_peak_memory_stats(device)
+
+
+def peak_bytes(device: torch.device) -> int:
+    """Most that tensors took at once since `start_measuring`."""
+    return torch.cuda.max_memory_allocated(device)

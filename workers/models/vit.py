@@ -1,0 +1,53 @@
+"""Vision transformer of one width.
+
+Shape suffixes: B batch, P pixels, N patches, D width, C classes.
+"""
+
+from torch import Tensor, nn
+
+from parametrization.layers import Readout, Residual
+from tuner.vision_families import Vit
+from workers.models.parts import norm
+from workers.models.patches import PatchAttention, PatchEmbedding, PatchFeedForward
+
+
+class PreNorm(nn.Module):
+    """A layer behind a norm."""
+
+    def __init__(self, config: Vit, width: int, layer: nn.Module) -> None:
+        super().__init__()
+        self.norm = norm(config.norm, width)
+        self.layer = layer
+
+    def forward(self, x_BND: Tensor) -> Tensor:
+        out_BND: Tensor = self.layer(self.norm(x_BND))
+        return out_BND
+
+
+class VitModel(nn.Module):
+    """Patches, residual blocks of attention and feed-forward, norm, mean, readout.
+
+    Mean pooling takes the place of a class token (Beyer et al. 2022, arXiv:2205.01580).
+    """
+
+    def __init__(self, config: Vit, width: int, classes: int) -> None:
+        super().__init__()
+        if width % config.head_size:
+            raise ValueError(f"width {width} is not a multiple of head_size {config.head_size}")
+        self.embedding = PatchEmbedding(width)
+        self.blocks = nn.Sequential(*(_block(config, width) for _ in range(config.depth)))
+        self.norm = norm(config.norm, width)
+        self.readout = Readout(width, classes)
+
+    def forward(self, x_BP: Tensor) -> Tensor:
+        x_BND = self.blocks(self.embedding(x_BP))
+        logits_BC: Tensor = self.readout(self.norm(x_BND).mean(-2))
+        return logits_BC
+
+
+def _block(config: Vit, width: int) -> nn.Module:
+    layers = (
+        PatchAttention(width, config.head_size),
+        PatchFeedForward(width, config.activation),
+    )
+    return nn.Sequential(*(Residual(PreNorm(config, width, layer)) for layer in layers))
