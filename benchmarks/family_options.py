@@ -1,6 +1,6 @@
 """Which options of the model families pass the coordinate check.
 
-    python -m benchmarks.family_options --json [--quick] [--processes N]
+    python -m benchmarks.family_options --json [--quick] [--families gpt mlp] [--processes N]
 
 One row per option: the family with that option alone changed, and a few combinations, trained with
 AdamW under muP, through the builders and shapes that a study uses. The standard parametrization of
@@ -16,7 +16,7 @@ import multiprocessing
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -50,6 +50,8 @@ class Checked(NamedTuple):
 CHECKED: Final = {
     "gpt": Checked((64, 128, 256), 8, {"depth": 2, "head_size": 16, "context": 16}),
     "mlp": Checked((64, 128, 256, 512), 64, {"depth": 3}),
+    "resnet": Checked((16, 32, 64, 128), 8, {"depth": 2}),
+    "vit": Checked((32, 64, 128, 256), 16, {"depth": 1, "head_size": 8}),
 }
 """A new family is one line here and one an option below."""
 MODERN: Final = {"query_heads_per_kv_head": 2, "qk_norm": True, "positions": "rope"} | {
@@ -98,6 +100,12 @@ OPTIONS: Final = (
     Option("mlp", {}),
     *(Option("mlp", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
     *(Option("mlp", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+    Option("resnet", {}),
+    Option("resnet", {"norm": "batchnorm"}),
+    *(Option("resnet", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+    Option("vit", {}),
+    Option("vit", {"norm": "rmsnorm"}),
+    *(Option("vit", {"activation": a}) for a in ("relu", "silu", "tanh")),
 )
 """A new option is one line."""
 UNSETTLED: Final = ("fixed_kv_heads",)
@@ -108,11 +116,12 @@ _QUICK: Final = (
 )
 
 
-def checks(*, quick: bool) -> Iterator[Check]:
-    """Every row."""
+def checks(*, quick: bool, families: Collection[str]) -> Iterator[Check]:
+    """Every row of these families."""
     for option in _QUICK if quick else OPTIONS:
-        yield Check(option, MUP)
-        yield Check(option, SP)
+        if option.family in families:
+            yield Check(option, MUP)
+            yield Check(option, SP)
 
 
 def measure(check: Check) -> dict[str, Any]:
@@ -200,11 +209,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
     parser.add_argument("--processes", type=int, default=2, help="each on one core; default: 2")
+    parser.add_argument("--families", nargs="+", choices=CHECKED, default=CHECKED)
     arguments = parser.parse_args()
     rows = []
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
     with context.Pool(arguments.processes, torch.set_num_threads, (1,)) as pool:
-        for row in pool.imap(measure, checks(quick=arguments.quick)):
+        for row in pool.imap(measure, checks(quick=arguments.quick, families=arguments.families)):
             rows.append(row)
             if not arguments.json:
                 print(_line(row), flush=True)
