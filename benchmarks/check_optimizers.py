@@ -5,7 +5,12 @@ from typing import Final
 
 from parametrization.coordinate_check import CHECK_LEARNING_RATE
 from parametrization.hyperparameters import HYPERPARAMETERS
-from parametrization.optimizers.assignment import Assignment, everywhere, matrices_with
+from parametrization.optimizers.assignment import (
+    Assignment,
+    everywhere,
+    linear_maps_with,
+    matrices_with,
+)
 from parametrization.optimizers.registry import named
 from parametrization.roles import Role
 from parametrization.rules import MUP_TABLES, Optimizer
@@ -31,10 +36,15 @@ ASSIGNMENTS: Final[Mapping[str, Assignment]] = {
     "shampoo_quarter+adamw": matrices_with("shampoo_quarter"),
     "shampoo_grafted+adamw": matrices_with("shampoo_grafted"),
     "soap+adamw": matrices_with("soap"),
+    "kfac+adamw": linear_maps_with("kfac"),
+    "ekfac+adamw": linear_maps_with("ekfac"),
 }
 """A new optimizer is one line."""
 
-SLOW: Final = ("shampoo_quarter+adamw", "shampoo_grafted+adamw", "soap+adamw")
+SLOW: Final = (
+    *("shampoo_quarter+adamw", "shampoo_grafted+adamw", "soap+adamw"),
+    *("kfac+adamw", "ekfac+adamw"),
+)
 """Decompose matrices: checked on a small family alone."""
 
 CONTRADICTED: Final = ("shampoo_grafted+adamw",)

@@ -10,7 +10,13 @@ from typing import Final
 
 from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS
 from parametrization.mixed_scaling import scale_mixed_model
-from parametrization.optimizers.assignment import SCION, Assignment, everywhere, matrices_with
+from parametrization.optimizers.assignment import (
+    SCION,
+    Assignment,
+    everywhere,
+    linear_maps_with,
+    matrices_with,
+)
 from parametrization.policies import Policies
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
@@ -29,11 +35,14 @@ MATRIX_OPTIMIZERS: Final = (
     Optimizer.SHAMPOO_HALF,
     Optimizer.SHAMPOO_GRAFTED,
     Optimizer.SOAP,
+    Optimizer.KFAC,
+    Optimizer.EKFAC,
 )
-"""They train hidden matrices; everything else is trained by `COMPANION`."""
+"""They train hidden matrices, or every linear map; everything else is trained by `COMPANION`."""
 
 _ASSIGNMENTS: Final[Mapping[Optimizer, Assignment]] = {
     **{lead: matrices_with(lead, COMPANION) for lead in MATRIX_OPTIMIZERS},
+    **{lead: linear_maps_with(lead, COMPANION) for lead in (Optimizer.KFAC, Optimizer.EKFAC)},
     Optimizer.SCION_SPECTRAL: SCION,
 }
 
@@ -84,7 +93,7 @@ def by_optimizer(
         raise ValueError(f"{RATIO} must be positive, got {ratio}")
     own = {name: hyperparameters[name] for name in sorted(HYPERPARAMETERS[lead])}
     rate = {"learning_rate": own["learning_rate"] * ratio}
-    companions = {Optimizer(name) for name in _ASSIGNMENTS[lead].by_role.values() if name != lead}
+    companions = {Optimizer(name) for name in _ASSIGNMENTS[lead].optimizers if name != lead}
     if lead not in MATRIX_OPTIMIZERS:
         return {lead: own} | {name: own | rate for name in companions if name is not COMPANION}
     prefixed = {

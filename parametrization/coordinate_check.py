@@ -35,7 +35,9 @@ from parametrization.coordinate_words import (
     growth,
     sized_by_gradient,
     summarise,
+    with_origin,
 )
+from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
@@ -57,6 +59,7 @@ CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
     Optimizer.MUON_BARE: 2.0**-8,
     Optimizer.SHAMPOO_QUARTER: 2.0**-8,
     Optimizer.SOAP: 2.0**-11,
+    **{Optimizer(n): p.declaration.check_learning_rate for n, p in PLUGINS.usable.items()},
 }
 """Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
@@ -150,9 +153,9 @@ def judge(
         for family in tensor_families(tensors)
         for band in (_update_band(family, shape, grid, optimizer),)
     ]
-    seen = f"{optimizer}, widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
+    seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
-    return verdict(measured, words, seen)
+    return verdict(measured, words, f"{with_origin(optimizer)}, {seen}")
 
 
 def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:

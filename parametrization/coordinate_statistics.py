@@ -34,7 +34,7 @@ from parametrization.layers import TiedReadout, WithMultiplier
 from parametrization.parameter_names import owned_parameters
 from parametrization.roles import Role
 from parametrization.scaling import TensorScaling
-from parametrization.stepping import optimizer_for
+from parametrization.stepping import optimizer_for, recording
 
 Start = Callable[[nn.Module, Sequence[TensorScaling], torch.Generator], None]
 Stepping = Callable[[nn.Module, Sequence[TensorScaling]], torch.optim.Optimizer]
@@ -142,8 +142,9 @@ class CheckedRun:
         self._inputs_before = self._seen(probe)
         for step in range(steps):
             stepping.zero_grad()
-            loss = self._training.loss(self._model, self._training.batch(self._seed, step))
-            loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            with recording(stepping):
+                loss = self._training.loss(self._model, self._training.batch(self._seed, step))
+                loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
             stepping.step()
         self._inputs_after = self._seen(probe)
 

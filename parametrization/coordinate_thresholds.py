@@ -76,21 +76,14 @@ STREAM_BAND: Final = Band(-0.40, -0.25, 0.25, 0.40)
 """Slope over depth of the residual stream's change; without a rule 0.7 and more."""
 
 
-_SECOND_MOMENTS_FIRST: Final = {
-    Optimizer.SOAP,
-    Optimizer.SHAMPOO_HALF,
-    Optimizer.KFAC,
-    Optimizer.EKFAC,
-}
-
-
 def starts_at_zero(optimizer: Optimizer) -> bool:
     """Whether a readout that this optimizer trains, or trains behind, may start at zero.
 
     Not where steps are relative to the tensor's size, nor where the gradients of the first step,
     which a readout of zero makes zero, become a preconditioner.
     """
-    return not TRAITS[optimizer].weight_degree and optimizer not in _SECOND_MOMENTS_FIRST
+    traits = TRAITS[optimizer]
+    return not traits.weight_degree and traits.degree >= 0 and optimizer is not Optimizer.SOAP
 
 
 def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:

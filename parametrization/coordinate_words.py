@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from parametrization.optimizer_names import PLUGINS
 from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import Role
 from parametrization.rules import Optimizer
@@ -130,6 +131,15 @@ def growth(slope: float, axis: str = "width") -> str:
     'grows like width^0.98'
     """
     return f"{'grows' if slope > 0 else 'falls'} like {axis}^{slope:.2f}"
+
+
+def with_origin(optimizer: Optimizer) -> str:
+    """The optimizer's name and, if it is a plugin's, what its rates were derived from."""
+    if optimizer not in PLUGINS.usable:
+        return optimizer
+    declared, package = PLUGINS.usable[optimizer]
+    step = declared.step
+    return f"{optimizer}, of degree {step.degree:g} by {step.kind} as {package} declares"
 
 
 def summarise(failed: Sequence[str], undecided: Sequence[str], measured: str, families: int) -> str:

@@ -71,9 +71,23 @@ def effective_alpha(rule: DepthRule, alpha: float) -> float:
     return {DepthRule.NONE: 0.0, DepthRule.DEPTH_MUP: ALPHA_OF_DEPTH_MUP}.get(rule, alpha)
 
 
-def rate_factor(rule: DepthRule, alpha: float, degree: int, depth_mult: float) -> float:
+def depth_row(rule: DepthRule, degree: float) -> DepthRow:
+    """The row of a degree; one that no table has follows the same formula, with less confidence.
+
+    >>> depth_row(DepthRule.COMPLETEP, 0.5).rate_of_alpha
+    1.5
+    """
+    if degree in (-1, 0, 1):
+        return DEPTH_ROWS[rule][int(degree)]
+    if rule is DepthRule.NONE:
+        return DEPTH_ROWS[rule][0]
+    derived = Evidence("derived by degree", "derived by degree", "D", "L")
+    return DepthRow(-1.0, 1.0 + degree, -1.0, derived)
+
+
+def rate_factor(rule: DepthRule, alpha: float, degree: float, depth_mult: float) -> float:
     """Factor on the rate of a tensor inside a block, for an update of `degree`."""
-    row = DEPTH_ROWS[rule][degree]
+    row = depth_row(rule, degree)
     exponent = row.rate_at_zero + row.rate_of_alpha * effective_alpha(rule, alpha)
     return float(depth_mult**exponent)
 

@@ -102,8 +102,9 @@ def other_factor(case: Case, name: str) -> float:
     other = OTHER_HYPERPARAMETERS.get((case.optimizer, name))
     if other is None:
         return 1.0
-    by_noise = _noise(case, other.gradient_power)
-    if not case.is_mup or (other.gradient_power and not _follows_the_gradient(case)):
+    by_noise = 1.0 if other.is_ratio else _noise(case, other.gradient_power)
+    of_gradient = other.gradient_power and not other.is_ratio
+    if not case.is_mup or (of_gradient and not _follows_the_gradient(case)):
         return by_noise
     x_in, x_out = other.exponents.get(case.tensor.role, (0.0, 0.0))
     by_depth = _rate_by_depth(case, 0) if other.is_rate else 1.0
@@ -131,15 +132,15 @@ def _follows_the_gradient(case: Case) -> bool:
     return rule is EpsilonRule.GRADIENT
 
 
-def _noise(case: Case, power: int) -> float:
+def _noise(case: Case, power: float) -> float:
     return float(case.horizon.epsilon.of(case.mults.batch, case.mults.tokens) ** power)
 
 
-def _rate_by_depth(case: Case, degree: int) -> float:
+def _rate_by_depth(case: Case, degree: float) -> float:
     return rate_factor(case.policies.depth_rule, case.policies.alpha, degree, case.depth)
 
 
-def _gradient_by_depth(case: Case, power: int) -> float:
+def _gradient_by_depth(case: Case, power: float) -> float:
     policies = case.policies
     return float(gradient_factor(policies.depth_rule, policies.alpha, case.depth) ** power)
 

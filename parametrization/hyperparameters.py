@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from parametrization.optimizer_names import Optimizer
+from parametrization.optimizer_names import PLUGINS, Optimizer
 from parametrization.optimizer_traits import TRAITS
 
 EVERYWHERE: Final = frozenset({"learning_rate", "init_std", "output_multiplier"})
@@ -25,6 +25,10 @@ _RANGES: Final[Mapping[str, tuple[str, Callable[[float], bool]]]] = {
         ("in [0, 1)", lambda value: 0 <= value < 1),
     ),
     "beta2_decay": ("negative", lambda value: value < 0),
+}
+_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], tuple[str, Callable[[float], bool]]]] = {
+    # The average is recovered by dividing by it.
+    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): ("in (0, 1)", lambda value: 0 < value < 1),
 }
 _AT_LEAST_ZERO: Final = ("zero or more", lambda value: value >= 0)
 
@@ -53,14 +57,17 @@ def checked(optimizer: Optimizer, hyperparameters: Mapping[str, float]) -> dict[
             f"{optimizer} does not know {', '.join(unknown)}: it takes {', '.join(sorted(needed))}"
         )
     for name, value in given.items():
-        if problem := _problem(name, value):
+        if problem := _problem(optimizer, name, value):
             raise ValueError(f"{name} must be {problem}, got {value}")
     return given
 
 
-def _problem(name: str, value: float) -> str | None:
+def _problem(optimizer: Optimizer, name: str, value: float) -> str | None:
     """What the value should have been, or None if it is right."""
     if not math.isfinite(value):
         return "finite"
-    words, is_right = _RANGES.get(name, _AT_LEAST_ZERO)
+    if optimizer in PLUGINS.usable and name not in EVERYWHERE:
+        declared = PLUGINS.usable[optimizer].declaration.hyperparameters[name].range
+        return None if declared.holds(value) else declared.value
+    words, is_right = _OWN_RANGES.get((optimizer, name)) or _RANGES.get(name, _AT_LEAST_ZERO)
     return None if is_right(value) else words

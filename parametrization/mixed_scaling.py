@@ -43,8 +43,8 @@ def scale_mixed_model(  # noqa: PLR0913  # one keyword per axis, all with a defa
     """
     check_whole(shape, width)
     check_depth(shape, parametrization, policies, depth_mult)
-    needed = {Optimizer(assignment.by_role[tensor.role]) for tensor in shape.tensors}
-    if missing := sorted(needed - hyperparameters.keys()):
+    trained_by = [Optimizer(assignment.optimizer_of(tensor)) for tensor in shape.tensors]
+    if missing := sorted(set(trained_by) - hyperparameters.keys()):
         raise ValueError(
             f"no hyperparameters for {', '.join(missing)}, which the assignment gives tensors to;"
             f" got them for {', '.join(sorted(hyperparameters)) or 'none'}"
@@ -52,14 +52,14 @@ def scale_mixed_model(  # noqa: PLR0913  # one keyword per axis, all with a defa
     return tuple(
         scale_tensor(
             tensor,
-            optimizer=Optimizer(assignment.by_role[tensor.role]),
+            optimizer=optimizer,
             parametrization=parametrization,
-            hyperparameters=hyperparameters[Optimizer(assignment.by_role[tensor.role])],
+            hyperparameters=hyperparameters[optimizer],
             width_mult=width / shape.base_width,
             policies=policies,
             depth_mult=depth_mult,
             batch_mult=batch_mult,
             token_mult=token_mult,
         )
-        for tensor in shape.tensors
+        for tensor, optimizer in zip(shape.tensors, trained_by, strict=True)
     )

@@ -72,14 +72,14 @@ def _without_multiplier(scaling: TensorScaling) -> TensorScaling:
     )
 
 
-def _rate_power(optimizer: Optimizer) -> int:
+def _rate_power(optimizer: Optimizer) -> float:
     traits = TRAITS[optimizer]
     if traits.rate != "learning_rate":
         return 0
     return 1 + traits.degree - traits.weight_degree
 
 
-def _decay_power(optimizer: Optimizer) -> int:
+def _decay_power(optimizer: Optimizer) -> float:
     """What the decay is divided by, so that each step shrinks the tensor by the same share."""
     traits = TRAITS[optimizer]
     if traits.decay_degree is None:
@@ -87,6 +87,6 @@ def _decay_power(optimizer: Optimizer) -> int:
     return 1 + traits.decay_degree  # inside a trust ratio, beside a gradient over a weight
 
 
-def _other_power(optimizer: Optimizer, name: str) -> int:
+def _other_power(optimizer: Optimizer, name: str) -> float:
     other = OTHER_HYPERPARAMETERS.get((optimizer, name))
     return 0 if other is None else other.size_power - other.gradient_power

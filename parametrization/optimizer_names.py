@@ -1,10 +1,30 @@
-"""Every optimizer that has scaling rules, by the name that studies and checkpoints use."""
+"""Every optimizer that has scaling rules, by the name that studies and checkpoints use.
 
+Installed plugins add names to the enumeration when it is made, so that every table, schema and
+query over optimizers knows them without further ado.
+"""
+
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
+
+from parametrization.plugins.installed import Plugins, find_plugins
+
+_FOUND: Final = find_plugins()
+_built_in: set[str] = set()
+
+
+def _of_plugins(body: Mapping[str, object]) -> dict[str, str]:
+    """Members to add to the class body, by name; what stands there already is built in."""
+    _built_in.update(str(value) for name, value in body.items() if name.isupper())
+    return {name.upper(): name for name in _FOUND.beside(_built_in).usable}
 
 
 class Optimizer(StrEnum):
-    """Names of `parametrization.optimizers.registry`, and one step that only others' code takes."""
+    """Names of `parametrization.optimizers.registry`, and one step that only others' code takes.
+
+    The last ones are those of installed plugins.
+    """
 
     ADAM = "adam"
     ADAMW = "adamw"
@@ -39,3 +59,8 @@ class Optimizer(StrEnum):
     SOAP = "soap"
     KFAC = "kfac"
     EKFAC = "ekfac"
+    vars().update(_of_plugins(vars()))
+
+
+PLUGINS: Final[Plugins] = _FOUND.beside(_built_in)
+"""Optimizers of installed packages, and those that had to be left out."""

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from parametrization.optimizer_names import Optimizer
+from parametrization.optimizer_names import PLUGINS, Optimizer
 
 
 class Traits(NamedTuple):
@@ -21,10 +21,10 @@ class Traits(NamedTuple):
     """
 
     spoken: str
-    degree: int
+    degree: float
     takes: frozenset[str]
     weight_degree: int = 0
-    epsilon_power: int = 1
+    epsilon_power: float = 1
     decay_degree: int | None = None
     rate: str = "learning_rate"
 
@@ -40,6 +40,18 @@ _MUON: Final = _names("momentum epsilon weight_decay")
 _SCION: Final = _names("momentum radius epsilon weight_decay")
 _MODULAR: Final = _names("momentum mass_share epsilon weight_decay")
 _KFAC: Final = _names("momentum beta_factors damping weight_decay")
+
+
+def _of_plugin(name: str) -> Traits:
+    declared = PLUGINS.usable[name].declaration
+    epsilon = declared.hyperparameters.get("epsilon")
+    return Traits(
+        name,
+        declared.step.degree,
+        frozenset(declared.hyperparameters),
+        epsilon_power=1 if epsilon is None else epsilon.gradient_power,
+    )
+
 
 # fmt: off
 TRAITS: Final[Mapping[Optimizer, Traits]] = {
@@ -86,5 +98,6 @@ TRAITS: Final[Mapping[Optimizer, Traits]] = {
     Optimizer.SOAP: Traits("SOAP", 0, _ADAM | _DECAY | {"beta_factors"}),
     Optimizer.KFAC: Traits("K-FAC", -1, _KFAC),
     Optimizer.EKFAC: Traits("EKFAC", -1, _KFAC | {"beta_squares"}),
+    **{Optimizer(name): _of_plugin(name) for name in PLUGINS.usable},
 }
 # fmt: on

@@ -11,6 +11,7 @@ from typing import Final
 
 from parametrization.depth import DEPTH_ROWS, DepthRule, effective_alpha
 from parametrization.horizon import HORIZON_ROWS, HorizonRule
+from parametrization.optimizer_names import PLUGINS
 from parametrization.policy_choices import CHOICES
 from parametrization.policy_rows import (
     EMBEDDING_RATE_EXPONENT,
@@ -79,12 +80,18 @@ def _digest(parts: object) -> str:
 
 
 def _numbers() -> list[str]:
-    """Every number that a scaling can come from, without sources and words."""
+    """Every number that a scaling can come from, without sources, words and plugins."""
+    others = PLUGINS.usable
     return [
-        *(repr((*map(str, key), *row)) for key, row in sorted(WIDTH_RULES.items())),
+        *(
+            repr((*map(str, key), *row))
+            for key, row in sorted(WIDTH_RULES.items())
+            if key[1] not in others
+        ),
         *(
             repr((*map(str, key), sorted(row.exponents.items()), *row[1:4]))
             for key, row in sorted(OTHER_HYPERPARAMETERS.items())
+            if key[0] not in others
         ),
         *(
             repr((str(rule), degree, *row[:3]))
@@ -95,6 +102,7 @@ def _numbers() -> list[str]:
             repr((str(rule), str(optimizer), *row[:6]))
             for rule, rows in HORIZON_ROWS.items()
             for optimizer, row in rows.items()
+            if optimizer not in others
         ),
         repr(sorted(WEIGHT_DECAY_ROWS.items())),
         repr(sorted(EMBEDDING_RATE_EXPONENT.items())),

@@ -62,9 +62,14 @@ class TensorShape:
             return None
         if self.zero:
             return 0.0
-        if self.fan_in_axis == 0 and len(self.base_shape) == 2:
+        if self.is_table:
             return 1.0
         return 1 / math.sqrt(self.base_shape[self.fan_in_axis] * self.taps)
+
+    @property
+    def is_table(self) -> bool:
+        """Whether rows are looked up: stored (vocabulary, width) where a matrix is (out, in)."""
+        return self.fan_in_axis == 0 and len(self.base_shape) == 2
 
     def shape_at(self, width_mult: float) -> tuple[int, ...]:
         """Shape at `width_mult` times the base width."""

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final
 
-from parametrization.optimizer_names import Optimizer
+from parametrization.derived_rules import rows_of
+from parametrization.optimizer_names import PLUGINS, Optimizer
 from parametrization.roles import Role
 from parametrization.width_rules import elementwise, matrix_norms, normalised, preconditioned
 from parametrization.width_rules.row import Refusal, Row, Rows, Scaling
@@ -30,6 +31,7 @@ MUP_TABLES: Final[Mapping[Optimizer, Rows]] = {
     **normalised.TABLES,
     **matrix_norms.TABLES,
     **preconditioned.TABLES,
+    **{Optimizer(name): rows_of(plugin.declaration) for name, plugin in PLUGINS.usable.items()},
 }
 """Rows, evidence and refusals of muP by optimizer."""
 

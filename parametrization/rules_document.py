@@ -12,6 +12,7 @@ from typing import Final
 from parametrization.depth import DEPTH_ROWS, DepthRule
 from parametrization.horizon import HORIZON_ROWS, HorizonRule, Powers
 from parametrization.non_tensor_rules import NON_TENSOR_ROWS
+from parametrization.optimizer_names import PLUGINS
 from parametrization.optimizer_traits import TRAITS
 from parametrization.policies import Policies
 from parametrization.policy_choices import CHOICES
@@ -105,6 +106,8 @@ def _alike() -> dict[tuple[Optimizer, ...], Rows]:
     """Optimizers by equal rows, evidence included."""
     groups: list[tuple[list[Optimizer], Rows]] = []
     for optimizer, rows in MUP_TABLES.items():
+        if optimizer in PLUGINS.usable:
+            continue
         same = next((names for names, other in groups if other == rows), None)
         if same is None:
             groups.append(([optimizer], rows))
@@ -149,6 +152,7 @@ def _others() -> str:
                 *_graded(row.evidence),
             ]
             for (optimizer, name), row in OTHER_HYPERPARAMETERS.items()
+            if optimizer not in PLUGINS.usable
             for role, (x_in, x_out) in row.exponents.items()
         ),
     )

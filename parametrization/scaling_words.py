@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 
 from parametrization.case import Case
-from parametrization.depth import DEPTH_ROWS
+from parametrization.depth import depth_row
 from parametrization.factors import (
     other_factor,
     rate_by_depth,
@@ -65,7 +65,7 @@ def _depth_words(case: Case) -> Iterator[str]:
     if case.depth == 1:
         return
     policies, degree = case.policies, TRAITS[case.optimizer].degree
-    evidence = DEPTH_ROWS[policies.depth_rule][degree].evidence
+    evidence = depth_row(policies.depth_rule, degree).evidence
     yield (
         f"depth x {case.depth:g}: rate {factor_words(rate_by_depth(case))}"
         f" ({policies.depth_rule}, alpha {policies.residual_alpha:g}"

@@ -4,21 +4,26 @@ For optimizers that torch.optim has not, and for models whose roles are trained 
 tensor is stepped by itself, with its own scaled numbers: plain, not fast.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, overload
 
 import torch
 from torch import Tensor, nn
 
 from parametrization.initialise import match
-from parametrization.optimizers.registry import named
+from parametrization.layer_signals import Signals, recorded_signals, refusal
+from parametrization.optimizers.registry import AnyOptimizer, named
 from parametrization.optimizers.update import (
     CoupledOptimizer,
+    CurvatureOptimizer,
     GradientOptimizer,
+    Hyper,
     State,
     for_layout,
 )
 from parametrization.param_groups import IN_TORCH, build_optimizer, param_groups
+from parametrization.parameter_names import OwnedParameter
 from parametrization.scaling import TensorScaling
 
 
@@ -36,6 +41,38 @@ def optimizer_for(model: nn.Module, scalings: Iterable[TensorScaling]) -> torch.
     return Stepping(model, listed)
 
 
+def recording(
+    optimizer: torch.optim.Optimizer, predictions: int | None = None
+) -> AbstractContextManager[None]:
+    """Where the gradients of one step have to be computed: records what K-FAC needs, if anything.
+
+    Args:
+        predictions: that the loss is the mean over, as in `recorded_signals`.
+
+    """
+    return optimizer.recording(predictions) if isinstance(optimizer, Stepping) else nullcontext()
+
+
+@contextmanager
+def evaluating(optimizer: torch.optim.Optimizer) -> Iterator[None]:
+    """The model's values are those to validate and to export with, as long as this lasts.
+
+    They differ from the trained ones where the optimizer averages (schedule-free AdamW), and
+    nowhere else.
+    """
+    moved = optimizer.evaluation_points() if isinstance(optimizer, Stepping) else []
+    trained = [parameter.detach().clone() for parameter, _ in moved]
+    with torch.no_grad():
+        for parameter, point in moved:
+            parameter.copy_(point)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for (parameter, _), values in zip(moved, trained, strict=True):
+                parameter.copy_(values)
+
+
 class Stepping(torch.optim.Optimizer):
     """One parameter group per tensor; `lr` is the tensor's rate, which schedulers multiply."""
 
@@ -43,14 +80,16 @@ class Stepping(torch.optim.Optimizer):
         """Prepare every parameter's state.
 
         Raises:
-            ValueError: if the scalings are not those of this model, or if an optimizer needs
-                more than gradients (K-FAC).
+            ValueError: if the scalings are not those of this model, or if an optimizer needs a
+                layer's signals that cannot be recorded (K-FAC).
 
         """
         groups: list[dict[str, Any]] = []
-        self._optimizers: list[GradientOptimizer | CoupledOptimizer] = []
+        self._optimizers: list[AnyOptimizer] = []
         self.fan_out_axes: list[int] = []
         """Of each group's tensor."""
+        self._recorded: dict[Tensor, nn.Module] = {}
+        self._signals: Signals = {}
         for owned, scaling in match(model, scalings):
             numbers = scaling.hyper
             groups.append(
@@ -60,12 +99,18 @@ class Stepping(torch.optim.Optimizer):
                     "numbers": numbers,
                 }
             )
+            optimizer = named(scaling.optimizer)
             self.fan_out_axes.append(_fan_out_axis(owned.parameter, owned.owner))
-            self._optimizers.append(_of(scaling, self.fan_out_axes[-1]))
+            if isinstance(optimizer, CurvatureOptimizer):
+                _check_recordable(owned, scaling)
+                self._recorded[owned.parameter] = owned.owner
+            elif isinstance(optimizer, GradientOptimizer):
+                optimizer = for_layout(optimizer, self.fan_out_axes[-1])
+            self._optimizers.append(optimizer)
         super().__init__(groups, {})
 
     @property
-    def optimizers(self) -> tuple[GradientOptimizer | CoupledOptimizer, ...]:
+    def optimizers(self) -> tuple[AnyOptimizer, ...]:
         """What steps each group's tensor."""
         return tuple(self._optimizers)
 
@@ -81,46 +126,67 @@ class Stepping(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        pairs = [
-            (optimizer, group["params"][0], {"learning_rate": group["lr"], **group["numbers"]})
-            for optimizer, group in zip(self._optimizers, self.param_groups, strict=True)
-            if group["params"][0].grad is not None
-        ]
+        stepped = [one for one in self._stepped() if one[1].grad is not None]
         total = torch.zeros(())
-        for optimizer, parameter, hyper in pairs:
+        for optimizer, parameter, hyper in stepped:
             if isinstance(optimizer, CoupledOptimizer):
+                assert parameter.grad is not None
                 total = total + optimizer.contribution(parameter.grad, hyper)
-        for optimizer, parameter, hyper in pairs:
+        for optimizer, parameter, hyper in stepped:
             self._step(optimizer, parameter, hyper, total)
+        self._signals = {}
         return loss
 
+    @contextmanager
+    def recording(self, predictions: int | None = None) -> Iterator[None]:
+        """Record what the next step needs; `predictions` as in `recorded_signals`."""
+        with recorded_signals(self._recorded.values(), predictions) as self._signals:
+            yield
+
+    @torch.no_grad()
+    def evaluation_points(self) -> list[tuple[Tensor, Tensor]]:
+        """Every parameter whose trained values are not the ones to validate with, and those."""
+        return [
+            (parameter, optimizer.evaluation_point(parameter, self.state[parameter], hyper))
+            for optimizer, parameter, hyper in self._stepped()
+            if isinstance(optimizer, GradientOptimizer)
+            and optimizer.evaluation_point is not None
+            and self.state[parameter]
+        ]
+
+    def _stepped(self) -> Iterator[tuple[AnyOptimizer, Tensor, Hyper]]:
+        for optimizer, group in zip(self._optimizers, self.param_groups, strict=True):
+            (parameter,) = group["params"]
+            yield optimizer, parameter, {"learning_rate": group["lr"], **group["numbers"]}
+
     def _step(
-        self,
-        optimizer: GradientOptimizer | CoupledOptimizer,
-        parameter: Tensor,
-        hyper: dict[str, float],
-        total: Tensor,
+        self, optimizer: AnyOptimizer, parameter: Tensor, hyper: Hyper, total: Tensor
     ) -> None:
         assert parameter.grad is not None
         state: State = self.state[parameter] or optimizer.init(parameter)
         if isinstance(optimizer, CoupledOptimizer):
             updated, state = optimizer.update(parameter, parameter.grad, state, hyper, total)
+        elif isinstance(optimizer, CurvatureOptimizer):
+            signals = self._signals.get(self._recorded[parameter])
+            if signals is None:
+                raise RuntimeError(
+                    f"{optimizer.name} needs what its layers saw: compute the gradients of every"
+                    " step inside `with parametrization.stepping.recording(optimizer):`"
+                )
+            updated, state = optimizer.update(parameter, parameter.grad, state, hyper, signals)
         else:
             updated, state = optimizer.update(parameter, parameter.grad, state, hyper)
         self.state[parameter] = state
         parameter.copy_(updated)
 
 
-def _of(scaling: TensorScaling, fan_out_axis: int) -> GradientOptimizer | CoupledOptimizer:
-    optimizer = named(scaling.optimizer)
-    if isinstance(optimizer, GradientOptimizer):
-        return for_layout(optimizer, fan_out_axis)
-    if isinstance(optimizer, CoupledOptimizer):
-        return optimizer
-    raise ValueError(
-        f"{scaling.optimizer} needs the inputs and output gradients of {scaling.name}'s layer,"
-        " which an optimizer of torch does not see: train with the library's trainer"
-    )
+def _check_recordable(owned: OwnedParameter, scaling: TensorScaling) -> None:
+    reason = refusal(owned.owner)
+    if reason is not None or owned.attribute != "weight":
+        raise ValueError(
+            f"{scaling.optimizer} cannot train {owned.name}: {reason or 'it is no weight'}; have"
+            " another optimizer train it"
+        )
 
 
 def _fan_out_axis(parameter: Tensor, owner: nn.Module) -> int:

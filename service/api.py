@@ -10,7 +10,7 @@ from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
 from service.lifeline import die_with_parent
-from service.logs import configure_logs
+from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from service.sockets import listen
 from tuner.database import open_database, require_current
@@ -27,6 +27,7 @@ def main() -> None:
     if arguments.parent:
         die_with_parent(arguments.parent)
     configure_logs("api")
+    log_plugins()
     # The supervisor blocks these to wait for them; a child inherits the mask.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
 

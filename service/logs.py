@@ -5,6 +5,8 @@ import sys
 
 import structlog
 
+from parametrization.optimizer_names import PLUGINS
+
 
 def configure_logs(process: str) -> None:
     """Send structlog's events to stderr, each with its time and the process it comes from."""
@@ -22,3 +24,17 @@ def configure_logs(process: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def log_plugins() -> None:
+    """Say which optimizers installed packages bring, and which were left out and why."""
+    log = structlog.get_logger()
+    for name, plugin in PLUGINS.usable.items():
+        log.info("plugin", optimizer=name, package=plugin.package)
+    for left_out in PLUGINS.left_out:
+        log.warning(
+            "plugin left out",
+            optimizer=left_out.name,
+            package=left_out.package,
+            reason=left_out.reason,
+        )

@@ -9,7 +9,7 @@ import optuna
 import structlog
 
 from service.lifeline import StopRequest, die_with_parent
-from service.logs import configure_logs
+from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from tuner.database import open_database, require_current
 from tuner.engine import Engine
@@ -34,6 +34,7 @@ def main() -> None:
         should_stop = StopRequest(signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
     configure_logs("tuner")
+    log_plugins()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     settings = Settings()

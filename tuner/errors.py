@@ -50,6 +50,14 @@ class BadPageToken(TunerError):
         self.token = token
 
 
+class OtherPlugin(TunerError):
+    """The study was made with a plugin that is not the one installed."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(f"This takes the plugin that the study was made with: {words}.")
+        self.words = words
+
+
 class StudyMoved(TunerError):
     """The study changed after the decision about it was made: read it again, decide again."""
 

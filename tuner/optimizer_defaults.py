@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from parametrization.companions import PREFIX, RATIO
+from parametrization.optimizer_names import PLUGINS
 from parametrization.rules import Optimizer
 
 
@@ -19,6 +20,8 @@ class Studied(NamedTuple):
         defaults: of every hyperparameter but the learning rate and the two factors that all have.
         log2_rates: ends of the learning rates searched by default, at the base width.
         refused: hyperparameters that users expect and that have no place here, with the reason.
+        decays: whether its rate follows the schedule after warm-up; not where averaging replaces
+            decay, which then keeps its peak rate.
 
     """
 
@@ -26,6 +29,7 @@ class Studied(NamedTuple):
     defaults: Mapping[str, float]
     log2_rates: tuple[int, int]
     refused: Mapping[str, str] = {}
+    decays: bool = True
 
 
 _NO_L2: Final = {
@@ -66,6 +70,8 @@ _ADAFACTOR: Final = {
     "smallest_size": 1e-3,
     "weight_decay": 0.0,
 }
+_KFAC: Final = {"momentum": 0.9, "beta_factors": 0.95, "damping": 1e-2, "weight_decay": 0.0}
+_MAPS: Final = "on the weights of linear maps and convolutions, AdamW on everything else"
 _ELSEWHERE: Final = "on hidden matrices, AdamW on everything else"
 
 # fmt: off
@@ -94,6 +100,12 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
     ),
     Optimizer.ADAGRAD: Studied(
         "AdaGrad.", {"epsilon": 1e-10, "initial_accumulator": 0.0}, (-9, -1), _NO_L2,
+    ),
+    Optimizer.SCHEDULE_FREE_ADAMW: Studied(
+        "AdamW that averages its iterates instead of decaying its rate: constant after the"
+        " schedule's warm-up, whatever the schedule's shape; validated at the average.",
+        {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0}, (-9, -1),
+        decays=False,
     ),
     Optimizer.LION: Studied(
         "Lion: the sign of a momentum, with decoupled weight decay.",
@@ -136,17 +148,28 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
     Optimizer.SOAP: Studied(
         f"SOAP: Adam in the basis of Shampoo's factors, {_ELSEWHERE}.", _SOAP, (-10, -2),
     ),
+    Optimizer.KFAC: Studied(
+        f"K-FAC: natural gradient with a Kronecker-factored Fisher matrix, {_MAPS}.",
+        {**_KFAC, **_COMPANION}, (-12, -4),
+    ),
+    Optimizer.EKFAC: Studied(
+        f"EKFAC: K-FAC with the gradients' own second moments in its basis, {_MAPS}.",
+        {**_KFAC, "beta_squares": 0.95, **_COMPANION}, (-14, -6),
+    ),
     Optimizer.SCION_SPECTRAL: Studied(
         "Scion: a norm ball for every kind of tensor, spectral on hidden matrices.",
         _SCION, (-11, -3),
     ),
+    **{
+        Optimizer(name): Studied(declared.words, declared.defaults, declared.log2_rates)
+        for name, (declared, _) in PLUGINS.usable.items()
+    },
 }
 # fmt: on
-"""In the order of the catalogue."""
+"""In the order of the catalogue; those of installed plugins last."""
 
 NOT_STUDIED: Final[Mapping[Optimizer, str]] = {
     Optimizer.SGD_MOMENTUM: "`sgd` takes a momentum",
-    Optimizer.SCHEDULE_FREE_ADAMW: "what it validates is not what it trains",
     Optimizer.MUON_BARE: "a step that only others' code takes",
     **dict.fromkeys(
         (
@@ -161,10 +184,6 @@ NOT_STUDIED: Final[Mapping[Optimizer, str]] = {
     **dict.fromkeys(
         (Optimizer.MODULAR_MATRIX, Optimizer.MODULAR_EMBEDDING, Optimizer.MODULAR_VECTOR),
         "a part of the modular norm, whose masses are set model by model",
-    ),
-    **dict.fromkeys(
-        (Optimizer.KFAC, Optimizer.EKFAC),
-        "it needs every layer's inputs and output gradients, which the workers do not record",
     ),
 }
 """Why the others cannot be named in a study."""

@@ -20,6 +20,8 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from parametrization.companions import PREFIX, RATIO
+from parametrization.optimizer_names import PLUGINS
+from parametrization.plugins.declaration import Range
 from parametrization.rules import Optimizer
 from tuner.distributions import (
     CategoricalDistribution,
@@ -51,6 +53,11 @@ class SearchedOptimizer(Record):
         return self
 
     @property
+    def plugin_used(self) -> str | None:
+        """Package and version that it comes from; None if it is built in."""
+        return self.__dict__.get(PLUGIN)
+
+    @property
     def searched(self) -> dict[str, FloatDistribution | IntDistribution | CategoricalDistribution]:
         """The hyperparameters given as distributions, by name."""
         return {
@@ -69,14 +76,29 @@ class SearchedOptimizer(Record):
         }
 
 
+PLUGIN: Final = "plugin"
+"""Field of a plugin's optimizer: its package and version, `more-optimizers 0.1.0`."""
 _MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
 _AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
 _NEGATIVE: Final = Annotated[float, Field(lt=0)]
+_DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
 _RANGES: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("beta1", "beta2", "beta_factors", "momentum"), _MEMORY),
-    **dict.fromkeys(("radius", "trust_coefficient", "clip_threshold", RATIO), PositiveFloat),
+    **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
+    **dict.fromkeys(
+        ("radius", "trust_coefficient", "clip_threshold", "damping", RATIO), PositiveFloat
+    ),
     "beta2_decay": _NEGATIVE,
 }
+_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
+    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
+}
+"""Where one optimizer's is narrower."""
+_DECLARED_RANGES: Final[Mapping[Range, Any]] = {
+    Range.POSITIVE: PositiveFloat,
+    Range.AT_LEAST_ZERO: _AT_LEAST_ZERO,
+    Range.FRACTION: _MEMORY,
+}
+_PLUGIN_WORDS: Final = "Package and version that it comes from; filled in, and kept with the study."
 _WORDS: Final[Mapping[str, str]] = {
     RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
     "weight_decay": "As torch takes it: multiplied by the learning rate.",
@@ -95,13 +117,22 @@ def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
         ),
     }
     for hyperparameter, default in studied.defaults.items():
-        bare = hyperparameter.removeprefix(PREFIX)
-        fields[hyperparameter] = (
-            _RANGES.get(bare, _AT_LEAST_ZERO) | Distribution,
-            Field(default=default, description=_WORDS.get(hyperparameter)),
-        )
+        number, words = _number(name, hyperparameter)
+        fields[hyperparameter] = (number | Distribution, Field(default=default, description=words))
+    if name in PLUGINS.usable:
+        package = PLUGINS.usable[name].package
+        fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))
     title = "".join(part.capitalize() for part in name.split("_"))
     return create_model(title, __base__=SearchedOptimizer, __doc__=studied.words, **fields)
+
+
+def _number(name: Optimizer, hyperparameter: str) -> tuple[Any, str | None]:
+    """The type of a fixed value, and what to say of it."""
+    if name in PLUGINS.usable:
+        declared = PLUGINS.usable[name].declaration.hyperparameters[hyperparameter]
+        return _DECLARED_RANGES[declared.range], declared.words or None
+    usual = _RANGES.get(hyperparameter.removeprefix(PREFIX), _AT_LEAST_ZERO)
+    return _OWN_RANGES.get((name, hyperparameter), usual), _WORDS.get(hyperparameter)
 
 
 _rate_words: Final = SearchedOptimizer.model_fields["learning_rate"].description
@@ -125,7 +156,14 @@ class _OneOfTheRecords:
 
 def _refused_with_the_reason(given: object) -> object:
     """What users expect and cannot have, before pydantic says only that it is not known."""
-    if not isinstance(given, Mapping) or given.get("name") not in list(Optimizer):
+    if not isinstance(given, Mapping):
+        return given
+    for left_out in PLUGINS.left_out:
+        if left_out.name == given.get("name") and left_out.name not in list(Optimizer):
+            raise ValueError(
+                f"{left_out.name} of {left_out.package} cannot be used: {left_out.reason}"
+            )
+    if given.get("name") not in list(Optimizer):
         return given
     name = Optimizer(given["name"])
     if name in NOT_STUDIED:

@@ -63,6 +63,8 @@ class Provenance(Record):
     evidence_sha256: str
     """Of the number, state and value of every trial."""
     rule_version: str
+    plugin: str | None
+    """Package and version that the optimizer comes from; null if it is built in."""
     seeds: tuple[int, ...]
     """Seeds of the trials with a result."""
     trials: int
@@ -166,7 +168,7 @@ def recommend(
         gradient_clip_norm=spec.training.gradient_clip_norm,
         groups=parameter_groups(tensors, chosen, hyperparameters),
         tensors=tensors,
-        schedule=schedule_values(spec.training, rate.value),
+        schedule=schedule_values(spec.training_by(chosen), rate.value),
         axes=(over_width, *kept_axes(spec)),
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
         evidence=evidence,
@@ -174,7 +176,7 @@ def recommend(
         check=check,
         optimizers=standings,
         cost=tuning_cost(snapshot.trials, spec, study.shape, width),
-        provenance=_provenance(snapshot, curves),
+        provenance=_provenance(snapshot, curves, chosen),
         base_shapes=study.shape,
     )
 
@@ -224,7 +226,10 @@ def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRe
     return min(finished)[2] if finished else None
 
 
-def _provenance(snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...]) -> Provenance:
+def _provenance(
+    snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], chosen: Optimizer
+) -> Provenance:
+    config = next(one for one in snapshot.study.spec.optimizers if one.name is chosen)
     results = [f"{trial.number} {trial.state} {trial.value!r}" for trial in snapshot.trials]
     seeds = {seed.seed for curve in curves for point in curve.points for seed in point.seeds}
     return Provenance(
@@ -234,6 +239,7 @@ def _provenance(snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...]) -
         ),
         evidence_sha256=_sha256("\n".join(results)),
         rule_version=RULE_VERSION,
+        plugin=config.plugin_used,
         seeds=tuple(sorted(seeds)),
         trials=len(snapshot.trials),
     )

@@ -20,7 +20,7 @@ from tuner.plan import next_decision
 from tuner.progress import commit_decision, open_orders, record_report, reopen_orders
 from tuner.snapshot import StudyRecord
 from tuner.states import StudyState
-from tuner.studies import active_studies, move_study, read_snapshot
+from tuner.studies import active_studies, move_study, park_studies, read_snapshot
 from tuner.sweep import sweep_checkpoints
 
 WAIT_SECONDS = 0.25
@@ -49,6 +49,7 @@ def run(
         engine = build_engine()
         try:
             with database.write() as session:
+                park_studies(session)
                 reopen_orders(session)
             last_beat = -BEAT_SECONDS
             while not should_stop():

@@ -2,15 +2,17 @@
 
 import datetime as dt
 import secrets
+from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy import select, tuple_
+from pydantic import ValidationError
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner import page_tokens
-from tuner.errors import IdempotencyKeyReused, IllegalMove, StudyNotFound
+from tuner.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.events import EventKind, write_event
 from tuner.orders import close_order, open_orders_of, open_rows
-from tuner.records import Record
+from tuner.plugin_versions import other_plugins
 from tuner.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot
 from tuner.states import (
     FINAL_STUDY_STATES,
@@ -28,13 +30,6 @@ from tuner.trials import end_trial, trials_of, unfinished_trials
 ACTIVE_STATES = frozenset(StudyState) - FINAL_STUDY_STATES - {StudyState.PAUSED}
 
 
-class StudyPage(Record):
-    """Some studies, newest first, and where the next ones are."""
-
-    studies: tuple[StudyRecord, ...]
-    next_page_token: str | None
-
-
 def open_study(
     session: Session,
     spec: StudySpec,
@@ -49,8 +44,11 @@ def open_study(
 
     Raises:
         IdempotencyKeyReused: if the key was used with another request.
+        OtherPlugin: if it asks for a version of a plugin that is not installed.
 
     """
+    stored = spec.model_dump(mode="json")
+    _require_plugins(stored)
     if idempotency_key is not None:
         known = session.get(IdempotencyKeyRow, idempotency_key)
         if known is not None:
@@ -61,7 +59,7 @@ def open_study(
     row = StudyRow(
         id=f"std_{secrets.token_hex(8)}",
         state=StudyState.QUEUED,
-        spec=spec.model_dump(mode="json"),
+        spec=stored,
         priority=spec.priority,
         created_at=now,
         updated_at=now,
@@ -79,7 +77,7 @@ def open_study(
             )
         )
     _tell_of_move(session, row.id, None, StudyState.QUEUED, None)
-    return _record(row), True
+    return record_of(row), True
 
 
 def get_study(session: Session, study_id: str) -> StudyRecord:
@@ -89,45 +87,26 @@ def get_study(session: Session, study_id: str) -> StudyRecord:
         StudyNotFound: if there is none of that id.
 
     """
-    return _record(_row(session, study_id))
-
-
-def list_studies(
-    session: Session, *, state: StudyState | None, page_size: int, page_token: str | None
-) -> StudyPage:
-    """Read a page of studies, newest first, in one state or in any.
-
-    Raises:
-        BadPageToken: if the token is not one that this function gave.
-
-    """
-    query = select(StudyRow)
-    if state is not None:
-        query = query.where(StudyRow.state == state)
-    if page_token is not None:
-        created_at, study_id = page_tokens.read(page_token)
-        place = tuple_(StudyRow.created_at, StudyRow.id)
-        query = query.where(place < tuple_(created_at, study_id))
-    newest_first = query.order_by(StudyRow.created_at.desc(), StudyRow.id.desc())
-    rows = list(session.scalars(newest_first.limit(page_size + 1)))
-    studies = tuple(_record(row) for row in rows[:page_size])
-    is_last_page = len(rows) <= page_size
-    return StudyPage(
-        studies=studies,
-        next_page_token=None
-        if is_last_page
-        else page_tokens.write(studies[-1].created_at, studies[-1].id),
-    )
+    return record_of(_row(session, study_id))
 
 
 def active_studies(session: Session) -> tuple[StudyRecord, ...]:
-    """Studies with something to do: higher priority first, then older first."""
-    rows = session.scalars(
-        select(StudyRow)
-        .where(StudyRow.state.in_(ACTIVE_STATES))
-        .order_by(StudyRow.priority.desc(), StudyRow.created_at, StudyRow.id)
-    )
-    return tuple(_record(row) for row in rows)
+    """Studies with something to do: higher priority first, then older first.
+
+    Those made with other plugins than the installed ones are left out: see `park_studies`.
+    """
+    rows = _active_rows(session)
+    return tuple(record_of(row) for row in rows if other_plugins(row.spec) is None)
+
+
+def park_studies(session: Session) -> None:
+    """Pause every active study that was made with other plugins than the installed ones.
+
+    For the start of a coordinator: what is installed does not change while a process runs.
+    """
+    for row in _active_rows(session):
+        if words := other_plugins(row.spec):
+            _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
 
 
 def pause_study(session: Session, study_id: str) -> StudyRecord:
@@ -150,11 +129,13 @@ def resume_study(session: Session, study_id: str) -> StudyRecord:
     Raises:
         StudyNotFound: if there is none of that id.
         IllegalMove: if the study has ended.
+        OtherPlugin: if it was made with another version of a plugin than the installed one.
 
     """
     study = get_study(session, study_id)
     if study.state in ACTIVE_STATES:
         return study
+    _require_plugins(_row(session, study_id).spec)
     return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
 
 
@@ -185,7 +166,12 @@ def move_study(
 
     """
     row = _row(session, study_id)
-    from_ = StudyState(row.state)
+    _move_row(session, row, to, reason)
+    return record_of(row)
+
+
+def _move_row(session: Session, row: StudyRow, to: StudyState, reason: str | None) -> None:
+    study_id, from_ = row.id, StudyState(row.state)
     if to not in LEGAL_MOVES[from_]:
         raise IllegalMove(study_id, from_, to)
     now = dt.datetime.now(dt.UTC)
@@ -202,7 +188,6 @@ def move_study(
         for trial in unfinished_trials(session, study_id):
             end_trial(session, trial, TrialState.FAIL, reason=StateReason.CANCELLED)
     _tell_of_move(session, study_id, from_, to, row.reason)
-    return _record(row)
 
 
 def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
@@ -241,8 +226,30 @@ def _row(session: Session, study_id: str) -> StudyRow:
     return row
 
 
-def _record(row: StudyRow) -> StudyRecord:
-    return StudyRecord.model_validate(row, from_attributes=True)
+def _active_rows(session: Session) -> list[StudyRow]:
+    by_priority = (StudyRow.priority.desc(), StudyRow.created_at, StudyRow.id)
+    query = select(StudyRow).where(StudyRow.state.in_(ACTIVE_STATES)).order_by(*by_priority)
+    return list(session.scalars(query))
+
+
+def record_of(row: StudyRow) -> StudyRecord:
+    """A stored study.
+
+    Raises:
+        OtherPlugin: if it cannot be read without the plugin that it was made with.
+
+    """
+    try:
+        return StudyRecord.model_validate(row, from_attributes=True)
+    except ValidationError as error:
+        if words := other_plugins(row.spec):
+            raise OtherPlugin(words) from error
+        raise
+
+
+def _require_plugins(spec: Mapping[str, Any]) -> None:
+    if words := other_plugins(spec):
+        raise OtherPlugin(words)
 
 
 def _tell_of_move(

@@ -7,9 +7,11 @@ from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
 from parametrization.coordinate_words import sized_by_gradient
+from parametrization.optimizer_names import PLUGINS
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS, AnyDataset, Dataset, Family, smallest_width
+from tuner.optimizer_defaults import STUDIED
 from tuner.optimizers import RECORDS, OptimizerConfig
 from tuner.records import Record
 
@@ -34,6 +36,15 @@ class Training(Record):
     """Sequences or images per step."""
     gradient_clip_norm: PositiveFloat | None = None
     schedule: Schedule = Schedule()
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16` computes the forward and backward pass of the layers in bfloat16, with weights,
+    gradients and optimizer state in fp32. The coordinate check stays in fp32."""
+    accumulation: int = Field(default=1, ge=1, le=65_536)
+    """Microbatches per update: less memory for the same gradient. Where a model has batch
+    statistics (BatchNorm), they are those of a microbatch, and the gradient is not the same."""
+    activation_checkpointing: bool = False
+    """Compute the activations inside blocks again in the backward pass instead of keeping them:
+    less memory, about a third more time, the same numbers."""
 
 
 class Target(Record):
@@ -48,7 +59,7 @@ class Check(Record):
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier."""
+    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier, and for plugins'."""
 
 
 class Search(Record):
@@ -129,7 +140,15 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
-        return self.check.seeds or (8 if sized_by_gradient(optimizer) else 4)
+        noisier = sized_by_gradient(optimizer) or optimizer in PLUGINS.usable
+        return self.check.seeds or (8 if noisier else 4)
+
+    def training_by(self, optimizer: Optimizer) -> Training:
+        """How this optimizer trains: at a constant rate if it averages instead of decaying."""
+        if STUDIED[optimizer].decays:
+            return self.training
+        schedule = self.training.schedule.model_copy(update={"shape": ScheduleShape.CONSTANT})
+        return self.training.model_copy(update={"schedule": schedule})
 
     @property
     def measure_widths(self) -> tuple[int, ...]:
@@ -157,6 +176,16 @@ def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
             "/dataset/name",
             f"family {spec.family.name} cannot train on {spec.dataset.name}:"
             f" use one of {', '.join(spec.family.datasets)}",
+        )
+    batch_size, parts = spec.training.batch_size, spec.training.accumulation
+    if batch_size % parts:
+        nearest = max(
+            size for size in range(1, min(parts, batch_size) + 1) if not batch_size % size
+        )
+        yield (
+            "/training/accumulation",
+            f"{parts} microbatches do not divide batch_size {batch_size} evenly: use {nearest},"
+            f" or a batch_size that is a multiple of {parts}",
         )
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):

@@ -205,6 +205,6 @@ def trial_spec(spec: StudySpec, trial: TrialRecord) -> TrialSpec:
         model=model_spec(spec, trial.width, trial.parametrization),
         optimizer=trial.optimizer,
         hyperparameters=trial.hyperparameters,
-        training=spec.training,
+        training=spec.training_by(trial.optimizer),
         seed=trial.seed,
     )

@@ -31,7 +31,7 @@ def train_packed(
     history: dict[int, list[Update]] = {trial.spec.number: [] for trial in trials}
     while waiting:
         members = waiting.pop(0)
-        alone = not trains_in_cohorts(members[0].spec.optimizer) or len(members) < packing.least
+        alone = trains_alone(members[0].spec) or len(members) < packing.least
         if packing.way == "solo" or alone:
             for trial in members:
                 yield trial, _alone(trial, step, history[trial.spec.number])
@@ -48,6 +48,13 @@ def train_packed(
                 going_on.append(trial)
         parts = [going_on] if fits else _halves(going_on)
         waiting[:0] = [part for part in parts if part]
+
+
+def trains_alone(spec: TrialSpec) -> bool:
+    """Whether no cohort trains what the trial asks for."""
+    training = spec.training
+    plain = training.precision == "fp32" and training.accumulation == 1
+    return not trains_in_cohorts(spec.optimizer) or training.activation_checkpointing or not plain
 
 
 def words(spec: TrialSpec) -> str:

@@ -15,11 +15,10 @@ import torch
 
 from tuner.engine import SOLO, Packing, ProbeOrder
 from workers.cohort.cohort import Cohort
-from workers.cohort.kinds import trains_in_cohorts
 from workers.cohort.programs import Programs
 from workers.gpu_memory import peak_bytes, start_measuring, usable_bytes
 from workers.memory import is_out_of_memory, naming_what_is_too_large
-from workers.packing import words
+from workers.packing import trains_alone, words
 from workers.trainer import take_step
 from workers.trial import RunningTrial, new_trial
 
@@ -65,7 +64,7 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         OutOfMemory: if even one trial alone does not fit.
 
     """
-    if not trains_in_cohorts(order.trial.optimizer):
+    if trains_alone(order.trial):
         return SOLO.model_copy(update={"device": torch.device(device).type})
     most = min(order.trials, MOST_TOGETHER[torch.device(device).type])
 

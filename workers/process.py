@@ -4,10 +4,13 @@ import ctypes
 import os
 import signal
 import sys
+import warnings
+from typing import Final
 
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 _KEPT_BYTES = 2**30  # free memory at the end of the heap; glibc takes a C int
+UNFUSED_NORM: Final = "Mismatch dtype between input and weight"
 
 
 def follow_parent_into_death(parent_pid: int) -> None:
@@ -36,8 +39,14 @@ def available_cores() -> tuple[int | None, ...]:
 
 
 def settle_torch() -> None:
-    """One thread, and no denormal numbers: a few of them make a step 15 times slower."""
+    """One thread, and no denormal numbers: a few of them make a step 15 times slower.
+
+    Torch says once a process that a norm of bfloat16 activations with an fp32 gain has no fused
+    kernel: its result is right, and nobody can do anything about it.
+    """
     import torch
+
+    warnings.filterwarnings("ignore", UNFUSED_NORM)
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple
 
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from parametrization.schedules import schedule_factor
+from parametrization.stepping import evaluating, recording
 from tuner.engine import Checkpoint, Series, TrialProgress
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
@@ -65,8 +66,9 @@ def take_step(trial: RunningTrial) -> Update:
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         group["lr"] = peak_rate * factor
     trial.optimizer.zero_grad(set_to_none=True)
-    loss = batch_loss(trial.model, trial.batch(trial.step))
-    loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+    batch = trial.batch(trial.step)
+    with recording(trial.optimizer, predictions=batch.targets.numel()):
+        train_loss = backward(trial, batch)
     parameters = trial.parameters
     gradient_norm = get_total_norm(
         [tensor.grad for tensor in parameters if tensor.grad is not None]
@@ -75,12 +77,36 @@ def take_step(trial: RunningTrial) -> Update:
         clip_grads_with_norm_(parameters, training.gradient_clip_norm, gradient_norm)
     trial.optimizer.step()
     return Update(
-        train_loss=loss.item(),
+        train_loss=train_loss.item(),
         gradient_norm=gradient_norm.item(),
         parameter_norm=get_total_norm([tensor.detach() for tensor in parameters]).item(),
         clip_fraction=clip_fraction(gradient_norm.item(), training.gradient_clip_norm),
         learning_rate=trial.spec.hyperparameters["learning_rate"] * factor,
     )
+
+
+def backward(trial: RunningTrial, batch: Batch) -> Tensor:
+    """Add the gradients of the batch's mean loss, microbatch by microbatch; that loss, detached."""
+    parts = trial.spec.training.accumulation
+    total = torch.zeros((), device=trial.device)
+    for microbatch in _microbatches(batch, parts):
+        with _precision(trial):
+            loss = batch_loss(trial.model, microbatch) / parts
+        loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+        total = total + loss.detach()
+    return total
+
+
+def _microbatches(batch: Batch, parts: int) -> Iterator[Batch]:
+    """The batch in equal parts, in its order."""
+    pieces = zip(*(tensor.chunk(parts) for tensor in batch), strict=True)
+    return (Batch(*piece) for piece in pieces)
+
+
+def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
+    """What a forward pass computes in; weights are cast layer by layer and stay as they are."""
+    bf16 = trial.spec.training.precision == "bf16"
+    return torch.autocast(trial.device.type, dtype=torch.bfloat16, enabled=bf16)
 
 
 def learning_rate_factor(training: Training, step: int) -> float:
@@ -109,9 +135,17 @@ def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def validation_loss(trial: RunningTrial) -> float:
-    """Mean of `batch_loss` over the fixed validation set, the model in evaluation mode."""
+    """Mean of `batch_loss` over the fixed validation set, the model in evaluation mode.
+
+    Where the optimizer says so, of its evaluation point instead of the values that it trains.
+    """
     total, predictions = 0.0, 0
-    with torch.no_grad(), _evaluating(trial.model):
+    with (
+        torch.no_grad(),
+        _evaluating(trial.model),
+        evaluating(trial.optimizer),
+        _precision(trial),
+    ):
         for batch in trial.data.validation():
             loss = batch_loss(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()

@@ -16,6 +16,7 @@ from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
 from workers.model_shapes import model_scalings
 from workers.models.build import build_model
+from workers.recomputation import recompute_blocks
 
 
 @dataclass
@@ -66,6 +67,8 @@ def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
     model = build_model(spec.model)
     scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
     initialise(model, scalings, torch.Generator().manual_seed(spec.seed))
+    if spec.training.activation_checkpointing:
+        recompute_blocks(model)
     model.to(device)
     optimizer = _optimizer(spec, model, scalings)
     return RunningTrial(

@@ -35,6 +35,7 @@ def show_studies(
     return page(
         "studies.html",
         studies=listed.studies,
+        unreadable=listed.unreadable,
         next_page_token=listed.next_page_token,
         origin=str(request.base_url).rstrip("/"),
     )

@@ -4,6 +4,7 @@ from typing import Any, Final, get_args
 
 from fastapi import APIRouter
 
+from parametrization.optimizer_names import PLUGINS
 from tuner.families import DATASETS, FAMILIES
 from tuner.optimizers import RECORDS
 from tuner.records import Record
@@ -27,8 +28,22 @@ class FamilyList(Record):
     families: tuple[FamilyOption, ...]
 
 
+class OptimizerOption(Option):
+    plugin: str | None
+    """Installed package and version that it comes from; null if it is built in."""
+
+
+class PluginLeftOut(Record):
+    name: str
+    plugin: str
+    reason: str
+    """Why it cannot be used, in words."""
+
+
 class OptimizerList(Record):
-    optimizers: tuple[Option, ...]
+    optimizers: tuple[OptimizerOption, ...]
+    left_out: tuple[PluginLeftOut, ...]
+    """Optimizers of installed packages that cannot be used."""
 
 
 class DatasetList(Record):
@@ -47,7 +62,17 @@ _FAMILIES: Final = FamilyList(
     )
 )
 _OPTIMIZERS: Final = OptimizerList(
-    optimizers=tuple(Option(**_described(model)) for model in RECORDS.values())
+    optimizers=tuple(
+        OptimizerOption(
+            **_described(model),
+            plugin=PLUGINS.usable[name].package if name in PLUGINS.usable else None,
+        )
+        for name, model in RECORDS.items()
+    ),
+    left_out=tuple(
+        PluginLeftOut(name=one.name, plugin=one.package, reason=one.reason)
+        for one in PLUGINS.left_out
+    ),
 )
 _DATASETS: Final = DatasetList(
     datasets=tuple(Option(**_described(model)) for model in DATASETS.values())

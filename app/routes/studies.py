@@ -14,7 +14,7 @@ from app.liveness import study_problem
 from app.progress import progress_of
 from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
 from app.settings import AppSettings
-from tuner import studies
+from tuner import studies, study_list
 from tuner.database import Database
 from tuner.snapshot import StudyRecord
 from tuner.states import StudyState
@@ -76,11 +76,12 @@ def list_studies(
 ) -> StudyList:
     """Studies, newest first."""
     with database.read() as session:
-        page = studies.list_studies(
+        page = study_list.list_studies(
             session, state=state, page_size=page_size, page_token=page_token
         )
     return StudyList(
         studies=tuple(study_summary(study) for study in page.studies),
+        unreadable=page.unreadable,
         next_page_token=page.next_page_token,
     )
 

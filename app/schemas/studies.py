@@ -7,6 +7,7 @@ from app.schemas.links import StudyLinks, study_links
 from tuner.records import Record
 from tuner.snapshot import StudyRecord
 from tuner.states import StudyState
+from tuner.study_list import UnreadableStudy
 from tuner.study_spec import StudySpec
 
 
@@ -28,6 +29,8 @@ class StudySummary(Record):
 class StudyList(Record):
     studies: tuple[StudySummary, ...]
     """Newest first."""
+    unreadable: tuple[UnreadableStudy, ...] = ()
+    """Those of the page that cannot be shown, because the plugin of their optimizer is gone."""
     next_page_token: str | None
     """Give it as `page_token` to go on; null on the last page."""
 

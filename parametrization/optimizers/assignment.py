@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from parametrization.roles import Role
+from parametrization.roles import Role, TensorShape
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,11 +18,13 @@ class Assignment:
         by_role: name of the optimizer of every role.
         lead: the optimizer whose learning rate is searched; all others run at that rate times
             `learning_rate_ratio`, a hyperparameter of its own.
+        tables: of input tensors that are looked up, where that differs from other input tensors.
 
     """
 
     by_role: Mapping[Role, str]
     lead: str
+    tables: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a table with holes, or whose lead trains nothing."""
@@ -30,6 +32,17 @@ class Assignment:
             raise ValueError(f"no optimizer for role {', '.join(missing)}: name one")
         if self.lead not in self.by_role.values():
             raise ValueError(f"{self.lead} leads and trains no role: {dict(self.by_role)}")
+
+    @property
+    def optimizers(self) -> frozenset[str]:
+        """Every optimizer that may train something."""
+        return frozenset(self.by_role.values()) | ({self.tables} if self.tables else frozenset())
+
+    def optimizer_of(self, tensor: TensorShape) -> str:
+        """Who trains the tensor."""
+        if self.tables is not None and tensor.role is Role.INPUT and tensor.is_table:
+            return self.tables
+        return self.by_role[tensor.role]
 
     def learning_rate(self, role: Role, lead_rate: float, learning_rate_ratio: float) -> float:
         """Rate of a role at the base width.
@@ -54,6 +67,16 @@ def matrices_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment
     return Assignment(
         {**dict.fromkeys(Role, companion), Role.HIDDEN: matrix_optimizer}, matrix_optimizer
     )
+
+
+def linear_maps_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment:
+    """One for every Linear and convolution between wide or finite sides, another for all else.
+
+    Lookup tables, routers and maps to fixed widths inside the model are the other's.
+    """
+    maps = dict.fromkeys((Role.INPUT, Role.HIDDEN, Role.OUTPUT), matrix_optimizer)
+    by_role = dict.fromkeys(Role, companion) | maps
+    return Assignment(by_role, matrix_optimizer, tables=companion)
 
 
 SCION: Final = Assignment(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, TypeAlias
 
+from parametrization.optimizer_names import PLUGINS
 from parametrization.optimizers.adafactor import ADAFACTOR
 from parametrization.optimizers.adagrad import ADAGRAD
 from parametrization.optimizers.adam import ADAM, ADAMW
@@ -30,6 +31,7 @@ from parametrization.optimizers.update import (
     CurvatureOptimizer,
     GradientOptimizer,
 )
+from parametrization.plugins.functions import plugin_optimizer
 
 AnyOptimizer: TypeAlias = GradientOptimizer | CoupledOptimizer | CurvatureOptimizer
 
@@ -70,9 +72,11 @@ def named(name: str) -> AnyOptimizer:
     """The optimizer called `name`.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is none, or if it is a plugin's whose functions cannot be imported.
 
     """
+    if name in PLUGINS.usable:
+        return plugin_optimizer(name)
     if name not in OPTIMIZERS:
         raise ValueError(f"there is no optimizer {name!r}; known are {', '.join(OPTIMIZERS)}")
     return OPTIMIZERS[name]

@@ -65,7 +65,7 @@ class OptimizerDefinition:
     """
 
     name: str
-    degree: int
+    degree: float
     init: Init
     hyperparameters: Mapping[str, float]
     matrices_only: bool = False

@@ -6,7 +6,9 @@ What is not listed does not change with width: betas, momenta, damping relative 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from parametrization.optimizer_names import Optimizer
+from parametrization.derived_rules import DERIVED, ratio_exponents, size_exponents
+from parametrization.optimizer_names import PLUGINS, Optimizer
+from parametrization.plugins.declaration import Hyperparameter, OptimizerDeclaration
 from parametrization.roles import Role
 from parametrization.width_rules.row import Evidence
 from parametrization.width_rules.sources import DUAL_NORM, HERE, SHAMPOO, TP5_OTHERS
@@ -19,14 +21,16 @@ class OtherRow(NamedTuple):
         gradient_power: the number is of the gradient's size to this power, in depth as well.
         size_power: and of the tensor's own size to this one.
         is_rate: it is what sets the length of a step.
+        is_ratio: of two rates, of steps of two degrees: no epsilon policy concerns it.
 
     """
 
     exponents: Mapping[Role, tuple[float, float]]
-    gradient_power: int
+    gradient_power: float
     size_power: int
     is_rate: bool
     evidence: Evidence
+    is_ratio: bool = False
 
 
 # fmt: off
@@ -52,6 +56,16 @@ _ENTRIES: Final = {
 }
 # fmt: on
 
+
+def _of_plugin(declared: OptimizerDeclaration, given: Hyperparameter) -> OtherRow:
+    if given.steps is not None:
+        power = declared.step.degree - given.steps.degree
+        exponents = ratio_exponents(given.steps, declared.step)
+        return OtherRow(exponents, power, 0, False, DERIVED, is_ratio=True)
+    exponents = size_exponents(given.gradient_power, declared.step.kind)
+    return OtherRow(exponents, given.gradient_power, 0, False, DERIVED)
+
+
 OTHER_HYPERPARAMETERS: Final[Mapping[tuple[Optimizer, str], OtherRow]] = {
     (Optimizer.SIGN_DESCENT, "radius"): OtherRow(
         _ADAMS_RATE, 0, 1, True, DUAL_NORM.graded("DV", "M", "keeps the dual norm free of width")
@@ -66,4 +80,10 @@ OTHER_HYPERPARAMETERS: Final[Mapping[tuple[Optimizer, str], OtherRow]] = {
     (Optimizer.ADAFACTOR, "smallest_size"): OtherRow(
         _INITIAL_SIZE, 0, 1, False, HERE.graded("D", "M", "bounds the tensor's own size")
     ),
+    **{
+        (Optimizer(optimizer), name): _of_plugin(plugin.declaration, given)
+        for optimizer, plugin in PLUGINS.usable.items()
+        for name, given in plugin.declaration.hyperparameters.items()
+        if name != "epsilon" and (given.steps is not None or given.gradient_power)
+    },
 }

@@ -14,7 +14,8 @@ from tuner.database import Database, open_database
 from tuner.errors import StorageBusy, StorageFull, StorageReadOnly, StorageUnavailable
 from tuner.liveness import beat, workers
 from tuner.snapshot import Decision
-from tuner.studies import list_studies, open_study
+from tuner.studies import open_study
+from tuner.study_list import list_studies
 from tuner.tables import CoordinateCheckRow, StudyRow, TrialRow
 
 SHORT_TIMEOUT_SECONDS = 0.05

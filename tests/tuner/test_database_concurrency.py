@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from tests.tuner.stored_studies import spec
 from tuner.database import Database, open_database
-from tuner.studies import list_studies, open_study
+from tuner.studies import open_study
+from tuner.study_list import list_studies
 from tuner.tables import StudyEventRow, StudyRow
 
 THREADS = 4

@@ -79,8 +79,8 @@ def test_weight_decay_that_would_be_normalised_away_is_refused_with_the_reason(
 
 
 def test_an_optimizer_that_no_study_can_name_is_refused_with_the_reason() -> None:
-    with pytest.raises(ValidationError, match="kfac: it needs every layer's inputs"):
-        config(Optimizer.KFAC)
+    with pytest.raises(ValidationError, match="muon_bare: a step that only others' code"):
+        config(Optimizer.MUON_BARE)
 
 
 @pytest.mark.parametrize(
@@ -93,6 +93,7 @@ def test_an_optimizer_that_no_study_can_name_is_refused_with_the_reason() -> Non
         (Optimizer.MUON_SPECTRAL, PREFIX + "beta1", 1.0),
         (Optimizer.SOAP, "epsilon", -1.0),
         (Optimizer.LION, "epsilon", 1e-8),
+        (Optimizer.SCHEDULE_FREE_ADAMW, "beta1", 0.0),
     ],
 )
 def test_a_number_that_makes_no_sense_is_refused(
@@ -100,6 +101,17 @@ def test_a_number_that_makes_no_sense_is_refused(
 ) -> None:
     with pytest.raises(ValidationError, match=hyperparameter):
         config(name, **{hyperparameter: value})
+
+
+def test_schedule_free_trains_at_a_constant_rate_after_warm_up_beside_others_that_decay() -> None:
+    spec = study({"name": "adamw"}, {"name": "schedule_free_adamw"})
+    warming, decaying = (
+        spec.training_by(Optimizer.SCHEDULE_FREE_ADAMW).schedule,
+        spec.training_by(Optimizer.ADAMW).schedule,
+    )
+    assert (decaying.shape, warming.shape) == ("linear", "constant")
+    assert warming.warmup_fraction == decaying.warmup_fraction == 0.1
+    assert spec.training_by(Optimizer.ADAMW) == spec.training
 
 
 def test_the_ratio_of_the_two_rates_can_be_searched() -> None:

@@ -35,13 +35,13 @@ from tuner.studies import (
     active_studies,
     cancel_study,
     get_study,
-    list_studies,
     move_study,
     open_study,
     pause_study,
     read_snapshot,
     resume_study,
 )
+from tuner.study_list import list_studies
 from tuner.tables import OrderRow
 
 many_studies = settings(

@@ -3,6 +3,8 @@
 from collections.abc import Hashable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from torch import Tensor
+
 from parametrization.optimizers.adam import ADAM, ADAMW
 from parametrization.optimizers.registry import named
 from parametrization.optimizers.sgd import SGD_MOMENTUM
@@ -59,19 +61,19 @@ def kinds_of(trial: RunningTrial) -> dict[str, Kind]:
             name: Kind(optimizer, 0, stored_names) for name, _ in trial.model.named_parameters()
         }
     stepping = trial.optimizer
-    by_parameter = {
-        group["params"][0]: Kind(optimizer, axis, {})
-        for group, optimizer, axis in zip(
-            stepping.param_groups, stepping.optimizers, stepping.fan_out_axes, strict=True
-        )
-    }
+    by_parameter: dict[Tensor, Kind] = {}
+    for group, stepped_by, axis in zip(
+        stepping.param_groups, stepping.optimizers, stepping.fan_out_axes, strict=True
+    ):
+        assert not isinstance(stepped_by, CurvatureOptimizer), "trains alone"
+        by_parameter[group["params"][0]] = Kind(stepped_by, axis, {})
     return {name: by_parameter[tensor] for name, tensor in trial.model.named_parameters()}
 
 
 def numbers_of(trial: RunningTrial) -> dict[str, dict[str, float]]:
     """Every hyperparameter of every tensor, by its name, with the peak learning rate."""
     names = {parameter: name for name, parameter in trial.model.named_parameters()}
-    numbers = {}
+    numbers: dict[str, dict[str, float]] = {}
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         if isinstance(trial.optimizer, Stepping):
             given = {**group["numbers"], "learning_rate": peak_rate}

@@ -1,0 +1,55 @@
+"""Run in a process of its own, beside plugins: coordinate checks, each asked for as `NAME:SEEDS`.
+
+Prints one JSON object: by name, whether the check passed, its summary, and the slopes of updates.
+"""
+
+import json
+import sys
+from functools import partial
+
+from parametrization.coordinate_check import CheckVerdict
+from parametrization.coordinate_run import check_width
+from parametrization.coordinate_statistics import CheckedTraining
+from parametrization.rules import Optimizer
+from tests.parametrization.builders import scalings_of, shape_of
+from tests.parametrization.small_models import Mlp, cross_entropy, image_batch
+from tuner.check_numbers import check_hyperparameters
+from tuner.optimizers import RECORDS
+
+WIDTHS = (128, 256, 512)
+
+
+MODEL = partial(Mlp, depth=2)
+
+
+def check(optimizer: Optimizer, seeds: int) -> CheckVerdict:
+    """With the numbers that a study checks it with."""
+    config = RECORDS[optimizer].model_validate({"name": optimizer})
+    scalings = partial(
+        scalings_of,
+        MODEL,
+        base_width=WIDTHS[0],
+        optimizer=optimizer,
+        given=check_hyperparameters(config),
+    )
+    return check_width(
+        lambda width: CheckedTraining(partial(MODEL, width), cross_entropy, image_batch),
+        scalings,
+        shape_of(MODEL, WIDTHS[0]),
+        optimizer=optimizer,
+        widths=WIDTHS,
+        seeds=range(seeds),
+    )
+
+
+def main(arguments: list[str]) -> None:
+    found = {}
+    for name, seeds in (argument.split(":") for argument in arguments):
+        verdict = check(Optimizer(name), int(seeds))
+        slopes = {one.tensor: one.update_slope for one in verdict.tensors}
+        found[name] = {"passed": verdict.passed, "summary": verdict.summary, "slopes": slopes}
+    sys.stdout.write(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,57 @@
+"""Run in a process of its own, beside plugins: what the torch-free side knows of them, as JSON."""
+
+import json
+import logging
+import sys
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.routes.catalogue import list_optimizers
+from parametrization.policies import TABLES_DIGEST
+from parametrization.rules import Optimizer
+from service.logs import configure_logs, log_plugins
+from tuner.study_spec import StudySpec
+
+
+def main() -> None:
+    logging.disable()
+    configure_logs("test")
+    log_plugins()  # to stderr
+    catalogue = list_optimizers()
+    offered = [{"name": one.name} for one in catalogue.optimizers if one.plugin]
+    spec = study(offered)
+    found = {
+        "members": [name.value for name in Optimizer][-len(offered) :],
+        "plugins": {one.name: one.plugin for one in catalogue.optimizers if one.plugin},
+        "options": {
+            one.name: list(one.options["properties"]) for one in catalogue.optimizers if one.plugin
+        },
+        "left_out": [one.model_dump() for one in catalogue.left_out],
+        "reads_back": StudySpec.model_validate_json(spec.model_dump_json()) == spec,
+        "stored": [one["plugin"] for one in spec.model_dump(mode="json")["optimizers"]],
+        "refused": refusal({"name": "wrong_type"}),
+        "out_of_range": refusal({"name": "adam_then_sgd", "beta1": 1.0}),
+        "built_in": study([{"name": "adamw"}]).optimizers[0].name.value,
+        "tables": TABLES_DIGEST,
+        "torch": "torch" in sys.modules,
+    }
+    sys.stdout.write(json.dumps(found))
+
+
+def study(optimizers: list[dict[str, Any]]) -> StudySpec:
+    return StudySpec.model_validate(
+        {"family": {"name": "mlp"}, "target": {"width": 128}, "optimizers": optimizers}
+    )
+
+
+def refusal(optimizer: dict[str, Any]) -> str:
+    try:
+        study([optimizer])
+    except ValidationError as error:
+        return str(error.errors()[0]["msg"])
+    return ""
+
+
+if __name__ == "__main__":
+    main()
