@@ -43,9 +43,11 @@ def with_tables(document: str, measured: Measured) -> str:
 def _section(family: str, rows: Sequence[Measured], measured: Measured) -> str:
     usual = rows[0]["widths"]
     versions = ", ".join(f"{name} {version}" for name, version in measured["versions"].items())
+    others = any(row["widths"] != usual for row in rows)
     title = (
         f"## `{family}`\n\n{measured['optimizer']} at 2^{measured['log2_learning_rate']:g},"
-        f" widths {_list(usual)} unless said otherwise, {measured['seeds']} seeds; {versions};"
+        f" widths {_list(usual)}{' unless said otherwise' if others else ''},"
+        f" {measured['seeds']} seeds; {versions};"
         f" `{measured['command']}`.\n"
     )
     right = [row for row in rows if row["parametrization"] == "mup"]
