@@ -51,7 +51,10 @@ IMAGE_FAMILIES = {
     "resnet": ("adamw", "sgd"),
     "resnet_batchnorm": ("adamw", "sgd"),
     "vit": ("adamw",),
+    "unet": ("adamw",),
+    "dit": ("adamw",),
 }
+CONV_READOUT_ERROR = "readout multiplier forgotten"
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
 
@@ -89,6 +92,8 @@ def checks(*, quick: bool) -> Iterator[Check]:
         for error in QUICK_ERRORS if quick else WIDTH_ERRORS:
             yield Check("mlp", optimizer, planted_error=error)
     yield from (Check("mlp", "adamw", planted_error=error) for error in EPSILON_ERRORS)
+    if not quick:
+        yield Check("unet", "adamw", planted_error=CONV_READOUT_ERROR)
     for optimizer in PLANTED_ON:
         yield Check("residual_mlp", optimizer, axis="depth")
     for error, (optimizer, _) in DEPTH_ERRORS.items():
@@ -99,6 +104,7 @@ _QUICK = (
     *(Check("mlp", optimizer, rule) for optimizer in ("adamw", "sgd") for rule in (MUP, SP)),
     Check("mlp", "muon_spectral+adamw"),
     Check("gpt", "adamw"),
+    *(Check("resnet", "adamw", rule) for rule in (MUP, SP)),
 )
 
 

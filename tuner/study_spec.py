@@ -191,6 +191,12 @@ def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
     for i, name in enumerate(names):
         if name in names[:i]:
             yield (f"/optimizers/{i}/name", f"{name} is already listed: name each optimizer once")
+        if name in spec.family.refused_optimizers:
+            yield (
+                f"/optimizers/{i}/name",
+                f"{name} cannot train a {spec.family.name}:"
+                f" {spec.family.refused_optimizers[name]}; use another optimizer",
+            )
 
 
 def _illegal_widths(spec: StudySpec) -> Iterator[tuple[str, str]]:
