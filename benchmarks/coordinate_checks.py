@@ -26,7 +26,7 @@ from benchmarks.check_families import (
     fixed_heads,
     residual_mlp,
 )
-from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
+from benchmarks.check_optimizers import ASSIGNMENTS, SETTLE_LATE, SLOW, is_empirical, numbers
 from benchmarks.report import store
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.coordinate_errors import (
@@ -51,7 +51,10 @@ IMAGE_FAMILIES = {
     "resnet": ("adamw", "sgd"),
     "resnet_batchnorm": ("adamw", "sgd"),
     "vit": ("adamw",),
+    "unet": ("adamw",),
+    "dit": ("adamw",),
 }
+CONV_READOUT_ERROR = "readout multiplier forgotten"
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
 
@@ -89,6 +92,8 @@ def checks(*, quick: bool) -> Iterator[Check]:
         for error in QUICK_ERRORS if quick else WIDTH_ERRORS:
             yield Check("mlp", optimizer, planted_error=error)
     yield from (Check("mlp", "adamw", planted_error=error) for error in EPSILON_ERRORS)
+    if not quick:
+        yield Check("unet", "adamw", planted_error=CONV_READOUT_ERROR)
     for optimizer in PLANTED_ON:
         yield Check("residual_mlp", optimizer, axis="depth")
     for error, (optimizer, _) in DEPTH_ERRORS.items():
@@ -99,12 +104,14 @@ _QUICK = (
     *(Check("mlp", optimizer, rule) for optimizer in ("adamw", "sgd") for rule in (MUP, SP)),
     Check("mlp", "muon_spectral+adamw"),
     Check("gpt", "adamw"),
+    *(Check("resnet", "adamw", rule) for rule in (MUP, SP)),
 )
 
 
 def _right_and_standard() -> Iterator[Check]:
     for optimizer in ASSIGNMENTS:
-        for family in ("mlp_narrow",) if optimizer in SLOW else ("mlp", "gpt"):
+        small = "mlp_wide" if optimizer in SETTLE_LATE else "mlp_narrow"
+        for family in (small,) if optimizer in SLOW else ("mlp", "gpt"):
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
     for family, optimizers in IMAGE_FAMILIES.items():
@@ -217,7 +224,8 @@ def _lead(check: Check) -> Optimizer:
 
 
 def _seeds(check: Check) -> range:
-    return range(8) if sized_by_gradient(_lead(check)) else range(4)
+    names = ASSIGNMENTS[check.optimizer].optimizers
+    return range(8) if any(sized_by_gradient(Optimizer(name)) for name in names) else range(4)
 
 
 def _unharmed(scaling: TensorScaling, _growth: float) -> TensorScaling:

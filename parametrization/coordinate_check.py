@@ -22,17 +22,13 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.coordinate_thresholds import (
     INITIAL_BAND,
-    NON_ZERO_OUTPUT_THRESHOLD,
-    NON_ZERO_OUTPUT_WRONG,
     PROPAGATION_BANDS,
-    WRONG,
     Band,
-    starts_at_zero,
-    update_threshold,
+    update_band,
 )
 from parametrization.coordinate_words import (
-    UNSETTLED,
     Statistic,
+    doubt,
     growth,
     summarise,
     with_origin,
@@ -131,7 +127,7 @@ def judge(
     measured = [
         Measured(family, tuple(_judged(family, grid, optimizer, band)), band.pass_high)
         for family in tensor_families(tensors)
-        for band in (_update_band(family, shape, grid, optimizer),)
+        for band in (update_band(family, shape, grid, optimizer),)
     ]
     seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
@@ -233,14 +229,6 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
     return row.init_std + row.multiplier
 
 
-def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
-    limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
-    tied = any(tensor.tied for tensor in family.tensors)
-    if family.role is Role.OUTPUT and (tied or not starts_at_zero(optimizer)):
-        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
-    return Band(-wrong, -limit, limit, wrong)
-
-
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
     update, propagation, initial = (one.of(statistic) for statistic in Statistic)
     return TensorVerdict(
@@ -268,16 +256,11 @@ def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) ->
     relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
     seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
     if found.passed is None:
-        return f"{seen}: {_doubt(one, found)}"
+        disagree = _disagree(found, one.threshold)
+        return f"{seen}: {doubt(found.statistic, one.family.role, seeds_disagree=disagree)}"
     failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
     looks = likely_cause(one.family, found, failures, optimizer)
     return seen if looks is None else f"{seen}: looks like {looks}"
-
-
-def _doubt(one: Measured, found: Judged) -> str:
-    if one.family.role is Role.GQA_KV and found.statistic is Statistic.PROPAGATION:
-        return UNSETTLED
-    return "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
 
 
 def _disagree(found: Judged, threshold: float) -> bool:

@@ -1,6 +1,6 @@
 """What every model family says of itself, whatever its options."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Self
 
 from pydantic import model_validator
@@ -14,6 +14,9 @@ class ModelFamily(Record):
 
     datasets: ClassVar[tuple[str, ...]]
     """Names of what it can train on; the first one is its default."""
+
+    refused_optimizers: ClassVar[Mapping[str, str]] = {}
+    """Why, by the name of an optimizer that cannot train it."""
 
     name: str
     depth: int

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     PositiveFloat,
@@ -43,6 +44,12 @@ class SearchedOptimizer(Record):
     """Factor on every weight matrix's initial standard deviation."""
     output_multiplier: PositiveFloat | Distribution = 1.0
     """Factor on the readout's output, besides the parametrization's own."""
+    input_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the rate of first layers and lookup tables, at every width."""
+    output_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the readout's rate, at every width."""
+    vector_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the rate of biases, gains and scalars, at every width."""
 
     @model_validator(mode="after")
     def _rate_is_positive_and_logarithmic(self) -> Self:
@@ -76,6 +83,12 @@ class SearchedOptimizer(Record):
         }
 
 
+class _MadeFromTheTable(SearchedOptimizer):
+    """No source to read descriptions from: looking for it would double the API's start."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
 PLUGIN: Final = "plugin"
 """Field of a plugin's optimizer: its package and version, `more-optimizers 0.1.0`."""
 _MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
@@ -89,16 +102,16 @@ _RANGES: Final[Mapping[str, Any]] = {
     ),
     "beta2_decay": _NEGATIVE,
 }
+_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
+    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
+}
+"""Where one optimizer's is narrower."""
 _DECLARED_RANGES: Final[Mapping[Range, Any]] = {
     Range.POSITIVE: PositiveFloat,
     Range.AT_LEAST_ZERO: _AT_LEAST_ZERO,
     Range.FRACTION: _MEMORY,
 }
 _PLUGIN_WORDS: Final = "Package and version that it comes from; filled in, and kept with the study."
-_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
-    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
-}
-"""Where one optimizer's is narrower."""
 _WORDS: Final[Mapping[str, str]] = {
     RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
     "weight_decay": "As torch takes it: multiplied by the learning rate.",
@@ -123,7 +136,7 @@ def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
         package = PLUGINS.usable[name].package
         fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))
     title = "".join(part.capitalize() for part in name.split("_"))
-    return create_model(title, __base__=SearchedOptimizer, __doc__=studied.words, **fields)
+    return create_model(title, __base__=_MadeFromTheTable, __doc__=studied.words, **fields)
 
 
 def _number(name: Optimizer, hyperparameter: str) -> tuple[Any, str | None]:

@@ -80,6 +80,9 @@ class Unet(ModelFamily):
     """U-Net for diffusion: `width` channels at every resolution, skips concatenated."""
 
     datasets: ClassVar = ("noised-digits",)
+    refused_optimizers: ClassVar = dict.fromkeys(
+        ("kfac", "ekfac"), "its transposed convolutions have no Kronecker factors here"
+    )
 
     name: Literal["unet"]
     depth: int = Field(default=3, ge=1, le=4)
@@ -120,6 +123,11 @@ class Dit(ModelFamily):
     """Diffusion transformer on patches of 2 x 2 pixels: blocks modulated by the time (adaLN)."""
 
     datasets: ClassVar = ("noised-digits",)
+    refused_optimizers: ClassVar = dict.fromkeys(
+        ("kfac", "ekfac"),
+        "its blocks start closed, without gradients, and these optimizers divide by the gradient's"
+        " own size",
+    )
 
     name: Literal["dit"]
     depth: int = Field(default=2, ge=1, le=64)

@@ -41,6 +41,12 @@ BAD_SPECS = [
         "both say how many key and value heads",
         id="two kinds of grouped attention",
     ),
+    pytest.param(
+        MLP | {"family": {"name": "unet"}, "optimizers": [{"name": "kfac"}]},
+        "/optimizers/0/name",
+        "kfac cannot train a unet: its transposed convolutions",
+        id="optimizer that the family refuses",
+    ),
     pytest.param(rate(-0.1, 0.1), "/optimizers/0/learning_rate", "low > 0", id="negative rate"),
     pytest.param(rate(0.1, 0.1), "/optimizers/0/learning_rate", "empty range", id="empty range"),
     pytest.param(rate(0.1, 0.01), "/optimizers/0/learning_rate", "empty range", id="backwards"),

@@ -13,6 +13,7 @@ from parametrization.layers import (
     ConvReadout,
     Residual,
     Router,
+    ZeroLinear,
 )
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
@@ -280,3 +281,14 @@ def test_the_autoencoders_transposed_layers_scale_by_their_own_fan_in() -> None:
 def test_a_router_that_does_not_lead_to_fixed_experts_is_refused() -> None:
     with pytest.raises(ValueError, match="a readout maps a dimension that grows with width"):
         shape_of(lambda width: nn.Sequential(nn.Linear(3, width), Router(width, width)))
+
+
+def test_a_layer_that_starts_at_zero_does_so_at_every_width_and_keeps_its_role() -> None:
+    def build(width: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(3, width), ZeroLinear(width, 3 * width))
+
+    model = build(128)
+    initialise(model, scalings_of(build, 128), torch.Generator().manual_seed(0))
+    assert tensor(shape_of(build), "1.weight").role is Role.HIDDEN
+    assert not model.get_parameter("1.weight").any()
+    assert model.get_parameter("0.weight").any()

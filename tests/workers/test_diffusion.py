@@ -7,13 +7,15 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
+from parametrization.rules import Optimizer
 from tests.workers.specs import TINY_DIT, TINY_UNET, model_spec, trial_spec
+from tuner.optimizer_defaults import STUDIED
 from workers.datasets.digits import load_digits_data
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
 from workers.models.times import FEATURES, waves
-from workers.trainer import batch_loss
+from workers.trainer import batch_loss, train_to
 from workers.trial import new_trial
 
 
@@ -66,7 +68,8 @@ def test_validation_is_fixed_and_covers_all_times() -> None:
     times = torch.cat([batch.inputs[:, -1] for batch in batches]).sort().values
     assert len(times) == 4 * 359
     assert times.diff().max() < 1e-3
-    assert (times[0], times[-1]) == (pytest.approx(0, abs=1e-3), pytest.approx(1, abs=1e-3))
+    assert float(times[0]) == pytest.approx(0, abs=1e-3)
+    assert float(times[-1]) == pytest.approx(1, abs=1e-3)
 
 
 def test_the_digit_of_a_clip_moves_by_a_pixel_a_frame() -> None:
@@ -192,3 +195,17 @@ def test_a_patch_of_the_dit_sees_all_frames() -> None:
     changed[0, 100] += 1  # in the second frame
     moved = (model(inputs) - model(changed)).abs()[0, :64]
     assert moved.min() > 0
+
+
+def test_what_the_dit_refuses_does_diverge_on_blocks_that_start_closed() -> None:
+    """Should this fail, the refusal can go."""
+    assert TINY_DIT.refused_optimizers.keys() == {Optimizer.KFAC, Optimizer.EKFAC}
+    for name in (Optimizer.KFAC, Optimizer.EKFAC):
+        values = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[name].defaults}
+        for log2_rate in STUDIED[name].log2_rates:
+            spec = trial_spec(
+                model=model_spec(TINY_DIT),
+                optimizer=name,
+                values=values | {"learning_rate": 2.0**log2_rate},
+            )
+            assert train_to(new_trial(spec), 3).diverged_at == 1

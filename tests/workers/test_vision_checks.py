@@ -1,0 +1,68 @@
+"""The coordinate check on image families: right under muP, wrong under the standard rule."""
+
+import pytest
+
+from parametrization.coordinate_check import CHECK_LEARNING_RATE, CheckVerdict
+from parametrization.coordinate_run import check_width
+from parametrization.coordinate_statistics import CheckedTraining
+from parametrization.coordinate_thresholds import WRONG
+from parametrization.roles import Role
+from parametrization.rules import Optimizer, Parametrization
+from parametrization.scaling import scale_model
+from tests.workers.specs import hyperparameters, model_spec
+from tuner.families import AnyFamily
+from tuner.vision_families import Dit, Resnet, Unet, Vit
+from workers.datasets.load import load_data
+from workers.model_shapes import model_shape
+from workers.models.build import build_model
+from workers.trainer import batch_loss
+
+Case = tuple[AnyFamily, tuple[int, ...], int]
+"""Widths and a batch size that suffice, in a second or two."""
+RESNET: Case = (Resnet(name="resnet", depth=1), (16, 32, 64, 128), 8)
+VIT: Case = (Vit(name="vit", depth=1, head_size=8), (32, 64, 128), 8)
+UNET: Case = (Unet(name="unet", depth=2), (16, 32, 64), 8)
+DIT: Case = (Dit(name="dit", depth=1), (64, 128, 256), 4)
+
+
+def checked(case: Case, parametrization: Parametrization) -> CheckVerdict:
+    family, widths, batch_size = case
+    spec = model_spec(family, width=widths[0], base_width=widths[0])
+    shape, data = model_shape(spec), load_data(spec)
+    numbers = hyperparameters(
+        Optimizer.ADAMW, learning_rate=CHECK_LEARNING_RATE[Optimizer.ADAMW], weight_decay=0.0
+    )
+    return check_width(
+        lambda width: CheckedTraining(
+            lambda: build_model(spec, width=width),
+            batch_loss,
+            lambda seed, step: data.batch(seed, step, batch_size),
+        ),
+        lambda width: scale_model(
+            shape,
+            optimizer=Optimizer.ADAMW,
+            parametrization=parametrization,
+            hyperparameters=numbers,
+            width=width,
+        ),
+        shape,
+        optimizer=Optimizer.ADAMW,
+        widths=widths,
+    )
+
+
+@pytest.mark.parametrize("case", [RESNET, VIT, UNET, DIT], ids=lambda case: case[0].name)
+def test_mup_passes(case: Case) -> None:
+    verdict = checked(case, Parametrization.MUP)
+    assert verdict.passed is True, verdict.summary
+
+
+@pytest.mark.parametrize("case", [RESNET, DIT], ids=lambda case: case[0].name)
+def test_the_standard_rule_fails_in_every_hidden_map_and_the_readout(case: Case) -> None:
+    """Those that modulate the DiT's blocks too; benchmarks.coordinate_checks has all families."""
+    verdict = checked(case, Parametrization.SP)
+    wide = [t for t in verdict.tensors if t.role in (Role.HIDDEN, Role.OUTPUT)]
+    slopes = {t.tensor: t.update_slope for t in wide if t.update_slope is not None}
+    assert verdict.passed is False
+    assert {name for name, slope in slopes.items() if slope < WRONG} == set()
+    assert len(slopes) >= 3
