@@ -11,7 +11,6 @@ other load on the machine distorts less, go to stderr.
 import argparse
 import json
 import platform
-import shlex
 import statistics
 import sys
 import time
@@ -29,6 +28,7 @@ from benchmarks.cohort_workloads import (
     flops,
     matmul_flops_per_second,
 )
+from benchmarks.report import store
 from workers.process import available_cores, settle_torch
 
 WAYS: Final = ("eager", "two_processes", "compiled", "compiled_graph", "engine")
@@ -105,11 +105,7 @@ def main() -> None:
     report = measure(arguments)
     print(json.dumps(report, indent=None if arguments.json else 2))
     if arguments.output is not None:
-        command = shlex.join(["python", "-m", "benchmarks.cohort_throughput", *sys.argv[1:]])
-        versions = {"python": platform.python_version(), "torch": torch.__version__}
-        stored = {"command": command, "versions": versions, **report}
-        arguments.output.parent.mkdir(parents=True, exist_ok=True)
-        arguments.output.write_text(json.dumps(stored, indent=2) + "\n")
+        store(arguments.output, report)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

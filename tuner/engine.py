@@ -76,7 +76,7 @@ class Packing(Record):
     most: int
     """Trials of one order."""
     speedup: float
-    """Trial-steps a second of `most` together over those of one trial alone."""
+    """Trial-steps a second of `most` together over those of one trial alone; 0 if they cannot."""
     device: str
     """torch's kind of device: `cpu`, `cuda`."""
 
@@ -88,6 +88,8 @@ class Packing(Record):
         'fused K=32: 2.4x solo here'
 
         """
+        if self.speedup == 0:
+            return "solo: such trials cannot train together"
         if self.way == "solo":
             return f"solo: together would be {self.speedup:.1f}x as fast here"
         return f"{self.way} K={self.most}: {self.speedup:.1f}x solo here"

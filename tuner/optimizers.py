@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
     BeforeValidator,
+    ConfigDict,
     Field,
     GetCoreSchemaHandler,
     PositiveFloat,
@@ -76,6 +77,12 @@ class SearchedOptimizer(Record):
         }
 
 
+class _MadeFromTheTable(SearchedOptimizer):
+    """No source to read descriptions from: looking for it would double the API's start."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
 PLUGIN: Final = "plugin"
 """Field of a plugin's optimizer: its package and version, `more-optimizers 0.1.0`."""
 _MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
@@ -123,7 +130,7 @@ def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
         package = PLUGINS.usable[name].package
         fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))
     title = "".join(part.capitalize() for part in name.split("_"))
-    return create_model(title, __base__=SearchedOptimizer, __doc__=studied.words, **fields)
+    return create_model(title, __base__=_MadeFromTheTable, __doc__=studied.words, **fields)
 
 
 def _number(name: Optimizer, hyperparameter: str) -> tuple[Any, str | None]:

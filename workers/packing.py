@@ -53,8 +53,8 @@ def train_packed(
 def trains_alone(spec: TrialSpec) -> bool:
     """Whether no cohort trains what the trial asks for."""
     training = spec.training
-    plain = training.precision == "fp32" and training.accumulation == 1
-    return not trains_in_cohorts(spec.optimizer) or training.activation_checkpointing or not plain
+    in_parts = training.accumulation > 1 or training.activation_checkpointing
+    return in_parts or not trains_in_cohorts(spec.optimizer)
 
 
 def words(spec: TrialSpec) -> str:

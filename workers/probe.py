@@ -15,6 +15,7 @@ import torch
 
 from tuner.engine import SOLO, Packing, ProbeOrder
 from workers.cohort.cohort import Cohort
+from workers.cohort.graphs import WARM_UP_STEPS
 from workers.cohort.programs import Programs
 from workers.gpu_memory import peak_bytes, start_measuring, usable_bytes
 from workers.memory import is_out_of_memory, naming_what_is_too_large
@@ -80,7 +81,7 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         path = folder / "probes" / f"{_fingerprint(order, most, device)}.json"
         if path.exists():
             return Packing.model_validate_json(path.read_text())
-        packing = measured_packing(build, most, left, programs)
+        packing = _measured_or_solo(build, most, left, programs, words(order.trial))
     _remember(path, packing)
     return packing
 
@@ -88,6 +89,19 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
 def solo_seconds(trial: RunningTrial) -> float:
     """One step of the trial by itself."""
     return _seconds([_repeated(trial)], trial.device)[0] / SOLO_STEPS
+
+
+def _measured_or_solo(
+    build: Callable[[], RunningTrial], most: int, left_seconds: float, programs: Programs, what: str
+) -> Packing:
+    """What was measured; alone, if a model or an optimizer cannot be mapped over trials."""
+    try:
+        return measured_packing(build, most, left_seconds, programs)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        log.warning("trials like %s cannot train together", what, exc_info=True)
+        return SOLO.model_copy(update={"speedup": 0.0, "device": build().device.type})
 
 
 def measured_packing(
@@ -180,11 +194,12 @@ def _opened(
 
 
 def _seconds(ways: Sequence[Step], device: torch.device) -> list[float]:
-    """Median seconds of each, after one that is not counted; on a CPU, of this process alone."""
+    """Median seconds of each once it runs as it will; on a CPU, of this process alone."""
     on_cpu = device.type == "cpu"
     taken: list[list[float]] = [[] for _ in ways]
     for way in ways:
-        way()
+        for _ in range(1 if on_cpu else WARM_UP_STEPS + 1):  # a GPU's graph is recorded last
+            way()
     for _ in range(ROUNDS):
         for way, seconds in zip(ways, taken, strict=True):
             started = time.process_time() if on_cpu else _settled(device)
@@ -216,6 +231,7 @@ def _fingerprint(order: ProbeOrder, most: int, device: str) -> str:
         model.width,
         order.trial.optimizer,
         order.trial.training.batch_size,
+        order.trial.training.precision,
         most,
         platform.node() if on_cpu else torch.cuda.get_device_name(device),
         platform.machine(),

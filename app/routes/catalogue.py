@@ -1,6 +1,7 @@
 """What can be asked for: families, optimizers, datasets, with the schemas of their options."""
 
-from typing import Any, Final, get_args
+from functools import cache
+from typing import Any, get_args
 
 from fastapi import APIRouter
 
@@ -56,42 +57,38 @@ def _described(model: type[Record]) -> dict[str, Any]:
     return {"name": name, "description": schema.get("description", ""), "options": schema}
 
 
-_FAMILIES: Final = FamilyList(
-    families=tuple(
-        FamilyOption(**_described(family), datasets=family.datasets) for family in FAMILIES
-    )
-)
-_OPTIMIZERS: Final = OptimizerList(
-    optimizers=tuple(
-        OptimizerOption(
-            **_described(model),
-            plugin=PLUGINS.usable[name].package if name in PLUGINS.usable else None,
-        )
-        for name, model in RECORDS.items()
-    ),
-    left_out=tuple(
-        PluginLeftOut(name=one.name, plugin=one.package, reason=one.reason)
-        for one in PLUGINS.left_out
-    ),
-)
-_DATASETS: Final = DatasetList(
-    datasets=tuple(Option(**_described(model)) for model in DATASETS.values())
-)
-
-
 @router.get("/families")
+@cache
 def list_families() -> FamilyList:
     """Model families that a study can tune."""
-    return _FAMILIES
+    return FamilyList(
+        families=tuple(
+            FamilyOption(**_described(family), datasets=family.datasets) for family in FAMILIES
+        )
+    )
 
 
 @router.get("/optimizers")
+@cache
 def list_optimizers() -> OptimizerList:
     """Optimizers that a study can name; each hyperparameter is a number or a distribution."""
-    return _OPTIMIZERS
+    return OptimizerList(
+        optimizers=tuple(
+            OptimizerOption(
+                **_described(model),
+                plugin=PLUGINS.usable[name].package if name in PLUGINS.usable else None,
+            )
+            for name, model in RECORDS.items()
+        ),
+        left_out=tuple(
+            PluginLeftOut(name=one.name, plugin=one.package, reason=one.reason)
+            for one in PLUGINS.left_out
+        ),
+    )
 
 
 @router.get("/datasets")
+@cache
 def list_datasets() -> DatasetList:
     """Data that proxies can train on."""
-    return _DATASETS
+    return DatasetList(datasets=tuple(Option(**_described(model)) for model in DATASETS.values()))

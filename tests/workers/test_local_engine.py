@@ -149,6 +149,24 @@ def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happene
     assert without_paths([*reached, *resumed]) == without_paths(uninterrupted)
 
 
+def test_a_killed_worker_does_not_touch_its_neighbour(engine: LocalEngine, tmp_path: Path) -> None:
+    """A pool of processes would fail every order it runs."""
+    spared = train_order(trial_spec(train=training(steps=400)), name="ord_spared", rungs=(400,))
+    for order in (endless("ord_dies"), spared):
+        engine.start(order)
+    neighbour = engine.worker_pids()[slot_of(engine, "ord_spared")]
+    os.kill(engine.worker_pids()[slot_of(engine, "ord_dies")], signal.SIGKILL)
+    reports: list[Report] = []
+    while {report.order_id for report in reports if not isinstance(report, Reached)} != {
+        "ord_dies",
+        "ord_spared",
+    }:
+        reports += engine.wait(60)
+    assert neighbour in engine.worker_pids().values()
+    (done,) = [report for report in reports if report.order_id == "ord_spared"]
+    assert without_paths([done]) == without_paths(in_this_process(spared, tmp_path))
+
+
 def test_a_cancelled_order_is_not_heard_of_again(engine: LocalEngine) -> None:
     engine.start(endless("ord_cancelled"))
     assert isinstance(engine.wait(60)[0], Reached)

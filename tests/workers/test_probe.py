@@ -6,13 +6,17 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import Tensor, nn
 
 from tests.workers.specs import TINY_MLP, model_spec, training, trial_spec
 from tuner.engine import Done, OrderId, Packing, ProbeOrder
+from workers.cohort import step
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
+from workers.datasets.data import Batch
 from workers.orders import OpenCohort, carry_out
 from workers.probe import WORTH_IT, choose, measured_packing, probe
+from workers.trainer import batch_loss
 from workers.trial import RunningTrial, new_trial
 
 seconds = st.floats(1e-5, 10.0)
@@ -80,6 +84,21 @@ def test_a_probe_out_of_memory_tries_half_as_many(monkeypatch: pytest.MonkeyPatc
     packing = measured_packing(build, 8, 0.0, Programs())
     assert 8 in opened
     assert packing.most <= 4
+
+
+def test_what_cannot_be_mapped_over_trials_trains_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A branch on a tensor's value, as users' code may have one."""
+
+    def branching(model: nn.Module, batch: Batch) -> Tensor:
+        loss = batch_loss(model, batch)
+        return loss if loss < 1e6 else loss * 0
+
+    monkeypatch.setattr(step, "batch_loss", branching)
+    packing = probe(order(), Programs(), tmp_path)
+    assert packing.way == "solo"
+    assert packing.words == "solo: such trials cannot train together"
 
 
 def test_a_probe_order_answers_with_the_packing_and_stores_no_trial(tmp_path: Path) -> None:

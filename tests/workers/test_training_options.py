@@ -110,9 +110,7 @@ def test_bf16_computes_layers_in_bfloat16_and_keeps_weights_in_fp32(family: Gpt 
     assert validation_loss(mixed) == pytest.approx(validation_loss(full), rel=0.02)
 
 
-@pytest.mark.parametrize(
-    "options", [{"accumulation": 2}, {"activation_checkpointing": True}, {"precision": "bf16"}]
-)
+@pytest.mark.parametrize("options", [{"accumulation": 2}, {"activation_checkpointing": True}])
 @pytest.mark.filterwarnings(f"ignore:{UNFUSED_NORM}")
 def test_what_cohorts_do_not_know_trains_alone(
     options: dict[str, Any], monkeypatch: pytest.MonkeyPatch

@@ -19,6 +19,7 @@ from workers.trial import RunningTrial
 
 BLOCK_STEPS: Final = 32
 """Steps between two looks at what was measured: on a GPU each look waits for it."""
+_AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16}
 
 
 @dataclass
@@ -34,25 +35,24 @@ class Cohort:
     """Opened on trials whose tensors it stacks; they hold slices from here on.
 
     Args:
-        trials: of one model, optimizer and batch size; everything else may differ. Their steps
-            and seeds may too, at the price of a batch of its own for every trial.
+        trials: of one model, optimizer, precision and batch size; everything else may differ.
+            Their steps and seeds may too, at the price of a batch of its own for every trial.
         programs: traced or compiled before, to be used again.
         compiled: compile the gradients, which takes half a minute, once a shape.
-        autocast: dtype of the matrix products; None for that of the tensors.
 
     """
 
     def __init__(
-        self,
-        trials: Sequence[RunningTrial],
-        programs: Programs,
-        *,
-        compiled: bool = False,
-        autocast: torch.dtype | None = None,
+        self, trials: Sequence[RunningTrial], programs: Programs, *, compiled: bool = False
     ) -> None:
         self.trials = tuple(trials)
         self.advances = tuple(Advance() for _ in trials)
-        self._step_of_all = CohortStep(trials, programs, compiled=compiled, autocast=autocast)
+        self._step_of_all = CohortStep(
+            trials,
+            programs,
+            compiled=compiled,
+            autocast=_AUTOCAST[trials[0].spec.training.precision],
+        )
         self._limits = [trial.spec.training.gradient_clip_norm for trial in trials]
         self._steps = [trial.step for trial in trials]
         self._measured: list[Tensor] = []

@@ -61,8 +61,8 @@ def gradient_function(
 
     """
     module = _Objective(model, loss)
-    multiplying = layers_with_multiplier(model)
     device = next(model.parameters()).device.type
+    multiplying = layers_with_multiplier(model)
 
     def objective(
         parameters: Tensors, buffers: Tensors, multipliers: Tensors, batch: Batch

@@ -97,7 +97,7 @@ def cuda_graph(work: Work) -> Work:
 
 def on_a_side_stream(work: Work) -> Tensor:
     """Done on a stream of its own, as recording asks for; whoever follows waits for it."""
-    stream = torch.cuda.Stream()
+    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # torch's own
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
         output = work()

@@ -48,7 +48,7 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
         for group in groups
         for name, stack in zip(group.names, group.parameters, strict=True)
     }
-    first = groups[0].parameters
+    dtype, device = groups[0].parameters.dtype, groups[0].parameters.device
     buffers = [dict(model.named_buffers()) for model in models]
     multiplying = [layers_with_multiplier(model) for model in models]
     return CohortTensors(
@@ -57,9 +57,7 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
             buffers={name: _shared([[own[name] for own in buffers]])[0] for name in buffers[0]},
             multipliers={
                 name: torch.tensor(
-                    [own[name].multiplier for own in multiplying],
-                    dtype=first.dtype,
-                    device=first.device,
+                    [own[name].multiplier for own in multiplying], dtype=dtype, device=device
                 )
                 for name in multiplying[0]
             },

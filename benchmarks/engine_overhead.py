@@ -1,0 +1,189 @@
+"""What the service costs beside training: everything but the steps, as a share of trials' time.
+
+`python -m benchmarks.engine_overhead --json`. A real study of the MLP of width 64 (batch 128,
+trials of 2,000 steps) runs through the real coordinator and its SQLite database; the engine hands
+orders and reports through JSON to the worker's own code in this process, so that all of it is in
+one processor time. `share` is that time without the training steps, over all of it; check and
+probe orders, which come once a study, are left out of both.
+"""
+
+import argparse
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import optuna
+import structlog
+import torch
+from pydantic import TypeAdapter
+
+from benchmarks.report import store
+from tuner.database import Database, open_database
+from tuner.engine import AnyOrder, Order, OrderId, Report, Slot, TrainOrder
+from tuner.migration import migrate
+from tuner.reconcile import tick
+from tuner.states import FINAL_STUDY_STATES, StudyState
+from tuner.studies import get_study, open_study
+from tuner.study_spec import StudySpec
+from workers import trainer
+from workers.cohort.cohort import Cohort
+from workers.orders import OpenCohort, carry_out
+from workers.process import settle_torch
+
+STEPS: Final = 2_000
+TRIALS: Final = 8
+_ORDERS: Final[TypeAdapter[AnyOrder]] = TypeAdapter(Order)
+_REPORTS: Final[TypeAdapter[Any]] = TypeAdapter(Report)
+
+
+class Clock:
+    """Processor seconds of this process, by what they went into."""
+
+    def __init__(self) -> None:
+        self.seconds = {"steps": 0.0, "validation": 0.0, "once a study": 0.0}
+        self._counting = False
+
+    def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        """The same work, whose time counts as `name`'s."""
+
+        def noting(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - the work's own
+            with self.counting(name):
+                return work(*arguments, **options)
+
+        return noting
+
+    @contextmanager
+    def counting(self, name: str) -> Iterator[None]:
+        """Count what is done inside as `name`'s."""
+        if self._counting:  # a probe's steps are the probe's
+            yield
+            return
+        self._counting, started = True, time.process_time()
+        try:
+            yield
+        finally:
+            self._counting = False
+            self.seconds[name] += time.process_time() - started
+
+
+class InProcessEngine:
+    """One slot, here: an order is carried out when its reports are waited for."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder, self._clock = folder, clock
+        self._cohort, self._waiting = OpenCohort(), list[str]()
+        self._busy_with: OrderId | None = None
+
+    def slots(self) -> tuple[Slot, ...]:
+        """The slot."""
+        return (Slot(name="here", device="cpu", busy_with=self._busy_with),)
+
+    def start(self, order: AnyOrder) -> None:
+        """Take the order, as JSON."""
+        self._busy_with = order.id
+        self._waiting.append(order.model_dump_json())
+
+    def cancel(self, order_id: OrderId) -> None:
+        """Nothing here runs by itself."""
+
+    def wait(self, timeout_seconds: float) -> list[Any]:
+        """All reports of the order."""
+        if not self._waiting:
+            return []
+        order = _ORDERS.validate_json(self._waiting.pop())
+        self._busy_with = None
+        if isinstance(order, TrainOrder):
+            return self._reports(order)
+        with self._clock.counting("once a study"):
+            return self._reports(order)
+
+    def close(self) -> None:
+        """There is no process to end."""
+
+    def _reports(self, order: AnyOrder) -> list[Any]:
+        reports = carry_out(order, self._cohort, self._folder)
+        return [_REPORTS.validate_json(report.model_dump_json()) for report in reports]
+
+
+def study_of(packing: str) -> StudySpec:
+    """One batch of trials that is not pruned."""
+    return StudySpec.model_validate(
+        {
+            "family": {"name": "mlp"},
+            "target": {"width": 256},
+            "proxy_width": 64,
+            "check": {"widths": [16, 32, 64]},
+            "training": {"steps": STEPS, "batch_size": 128},
+            "search": {"trials": TRIALS, "batch_size": TRIALS},
+            "packing": packing,
+        }
+    )
+
+
+def measure(packing: str) -> dict[str, Any]:
+    """One study, from its submission to the end of its search."""
+    clock = Clock()
+    step, solo = Cohort._step, trainer.take_step
+    validation = trainer.validation_loss
+    with tempfile.TemporaryDirectory() as folder:
+        database = _database(Path(folder))
+        try:
+            Cohort._step = clock.timed("steps", step)  # type: ignore[method-assign]
+            trainer.take_step = clock.timed("steps", solo)
+            trainer.validation_loss = clock.timed("validation", validation)
+            started = time.process_time()
+            _run(database, study_of(packing), InProcessEngine(Path(folder), clock))
+            total = time.process_time() - started - clock.seconds["once a study"]
+        finally:
+            Cohort._step = step  # type: ignore[method-assign]
+            trainer.take_step, trainer.validation_loss = solo, validation
+            database.close()
+    return {
+        "packing": packing,
+        "seconds": round(total, 2),
+        "steps": round(clock.seconds["steps"], 2),
+        "validation": round(clock.seconds["validation"], 2),
+        "share": round(1 - clock.seconds["steps"] / total, 4),
+    }
+
+
+def _database(folder: Path) -> Database:
+    url = f"sqlite:///{folder / 'overhead.db'}"
+    migrate(url)
+    return open_database(url)
+
+
+def _run(database: Database, spec: StudySpec, engine: InProcessEngine) -> None:
+    with database.write() as session:
+        study, _ = open_study(session, spec)
+    state = study.state
+    while state not in {StudyState.MEASURING, *FINAL_STUDY_STATES}:
+        tick(database, engine, wait_seconds=0)
+        with database.read() as session:
+            state = get_study(session, study.id).state
+    assert state is StudyState.MEASURING, f"the study is {state}"
+
+
+def main() -> None:
+    """Print the shares."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
+    arguments = parser.parse_args()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    settle_torch()
+    torch.optim.SGD([torch.zeros(1)], lr=0.0)  # loads torch's compiler, as a worker's start does
+    report = {"trials": TRIALS, "steps": STEPS, "studies": [measure("solo"), measure("measured")]}
+    print(json.dumps(report, indent=None if arguments.json else 2))
+    if arguments.output is not None:
+        store(arguments.output, report)
+
+
+if __name__ == "__main__":
+    main()
