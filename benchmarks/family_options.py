@@ -1,6 +1,6 @@
 """Which options of the model families pass the coordinate check.
 
-    python -m benchmarks.family_options --json [--quick] [--processes N]
+    python -m benchmarks.family_options --json [--quick] [--families gpt mlp] [--processes N]
 
 One row per option: the family with that option alone changed, and a few combinations, trained with
 AdamW under muP, through the builders and shapes that a study uses. The standard parametrization of
@@ -11,11 +11,12 @@ the stored result.
 
 import argparse
 import json
+import math
 import multiprocessing
 import platform
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -49,6 +50,8 @@ class Checked(NamedTuple):
 CHECKED: Final = {
     "gpt": Checked((64, 128, 256), 8, {"depth": 2, "head_size": 16, "context": 16}),
     "mlp": Checked((64, 128, 256, 512), 64, {"depth": 3}),
+    "resnet": Checked((16, 32, 64, 128), 8, {"depth": 2}),
+    "vit": Checked((32, 64, 128, 256), 16, {"depth": 1, "head_size": 8}),
 }
 """A new family is one line here and one an option below."""
 MODERN: Final = {"query_heads_per_kv_head": 2, "qk_norm": True, "positions": "rope"} | {
@@ -60,8 +63,9 @@ class Option(NamedTuple):
     """A family with some of its options changed."""
 
     family: str
-    aspect: str
     options: dict[str, Any]
+    widths: tuple[int, ...] = ()
+    """Default: the family's."""
 
 
 class Check(NamedTuple):
@@ -72,42 +76,52 @@ class Check(NamedTuple):
 
 
 OPTIONS: Final = (
-    Option("gpt", "default", {}),
-    Option("gpt", "norm", {"norm": "layernorm"}),
-    Option("gpt", "gains", {"norm_gains": False}),
-    Option("gpt", "gains", {"norm": "layernorm", "norm_gains": False}),
-    *(Option("gpt", "activation", {"activation": a}) for a in ("relu", "silu", "tanh", "swiglu")),
-    Option("gpt", "attention", {"query_heads_per_kv_head": 2}),
-    Option("gpt", "attention", {"query_heads_per_kv_head": 4}),
-    Option("gpt", "attention", {"fixed_kv_heads": 1}),
-    Option("gpt", "attention", {"fixed_kv_heads": 4}),
-    Option("gpt", "attention", {"qk_norm": True}),
-    Option("gpt", "attention", {"qk_norm": True, "norm_gains": False}),
-    Option("gpt", "positions", {"positions": "rope"}),
-    Option("gpt", "readout", {"tied": True}),
-    Option("gpt", "experts", {"experts": 4, "experts_per_token": 1}),
-    Option("gpt", "experts", {"experts": 4, "experts_per_token": 2}),
-    Option("gpt", "combined", MODERN),
-    Option("gpt", "combined", MODERN | {"tied": True}),
-    Option("gpt", "combined", MODERN | {"experts": 4, "experts_per_token": 2}),
-    Option("mlp", "default", {}),
-    *(Option("mlp", "norm", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
-    *(Option("mlp", "activation", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+    Option("gpt", {}),
+    Option("gpt", {"norm": "layernorm"}),
+    Option("gpt", {"norm_gains": False}),
+    Option("gpt", {"norm": "layernorm", "norm_gains": False}),
+    *(Option("gpt", {"activation": a}) for a in ("relu", "silu", "tanh", "swiglu")),
+    Option("gpt", {"query_heads_per_kv_head": 2}),
+    Option("gpt", {"query_heads_per_kv_head": 4}),
+    *(
+        Option("gpt", {"fixed_kv_heads": heads}, at)
+        for heads in (1, 4)
+        for at in ((), (256, 512, 1024))
+    ),
+    Option("gpt", {"qk_norm": True}),
+    Option("gpt", {"qk_norm": True, "norm_gains": False}),
+    Option("gpt", {"positions": "rope"}),
+    Option("gpt", {"tied": True}),
+    Option("gpt", {"experts": 4, "experts_per_token": 1}),
+    Option("gpt", {"experts": 4, "experts_per_token": 2}),
+    Option("gpt", MODERN),
+    Option("gpt", MODERN | {"tied": True}),
+    Option("gpt", MODERN | {"experts": 4, "experts_per_token": 2}),
+    Option("mlp", {}),
+    *(Option("mlp", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
+    *(Option("mlp", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+    Option("resnet", {}),
+    Option("resnet", {"norm": "batchnorm"}),
+    *(Option("resnet", {"activation": a}) for a in ("gelu", "silu", "tanh")),
+    Option("vit", {}),
+    Option("vit", {"norm": "rmsnorm"}),
+    *(Option("vit", {"activation": a}) for a in ("relu", "silu", "tanh")),
 )
 """A new option is one line."""
 UNSETTLED: Final = ("fixed_kv_heads",)
 """Options that no rule is clean for: their check may stay inconclusive, and must not fail."""
 _QUICK: Final = (
-    Option("gpt", "default", {}),
-    Option("gpt", "combined", MODERN | {"tied": True, "experts": 4, "experts_per_token": 2}),
+    Option("gpt", {}),
+    Option("gpt", MODERN | {"tied": True, "experts": 4, "experts_per_token": 2}),
 )
 
 
-def checks(*, quick: bool) -> Iterator[Check]:
-    """Every row."""
+def checks(*, quick: bool, families: Collection[str]) -> Iterator[Check]:
+    """Every row of these families."""
     for option in _QUICK if quick else OPTIONS:
-        yield Check(option, MUP)
-        yield Check(option, SP)
+        if option.family in families:
+            yield Check(option, MUP)
+            yield Check(option, SP)
 
 
 def measure(check: Check) -> dict[str, Any]:
@@ -116,8 +130,8 @@ def measure(check: Check) -> dict[str, Any]:
     verdict = _verdict(check)
     return {
         "family": check.option.family,
-        "aspect": check.option.aspect,
         "options": check.option.options,
+        "widths": widths(check.option),
         "parametrization": check.parametrization.value,
         "slopes": _farthest((t.role, t.update_slope) for t in verdict.tensors),
         "propagation_slopes": _farthest((t.role, t.propagation_slope) for t in verdict.tensors),
@@ -156,16 +170,21 @@ def _verdict(check: Check) -> CheckVerdict:
         scalings,
         model_shape(spec),
         optimizer=Optimizer.ADAMW,
-        widths=CHECKED[check.option.family].widths,
+        widths=widths(check.option),
         seeds=SEEDS,
     )
+
+
+def widths(option: Option) -> tuple[int, ...]:
+    """Of its check; the narrowest is the base."""
+    return option.widths or CHECKED[option.family].widths
 
 
 def model_spec(check: Check) -> ModelSpec:
     """The narrowest model of the row."""
     checked = CHECKED[check.option.family]
     config = {"name": check.option.family, **checked.options, **check.option.options}
-    base = checked.widths[0]
+    base = widths(check.option)[0]
     study = StudySpec.model_validate({"family": config, "target": {"width": base}})
     return ModelSpec(
         family=study.family,
@@ -190,11 +209,12 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
     parser.add_argument("--processes", type=int, default=2, help="each on one core; default: 2")
+    parser.add_argument("--families", nargs="+", choices=CHECKED, default=CHECKED)
     arguments = parser.parse_args()
     rows = []
     context = multiprocessing.get_context("spawn")  # forked threads of torch may hang
     with context.Pool(arguments.processes, torch.set_num_threads, (1,)) as pool:
-        for row in pool.imap(measure, checks(quick=arguments.quick)):
+        for row in pool.imap(measure, checks(quick=arguments.quick, families=arguments.families)):
             rows.append(row)
             if not arguments.json:
                 print(_line(row), flush=True)
@@ -211,8 +231,7 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "command": "python -m benchmarks.family_options --json",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "optimizer": "adamw",
-        "learning_rate": CHECK_LEARNING_RATE[Optimizer.ADAMW],
-        "widths": {family: checked.widths for family, checked in CHECKED.items()},
+        "log2_learning_rate": math.log2(CHECK_LEARNING_RATE[Optimizer.ADAMW]),
         "seeds": len(SEEDS),
         "rows": rows,
     }

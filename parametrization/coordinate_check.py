@@ -30,8 +30,8 @@ from parametrization.coordinate_thresholds import (
     update_threshold,
 )
 from parametrization.coordinate_words import (
-    UNSETTLED,
     Statistic,
+    doubt,
     growth,
     sized_by_gradient,
     summarise,
@@ -288,16 +288,11 @@ def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) ->
     relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
     seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
     if found.passed is None:
-        return f"{seen}: {_doubt(one, found)}"
+        disagree = _disagree(found, one.threshold)
+        return f"{seen}: {doubt(found.statistic, one.family.role, seeds_disagree=disagree)}"
     failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
     looks = likely_cause(one.family, found, failures, optimizer)
     return seen if looks is None else f"{seen}: looks like {looks}"
-
-
-def _doubt(one: Measured, found: Judged) -> str:
-    if one.family.role is Role.GQA_KV and found.statistic is Statistic.PROPAGATION:
-        return UNSETTLED
-    return "seeds disagree" if _disagree(found, one.threshold) else "between right and wrong"
 
 
 def _disagree(found: Judged, threshold: float) -> bool:

@@ -124,6 +124,13 @@ def _judged_as(role: Role) -> Role:
     return HIDDEN if role in (HIDDEN, Role.FIXED_BOTTLENECK, Role.GQA_KV) else INPUT
 
 
+def doubt(statistic: Statistic, role: Role, *, seeds_disagree: bool) -> str:
+    """Why a slope decides nothing."""
+    if role is Role.GQA_KV and statistic is Statistic.PROPAGATION:
+        return UNSETTLED
+    return "seeds disagree" if seeds_disagree else "between right and wrong"
+
+
 def growth(slope: float, axis: str = "width") -> str:
     """A slope in words.
 

@@ -168,8 +168,14 @@ def set_multipliers(model):
     """Scale the readout's input; alone, for weights that are loaded from a file. Call it once."""
     for name, (_, _, multiplier, *_) in TENSORS.items():
         if multiplier != 1:
-            layer = model.get_submodule(name.rpartition(".")[0])
-            layer.register_forward_pre_hook(
+            readout = owner = model.get_submodule(name.rpartition(".")[0])
+            if isinstance(owner, torch.nn.Embedding):  # tied: another layer reads its table
+                others = (layer for layer in model.modules() if layer is not owner)
+                holds = (at for at in others if getattr(at, "weight", None) is owner.weight)
+                readout = next(holds, None)
+            if readout is None:
+                raise ValueError(f"no layer shares {name}: multiply its readout by {multiplier}")
+            readout.register_forward_pre_hook(
                 lambda layer, inputs, factor=multiplier: (factor * inputs[0], *inputs[1:])
             )
 

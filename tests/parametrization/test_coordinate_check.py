@@ -244,24 +244,6 @@ def test_thresholds_depend_on_what_was_measured(
 
 
 @pytest.mark.parametrize(
-    ("slope", "passed"), [(-2.0, None), (-0.3, True), (0.1, True), (0.3, None), (2.0, None)]
-)
-def test_fixed_key_and_value_heads_are_doubted_by_what_they_propagate_and_never_fail(
-    slope: float, passed: bool | None
-) -> None:
-    shape = ModelShape(64, (*SHAPE.tensors, matrix("kv.weight", Role.GQA_KV, 8, infinite=False)))
-    updates = {**RIGHT, Role.GQA_KV: 0.0}
-    found = statistics(updates, {**PROPAGATES, Role.GQA_KV: slope}, shape=shape)
-    verdict = judge(found, shape, Optimizer.ADAMW)
-    assert verdict.passed is passed
-    assert of(verdict, "kv.weight").passed is passed
-    if passed is None:
-        assert verdict.summary.endswith("has no clean initialisation; let them grow with width")
-    wrong_rate = statistics({**updates, Role.GQA_KV: 0.9}, PROPAGATES, shape=shape)
-    assert judge(wrong_rate, shape, Optimizer.ADAMW).passed is False
-
-
-@pytest.mark.parametrize(
     ("widths", "seeds"), [((64, 128), range(4)), (WIDTHS, range(3)), ((), range(0))]
 )
 def test_too_few_widths_or_seeds_decide_nothing(widths: tuple[int, ...], seeds: range) -> None:

@@ -1,6 +1,7 @@
 """Exports are loaded the way their readers would and give back the same numbers."""
 
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import yaml
 from torch import nn
 
 from parametrization.apply import Prepared, apply
+from parametrization.layers import TiedReadout
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.param_groups import Schedule
 from parametrization.rules import Optimizer
@@ -25,11 +27,12 @@ WIDTH = 64
 def answer(
     optimizer: Optimizer = Optimizer.ADAMW,
     width: int = WIDTH,
+    build: Callable[[int], nn.Module] = Gpt,
     **fields: Any,  # noqa: ANN401
 ) -> Recommendation:
     """A recommendation for the small GPT of the parametrization's tests."""
     with torch.device("meta"):
-        shape = derive_model_shape(Gpt(32), Gpt(48), 32)
+        shape = derive_model_shape(build(32), build(48), 32)
     record = study(spec=spec(optimizers=[{"name": optimizer}], **fields), shape=shape)
     trials = Trials(surface()).search([-6.0, -5.0, -4.5], optimizer).measure(optimizer=optimizer)
     return recommend(snapshot(trials, record=record, statistics=()), width=width)
@@ -114,6 +117,41 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
         hyperparameters=recommendation.base_hyperparameters,
         width=WIDTH,
         schedule=Schedule(schedule.steps),
+        seed=3,
+    )
+
+    assert exported == train(ours, reference)
+
+
+def tied_gpt(width: int) -> Gpt:
+    """Its readout reads the table of the tokens."""
+    model = Gpt(width)
+    model.add_module("readout", TiedReadout(model.tokens))
+    return model
+
+
+def test_the_snippet_trains_like_the_library_on_a_model_with_tied_embeddings(
+    tmp_path: Path,
+) -> None:
+    recommendation = answer(build=tied_gpt)
+    defined = snippet(recommendation, tmp_path)
+    plain, ours = Gpt(WIDTH, readout=nn.Linear), tied_gpt(WIDTH)
+    with pytest.raises(ValueError, match="another model"):
+        defined["initialise"](plain)
+    with pytest.raises(ValueError, match=r"no layer shares tokens\.weight: multiply its readout"):
+        defined["initialise"](tied_gpt(WIDTH))
+    plain.readout.weight = plain.tokens.weight
+
+    defined["initialise"](plain, seed=3)
+    stepping = defined["build_optimizer"](plain)
+    exported = train(plain, Prepared(stepping, defined["build_schedule"](stepping)))
+    reference = apply(
+        ours,
+        recommendation.base_shapes,
+        optimizer=Optimizer.ADAMW,
+        hyperparameters=recommendation.base_hyperparameters,
+        width=WIDTH,
+        schedule=Schedule(recommendation.schedule.steps),
         seed=3,
     )
 
