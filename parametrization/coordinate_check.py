@@ -21,13 +21,9 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.coordinate_thresholds import (
     INITIAL_BAND,
-    NON_ZERO_OUTPUT_THRESHOLD,
-    NON_ZERO_OUTPUT_WRONG,
     PROPAGATION_BANDS,
-    WRONG,
     Band,
-    starts_at_zero,
-    update_threshold,
+    update_band,
 )
 from parametrization.coordinate_words import (
     Statistic,
@@ -151,7 +147,7 @@ def judge(
     measured = [
         Measured(family, tuple(_judged(family, grid, optimizer, band)), band.pass_high)
         for family in tensor_families(tensors)
-        for band in (_update_band(family, shape, grid, optimizer),)
+        for band in (update_band(family, shape, grid, optimizer),)
     ]
     seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
@@ -251,14 +247,6 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
         or WIDTH_RULES[mup, Optimizer.ADAMW, tensor.role]
     )
     return row.init_std + row.multiplier
-
-
-def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
-    limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
-    tied = any(tensor.tied for tensor in family.tensors)
-    if family.role is Role.OUTPUT and (tied or not starts_at_zero(optimizer)):
-        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
-    return Band(-wrong, -limit, limit, wrong)
 
 
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
