@@ -4,11 +4,12 @@ Judges the statistics of `coordinate_statistics` by their slopes. Passing is nec
 learning rate to transfer, not sufficient.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from parametrization.coordinate_causes import likely_cause
+from parametrization.coordinate_rates import CHECK_LEARNING_RATE
 from parametrization.coordinate_slopes import (
     ATTENTION_LOGITS,
     Grid,
@@ -29,35 +30,14 @@ from parametrization.coordinate_words import (
     Statistic,
     doubt,
     growth,
-    sized_by_gradient,
     summarise,
     with_origin,
 )
-from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
 
 __all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
-
-CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
-    **dict.fromkeys(Optimizer, 2.0**-12),
-    **{optimizer: 2.0**-7 for optimizer in Optimizer if sized_by_gradient(optimizer)},
-    Optimizer.SIGN_DESCENT: 2.0**-13,
-    Optimizer.LION: 2.0**-13,
-    Optimizer.RMSPROP: 2.0**-13,
-    Optimizer.LAYER_NORMALISED_SGD: 2.0**-6,
-    Optimizer.LARS: 2.0**-2,
-    Optimizer.LAMB: 2.0**-9,
-    Optimizer.ADAFACTOR: 2.0**-9,
-    Optimizer.MUON_SPECTRAL: 2.0**-8,
-    Optimizer.MUON_ORIGINAL: 2.0**-8,
-    Optimizer.MUON_BARE: 2.0**-8,
-    Optimizer.SHAMPOO_QUARTER: 2.0**-8,
-    Optimizer.SOAP: 2.0**-11,
-    **{Optimizer(n): p.declaration.check_learning_rate for n, p in PLUGINS.usable.items()},
-}
-"""Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
 MIN_WIDTHS: Final = 3
 MIN_SEEDS: Final = 4  # with two, right rules fail in 6-10 % of checks
