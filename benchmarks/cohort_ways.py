@@ -1,6 +1,7 @@
 """The ways of training that the cohort benchmark compares, in processes of their own."""
 
 import multiprocessing
+import os
 import sys
 import time
 import traceback
@@ -104,6 +105,7 @@ class Bench:
 def serve(connection: "Connection[Any, Any]", core: int | None, device: str) -> None:
     """Answer (row, method, arguments) until None comes."""
     pin(core)
+    os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # as in a slot's worker
     settle_torch()
     benches: dict[tuple[str, Optimizer], Bench] = {}
     while (message := connection.recv()) is not None:

@@ -26,7 +26,7 @@ from benchmarks.check_families import (
     fixed_heads,
     residual_mlp,
 )
-from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
+from benchmarks.check_optimizers import ASSIGNMENTS, SETTLE_LATE, SLOW, is_empirical, numbers
 from benchmarks.report import store
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.coordinate_errors import (
@@ -110,7 +110,8 @@ _QUICK = (
 
 def _right_and_standard() -> Iterator[Check]:
     for optimizer in ASSIGNMENTS:
-        for family in ("mlp_narrow",) if optimizer in SLOW else ("mlp", "gpt"):
+        small = "mlp_wide" if optimizer in SETTLE_LATE else "mlp_narrow"
+        for family in (small,) if optimizer in SLOW else ("mlp", "gpt"):
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
     for family, optimizers in IMAGE_FAMILIES.items():
@@ -223,7 +224,8 @@ def _lead(check: Check) -> Optimizer:
 
 
 def _seeds(check: Check) -> range:
-    return range(8) if sized_by_gradient(_lead(check)) else range(4)
+    names = ASSIGNMENTS[check.optimizer].optimizers
+    return range(8) if any(sized_by_gradient(Optimizer(name)) for name in names) else range(4)
 
 
 def _unharmed(scaling: TensorScaling, _growth: float) -> TensorScaling:

@@ -8,9 +8,10 @@ other tensors, as `companion_beta1` and so on.
 from collections.abc import Mapping
 from typing import Final
 
-from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS
+from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS, RATE_MULTIPLIERS
 from parametrization.mixed_scaling import scale_mixed_model
 from parametrization.optimizers.assignment import (
+    LARS,
     SCION,
     Assignment,
     everywhere,
@@ -26,6 +27,8 @@ RATIO: Final = "learning_rate_ratio"
 """Rate of the companion over that of the lead, both at the base width."""
 PREFIX: Final = "companion_"
 COMPANION: Final = Optimizer.ADAMW
+OPTIONAL: Final = RATE_MULTIPLIERS.keys() | {RATIO}
+"""Names of a flat mapping that are 1 where they are missing."""
 
 MATRIX_OPTIMIZERS: Final = (
     Optimizer.MUON_SPECTRAL,
@@ -44,6 +47,7 @@ _ASSIGNMENTS: Final[Mapping[Optimizer, Assignment]] = {
     **{lead: matrices_with(lead, COMPANION) for lead in MATRIX_OPTIMIZERS},
     **{lead: linear_maps_with(lead, COMPANION) for lead in (Optimizer.KFAC, Optimizer.EKFAC)},
     Optimizer.SCION_SPECTRAL: SCION,
+    Optimizer.LARS: LARS,
 }
 
 
@@ -52,11 +56,18 @@ def assignment_of(lead: Optimizer) -> Assignment:
     return _ASSIGNMENTS.get(lead) or everywhere(lead)
 
 
+def companion_of(lead: Optimizer) -> Optimizer | None:
+    """The optimizer that runs at the lead's rate times `RATIO`; None unless there is one alone."""
+    others = sorted(assignment_of(lead).optimizers - {lead})
+    return Optimizer(others[0]) if len(others) == 1 else None
+
+
 def flat_names(lead: Optimizer) -> frozenset[str]:
-    """Everything that a trial of this optimizer is configured by."""
+    """Everything that a trial of this optimizer is configured by; `OPTIONAL` may be missing."""
+    names = HYPERPARAMETERS[lead] | RATE_MULTIPLIERS.keys()
     if lead not in _ASSIGNMENTS:
-        return HYPERPARAMETERS[lead]
-    names = HYPERPARAMETERS[lead] | {RATIO}
+        return names
+    names |= {RATIO}
     if lead in MATRIX_OPTIMIZERS:
         names |= {PREFIX + name for name in HYPERPARAMETERS[COMPANION] - EVERYWHERE}
     return names
@@ -67,7 +78,8 @@ def by_optimizer(
 ) -> dict[Optimizer, dict[str, float]]:
     """The flat mapping taken apart: the numbers of the lead and of what it leads.
 
-    Companions of the lead's own kind (Scion's) share its numbers, at their own rate.
+    Companions of the lead's own kind (Scion's, or SGD beside LARS) share those of its numbers that
+    they take, at their own rate.
 
     Raises:
         ValueError: if a hyperparameter of a companion is missing or unknown, or the ratio is not
@@ -82,25 +94,34 @@ def by_optimizer(
     if lead not in _ASSIGNMENTS:
         return {lead: dict(hyperparameters)}
     known = flat_names(lead)
-    if missing := sorted(known - hyperparameters.keys()):
+    if missing := sorted(known - hyperparameters.keys() - OPTIONAL):
         raise ValueError(f"{lead} needs {', '.join(missing)}")
     if unknown := sorted(hyperparameters.keys() - known):
         raise ValueError(
             f"{lead} does not know {', '.join(unknown)}: it takes {', '.join(sorted(known))}"
         )
-    ratio = hyperparameters[RATIO]
+    ratio = hyperparameters.get(RATIO, 1.0)
     if not ratio > 0:
         raise ValueError(f"{RATIO} must be positive, got {ratio}")
-    own = {name: hyperparameters[name] for name in sorted(HYPERPARAMETERS[lead])}
+    factors = {name: hyperparameters[name] for name in RATE_MULTIPLIERS if name in hyperparameters}
+    own = {name: hyperparameters[name] for name in sorted(HYPERPARAMETERS[lead])} | factors
     rate = {"learning_rate": own["learning_rate"] * ratio}
     companions = {Optimizer(name) for name in _ASSIGNMENTS[lead].optimizers if name != lead}
     if lead not in MATRIX_OPTIMIZERS:
-        return {lead: own} | {name: own | rate for name in companions if name is not COMPANION}
+        return {lead: own} | {
+            name: {key: own[key] for key in own if key in _taken_by(name)} | rate
+            for name in companions
+            if name is not COMPANION
+        }
     prefixed = {
         name: own[name] if name in EVERYWHERE else hyperparameters[PREFIX + name]
         for name in sorted(HYPERPARAMETERS[COMPANION])
     }
-    return {lead: own, COMPANION: prefixed | rate}
+    return {lead: own, COMPANION: prefixed | rate | factors}
+
+
+def _taken_by(optimizer: Optimizer) -> frozenset[str]:
+    return HYPERPARAMETERS[optimizer] | RATE_MULTIPLIERS.keys()
 
 
 def scale_led_model(  # one keyword per axis, all with a default

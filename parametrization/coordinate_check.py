@@ -4,11 +4,12 @@ Judges the statistics of `coordinate_statistics` by their slopes. Passing is nec
 learning rate to transfer, not sufficient.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from parametrization.coordinate_causes import likely_cause
+from parametrization.coordinate_rates import CHECK_LEARNING_RATE
 from parametrization.coordinate_slopes import (
     ATTENTION_LOGITS,
     Grid,
@@ -21,47 +22,22 @@ from parametrization.coordinate_slopes import (
 )
 from parametrization.coordinate_thresholds import (
     INITIAL_BAND,
-    NON_ZERO_OUTPUT_THRESHOLD,
-    NON_ZERO_OUTPUT_WRONG,
     PROPAGATION_BANDS,
-    WRONG,
     Band,
-    starts_at_zero,
-    update_threshold,
+    update_band,
 )
 from parametrization.coordinate_words import (
     Statistic,
     doubt,
     growth,
-    sized_by_gradient,
     summarise,
     with_origin,
 )
-from parametrization.optimizer_names import PLUGINS
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from parametrization.tensor_families import TensorFamily, tensor_families
 
 __all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
-
-CHECK_LEARNING_RATE: Final[Mapping[Optimizer, float]] = {
-    **dict.fromkeys(Optimizer, 2.0**-12),
-    **{optimizer: 2.0**-7 for optimizer in Optimizer if sized_by_gradient(optimizer)},
-    Optimizer.SIGN_DESCENT: 2.0**-13,
-    Optimizer.LION: 2.0**-13,
-    Optimizer.RMSPROP: 2.0**-13,
-    Optimizer.LAYER_NORMALISED_SGD: 2.0**-6,
-    Optimizer.LARS: 2.0**-2,
-    Optimizer.LAMB: 2.0**-9,
-    Optimizer.ADAFACTOR: 2.0**-9,
-    Optimizer.MUON_SPECTRAL: 2.0**-8,
-    Optimizer.MUON_ORIGINAL: 2.0**-8,
-    Optimizer.MUON_BARE: 2.0**-8,
-    Optimizer.SHAMPOO_QUARTER: 2.0**-8,
-    Optimizer.SOAP: 2.0**-11,
-    **{Optimizer(n): p.declaration.check_learning_rate for n, p in PLUGINS.usable.items()},
-}
-"""Rate at the base width: small enough that slopes are those of the rule, not of training."""
 
 MIN_WIDTHS: Final = 3
 MIN_SEEDS: Final = 4  # with two, right rules fail in 6-10 % of checks
@@ -151,7 +127,7 @@ def judge(
     measured = [
         Measured(family, tuple(_judged(family, grid, optimizer, band)), band.pass_high)
         for family in tensor_families(tensors)
-        for band in (_update_band(family, shape, grid, optimizer),)
+        for band in (update_band(family, shape, grid, optimizer),)
     ]
     seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
     words = [_words(one, measured, optimizer) for one in measured]
@@ -251,14 +227,6 @@ def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
         or WIDTH_RULES[mup, Optimizer.ADAMW, tensor.role]
     )
     return row.init_std + row.multiplier
-
-
-def _update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
-    limit, wrong = update_threshold(family.role, shape, grid, optimizer), WRONG
-    tied = any(tensor.tied for tensor in family.tensors)
-    if family.role is Role.OUTPUT and (tied or not starts_at_zero(optimizer)):
-        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
-    return Band(-wrong, -limit, limit, wrong)
 
 
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:

@@ -7,11 +7,13 @@ power of width or more show at least 0.35.
 import math
 from typing import Final, NamedTuple
 
+from parametrization.companions import assignment_of
 from parametrization.coordinate_slopes import Grid, Slope
 from parametrization.coordinate_words import sized_by_gradient
 from parametrization.optimizer_traits import TRAITS
 from parametrization.roles import ModelShape, Role
 from parametrization.rules import Optimizer
+from parametrization.tensor_families import TensorFamily
 
 
 class Band(NamedTuple):
@@ -84,6 +86,18 @@ def starts_at_zero(optimizer: Optimizer) -> bool:
     """
     traits = TRAITS[optimizer]
     return not traits.weight_degree and traits.degree >= 0 and optimizer is not Optimizer.SOAP
+
+
+def update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
+    """Slopes of D of like tensors, in a model that `optimizer` trains or leads the training of."""
+    trained_by = Optimizer(assignment_of(optimizer).optimizer_of(family.tensors[0]))
+    limit, wrong = update_threshold(family.role, shape, grid, trained_by), WRONG
+    tied = any(tensor.tied for tensor in family.tensors)
+    # A readout's bias gets what the logits say: at first those of the readout that was drawn.
+    follows = family.role is Role.SCALAR and sized_by_gradient(trained_by)
+    if (family.role is Role.OUTPUT or follows) and (tied or not starts_at_zero(optimizer)):
+        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
+    return Band(-wrong, -limit, limit, wrong)
 
 
 def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:

@@ -6,18 +6,38 @@ from typing import Final
 
 from parametrization.optimizer_names import PLUGINS, Optimizer
 from parametrization.optimizer_traits import TRAITS
+from parametrization.roles import Role
 
 EVERYWHERE: Final = frozenset({"learning_rate", "init_std", "output_multiplier"})
 HYPERPARAMETERS: Final[Mapping[Optimizer, frozenset[str]]] = {
     optimizer: EVERYWHERE | traits.takes for optimizer, traits in TRAITS.items()
 }
-"""What each optimizer is configured by; all are needed, no other is taken."""
+"""What each optimizer is configured by; all are needed."""
+RATE_MULTIPLIERS: Final[Mapping[str, frozenset[Role]]] = {
+    "input_rate_multiplier": frozenset({Role.INPUT}),
+    "output_rate_multiplier": frozenset({Role.OUTPUT}),
+    "vector_rate_multiplier": frozenset(
+        {Role.VECTOR, Role.SCALAR, Role.QK_NORM_GAIN, Role.FINAL_NORM}
+    ),
+}
+"""Factors on the rate of a class of tensors, at every width; any may be missing and is then 1.
+
+Exponents of width transfer, constants are tuned class by class (Everett et al. 2024,
+arXiv:2407.05872). Hidden matrices have none: theirs is the learning rate itself.
+"""
 
 _L2_INSIDE: Final = (Optimizer.ADAM, Optimizer.RMSPROP, Optimizer.ADAGRAD)
 
 _RANGES: Final[Mapping[str, tuple[str, Callable[[float], bool]]]] = {
     **dict.fromkeys(
-        (*EVERYWHERE, "radius", "damping", "trust_coefficient", "clip_threshold"),
+        (
+            *EVERYWHERE,
+            *RATE_MULTIPLIERS,
+            "radius",
+            "damping",
+            "trust_coefficient",
+            "clip_threshold",
+        ),
         ("positive", lambda value: value > 0),
     ),
     **dict.fromkeys(
@@ -52,7 +72,7 @@ def checked(optimizer: Optimizer, hyperparameters: Mapping[str, float]) -> dict[
     needed = HYPERPARAMETERS[optimizer]
     if missing := sorted(needed - given.keys()):
         raise ValueError(f"{optimizer} needs {', '.join(missing)}")
-    if unknown := sorted(given.keys() - needed):
+    if unknown := sorted(given.keys() - needed - RATE_MULTIPLIERS.keys()):
         raise ValueError(
             f"{optimizer} does not know {', '.join(unknown)}: it takes {', '.join(sorted(needed))}"
         )
@@ -60,6 +80,21 @@ def checked(optimizer: Optimizer, hyperparameters: Mapping[str, float]) -> dict[
         if problem := _problem(optimizer, name, value):
             raise ValueError(f"{name} must be {problem}, got {value}")
     return given
+
+
+def rate_multiplier(role: Role, hyperparameters: Mapping[str, float]) -> float:
+    """The factor on the rate of a tensor of this role.
+
+    >>> rate_multiplier(Role.SCALAR, {"vector_rate_multiplier": 2.0})
+    2.0
+    >>> rate_multiplier(Role.HIDDEN, {"vector_rate_multiplier": 2.0})
+    1.0
+
+    """
+    factors = (
+        hyperparameters.get(n, 1.0) for n, roles in RATE_MULTIPLIERS.items() if role in roles
+    )
+    return next(factors, 1.0)
 
 
 def _problem(optimizer: Optimizer, name: str, value: float) -> str | None:

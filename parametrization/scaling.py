@@ -14,7 +14,13 @@ from parametrization.factors import (
     other_factor,
     rate_factor_of,
 )
-from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS, checked
+from parametrization.hyperparameters import (
+    EVERYWHERE,
+    HYPERPARAMETERS,
+    RATE_MULTIPLIERS,
+    checked,
+    rate_multiplier,
+)
 from parametrization.policies import Policies
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
@@ -23,7 +29,7 @@ from parametrization.scaling_words import reason
 __all__ = ["HYPERPARAMETERS", "TensorScaling", "scale_model", "scale_tensor"]
 
 DEFAULT_POLICIES: Final = Policies()
-_NAMED: Final = EVERYWHERE | {"weight_decay", "epsilon"}
+_NAMED: Final = EVERYWHERE | RATE_MULTIPLIERS.keys() | {"weight_decay", "epsilon"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +164,9 @@ def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
     The standard parametrization follows batch and tokens, and neither width nor depth.
 
     Args:
-        hyperparameters: at the base width, exactly the names in `HYPERPARAMETERS[optimizer]`.
-            `init_std` multiplies every random tensor's standard deviation, `output_multiplier`
-            the readout's forward multiplier.
+        hyperparameters: at the base width, the names in `HYPERPARAMETERS[optimizer]` and any of
+            `RATE_MULTIPLIERS`. `init_std` multiplies every random tensor's standard deviation,
+            `output_multiplier` the readout's forward multiplier.
         width_mult: width / base width, > 0; likewise depth, batch and tokens.
 
     Raises:
@@ -179,7 +185,7 @@ def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
     output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
     if tensor.tied and parametrization is Parametrization.MUP:
         output /= case.m_out  # the readout's fan-in is what the lookup puts out
-    epsilon = given.get("epsilon")
+    epsilon, rate_factor = given.get("epsilon"), rate_multiplier(tensor.role, given)
     start = None if base_std is None else base_std * given["init_std"] * case.m_in**row.init_std
     return TensorScaling(
         name=tensor.name,
@@ -188,10 +194,10 @@ def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
         init_std=start,
         constant=tensor.constant if base_std is None else None,
         multiplier=output * case.m_in**row.multiplier,
-        learning_rate=given["learning_rate"] * rate_factor_of(case),
+        learning_rate=given["learning_rate"] * rate_factor * rate_factor_of(case),
         weight_decay=given.get("weight_decay", 0.0) * decay_factor(case),
         epsilon=None if epsilon is None else epsilon * epsilon_factor(case),
-        reason=reason(case, extrapolated=extrapolated),
+        reason=reason(case, extrapolated=extrapolated, rate_multiplier=rate_factor),
         optimizer=optimizer,
         others=others,
         extrapolated=extrapolated,

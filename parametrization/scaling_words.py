@@ -20,9 +20,11 @@ _CONFIDENCE = {"M": ", medium confidence", "L": ", low confidence"}
 _SAID_WITH_THEIR_AXIS = ("depth_rule", "horizon_rule")
 
 
-def reason(case: Case, *, extrapolated: bool) -> str:
-    """The rows in force and what they do."""
+def reason(case: Case, *, extrapolated: bool, rate_multiplier: float = 1.0) -> str:
+    """The rows in force and what they do, and the caller's own factor on the rate."""
     parts = [_width_words(case), *_depth_words(case), *_horizon_words(case, extrapolated)]
+    if rate_multiplier != 1:
+        parts.append(f"rate multiplier of its role {rate_multiplier:g}")
     if case.is_mup:
         parts += _policy_words(case)
     return "; ".join(parts)

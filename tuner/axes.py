@@ -4,6 +4,7 @@ import hashlib
 from typing import Final, Literal
 
 from parametrization.companions import PREFIX, RATIO
+from parametrization.hyperparameters import RATE_MULTIPLIERS
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
 from tuner.cost import tokens_per_step
 from tuner.records import Record
@@ -139,6 +140,10 @@ _WORDS: Final[dict[str, tuple[Basis, str]]] = {
 }
 
 
+_RATE_MULTIPLIER: Final = (
+    "factor on the rate of one class of tensors, constant in width: exponents transfer, constants"
+    " are tuned class by class (Everett et al. 2024, arXiv:2407.05872)"
+)
 _ROWS: Final = "scaled, or kept, as the optimizer's rows in docs/rules.md say"
 
 
@@ -146,6 +151,8 @@ def _basis(name: str) -> tuple[Basis, str]:
     """What the transfer of one hyperparameter rests on."""
     if name == RATIO:
         return "theory", "constant in width: lead and companion each follow their own rule"
+    if name in RATE_MULTIPLIERS:
+        return "theory", _RATE_MULTIPLIER
     return _WORDS.get(name.removeprefix(PREFIX), ("theory", _ROWS))
 
 

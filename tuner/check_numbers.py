@@ -1,7 +1,8 @@
 """The numbers that a coordinate check trains with: small rates, and no searched value."""
 
-from parametrization.companions import COMPANION, MATRIX_OPTIMIZERS, RATIO
+from parametrization.companions import RATIO, companion_of
 from parametrization.coordinate_check import CHECK_LEARNING_RATE
+from parametrization.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizer_names import PLUGINS
 from tuner.optimizer_defaults import STUDIED
 from tuner.optimizers import SearchedOptimizer
@@ -13,16 +14,14 @@ def check_hyperparameters(config: SearchedOptimizer) -> dict[str, float]:
     Each optimizer of a mixed model is checked at its own small rate, so the ratio is theirs. A
     plugin says what its phases need to fall within the check's few updates.
     """
-    rate = CHECK_LEARNING_RATE[config.name]
-    ratio = (
-        {RATIO: CHECK_LEARNING_RATE[COMPANION] / rate} if config.name in MATRIX_OPTIMIZERS else {}
-    )
+    rate, companion = CHECK_LEARNING_RATE[config.name], companion_of(config.name)
+    ratio = {} if companion is None else {RATIO: CHECK_LEARNING_RATE[companion] / rate}
     plugin = PLUGINS.usable.get(config.name)
     return {
         **STUDIED[config.name].defaults,
         **config.fixed,
         **({} if plugin is None else plugin.declaration.check_hyperparameters),
         "learning_rate": rate,
-        **dict.fromkeys(("init_std", "output_multiplier"), 1.0),
+        **dict.fromkeys(("init_std", "output_multiplier", *RATE_MULTIPLIERS), 1.0),
         **ratio,
     }

@@ -84,11 +84,8 @@ def _append(row: CurveRow, series: Series) -> None:
 
 def _ascending(series: Series, last: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
     """Give the part of a series that lies beyond the step `last`, as it is stored."""
-    steps: list[int] = []
-    values: list[float] = []
-    for step, value in zip(series.steps, series.values, strict=True):
-        if step > last:
-            steps.append(step)
-            values.append(max(-LARGEST, min(LARGEST, value)))
-            last = step
-    return np.array(steps, STEP), np.array(values, VALUE)
+    steps = np.array(series.steps, np.int64)
+    before = np.maximum.accumulate(np.concatenate(([last], steps)))[:-1]
+    new = steps > before
+    values = np.array(series.values, np.float64)[new].clip(-LARGEST, LARGEST)
+    return steps[new].astype(STEP), values.astype(VALUE)

@@ -116,8 +116,8 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
         {"radius": 1.0, "weight_decay": 0.0}, (-18, -10),
     ),
     Optimizer.LARS: Studied(
-        "Momentum SGD whose step is a share of each tensor's norm.",
-        {"momentum": 0.9, "trust_coefficient": 1e-3, "weight_decay": 0.0}, (-2, 6),
+        "Momentum SGD whose step is a share of each matrix's norm, plain on biases and gains.",
+        {"momentum": 0.9, "trust_coefficient": 1e-3, "weight_decay": 0.0, RATIO: 2.0**-8}, (0, 7),
     ),
     Optimizer.LAMB: Studied(
         "Adam whose step is a share of each tensor's norm.", _LAMB, (-10, -2),
@@ -139,7 +139,8 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
         f"Shampoo with fourth roots of both factors, {_ELSEWHERE}.", _SHAMPOO, (-10, -2),
     ),
     Optimizer.SHAMPOO_HALF: Studied(
-        f"Shampoo with square roots of both factors, {_ELSEWHERE}.", _SHAMPOO, (-12, -3),
+        f"Shampoo with square roots of both factors, {_ELSEWHERE}.",
+        {**_SHAMPOO, "epsilon": 1e-6}, (-10, -2),
     ),
     Optimizer.SHAMPOO_GRAFTED: Studied(
         f"Shampoo's direction with Adam's length, {_ELSEWHERE}.",
@@ -154,7 +155,7 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
     ),
     Optimizer.EKFAC: Studied(
         f"EKFAC: K-FAC with the gradients' own second moments in its basis, {_MAPS}.",
-        {**_KFAC, "beta_squares": 0.95, **_COMPANION}, (-14, -6),
+        {**_KFAC, "damping": 1.0, "beta_squares": 0.95, **_COMPANION}, (-12, -4),
     ),
     Optimizer.SCION_SPECTRAL: Studied(
         "Scion: a norm ball for every kind of tensor, spectral on hidden matrices.",

@@ -44,6 +44,12 @@ class SearchedOptimizer(Record):
     """Factor on every weight matrix's initial standard deviation."""
     output_multiplier: PositiveFloat | Distribution = 1.0
     """Factor on the readout's output, besides the parametrization's own."""
+    input_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the rate of first layers and lookup tables, at every width."""
+    output_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the readout's rate, at every width."""
+    vector_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the rate of biases, gains and scalars, at every width."""
 
     @model_validator(mode="after")
     def _rate_is_positive_and_logarithmic(self) -> Self:

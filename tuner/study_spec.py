@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Field, PositiveFloat, model_validator
 from pydantic_core import PydanticCustomError
 
+from parametrization.companions import assignment_of
 from parametrization.coordinate_words import sized_by_gradient
 from parametrization.optimizer_names import PLUGINS
 from parametrization.rules import Optimizer
@@ -59,7 +60,8 @@ class Check(Record):
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
     seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4, and 8 for optimizers like SGD, whose slopes are noisier, and for plugins'."""
+    """Default: 4; 8 where SGD or its like trains something, whose slopes are noisier, and for
+    plugins'."""
 
 
 class Search(Record):
@@ -140,7 +142,8 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
-        noisier = sized_by_gradient(optimizer) or optimizer in PLUGINS.usable
+        trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
+        noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
         return self.check.seeds or (8 if noisier else 4)
 
     def training_by(self, optimizer: Optimizer) -> Training:

@@ -142,4 +142,5 @@ def _status_words(status: int) -> str:
 def _environment() -> dict[str, str]:
     paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    one_thread |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}  # else processes that outlive the worker
     return {**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)}

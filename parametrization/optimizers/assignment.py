@@ -79,6 +79,20 @@ def linear_maps_with(matrix_optimizer: str, companion: str = "adamw") -> Assignm
     return Assignment(by_role, matrix_optimizer, tables=companion)
 
 
+LARS: Final = Assignment(
+    {
+        **dict.fromkeys(Role, "lars"),
+        **dict.fromkeys((Role.VECTOR, Role.SCALAR, Role.QK_NORM_GAIN, Role.FINAL_NORM), "sgd"),
+    },
+    lead="lars",
+)
+"""LARS on matrices, momentum SGD on biases and gains.
+
+A bias starts at zero, where its trust ratio is 1 whatever the width, and then moves by a share of
+almost nothing: its updates fall as width^-1.16. Published implementations leave both out of the
+trust ratio (pytorch_optimizer, which the tests compare with, among them).
+"""
+
 SCION: Final = Assignment(
     {
         Role.INPUT: "scion_column",

@@ -2,7 +2,7 @@
 
 Source: George et al. 2018, arXiv:1806.03884, Algorithm 1 with running averages (EKFAC-ra). The
 averages move to a new basis as a covariance that is diagonal in the old one would. Damping is
-`damping` times the mean second moment.
+`damping` times the mean second moment: 1 is about as much as K-FAC's 0.01 of both traces.
 
 Unit of the learning rate: parameter times gradient; about 1 is a Newton step of the loss.
 """
@@ -87,7 +87,7 @@ EKFAC: Final = CurvatureOptimizer(
         "momentum": 0.9,
         "beta_factors": 0.95,
         "beta_squares": 0.95,
-        "damping": 1e-2,
+        "damping": 1.0,
         "weight_decay": 0.0,
     },
     matrices_only=True,

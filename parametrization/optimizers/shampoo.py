@@ -138,7 +138,9 @@ SHAMPOO_HALF: Final = GradientOptimizer(
     init=init,
     update=partial(update, power=1 / 2),
     update_between_refreshes=partial(update, power=1 / 2, refresh=False),
-    hyperparameters=_DEFAULTS,
+    # Steps are the inverse of singular values: what is below fp32's resolution of the factors is
+    # noise, of which there is more the wider a layer (its step then falls as width^-0.47).
+    hyperparameters={**_DEFAULTS, "epsilon": 1e-6},
     matrices_only=True,
 )
 SHAMPOO_GRAFTED: Final = GradientOptimizer(

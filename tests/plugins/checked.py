@@ -1,4 +1,4 @@
-"""Run in a process of its own, beside plugins: coordinate checks, each asked for as `NAME:SEEDS`.
+"""Run in a process of its own, beside plugins: coordinate checks of the optimizers named.
 
 Prints one JSON object: by name, whether the check passed, its summary, and the slopes of updates.
 """
@@ -22,7 +22,7 @@ WIDTHS = (128, 256, 512)
 MODEL = partial(Mlp, depth=2)
 
 
-def check(optimizer: Optimizer, seeds: int) -> CheckVerdict:
+def check(optimizer: Optimizer) -> CheckVerdict:
     """With the numbers that a study checks it with."""
     config = RECORDS[optimizer].model_validate({"name": optimizer})
     scalings = partial(
@@ -38,14 +38,13 @@ def check(optimizer: Optimizer, seeds: int) -> CheckVerdict:
         shape_of(MODEL, WIDTHS[0]),
         optimizer=optimizer,
         widths=WIDTHS,
-        seeds=range(seeds),
     )
 
 
-def main(arguments: list[str]) -> None:
+def main(names: list[str]) -> None:
     found = {}
-    for name, seeds in (argument.split(":") for argument in arguments):
-        verdict = check(Optimizer(name), int(seeds))
+    for name in names:
+        verdict = check(Optimizer(name))
         slopes = {one.tensor: one.update_slope for one in verdict.tensors}
         found[name] = {"passed": verdict.passed, "summary": verdict.summary, "slopes": slopes}
     sys.stdout.write(json.dumps(found))

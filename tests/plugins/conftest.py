@@ -30,8 +30,10 @@ def example_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = tmp_path_factory.mktemp("example_site")
     uv = Path(sys.executable).with_name("uv")
     options = ("--no-deps", "--no-build-isolation", "--offline", "--no-cache", "--quiet")
-    command = [uv, "pip", "install", *options, "--python", sys.executable, "--target", site, source]
-    subprocess.run(command, check=True, capture_output=True, text=True)
+    place = ("--python", sys.executable, "--target", site)
+    subprocess.run(
+        [uv, "pip", "install", *options, *place, source], check=True, capture_output=True, text=True
+    )
     return site
 
 

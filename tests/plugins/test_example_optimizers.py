@@ -7,8 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from more_optimizers import adam_then_sgd, conjugate_gradient, gauss_newton
-from more_optimizers.declarations import ADAM_THEN_SGD, CONJUGATE_GRADIENT, GAUSS_NEWTON
+from more_optimizers import adam_then_sgd, conjugate_gradient, gauss_newton, learned
+from more_optimizers.declarations import (
+    ADAM_THEN_SGD,
+    CONJUGATE_GRADIENT,
+    GAUSS_NEWTON,
+    LEARNED,
+)
 from parametrization.optimizers.update import GradientUpdate, Init, Number, State, over_trials
 from parametrization.plugins.declaration import OptimizerDeclaration
 
@@ -20,6 +25,7 @@ FUNCTIONS: Final[Mapping[str, tuple[OptimizerDeclaration, Init, GradientUpdate]]
     ),
     "adam_then_sgd": (ADAM_THEN_SGD, adam_then_sgd.init, adam_then_sgd.update),
     "gauss_newton": (GAUSS_NEWTON, gauss_newton.init, gauss_newton.update),
+    "learned": (LEARNED, learned.init, learned.update),
 }
 
 
@@ -107,7 +113,8 @@ def dense_step(gradients: list[Tensor], damping: float) -> Tensor:
     rows = torch.stack([gradient.flatten() for gradient in gradients])
     fisher = rows.T @ rows / len(gradients)
     damped = fisher + damping * fisher.trace() * torch.eye(len(fisher), dtype=fisher.dtype)
-    return torch.linalg.solve(damped, rows[-1]).reshape(gradients[-1].shape)
+    solved: Tensor = torch.linalg.solve(damped, rows[-1])
+    return solved.reshape(gradients[-1].shape)
 
 
 @pytest.mark.parametrize("seen", [1, 3, 4, 7])
@@ -174,9 +181,9 @@ def test_a_first_gradient_of_zero_moves_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_gradients_times_c_make_steps_times_c_to_the_declared_degree(name: str) -> None:
     declared = FUNCTIONS[name][0]
-    hyper = {**declared.defaults, "learning_rate": 0.01} | (
-        {"epsilon": 0.0, "switch_after": 3} if name == "adam_then_sgd" else {}
-    )
+    without_epsilon = {"epsilon": 0.0, "switch_after": 3.0}
+    known = {key: value for key, value in without_epsilon.items() if key in declared.defaults}
+    hyper = {**declared.defaults, **known, "learning_rate": 0.01}
     gradients, start = [drawn(3, 2, seed=s) for s in range(6)], torch.zeros(3, 2).double()
     plain = trajectory(name, gradients, hyper, start)
     scaled = trajectory(name, [4 * gradient for gradient in gradients], hyper, start)
@@ -190,7 +197,7 @@ def test_gradients_times_c_make_steps_times_c_to_the_declared_degree(name: str) 
 def test_a_cohort_steps_as_its_trials_do_alone(name: str) -> None:
     declared, init, update = FUNCTIONS[name]
     starts, rates = drawn(2, 3, 2), torch.tensor([0.01, 0.1], dtype=torch.float64)
-    hyper = {**declared.defaults, "learning_rate": rates}
+    hyper: dict[str, Number] = {**declared.defaults, "learning_rate": rates}
     together, states = starts, torch.func.vmap(init)(starts)
     for step in range(4):
         gradients = drawn(2, 3, 2, seed=step)

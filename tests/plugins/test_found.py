@@ -1,5 +1,6 @@
 """What entry points offer, what is left out and why."""
 
+import re
 from dataclasses import replace
 from importlib.metadata import EntryPoint, distributions
 from pathlib import Path
@@ -17,7 +18,7 @@ from parametrization.plugins.declaration import (
 )
 from parametrization.plugins.installed import find_plugins, judged
 from parametrization.rules import Optimizer
-from tests.plugins.conftest import LIES, write_metadata
+from tests.plugins.conftest import EXAMPLE, LIES, ROOT, write_metadata
 
 
 def points_of(site: Path) -> list[EntryPoint]:
@@ -67,9 +68,9 @@ def test_two_packages_with_one_name_are_both_left_out_and_both_named(
     ],
 )
 def test_a_declaration_that_could_not_be_used_is_refused(change: Any, words: str) -> None:  # noqa: ANN401
-    rest = {} if "check_hyperparameters" in change else {"check_hyperparameters": {}}
+    changed: dict[str, Any] = {"check_hyperparameters": {}, **change}
     with pytest.raises(ValueError, match=words):
-        replace(ADAM_THEN_SGD, **rest, **change)
+        replace(ADAM_THEN_SGD, **changed)
 
 
 @pytest.mark.parametrize("degree", [2.5, -3, float("nan"), float("inf")])
@@ -110,10 +111,18 @@ def test_a_default_out_of_range_is_refused() -> None:
         Hyperparameter(default=1, range=Range.FRACTION)
 
 
+def test_the_documents_code_is_the_examples() -> None:
+    """Every block of docs/plugins.md stands line by line in a file of the example."""
+    blocks = re.findall(r"```\w+\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)
+    files = [path.read_text() for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
+    assert len(blocks) == 2
+    assert [block for block in blocks if not any(block in text for text in files)] == []
+
+
 def test_the_example_declares_what_it_needs(example_site: Path) -> None:
     found = judged(points_of(example_site))
     assert not found.left_out
     assert {name: plugin.package for name, plugin in found.usable.items()} == dict.fromkeys(
-        ("adam_then_sgd", "conjugate_gradient", "gauss_newton"), "more-optimizers 0.1.0"
+        ("adam_then_sgd", "conjugate_gradient", "gauss_newton", "learned"), "more-optimizers 0.1.0"
     )
     assert all(isinstance(one.declaration, OptimizerDeclaration) for one in found.usable.values())

@@ -11,7 +11,7 @@ import pytest
 from parametrization.policies import TABLES_DIGEST
 from tests.plugins.conftest import ROOT, environment
 
-HONEST = ("conjugate_gradient", "adam_then_sgd", "gauss_newton")
+HONEST = ("conjugate_gradient", "adam_then_sgd", "gauss_newton", "learned")
 LYING = ("sgd_as_adam", "second_phase")
 
 pytestmark = pytest.mark.slow
@@ -83,8 +83,7 @@ def test_a_plugin_changes_nothing_of_the_rules_version(listed: tuple[dict[str, A
 
 @pytest.fixture(scope="module")
 def checked(example_site: Path, lying_site: Path) -> dict[str, Any]:
-    honest, lying = (f"{name}:8" for name in HONEST), (f"{name}:4" for name in LYING)
-    return run("tests.plugins.checked", *honest, *lying, sites=(example_site, lying_site))[0]
+    return run("tests.plugins.checked", *HONEST, *LYING, sites=(example_site, lying_site))[0]
 
 
 @pytest.mark.parametrize("name", HONEST)
@@ -110,3 +109,33 @@ def test_the_coordinate_check_refuses_a_wrong_degree_of_a_second_phase(
     verdict = checked["second_phase"]
     assert verdict["passed"] is False
     assert verdict["slopes"]["readout.weight"] < -0.35
+
+
+@pytest.fixture(scope="module")
+def studied(example_site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = str(tmp_path_factory.mktemp("studied"))
+    return run("tests.plugins.studied", folder, sites=(example_site,))[0]
+
+
+def test_a_plugins_optimizer_is_studied_and_its_version_kept(studied: dict[str, Any]) -> None:
+    assert studied["study"]["state"] == "completed", studied["study"]["reason"]
+    answer = studied["recommendation"]
+    assert answer["provenance"]["plugin"] == "more-optimizers 0.1.0"
+    hidden = next(one for one in answer["tensors"] if one["role"] == "hidden")
+    assert "adam_then_sgd rate / 4 (derived, low confidence)" in hidden["reason"]
+
+
+def test_a_version_that_is_not_installed_is_refused(studied: dict[str, Any]) -> None:
+    status, detail = studied["refused"]
+    assert status == 409
+    assert "more-optimizers 0.1.0 is installed: install more-optimizers 0.0.9" in detail
+
+
+def test_a_study_does_not_go_on_with_another_version(studied: dict[str, Any]) -> None:
+    difference = "adam_then_sgd is of more-optimizers 0.1.0, and more-optimizers 0.2.0 is installed"
+    status, detail = studied["resumed"]
+    assert status == 409
+    assert difference in detail
+    (unfinished, parked), (finished, _) = studied["listed"]
+    assert (unfinished, finished) == ("paused", "completed")
+    assert difference in parked

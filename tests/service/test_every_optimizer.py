@@ -68,7 +68,7 @@ def spec(names: list[Optimizer]) -> StudySpec:
             "target": {"width": 32},
             "proxy_width": 8,
             "optimizers": [config(name) for name in names],
-            "training": {"steps": 24, "batch_size": 8},
+            "training": {"steps": 8, "batch_size": 8},
             "check": {"widths": [8, 16, 32], "seeds": 4},
             "search": {"trials": 2, "batch_size": 2, "pruner": "none"},
             "measure": {"widths": [8, 16, 32], "grid_points": 5},
@@ -110,6 +110,8 @@ def assert_says_who_trains_what(answer: Recommendation, name: Optimizer) -> None
         ratio = 1.0 if group.optimizer is name else given["learning_rate_ratio"]
         base = given["learning_rate"] * ratio
         assert group.learning_rate == pytest.approx(base * group.learning_rate_multiplier)
+    shape = "linear" if STUDIED[name].decays else "constant"
+    assert answer.schedule.shape == shape
     if name in IN_TORCH:
         assert f"{name} under mup" in as_python(answer)
     else:

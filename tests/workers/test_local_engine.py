@@ -151,7 +151,8 @@ def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happene
 
 def test_a_killed_worker_does_not_touch_its_neighbour(engine: LocalEngine, tmp_path: Path) -> None:
     """A pool of processes would fail every order it runs."""
-    spared = train_order(trial_spec(train=training(steps=400)), name="ord_spared", rungs=(400,))
+    spec = trial_spec(number=77, train=training(steps=400))
+    spared = train_order(spec, name="ord_spared", rungs=(400,))
     for order in (endless("ord_dies"), spared):
         engine.start(order)
     neighbour = engine.worker_pids()[slot_of(engine, "ord_spared")]

@@ -84,3 +84,18 @@ GAUSS_NEWTON: Final = OptimizerDeclaration(
     log2_rates=(-14, -6),
     check_learning_rate=2.0**-12,
 )
+
+LEARNED: Final = OptimizerDeclaration(
+    name="learned",
+    words="Adam's step, reshaped entry by entry by an LSTM that was meta-trained on proxies.",
+    step=Step(degree=0),
+    init="more_optimizers.learned:init",
+    update="more_optimizers.learned:update",
+    hyperparameters={
+        "beta1": Hyperparameter(default=0.9, range=Range.FRACTION),
+        "beta2": Hyperparameter(default=0.95, range=Range.FRACTION),
+        "epsilon": Hyperparameter(default=1e-8, gradient_power=1),
+    },
+    log2_rates=(-10, -2),
+    check_learning_rate=2.0**-13,
+)
