@@ -2,9 +2,9 @@
 
     python -m benchmarks.lr_transfer --optimizer muon_spectral --family mlp --json [--quick]
 
-Every width trains a grid of base rates with the workers' own trainer, extended while the best one is
-at its edge; a width's optimum is
-the fitted one of studies. `shift_octaves` is the widest measured optimum less the narrowest.
+Every width trains a grid of base rates with the workers' own trainer, extended while the best one
+is at its edge; a width's optimum is the fitted one of studies. `shift_octaves` is the widest
+measured optimum less the narrowest.
 """
 
 import argparse
