@@ -3,17 +3,18 @@
 `python -m benchmarks.engine_overhead --json`. A real study of the MLP of width 64 (batch 128,
 trials of 2,000 steps) runs through the real coordinator and its SQLite database; the engine hands
 orders and reports through JSON to the worker's own code in this process, so that all of it is in
-one processor time. `share` is that time without the training steps, over all of it; check and
-probe orders, which come once a study, are left out of both.
+one processor time. `share` is that time without the training steps, over all of it; what comes once
+a study, from its submission to its checks and probes, is left out of both.
 """
 
 import argparse
+import gc
 import json
 import logging
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,7 @@ from tuner.reconcile import tick
 from tuner.states import FINAL_STUDY_STATES, StudyState
 from tuner.studies import get_study, open_study
 from tuner.study_spec import StudySpec
+from workers import packing as packing_of_trials
 from workers import trainer
 from workers.cohort.cohort import Cohort
 from workers.orders import OpenCohort, carry_out
@@ -37,16 +39,23 @@ from workers.process import settle_torch
 
 STEPS: Final = 2_000
 TRIALS: Final = 8
+ONCE: Final = "once a study"
 _ORDERS: Final[TypeAdapter[AnyOrder]] = TypeAdapter(Order)
 _REPORTS: Final[TypeAdapter[Any]] = TypeAdapter(Report)
 
 
 class Clock:
-    """Processor seconds of this process, by what they went into."""
+    """Processor seconds of this process, by what they went into; what is inside counts once.
+
+    It looks twice a segment of a trial, not twice a step: looking takes longer than a step's
+    overhead.
+    """
 
     def __init__(self) -> None:
-        self.seconds = {"steps": 0.0, "validation": 0.0, "once a study": 0.0}
-        self._counting = False
+        kinds = ("steps", "recording", "validation", "trials", "set-up", ONCE)
+        self.seconds = dict.fromkeys(kinds, 0.0)
+        self._open: list[str] = []
+        self._last = time.process_time()
 
     def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         """The same work, whose time counts as `name`'s."""
@@ -59,16 +68,20 @@ class Clock:
 
     @contextmanager
     def counting(self, name: str) -> Iterator[None]:
-        """Count what is done inside as `name`'s."""
-        if self._counting:  # a probe's steps are the probe's
-            yield
-            return
-        self._counting, started = True, time.process_time()
+        """Count what is done inside as `name`'s; a probe's steps are the probe's."""
+        self._note()
+        self._open.append(name if ONCE not in self._open else ONCE)
         try:
             yield
         finally:
-            self._counting = False
-            self.seconds[name] += time.process_time() - started
+            self._note()
+            self._open.pop()
+
+    def _note(self) -> None:
+        now = time.process_time()
+        if self._open:
+            self.seconds[self._open[-1]] += now - self._last
+        self._last = now
 
 
 class InProcessEngine:
@@ -78,6 +91,7 @@ class InProcessEngine:
         self._folder, self._clock = folder, clock
         self._cohort, self._waiting = OpenCohort(), list[str]()
         self._busy_with: OrderId | None = None
+        self.has_trained = False
 
     def slots(self) -> tuple[Slot, ...]:
         """The slot."""
@@ -97,9 +111,8 @@ class InProcessEngine:
             return []
         order = _ORDERS.validate_json(self._waiting.pop())
         self._busy_with = None
-        if isinstance(order, TrainOrder):
-            return self._reports(order)
-        with self._clock.counting("once a study"):
+        self.has_trained |= isinstance(order, TrainOrder)
+        with self._clock.counting("trials" if isinstance(order, TrainOrder) else ONCE):
             return self._reports(order)
 
     def close(self) -> None:
@@ -128,25 +141,30 @@ def study_of(packing: str) -> StudySpec:
 def measure(packing: str) -> dict[str, Any]:
     """One study, from its submission to the end of its search."""
     clock = Clock()
-    step, solo = Cohort._step, trainer.take_step
-    validation = trainer.validation_loss
+    places: list[tuple[Any, str, str]] = [
+        (packing_of_trials, "train_to", "steps"),
+        (Cohort, "advance", "steps"),
+        (Cohort, "_look", "recording"),
+        (trainer, "validation_loss", "validation"),
+    ]
+    plain = [(place, name, getattr(place, name)) for place, name, _ in places]
     with tempfile.TemporaryDirectory() as folder:
         database = _database(Path(folder))
         try:
-            Cohort._step = clock.timed("steps", step)  # type: ignore[method-assign]
-            trainer.take_step = clock.timed("steps", solo)
-            trainer.validation_loss = clock.timed("validation", validation)
+            for place, name, what in places:
+                setattr(place, name, clock.timed(what, getattr(place, name)))
             started = time.process_time()
-            _run(database, study_of(packing), InProcessEngine(Path(folder), clock))
-            total = time.process_time() - started - clock.seconds["once a study"]
+            _run(database, study_of(packing), InProcessEngine(Path(folder), clock), clock)
+            total = time.process_time() - started - clock.seconds[ONCE] - clock.seconds["set-up"]
         finally:
-            Cohort._step = step  # type: ignore[method-assign]
-            trainer.take_step, trainer.validation_loss = solo, validation
+            for place, name, work in plain:
+                setattr(place, name, work)
             database.close()
     return {
         "packing": packing,
         "seconds": round(total, 2),
         "steps": round(clock.seconds["steps"], 2),
+        "recording": round(clock.seconds["recording"], 2),
         "validation": round(clock.seconds["validation"], 2),
         "share": round(1 - clock.seconds["steps"] / total, 4),
     }
@@ -158,12 +176,13 @@ def _database(folder: Path) -> Database:
     return open_database(url)
 
 
-def _run(database: Database, spec: StudySpec, engine: InProcessEngine) -> None:
+def _run(database: Database, spec: StudySpec, engine: InProcessEngine, clock: Clock) -> None:
     with database.write() as session:
         study, _ = open_study(session, spec)
     state = study.state
     while state not in {StudyState.MEASURING, *FINAL_STUDY_STATES}:
-        tick(database, engine, wait_seconds=0)
+        with nullcontext() if engine.has_trained else clock.counting("set-up"):
+            tick(database, engine, wait_seconds=0)
         with database.read() as session:
             state = get_study(session, study.id).state
     assert state is StudyState.MEASURING, f"the study is {state}"
@@ -179,6 +198,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     settle_torch()
     torch.optim.SGD([torch.zeros(1)], lr=0.0)  # loads torch's compiler, as a worker's start does
+    gc.freeze()
     report = {"trials": TRIALS, "steps": STEPS, "studies": [measure("solo"), measure("measured")]}
     print(json.dumps(report, indent=None if arguments.json else 2))
     if arguments.output is not None:

@@ -2,7 +2,8 @@
 
     python -m benchmarks.lr_transfer --optimizer muon_spectral --family mlp --json [--quick]
 
-Every width trains the same grid of base rates with the workers' own trainer; a width's optimum is
+Every width trains a grid of base rates with the workers' own trainer, extended while the best one is
+at its edge; a width's optimum is
 the fitted one of studies. `shift_octaves` is the widest measured optimum less the narrowest.
 """
 
@@ -11,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -59,6 +61,7 @@ WORKLOADS: Final = {
         batch_size=16,
     ),
 }
+MOST_RATES: Final = 17
 BELOW: Final = {Parametrization.MUP: 0, Parametrization.SP: 2}
 """Octaves by which the grid goes on below the default range: without muP optima fall with width."""
 
@@ -110,14 +113,33 @@ def _losses_by_width(
             base_width=workload.widths[0],
             parametrization=parametrization,
         )
-        found[width] = {
-            float(rate): tuple(
-                _loss(optimizer, model, 2.0**rate, seed, workload) for seed in range(workload.seeds)
-            )
-            for rate in range(low - BELOW[parametrization], high + 1)
-        }
+        rates = list(range(low - BELOW[parametrization], high + 1))
+        losses: dict[float, tuple[float | None, ...]] = {}
+        while rates:
+            losses |= {
+                float(rate): tuple(
+                    _loss(optimizer, model, 2.0**rate, seed, workload)
+                    for seed in range(workload.seeds)
+                )
+                for rate in rates
+            }
+            rates = [] if len(losses) >= MOST_RATES else _beyond(losses)
+        found[width] = losses
         said(f"{optimizer}, {parametrization}, width {width}: {_optimum(found[width])}")
     return found
+
+
+def _beyond(losses: Losses) -> list[int]:
+    """The next rates, where the best one is the last of the grid on one side; else none."""
+    means = {
+        rate: fmean(known)
+        for rate, seeds in losses.items()
+        if len(known := [loss for loss in seeds if loss is not None]) == len(seeds)
+    }
+    best, low, high = min(means, key=means.__getitem__), min(losses), max(losses)
+    if best == high:
+        return [int(high) + 1, int(high) + 2]
+    return [int(low) - 1, int(low) - 2] if best == low else []
 
 
 def _loss(

@@ -49,6 +49,11 @@ _RANGES: Final[Mapping[str, tuple[str, Callable[[float], bool]]]] = {
 _OWN_RANGES: Final[Mapping[tuple[Optimizer, str], tuple[str, Callable[[float], bool]]]] = {
     # The average is recovered by dividing by it.
     (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): ("in (0, 1)", lambda value: 0 < value < 1),
+    **{
+        (Optimizer(optimizer), name): (given.range.value, given.range.holds)
+        for optimizer, plugin in PLUGINS.usable.items()
+        for name, given in plugin.declaration.hyperparameters.items()
+    },
 }
 _AT_LEAST_ZERO: Final = ("zero or more", lambda value: value >= 0)
 
@@ -101,8 +106,5 @@ def _problem(optimizer: Optimizer, name: str, value: float) -> str | None:
     """What the value should have been, or None if it is right."""
     if not math.isfinite(value):
         return "finite"
-    if optimizer in PLUGINS.usable and name not in EVERYWHERE:
-        declared = PLUGINS.usable[optimizer].declaration.hyperparameters[name].range
-        return None if declared.holds(value) else declared.value
     words, is_right = _OWN_RANGES.get((optimizer, name)) or _RANGES.get(name, _AT_LEAST_ZERO)
     return None if is_right(value) else words

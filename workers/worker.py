@@ -5,6 +5,7 @@ as JSON. Only the standard library is imported up here: the ties to the parent a
 torch, which takes a second or more, is loaded.
 """
 
+import gc
 import json
 import os
 import signal
@@ -69,6 +70,7 @@ def _work(
     settle_torch()
     # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
     torch.optim.SGD([torch.zeros(1)], lr=0.0)
+    gc.freeze()  # torch's own objects stay: collecting garbage need not look at them
     if settings.memory_limit_bytes is not None:
         limit_memory(settings.memory_limit_bytes)
     if settings.device != "cpu":

@@ -14,8 +14,9 @@ from typing import Final
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _REFERENCE: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
-_OURS: Final = frozenset(
-    ("name", "plugin", "learning_rate", "learning_rate_ratio", "init_std", "output_multiplier")
+_OURS: Final = re.compile(
+    r"name|plugin|learning_rate|learning_rate_ratio|init_std|output_multiplier"
+    r"|companion_.*|.*_rate_multiplier"
 )
 DEGREES: Final = (-2.0, 2.0)
 """Degrees beyond these are taken for a mistake."""
@@ -143,7 +144,7 @@ class OptimizerDeclaration:
                 raise ValueError(f"{reference!r} must be written package.module:function")
 
     def _refuse_hyperparameters(self) -> None:
-        taken = [n for n in self.hyperparameters if n in _OURS or n.startswith("companion_")]
+        taken = [name for name in self.hyperparameters if _OURS.fullmatch(name)]
         if taken:
             raise ValueError(f"{taken[0]} is a name of widthwise's own: call it otherwise")
         for name, value in self.check_hyperparameters.items():

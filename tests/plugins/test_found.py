@@ -64,6 +64,7 @@ def test_two_packages_with_one_name_are_both_left_out_and_both_named(
         ({"check_hyperparameters": {"beta1": 1.0}}, "beta1=1.0 is none of its numbers"),
         ({"hyperparameters": {"learning_rate": Hyperparameter(default=1)}}, "widthwise's own"),
         ({"hyperparameters": {"companion_b": Hyperparameter(default=1)}}, "widthwise's own"),
+        ({"hyperparameters": {"input_rate_multiplier": Hyperparameter(default=1)}}, "own"),
         ({"hyperparameters": {"epsilon": Hyperparameter(default=1e-8)}}, "needs a gradient_power"),
     ],
 )
