@@ -18,7 +18,7 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 	@$(bin)/python scripts/demo.py $(if $(SEED),--seed $(SEED))
 
 test: tools lint  ## everything that continuous integration runs
-	$(bin)/pytest --numprocesses 2 --dist loadfile </dev/null
+	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 
 lint: install  ## ruff, mypy --strict and the import contracts
 	$(bin)/ruff check .

@@ -32,13 +32,13 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
 
     """
     curves = _curves_of(sensitivity, optimizer)
-    colours = _ramp(sorted({c["width"] for c in curves}))
     panels = {
         name: [c for c in curves if c["parametrization"] == name]
         for name in TITLES
         if any(c["parametrization"] == name for c in curves)
     }
     figure = new_figure(panels=len(panels))
+    colours = _ramp(sorted({c["width"] for c in curves}))
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
     low, high = _loss_range(curves)
     axes[0].set_ylim(low, high)

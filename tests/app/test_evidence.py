@@ -127,7 +127,7 @@ def test_a_running_study_recommends_provisionally(served: Served) -> None:
 def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) -> None:
     client = finished[0].client
     families = {at["name"]: at for at in client.get("/v1/families").json()["families"]}
-    assert families.keys() == {"mlp", "gpt"}
+    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit"}
     assert families["gpt"]["datasets"] == ["stdlib-text"]
     assert "head_size" in families["gpt"]["options"]["properties"]
     optimizers = client.get("/v1/optimizers").json()["optimizers"]
@@ -138,4 +138,5 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
     assert {at["name"] for at in client.get("/v1/datasets").json()["datasets"]} == {
         "stdlib-text",
         "digits",
+        "noised-digits",
     }
