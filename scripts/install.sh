@@ -26,7 +26,8 @@ started=$SECONDS
 rm -f .venv/installed
 echo "install: uv, torch and $(grep -c '==' requirements.lock) locked packages into .venv"
 .venv/bin/python -m pip install --quiet --disable-pip-version-check uv
-install=(.venv/bin/uv pip install --quiet --python .venv/bin/python)
+# Compiled once here: not every process of the service can, or may, write what it compiles.
+install=(.venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python)
 "${install[@]}" ${PIP_FIND_LINKS:+--find-links "$PIP_FIND_LINKS"} torch==2.13.0
 "${install[@]}" --no-deps --requirements requirements.lock
 "${install[@]}" --no-deps --no-build-isolation --editable .
