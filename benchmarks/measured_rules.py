@@ -12,6 +12,7 @@ from typing import Any, Final
 from benchmarks.report import RESULTS
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "rules.md"
+CHECKS: Final = RESULTS / "coordinate_checks.json"
 BEGIN: Final = "<!-- measured: begin, written by benchmarks.measured_rules -->"
 END: Final = "<!-- measured: end -->"
 _ROLES: Final = ("input", "hidden", "output", "vector", "final_norm", "scalar", "residual_stream")
@@ -20,11 +21,10 @@ _VERDICT: Final = {True: "passed", False: "failed", None: "inconclusive"}
 
 def rendered() -> str:
     """All tables in Markdown."""
-    checks = json.loads((RESULTS / "coordinate_checks.json").read_text())
     transfers = [
         json.loads(path.read_text()) for path in sorted((RESULTS / "lr_transfer").glob("*.json"))
     ]
-    return "\n".join([*_checks(checks), *_transfers(transfers)])
+    return "\n".join([*_checks(), *_transfers(transfers)])
 
 
 def with_tables(document: str) -> str:
@@ -41,7 +41,10 @@ def with_tables(document: str) -> str:
     return f"{before}{BEGIN}\n\n{rendered()}\n{END}{rest.partition(END)[2]}"
 
 
-def _checks(report: dict[str, Any]) -> Iterable[str]:
+def _checks() -> Iterable[str]:
+    if not CHECKS.exists():
+        return
+    report = json.loads(CHECKS.read_text())
     yield "### Slopes of the coordinate check\n"
     yield (
         "Slope of log2 rms(dW x) against log2 width (or depth), by role the one farthest from 0;"
