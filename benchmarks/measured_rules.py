@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.report import RESULTS
+from parametrization.markdown import between, table
 
 DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "rules.md"
 CHECKS: Final = RESULTS / "coordinate_checks.json"
@@ -34,11 +35,7 @@ def with_tables(document: str) -> str:
         ValueError: if a marker is missing.
 
     """
-    for marker in (BEGIN, END):
-        if marker not in document:
-            raise ValueError(f"the marker {marker!r} is missing from the document: put it back")
-    before, _, rest = document.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{rendered()}\n{END}{rest.partition(END)[2]}"
+    return between(document, BEGIN, END, rendered())
 
 
 def _checks() -> Iterable[str]:
@@ -54,7 +51,7 @@ def _checks() -> Iterable[str]:
     rows = report["rows"]
     roles = [role for role in _ROLES if any(role in row["slopes"] for row in rows)]
     roles += sorted({role for row in rows for role in row["slopes"]} - set(roles))
-    yield _table(
+    yield table(
         (
             *("optimizer", "family", "rules", "axis"),
             *(role.replace("_", " ") for role in roles),
@@ -84,7 +81,7 @@ def _transfers(reports: Sequence[dict[str, Any]]) -> Iterable[str]:
         " Shift: widest less narrowest, in octaves. Wider is better: share of pairs of adjacent"
         " widths at equal rates.\n"
     )
-    yield _table(
+    yield table(
         ["optimizer", "family", "widths", "rules", "optima", "shift", "wider is better"],
         (
             [
@@ -100,11 +97,6 @@ def _transfers(reports: Sequence[dict[str, Any]]) -> Iterable[str]:
             for rules in ("mup", "sp")
         ),
     )
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["-" for _ in columns], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _rate(value: float | None, *, signed: bool = False) -> str:

@@ -4,10 +4,12 @@ Replaces what stands between the two markers of docs/options.md by what benchmar
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
+
+from parametrization.markdown import between, table
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 RESULT: Final = ROOT / "benchmarks" / "results" / "family_options.json"
@@ -33,11 +35,7 @@ def with_tables(document: str, measured: Measured) -> str:
         ValueError: if a marker is missing.
 
     """
-    for marker in (BEGIN, END):
-        if marker not in document:
-            raise ValueError(f"the marker {marker!r} is missing from the document: put it back")
-    before, _, rest = document.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{rendered(measured)}\n{END}{rest.partition(END)[2]}"
+    return between(document, BEGIN, END, rendered(measured))
 
 
 def _section(family: str, rows: Sequence[Measured], measured: Measured) -> str:
@@ -52,7 +50,7 @@ def _section(family: str, rows: Sequence[Measured], measured: Measured) -> str:
     )
     right = [row for row in rows if row["parametrization"] == "mup"]
     roles = list(dict.fromkeys(role for row in right for role in row["slopes"]))
-    return f"{title}\n{_table(['options', 'muP', *roles, 'P', 'SP'], _rows(rows, roles, usual))}"
+    return f"{title}\n{table(['options', 'muP', *roles, 'P', 'SP'], _rows(rows, roles, usual))}"
 
 
 def _rows(
@@ -90,11 +88,6 @@ def _propagation(row: Measured) -> float | None:
 
 def _slope(slope: float | None) -> str:
     return "" if slope is None else f"{slope:+.2f}"
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["-" for _ in columns], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def main() -> None:

@@ -4,13 +4,14 @@ Replaces what stands between the two markers of that file.
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
 from parametrization.depth import DEPTH_ROWS, DepthRule
 from parametrization.horizon import HORIZON_ROWS, HorizonRule, Powers
+from parametrization.markdown import between, table
 from parametrization.non_tensor_rules import NON_TENSOR_ROWS
 from parametrization.optimizer_names import PLUGINS
 from parametrization.optimizer_traits import TRAITS
@@ -48,16 +49,7 @@ def with_tables(document: str) -> str:
         ValueError: if a marker is missing.
 
     """
-    for marker in (BEGIN, END):
-        if marker not in document:
-            raise ValueError(f"the marker {marker!r} is missing from the document: put it back")
-    before, _, rest = document.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{rendered()}\n{END}{rest.partition(END)[2]}"
-
-
-def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [columns, ["-" for _ in columns], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return between(document, BEGIN, END, rendered())
 
 
 def _graded(evidence: Evidence) -> list[str]:
@@ -87,8 +79,8 @@ def _width() -> str:
             if any(name in BUILT_IN for name in names)
             else ""
         )
-        table = _width_table(rows, frozenset().union(*(TRAITS[name].takes for name in names)))
-        blocks.append(f"### {title}\n\nDegree {degree}.{built_in}\n\n{table}{_refusals(rows)}")
+        drawn = _width_table(rows, frozenset().union(*(TRAITS[name].takes for name in names)))
+        blocks.append(f"### {title}\n\nDegree {degree}.{built_in}\n\n{drawn}{_refusals(rows)}")
     published = _width_table(SOAP_PUBLISHED, TRAITS[Optimizer.SOAP].takes)
     blocks.append(f"### `soap` with soap_width_rule `{SoapWidthRule.QIU}`\n\n{published}")
     return "\n".join(blocks)
@@ -96,7 +88,7 @@ def _width() -> str:
 
 def _width_table(rows: Rows, takes: frozenset[str]) -> str:
     columns = ["role", "initial std", "forward", "rate", "epsilon", "weight decay"]
-    return _table(
+    return table(
         [*columns, "basis", "confidence", "source"],
         (_width_row(role, row, takes) for role, row in rows.items() if isinstance(row, Row)),
     )
@@ -141,7 +133,7 @@ def _refusals(rows: Rows) -> str:
 
 
 def _others() -> str:
-    return _table(
+    return table(
         ["optimizer", "hyperparameter", "role", "factor", "basis", "confidence", "source"],
         (
             [
@@ -159,7 +151,7 @@ def _others() -> str:
 
 
 def _depth() -> str:
-    table = _table(
+    drawn = table(
         ["rule", "degree", "branch", "rate in blocks", "gradient", "basis", "confidence", "source"],
         (
             [
@@ -178,13 +170,13 @@ def _depth() -> str:
     return (
         "Inside residual blocks alone; alpha is 1/2 for `depth-mup`. Epsilon follows the gradient,"
         " squared where it is added to squares; weight decay is divided by the rate's factor. A"
-        f" model without residual branches has no depth rule.\n\n{table}"
+        f" model without residual branches has no depth rule.\n\n{drawn}"
     )
 
 
 def _horizon() -> str:
     columns = ["rule", "optimizers", "rate", "weight decay", "epsilon", "1 - beta", "tokens"]
-    return _table(
+    return table(
         [*columns, "basis", "confidence", "source"],
         (line for rule in HorizonRule if rule is not HorizonRule.NONE for line in _lines(rule)),
     )
@@ -213,14 +205,14 @@ def _policies() -> str:
         mark = f"`{choice}` (default)" if defaults[name] == choice else f"`{choice}`"
         return [f"`{name}`", mark, str(found.version), found.words, *_graded(found.evidence)]
 
-    return _table(
+    return table(
         ["policy", "choice", "version", "what it does", "basis", "confidence", "source"],
         (line(name, choice) for name, choices in CHOICES.items() for choice in choices),
     )
 
 
 def _non_tensor() -> str:
-    return _table(
+    return table(
         ["hyperparameter", "rule", "basis", "confidence", "source"],
         ([row.hyperparameter, row.rule, *_graded(row.evidence)] for row in NON_TENSOR_ROWS),
     )
