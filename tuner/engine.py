@@ -12,6 +12,7 @@ from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
 from tuner.families import Dataset, Family
 from tuner.records import Record
+from tuner.series import Series
 from tuner.states import StateReason
 from tuner.study_spec import Training
 
@@ -158,22 +159,6 @@ class TrainOrder(Record):
 
 AnyOrder: TypeAlias = DescribeOrder | CheckOrder | ProbeOrder | TrainOrder
 Order = Annotated[AnyOrder, Field(discriminator="kind")]
-
-
-class Series(Record):
-    """Values of one metric of one trial, step by step (1-based: after that many updates)."""
-
-    metric: Literal[
-        "train_loss",
-        "validation_loss",
-        "gradient_norm",
-        "parameter_norm",
-        "clip_fraction",
-        "learning_rate",
-    ]
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-    """Finite: a trial that diverges ends before the value that is not."""
 
 
 class TrialProgress(Record):
