@@ -76,8 +76,9 @@ class Packing(Record):
     """Fewer trials than this train one after another."""
     most: int
     """Trials of one order."""
-    speedup: float
-    """Trial-steps a second of `most` together over those of one trial alone; 0 if they cannot."""
+    speedup: float | None = None
+    """Trial-steps a second of `most` together over those of one trial alone; 0 if they cannot, None
+    where measuring it would have cost more than it could save."""
     device: str
     """torch's kind of device: `cpu`, `cuda`."""
 
@@ -89,6 +90,8 @@ class Packing(Record):
         'fused K=32: 2.4x solo here'
 
         """
+        if self.speedup is None:
+            return "solo: training together could not save what finding out would cost"
         if self.speedup == 0:
             return "solo: such trials cannot train together"
         if self.way == "solo":
@@ -96,7 +99,7 @@ class Packing(Record):
         return f"{self.way} K={self.most}: {self.speedup:.1f}x solo here"
 
 
-SOLO: Final = Packing(way="solo", least=2, most=1, speedup=1.0, device="cpu")
+SOLO: Final = Packing(way="solo", least=2, most=1, device="cpu")
 """One trial an order, as long as nothing faster is known."""
 
 
