@@ -53,6 +53,7 @@ IMAGE_FAMILIES = {
     "vit": ("adamw",),
     "unet": ("adamw",),
     "dit": ("adamw",),
+    "gan": ("adamw",),
 }
 CONV_READOUT_ERROR = "readout multiplier forgotten"
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
