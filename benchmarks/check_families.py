@@ -156,9 +156,7 @@ FAMILIES: Final[Mapping[str, CheckedFamily]] = {
     "vit": CheckedFamily(_vit, _digits, (32, 64, 128, 256), 16),
     "unet": CheckedFamily(_unet, _noised_digits, IMAGE_WIDTHS, 8),
     "dit": CheckedFamily(_dit, _noised_digits, (64, 128, 256, 512), 8),
-    "gan": CheckedFamily(
-        _gan, _imitated_digits, (64, 128, 256, 512), 64, objective(GAN).training
-    ),
+    "gan": CheckedFamily(_gan, _imitated_digits, (64, 128, 256, 512), 64, objective(GAN).training),
     "fixed_heads": fixed_heads(right=True),
 }
 """A new family is one line."""

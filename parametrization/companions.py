@@ -80,8 +80,8 @@ def by_optimizer(
 ) -> dict[Optimizer, dict[str, float]]:
     """The flat mapping taken apart: the numbers of the lead and of what it leads.
 
-    Companions of the lead's own kind (Scion's, the modular norm's, or SGD beside LARS) share those of its numbers that
-    they take, at their own rate.
+    Companions of the lead's own kind (Scion's, the modular norm's, or SGD beside LARS) share those
+    of its numbers that they take, at their own rate.
 
     Raises:
         ValueError: if a hyperparameter of a companion is missing or unknown, or the ratio is not

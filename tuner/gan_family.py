@@ -1,4 +1,4 @@
-"""The family of a generator and a discriminator that train each other, its options, without torch."""
+"""The family of a generator and a discriminator that train each other, without torch."""
 
 from typing import ClassVar, Final, Literal
 

@@ -8,12 +8,12 @@ from torch import Tensor
 
 
 def frechet_distance(samples_ND: Tensor, others_ND: Tensor) -> Tensor:
-    """|difference of means|^2 + tr(A + B - 2 (A B)^1/2) over D, of covariances A and B; fp64 scalar.
+    """|difference of means|^2 + tr(A + B - 2 (A B)^1/2), over D; A and B are covariances.
 
-    In the square of the samples' unit; NaN where a sample is not finite. It sees means and
-    covariances alone. Two finite sets of samples of one distribution are a little apart: compare
-    distances of sets of the same size. Source: Dowson and Landau 1982, doi:10.1016/0047-
-    259X(82)90077-X; Heusel et al. 2017, arXiv:1706.08500, section 2, there of learned features.
+    A scalar of fp64 in the square of the samples' unit; NaN where a sample is not finite. It
+    sees means and covariances alone. Two finite sets of samples of one distribution are a little
+    apart: compare distances of sets of the same size. Source: Dowson and Landau 1982, J.
+    Multivariate Anal. 12, 450; Heusel et al. 2017, arXiv:1706.08500, section 2, of features.
     """
     first, second = samples_ND.double(), others_ND.double()
     if not (first.isfinite().all() and second.isfinite().all()):
@@ -24,5 +24,5 @@ def frechet_distance(samples_ND: Tensor, others_ND: Tensor) -> Tensor:
     values, vectors = torch.linalg.eigh(of_second)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
     shared = torch.linalg.eigvalsh(root @ of_first @ root).clamp_min(0).sqrt().sum()
-    distance = between + of_first.trace() + of_second.trace() - 2 * shared
+    distance: Tensor = between + of_first.trace() + of_second.trace() - 2 * shared
     return distance.clamp_min(0) / samples_ND.shape[1]

@@ -1,4 +1,4 @@
-"""What models are trained and validated by: how well they predict, or what their family declares."""
+"""What models are trained and validated by: how well they predict, or what a family declares."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple, TypeAlias

@@ -34,9 +34,9 @@ from workers.datasets.load import load_data
 from workers.memory import OutOfMemory, naming_what_is_too_large
 from workers.model_shapes import model_scalings, model_shape
 from workers.models.build import build_model
+from workers.objective import objective
 from workers.packing import train_packed, words
 from workers.probe import probe
-from workers.objective import objective
 from workers.trainer import Segment, progress
 from workers.trial import RunningTrial, new_trial, restored_trial
 

@@ -26,8 +26,8 @@ class TrialRead(Record):
     step: int
     """Updates done."""
     value: float | None
-    """What the family's trials are compared by (`GET /v1/families`): less is better; null if not finite
-    or not finished."""
+    """What the family's trials are compared by (`GET /v1/families`), less being better; null if not
+    finite or not finished."""
     validation_loss: float | None
     intermediate_values: dict[int, float]
     """The same by the step of each rung."""

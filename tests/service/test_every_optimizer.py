@@ -13,7 +13,6 @@ from tuner.optimizer_defaults import STUDIED
 from tuner.recommendation import Recommendation, recommend
 from tuner.study_spec import StudySpec
 
-
 HALVES = (list(STUDIED)[::2], list(STUDIED)[1::2])
 """Two studies: one may not name as many optimizers as there are."""
 

@@ -12,11 +12,11 @@ from widthwise.spec_file import read_spec
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gan.yaml"
 SMALL: dict[str, Any] = {
-    "target": {"width": 64},
+    "target": {"width": 32},
     "proxy_width": 8,
-    "check": {"widths": [16, 32, 64], "seeds": 4},
+    "check": {"widths": [8, 16, 32], "seeds": 4},
     "search": {"trials": 4, "batch_size": 2, "pruner": "median"},
-    "measure": {"widths": [8, 16, 32], "grid_points": 5},
+    "measure": {"widths": [8, 16, 32], "grid_points": 5, "seeds": 2},
     "on_failed_check": "warn",
 }
 
@@ -25,15 +25,15 @@ def test_the_example_runs_to_a_recommendation_and_prunes_and_compares_by_the_dis
     tmp_path: Path,
 ) -> None:
     given = read_spec(EXAMPLE)
-    training = given["training"] | {"steps": 16, "batch_size": 16}
+    training = given["training"] | {"steps": 8, "batch_size": 16}
     spec = StudySpec.model_validate(given | SMALL | {"training": training})
     snapshot = completed(spec, tmp_path)
     finished = [trial for trial in snapshot.trials if trial.state is TrialState.COMPLETE]
     assert {trial.purpose for trial in finished} == {Purpose.SEARCH, Purpose.MEASURE}
     for trial in finished:
         assert trial.value is not None
-        assert trial.value == trial.validation_loss == trial.intermediate_values[16] > 0
-        assert trial.intermediate_values.keys() == {4, 8, 16}
+        assert trial.value == trial.validation_loss == trial.intermediate_values[8] > 0
+        assert trial.intermediate_values.keys() == {2, 4, 8}
     assert all(trial.state_reason is not StateReason.ERROR for trial in snapshot.trials)
     evidence = sensitivity_read(snapshot)
     assert evidence.compared_by == spec.family.compared_by

@@ -43,12 +43,13 @@ def data(latents: int = 4) -> ImitatedDigitsData:
 
 
 def trained(steps: int, learning_rate: float) -> RunningTrial:
+    """A pair of default options."""
     spec = trial_spec(
-        model=model_spec(TINY_GAN, width=32, base_width=32),
+        model=model_spec(Gan(name="gan"), width=64, base_width=32),
         values=hyperparameters(
             Optimizer.ADAMW, learning_rate=learning_rate, beta1=0.0, beta2=0.99, weight_decay=0.0
         ),
-        train=training(steps=steps, batch_size=32),
+        train=training(steps=steps, batch_size=64),
     )
     return alone(spec, steps)
 
@@ -158,7 +159,7 @@ def test_a_pair_learns_to_draw_digits() -> None:
     others = load_digits_data().batch(0, 0, 4 * len(held_out.inputs)).inputs
     never = frechet_distance(mean, held_out.inputs).item()
     as_well = frechet_distance(others, held_out.inputs).item()
-    found = validation_loss(trained(150, 2.0**-7))
+    found = validation_loss(trained(200, 2.0**-6))
     assert as_well < found < 0.5 * never
 
 
@@ -228,7 +229,9 @@ def test_the_standard_rule_fails_in_the_hidden_maps_of_both_players() -> None:
     verdict = checked(CASE, Parametrization.SP)
     failed = {tensor.tensor for tensor in verdict.tensors if tensor.passed is False}
     assert verdict.passed is False
-    assert {f"{player}.layers.1.linear.weight" for player in ("generator", "discriminator")} <= failed
+    assert {
+        f"{player}.layers.1.linear.weight" for player in ("generator", "discriminator")
+    } <= failed
 
 
 def test_cost_counts_as_many_operations_as_torch_does() -> None:
@@ -249,7 +252,7 @@ def test_recomputing_blocks_fails_and_is_refused() -> None:
     train = training(steps=8, batch_size=8).model_copy(update={"activation_checkpointing": True})
     with pytest.raises(CheckpointError):
         train_to(new_trial(trial_spec(model=model_spec(TINY_GAN), train=train)), 1)
-    with pytest.raises(ValidationError, match="activation checkpointing cannot train a gan: .*out"):
+    with pytest.raises(ValidationError, match=r"checkpointing cannot train a gan: .* leave it out"):
         StudySpec.model_validate(
             {
                 "family": {"name": "gan"},
@@ -260,7 +263,7 @@ def test_recomputing_blocks_fails_and_is_refused() -> None:
 
 
 def test_what_cannot_tell_two_losses_apart_is_refused() -> None:
-    with pytest.raises(ValidationError, match="ekfac cannot train a gan: its discriminator"):
+    with pytest.raises(ValidationError, match="ekfac cannot train a gan: its"):
         StudySpec.model_validate(
             {
                 "family": {"name": "gan"},

@@ -8,7 +8,14 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
-from tests.workers.specs import GPT_OPTIONS, IMAGE_FAMILIES, TINY_GAN, TINY_GPT, TINY_MLP, model_spec
+from tests.workers.specs import (
+    GPT_OPTIONS,
+    IMAGE_FAMILIES,
+    TINY_GAN,
+    TINY_GPT,
+    TINY_MLP,
+    model_spec,
+)
 from tuner.families import AnyFamily, Gpt, Mlp
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape

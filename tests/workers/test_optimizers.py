@@ -22,9 +22,9 @@ from tuner.optimizer_defaults import STUDIED
 from workers.checkpoint import checkpoint_path, load, save
 from workers.cohort.programs import Programs
 from workers.model_shapes import model_scalings
+from workers.objective import batch_loss
 from workers.orders import OpenCohort, carry_out
 from workers.packing import train_packed
-from workers.objective import batch_loss
 from workers.trainer import learning_rate_factor, train_to
 from workers.trial import new_trial, restored_trial
 

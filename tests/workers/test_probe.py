@@ -14,9 +14,9 @@ from workers.cohort import step
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.datasets.data import Batch
+from workers.objective import Objective, batch_loss
 from workers.orders import OpenCohort, carry_out
 from workers.probe import WORTH_IT, choose, measured_packing, probe
-from workers.objective import Objective, batch_loss
 from workers.trial import RunningTrial, new_trial
 
 seconds = st.floats(1e-5, 10.0)

@@ -20,8 +20,8 @@ from tuner.engine import Packing, TrialSpec
 from tuner.families import AnyFamily, Gpt, Mlp
 from tuner.study_spec import StudySpec, Training
 from workers.cohort.cohort import Cohort
-from workers.packing import train_packed
 from workers.objective import Objective, batch_loss
+from workers.packing import train_packed
 from workers.process import UNFUSED_NORM
 from workers.trainer import backward, train_to, validation_loss
 from workers.trial import RunningTrial, new_trial
