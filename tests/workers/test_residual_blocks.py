@@ -1,9 +1,13 @@
 """Residual blocks of the families: a multiplier on every branch, and nothing else at base depth."""
 
+from typing import get_args
+
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 
+from parametrization.deeper_shapes import shape_at_depth
 from parametrization.layers import ResidualSum
 from parametrization.rules import Parametrization
 from tests.workers.cohorts import identical
@@ -12,14 +16,14 @@ from tests.workers.specs import (
     TINY_DIT,
     TINY_MLP,
     TINY_RESNET,
-    TINY_UNET,
     TINY_VIT,
     gpt,
     model_spec,
     trial_spec,
 )
 from tuner.engine import ModelSpec
-from tuner.families import AnyFamily
+from tuner.families import FAMILIES, AnyFamily, Family
+from tuner.model_family import ModelFamily
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
 from workers.trainer import train_to
@@ -53,11 +57,14 @@ def test_every_tensor_of_the_blocks_is_in_a_block_and_no_other(family: AnyFamily
         assert tensor.in_block == tensor.name.startswith("blocks."), tensor.name
 
 
-@pytest.mark.parametrize("family", [TINY_MLP, TINY_UNET], ids=lambda family: family.name)
-def test_families_without_a_depth_rule_have_no_blocks_and_say_why(family: AnyFamily) -> None:
-    assert not any(tensor.in_block for tensor in model_shape(model_spec(family)).tensors)
-    assert family.no_depth_rule
-    assert not any(one.no_depth_rule for one in BLOCKS)
+@pytest.mark.parametrize("made", FAMILIES, ids=lambda made: made.__name__)
+def test_a_family_has_residual_blocks_or_says_why_depth_has_no_rule(
+    made: type[ModelFamily],
+) -> None:
+    (name,) = get_args(made.model_fields["name"].annotation)
+    family: AnyFamily = TypeAdapter(Family).validate_python({"name": name})
+    shape = model_shape(model_spec(family, width=64, base_width=64))
+    assert any(tensor.in_block for tensor in shape.tensors) != bool(family.no_depth_rule)
 
 
 def test_both_branches_of_a_gpts_block_are_multiplied_and_the_stream_is_not() -> None:
@@ -105,3 +112,10 @@ def test_a_checkpoint_from_before_blocks_had_a_multiplier_is_taken() -> None:
     del state["model"]["blocks.0.attention.out.weight"]
     with pytest.raises(RuntimeError, match=r"Missing key.*attention\.out"):
         restored_trial(trial.spec, state)
+
+
+@pytest.mark.parametrize("family", BLOCKS, ids=lambda family: family.name)
+def test_the_shape_of_a_deeper_model_follows_from_the_proxys(family: AnyFamily) -> None:
+    deep = family.model_copy(update={"depth": 5})
+    proxy = model_shape(model_spec(family))
+    assert shape_at_depth(proxy, family.depth, 5) == model_shape(model_spec(deep))
