@@ -146,7 +146,6 @@ def fixed_heads(*, right: bool) -> CheckedFamily:
 
 FAMILIES: Final[Mapping[str, CheckedFamily]] = {
     "mlp": CheckedFamily(_mlp, _digits, (64, 128, 256, 512), 64),
-    "mlp_narrow": CheckedFamily(_mlp, _digits, (64, 128, 256), 64),
     "mlp_wide": CheckedFamily(_mlp, _digits, (128, 256, 512), 64),
     "gpt": CheckedFamily(_gpt, _text, (64, 128, 256), 8),
     "resnet": CheckedFamily(_resnet, _digits, IMAGE_WIDTHS, 8),

@@ -26,7 +26,7 @@ from benchmarks.check_families import (
     fixed_heads,
     residual_mlp,
 )
-from benchmarks.check_optimizers import ASSIGNMENTS, SETTLE_LATE, SLOW, is_empirical, numbers
+from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
 from benchmarks.report import store
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.coordinate_errors import (
@@ -37,7 +37,6 @@ from parametrization.coordinate_errors import (
 from parametrization.coordinate_run import check_depth, check_width
 from parametrization.coordinate_slopes import RESIDUAL_STREAM
 from parametrization.coordinate_statistics import CheckedTraining
-from parametrization.coordinate_words import sized_by_gradient
 from parametrization.mixed_scaling import scale_mixed_model
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.roles import ModelShape
@@ -47,14 +46,19 @@ from parametrization.scaling import TensorScaling
 MUP, SP = Parametrization.MUP, Parametrization.SP
 ATTENTION_ERROR = "attention / sqrt(head size), fixed number of heads"
 PLANTED_ON = ("adamw", "sgd")
+SEEDS = range(8)
 IMAGE_FAMILIES = {
-    "resnet": ("adamw", "sgd"),
+    "resnet": ("adamw", "sgd", "lion", "muon_spectral+adamw"),
     "resnet_batchnorm": ("adamw", "sgd"),
-    "vit": ("adamw",),
-    "unet": ("adamw",),
-    "dit": ("adamw",),
+    "vit": ("adamw", "sgd", "lion", "muon_spectral+adamw"),
+    "unet": ("adamw", "lion"),
+    "dit": ("adamw", "lion"),
     "gan": ("adamw",),
 }
+ON_DEPTH = (
+    *("adamw", "sgd", "lion", "layer_normalised_sgd"),
+    *("muon_spectral+adamw", "shampoo_half+adamw", "soap+adamw"),
+)
 CONV_READOUT_ERROR = "readout multiplier forgotten"
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
@@ -95,7 +99,7 @@ def checks(*, quick: bool) -> Iterator[Check]:
     yield from (Check("mlp", "adamw", planted_error=error) for error in EPSILON_ERRORS)
     if not quick:
         yield Check("unet", "adamw", planted_error=CONV_READOUT_ERROR)
-    for optimizer in PLANTED_ON:
+    for optimizer in PLANTED_ON if quick else ON_DEPTH:
         yield Check("residual_mlp", optimizer, axis="depth")
     for error, (optimizer, _) in DEPTH_ERRORS.items():
         yield Check("residual_mlp", optimizer, axis="depth", planted_error=error)
@@ -111,8 +115,7 @@ _QUICK = (
 
 def _right_and_standard() -> Iterator[Check]:
     for optimizer in ASSIGNMENTS:
-        small = "mlp_wide" if optimizer in SETTLE_LATE else "mlp_narrow"
-        for family in (small,) if optimizer in SLOW else ("mlp", "gpt"):
+        for family in ("mlp_wide",) if optimizer in SLOW else ("mlp", "gpt"):
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
     for family, optimizers in IMAGE_FAMILIES.items():
@@ -160,7 +163,7 @@ def _over_width(check: Check) -> CheckVerdict:
         shape,
         optimizer=_lead(check),
         widths=family.widths,
-        seeds=_seeds(check),
+        seeds=SEEDS,
     )
 
 
@@ -187,7 +190,7 @@ def _over_depth(check: Check) -> CheckVerdict:
         lambda depth: _shape(family(depth)),
         optimizer=_lead(check),
         depths=DEPTHS,
-        seeds=_seeds(check),
+        seeds=SEEDS,
     )
 
 
@@ -222,11 +225,6 @@ def _shape(family: CheckedFamily) -> ModelShape:
 
 def _lead(check: Check) -> Optimizer:
     return Optimizer(ASSIGNMENTS[check.optimizer].lead)
-
-
-def _seeds(check: Check) -> range:
-    names = ASSIGNMENTS[check.optimizer].optimizers
-    return range(8) if any(sized_by_gradient(Optimizer(name)) for name in names) else range(4)
 
 
 def _unharmed(scaling: TensorScaling, _growth: float) -> TensorScaling:

@@ -68,6 +68,15 @@ def test_a_study_without_control_has_one_panel(tmp_path: Path) -> None:
     assert imread(alone).shape[1] < 0.6 * imread(both).shape[1]
 
 
+@pytest.mark.parametrize("parametrizations", [["mup"], ["mup", "sp"]])
+def test_the_legend_is_not_cut_off(tmp_path: Path, parametrizations: list[str]) -> None:
+    path = tmp_path / "transfer.png"
+    curves = [curve(name, width) for name in parametrizations for width in WIDTHS[:3]]
+    draw_transfer({"curves": curves}, path)
+    edges = np.r_[0:4, -4:0]
+    assert (imread(path)[:, edges, :3] == 1).all()
+
+
 def test_rates_at_which_a_seed_diverged_are_crossed_at_the_top(tmp_path: Path) -> None:
     path = tmp_path / "transfer.png"
     draw_transfer(document([curve("mup", 32, diverged=2)]), path)
