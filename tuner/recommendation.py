@@ -30,6 +30,7 @@ from tuner.evidence import (
 )
 from tuner.families import Family
 from tuner.learning_rate import LearningRate, learning_rate
+from tuner.model_family import Comparison
 from tuner.recommended_values import (
     ParameterGroup,
     ScheduleValues,
@@ -101,6 +102,8 @@ class Recommendation(Record):
     axes: tuple[Axis, ...]
     extrapolated_drift_octaves: float | None
     """Drift from the nearest measured width to the target."""
+    compared_by: Comparison
+    """What every loss here is."""
     evidence: TransferEvidence
     control: TransferEvidence | None
     """The same under the standard parametrization, if the study ran it."""
@@ -171,6 +174,7 @@ def recommend(
         schedule=schedule_values(spec.training_by(chosen), rate.value),
         axes=(over_width, *kept_axes(spec)),
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
+        compared_by=spec.family.compared_by,
         evidence=evidence,
         control=control if control.optima else None,
         check=check,

@@ -72,7 +72,7 @@ def test_a_study_without_control_has_one_panel(tmp_path: Path) -> None:
 def test_the_legend_is_not_cut_off(tmp_path: Path, parametrizations: list[str]) -> None:
     path = tmp_path / "transfer.png"
     curves = [curve(name, width) for name in parametrizations for width in WIDTHS[:3]]
-    draw_transfer({"curves": curves}, path)
+    draw_transfer(document(curves), path)
     edges = np.r_[0:4, -4:0]
     assert (imread(path)[:, edges, :3] == 1).all()
 
