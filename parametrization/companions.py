@@ -126,7 +126,7 @@ def _taken_by(optimizer: Optimizer) -> frozenset[str]:
     return HYPERPARAMETERS[optimizer] | RATE_MULTIPLIERS.keys()
 
 
-def scale_led_model(  # one keyword per axis, all with a default
+def scale_led_model(  # noqa: PLR0913  # one keyword per axis, all with a default
     shape: ModelShape,
     *,
     optimizer: Optimizer,
@@ -135,6 +135,8 @@ def scale_led_model(  # one keyword per axis, all with a default
     width: int,
     policies: Policies = DEFAULT_POLICIES,
     depth_mult: float = 1.0,
+    batch_mult: float = 1.0,
+    token_mult: float = 1.0,
 ) -> tuple[TensorScaling, ...]:
     """Every tensor at `width`, from a flat mapping: as `scale_model`, or with a companion.
 
@@ -151,6 +153,8 @@ def scale_led_model(  # one keyword per axis, all with a default
             width=width,
             policies=policies,
             depth_mult=depth_mult,
+            batch_mult=batch_mult,
+            token_mult=token_mult,
         )
     return scale_mixed_model(
         shape,
@@ -160,4 +164,6 @@ def scale_led_model(  # one keyword per axis, all with a default
         width=width,
         policies=policies,
         depth_mult=depth_mult,
+        batch_mult=batch_mult,
+        token_mult=token_mult,
     )

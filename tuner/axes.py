@@ -1,17 +1,19 @@
 """The axes along which target and proxies can differ, and what a recommendation rests on there."""
 
 import hashlib
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple, get_args
 
 from parametrization.companions import PREFIX, RATIO
 from parametrization.hyperparameters import RATE_MULTIPLIERS
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
-from tuner.cost import tokens_per_step
 from tuner.records import Record
 from tuner.study_spec import StudySpec
 from tuner.transfer import MIN_WIDTHS, Prediction
 
-Basis = Literal["theory", "measured", "empirical", "extrapolated", "not_transferable"]
+Basis = Literal["measured", "theory", "empirical", "extrapolated", "not_transferable"]
+"""What a transfer rests on, the surest first."""
+AxisName = Literal["width", "depth", "batch", "tokens"]
 
 RULE_VERSION: Final = (
     "width-rules-"
@@ -28,7 +30,7 @@ _TABLE: Final = f"{_SOURCE}, Table 8"
 class Axis(Record):
     """One axis between the proxies and the target."""
 
-    name: Literal["width", "depth", "batch", "tokens"]
+    name: AxisName
     proxy: int
     """The proxy's value."""
     target: int
@@ -39,17 +41,37 @@ class Axis(Record):
     version: str
     source: str
     words: str
+    beyond: float
+    """How far the target lies outside of what was measured or tested, as a ratio; 1 within."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the target is not the proxies'."""
+        return self.proxy != self.target
+
+
+class Move(NamedTuple):
+    """From the proxies' value of an axis to the target's."""
+
+    name: AxisName
+    proxy: int
+    target: int
+
+    @property
+    def ratio(self) -> float:
+        """Target over proxy."""
+        return self.target / self.proxy
 
 
 class HyperparameterValue(Record):
-    """One hyperparameter at the base width."""
+    """One hyperparameter at the base: the base width, and the proxies' depth, batch and tokens."""
 
     name: str
     value: float
     origin: Literal["fitted", "searched", "given"]
     """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
     basis: Basis
-    """What its transfer to the target's width rests on."""
+    """What its transfer to the target rests on."""
     words: str
 
 
@@ -76,6 +98,7 @@ def width_axis(
         version=RULE_VERSION,
         source=_TABLE,
         words=words,
+        beyond=1.0 if prediction is None else 2**prediction.doublings_beyond,
     )
 
 
@@ -97,32 +120,28 @@ def _width_basis(
     )
 
 
-def kept_axes(spec: StudySpec) -> tuple[Axis, ...]:
-    """The axes that a study holds still: depth, batch and tokens of the target are the proxy's."""
-    tokens = spec.training.steps * tokens_per_step(spec)
-    depth_words = "equal at proxy and target: the answer is for this depth alone"
-    batch_words = "equal at proxy and target: the best rate grows with the batch, by no rule here"
-    token_words = (
-        "equal at proxy and target: the best rate falls as training gets longer, by no rule here"
+def kept_axis(move: Move, words: str) -> Axis:
+    """An axis along which the target is what the proxies are."""
+    return Axis(
+        name=move.name,
+        proxy=move.proxy,
+        target=move.target,
+        basis="measured",
+        rule="unchanged",
+        version=RULE_VERSION,
+        source="this study's trials",
+        words=f"equal at proxy and target: {words}",
+        beyond=1.0,
     )
-    kept: tuple[tuple[Literal["depth", "batch", "tokens"], int, str], ...] = (
-        ("depth", spec.family.depth, depth_words),
-        ("batch", spec.training.batch_size, batch_words),
-        ("tokens", tokens, token_words),
-    )
-    return tuple(
-        Axis(
-            name=name,
-            proxy=value,
-            target=value,
-            basis="measured",
-            rule="unchanged",
-            version=RULE_VERSION,
-            source="this study's trials",
-            words=words,
-        )
-        for name, value, words in kept
-    )
+
+
+def weakest(bases: Iterable[Basis]) -> Basis:
+    """The least sure of them.
+
+    >>> weakest(["empirical", "measured"])
+    'empirical'
+    """
+    return max(bases, key=get_args(Basis).index)
 
 
 _WORDS: Final[dict[str, tuple[Basis, str]]] = {
@@ -157,18 +176,30 @@ def _basis(name: str) -> tuple[Basis, str]:
 
 
 def hyperparameter_values(
-    spec: StudySpec, optimizer: Optimizer, hyperparameters: dict[str, float], width_basis: Basis
+    spec: StudySpec,
+    optimizer: Optimizer,
+    hyperparameters: dict[str, float],
+    axes: Iterable[Axis],
 ) -> tuple[HyperparameterValue, ...]:
-    """Every hyperparameter at the base width and what its transfer rests on, the rate first."""
+    """Every hyperparameter at the base and what its transfer rests on, the rate first.
+
+    Args:
+        axes: all four. The rate follows every one of them; what else a rule touches is in words
+            there.
+
+    """
     config = next(config for config in spec.optimizers if config.name is optimizer)
+    moved = [axis for axis in axes if axis.name == "width" or axis.moves]
+    others = [axis.name for axis in moved if axis.name != "width"]
     rate = HyperparameterValue(
         name="learning_rate",
         value=hyperparameters["learning_rate"],
         origin="fitted",
-        basis=width_basis,
-        words="fitted optimum, carried along the drift to the target's width",
+        basis=weakest(axis.basis for axis in moved),
+        words="fitted optimum, carried along the drift to the target's width"
+        + (f"; then by rule over {' and '.join(others)}" if others else ""),
     )
-    others = (
+    followers = (
         HyperparameterValue(
             name=name,
             value=value,
@@ -179,4 +210,4 @@ def hyperparameter_values(
         for name, value in hyperparameters.items()
         if name != "learning_rate"
     )
-    return (rate, *others)
+    return (rate, *followers)

@@ -190,7 +190,8 @@ def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict
     ]
     if not statistics or snapshot.study.shape is None:
         return None
-    return judge(statistics, snapshot.study.shape, optimizer)
+    policies = snapshot.study.spec.policies.chosen
+    return judge(statistics, snapshot.study.shape, optimizer, policies=policies)
 
 
 def compare_optimizers(

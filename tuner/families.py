@@ -16,6 +16,7 @@ class Mlp(ModelFamily):
     """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
 
     datasets: ClassVar = ("digits",)
+    no_depth_rule: ClassVar = "its layers are no residual blocks"
 
     name: Literal["mlp"]
     depth: int = Field(default=3, ge=1, le=64)

@@ -26,6 +26,7 @@ class Gan(ModelFamily):
         "its discriminator passes judgement twice a step, once with its tensors held still, and"
         " would be computed again with moving ones"
     )
+    no_depth_rule: ClassVar = "its players' layers are no residual blocks"
     compared_by: ClassVar = Comparison(
         metric="validation_loss",
         name="Fréchet distance",

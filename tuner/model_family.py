@@ -40,6 +40,9 @@ class ModelFamily(Record):
     )
     """Another one where the loss does not tell a good model from a bad one."""
 
+    no_depth_rule: ClassVar[str] = ""
+    """Why nothing is known of other depths; empty where depth adds residual blocks."""
+
     name: str
     depth: int
     """Layers or blocks, as the family counts them."""
@@ -47,6 +50,16 @@ class ModelFamily(Record):
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """(option, what to change) for every option that disagrees with another."""
         return iter(())
+
+    def depth_problem(self, depth: int) -> str | None:
+        """Why a target cannot have this depth, and which one it can; None if it can."""
+        if depth == self.depth or not self.no_depth_rule:
+            return None
+        return (
+            f"depth {depth} is not the proxies' {self.depth}, and no depth rule holds for the"
+            f" family {self.name}: {self.no_depth_rule}; use {self.depth}, or tune proxies of depth"
+            f" {depth}"
+        )
 
     @model_validator(mode="after")
     def _options_agree(self) -> Self:

@@ -74,6 +74,7 @@ class Unet(ModelFamily):
     refused_optimizers: ClassVar = dict.fromkeys(
         ("kfac", "ekfac"), "its transposed convolutions have no Kronecker factors here"
     )
+    no_depth_rule: ClassVar = "its levels are no repeated residual blocks"
 
     name: Literal["unet"]
     depth: int = Field(default=3, ge=1, le=4)

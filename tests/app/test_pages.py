@@ -159,3 +159,20 @@ def test_files_are_kept_for_ever_and_plotly_travels_compressed(
     assert gzip.decompress(packed) == plain.content
     assert len(packed) < len(plain.content) / 3
     assert served.client.get("/assets/0123456789ab/style.css").status_code == 404
+
+
+def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Served) -> None:
+    target = {"width": 256, "depth": 4, "batch_size": 32, "steps": 16}
+    study_id = served.submit(target=target)
+    served.advance(study_id)
+    text = page(served.client, f"/studies/{study_id}")
+    whole = "width 256, depth 4, batch 32, tokens 16,384"
+    assert f"Recommendation for {whole}</h2>" in text
+    assert f"tuned at width 32 for {whole}; submitted" in text
+    assert "<dt>Multiplier of every residual branch</dt><dd>0.25</dd>" in text
+    assert "depth_rule completep, alpha 1 (Dey et al. 2025, arXiv:2505.01618)" in text
+    assert "over 16 steps." in text
+    for name, basis in (("depth", "theory"), ("batch", "empirical"), ("tokens", "empirical")):
+        row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', text)
+        assert row is not None
+        assert f"<td>{basis}</td>" in row[1]
