@@ -108,7 +108,6 @@ OPTIONS: Final = (
     Option("vit", {"norm": "rmsnorm"}),
     *(Option("vit", {"activation": a}) for a in ("relu", "silu", "tanh")),
     Option("gan", {}),
-    *(Option("gan", {"norm": norm}) for norm in ("layernorm", "rmsnorm")),
     *(Option("gan", {"activation": a}) for a in ("relu", "gelu", "tanh")),
 )
 """A new option is one line."""

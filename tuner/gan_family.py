@@ -38,7 +38,6 @@ class Gan(ModelFamily):
     """Hidden layers of either player, the first one (input to width) included."""
     latents: int = Field(default=16, ge=1, le=1024)
     """Normal numbers that a digit is made from."""
-    norm: Literal["none", "layernorm", "rmsnorm"] = "none"
     activation: Literal["relu", "gelu", "silu", "tanh"] = "silu"
     gradient_penalty: float = Field(default=1.0, ge=0, le=1_000)
     """Half of it times the square of the discriminator's slope at real digits is added to its loss:

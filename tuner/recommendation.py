@@ -26,6 +26,7 @@ from tuner.evidence import (
 )
 from tuner.families import Family
 from tuner.learning_rate import LearningRate, learning_rate
+from tuner.model_family import Comparison
 from tuner.policies import PolicyChoices
 from tuner.recommended_values import (
     ParameterGroup,
@@ -116,6 +117,8 @@ class Recommendation(Record):
     axes: tuple[Axis, ...]
     extrapolated_drift_octaves: float | None
     """Drift from the nearest measured width to the target."""
+    compared_by: Comparison
+    """What every loss here is."""
     evidence: TransferEvidence
     control: TransferEvidence | None
     """The same under the standard parametrization, if the study ran it."""
@@ -216,6 +219,7 @@ def recommend(  # one keyword per axis
         schedule=schedule_values(spec.training_by(chosen), target.steps, peak),
         axes=(over_width, *others.axes),
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
+        compared_by=spec.family.compared_by,
         evidence=evidence,
         control=control if control.optima else None,
         check=check,

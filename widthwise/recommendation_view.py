@@ -79,6 +79,7 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if document["gradient_clip_norm"] is not None:
         yield "clipping", f"gradient norm at {document['gradient_clip_norm']:g}"
     yield from _shared(document)
+    yield "loss is", document["compared_by"]["words"]
     yield "μP measured", _evidence(document["evidence"])
     if document["control"] is not None:
         yield "SP measured", _evidence(document["control"])

@@ -82,6 +82,8 @@ def test_a_page_says_what_trials_are_compared_by(
     text = page(served.client, f"/studies/{study_id}")
     assert "Fréchet distance against learning rate, by width" in text
     assert "between generated and held-out digits, per pixel; best of each column" in text
+    assert "called a loss on this page is the Fréchet distance between" in text
+    assert "called a loss" not in usual
     assert "Best Fréchet distance in the search" in text
     assert "Validation loss" in usual
     assert "Validation loss" not in text

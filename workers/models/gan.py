@@ -28,7 +28,7 @@ class GanModel(nn.Module):
 
     def __init__(self, config: Gan, width: int) -> None:
         super().__init__()
-        player = Mlp(name="mlp", depth=config.depth, norm=config.norm, activation=config.activation)
+        player = Mlp(name="mlp", depth=config.depth, activation=config.activation)
         self.latents, self.gradient_penalty = config.latents, config.gradient_penalty
         self.generator = MlpModel(player, width, inputs=config.latents, outputs=PIXELS)
         self.discriminator = MlpModel(player, width, inputs=PIXELS, outputs=1)
