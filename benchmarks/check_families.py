@@ -12,20 +12,24 @@ from torch.nn import functional
 from parametrization.initialise import set_residual_multipliers
 from parametrization.layers import Readout, Residual, attention_scale
 from tuner.families import Gpt, Mlp
+from tuner.gan_family import Gan
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.data import Batch, Data
 from workers.datasets.digits import CLASSES, PIXELS, load_digits_data
+from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.datasets.stdlib_text import VOCABULARY, load_text_data
 from workers.models.dit import DitModel
+from workers.models.gan import GanModel
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
 from workers.models.resnet import ResnetModel
 from workers.models.unet import UnetModel
 from workers.models.vit import VitModel
-from workers.trainer import batch_loss
+from workers.objective import batch_loss, objective
 
 CONTEXT: Final = 16
+GAN: Final = Gan(name="gan")
 FIXED_HEADS: Final = 2
 IMAGE_WIDTHS: Final = (16, 32, 64, 128)
 """A channel is worked on at 64 pixels, so that narrow ones already cost and average enough."""
@@ -99,6 +103,7 @@ def _branch(width: int) -> nn.Module:
 
 _digits = cache(load_digits_data)
 _noised_digits = cache(lambda: NoisedDigitsData(load_digits_data()))
+_imitated_digits = cache(lambda: ImitatedDigitsData(load_digits_data(), GAN.latents))
 _text = cache(partial(load_text_data, CONTEXT))
 
 
@@ -108,7 +113,7 @@ def _gpt(width: int, depth: int = 1) -> nn.Module:
 
 
 def _mlp(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
-    return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, classes=CLASSES)
+    return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, outputs=CLASSES)
 
 
 def _resnet(width: int, depth: int = 2, **options: Any) -> nn.Module:  # noqa: ANN401 - its fields
@@ -125,6 +130,10 @@ def _unet(width: int) -> nn.Module:
 
 def _dit(width: int) -> nn.Module:
     return DitModel(Dit(name="dit", depth=1), width)
+
+
+def _gan(width: int) -> nn.Module:
+    return GanModel(GAN, width)
 
 
 def fixed_heads(*, right: bool) -> CheckedFamily:
@@ -145,6 +154,7 @@ FAMILIES: Final[Mapping[str, CheckedFamily]] = {
     "vit": CheckedFamily(_vit, _digits, (32, 64, 128, 256), 16),
     "unet": CheckedFamily(_unet, _noised_digits, IMAGE_WIDTHS, 8),
     "dit": CheckedFamily(_dit, _noised_digits, (64, 128, 256, 512), 8),
+    "gan": CheckedFamily(_gan, _imitated_digits, (64, 128, 256, 512), 64, objective(GAN).training),
     "fixed_heads": fixed_heads(right=True),
 }
 """A new family is one line."""

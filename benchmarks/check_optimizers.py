@@ -7,6 +7,7 @@ from parametrization.coordinate_check import CHECK_LEARNING_RATE
 from parametrization.hyperparameters import HYPERPARAMETERS
 from parametrization.optimizers.assignment import (
     LARS,
+    MODULAR_NORM,
     SCION,
     Assignment,
     everywhere,
@@ -41,6 +42,7 @@ ASSIGNMENTS: Final[Mapping[str, Assignment]] = {
     "shampoo_half+adamw": matrices_with("shampoo_half"),
     "shampoo_grafted+adamw": matrices_with("shampoo_grafted"),
     "soap+adamw": matrices_with("soap"),
+    "modular_norm": MODULAR_NORM,
     "kfac+adamw": linear_maps_with("kfac"),
     "ekfac+adamw": linear_maps_with("ekfac"),
 }
@@ -70,7 +72,7 @@ def numbers(assignment: Assignment, **overrides: float) -> dict[Optimizer, dict[
     """Hyperparameters at the base width of every optimizer of the assignment."""
     return {
         Optimizer(name): _numbers(Optimizer(name)) | _known(Optimizer(name), overrides)
-        for name in sorted(set(assignment.by_role.values()))
+        for name in sorted(assignment.optimizers)
     }
 
 

@@ -52,6 +52,7 @@ IMAGE_FAMILIES = {
     "vit": ("adamw", "sgd", "lion", "muon_spectral+adamw"),
     "unet": ("adamw", "lion"),
     "dit": ("adamw", "lion"),
+    "gan": ("adamw",),
 }
 ON_DEPTH = (
     *("adamw", "sgd", "lion", "layer_normalised_sgd"),

@@ -12,6 +12,7 @@ from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS, RATE_MU
 from parametrization.mixed_scaling import scale_mixed_model
 from parametrization.optimizers.assignment import (
     LARS,
+    MODULAR_NORM,
     SCION,
     Assignment,
     everywhere,
@@ -47,6 +48,7 @@ _ASSIGNMENTS: Final[Mapping[Optimizer, Assignment]] = {
     **{lead: matrices_with(lead, COMPANION) for lead in MATRIX_OPTIMIZERS},
     **{lead: linear_maps_with(lead, COMPANION) for lead in (Optimizer.KFAC, Optimizer.EKFAC)},
     Optimizer.SCION_SPECTRAL: SCION,
+    Optimizer.MODULAR_MATRIX: MODULAR_NORM,
     Optimizer.LARS: LARS,
 }
 
@@ -78,8 +80,8 @@ def by_optimizer(
 ) -> dict[Optimizer, dict[str, float]]:
     """The flat mapping taken apart: the numbers of the lead and of what it leads.
 
-    Companions of the lead's own kind (Scion's, or SGD beside LARS) share those of its numbers that
-    they take, at their own rate.
+    Companions of the lead's own kind (Scion's, the modular norm's, or SGD beside LARS) share those
+    of its numbers that they take, at their own rate.
 
     Raises:
         ValueError: if a hyperparameter of a companion is missing or unknown, or the ratio is not

@@ -115,7 +115,7 @@ class ResidualSum(WithMultiplier):
 
     def plus(self, stream: Tensor, branch: Tensor) -> Tensor:
         """`stream + multiplier * branch`: at multiplier 1 their sum, bit for bit."""
-        return stream + self.multiplier * branch
+        return torch.add(stream, branch, alpha=self.multiplier)
 
 
 class Residual(ResidualSum):

@@ -201,7 +201,7 @@ class TrialProgress(Record):
     step: int
     """Updates done in all."""
     loss: float | None
-    """Mean train loss over the second half of the steps done so far; None once diverged."""
+    """What the family is compared by, of the steps done so far; None once diverged."""
     validation_loss: float | None
     diverged: bool = False
     """The loss or the parameters left the finite numbers, at `step`; the trial is over."""

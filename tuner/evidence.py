@@ -33,7 +33,7 @@ class SeedLoss(Record):
     number: int
     """The trial's number within its study."""
     loss: float | None
-    """Mean train loss over the second half of training; None if it diverged."""
+    """What trials of the family are compared by (`compared_by`); None if it diverged."""
 
 
 class SensitivityPoint(Record):

@@ -215,6 +215,12 @@ def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
             f"{parts} microbatches do not divide batch_size {batch_size} evenly: use {nearest},"
             f" or a batch_size that is a multiple of {parts}",
         )
+    if spec.training.activation_checkpointing and spec.family.refuses_recomputation:
+        yield (
+            "/training/activation_checkpointing",
+            f"activation checkpointing cannot train a {spec.family.name}:"
+            f" {spec.family.refuses_recomputation}; leave it out",
+        )
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:

@@ -10,7 +10,7 @@ from widthwise.figures import INK, new_figure, style_panel, write_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS: Final = {"train_loss": "train loss, nats", "parameter_norm": "norm of all parameters"}
+PANELS: Final = {"train_loss": "train loss", "parameter_norm": "norm of all parameters"}
 """What is drawn, by metric."""
 _COLOURS: Final = ("#08306b", "#c2571a", "#2b7a3d", "#7b3294", "#8c6d1f", "#b3261e", "#0b7285")
 _DASHES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils import clip_grads_with_norm_, get_total_norm
 
 from parametrization.schedules import schedule_factor
@@ -15,13 +14,14 @@ from parametrization.stepping import evaluating, recording
 from tuner.engine import Checkpoint, Series, TrialProgress
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
+from workers.objective import objective
 from workers.trial import RunningTrial
 
 
 class Update(NamedTuple):
     """What one update measured; the names are those of `Series.metric`."""
 
-    train_loss: float  # before the update, in the units of `batch_loss`
+    train_loss: float  # before the update, in the units of the family's `objective`
     gradient_norm: float  # of all gradients together, before clipping
     parameter_norm: float  # of all parameters together, after the update
     clip_fraction: float  # share of the gradient's norm that clipping took away, in [0, 1]
@@ -88,10 +88,11 @@ def take_step(trial: RunningTrial) -> Update:
 def backward(trial: RunningTrial, batch: Batch) -> Tensor:
     """Add the gradients of the batch's mean loss, microbatch by microbatch; that loss, detached."""
     parts = trial.spec.training.accumulation
+    loss_of = objective(trial.spec.model.family).training
     total = torch.zeros((), device=trial.device)
     for microbatch in _microbatches(batch, parts):
         with _precision(trial):
-            loss = batch_loss(trial.model, microbatch) / parts
+            loss = loss_of(trial.model, microbatch) / parts
         loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
         total = total + loss.detach()
     return total
@@ -122,24 +123,13 @@ def learning_rate_factor(training: Training, step: int) -> float:
     )
 
 
-def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean over all predictions, scalar.
-
-    Classes (integer targets): cross entropy in nats. Numbers (floating targets): squared error, in
-    the square of their unit.
-    """
-    predicted = model(batch.inputs)
-    if batch.targets.is_floating_point():
-        return functional.mse_loss(predicted, batch.targets)
-    return functional.cross_entropy(predicted.flatten(0, -2), batch.targets.flatten())
-
-
 def validation_loss(trial: RunningTrial) -> float:
-    """Mean of `batch_loss` over the fixed validation set, the model in evaluation mode.
+    """Mean of the objective over the fixed validation set, the model in evaluation mode.
 
     Where the optimizer says so, of its evaluation point instead of the values that it trains.
     """
     total, predictions = 0.0, 0
+    loss_of = objective(trial.spec.model.family).validation
     with (
         torch.no_grad(),
         _evaluating(trial.model),
@@ -147,7 +137,7 @@ def validation_loss(trial: RunningTrial) -> float:
         _precision(trial),
     ):
         for batch in trial.data.validation():
-            loss = batch_loss(trial.model, batch.on(trial.device))
+            loss = loss_of(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions
@@ -164,7 +154,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def mean_loss_of_second_half(train_losses: list[float]) -> float:
-    """What trials are compared by: far less noisy than one validation loss (transfer.md).
+    """What most trials are compared by: far less noisy than one validation loss.
 
     >>> mean_loss_of_second_half([9.0, 5.0, 3.0, 1.0])
     2.0
@@ -174,13 +164,21 @@ def mean_loss_of_second_half(train_losses: list[float]) -> float:
     return math.fsum(second_half) / len(second_half)
 
 
+def compared_value(trial: RunningTrial, segment: Segment) -> float:
+    """What the trial is compared by so far: see `ModelFamily.compared_by`."""
+    if trial.spec.model.family.compared_by.metric == "validation_loss":
+        assert segment.validation_loss is not None, "it has not diverged"
+        return segment.validation_loss
+    return mean_loss_of_second_half(trial.train_losses)
+
+
 def progress(trial: RunningTrial, segment: Segment, checkpoint: Checkpoint | None) -> TrialProgress:
     """The segment as it is reported."""
     diverged = segment.diverged_at is not None
     return TrialProgress(
         number=trial.spec.number,
         step=segment.diverged_at or trial.step,
-        loss=None if diverged else mean_loss_of_second_half(trial.train_losses),
+        loss=None if diverged else compared_value(trial, segment),
         validation_loss=segment.validation_loss,
         diverged=diverged,
         checkpoint=checkpoint,

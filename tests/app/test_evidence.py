@@ -155,8 +155,10 @@ def test_a_running_study_recommends_provisionally(served: Served) -> None:
 def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) -> None:
     client = finished[0].client
     families = {at["name"]: at for at in client.get("/v1/families").json()["families"]}
-    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit"}
+    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit", "gan"}
     assert families["gpt"]["datasets"] == ["stdlib-text"]
+    assert families["gpt"]["compared_by"]["name"] == "train loss"
+    assert families["gan"]["compared_by"]["name"] == "Fréchet distance"
     assert "head_size" in families["gpt"]["options"]["properties"]
     optimizers = client.get("/v1/optimizers").json()["optimizers"]
     assert [at["name"] for at in optimizers] == list(STUDIED)
@@ -167,4 +169,5 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
         "stdlib-text",
         "digits",
         "noised-digits",
+        "imitated-digits",
     }

@@ -71,6 +71,23 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     assert check["checks"][0]["summary"] in text
 
 
+def test_a_page_says_what_trials_are_compared_by(
+    finished: tuple[Served, str], served: Served
+) -> None:
+    usual = page(finished[0].client, f"/studies/{finished[1]}")
+    assert "Mean train loss over the second half of training; best of each column" in usual
+    assert "Best train loss in the search" in usual
+    study_id = served.submit(family={"name": "gan"}, control="none", search={"trials": 4})
+    served.advance(study_id)
+    text = page(served.client, f"/studies/{study_id}")
+    assert "Fréchet distance against learning rate, by width" in text
+    assert "between generated and held-out digits, per pixel; best of each column" in text
+    assert "Best Fréchet distance in the search" in text
+    assert "Validation loss" in usual
+    assert "Validation loss" not in text
+    assert "train loss" not in text
+
+
 def test_a_study_of_several_optimizers_ranks_them(served: Served) -> None:
     study_id = served.submit(
         control="none", optimizers=[{"name": "adamw"}, {"name": "sgd"}], search={"trials": 4}

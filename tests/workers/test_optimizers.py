@@ -22,9 +22,10 @@ from tuner.optimizer_defaults import STUDIED
 from workers.checkpoint import checkpoint_path, load, save
 from workers.cohort.programs import Programs
 from workers.model_shapes import model_scalings
+from workers.objective import batch_loss
 from workers.orders import OpenCohort, carry_out
 from workers.packing import train_packed
-from workers.trainer import batch_loss, learning_rate_factor, train_to
+from workers.trainer import learning_rate_factor, train_to
 from workers.trial import new_trial, restored_trial
 
 ELSEWHERE = [name for name in STUDIED if name not in IN_TORCH]
@@ -125,7 +126,9 @@ def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", [Optimizer.MUON_SPECTRAL, Optimizer.SCION_SPECTRAL])
+@pytest.mark.parametrize(
+    "name", [Optimizer.MUON_SPECTRAL, Optimizer.SCION_SPECTRAL, Optimizer.MODULAR_MATRIX]
+)
 def test_the_schedule_reaches_every_group(name: Optimizer) -> None:
     trial = new_trial(spec_of(name))
     train_to(trial, STEPS)

@@ -9,12 +9,14 @@ from torch import nn
 from parametrization.initialise import set_residual_multipliers
 from tuner.engine import ModelSpec
 from tuner.families import Gpt, Mlp
+from tuner.gan_family import Gan
 from tuner.model_family import ModelFamily
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.digits import CLASSES, PIXELS
 from workers.datasets.stdlib_text import VOCABULARY
 from workers.models import gpt
 from workers.models.dit import DitModel
+from workers.models.gan import GanModel
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
 from workers.models.parts import Declared
@@ -23,12 +25,13 @@ from workers.models.unet import UnetModel
 from workers.models.vit import VitModel
 
 _BUILDERS: Final[dict[type[ModelFamily], Callable[[Any, int], nn.Module]]] = {
-    Mlp: lambda config, width: MlpModel(config, width, inputs=PIXELS, classes=CLASSES),
+    Mlp: lambda config, width: MlpModel(config, width, inputs=PIXELS, outputs=CLASSES),
     Gpt: lambda config, width: GptModel(config, width, vocabulary=VOCABULARY),
     Resnet: lambda config, width: ResnetModel(config, width, classes=CLASSES),
     Vit: lambda config, width: VitModel(config, width, classes=CLASSES),
     Unet: UnetModel,
     Dit: DitModel,
+    Gan: GanModel,
 }
 """From the family's options and a width."""
 
