@@ -82,10 +82,15 @@ def _unknown_tag(error: Mapping[str, Any], field: str) -> str:
     context = error["ctx"]
     if error["type"] == "union_tag_not_found":
         return f"required: say which one with `{field}`"
-    tag = str(context["tag"])
-    shown = tag if len(tag) <= _LONGEST_ECHO else f"{tag[:_LONGEST_ECHO]}..."
     known = str(context["expected_tags"]).replace("'", "")
-    return f"unknown {field} {shown!r}: use one of {known}"
+    return f"unknown {field} {_shown(str(context['tag']))}: use one of {known}"
+
+
+def _shown(value: object) -> str:
+    """The user's own value, cut where it is long."""
+    if not isinstance(value, str):
+        return f"a value of type {type(value).__name__}"
+    return repr(value if len(value) <= _LONGEST_ECHO else f"{value[:_LONGEST_ECHO]}...")
 
 
 def _words(error: Mapping[str, Any]) -> str:
@@ -94,6 +99,8 @@ def _words(error: Mapping[str, Any]) -> str:
         return message.removeprefix("Value error, ")
     if error["type"] == "json_invalid":
         return f"not JSON: {error['ctx']['error']}"
+    if error["type"] in ("enum", "literal_error"):
+        return f"{_shown(error['input'])} is none of {error['ctx']['expected']}: use one of them"
     return _WORDS.get(error["type"], message.replace("Input should", "must", 1))
 
 

@@ -35,7 +35,9 @@ class Progress(Record):
     fraction: float = Field(ge=0, le=1)
     """Share of the planned training that is done, by parameters times steps."""
     best_loss: float | None
-    """Lowest train loss of a completed muP trial at the proxy width."""
+    """Lowest value of a completed muP trial at the proxy width."""
+    compared_by: str
+    """What that is a value of, in a word or two: `train loss`."""
     eta_seconds: float | None
     """At the pace so far; null before there is a pace, and when nothing runs."""
 
@@ -62,6 +64,7 @@ def progress_of(snapshot: StudySnapshot, now: dt.datetime) -> Progress:
         trials={state: sum(t.state is state for t in trials) for state in TrialState},
         fraction=1.0 if study.state is StudyState.COMPLETED else done / max(done + left, 1e-9),
         best_loss=best,
+        compared_by=study.spec.family.compared_by.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -12,20 +12,24 @@ from torch.nn import functional
 from parametrization.initialise import set_residual_multipliers
 from parametrization.layers import Readout, Residual, attention_scale
 from tuner.families import Gpt, Mlp
+from tuner.gan_family import Gan
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.data import Batch, Data
 from workers.datasets.digits import CLASSES, PIXELS, load_digits_data
+from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.datasets.stdlib_text import VOCABULARY, load_text_data
 from workers.models.dit import DitModel
+from workers.models.gan import GanModel
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
 from workers.models.resnet import ResnetModel
 from workers.models.unet import UnetModel
 from workers.models.vit import VitModel
-from workers.trainer import batch_loss
+from workers.objective import batch_loss, objective
 
 CONTEXT: Final = 16
+GAN: Final = Gan(name="gan")
 FIXED_HEADS: Final = 2
 IMAGE_WIDTHS: Final = (16, 32, 64, 128)
 """A channel is worked on at 64 pixels, so that narrow ones already cost and average enough."""
@@ -80,13 +84,12 @@ class FixedHeadAttention(nn.Module):
 class ResidualMlp(nn.Module):
     """Pre-norm residual blocks of two layers each, on digits."""
 
-    def __init__(self, width: int, *, depth: int, branch_multiplier: float) -> None:
+    def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.first = nn.Linear(PIXELS, width)
         self.blocks = nn.Sequential(*(Residual(_branch(width)) for _ in range(depth)))
         self.norm = nn.RMSNorm(width)
         self.readout = Readout(width, CLASSES)
-        set_residual_multipliers(self, branch_multiplier)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.readout(self.norm(self.blocks(self.first(x))))
@@ -100,24 +103,25 @@ def _branch(width: int) -> nn.Module:
 
 _digits = cache(load_digits_data)
 _noised_digits = cache(lambda: NoisedDigitsData(load_digits_data()))
+_imitated_digits = cache(lambda: ImitatedDigitsData(load_digits_data(), GAN.latents))
 _text = cache(partial(load_text_data, CONTEXT))
 
 
-def _gpt(width: int) -> nn.Module:
-    config = Gpt(name="gpt", depth=1, context=CONTEXT)
+def _gpt(width: int, depth: int = 1) -> nn.Module:
+    config = Gpt(name="gpt", depth=depth, context=CONTEXT)
     return GptModel(config, width, vocabulary=VOCABULARY)
 
 
 def _mlp(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
-    return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, classes=CLASSES)
+    return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, outputs=CLASSES)
 
 
-def _resnet(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
-    return ResnetModel(Resnet(name="resnet", depth=2, **options), width, classes=CLASSES)
+def _resnet(width: int, depth: int = 2, **options: Any) -> nn.Module:  # noqa: ANN401 - its fields
+    return ResnetModel(Resnet(name="resnet", depth=depth, **options), width, classes=CLASSES)
 
 
-def _vit(width: int) -> nn.Module:
-    return VitModel(Vit(name="vit", depth=1, head_size=8), width, classes=CLASSES)
+def _vit(width: int, depth: int = 1) -> nn.Module:
+    return VitModel(Vit(name="vit", depth=depth, head_size=8), width, classes=CLASSES)
 
 
 def _unet(width: int) -> nn.Module:
@@ -126,6 +130,10 @@ def _unet(width: int) -> nn.Module:
 
 def _dit(width: int) -> nn.Module:
     return DitModel(Dit(name="dit", depth=1), width)
+
+
+def _gan(width: int) -> nn.Module:
+    return GanModel(GAN, width)
 
 
 def fixed_heads(*, right: bool) -> CheckedFamily:
@@ -137,7 +145,6 @@ def fixed_heads(*, right: bool) -> CheckedFamily:
 
 FAMILIES: Final[Mapping[str, CheckedFamily]] = {
     "mlp": CheckedFamily(_mlp, _digits, (64, 128, 256, 512), 64),
-    "mlp_narrow": CheckedFamily(_mlp, _digits, (64, 128, 256), 64),
     "mlp_wide": CheckedFamily(_mlp, _digits, (128, 256, 512), 64),
     "gpt": CheckedFamily(_gpt, _text, (64, 128, 256), 8),
     "resnet": CheckedFamily(_resnet, _digits, IMAGE_WIDTHS, 8),
@@ -147,15 +154,38 @@ FAMILIES: Final[Mapping[str, CheckedFamily]] = {
     "vit": CheckedFamily(_vit, _digits, (32, 64, 128, 256), 16),
     "unet": CheckedFamily(_unet, _noised_digits, IMAGE_WIDTHS, 8),
     "dit": CheckedFamily(_dit, _noised_digits, (64, 128, 256, 512), 8),
+    "gan": CheckedFamily(_gan, _imitated_digits, (64, 128, 256, 512), 64, objective(GAN).training),
     "fixed_heads": fixed_heads(right=True),
 }
 """A new family is one line."""
 
 DEPTHS: Final = (2, 4, 8, 16)
-DEPTH_WIDTH: Final = 64
+
+DeepFamily: TypeAlias = Callable[[int, float], CheckedFamily]
+"""From a depth and the multiplier of residual branches."""
 
 
-def residual_mlp(depth: int, branch_multiplier: float) -> CheckedFamily:
-    """The family that depth is checked on."""
-    build = partial(ResidualMlp, depth=depth, branch_multiplier=branch_multiplier)
-    return CheckedFamily(build, _digits, (DEPTH_WIDTH,), 64)
+def _deep(
+    make: Callable[[int, int], nn.Module], data: Callable[[], Data], width: int, batch_size: int
+) -> DeepFamily:
+    """A family that depth is checked on: `make` takes a width and a depth."""
+
+    def family(depth: int, branch_multiplier: float) -> CheckedFamily:
+        def build(width: int) -> nn.Module:
+            model = make(width, depth)
+            set_residual_multipliers(model, branch_multiplier)
+            return model
+
+        return CheckedFamily(build, data, (width,), batch_size)
+
+    return family
+
+
+DEEP_FAMILIES: Final[Mapping[str, DeepFamily]] = {
+    "residual_mlp": _deep(ResidualMlp, _digits, 64, 64),
+    "gpt": _deep(_gpt, _text, 64, 8),
+    "vit": _deep(_vit, _digits, 32, 8),
+    "resnet": _deep(_resnet, _digits, 32, 8),
+}
+"""The DiT is not here: its blocks start closed, so that a few small updates move no stream at any
+depth, whatever the rule."""

@@ -15,7 +15,8 @@ from tuner.optimizer_defaults import STUDIED
 from tuner.study_spec import Training
 from tuner.vision_families import Resnet
 from workers.datasets.data import Batch
-from workers.trainer import batch_loss, learning_rate_factor
+from workers.objective import batch_loss
+from workers.trainer import learning_rate_factor
 from workers.trial import RunningTrial, new_trial
 
 STEPS: Final = 2_000

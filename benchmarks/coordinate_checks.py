@@ -19,14 +19,13 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.check_families import (
-    DEPTH_WIDTH,
+    DEEP_FAMILIES,
     DEPTHS,
     FAMILIES,
     CheckedFamily,
     fixed_heads,
-    residual_mlp,
 )
-from benchmarks.check_optimizers import ASSIGNMENTS, SETTLE_LATE, SLOW, is_empirical, numbers
+from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
 from benchmarks.report import store
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.coordinate_errors import (
@@ -37,7 +36,6 @@ from parametrization.coordinate_errors import (
 from parametrization.coordinate_run import check_depth, check_width
 from parametrization.coordinate_slopes import RESIDUAL_STREAM
 from parametrization.coordinate_statistics import CheckedTraining
-from parametrization.coordinate_words import sized_by_gradient
 from parametrization.mixed_scaling import scale_mixed_model
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.roles import ModelShape
@@ -47,13 +45,21 @@ from parametrization.scaling import TensorScaling
 MUP, SP = Parametrization.MUP, Parametrization.SP
 ATTENTION_ERROR = "attention / sqrt(head size), fixed number of heads"
 PLANTED_ON = ("adamw", "sgd")
+SEEDS = range(8)
 IMAGE_FAMILIES = {
-    "resnet": ("adamw", "sgd"),
+    "resnet": ("adamw", "sgd", "lion", "muon_spectral+adamw"),
     "resnet_batchnorm": ("adamw", "sgd"),
-    "vit": ("adamw",),
-    "unet": ("adamw",),
-    "dit": ("adamw",),
+    "vit": ("adamw", "sgd", "lion", "muon_spectral+adamw"),
+    "unet": ("adamw", "lion"),
+    "dit": ("adamw", "lion"),
+    "gan": ("adamw",),
 }
+ON_DEPTH = (
+    *("adamw", "sgd", "lion", "layer_normalised_sgd"),
+    *("muon_spectral+adamw", "shampoo_half+adamw", "soap+adamw"),
+)
+DEEP = ("gpt", "vit", "resnet")
+NO_DEPTH_RULE = "branch multiplier forgotten"  # all that CompleteP changes for AdamW, but epsilon
 CONV_READOUT_ERROR = "readout multiplier forgotten"
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
@@ -69,7 +75,7 @@ DEPTH_ERRORS = {
     "depth rate forgotten": ("sgd", DepthError(-1.0, 0.0)),
     "double depth scaling: rate": ("adamw", DepthError(-1.0, 0.0)),
     "double depth scaling: branch": ("adamw", DepthError(0.0, -1.0)),
-    "branch multiplier forgotten": ("adamw", DepthError(0.0, 1.0)),
+    NO_DEPTH_RULE: ("adamw", DepthError(0.0, 1.0)),
 }
 
 
@@ -94,10 +100,13 @@ def checks(*, quick: bool) -> Iterator[Check]:
     yield from (Check("mlp", "adamw", planted_error=error) for error in EPSILON_ERRORS)
     if not quick:
         yield Check("unet", "adamw", planted_error=CONV_READOUT_ERROR)
-    for optimizer in PLANTED_ON:
+    for optimizer in PLANTED_ON if quick else ON_DEPTH:
         yield Check("residual_mlp", optimizer, axis="depth")
     for error, (optimizer, _) in DEPTH_ERRORS.items():
         yield Check("residual_mlp", optimizer, axis="depth", planted_error=error)
+    for family in () if quick else DEEP:
+        yield Check(family, "adamw", axis="depth")
+        yield Check(family, "adamw", axis="depth", planted_error=NO_DEPTH_RULE)
 
 
 _QUICK = (
@@ -110,8 +119,7 @@ _QUICK = (
 
 def _right_and_standard() -> Iterator[Check]:
     for optimizer in ASSIGNMENTS:
-        small = "mlp_wide" if optimizer in SETTLE_LATE else "mlp_narrow"
-        for family in (small,) if optimizer in SLOW else ("mlp", "gpt"):
+        for family in ("mlp_wide",) if optimizer in SLOW else ("mlp", "gpt"):
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
     for family, optimizers in IMAGE_FAMILIES.items():
@@ -159,7 +167,7 @@ def _over_width(check: Check) -> CheckVerdict:
         shape,
         optimizer=_lead(check),
         widths=family.widths,
-        seeds=_seeds(check),
+        seeds=SEEDS,
     )
 
 
@@ -168,25 +176,26 @@ def _over_depth(check: Check) -> CheckVerdict:
     assert isinstance(error, DepthError)
 
     def family(depth: int) -> CheckedFamily:
-        return residual_mlp(depth, (depth / DEPTHS[0]) ** (error.branch - 1))
+        return DEEP_FAMILIES[check.family](depth, (depth / DEPTHS[0]) ** (error.branch - 1))
 
     def scalings(depth: int) -> list[TensorScaling]:
-        shape, growth = _shape(family(depth)), depth / DEPTHS[0]
+        at, growth = family(depth), depth / DEPTHS[0]
+        shape = _shape(at)
         inside = {tensor.name for tensor in shape.tensors if tensor.in_block}
         return [
             replace(s, learning_rate=s.learning_rate * growth**error.rate)
             if s.name in inside
             else s
-            for s in _scaled(check, shape, DEPTH_WIDTH, {}, depth_mult=growth)
+            for s in _scaled(check, shape, at.widths[0], {}, depth_mult=growth)
         ]
 
     return check_depth(
-        lambda depth: _training(family(depth), DEPTH_WIDTH),
+        lambda depth: _training(family(depth), family(depth).widths[0]),
         scalings,
         lambda depth: _shape(family(depth)),
         optimizer=_lead(check),
         depths=DEPTHS,
-        seeds=_seeds(check),
+        seeds=SEEDS,
     )
 
 
@@ -221,11 +230,6 @@ def _shape(family: CheckedFamily) -> ModelShape:
 
 def _lead(check: Check) -> Optimizer:
     return Optimizer(ASSIGNMENTS[check.optimizer].lead)
-
-
-def _seeds(check: Check) -> range:
-    names = ASSIGNMENTS[check.optimizer].optimizers
-    return range(8) if any(sized_by_gradient(Optimizer(name)) for name in names) else range(4)
 
 
 def _unharmed(scaling: TensorScaling, _growth: float) -> TensorScaling:

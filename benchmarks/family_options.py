@@ -33,7 +33,7 @@ from tuner.study_spec import StudySpec
 from workers.datasets.load import load_data
 from workers.model_shapes import model_scalings, model_shape
 from workers.models.build import build_model
-from workers.trainer import batch_loss
+from workers.objective import objective
 
 MUP, SP = Parametrization.MUP, Parametrization.SP
 SEEDS: Final = range(4)
@@ -52,6 +52,7 @@ CHECKED: Final = {
     "mlp": Checked((64, 128, 256, 512), 64, {"depth": 3}),
     "resnet": Checked((16, 32, 64, 128), 8, {"depth": 2}),
     "vit": Checked((32, 64, 128, 256), 16, {"depth": 1, "head_size": 8}),
+    "gan": Checked((64, 128, 256, 512), 64, {"depth": 2}),
 }
 """A new family is one line here and one an option below."""
 MODERN: Final = {"query_heads_per_kv_head": 2, "qk_norm": True, "positions": "rope"} | {
@@ -106,6 +107,8 @@ OPTIONS: Final = (
     Option("vit", {}),
     Option("vit", {"norm": "rmsnorm"}),
     *(Option("vit", {"activation": a}) for a in ("relu", "silu", "tanh")),
+    Option("gan", {}),
+    *(Option("gan", {"activation": a}) for a in ("relu", "gelu", "tanh")),
 )
 """A new option is one line."""
 UNSETTLED: Final = ("fixed_kv_heads",)
@@ -157,7 +160,7 @@ def _verdict(check: Check) -> CheckVerdict:
     def training(width: int) -> CheckedTraining:
         return CheckedTraining(
             lambda: build_model(spec, width=width),
-            batch_loss,
+            objective(spec.family).training,
             lambda seed, step: data.batch(seed, step, batch_size),
         )
 

@@ -37,6 +37,8 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     seed: int,
     policies: Policies = DEFAULT_POLICIES,
     depth_mult: float = 1.0,
+    batch_mult: float = 1.0,
+    token_mult: float = 1.0,
     multiplier_free: bool = False,
 ) -> Prepared:
     """Initialise `model` under muP, set its multipliers, and build what trains it.
@@ -49,6 +51,8 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         hyperparameters: at the base width, as in `scale_tensor`.
         seed: of the initial tensors; the same in every process.
         depth_mult: residual blocks over those of the base model.
+        batch_mult: batch over the base's.
+        token_mult: tokens seen in training over the base's.
         multiplier_free: for a forward pass that cannot be changed: multipliers move into initial
             tensors, rates and epsilon. The readout may then be a plain Linear, declared
             Role.OUTPUT when the shape was derived. Gradients must not be clipped by global norm.
@@ -65,6 +69,8 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         width=width,
         policies=policies,
         depth_mult=depth_mult,
+        batch_mult=batch_mult,
+        token_mult=token_mult,
     )
     if multiplier_free:
         scalings = without_multipliers(scalings, tied=[t.name for t in shape.tensors if t.tied])

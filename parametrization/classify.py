@@ -17,7 +17,7 @@ from parametrization.layers import (
     ConvReadout1d,
     ExpertLinear,
     Readout,
-    Residual,
+    ResidualSum,
     Router,
     TiedReadout,
     ZeroLinear,
@@ -116,7 +116,7 @@ def classify_model(
         base_width: the width at which those sizes hold.
         roles: by name or pattern (`blocks.*.attn.k.weight`), what the table cannot see. A role
             alone will do for torch's own layers; other tensors need their axes as well.
-        blocks: patterns of tensors in residual blocks, beside those in a `layers.Residual`.
+        blocks: patterns of tensors in residual blocks, beside those in a `layers.ResidualSum`.
 
     Raises:
         ValueError: if a parameter fits no row of the table, or is tied to another, or if a
@@ -152,7 +152,7 @@ def _in_blocks(model: nn.Module, names: Iterable[str], blocks: Iterable[str]) ->
     residual = [
         f"{path}.{name}"
         for path, module in model.named_modules()
-        if isinstance(module, Residual)
+        if isinstance(module, ResidualSum)
         for name, _ in module.named_parameters()
     ]
     bare = unwrapped(name for name, _ in model.named_parameters())

@@ -12,6 +12,7 @@ from parametrization.hyperparameters import EVERYWHERE, HYPERPARAMETERS, RATE_MU
 from parametrization.mixed_scaling import scale_mixed_model
 from parametrization.optimizers.assignment import (
     LARS,
+    MODULAR_NORM,
     SCION,
     Assignment,
     everywhere,
@@ -47,6 +48,7 @@ _ASSIGNMENTS: Final[Mapping[Optimizer, Assignment]] = {
     **{lead: matrices_with(lead, COMPANION) for lead in MATRIX_OPTIMIZERS},
     **{lead: linear_maps_with(lead, COMPANION) for lead in (Optimizer.KFAC, Optimizer.EKFAC)},
     Optimizer.SCION_SPECTRAL: SCION,
+    Optimizer.MODULAR_MATRIX: MODULAR_NORM,
     Optimizer.LARS: LARS,
 }
 
@@ -78,8 +80,8 @@ def by_optimizer(
 ) -> dict[Optimizer, dict[str, float]]:
     """The flat mapping taken apart: the numbers of the lead and of what it leads.
 
-    Companions of the lead's own kind (Scion's, or SGD beside LARS) share those of its numbers that
-    they take, at their own rate.
+    Companions of the lead's own kind (Scion's, the modular norm's, or SGD beside LARS) share those
+    of its numbers that they take, at their own rate.
 
     Raises:
         ValueError: if a hyperparameter of a companion is missing or unknown, or the ratio is not
@@ -124,7 +126,7 @@ def _taken_by(optimizer: Optimizer) -> frozenset[str]:
     return HYPERPARAMETERS[optimizer] | RATE_MULTIPLIERS.keys()
 
 
-def scale_led_model(  # one keyword per axis, all with a default
+def scale_led_model(  # noqa: PLR0913  # one keyword per axis, all with a default
     shape: ModelShape,
     *,
     optimizer: Optimizer,
@@ -133,6 +135,8 @@ def scale_led_model(  # one keyword per axis, all with a default
     width: int,
     policies: Policies = DEFAULT_POLICIES,
     depth_mult: float = 1.0,
+    batch_mult: float = 1.0,
+    token_mult: float = 1.0,
 ) -> tuple[TensorScaling, ...]:
     """Every tensor at `width`, from a flat mapping: as `scale_model`, or with a companion.
 
@@ -149,6 +153,8 @@ def scale_led_model(  # one keyword per axis, all with a default
             width=width,
             policies=policies,
             depth_mult=depth_mult,
+            batch_mult=batch_mult,
+            token_mult=token_mult,
         )
     return scale_mixed_model(
         shape,
@@ -158,4 +164,6 @@ def scale_led_model(  # one keyword per axis, all with a default
         width=width,
         policies=policies,
         depth_mult=depth_mult,
+        batch_mult=batch_mult,
+        token_mult=token_mult,
     )

@@ -33,8 +33,11 @@ from parametrization.coordinate_words import (
     summarise,
     with_origin,
 )
+from parametrization.policies import Policies
+from parametrization.policy_rows import EMBEDDING_RATE_EXPONENT
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
+from parametrization.scaling import DEFAULT_POLICIES
 from parametrization.tensor_families import TensorFamily, tensor_families
 
 __all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
@@ -48,7 +51,7 @@ class TensorVerdict:
     """One tensor, or the like tensors of all blocks (`blocks.*.attn.out.weight`).
 
     Attributes:
-        update_slope: of D; 0 under a right rule. None if nothing moved.
+        update_slope: of D, less what the policies say; 0 under a right rule. None if nothing moved.
         update_interval: 95 % bootstrap interval over seeds.
         propagation_slope: of P; None for tensors that multiply no activations.
         threshold: largest |update_slope| that passes.
@@ -107,6 +110,7 @@ def judge(
     shape: ModelShape,
     optimizer: Optimizer,
     initial: Iterable[InitialStatistic] = (),
+    policies: Policies = DEFAULT_POLICIES,
 ) -> CheckVerdict:
     """The verdict, tensor by tensor; inconclusive while widths or seeds are missing.
 
@@ -114,6 +118,8 @@ def judge(
 
     Args:
         initial: sizes at step 0; without them a wrong initialisation shows in P alone.
+        policies: that the numbers under test follow. Lookup tables that are asked to move less in
+            wider models are judged by how far they do.
 
     Raises:
         ValueError: if a statistic is of a tensor that the shape does not have.
@@ -125,7 +131,7 @@ def judge(
     if undecided := too_little(grid, "widths"):
         return undecided
     measured = [
-        Measured(family, tuple(_judged(family, grid, optimizer, band)), band.pass_high)
+        Measured(family, tuple(_judged(family, grid, optimizer, band, policies)), band.pass_high)
         for family in tensor_families(tensors)
         for band in (update_band(family, shape, grid, optimizer),)
     ]
@@ -199,7 +205,7 @@ def all_passed(passed: Iterable[bool | None]) -> bool | None:
 
 
 def _judged(
-    family: TensorFamily, grid: Grid, optimizer: Optimizer, update: Band
+    family: TensorFamily, grid: Grid, optimizer: Optimizer, update: Band, policies: Policies
 ) -> Iterable[Judged]:
     names = [tensor.name for tensor in family.tensors]
     bands = {Statistic.UPDATE: update, Statistic.INITIAL: INITIAL_BAND}
@@ -210,10 +216,19 @@ def _judged(
         unsettled = statistic is Statistic.INITIAL and family.role is Role.GQA_KV
         if slope is None or statistic not in bands or unsettled:
             continue
+        due = 0.0
         if statistic is Statistic.INITIAL:
             due = _initial_exponent(family.tensors[0], optimizer)
-            slope = Slope(slope.mean - due, (slope.interval[0] - due, slope.interval[1] - due))
+        elif statistic is Statistic.UPDATE:
+            due = _update_exponent(family.tensors[0], policies)
+        slope = Slope(slope.mean - due, (slope.interval[0] - due, slope.interval[1] - due))
         yield Judged(statistic, slope, bands[statistic].judge(slope))
+
+
+def _update_exponent(tensor: TensorShape, policies: Policies) -> float:
+    """Of width, in D: 0 but for lookup tables, as themselves or as a tied readout."""
+    is_table = tensor.role is Role.INPUT and tensor.is_table
+    return EMBEDDING_RATE_EXPONENT[policies.embedding_lr_rule] if is_table or tensor.tied else 0.0
 
 
 def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:

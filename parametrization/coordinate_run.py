@@ -9,9 +9,10 @@ from parametrization.coordinate_statistics import (
     coordinate_statistics,
     initial_statistics,
 )
+from parametrization.policies import Policies
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer
-from parametrization.scaling import TensorScaling
+from parametrization.scaling import DEFAULT_POLICIES, TensorScaling
 
 Scalings = Callable[[int], Sequence[TensorScaling]]
 
@@ -24,6 +25,7 @@ def check_width(
     optimizer: Optimizer,
     widths: Iterable[int],
     seeds: Sequence[int] = range(4),
+    policies: Policies = DEFAULT_POLICIES,
 ) -> CheckVerdict:
     """Train a few steps at every width and judge rates, multipliers and initial sizes.
 
@@ -33,6 +35,7 @@ def check_width(
         shape: the model's base shapes, from `derive_model_shape`.
         widths: three or more, spanning a factor of eight if they can.
         seeds: four or more; eight for SGD.
+        policies: that the numbers under test follow.
 
     """
     statistics, initial = [], []
@@ -45,7 +48,7 @@ def check_width(
             seeds=seeds,
         )
         initial += initial_statistics(at, numbers, size=width, seeds=seeds)
-    return judge(statistics, shape, optimizer, initial)
+    return judge(statistics, shape, optimizer, initial, policies)
 
 
 def check_depth(

@@ -52,6 +52,11 @@ class HorizonRow(NamedTuple):
 MEMORY_RANGE: Final = (1 / 8, 4.0)
 """Ratios of 1 - beta that were tested; beyond, beta ** ratio is taken and marked extrapolated."""
 
+TESTED_BATCH: Final[Mapping[HorizonRule, tuple[float, float]]] = dict.fromkeys(
+    (HorizonRule.COMPLETE_D, HorizonRule.COMPLETE_D_BATCH_EPSILON), (1 / 8, 4.0)
+)
+"""Batches over the base's that the source of a rule tried; rules without one are not listed."""
+
 _COMPLETE_D: Final = Evidence(
     "Complete(d)P Table 1", "Complete(d)P 2025, arXiv:2512.22382, Table 1", "E", "M"
 )
@@ -190,6 +195,6 @@ def scaled_memory(name: str, beta: float, ratio: float) -> Memory:
         raise ValueError(
             f"{name}={beta:g} cannot follow batch over tokens of {ratio:g}: 1 - {name} would be"
             f" {(1 - beta) * ratio:g}, and it must stay in (0, 1); raise {name} above"
-            f" {1 - 1 / ratio:g} at the base, or change batch_mult or token_mult"
+            f" {1 - 1 / ratio:g} at the base, or change the target's batch or tokens"
         )
     return Memory(scaled, False)

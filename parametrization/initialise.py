@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from parametrization.layers import Residual, TiedReadout, WithMultiplier
+from parametrization.layers import ResidualSum, TiedReadout, WithMultiplier
 from parametrization.parameter_names import OwnedParameter, owned_parameters
 from parametrization.scaling import TensorScaling
 
@@ -95,17 +95,17 @@ def set_residual_multipliers(model: nn.Module, multiplier: float) -> None:
     """Set the factor on every residual branch: 1 / (depth / base depth) ** alpha.
 
     Raises:
-        ValueError: if no branch is a `layers.Residual` and the factor is not 1.
+        ValueError: if nothing in the model is a `layers.ResidualSum` and the factor is not 1.
 
     """
-    branches = [module for module in model.modules() if isinstance(module, Residual)]
-    if not branches and multiplier != 1:
+    sums = [module for module in model.modules() if isinstance(module, ResidualSum)]
+    if not sums and multiplier != 1:
         raise ValueError(
             f"the residual branches need the multiplier {multiplier:g}, and none is a"
             " parametrization.layers.Residual: make x + f(x) a Residual(f)"
         )
-    for branch in branches:
-        branch.multiplier = multiplier
+    for one in sums:
+        one.multiplier = multiplier
 
 
 def match(

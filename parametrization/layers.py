@@ -102,20 +102,31 @@ class TiedReadout(WithMultiplier):
         return functional.linear(self.multiplier * x, self.embedding.weight)
 
 
-class Residual(WithMultiplier):
-    """`x + multiplier * branch(x)`: what depth rules scale, and what marks tensors as in a block.
+class ResidualSum(WithMultiplier):
+    """Adds branches to the stream that it is given, each times `multiplier`, by `plus`.
 
-    The norm belongs into the branch.
+    What depth rules scale, and what marks tensors as in a block. Subclass it where one module adds
+    several branches; for one branch there is `Residual`. Norms belong into the branches.
     """
 
-    def __init__(self, branch: nn.Module, *, multiplier: float = 1.0) -> None:
+    def __init__(self, *, multiplier: float = 1.0) -> None:
         super().__init__()
-        self.branch = branch
         self.multiplier = float(multiplier)
 
+    def plus(self, stream: Tensor, branch: Tensor) -> Tensor:
+        """`stream + multiplier * branch`: at multiplier 1 their sum, bit for bit."""
+        return torch.add(stream, branch, alpha=self.multiplier)
+
+
+class Residual(ResidualSum):
+    """`x + multiplier * branch(x)`."""
+
+    def __init__(self, branch: nn.Module, *, multiplier: float = 1.0) -> None:
+        super().__init__(multiplier=multiplier)
+        self.branch = branch
+
     def forward(self, x: Tensor, *arguments: Any) -> Tensor:  # noqa: ANN401 - the branch's own
-        added: Tensor = self.branch(x, *arguments)
-        return x + self.multiplier * added
+        return self.plus(x, self.branch(x, *arguments))
 
 
 class ZeroLinear(nn.Linear):

@@ -1,17 +1,22 @@
 """The axes along which target and proxies can differ, and what a recommendation rests on there."""
 
 import hashlib
-from typing import Final, Literal
+import math
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple, get_args
 
-from parametrization.companions import PREFIX, RATIO
+from parametrization.companions import COMPANION, PREFIX, RATIO
+from parametrization.horizon import HORIZON_ROWS, Powers
 from parametrization.hyperparameters import RATE_MULTIPLIERS
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
-from tuner.cost import tokens_per_step
+from tuner.optimizers import OptimizerConfig
 from tuner.records import Record
 from tuner.study_spec import StudySpec
 from tuner.transfer import MIN_WIDTHS, Prediction
 
-Basis = Literal["theory", "measured", "empirical", "extrapolated", "not_transferable"]
+Basis = Literal["measured", "theory", "empirical", "extrapolated", "not_transferable"]
+"""What a transfer rests on, the surest first."""
+AxisName = Literal["width", "depth", "batch", "tokens"]
 
 RULE_VERSION: Final = (
     "width-rules-"
@@ -28,7 +33,7 @@ _TABLE: Final = f"{_SOURCE}, Table 8"
 class Axis(Record):
     """One axis between the proxies and the target."""
 
-    name: Literal["width", "depth", "batch", "tokens"]
+    name: AxisName
     proxy: int
     """The proxy's value."""
     target: int
@@ -39,17 +44,37 @@ class Axis(Record):
     version: str
     source: str
     words: str
+    beyond: float
+    """How far the target lies outside of what was measured or tested, as a ratio; 1 within."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the target is not the proxies'."""
+        return self.proxy != self.target
+
+
+class Move(NamedTuple):
+    """From the proxies' value of an axis to the target's."""
+
+    name: AxisName
+    proxy: int
+    target: int
+
+    @property
+    def ratio(self) -> float:
+        """Target over proxy."""
+        return self.target / self.proxy
 
 
 class HyperparameterValue(Record):
-    """One hyperparameter at the base width."""
+    """One hyperparameter at the base: the base width, and the proxies' depth, batch and tokens."""
 
     name: str
     value: float
     origin: Literal["fitted", "searched", "given"]
     """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
     basis: Basis
-    """What its transfer to the target's width rests on."""
+    """What its transfer to the target rests on."""
     words: str
 
 
@@ -76,6 +101,7 @@ def width_axis(
         version=RULE_VERSION,
         source=_TABLE,
         words=words,
+        beyond=1.0 if prediction is None else 2**prediction.doublings_beyond,
     )
 
 
@@ -97,32 +123,39 @@ def _width_basis(
     )
 
 
-def kept_axes(spec: StudySpec) -> tuple[Axis, ...]:
-    """The axes that a study holds still: depth, batch and tokens of the target are the proxy's."""
-    tokens = spec.training.steps * tokens_per_step(spec)
-    depth_words = "equal at proxy and target: the answer is for this depth alone"
-    batch_words = "equal at proxy and target: the best rate grows with the batch, by no rule here"
-    token_words = (
-        "equal at proxy and target: the best rate falls as training gets longer, by no rule here"
+def kept_axis(move: Move, words: str) -> Axis:
+    """An axis along which the target is what the proxies are."""
+    return Axis(
+        name=move.name,
+        proxy=move.proxy,
+        target=move.target,
+        basis="measured",
+        rule="unchanged",
+        version=RULE_VERSION,
+        source="this study's trials",
+        words=f"equal at proxy and target: {words}",
+        beyond=1.0,
     )
-    kept: tuple[tuple[Literal["depth", "batch", "tokens"], int, str], ...] = (
-        ("depth", spec.family.depth, depth_words),
-        ("batch", spec.training.batch_size, batch_words),
-        ("tokens", tokens, token_words),
-    )
-    return tuple(
-        Axis(
-            name=name,
-            proxy=value,
-            target=value,
-            basis="measured",
-            rule="unchanged",
-            version=RULE_VERSION,
-            source="this study's trials",
-            words=words,
-        )
-        for name, value, words in kept
-    )
+
+
+def times(factor: float) -> str:
+    """A factor in words.
+
+    >>> times(0.25)
+    '/ 4'
+    """
+    if math.isclose(factor, 1):
+        return "unchanged"
+    return f"x {factor:.3g}" if factor > 1 else f"/ {1 / factor:.3g}"
+
+
+def weakest(bases: Iterable[Basis]) -> Basis:
+    """The least sure of them.
+
+    >>> weakest(["empirical", "measured"])
+    'empirical'
+    """
+    return max(bases, key=get_args(Basis).index)
 
 
 _WORDS: Final[dict[str, tuple[Basis, str]]] = {
@@ -157,26 +190,57 @@ def _basis(name: str) -> tuple[Basis, str]:
 
 
 def hyperparameter_values(
-    spec: StudySpec, optimizer: Optimizer, hyperparameters: dict[str, float], width_basis: Basis
+    spec: StudySpec,
+    optimizer: Optimizer,
+    hyperparameters: dict[str, float],
+    axes: Iterable[Axis],
 ) -> tuple[HyperparameterValue, ...]:
-    """Every hyperparameter at the base width and what its transfer rests on, the rate first."""
+    """Every hyperparameter at the base and what its transfer rests on, the rate first.
+
+    Args:
+        axes: all four.
+
+    """
     config = next(config for config in spec.optimizers if config.name is optimizer)
-    rate = HyperparameterValue(
-        name="learning_rate",
-        value=hyperparameters["learning_rate"],
-        origin="fitted",
-        basis=width_basis,
-        words="fitted optimum, carried along the drift to the target's width",
-    )
-    others = (
-        HyperparameterValue(
-            name=name,
-            value=value,
-            origin="searched" if name in config.searched else "given",
-            basis=_basis(name)[0],
-            words=_basis(name)[1],
+    moved = [axis for axis in axes if axis.name == "width" or axis.moves]
+    values = []
+    for name, value in hyperparameters.items():
+        basis, words = _basis(name)
+        along = [axis for axis in moved if _follows(spec, optimizer, name, axis)]
+        if name == "learning_rate":
+            basis, words = (
+                "measured",
+                "fitted optimum, carried along the drift to the target's width",
+            )
+        others = " and ".join(axis.name for axis in along if axis.name != "width")
+        values.append(
+            HyperparameterValue(
+                name=name,
+                value=value,
+                origin=_origin(config, name),
+                basis=weakest((basis, *(axis.basis for axis in along))),
+                words=f"{words}; then by rule over {others}" if others else words,
+            )
         )
-        for name, value in hyperparameters.items()
-        if name != "learning_rate"
-    )
-    return (rate, *others)
+    return tuple(sorted(values, key=lambda one: one.name != "learning_rate"))
+
+
+def _origin(config: OptimizerConfig, name: str) -> Literal["fitted", "searched", "given"]:
+    if name == "learning_rate":
+        return "fitted"
+    return "searched" if name in config.searched else "given"
+
+
+def _follows(spec: StudySpec, optimizer: Optimizer, name: str, axis: Axis) -> bool:
+    """Whether a rule over this axis moves the hyperparameter, or would if there were one."""
+    if name == "learning_rate":
+        return True
+    if axis.name == "width" or axis.basis == "not_transferable":
+        return False
+    bare = name.removeprefix(PREFIX)
+    if axis.name == "depth":
+        return bare == "epsilon"
+    trained_by = optimizer if bare == name else COMPANION
+    row = HORIZON_ROWS[spec.policies.horizon_rule][trained_by]
+    touched = {"weight_decay": row.weight_decay, "epsilon": row.epsilon}
+    return bare in row.remembers or touched.get(bare, Powers()) != Powers()

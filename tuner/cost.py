@@ -3,16 +3,17 @@
 import math
 from collections.abc import Iterable
 
+from parametrization.deeper_shapes import shape_at_depth
 from parametrization.roles import ModelShape
 from tuner.records import Record
 from tuner.snapshot import TrialRecord
 from tuner.study_spec import StudySpec
+from tuner.target import WholeTarget
 
 _HOW = (
     "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
-    " forward and backward, for the updates that were done; the target is taken to train for as"
-    " many steps on batches of the same size. Attention's own products and the coordinate check are"
-    " left out."
+    " forward and backward, for the updates that were done, and for those of the target on its"
+    " batches. Attention's own products and the coordinate check are left out."
 )
 
 
@@ -31,23 +32,32 @@ class TuningCost(Record):
 
 
 def tuning_cost(
-    trials: Iterable[TrialRecord], spec: StudySpec, shape: ModelShape, width: int
+    trials: Iterable[TrialRecord], spec: StudySpec, shape: ModelShape, target: WholeTarget
 ) -> TuningCost:
-    """Cost of the trials as a share of training the target at `width`."""
+    """Cost of the trials as a share of training the target.
+
+    Args:
+        shape: of the proxies.
+
+    """
     done = [trial for trial in trials if trial.step > 0]
     positions = spec.training.batch_size * spec.family.positions_per_example
     spent = math.fsum(
         6.0 * parameter_count(shape, trial.width) * trial.step * positions for trial in done
     )
-    parameters = parameter_count(shape, width)
-    target = 6.0 * parameters * spec.training.steps * positions
+    deep = spec.family.model_copy(update={"depth": target.depth})
+    parameters = parameter_count(
+        shape_at_depth(shape, spec.family.depth, target.depth), target.width
+    )
+    examples = target.tokens / spec.family.tokens_per_example
+    flops = 6.0 * parameters * examples * deep.positions_per_example
     return TuningCost(
         trials=len(done),
         tuning_flops=spent,
         target_parameters=parameters,
-        target_tokens=spec.training.steps * tokens_per_step(spec),
-        target_flops=target,
-        share_percent=100 * spent / target,
+        target_tokens=target.tokens,
+        target_flops=flops,
+        share_percent=100 * spent / flops,
         how=_HOW,
     )
 
@@ -56,8 +66,3 @@ def parameter_count(shape: ModelShape, width: int) -> int:
     """Parameters of the model at a width."""
     width_mult = width / shape.base_width
     return sum(math.prod(tensor.shape_at(width_mult)) for tensor in shape.tensors)
-
-
-def tokens_per_step(spec: StudySpec) -> int:
-    """Tokens, or images, that one update sees."""
-    return spec.training.batch_size * spec.family.tokens_per_example

@@ -8,9 +8,11 @@ from typing import Annotated, Final, Literal, NewType, Protocol, TypeAlias
 
 from pydantic import Field
 
+from parametrization.depth import residual_multiplier
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
 from tuner.families import Dataset, Family
+from tuner.policies import PolicyChoices
 from tuner.records import Record
 from tuner.series import Series
 from tuner.states import StateReason
@@ -37,6 +39,22 @@ class ModelSpec(Record):
     width: int
     base_width: int
     parametrization: Parametrization
+    policies: PolicyChoices = PolicyChoices()
+    base_depth: int | None = None
+    """Depth at which branches are multiplied by 1; None: the family's own."""
+
+    @property
+    def depth_multiplier(self) -> float:
+        """Depth over the base depth."""
+        return self.family.depth / (self.base_depth or self.family.depth)
+
+    @property
+    def branch_multiplier(self) -> float:
+        """Factor on every residual branch."""
+        if self.parametrization is Parametrization.SP:
+            return 1.0
+        policies = self.policies
+        return residual_multiplier(policies.depth_rule, policies.alpha, self.depth_multiplier)
 
 
 class TrialSpec(Record):
@@ -171,7 +189,7 @@ class TrialProgress(Record):
     step: int
     """Updates done in all."""
     loss: float | None
-    """Mean train loss over the second half of the steps done so far; None once diverged."""
+    """What the family is compared by, of the steps done so far; None once diverged."""
     validation_loss: float | None
     diverged: bool = False
     """The loss or the parameters left the finite numbers, at `step`; the trial is over."""

@@ -33,7 +33,7 @@ class SeedLoss(Record):
     number: int
     """The trial's number within its study."""
     loss: float | None
-    """Mean train loss over the second half of training; None if it diverged."""
+    """What trials of the family are compared by (`compared_by`); None if it diverged."""
 
 
 class SensitivityPoint(Record):
@@ -190,7 +190,8 @@ def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict
     ]
     if not statistics or snapshot.study.shape is None:
         return None
-    return judge(statistics, snapshot.study.shape, optimizer)
+    policies = snapshot.study.spec.policies.chosen
+    return judge(statistics, snapshot.study.shape, optimizer, policies=policies)
 
 
 def compare_optimizers(

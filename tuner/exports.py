@@ -35,7 +35,9 @@ def as_python(recommendation: Recommendation) -> str:
     """A snippet that initialises a model of the target's width and builds what trains it.
 
     It defines `initialise`, `set_multipliers`, `build_optimizer` and `build_schedule`. A hook
-    applies the readout's multiplier to its input, so the readout may be a plain `nn.Linear`.
+    applies the readout's multiplier to its input, so the readout may be a plain `nn.Linear`. A
+    residual multiplier has no such place: modules that add branches take it as an attribute, and a
+    model without any is refused.
 
     Raises:
         NoSnippet: if PyTorch alone has no such optimizer.
@@ -57,6 +59,9 @@ def as_python(recommendation: Recommendation) -> str:
         warmup=warmup,
         decay=textwrap.indent(decay, " " * 8),
         clipping=_clipping(recommendation.gradient_clip_norm),
+        branches=_BRANCHES.substitute(multiplier=repr(recommendation.residual_multiplier))
+        if recommendation.residual_multiplier != 1
+        else "",
     )
 
 
@@ -98,7 +103,7 @@ def _rows(recommendation: Recommendation) -> Iterator[str]:
 
 
 def _torch_optimizer(recommendation: Recommendation) -> str:
-    given = recommendation.base_hyperparameters
+    given = recommendation.tensors[0].others  # the target's: batch and tokens change them
     if recommendation.optimizer is Optimizer.SGD:
         return f"torch.optim.SGD(listed, momentum={given['momentum']!r})"
     name = {Optimizer.ADAM: "Adam", Optimizer.ADAMW: "AdamW"}[recommendation.optimizer]
@@ -132,6 +137,18 @@ _DECAYS: Final = {
         "return $final + (1 - $final) * (1 - progress)"
     ),
 }
+
+_BRANCHES: Final = Template("""\
+    # The target is deeper than the proxies: every residual branch is multiplied.
+    blocks = [module for module in model.modules() if hasattr(module, "residual_multiplier")]
+    if not blocks:
+        raise ValueError(
+            "residual branches take a multiplier here: give every module that adds branches an"
+            " attribute residual_multiplier, and have it compute x + residual_multiplier * f(x)"
+        )
+    for block in blocks:
+        block.residual_multiplier = $multiplier
+""")
 
 _SNIPPET: Final = Template('''\
 $heading
@@ -178,7 +195,7 @@ def set_multipliers(model):
             readout.register_forward_pre_hook(
                 lambda layer, inputs, factor=multiplier: (factor * inputs[0], *inputs[1:])
             )
-
+$branches
 
 def build_optimizer(model):
     """One parameter group for each set of equal numbers."""

@@ -1,12 +1,24 @@
 """What every model family says of itself, whatever its options."""
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from tuner.records import Record
+
+
+class Comparison(Record):
+    """What trials are compared by: a positive number of which less is better."""
+
+    metric: Literal["train_loss", "validation_loss"]
+    """Which of their curves it is taken from."""
+    name: str
+    """In a word or two."""
+    words: str
+    """How it is taken, too."""
 
 
 class ModelFamily(Record):
@@ -18,6 +30,19 @@ class ModelFamily(Record):
     refused_optimizers: ClassVar[Mapping[str, str]] = {}
     """Why, by the name of an optimizer that cannot train it."""
 
+    refuses_recomputation: ClassVar[str] = ""
+    """Why activation checkpointing cannot train it; empty where it can."""
+
+    compared_by: ClassVar[Comparison] = Comparison(
+        metric="train_loss",
+        name="train loss",
+        words="mean train loss over the second half of training",
+    )
+    """Another one where the loss does not tell a good model from a bad one."""
+
+    no_depth_rule: ClassVar[str] = ""
+    """Why nothing is known of other depths; empty where depth adds residual blocks."""
+
     name: str
     depth: int
     """Layers or blocks, as the family counts them."""
@@ -25,6 +50,16 @@ class ModelFamily(Record):
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """(option, what to change) for every option that disagrees with another."""
         return iter(())
+
+    def depth_problem(self, depth: int) -> str | None:
+        """Why a target cannot have this depth, and which one it can; None if it can."""
+        if depth == self.depth or not self.no_depth_rule:
+            return None
+        return (
+            f"depth {depth} is not the proxies' {self.depth}, and no depth rule holds for the"
+            f" family {self.name}: {self.no_depth_rule}; use {self.depth}, or tune proxies of depth"
+            f" {depth}"
+        )
 
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
@@ -37,14 +72,19 @@ class ModelFamily(Record):
         return self
 
     @property
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Options by name that every width is a multiple of, of their product if several."""
+        return {}
+
+    @property
     def width_divisor(self) -> int:
         """Every width of this family is a multiple of this."""
-        return 1
+        return math.prod(self.parts_of_width.values())
 
     @property
     def divisor_field(self) -> str:
-        """Which option the divisor comes from; empty where every width will do."""
-        return ""
+        """Which options the divisor comes from; empty where every width will do."""
+        return " * ".join(self.parts_of_width)
 
     @property
     def tokens_per_example(self) -> int:
@@ -55,6 +95,11 @@ class ModelFamily(Record):
     def frames_per_example(self) -> int:
         """Images of one example: more than 1 where an example is a clip."""
         return 1
+
+    @property
+    def latents_per_example(self) -> int:
+        """Random numbers that one example is made from; 0 where nothing is generated."""
+        return 0
 
     @property
     def positions_per_example(self) -> float:

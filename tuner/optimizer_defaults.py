@@ -62,6 +62,13 @@ _SOAP: Final = {
     **_COMPANION,
 }
 _SCION: Final = {"momentum": 0.9, "radius": 1.0, "epsilon": 1e-8, "weight_decay": 0.0, RATIO: 1.0}
+_MODULAR: Final = {
+    "momentum": 0.95,
+    "mass_share": 1.0,
+    "epsilon": 1e-8,
+    "weight_decay": 0.0,
+    RATIO: 1.0,
+}
 _LAMB: Final = {"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-6, "weight_decay": 0.0}
 _ADAFACTOR: Final = {
     "beta2_decay": -0.8,
@@ -161,6 +168,11 @@ STUDIED: Final[Mapping[Optimizer, Studied]] = {
         "Scion: a norm ball for every kind of tensor, spectral on hidden matrices.",
         _SCION, (-11, -3),
     ),
+    Optimizer.MODULAR_MATRIX: Studied(
+        "Descent in the modular norm: a unit step for every kind of tensor, times its share of the"
+        " mass. Rate multipliers are masses of classes, over that of hidden matrices.",
+        _MODULAR, (-9, -1),
+    ),
     **{
         Optimizer(name): Studied(declared.words, declared.defaults, declared.log2_rates)
         for name, (declared, _) in PLUGINS.usable.items()
@@ -183,8 +195,8 @@ NOT_STUDIED: Final[Mapping[Optimizer, str]] = {
         "a part of Scion, which `scion_spectral` leads",
     ),
     **dict.fromkeys(
-        (Optimizer.MODULAR_MATRIX, Optimizer.MODULAR_EMBEDDING, Optimizer.MODULAR_VECTOR),
-        "a part of the modular norm, whose masses are set model by model",
+        (Optimizer.MODULAR_EMBEDDING, Optimizer.MODULAR_VECTOR),
+        "a part of the modular norm, which `modular_matrix` leads",
     ),
 }
 """Why the others cannot be named in a study."""

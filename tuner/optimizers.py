@@ -98,7 +98,8 @@ _DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
 _RANGES: Final[Mapping[str, Any]] = {
     **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
     **dict.fromkeys(
-        ("radius", "trust_coefficient", "clip_threshold", "damping", RATIO), PositiveFloat
+        ("radius", "mass_share", "trust_coefficient", "clip_threshold", "damping", RATIO),
+        PositiveFloat,
     ),
     "beta2_decay": _NEGATIVE,
 }

@@ -1,4 +1,4 @@
-"""The answer of a study: hyperparameters for a target of any width, with what they rest on.
+"""The answer of a study: hyperparameters for any target, with what they rest on.
 
 A pure computation over stored evidence: no device, milliseconds.
 """
@@ -7,16 +7,12 @@ import hashlib
 import json
 
 from parametrization.coordinate_check import CheckVerdict
+from parametrization.deeper_shapes import shape_at_depth
+from parametrization.depth import residual_multiplier
+from parametrization.horizon import horizon_row
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
-from tuner.axes import (
-    RULE_VERSION,
-    Axis,
-    HyperparameterValue,
-    hyperparameter_values,
-    kept_axes,
-    width_axis,
-)
+from tuner.axes import Axis, HyperparameterValue, hyperparameter_values, width_axis
 from tuner.cost import TuningCost, tuning_cost
 from tuner.errors import NotReady
 from tuner.evidence import (
@@ -30,6 +26,8 @@ from tuner.evidence import (
 )
 from tuner.families import Family
 from tuner.learning_rate import LearningRate, learning_rate
+from tuner.model_family import Comparison
+from tuner.policies import PolicyChoices
 from tuner.recommended_values import (
     ParameterGroup,
     ScheduleValues,
@@ -41,7 +39,9 @@ from tuner.recommended_values import (
 from tuner.records import Record
 from tuner.snapshot import StudySnapshot, TrialRecord
 from tuner.states import Purpose, StudyState, TrialState
-from tuner.study_spec import StudySpec
+from tuner.target import WholeTarget
+from tuner.target_asked import IllegalTarget, target_asked
+from tuner.target_axes import target_axes
 from tuner.transfer import predict
 from tuner.verdict import (
     Findings,
@@ -52,6 +52,15 @@ from tuner.verdict import (
     reasons_against,
     verdict_on,
 )
+
+
+class TargetOverBase(Record):
+    """What the rules were applied to: target over base, 1 along an axis not transferable."""
+
+    width: float
+    depth: float
+    batch: float
+    tokens: float
 
 
 class Provenance(Record):
@@ -83,14 +92,21 @@ class Recommendation(Record):
     optimizer: Optimizer
     parametrization: Parametrization
     family: Family
+    policies: PolicyChoices
     width: int
     """The target's."""
+    target: WholeTarget
     base_width: int
     """Width at which every multiplier is 1."""
+    base_depth: int
+    """The proxies'."""
     width_multiplier: float
+    multipliers: TargetOverBase
+    residual_multiplier: float
+    """Factor on every residual branch of the target: x + residual_multiplier * f(x)."""
     learning_rate: LearningRate
     base_hyperparameters: dict[str, float]
-    """At the base width, everything `parametrization` needs."""
+    """At the base width, depth, batch and tokens, everything `parametrization` needs."""
     hyperparameters: tuple[HyperparameterValue, ...]
     """The same, with origin and basis."""
     gradient_clip_norm: float | None
@@ -101,6 +117,8 @@ class Recommendation(Record):
     axes: tuple[Axis, ...]
     extrapolated_drift_octaves: float | None
     """Drift from the nearest measured width to the target."""
+    compared_by: Comparison
+    """What every loss here is."""
     evidence: TransferEvidence
     control: TransferEvidence | None
     """The same under the standard parametrization, if the study ran it."""
@@ -110,25 +128,33 @@ class Recommendation(Record):
     cost: TuningCost
     provenance: Provenance
     base_shapes: ModelShape
-    """All that applying it to a model takes, beside the numbers above."""
+    """The target's tensors at the base width, those of all its blocks: what applying it to a model
+    takes beside the numbers above."""
 
 
-def recommend(
-    snapshot: StudySnapshot, *, width: int | None = None, optimizer: Optimizer | None = None
+def recommend(  # one keyword per axis
+    snapshot: StudySnapshot,
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    batch_size: int | None = None,
+    tokens: int | None = None,
+    optimizer: Optimizer | None = None,
 ) -> Recommendation:
     """The recommendation for a target.
 
     Args:
-        width: of the target; default: the one that the study names.
+        width: of the target, as its depth, batch_size and tokens; default: what the study names.
         optimizer: one of the study's; default: the best one measured, the first one until then.
 
     Raises:
         NotReady: if no search trial has finished yet.
-        ValueError: if the family has no such width, or the study no such optimizer.
+        IllegalTarget: if the family has no such width, or no rule for such a depth.
+        ValueError: if the study has no such optimizer.
 
     """
     study, spec = snapshot.study, snapshot.study.spec
-    width = legal_width(spec, spec.target.width if width is None else width)
+    target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)
     curves = sensitivity(snapshot)
     standings = compare_optimizers(curves, [config.name for config in spec.optimizers])
     chosen = _chosen(snapshot, optimizer, standings)
@@ -140,16 +166,31 @@ def recommend(
         summarise(curves, chosen, parametrization, proxy_width=spec.proxy_width)
         for parametrization in (Parametrization.MUP, Parametrization.SP)
     )
-    prediction = predict(evidence.optima, width)
+    prediction = predict(evidence.optima, target.width)
     rate = learning_rate(evidence, prediction, best)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
+    over_width = width_axis(spec, chosen, prediction, measured_widths(evidence), target.width)
+    others = target_axes(spec, target, chosen, study.shape, hyperparameters)
+    policies, mults = spec.policies.chosen, others.multipliers
     check = check_verdict(snapshot, chosen)
     found = Findings(
-        spec, study.state, width, evidence, prediction, rate.predicted_regret_percent, check
+        spec,
+        study.state,
+        target.width,
+        evidence,
+        prediction,
+        rate.predicted_regret_percent,
+        check,
+        others.axes,
     )
     reasons = reasons_against(found)
-    over_width = width_axis(spec, chosen, prediction, measured_widths(evidence), width)
-    tensors = tensor_values(study.shape, chosen, hyperparameters, width)
+    try:
+        shape = shape_at_depth(study.shape, spec.family.depth, target.depth)
+    except ValueError as error:
+        raise IllegalTarget("depth", target.depth, str(error)) from error
+    tensors = tensor_values(shape, chosen, hyperparameters, policies, mults)
+    horizon = horizon_row(policies.horizon_rule, chosen, mults.batch, mults.tokens)
+    peak = rate.value * horizon.rate.of(mults.batch, mults.tokens)
     return Recommendation(
         study_id=study.id,
         state=study.state,
@@ -159,43 +200,34 @@ def recommend(
         optimizer=chosen,
         parametrization=Parametrization.MUP,
         family=spec.family,
-        width=width,
+        policies=spec.policies,
+        width=target.width,
+        target=target,
         base_width=spec.base_width,
-        width_multiplier=width / spec.base_width,
+        base_depth=spec.family.depth,
+        width_multiplier=mults.width,
+        multipliers=TargetOverBase(**mults._asdict()),
+        residual_multiplier=residual_multiplier(policies.depth_rule, policies.alpha, mults.depth),
         learning_rate=rate,
         base_hyperparameters=hyperparameters,
-        hyperparameters=hyperparameter_values(spec, chosen, hyperparameters, over_width.basis),
+        hyperparameters=hyperparameter_values(
+            spec, chosen, hyperparameters, (over_width, *others.axes)
+        ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
         groups=parameter_groups(tensors, chosen, hyperparameters),
         tensors=tensors,
-        schedule=schedule_values(spec.training_by(chosen), rate.value),
-        axes=(over_width, *kept_axes(spec)),
+        schedule=schedule_values(spec.training_by(chosen), target.steps, peak),
+        axes=(over_width, *others.axes),
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
+        compared_by=spec.family.compared_by,
         evidence=evidence,
         control=control if control.optima else None,
         check=check,
         optimizers=standings,
-        cost=tuning_cost(snapshot.trials, spec, study.shape, width),
+        cost=tuning_cost(snapshot.trials, spec, study.shape, target),
         provenance=_provenance(snapshot, curves, chosen),
-        base_shapes=study.shape,
+        base_shapes=shape,
     )
-
-
-def legal_width(spec: StudySpec, width: int) -> int:
-    """The width itself.
-
-    Raises:
-        ValueError: if the family has no model of it; names the nearest width that it has.
-
-    """
-    divisor, option = spec.family.width_divisor, spec.family.divisor_field
-    if width < 1 or width % divisor:
-        nearest = max(divisor, divisor * round(width / divisor))
-        raise ValueError(
-            f"width {width} is not a positive multiple of {divisor}"
-            f"{f' ({option})' if option else ''}: the nearest legal width is {nearest}"
-        )
-    return width
 
 
 def _chosen(
@@ -238,7 +270,7 @@ def _provenance(
             json.dumps(snapshot.study.spec.model_dump(mode="json"), sort_keys=True)
         ),
         evidence_sha256=_sha256("\n".join(results)),
-        rule_version=RULE_VERSION,
+        rule_version=snapshot.study.spec.policies.chosen.rules_version,
         plugin=config.plugin_used,
         seeds=tuple(sorted(seeds)),
         trials=len(snapshot.trials),

@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from parametrization.case import Multipliers
 from parametrization.companions import by_optimizer, scale_led_model
+from parametrization.policies import Policies
 from parametrization.roles import ModelShape, Role
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling import TensorScaling
@@ -17,7 +19,7 @@ _OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
 
 
 class TensorValues(Record):
-    """Every number of one tensor, or of the like tensors of all blocks, at the target width."""
+    """Every number of one tensor, or of the like tensors of all blocks, for the target."""
 
     pattern: str
     """The parameter's name; `*` stands for the block numbers where `names` are several."""
@@ -37,7 +39,7 @@ class TensorValues(Record):
     optimizer: Optimizer
     """Which one trains it."""
     others: dict[str, float]
-    """What else its update takes, at the target width."""
+    """What else its update takes, for the target."""
     reason: str
     """The rule in words."""
 
@@ -50,7 +52,7 @@ class ParameterGroup(Record):
     learning_rate: float
     """Peak of the schedule."""
     learning_rate_multiplier: float
-    """Over the optimizer's rate at the base width."""
+    """Over the optimizer's rate at the base."""
     weight_decay: float
     epsilon: float | None
     beta1: float | None
@@ -69,14 +71,15 @@ class SchedulePoint(Record):
     factor: float
     """On every group's peak learning rate."""
     learning_rate: float
-    """At the base width."""
+    """At the base width and depth, on the target's batches."""
 
 
 class ScheduleValues(Record):
-    """The schedule in fractions of training, and drawn out for the number of steps asked for."""
+    """The schedule in fractions of training, and drawn out for the target's number of steps."""
 
     shape: ScheduleShape
     steps: int
+    """Of the target."""
     warmup_fraction: float
     decay_fraction: float
     """Share of training spent decaying; read by the shape `wsd` alone."""
@@ -86,9 +89,18 @@ class ScheduleValues(Record):
 
 
 def tensor_values(
-    shape: ModelShape, optimizer: Optimizer, hyperparameters: Mapping[str, float], width: int
+    shape: ModelShape,
+    optimizer: Optimizer,
+    hyperparameters: Mapping[str, float],
+    policies: Policies,
+    mults: Multipliers,
 ) -> tuple[TensorValues, ...]:
     """Every tensor's numbers under muP, like tensors of repeated blocks together.
+
+    Args:
+        shape: at the base width and the target's depth.
+        hyperparameters: at the base.
+        mults: target over base.
 
     Raises:
         ValueError: if a hyperparameter is unfit, or the width gives a tensor no whole shape.
@@ -99,7 +111,11 @@ def tensor_values(
         optimizer=optimizer,
         parametrization=Parametrization.MUP,
         hyperparameters=hyperparameters,
-        width=width,
+        width=round(mults.width * shape.base_width),
+        policies=policies,
+        depth_mult=mults.depth,
+        batch_mult=mults.batch,
+        token_mult=mults.tokens,
     )
     by_name = {scaling.name: scaling for scaling in scalings}
     return tuple(
@@ -144,9 +160,9 @@ def parameter_groups(
     )
 
 
-def schedule_values(training: Training, learning_rate: float) -> ScheduleValues:
-    """The schedule of a training, drawn out around a peak learning rate."""
-    schedule, steps = training.schedule, training.steps
+def schedule_values(training: Training, steps: int, learning_rate: float) -> ScheduleValues:
+    """The schedule of a training, drawn out over `steps` around a peak learning rate."""
+    schedule = training.schedule
     shown = min(steps, PREVIEW_POINTS)
     picked = sorted({round(i * (steps - 1) / max(1, shown - 1)) for i in range(shown)})
     factors = [

@@ -3,20 +3,22 @@
 from collections.abc import Iterator
 from typing import Annotated, Literal, Self, cast
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from parametrization.companions import assignment_of
 from parametrization.coordinate_words import sized_by_gradient
 from parametrization.optimizer_names import PLUGINS
+from parametrization.policy_rows import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
+from parametrization.roles import Role
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tuner.families import DATASETS, AnyDataset, Dataset, Family, smallest_width
 from tuner.optimizer_defaults import STUDIED
 from tuner.optimizers import RECORDS, OptimizerConfig
+from tuner.policies import PolicyChoices
 from tuner.records import Record
-
-Width = Annotated[int, Field(ge=1, le=2**20)]
+from tuner.target import Proxies, Target, WholeTarget, Width, filled
 
 
 class Schedule(Record):
@@ -46,12 +48,6 @@ class Training(Record):
     activation_checkpointing: bool = False
     """Compute the activations inside blocks again in the backward pass instead of keeping them:
     less memory, about a third more time, the same numbers."""
-
-
-class Target(Record):
-    """The model that will be trained for real."""
-
-    width: Width
 
 
 class Check(Record):
@@ -94,6 +90,7 @@ class StudySpec(Record):
     """Higher runs first."""
     family: Family
     dataset: Dataset = Field(default_factory=lambda data: _default_dataset(data["family"]))
+    training: Training = Training()
     target: Target
     proxy_width: Width = Field(
         default_factory=lambda data: smallest_width(
@@ -108,19 +105,28 @@ class StudySpec(Record):
         min_length=1,
         max_length=16,
     )
-    training: Training = Training()
+    policies: PolicyChoices = PolicyChoices()
     check: Check = Check()
     search: Search = Search()
     measure: Measure = Measure()
     control: Literal["none", "sp"] = "none"
     """`sp` repeats the measurement under the standard parametrization."""
     at_target: bool = False
-    """Measure at the target width too: for demonstrations and benchmarks."""
+    """Measure at the target width too (the proxies' depth, batch and steps): for demonstrations and
+    benchmarks."""
     on_failed_check: Literal["stop", "warn"] = "stop"
     packing: Literal["solo", "measured"] = "solo"
     """`measured` trains trials of one shape together wherever a probe finds that faster; their
     curves then agree with solo ones within rounding instead of bit for bit."""
     seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @field_validator("target")
+    @classmethod
+    def _has_every_number(cls, target: Target, info: ValidationInfo) -> Target:
+        if "family" not in info.data or "training" not in info.data:
+            return target
+        whole = filled(target, _proxies(info.data["family"], info.data["training"])).model_dump()
+        return Target.model_validate(whole | target.model_dump(exclude_none=True))
 
     @model_validator(mode="after")
     def _fields_agree(self) -> Self:
@@ -131,6 +137,16 @@ class StudySpec(Record):
                 {"summary": "; ".join(text for _, text in problems), "problems": problems},
             )
         return self
+
+    @property
+    def proxies(self) -> Proxies:
+        """Depth, batch and duration of every trial: the base of the target's."""
+        return _proxies(self.family, self.training)
+
+    @property
+    def whole_target(self) -> WholeTarget:
+        """The target; `target` as stored has the same numbers."""
+        return filled(self.target, self.proxies)
 
     @property
     def check_widths(self) -> tuple[int, ...]:
@@ -166,6 +182,15 @@ class StudySpec(Record):
         return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
 
 
+def _proxies(family: Family, training: Training) -> Proxies:
+    return Proxies(
+        depth=family.depth,
+        batch_size=training.batch_size,
+        steps=training.steps,
+        tokens_per_example=family.tokens_per_example,
+    )
+
+
 def _default_dataset(family: Family) -> AnyDataset:
     name = family.datasets[0]
     return cast(AnyDataset, DATASETS[name].model_validate({"name": name}))
@@ -190,6 +215,12 @@ def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
             f"{parts} microbatches do not divide batch_size {batch_size} evenly: use {nearest},"
             f" or a batch_size that is a multiple of {parts}",
         )
+    if spec.training.activation_checkpointing and spec.family.refuses_recomputation:
+        yield (
+            "/training/activation_checkpointing",
+            f"activation checkpointing cannot train a {spec.family.name}:"
+            f" {spec.family.refuses_recomputation}; leave it out",
+        )
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -199,6 +230,36 @@ def _contradictions(spec: StudySpec) -> Iterator[tuple[str, str]]:
                 f"/optimizers/{i}/name",
                 f"{name} cannot train a {spec.family.name}:"
                 f" {spec.family.refused_optimizers[name]}; use another optimizer",
+            )
+    yield from _unfit_target(spec)
+    yield from _unfit_policies(spec)
+
+
+def _unfit_target(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    whole, steps = spec.whole_target, spec.target.steps
+    if problem := spec.family.depth_problem(whole.depth):
+        yield ("/target/depth", problem)
+    if steps is not None and steps != whole.steps:
+        yield (
+            "/target/steps",
+            f"{steps} steps disagree with {whole.tokens} tokens, which are {whole.steps} steps of"
+            f" {whole.batch_size} examples: leave steps or tokens out",
+        )
+
+
+def _unfit_policies(spec: StudySpec) -> Iterator[tuple[str, str]]:
+    rule = spec.policies.embedding_lr_rule
+    if rule is EmbeddingRateRule.CONSTANT:
+        return
+    for optimizer in spec.optimizers:
+        of_tables = assignment_of(Optimizer(optimizer.name)).by_role[Role.INPUT]
+        if of_tables not in EMBEDDING_RATE_OPTIMIZERS:
+            known = ", ".join(sorted(EMBEDDING_RATE_OPTIMIZERS))
+            yield (
+                "/policies/embedding_lr_rule",
+                f"{rule} says nothing of {of_tables}, which trains the lookup tables under"
+                f" {optimizer.name}: it is known for {known}; use {EmbeddingRateRule.CONSTANT}, or"
+                " one of those",
             )
 
 

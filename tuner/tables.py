@@ -125,10 +125,10 @@ class TrialRow(Base):
     state_reason: Mapped[str | None] = mapped_column(String(16))
     message: Mapped[str | None] = mapped_column(Text)
     value: Mapped[float | None]
-    """Mean train loss over the second half of training; NULL if not finite or not finished."""
+    """What the family is compared by; NULL if not finite or not finished."""
     validation_loss: Mapped[float | None]
     intermediate_values: Mapped[dict[str, Any]]
-    """Loss by rung step (as a string, JSON's only key)."""
+    """The same by rung step (as a string, JSON's only key)."""
     system_attrs: Mapped[dict[str, Any]]
     """The sampler's own notes, needed to rebuild it."""
     step: Mapped[int] = mapped_column(default=0)

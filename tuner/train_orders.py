@@ -195,6 +195,7 @@ def model_spec(spec: StudySpec, width: int, parametrization: Parametrization) ->
         width=width,
         base_width=spec.base_width,
         parametrization=parametrization,
+        policies=spec.policies,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from parametrization.coordinate_check import CheckVerdict
+from tuner.axes import Axis
 from tuner.evidence import TransferEvidence
 from tuner.records import Record
 from tuner.regret import Regret
@@ -22,6 +23,8 @@ REACH: Final = 8.0
 """Factor beyond the measured widths before caution; 64, abstain."""
 WIDER_IS_BETTER_SHARE: Final = 0.9
 """muP was measured at 0.98 and more, the standard parametrization at 0.73."""
+BEYOND: Final = 8.0
+"""Factor beyond what a rule of depth, batch or tokens was tested for before it abstains."""
 FLOOR: Final = {"width": 256, "depth": 4, "batch_size": 32, "context": 128, "steps": 5000}
 """Proxies below it may not show the target's optimum. Source: arXiv:2203.03466, App. D."""
 
@@ -38,6 +41,9 @@ class Reason(Record):
         "wider_is_better",
         "proxy",
         "reach",
+        "depth",
+        "batch",
+        "tokens",
         "state",
     ]
     severity: Literal["caution", "abstain"]
@@ -57,6 +63,13 @@ class Findings(NamedTuple):
     prediction: Prediction | None
     predicted_regret_percent: float | None
     check: CheckVerdict | None
+    axes: tuple[Axis, ...] = ()
+    """Those beside width."""
+
+    @property
+    def moved(self) -> tuple[Axis, ...]:
+        """Axes beside width along which the target is not what the proxies are."""
+        return tuple(axis for axis in self.axes if axis.moves)
 
 
 def verdict_on(reasons: tuple[Reason, ...]) -> Verdict:
@@ -77,6 +90,7 @@ def reasons_against(found: Findings) -> tuple[Reason, ...]:
         *_of_wider(found),
         *_of_proxy(found),
         *_of_reach(found),
+        *_of_other_axes(found),
     ]
     if found.state is not StudyState.COMPLETED:
         rest = "not every trial ran" if found.state in FINAL_STUDY_STATES else "it may still move"
@@ -193,9 +207,9 @@ def _of_wider(found: Findings) -> Iterator[Reason]:
 
 
 def _of_proxy(found: Findings) -> Iterator[Reason]:
-    """The floor below which proxies mislead, unless the target's own width was measured."""
+    """The floor below which proxies mislead, unless the target itself was measured."""
     measured = measured_widths(found.evidence)
-    if found.width in measured:
+    if found.width in measured and not found.moved:
         return
     spec = found.spec
     actual = {
@@ -227,6 +241,21 @@ def _of_reach(found: Findings) -> Iterator[Reason]:
         abstain_at=8.0,
         words=f"width {found.width} is {beyond:.3g}x beyond the measured widths (limit {REACH:g}x)",
     )
+
+
+def _of_other_axes(found: Findings) -> Iterator[Reason]:
+    """Depth, batch and tokens: a study measures none of them, so that only a rule speaks."""
+    for axis in found.moved:
+        if axis.name == "width":
+            continue
+        abstains = axis.basis == "not_transferable" or axis.beyond > BEYOND
+        yield Reason(
+            topic=axis.name,
+            severity="abstain" if abstains else "caution",
+            words=f"{axis.name} {axis.proxy:,} in the proxies, {axis.target:,} in the target"
+            f" ({axis.rule}, {axis.basis.replace('_', ' ')}): {axis.words}",
+            excess=max(1.0, axis.beyond),
+        )
 
 
 def _beyond(

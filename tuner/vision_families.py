@@ -1,5 +1,6 @@
 """Model families for images, their options, without torch."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import ClassVar, Final, Literal
 
@@ -27,14 +28,9 @@ class Resnet(ModelFamily):
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
 
     @property
-    def width_divisor(self) -> int:
-        """Every width of this family is a multiple of this."""
-        return self.group_size if self.norm == "groupnorm" else 1
-
-    @property
-    def divisor_field(self) -> str:
-        """Which option the divisor comes from."""
-        return "group_size" if self.norm == "groupnorm" else ""
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Whole groups, where there are any."""
+        return {"group_size": self.group_size} if self.norm == "groupnorm" else {}
 
     @property
     def fine_blocks(self) -> int:
@@ -61,14 +57,9 @@ class Vit(ModelFamily):
     activation: Literal["relu", "gelu", "silu", "tanh"] = "gelu"
 
     @property
-    def width_divisor(self) -> int:
-        """Every width of this family is a multiple of this."""
-        return self.head_size
-
-    @property
-    def divisor_field(self) -> str:
-        """Which option the divisor comes from."""
-        return "head_size"
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Whole heads."""
+        return {"head_size": self.head_size}
 
     @property
     def positions_per_example(self) -> float:
@@ -83,6 +74,7 @@ class Unet(ModelFamily):
     refused_optimizers: ClassVar = dict.fromkeys(
         ("kfac", "ekfac"), "its transposed convolutions have no Kronecker factors here"
     )
+    no_depth_rule: ClassVar = "its levels are no repeated residual blocks"
 
     name: Literal["unet"]
     depth: int = Field(default=3, ge=1, le=4)
@@ -93,14 +85,9 @@ class Unet(ModelFamily):
     activation: Literal["relu", "gelu", "silu", "tanh"] = "silu"
 
     @property
-    def width_divisor(self) -> int:
-        """Every width of this family is a multiple of this."""
-        return self.group_size
-
-    @property
-    def divisor_field(self) -> str:
-        """Which option the divisor comes from."""
-        return "group_size"
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Whole groups."""
+        return {"group_size": self.group_size}
 
     @property
     def positions_per_example(self) -> float:
@@ -139,14 +126,9 @@ class Dit(ModelFamily):
     activation: Literal["relu", "gelu", "silu", "tanh"] = "gelu"
 
     @property
-    def width_divisor(self) -> int:
-        """Every width of this family is a multiple of this."""
-        return self.head_size
-
-    @property
-    def divisor_field(self) -> str:
-        """Which option the divisor comes from."""
-        return "head_size"
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Whole heads."""
+        return {"head_size": self.head_size}
 
     @property
     def frames_per_example(self) -> int:

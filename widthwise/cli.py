@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from widthwise import plot as plots
 from widthwise import tables, training_plot
-from widthwise.client import Client, Document
+from widthwise.client import Asked, Client, Document
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation_view import as_text, recommendation_view
 from widthwise.spec_file import read_spec
@@ -130,10 +130,19 @@ def studies(
 
 
 @app.command()
-def recommend(
+def recommend(  # noqa: PLR0913  # one parameter an option
     study_id: StudyId,
     width: Annotated[
         int | None, typer.Option(min=1, help="Width of the target; default: the study's.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Its depth, as the family counts it; likewise.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Its sequences or images per step; likewise.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens (or images) it trains on; likewise.")
     ] = None,
     optimizer: Annotated[
         str | None, typer.Option(help="Which of the study's optimizers; default: its best.")
@@ -142,17 +151,23 @@ def recommend(
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
     address: Address = None,
 ) -> None:
-    """Hyperparameters for a target of any width, with the evidence for them."""
+    """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
+    asked: Asked = {
+        "width": width,
+        "depth": depth,
+        "batch_size": batch_size,
+        "tokens": tokens,
+        "optimizer": optimizer,
+    }
     with service(address) as client:
         if form is Form.TABLE:
-            document = client.recommendation(study_id, width=width, optimizer=optimizer)
-            view = recommendation_view(document)
+            view = recommendation_view(client.recommendation(study_id, **asked))
             if output is None:
                 out.print(view)
                 return
             text = as_text(view)
         else:
-            text = client.recommendation_text(study_id, form, width=width, optimizer=optimizer)
+            text = client.recommendation_text(study_id, form, **asked)
         if output is None:
             typer.echo(text.rstrip("\n"))
         else:

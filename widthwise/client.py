@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypedDict, Unpack
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +17,17 @@ from widthwise.event_stream import Event, parse_events
 
 Document = dict[str, Any]
 """A JSON object as the service sent it; docs/api.md and /openapi.json say what it holds."""
+
+
+class Asked(TypedDict, total=False):
+    """What a recommendation is asked for: a target, and one of the study's optimizers."""
+
+    width: int | None
+    depth: int | None
+    batch_size: int | None
+    tokens: int | None
+    optimizer: str | None
+
 
 ATTEMPTS: Final = 3
 _FIRST_PAUSE_SECONDS: Final = 0.2
@@ -102,24 +113,14 @@ class Client:
         """Verdict and slopes of the coordinate check."""
         return self._json(f"/v1/studies/{study_id}/coordinate-check")
 
-    def recommendation(
-        self, study_id: str, *, width: int | None = None, optimizer: str | None = None
-    ) -> Document:
-        """Hyperparameters for a target of this width (default: the one the study names)."""
-        path = f"/v1/studies/{study_id}/recommendation"
-        return self._json(path, width=width, optimizer=optimizer)
+    def recommendation(self, study_id: str, **asked: Unpack[Asked]) -> Document:
+        """Hyperparameters for a target; what is not asked for is the study's own target's."""
+        return self._json(f"/v1/studies/{study_id}/recommendation", **asked)
 
-    def recommendation_text(
-        self,
-        study_id: str,
-        form: str,
-        *,
-        width: int | None = None,
-        optimizer: str | None = None,
-    ) -> str:
+    def recommendation_text(self, study_id: str, form: str, **asked: Unpack[Asked]) -> str:
         """The recommendation as the service writes it: `json`, `yaml` or `python`."""
         path = f"/v1/studies/{study_id}/recommendation"
-        return self._get(path, width=width, optimizer=optimizer, format=form).text
+        return self._get(path, **asked, format=form).text
 
     def cancel(self, study_id: str) -> Document:
         """End the study for good."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 INK: Final = "#1c2430"
 MUTED: Final = "#6b7684"
+_LEGEND_ENTRY_INCHES: Final = 2.7  # a line and some thirty letters
 
 
 def new_figure(*, panels: int) -> "Figure":
@@ -50,8 +51,9 @@ def write_figure(figure: "Figure", first: "Axes", path: Path) -> None:
 
     """
     handles, labels = first.get_legend_handles_labels()
+    columns = min(len(labels), int(figure.get_figwidth() / _LEGEND_ENTRY_INCHES))
     figure.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, fontsize=9
+        handles, labels, loc="outside lower center", ncols=columns, frameon=False, fontsize=9
     )
     try:
         figure.savefig(path, format="png")

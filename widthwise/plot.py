@@ -46,7 +46,7 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
         _draw_panel(ax, drawn, colours, TITLES[name])
         _mark_diverged(ax, drawn, colours, high)
         _mark_transferred_rate(ax, curves)
-    axes[0].set_ylabel("train loss, mean of the second half", color=INK)
+    axes[0].set_ylabel(sensitivity["compared_by"]["words"], color=INK)
     write_figure(figure, axes[0], path)
 
 

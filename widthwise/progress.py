@@ -60,7 +60,7 @@ def progress_line(study: dict[str, Any]) -> str:
 def progress_view(
     study: dict[str, Any], *, age_seconds: float = 0.0, interruption: str = ""
 ) -> RenderableType:
-    """A bar per phase, with the best loss and the time left.
+    """A bar per phase, with the best trial's value and the time left.
 
     Args:
         age_seconds: how long ago the service said so; the time left counts on.
@@ -103,7 +103,7 @@ def _facts(study: dict[str, Any], age_seconds: float) -> list[str]:
     progress = study["progress"]
     facts = []
     if progress["best_loss"] is not None:
-        facts.append(f"best loss {progress['best_loss']:.4g}")
+        facts.append(f"best {progress['compared_by']} {progress['best_loss']:.4g}")
     if progress["eta_seconds"] is not None and not is_over(study):
         left = max(0.0, progress["eta_seconds"] - age_seconds)
         facts.append(f"about {duration(left)} left")

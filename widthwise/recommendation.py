@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
+from parametrization.case import Multipliers
 from parametrization.companions import scale_led_model
+from parametrization.policies import Policies
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling import TensorScaling
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from parametrization.apply import Prepared
 
 
+_LATER: Final = ("in_block", "taps", "tied", "zero")
+"""Fields of a tensor that older documents lack."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """What training one target takes.
@@ -29,10 +35,12 @@ class Recommendation:
         verdict: `recommend`, `caution` or `abstain`.
         reasons: against trusting it, in words, the weakest axis first.
         width: of the target.
-        hyperparameters: at the base width.
-        shape: base shapes of the model's tensors.
+        hyperparameters: at the base width, depth, batch and tokens.
+        shape: the target's tensors, all of them, at the base width.
         schedule: `shape`, `steps`, `warmup_fraction`, `decay_fraction`, `final_fraction`.
         gradient_clip_norm: largest global norm of the gradient; None: it is not clipped.
+        multipliers: target over base, along every axis that the rules carry numbers along.
+        policies: which rules do so.
 
     """
 
@@ -44,6 +52,8 @@ class Recommendation:
     shape: ModelShape
     schedule: Mapping[str, Any]
     gradient_clip_norm: float | None
+    multipliers: Multipliers
+    policies: Policies
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
@@ -65,6 +75,8 @@ class Recommendation:
                 shape=_shape(document["base_shapes"]),
                 schedule=_schedule(document["schedule"]),
                 gradient_clip_norm=document["gradient_clip_norm"],
+                multipliers=_multipliers(document),
+                policies=Policies(**document.get("policies", {})),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             problem = f"no {error}" if isinstance(error, KeyError) else str(error)
@@ -86,13 +98,17 @@ class Recommendation:
         return cls.from_document(document)
 
     def scalings(self) -> tuple[TensorScaling, ...]:
-        """The numbers of every tensor at the target's width."""
+        """The numbers of every tensor of the target."""
         return scale_led_model(
             self.shape,
             optimizer=self.optimizer,
             parametrization=Parametrization.MUP,
             hyperparameters=self.hyperparameters,
             width=self.width,
+            policies=self.policies,
+            depth_mult=self.multipliers.depth,
+            batch_mult=self.multipliers.batch,
+            token_mult=self.multipliers.tokens,
         )
 
     def apply(
@@ -106,14 +122,17 @@ class Recommendation:
         """Initialise the model, set its multipliers, build its optimizer and its LambdaLR.
 
         Args:
-            model: of the target's width, its output layer a `parametrization.layers.Readout`.
-            steps: of training; default: the proxies'. The schedule keeps its fractions; that the
-                learning rate holds for another number of steps was not measured.
+            model: of the target's width and depth, its output layer a
+                `parametrization.layers.Readout`. Where the target is deeper than the proxies, its
+                residual branches are in `layers.Residual`, or added by `layers.ResidualSum.plus`.
+            steps: of training; default: the target's. The schedule keeps its fractions; the rates
+                are those of the target's tokens, whatever is given here.
             despite_abstain: use numbers that the service itself would not trust.
 
         Raises:
             WidthwiseError: if the verdict is `abstain`.
-            ValueError: if the model is not the one that was tuned, at the target's width.
+            ValueError: if the model is not the one that was tuned, at the target's width and depth,
+                or if it has no residual branches to multiply.
 
         """
         from parametrization.apply import apply
@@ -132,7 +151,17 @@ class Recommendation:
             width=self.width,
             schedule=Schedule(**{**self.schedule, **({} if steps is None else {"steps": steps})}),
             seed=seed,
+            policies=self.policies,
+            depth_mult=self.multipliers.depth,
+            batch_mult=self.multipliers.batch,
+            token_mult=self.multipliers.tokens,
         )
+
+
+def _multipliers(document: Mapping[str, Any]) -> Multipliers:
+    """A document from before targets had a depth, batch and tokens moves width alone."""
+    given = document.get("multipliers", {"width": document["width_multiplier"]})
+    return Multipliers(**{name: float(value) for name, value in given.items()})
 
 
 def _shape(document: Mapping[str, Any]) -> ModelShape:
@@ -147,7 +176,7 @@ def _shape(document: Mapping[str, Any]) -> ModelShape:
                 fan_in_axis=tensor["fan_in_axis"],
                 fan_out_axis=tensor["fan_out_axis"],
                 constant=tensor["constant"],
-                **{name: tensor[name] for name in ("in_block", "taps", "tied") if name in tensor},
+                **{name: tensor[name] for name in _LATER if name in tensor},
             )
             for tensor in document["tensors"]
         ),

@@ -39,7 +39,7 @@ def _verdict(document: dict[str, Any]) -> Iterator[RenderableType]:
     verdict = document["verdict"]
     yield Text.assemble(
         (verdict.upper(), VERDICT_STYLES.get(verdict, "bold")),
-        f"  {document['family']['name']} of width {document['width']}, {document['optimizer']}",
+        f"  {document['family']['name']} of {_target(document)}, {document['optimizer']}",
         ("  provisional: the study is " + document["state"], "yellow")
         if document["provisional"]
         else "",
@@ -47,6 +47,13 @@ def _verdict(document: dict[str, Any]) -> Iterator[RenderableType]:
     for reason in document["reasons"]:
         style = VERDICT_STYLES.get(reason["severity"], "bold")
         yield Text.assemble((f"  {reason['severity']}: ", style), reason["words"])
+
+
+def _target(document: dict[str, Any]) -> str:
+    """The target by its width, and by every other axis along which it is not the proxies'."""
+    moved = (axis for axis in document["axes"] if axis["proxy"] != axis["target"])
+    others = (f"{axis['name']} {axis['target']:,}" for axis in moved if axis["name"] != "width")
+    return ", ".join([f"width {document['width']}", *others])
 
 
 def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -62,9 +69,12 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
             f"{rate['predicted_regret_percent']:.1f} % of loss, averaged over the interval",
         )
     yield "schedule", _schedule(document["schedule"])
+    if document["residual_multiplier"] != 1:
+        yield "residual branches", f"x + {document['residual_multiplier']:.4g} f(x)"
     if document["gradient_clip_norm"] is not None:
         yield "clipping", f"gradient norm at {document['gradient_clip_norm']:g}"
     yield from _shared(document)
+    yield "loss is", document["compared_by"]["words"]
     yield "μP measured", _evidence(document["evidence"])
     if document["control"] is not None:
         yield "SP measured", _evidence(document["control"])
@@ -77,8 +87,9 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 def _shared(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Hyperparameters that are one number for the whole model."""
     for name in ("beta1", "beta2", "momentum"):
-        if name in document["base_hyperparameters"]:
-            yield name, f"{document['base_hyperparameters'][name]:g}"
+        values = {group[name] for group in document["groups"]} - {None}
+        if values:
+            yield name, " or ".join(f"{value:.6g}" for value in sorted(values))
     for name, words in _OPTIMIZER_COLUMNS.items():
         if value := _same(document, name):
             yield words, value
@@ -86,6 +97,7 @@ def _shared(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _schedule(schedule: dict[str, Any]) -> str:
     words = [
+        f"{schedule['steps']:,} steps:",
         f"{_percent(schedule['warmup_fraction'])} warm-up",
         f"then {schedule['shape']}",
         f"to {_percent(schedule['final_fraction'])} of the peak"

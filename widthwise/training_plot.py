@@ -10,7 +10,7 @@ from widthwise.figures import INK, new_figure, style_panel, write_figure
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-PANELS: Final = {"train_loss": "train loss, nats", "parameter_norm": "norm of all parameters"}
+PANELS: Final = {"train_loss": "train loss", "parameter_norm": "norm of all parameters"}
 """What is drawn, by metric."""
 _COLOURS: Final = ("#08306b", "#c2571a", "#2b7a3d", "#7b3294", "#8c6d1f", "#b3261e", "#0b7285")
 _DASHES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
@@ -82,7 +82,6 @@ def draw_training(best: dict[str, BestRate], curves: dict[str, Any], path: Path)
             drawn = [by_key[number, metric] for number in chosen.numbers]
             label = f"{optimizer}, rate {chosen.learning_rate:.3g}"
             _draw(ax, drawn, label, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
-    axes[1].set_yscale("log")
     axes[0].set_ylabel("mean over seeds; band: lowest to highest", color=INK)
     write_figure(figure, axes[0], path)
 

@@ -32,6 +32,8 @@ def model_scalings(
         parametrization=spec.parametrization,
         hyperparameters=hyperparameters,
         width=spec.width,
+        policies=spec.policies.chosen,
+        depth_mult=spec.depth_multiplier,
     )
 
 
@@ -39,5 +41,4 @@ def model_scalings(
 def _shape_at_base(spec: ModelSpec) -> ModelShape:
     base = build_model(spec, device="meta")
     delta = build_model(spec, width=2 * spec.base_width, device="meta")
-    said = declared(spec.family)
-    return derive_model_shape(base, delta, spec.base_width, roles=said.roles, blocks=said.blocks)
+    return derive_model_shape(base, delta, spec.base_width, roles=declared(spec.family))

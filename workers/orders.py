@@ -35,9 +35,10 @@ from workers.datasets.load import load_data
 from workers.memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.model_shapes import model_scalings, model_shape
 from workers.models.build import build_model
+from workers.objective import objective
 from workers.packing import train_packed, words
 from workers.probe import probe
-from workers.trainer import Segment, batch_loss, progress
+from workers.trainer import Segment, progress
 from workers.trial import RunningTrial, new_trial, restored_trial
 
 log = logging.getLogger(__name__)
@@ -132,7 +133,7 @@ def _check(order: CheckOrder) -> Done:
         statistics = coordinate_statistics(
             CheckedTraining(
                 build=lambda: build_model(model),
-                loss=batch_loss,
+                loss=objective(model.family).training,
                 batch=lambda seed, step: data.batch(seed, step, order.batch_size),
             ),
             model_scalings(model, order.optimizer, order.hyperparameters),

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.schedules import schedule_factor
@@ -16,13 +15,14 @@ from tuner.engine import Checkpoint, TrialProgress
 from tuner.series import Series
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
+from workers.objective import objective
 from workers.trial import RunningTrial
 
 
 class Update(NamedTuple):
     """What one update measured; the names are those of `Series.metric`."""
 
-    train_loss: float  # before the update, in the units of `batch_loss`
+    train_loss: float  # before the update, in the units of the family's `objective`
     gradient_norm: float  # of all gradients together, before clipping
     parameter_norm: float  # of all parameters together, after the update
     clip_fraction: float  # share of the gradient's norm that clipping took away, in [0, 1]
@@ -106,8 +106,9 @@ def backward(trial: RunningTrial, batch: Batch) -> Tensor:
 
 
 def _backward(trial: RunningTrial, batch: Batch, parts: int) -> Tensor:
+    loss_of = objective(trial.spec.model.family).training
     with _precision(trial):
-        loss = batch_loss(trial.model, batch)
+        loss = loss_of(trial.model, batch)
     share = loss / parts if parts > 1 else loss
     share.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
     return share.detach()
@@ -139,24 +140,13 @@ def learning_rate_factor(training: Training, step: int) -> float:
     )
 
 
-def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean over all predictions, scalar.
-
-    Classes (integer targets): cross entropy in nats. Numbers (floating targets): squared error, in
-    the square of their unit.
-    """
-    predicted = model(batch.inputs)
-    if batch.targets.is_floating_point():
-        return functional.mse_loss(predicted, batch.targets)
-    return functional.cross_entropy(predicted.flatten(0, -2), batch.targets.flatten())
-
-
 def validation_loss(trial: RunningTrial) -> float:
-    """Mean of `batch_loss` over the fixed validation set, the model in evaluation mode.
+    """Mean of the objective over the fixed validation set, the model in evaluation mode.
 
     Where the optimizer says so, of its evaluation point instead of the values that it trains.
     """
     total, predictions = 0.0, 0
+    loss_of = objective(trial.spec.model.family).validation
     with (
         torch.no_grad(),
         _evaluating(trial.model),
@@ -164,7 +154,7 @@ def validation_loss(trial: RunningTrial) -> float:
         _precision(trial),
     ):
         for batch in trial.data.validation():
-            loss = batch_loss(trial.model, batch.on(trial.device))
+            loss = loss_of(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions
@@ -181,7 +171,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def mean_loss_of_second_half(train_losses: list[float]) -> float:
-    """What trials are compared by: far less noisy than one validation loss (transfer.md).
+    """What most trials are compared by: far less noisy than one validation loss.
 
     >>> mean_loss_of_second_half([9.0, 5.0, 3.0, 1.0])
     2.0
@@ -191,13 +181,21 @@ def mean_loss_of_second_half(train_losses: list[float]) -> float:
     return math.fsum(second_half) / len(second_half)
 
 
+def compared_value(trial: RunningTrial, segment: Segment) -> float:
+    """What the trial is compared by so far: see `ModelFamily.compared_by`."""
+    if trial.spec.model.family.compared_by.metric == "validation_loss":
+        assert segment.validation_loss is not None, "it has not diverged"
+        return segment.validation_loss
+    return mean_loss_of_second_half(trial.train_losses)
+
+
 def progress(trial: RunningTrial, segment: Segment, checkpoint: Checkpoint | None) -> TrialProgress:
     """The segment as it is reported."""
     diverged = segment.diverged_at is not None
     return TrialProgress(
         number=trial.spec.number,
         step=segment.diverged_at or trial.step,
-        loss=None if diverged else mean_loss_of_second_half(trial.train_losses),
+        loss=None if diverged else compared_value(trial, segment),
         validation_loss=segment.validation_loss,
         diverged=diverged,
         checkpoint=checkpoint,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -17,6 +17,8 @@ from workers.datasets.load import load_data
 from workers.model_shapes import model_scalings
 from workers.models.build import build_model
 from workers.recomputation import recompute_blocks
+
+_MULTIPLIER: Final = "_extra_state"  # torch's suffix of what `WithMultiplier` adds to a state dict
 
 
 @dataclass
@@ -112,7 +114,9 @@ def _optimizer(
 def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") -> RunningTrial:
     """The trial as it was when `state` was taken; trains on bit for bit as if never stopped."""
     trial = new_trial(spec, device)
-    trial.model.load_state_dict(state["model"])
+    # Checkpoints from before a layer had a multiplier lack it; the spec has set it here.
+    multipliers = {k: v for k, v in trial.model.state_dict().items() if k.endswith(_MULTIPLIER)}
+    trial.model.load_state_dict(multipliers | state["model"])
     trial.optimizer.load_state_dict(state["optimizer"])
     trial.train_losses = state["train_losses"].tolist()
     return trial

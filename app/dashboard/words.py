@@ -10,6 +10,7 @@ from tuner.evidence import TransferEvidence
 from tuner.recommendation import Recommendation
 from tuner.recommended_values import ParameterGroup, ScheduleValues
 from tuner.states import StudyState
+from tuner.study_spec import StudySpec
 
 UNKNOWN: Final = "not known"
 NAME_OF: Final = {Parametrization.MUP: "μP", Parametrization.SP: "SP"}
@@ -134,7 +135,19 @@ def schedule_words(schedule: ScheduleValues) -> str:
         parts.append(f"then a {schedule.shape} fall")
     if schedule.shape is not ScheduleShape.CONSTANT:
         parts.append(f"to {schedule.final_fraction:.0%} of the peak")
-    return f"{', '.join(parts)}, over {schedule.steps:,} steps in the proxies."
+    return f"{', '.join(parts)}, over {schedule.steps:,} steps."
+
+
+def target_words(spec: StudySpec) -> str:
+    """A study's target by its width, and by whatever else is not the proxies'."""
+    target, proxies = spec.whole_target, spec.proxies
+    moved = {
+        "depth": (target.depth, proxies.depth),
+        "batch": (target.batch_size, proxies.batch_size),
+        "tokens": (target.tokens, proxies.tokens),
+    }
+    others = (f"{name} {wanted:,}" for name, (wanted, own) in moved.items() if wanted != own)
+    return ", ".join([f"width {target.width}", *others])
 
 
 def other_settings(group: ParameterGroup) -> str:
@@ -164,4 +177,5 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "verdict_line": verdict_line,
     "schedule": schedule_words,
     "others": other_settings,
+    "target": target_words,
 }

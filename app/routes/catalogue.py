@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from parametrization.optimizer_names import PLUGINS
 from tuner.families import DATASETS, FAMILIES
+from tuner.model_family import Comparison
 from tuner.optimizers import RECORDS
 from tuner.records import Record
 
@@ -23,6 +24,8 @@ class Option(Record):
 class FamilyOption(Option):
     datasets: tuple[str, ...]
     """What it can train on; the first one is its default."""
+    compared_by: Comparison
+    """What its trials are compared by."""
 
 
 class FamilyList(Record):
@@ -63,7 +66,10 @@ def list_families() -> FamilyList:
     """Model families that a study can tune."""
     return FamilyList(
         families=tuple(
-            FamilyOption(**_described(family), datasets=family.datasets) for family in FAMILIES
+            FamilyOption(
+                **_described(family), datasets=family.datasets, compared_by=family.compared_by
+            )
+            for family in FAMILIES
         )
     )
 

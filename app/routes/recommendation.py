@@ -1,4 +1,4 @@
-"""The recommendation of a study, for a target of any width."""
+"""The recommendation of a study, for any target."""
 
 from enum import StrEnum
 from typing import Annotated, Final
@@ -9,10 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from app.dependencies import Db, StudyId
 from parametrization.rules import Optimizer
 from tuner.exports import NoSnippet, as_python, as_yaml
-from tuner.recommendation import Recommendation, legal_width, recommend
+from tuner.recommendation import Recommendation, recommend
 from tuner.snapshot import StudySnapshot
 from tuner.studies import read_snapshot
-from tuner.study_spec import Width
+from tuner.target import BatchSize, Depth, Tokens, Width
+from tuner.target_asked import IllegalTarget
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"])
 
@@ -33,11 +34,21 @@ _FORMS: Final = {
 
 
 @router.get("/recommendation", response_model=Recommendation, responses={200: _FORMS})
-def read_recommendation(
+def read_recommendation(  # noqa: PLR0913  # one query parameter each
     study_id: StudyId,
     database: Db,
     width: Annotated[
         Width | None, Query(description="Of the target; default: the one the study names")
+    ] = None,
+    depth: Annotated[
+        Depth | None, Query(description="Of the target, as the family counts it; default likewise")
+    ] = None,
+    batch_size: Annotated[
+        BatchSize | None, Query(description="Sequences or images per step; default likewise")
+    ] = None,
+    tokens: Annotated[
+        Tokens | None,
+        Query(description="Tokens (or images) that the target trains on; default likewise"),
     ] = None,
     optimizer: Annotated[
         Optimizer | None, Query(description="One of the study's; default: the best measured")
@@ -48,13 +59,23 @@ def read_recommendation(
 ) -> Recommendation | Response:
     """Hyperparameters for a target, with interval, evidence and verdict.
 
-    Computed from what is stored: milliseconds, for any width. Provisional until the study is
-    completed.
+    Computed from what is stored: milliseconds, for any width, depth, batch and duration. Each of
+    these axes says what the transfer along it rests on. Provisional until the study is completed.
     """
     with database.read() as session:
         snapshot = read_snapshot(session, study_id)
-    _require_legal(snapshot, width, optimizer)
-    answer = recommend(snapshot, width=width, optimizer=optimizer)
+    _require_own(snapshot, optimizer)
+    try:
+        answer = recommend(
+            snapshot,
+            width=width,
+            depth=depth,
+            batch_size=batch_size,
+            tokens=tokens,
+            optimizer=optimizer,
+        )
+    except IllegalTarget as error:
+        raise _bad_parameter(error.field, error.value, str(error)) from error
     if form is Form.JSON:
         return answer
     write, media_type = _WRITERS[form]
@@ -64,14 +85,8 @@ def read_recommendation(
         raise _bad_parameter("format", form.value, str(error)) from error
 
 
-def _require_legal(snapshot: StudySnapshot, width: int | None, optimizer: Optimizer | None) -> None:
-    spec = snapshot.study.spec
-    if width is not None:
-        try:
-            legal_width(spec, width)
-        except ValueError as error:
-            raise _bad_parameter("width", width, str(error)) from error
-    names = [config.name for config in spec.optimizers]
+def _require_own(snapshot: StudySnapshot, optimizer: Optimizer | None) -> None:
+    names = [config.name for config in snapshot.study.spec.optimizers]
     if optimizer is not None and optimizer not in names:
         detail = f"{optimizer} is not one of the study's: choose one of {', '.join(names)}"
         raise _bad_parameter("optimizer", optimizer, detail)

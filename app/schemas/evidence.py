@@ -13,6 +13,7 @@ from tuner.evidence import (
     sensitivity,
     summarise,
 )
+from tuner.model_family import Comparison
 from tuner.records import Record
 from tuner.snapshot import StudySnapshot
 from tuner.states import StudyState
@@ -39,6 +40,8 @@ class SensitivityRead(Record):
     study_id: str
     state: StudyState
     """Curves and evidence are final once the study is completed."""
+    compared_by: Comparison
+    """What every loss below is."""
     curves: tuple[SensitivityCurve, ...]
     """Loss against learning rate by optimizer, parametrization and width."""
     transfer: tuple[TransferEvidence, ...]
@@ -64,6 +67,7 @@ def sensitivity_read(snapshot: StudySnapshot) -> SensitivityRead:
     return SensitivityRead(
         study_id=snapshot.study.id,
         state=snapshot.study.state,
+        compared_by=spec.family.compared_by,
         curves=curves,
         transfer=tuple(summarise(curves, *group, proxy_width=spec.proxy_width) for group in groups),
         standings=compare_optimizers(curves, [config.name for config in spec.optimizers]),

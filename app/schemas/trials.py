@@ -26,10 +26,11 @@ class TrialRead(Record):
     step: int
     """Updates done."""
     value: float | None
-    """Mean train loss over the second half of training; null if not finite or not finished."""
+    """What the family's trials are compared by (`GET /v1/families`), less being better; null if not
+    finite or not finished."""
     validation_loss: float | None
     intermediate_values: dict[int, float]
-    """Loss by the step of each rung."""
+    """The same by the step of each rung."""
     created_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None

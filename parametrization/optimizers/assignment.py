@@ -112,7 +112,7 @@ SCION: Final = Assignment(
 
 MODULAR_NORM: Final = Assignment(
     {
-        Role.INPUT: "modular_embedding",
+        Role.INPUT: "modular_matrix",
         Role.HIDDEN: "modular_matrix",
         Role.OUTPUT: "modular_matrix",
         Role.VECTOR: "modular_vector",
@@ -124,7 +124,6 @@ MODULAR_NORM: Final = Assignment(
         Role.GQA_KV: "adamw",
     },
     lead="modular_matrix",
+    tables="modular_embedding",
 )
-"""The modular norm's own table; a ratio of 1, because its masses say how roles differ.
-
-Its input is an embedding; a dense first layer takes `modular_matrix`."""
+"""The modular norm's own table; a ratio of 1, because its masses say how roles differ."""

@@ -20,7 +20,7 @@ from tuner.states import FINAL_STUDY_STATES, StudyState
 from tuner.studies import get_study
 
 SPEC: dict[str, Any] = {
-    "family": {"name": "gpt"},
+    "family": {"name": "gpt", "depth": 1},
     "target": {"width": 256},
     "training": {"steps": 8},
     "search": {"trials": 8},

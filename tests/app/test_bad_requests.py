@@ -56,6 +56,31 @@ BAD_SPECS = [
         "narrower than the proxy's 64",
         id="target narrower than the proxy",
     ),
+    pytest.param(
+        MLP | {"target": {"width": 512, "depth": 12}},
+        "/target/depth",
+        "its layers are no residual blocks; use 3",
+        id="depth of a family without blocks",
+    ),
+    pytest.param(
+        MLP | {"target": {"width": 512, "steps": 10, "tokens": 10}},
+        "/target/steps",
+        "leave steps or tokens out",
+        id="steps and tokens",
+    ),
+    pytest.param(
+        MLP | {"policies": {"weight_decay_rule": "wd-z"}},
+        "/policies/weight_decay_rule",
+        "'wd-z' is none of 'wd-a', 'wd-b', 'wd-c' or 'wd-d': use one of them",
+        id="unknown policy",
+    ),
+    pytest.param(
+        MLP | {"policies": {"weight_decay": "wd-a"}},
+        "/policies/weight_decay",
+        "unknown field",
+        id="unknown rule",
+    ),
+    pytest.param(MLP | {"policies": {"alpha": 0.3}}, "/policies/alpha", "equal to 0.5", id="alpha"),
     pytest.param(MLP | {"tagret": 1}, "/tagret", "unknown field", id="unknown field"),
     pytest.param(
         MLP | {"family": {"name": "mlp", "layers": 2}},

@@ -124,7 +124,7 @@ def test_everything_of_a_page_can_be_reached_by_its_landmarks_and_headings(
     expect(tab.get_by_role("main")).to_be_visible()
     headings = [
         "Progress",
-        "Loss against learning rate, by width",
+        "Train loss against learning rate, by width",
         "Recommendation for width 256",
         "Coordinate check",
         "Trials",

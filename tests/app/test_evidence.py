@@ -72,6 +72,31 @@ def test_a_recommendation_is_given_for_any_width(finished: tuple[Served, str]) -
     assert served.client.get(path).json()["width"] == 256
 
 
+def test_a_recommendation_is_given_for_any_depth_batch_and_duration(
+    finished: tuple[Served, str],
+) -> None:
+    served, study_id = finished
+    path = f"/v1/studies/{study_id}/recommendation"
+    target = {"width": 512, "depth": 4, "batch_size": 32, "tokens": 8192}
+    asked = Recommendation.model_validate(served.client.get(path, params=target).json())
+    assert asked.target.model_dump() == target | {"steps": 8}
+    assert asked.residual_multiplier == 0.25
+    assert {axis.name: axis.basis for axis in asked.axes if axis.name != "width"} == {
+        "depth": "theory",
+        "batch": "empirical",
+        "tokens": "empirical",
+    }
+    assert [name for tensor in asked.tensors for name in tensor.names] == [
+        "embed.weight",
+        *(f"blocks.{number}.weight" for number in range(4)),
+        "readout.weight",
+    ]
+    assert asked.verdict == "caution"
+    python = served.client.get(path, params=target | {"format": "python"}).text
+    assert "block.residual_multiplier = 0.25" in python
+    assert "depth 1 in the proxies, 4 in the target (depth_rule completep, alpha 1" in python
+
+
 def test_a_recommendation_leaves_as_yaml_and_as_python(finished: tuple[Served, str]) -> None:
     served, study_id = finished
     path = f"/v1/studies/{study_id}/recommendation"
@@ -89,6 +114,9 @@ def test_a_recommendation_leaves_as_yaml_and_as_python(finished: tuple[Served, s
     [
         ({"width": 100}, "/width", "nearest legal width is 96"),
         ({"optimizer": "sgd"}, "/optimizer", "adamw"),
+        ({"depth": 0}, "/depth", "greater than or equal to 1"),
+        ({"batch_size": "many"}, "/batch_size", "valid integer"),
+        ({"tokens": 10**16}, "/tokens", "less than or equal to 1000000000000000"),
     ],
 )
 def test_a_target_that_the_study_cannot_speak_of_is_refused_with_those_it_can(
@@ -127,8 +155,10 @@ def test_a_running_study_recommends_provisionally(served: Served) -> None:
 def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) -> None:
     client = finished[0].client
     families = {at["name"]: at for at in client.get("/v1/families").json()["families"]}
-    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit"}
+    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit", "gan"}
     assert families["gpt"]["datasets"] == ["stdlib-text"]
+    assert families["gpt"]["compared_by"]["name"] == "train loss"
+    assert families["gan"]["compared_by"]["name"] == "Fréchet distance"
     assert "head_size" in families["gpt"]["options"]["properties"]
     optimizers = client.get("/v1/optimizers").json()["optimizers"]
     assert [at["name"] for at in optimizers] == list(STUDIED)
@@ -139,4 +169,5 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
         "stdlib-text",
         "digits",
         "noised-digits",
+        "imitated-digits",
     }

@@ -71,6 +71,25 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     assert check["checks"][0]["summary"] in text
 
 
+def test_a_page_says_what_trials_are_compared_by(
+    finished: tuple[Served, str], served: Served
+) -> None:
+    usual = page(finished[0].client, f"/studies/{finished[1]}")
+    assert "Mean train loss over the second half of training; best of each column" in usual
+    assert "Best train loss in the search" in usual
+    study_id = served.submit(family={"name": "gan"}, control="none", search={"trials": 4})
+    served.advance(study_id)
+    text = page(served.client, f"/studies/{study_id}")
+    assert "Fréchet distance against learning rate, by width" in text
+    assert "between generated and held-out digits, per pixel; best of each column" in text
+    assert "called a loss on this page is the Fréchet distance between" in text
+    assert "called a loss" not in usual
+    assert "Best Fréchet distance in the search" in text
+    assert "Validation loss" in usual
+    assert "Validation loss" not in text
+    assert "train loss" not in text
+
+
 def test_a_study_of_several_optimizers_ranks_them(served: Served) -> None:
     study_id = served.submit(
         control="none", optimizers=[{"name": "adamw"}, {"name": "sgd"}], search={"trials": 4}
@@ -140,3 +159,20 @@ def test_files_are_kept_for_ever_and_plotly_travels_compressed(
     assert gzip.decompress(packed) == plain.content
     assert len(packed) < len(plain.content) / 3
     assert served.client.get("/assets/0123456789ab/style.css").status_code == 404
+
+
+def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Served) -> None:
+    target = {"width": 256, "depth": 4, "batch_size": 32, "steps": 16}
+    study_id = served.submit(target=target)
+    served.advance(study_id)
+    text = page(served.client, f"/studies/{study_id}")
+    whole = "width 256, depth 4, batch 32, tokens 16,384"
+    assert f"Recommendation for {whole}</h2>" in text
+    assert f"tuned at width 32 for {whole}; submitted" in text
+    assert "<dt>Multiplier of every residual branch</dt><dd>0.25</dd>" in text
+    assert "depth_rule completep, alpha 1 (Dey et al. 2025, arXiv:2505.01618)" in text
+    assert "over 16 steps." in text
+    for name, basis in (("depth", "theory"), ("batch", "empirical"), ("tokens", "empirical")):
+        row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', text)
+        assert row is not None
+        assert f"<td>{basis}</td>" in row[1]

@@ -15,7 +15,7 @@ from app.settings import AppSettings
 from parametrization.optimizer_names import PLUGINS
 from parametrization.plugins.installed import Plugins
 from tests.app.served import Served, serving
-from tests.service.test_every_optimizer import EngineWithoutProcesses
+from tests.service.one_process import EngineWithoutProcesses
 from tuner import plugin_versions
 from tuner.database import open_database
 from tuner.migration import migrate

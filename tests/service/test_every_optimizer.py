@@ -1,6 +1,5 @@
 """A whole study of every optimizer, decided, stored and trained for real, in one process."""
 
-from collections import deque
 from pathlib import Path
 
 import pytest
@@ -8,46 +7,11 @@ import pytest
 from parametrization.companions import assignment_of
 from parametrization.param_groups import IN_TORCH
 from parametrization.rules import Optimizer
-from tuner.database import open_database
-from tuner.engine import AnyOrder, Done, Failed, Lost, OrderId, Reached, Slot
+from tests.service.one_process import completed
 from tuner.exports import NoSnippet, as_python
-from tuner.migration import migrate
 from tuner.optimizer_defaults import STUDIED
 from tuner.recommendation import Recommendation, recommend
-from tuner.reconcile import tick
-from tuner.states import FINAL_STUDY_STATES, StudyState
-from tuner.studies import get_study, open_study, read_snapshot
 from tuner.study_spec import StudySpec
-from workers.orders import OpenCohort, carry_out
-
-
-class EngineWithoutProcesses:
-    """One slot, whose orders are carried out when their reports are asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._cohort = OpenCohort()
-        self._waiting: deque[AnyOrder] = deque()
-
-    def slots(self) -> tuple[Slot, ...]:
-        busy = self._waiting[0].id if self._waiting else None
-        return (Slot(name="cpu-0", device="cpu", busy_with=busy),)
-
-    def start(self, order: AnyOrder) -> None:
-        if all((held.id, held.attempt) != (order.id, order.attempt) for held in self._waiting):
-            self._waiting.append(order)
-
-    def cancel(self, order_id: OrderId) -> None:
-        self._waiting = deque(held for held in self._waiting if held.id != order_id)
-
-    def wait(self, timeout_seconds: float) -> list[Reached | Done | Failed | Lost]:
-        if not self._waiting:
-            return []
-        return list(carry_out(self._waiting.popleft(), self._cohort, self._folder))
-
-    def close(self) -> None:
-        self._waiting.clear()
-
 
 HALVES = (list(STUDIED)[::2], list(STUDIED)[1::2])
 """Two studies: one may not name as many optimizers as there are."""
@@ -81,20 +45,7 @@ def spec(names: list[Optimizer]) -> StudySpec:
 def test_a_study_runs_to_a_recommendation_for_each_optimizer(
     names: list[Optimizer], tmp_path: Path
 ) -> None:
-    url = f"sqlite:///{tmp_path / 'study.db'}"
-    migrate(url)
-    database, engine = open_database(url), EngineWithoutProcesses(tmp_path / "checkpoints")
-    with database.write() as session:
-        study_id = open_study(session, spec(names))[0].id
-    for _ in range(3_000):
-        tick(database, engine, wait_seconds=0)
-        with database.read() as session:
-            study = get_study(session, study_id)
-        if study.state in FINAL_STUDY_STATES:
-            break
-    assert study.state is StudyState.COMPLETED, study.reason
-    with database.read() as session:
-        snapshot = read_snapshot(session, study_id)
+    snapshot = completed(spec(names), tmp_path)
     assert {standing.optimizer for standing in recommend(snapshot).optimizers} == set(names)
     for name in names:
         assert_says_who_trains_what(recommend(snapshot, optimizer=name), name)

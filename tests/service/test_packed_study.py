@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.service.test_every_optimizer import EngineWithoutProcesses
+from tests.service.one_process import EngineWithoutProcesses
 from tuner.curves import curves_of
 from tuner.database import Database, open_database
 from tuner.engine import Done, Failed, Lost, Reached

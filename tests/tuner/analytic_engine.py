@@ -29,11 +29,12 @@ from tuner.engine import (
 )
 from tuner.series import Series
 
+# Of one block: a study whose family is one block deep can be asked for deeper targets.
 SHAPE = ModelShape(
     base_width=32,
     tensors=(
         TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
-        TensorShape("blocks.0.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0),
+        TensorShape("blocks.0.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0, in_block=True),
         TensorShape("readout.weight", Role.OUTPUT, (256, 32), (False, True), 1, 0),
     ),
 )

@@ -1,25 +1,30 @@
 """Exports are loaded the way their readers would and give back the same numbers."""
 
+import json
 import runpy
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
 import yaml
-from torch import nn
+from torch import Tensor, nn
 
 from parametrization.apply import Prepared, apply
-from parametrization.layers import TiedReadout
+from parametrization.layers import Residual, TiedReadout
 from parametrization.mup_shapes import derive_model_shape
 from parametrization.param_groups import Schedule
 from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
-from tests.parametrization.small_models import Gpt, cross_entropy, text_batch
+from tests.parametrization.builders import shape_of
+from tests.parametrization.many_layers import ResidualMlp
+from tests.parametrization.small_models import Gpt, cross_entropy, image_batch, text_batch
 from tests.tuner.builders import Trials, searched, snapshot, spec, study, surface
 from tuner.exports import as_python, as_yaml
 from tuner.recommendation import Recommendation, recommend
+from widthwise.recommendation import Recommendation as Training
 
 WIDTH = 64
 
@@ -45,11 +50,16 @@ def snippet(recommendation: Recommendation, folder: Path) -> dict[str, Any]:
     return runpy.run_path(str(path))
 
 
-def train(model: nn.Module, prepared: Prepared, steps: int = 6) -> list[float]:
+def train(
+    model: nn.Module,
+    prepared: Prepared,
+    steps: int = 6,
+    batch: Callable[[int, int], tuple[Tensor, Tensor]] = text_batch,
+) -> list[float]:
     """Loss before every update of a short training."""
     losses = []
     for step in range(steps):
-        loss = cross_entropy(model, text_batch(0, step))
+        loss = cross_entropy(model, batch(0, step))
         losses.append(loss.item())
         prepared.optimizer.zero_grad()
         torch.autograd.backward(loss)
@@ -156,6 +166,50 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_tied_embeddings(
     )
 
     assert exported == train(ours, reference)
+
+
+class PlainBlock(nn.Module):
+    """A residual block of torch alone, as the snippet asks for it."""
+
+    def __init__(self, branch: nn.Module) -> None:
+        super().__init__()
+        self.branch = branch
+        self.residual_multiplier = 1.0
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.residual_multiplier * cast(Tensor, self.branch(x))
+
+
+def plain_blocks(model: ResidualMlp) -> ResidualMlp:
+    for at, block in enumerate(model.blocks):
+        assert isinstance(block, Residual)
+        model.blocks[at] = PlainBlock(block.branch)
+    return model
+
+
+def test_the_snippet_of_a_deeper_target_trains_like_the_library(tmp_path: Path) -> None:
+    record = study(spec=spec(), shape=shape_of(partial(ResidualMlp, depth=2)))
+    trials = Trials(surface()).search([-6.0, -5.0, -4.5]).measure()
+    known = snapshot(trials, record=record, statistics=())
+    recommendation = recommend(known, width=WIDTH, depth=6, batch_size=24)
+    defined = snippet(recommendation, tmp_path)
+    plain, ours = plain_blocks(ResidualMlp(WIDTH, depth=6)), ResidualMlp(WIDTH, depth=6)
+
+    def losses(model: nn.Module, prepared: Prepared) -> list[float]:
+        return train(model, prepared, batch=image_batch)
+
+    defined["initialise"](plain, seed=3)
+    stepping = defined["build_optimizer"](plain)
+    exported = losses(plain, Prepared(stepping, defined["build_schedule"](stepping)))
+    document = json.loads(recommendation.model_dump_json())
+    library = Training.from_document(document).apply(ours, seed=3, despite_abstain=True)
+
+    assert recommendation.residual_multiplier == pytest.approx(1 / 3)
+    assert stepping.param_groups[0]["betas"] == pytest.approx((0.85, 0.925))
+    # A user's own product and sum round twice, the library's fused one once.
+    assert exported == pytest.approx(losses(ours, library), rel=1e-5)
+    with pytest.raises(ValueError, match="attribute residual_multiplier, and have it compute"):
+        defined["initialise"](ResidualMlp(WIDTH, depth=6))
 
 
 @pytest.mark.parametrize("shape", list(ScheduleShape))

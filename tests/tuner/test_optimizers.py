@@ -60,7 +60,11 @@ def test_a_study_gives_everything_that_a_trial_is_configured_by(name: Optimizer)
 
 def test_matrix_optimizers_are_those_that_take_matrices_alone() -> None:
     taking = {name for name in STUDIED if named(name).matrices_only}
-    assert taking == {*MATRIX_OPTIMIZERS, Optimizer.SCION_SPECTRAL}
+    assert taking == {
+        *MATRIX_OPTIMIZERS,
+        Optimizer.SCION_SPECTRAL,
+        Optimizer.MODULAR_MATRIX,
+    }
 
 
 @pytest.mark.parametrize("name", STUDIED)

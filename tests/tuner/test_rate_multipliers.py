@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from parametrization.case import Multipliers
 from parametrization.companions import flat_names, scale_led_model
 from parametrization.hyperparameters import RATE_MULTIPLIERS
+from parametrization.policies import Policies
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling import TensorScaling
 from tests.tuner.builders import SHAPE
-from tuner.axes import hyperparameter_values
+from tuner.axes import Move, hyperparameter_values, kept_axis
 from tuner.check_numbers import check_hyperparameters
 from tuner.optimizer_defaults import STUDIED
 from tuner.recommended_values import parameter_groups, tensor_values
@@ -110,14 +112,14 @@ def test_a_recommendation_says_the_multiplier_and_the_rates_that_it_makes() -> N
     spec = study(input_rate_multiplier=5.0)
     defaults = {**STUDIED[Optimizer.ADAMW].defaults, "init_std": 1.0, "output_multiplier": 1.0}
     given = {**defaults, "learning_rate": 0.01, "input_rate_multiplier": 5.0}
-    groups = parameter_groups(
-        tensor_values(SHAPE, Optimizer.ADAMW, given, 64), Optimizer.ADAMW, given
-    )
+    values = tensor_values(SHAPE, Optimizer.ADAMW, given, Policies(), Multipliers(width=2.0))
+    groups = parameter_groups(values, Optimizer.ADAMW, given)
     by_role = {group.role: group for group in groups}
     assert by_role[Role.INPUT].learning_rate == pytest.approx(0.05)
     assert by_role[Role.INPUT].learning_rate_multiplier == pytest.approx(5.0)
     assert by_role[Role.HIDDEN].learning_rate == pytest.approx(0.005)
-    values = hyperparameter_values(spec, Optimizer.ADAMW, given, "measured")
-    (said,) = [value for value in values if value.name == "input_rate_multiplier"]
+    kept = kept_axis(Move("width", 32, 32), "nothing moves")
+    listed = hyperparameter_values(spec, Optimizer.ADAMW, given, [kept])
+    (said,) = [value for value in listed if value.name == "input_rate_multiplier"]
     assert (said.value, said.origin) == (5.0, "given")
     assert "Everett" in said.words

@@ -9,7 +9,7 @@ from widthwise.client import Client
 
 SPEC = {
     "name": "a study of nothing but arithmetic",
-    "family": {"name": "gpt", "head_size": 16},
+    "family": {"name": "gpt", "head_size": 16, "depth": 1},
     "target": {"width": 256},
     "proxy_width": 32,
     "search": {"trials": 4, "batch_size": 4},

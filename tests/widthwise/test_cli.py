@@ -170,6 +170,25 @@ def test_recommend_shows_verdict_rate_and_every_tensor(finished: tuple[str, str]
         assert tensor in shown.stdout
 
 
+def test_recommend_answers_for_deeper_targets_that_train_longer(finished: tuple[str, str]) -> None:
+    address, study_id = finished
+    asked = ("--depth", "4", "--batch-size", "32", "--tokens", "204800")
+    shown = widthwise("recommend", study_id, *asked, address=address)
+    assert shown.exit_code == 0, shown.stderr
+    said = " ".join(shown.stdout.split())
+    assert "gpt of width 256, depth 4, batch 32, tokens 204,800, adamw" in said
+    assert "residual branches x + 0.25 f(x)" in said
+    assert "32 in the target (horizon_rule complete-d, empirical): rate x 1.41," in said
+    assert "schedule 200 steps: 10 % warm-up" in said
+    document = json.loads(
+        widthwise("recommend", study_id, *asked, "--format", "json", address=address).stdout
+    )
+    assert document["target"] == {
+        **{"width": 256, "depth": 4, "batch_size": 32},
+        **{"tokens": 204_800, "steps": 200},
+    }
+
+
 def test_recommend_writes_what_a_program_reads(finished: tuple[str, str], tmp_path: Path) -> None:
     address, study_id = finished
     as_json = widthwise("recommend", study_id, "--format", "json", address=address)

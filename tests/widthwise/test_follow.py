@@ -95,6 +95,6 @@ def test_a_watch_shows_each_state_it_saw_and_the_end(tmp_path: Path, terminal: b
         worker.join()
     assert study["state"] == "completed"
     assert "searching" in shown.getvalue()
-    assert "best loss" in shown.getvalue()
+    assert "best train loss" in shown.getvalue()
     assert "completed" in shown.getvalue().splitlines()[-1]
     assert ("\x1b[" in shown.getvalue()) == terminal

@@ -27,6 +27,7 @@ def study(**changes: object) -> dict[str, Any]:
                 phase("measure", 56),
             ],
             "best_loss": 2.51239,
+            "compared_by": "train loss",
             "eta_seconds": 130.0,
         },
     } | changes
@@ -41,7 +42,7 @@ def drawn(document: dict[str, Any], *, age_seconds: float = 0.0, interruption: s
 
 def test_a_line_says_state_counts_loss_and_time_left() -> None:
     assert progress_line(study()) == (
-        "searching, checking 4/4, searching 5/16, best loss 2.512, about 2 min 10 s left"
+        "searching, checking 4/4, searching 5/16, best train loss 2.512, about 2 min 10 s left"
     )
 
 

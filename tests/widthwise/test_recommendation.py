@@ -2,13 +2,21 @@
 
 import copy
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
+from parametrization.apply import apply
+from parametrization.layers import Residual
 from parametrization.mup_shapes import derive_model_shape
+from parametrization.param_groups import Schedule
+from parametrization.rules import Optimizer
+from tests.parametrization.builders import shape_of
+from tests.parametrization.many_layers import ResidualMlp
 from tests.parametrization.small_models import Gpt, cross_entropy, text_batch
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
 from tuner import recommendation as service
@@ -123,3 +131,72 @@ def test_a_file_with_something_else_is_refused(text: str, tmp_path: Path) -> Non
             Recommendation.from_file(path)
     with pytest.raises(WidthwiseError, match="cannot read"):
         Recommendation.from_file(tmp_path / "absent.json")
+
+
+def deeper() -> Recommendation:
+    """For four blocks on twice the batch, from proxies of two."""
+    trials = Trials(surface()).search([-6.0, -5.0, -4.5]).measure()
+    record = study(spec=spec(), shape=shape_of(ResidualMlp))
+    answer = service.recommend(
+        snapshot(trials, statistics=(), record=record),
+        width=64,
+        depth=4,
+        batch_size=32,
+    )
+    return Recommendation.from_document(json.loads(answer.model_dump_json()))
+
+
+def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
+    loaded, model = deeper(), ResidualMlp(64, depth=4)
+
+    prepared = loaded.apply(model, seed=5)
+
+    assert {m.multiplier for m in model.modules() if isinstance(m, Residual)} == {0.5}
+    by_hand = ResidualMlp(64, depth=4)
+    expected = apply(
+        by_hand,
+        shape_of(partial(ResidualMlp, depth=4)),
+        optimizer=Optimizer.ADAMW,
+        hyperparameters=loaded.hyperparameters,
+        width=64,
+        schedule=Schedule(100),
+        seed=5,
+        depth_mult=2,
+        batch_mult=2,
+    )
+    assert all(map(torch.equal, model.parameters(), by_hand.parameters()))
+    for group, other in zip(
+        prepared.optimizer.param_groups, expected.optimizer.param_groups, strict=True
+    ):
+        for name in ("lr", "weight_decay", "eps", "betas"):
+            assert group[name] == other[name]
+    assert prepared.optimizer.param_groups[0]["betas"] == pytest.approx((0.8, 0.9))
+    assert loaded.schedule["steps"] == 100
+
+
+def test_a_model_that_is_not_as_deep_or_has_no_branches_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"only in the scalings: .*blocks\.3"):
+        deeper().apply(ResidualMlp(64, depth=3))
+    model = ResidualMlp(64, depth=4)
+    for at, block in enumerate(model.blocks):
+        assert isinstance(block, Residual)
+        plain = nn.Module()
+        plain.branch = block.branch
+        model.blocks[at] = plain
+    with pytest.raises(ValueError, match=r"need the multiplier 0\.5, and none is a"):
+        deeper().apply(model)
+
+
+def test_a_document_from_before_targets_had_a_depth_is_read() -> None:
+    known = document()
+    older = {k: v for k, v in known.items() if k not in ("multipliers", "policies", "target")}
+    for tensor in older["base_shapes"]["tensors"]:
+        del tensor["zero"]
+    assert Recommendation.from_document(older) == Recommendation.from_document(known)
+
+
+def test_a_tensor_that_starts_at_zero_does_so_in_the_readers_model() -> None:
+    known = document()
+    known["base_shapes"]["tensors"][0]["zero"] = True
+    (first, *_) = Recommendation.from_document(known).scalings()
+    assert first.init_std == 0

@@ -5,6 +5,7 @@ from typing import Any
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.families import DATASETS, AnyFamily, Gpt, Mlp
+from tuner.gan_family import Gan
 from tuner.study_spec import Schedule, Training
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 
@@ -43,6 +44,7 @@ TINY_BATCHNORM_RESNET = Resnet(name="resnet", depth=2, norm="batchnorm")
 TINY_VIT = Vit(name="vit", depth=1, head_size=8)
 TINY_UNET = Unet(name="unet", depth=2, group_size=4)
 TINY_DIT = Dit(name="dit", depth=1, head_size=8, frames=2)
+TINY_GAN = Gan(name="gan", depth=2, latents=4)
 IMAGE_FAMILIES: list[AnyFamily] = [
     TINY_RESNET,
     TINY_BATCHNORM_RESNET,

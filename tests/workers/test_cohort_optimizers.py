@@ -33,6 +33,7 @@ PLAIN = [
     Optimizer.ADAFACTOR,
     Optimizer.MUON_SPECTRAL,
     Optimizer.SCION_SPECTRAL,
+    Optimizer.MODULAR_MATRIX,
 ]
 """One of each sort: elementwise, coupled over tensors, one norm a tensor, factored, orthogonal."""
 
@@ -81,9 +82,10 @@ def test_a_trial_of_a_cohort_equals_the_trial_alone(optimizer: Optimizer) -> Non
     assert largest_distance(trained(optimizer)) < 1e-12
 
 
-def test_muon_with_adamw_on_a_transformer_is_as_exact() -> None:
+@pytest.mark.parametrize("optimizer", [Optimizer.MUON_SPECTRAL, Optimizer.MODULAR_MATRIX])
+def test_matrix_optimizers_on_a_transformer_are_as_exact(optimizer: Optimizer) -> None:
     """Embeddings have their fan-out last, and matrices of one shape are stepped as one."""
-    assert largest_distance(trained(Optimizer.MUON_SPECTRAL, NARROW_GPT)) < 1e-12
+    assert largest_distance(trained(optimizer, NARROW_GPT)) < 1e-12
 
 
 @pytest.mark.parametrize("optimizer", [*PLAIN, *DECOMPOSING])

@@ -26,7 +26,7 @@ from workers.cohort.gradients import Stacked, gradient_function, norms, traced
 from workers.cohort.stack import stack_trials
 from workers.cohort.updates import SliceUpdates
 from workers.datasets.data import Batch
-from workers.trainer import batch_loss
+from workers.objective import batch_loss
 from workers.trial import RunningTrial, new_trial
 
 FAMILIES: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]

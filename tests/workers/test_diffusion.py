@@ -15,7 +15,8 @@ from workers.datasets.noised_digits import NoisedDigitsData
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
 from workers.models.times import FEATURES, waves
-from workers.trainer import batch_loss, train_to
+from workers.objective import batch_loss
+from workers.trainer import train_to
 from workers.trial import new_trial
 
 

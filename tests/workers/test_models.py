@@ -8,11 +8,19 @@ import torch
 from torch import nn
 
 from parametrization.roles import Role
-from tests.workers.specs import GPT_OPTIONS, IMAGE_FAMILIES, TINY_GPT, TINY_MLP, model_spec
+from tests.workers.specs import (
+    GPT_OPTIONS,
+    IMAGE_FAMILIES,
+    TINY_GAN,
+    TINY_GPT,
+    TINY_MLP,
+    model_spec,
+)
 from tuner.families import AnyFamily, Gpt, Mlp
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
+from workers.objective import objective
 
 FAMILIES = [
     TINY_MLP,
@@ -21,6 +29,7 @@ FAMILIES = [
     TINY_GPT,
     Gpt(name="gpt", depth=2, head_size=4, context=8, norm="layernorm", activation="silu"),
     *IMAGE_FAMILIES,
+    TINY_GAN,
     *GPT_OPTIONS,
 ]
 
@@ -43,7 +52,7 @@ def test_every_parameter_gets_a_gradient(family: AnyFamily) -> None:
     model = build_model(spec)
     for parameter in model.parameters():
         nn.init.normal_(parameter, std=0.1)
-    model(load_data(spec).batch(0, 0, 4).inputs).square().sum().backward()
+    objective(family).training(model, load_data(spec).batch(0, 0, 4)).backward()  # type: ignore[no-untyped-call]  # torch
     silent = [
         name
         for name, parameter in model.named_parameters()

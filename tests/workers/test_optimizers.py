@@ -6,6 +6,8 @@ import pytest
 import torch
 from torch import nn
 
+from parametrization.coordinate_run import check_width
+from parametrization.coordinate_statistics import CheckedTraining
 from parametrization.optimizers.registry import named
 from parametrization.optimizers.update import (
     CoupledOptimizer,
@@ -14,17 +16,22 @@ from parametrization.optimizers.update import (
     for_layout,
 )
 from parametrization.param_groups import IN_TORCH
-from parametrization.rules import Optimizer
+from parametrization.rules import Optimizer, Parametrization
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
+from tuner.check_numbers import check_hyperparameters
 from tuner.engine import SOLO, Done, Packing, ProbeOrder, TrialSpec
 from tuner.families import Gpt, Mlp
 from tuner.optimizer_defaults import STUDIED
+from tuner.study_spec import StudySpec
 from workers.checkpoint import checkpoint_path, load, save
 from workers.cohort.programs import Programs
-from workers.model_shapes import model_scalings
+from workers.datasets.load import load_data
+from workers.model_shapes import model_scalings, model_shape
+from workers.models.build import build_model
+from workers.objective import batch_loss
 from workers.orders import OpenCohort, carry_out
 from workers.packing import train_packed
-from workers.trainer import batch_loss, learning_rate_factor, train_to
+from workers.trainer import learning_rate_factor, train_to
 from workers.trial import new_trial, restored_trial
 
 ELSEWHERE = [name for name in STUDIED if name not in IN_TORCH]
@@ -125,7 +132,9 @@ def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
         assert torch.equal(one, other)
 
 
-@pytest.mark.parametrize("name", [Optimizer.MUON_SPECTRAL, Optimizer.SCION_SPECTRAL])
+@pytest.mark.parametrize(
+    "name", [Optimizer.MUON_SPECTRAL, Optimizer.SCION_SPECTRAL, Optimizer.MODULAR_MATRIX]
+)
 def test_the_schedule_reaches_every_group(name: Optimizer) -> None:
     trial = new_trial(spec_of(name))
     train_to(trial, STEPS)
@@ -148,6 +157,53 @@ def test_the_ratio_moves_the_companion_and_not_the_lead() -> None:
         )
     }
     assert moved == {(Optimizer.MUON_SPECTRAL, 1.0), (Optimizer.ADAMW, 0.25)}
+
+
+def trained_by(family: Gpt | Mlp) -> dict[str, Optimizer]:
+    """Of every tensor, under the modular norm."""
+    spec = spec_of(Optimizer.MODULAR_MATRIX, family)
+    scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    return {scaling.name: scaling.optimizer for scaling in scalings}
+
+
+def test_the_modular_norm_measures_each_kind_of_tensor_by_what_it_does() -> None:
+    """A first layer that multiplies its input is a matrix, one that is looked up a table."""
+    assert trained_by(TINY_MLP) == {
+        "layers.0.linear.weight": Optimizer.MODULAR_MATRIX,
+        "layers.0.linear.bias": Optimizer.MODULAR_VECTOR,
+        "layers.1.linear.weight": Optimizer.MODULAR_MATRIX,
+        "layers.1.linear.bias": Optimizer.MODULAR_VECTOR,
+        "readout.weight": Optimizer.MODULAR_MATRIX,
+        "readout.bias": Optimizer.MODULAR_VECTOR,
+    }
+    tables = {name for name, by in trained_by(TINY_GPT).items() if by.endswith("embedding")}
+    assert tables == {"token.weight", "position.weight"}
+
+
+@pytest.mark.parametrize(
+    ("parametrization", "passed"), [(Parametrization.MUP, True), (Parametrization.SP, False)]
+)
+def test_the_modular_norm_passes_the_check_of_a_study_and_not_without_its_rules(
+    parametrization: Parametrization, passed: bool
+) -> None:
+    name, base = Optimizer.MODULAR_MATRIX, 32
+    (config,) = StudySpec.model_validate(
+        {"family": TINY_GPT, "target": {"width": base}, "optimizers": [{"name": name}]}
+    ).optimizers
+    spec = model_spec(TINY_GPT, width=base, base_width=base, parametrization=parametrization)
+    data, numbers = load_data(spec), check_hyperparameters(config)
+    verdict = check_width(
+        lambda width: CheckedTraining(
+            lambda: build_model(spec, width=width),
+            batch_loss,
+            lambda seed, step: data.batch(seed, step, 8),
+        ),
+        lambda width: model_scalings(spec.model_copy(update={"width": width}), name, numbers),
+        model_shape(spec),
+        optimizer=name,
+        widths=(32, 64, 128),
+    )
+    assert verdict.passed is passed, verdict.summary
 
 
 def needing_signals(number: int = 0) -> TrialSpec:

@@ -14,10 +14,10 @@ from workers.cohort import step
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.datasets.data import Batch
+from workers.objective import Objective, batch_loss
 from workers.orders import OpenCohort, carry_out
 from workers.probe import WORTH_IT, choose, measured_packing, probe
 from workers.timing import operations_of
-from workers.trainer import batch_loss
 from workers.trial import RunningTrial, new_trial
 
 seconds = st.floats(1e-5, 10.0)
@@ -129,7 +129,7 @@ def test_what_cannot_be_mapped_over_trials_trains_alone(
         loss = batch_loss(model, batch)
         return loss if loss < 1e6 else loss * 0
 
-    monkeypatch.setattr(step, "batch_loss", branching)
+    monkeypatch.setattr(step, "objective", lambda _: Objective(branching, branching))
     packing = probe(order(), Programs(), tmp_path)
     assert packing.way == "solo"
     assert packing.words == "solo: such trials cannot train together"

@@ -15,7 +15,8 @@ from tests.workers.specs import TINY_MLP, model_spec, training, trial_spec
 from tuner.engine import TrialSpec
 from tuner.study_spec import Schedule
 from workers.model_shapes import model_scalings
-from workers.trainer import batch_loss, train_to, validation_loss
+from workers.objective import batch_loss
+from workers.trainer import train_to, validation_loss
 from workers.trial import new_trial
 
 STEPS = 24

@@ -19,9 +19,9 @@ from tests.workers.specs import (
 from tuner.engine import TrialSpec
 from tuner.families import Gpt, Mlp
 from tuner.study_spec import Schedule
+from workers.objective import batch_loss
 from workers.trainer import (
     Segment,
-    batch_loss,
     learning_rate_factor,
     mean_loss_of_second_half,
     progress,

@@ -20,9 +20,10 @@ from tuner.engine import Packing, TrialSpec
 from tuner.families import AnyFamily, Gpt, Mlp
 from tuner.study_spec import StudySpec, Training
 from workers.cohort.cohort import Cohort
+from workers.objective import Objective, batch_loss
 from workers.packing import train_packed
 from workers.process import UNFUSED_NORM
-from workers.trainer import backward, batch_loss, train_to, validation_loss
+from workers.trainer import backward, train_to, validation_loss
 from workers.trial import RunningTrial, new_trial
 
 FAMILIES: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]
@@ -55,7 +56,7 @@ def test_microbatches_give_the_gradient_of_the_whole_batch(
 
     with precision(torch.float64):
         whole_loss, whole = gradients(new_trial(spec_of(family)))
-        monkeypatch.setattr("workers.trainer.batch_loss", noted)
+        monkeypatch.setattr("workers.trainer.objective", lambda _: Objective(noted, noted))
         loss, accumulated = gradients(new_trial(spec_of(family, accumulation=parts)))
     assert sizes == [12 // parts] * parts
     assert len(whole) == len(accumulated) > 4

@@ -15,7 +15,7 @@ from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.load import load_data
 from workers.model_shapes import model_shape
 from workers.models.build import build_model
-from workers.trainer import batch_loss
+from workers.objective import objective
 
 Case = tuple[AnyFamily, tuple[int, ...], int]
 """Widths and a batch size that suffice, in a second or two."""
@@ -35,7 +35,7 @@ def checked(case: Case, parametrization: Parametrization) -> CheckVerdict:
     return check_width(
         lambda width: CheckedTraining(
             lambda: build_model(spec, width=width),
-            batch_loss,
+            objective(family).training,
             lambda seed, step: data.batch(seed, step, batch_size),
         ),
         lambda width: scale_model(

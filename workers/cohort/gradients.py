@@ -19,10 +19,9 @@ from parametrization.layers import WithMultiplier
 from workers.cohort.attention import FoldedAttention
 from workers.cohort.simplify import simplified
 from workers.datasets.data import Batch
+from workers.objective import Loss
 
 Tensors: TypeAlias = dict[str, Tensor]
-Loss: TypeAlias = Callable[[nn.Module, Batch], Tensor]
-"""(model, batch) -> scalar, the mean over the batch."""
 
 
 class Stacked(NamedTuple):

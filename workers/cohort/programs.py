@@ -12,13 +12,13 @@ from torch.utils import _pytree as pytree
 
 from workers.cohort.gradients import (
     GradientProgram,
-    Loss,
     Stacked,
     gradient_function,
     traced,
     without_effects,
 )
 from workers.datasets.data import Batch
+from workers.objective import Loss
 
 log = logging.getLogger(__name__)
 

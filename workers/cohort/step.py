@@ -18,7 +18,7 @@ from workers.cohort.programs import Programs
 from workers.cohort.stack import stack_trials
 from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
 from workers.datasets.data import Batch
-from workers.trainer import batch_loss
+from workers.objective import objective
 from workers.trial import RunningTrial
 
 _CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
@@ -82,10 +82,11 @@ class CohortStep:
     ) -> Tensor:
         batch = Batch(inputs, targets)
         if shared_batch not in self._gradients:
+            family = self._trial.spec.model.family
             self._gradients[shared_batch] = self._programs.gradients(
-                self._trial.spec.model.family,
+                family,
                 self._trial.model,
-                batch_loss,
+                objective(family).training,
                 self._stacked,
                 batch,
                 shared_batch=shared_batch,

@@ -4,17 +4,21 @@ from collections.abc import Callable
 from typing import Final
 
 from tuner.engine import ModelSpec
-from tuner.families import Digits, NoisedDigits, StdlibText
+from tuner.families import Digits, ImitatedDigits, NoisedDigits, StdlibText
 from tuner.model_family import ModelFamily
 from tuner.records import Record
 from workers.datasets.data import Data
 from workers.datasets.digits import load_digits_data
+from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.datasets.stdlib_text import load_text_data
 
 _LOADERS: Final[dict[type[Record], Callable[[ModelFamily], Data]]] = {
     Digits: lambda _family: load_digits_data(),
     NoisedDigits: lambda family: NoisedDigitsData(load_digits_data(), family.frames_per_example),
+    ImitatedDigits: lambda family: ImitatedDigitsData(
+        load_digits_data(), family.latents_per_example
+    ),
     StdlibText: lambda family: load_text_data(family.tokens_per_example),
 }
 """From the family that will train on it."""

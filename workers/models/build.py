@@ -6,14 +6,17 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from parametrization.initialise import set_residual_multipliers
 from tuner.engine import ModelSpec
 from tuner.families import Gpt, Mlp
+from tuner.gan_family import Gan
 from tuner.model_family import ModelFamily
 from tuner.vision_families import Dit, Resnet, Unet, Vit
 from workers.datasets.digits import CLASSES, PIXELS
 from workers.datasets.stdlib_text import VOCABULARY
 from workers.models import gpt
 from workers.models.dit import DitModel
+from workers.models.gan import GanModel
 from workers.models.gpt import GptModel
 from workers.models.mlp import MlpModel
 from workers.models.parts import Declared
@@ -22,12 +25,13 @@ from workers.models.unet import UnetModel
 from workers.models.vit import VitModel
 
 _BUILDERS: Final[dict[type[ModelFamily], Callable[[Any, int], nn.Module]]] = {
-    Mlp: lambda config, width: MlpModel(config, width, inputs=PIXELS, classes=CLASSES),
+    Mlp: lambda config, width: MlpModel(config, width, inputs=PIXELS, outputs=CLASSES),
     Gpt: lambda config, width: GptModel(config, width, vocabulary=VOCABULARY),
     Resnet: lambda config, width: ResnetModel(config, width, classes=CLASSES),
     Vit: lambda config, width: VitModel(config, width, classes=CLASSES),
     Unet: UnetModel,
     Dit: DitModel,
+    Gan: GanModel,
 }
 """From the family's options and a width."""
 
@@ -39,16 +43,19 @@ def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu
     """The specified family at `width` (default: the spec's own), on `device`.
 
     Its tensors hold torch's default initialisation, or nothing on the device `meta`:
-    `parametrization.initialise` draws the ones that training starts from.
+    `parametrization.initialise` draws the ones that training starts from. Its residual branches
+    have their multiplier.
 
     Raises:
-        ValueError: if the width does not fit the family.
+        ValueError: if the width does not fit the family, or depth one without residual branches.
 
     """
     with torch.device(device):
-        return _BUILDERS[type(spec.family)](spec.family, spec.width if width is None else width)
+        model = _BUILDERS[type(spec.family)](spec.family, spec.width if width is None else width)
+    set_residual_multipliers(model, spec.branch_multiplier)
+    return model
 
 
 def declared(family: ModelFamily) -> Declared:
-    """What the module types and shapes of this family's models cannot tell."""
-    return _DECLARED[type(family)](family) if type(family) in _DECLARED else Declared()
+    """Roles that the module types and shapes of this family's models cannot tell."""
+    return _DECLARED[type(family)](family) if type(family) in _DECLARED else {}

@@ -8,7 +8,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from parametrization.layers import Readout, TiedReadout
+from parametrization.layers import Readout, ResidualSum, TiedReadout
 from parametrization.roles import Role
 from tuner.families import Gpt
 from workers.models.gpt_attention import Attention
@@ -24,8 +24,8 @@ the readout was -0.87).
 """
 
 
-class Block(nn.Module):
-    """Pre-norm attention and feed-forward, each added to the residual stream."""
+class Block(ResidualSum):
+    """Pre-norm attention and feed-forward, each added to the residual stream times `multiplier`."""
 
     def __init__(self, config: Gpt, width: int) -> None:
         super().__init__()
@@ -35,9 +35,8 @@ class Block(nn.Module):
         self.feed_forward = feed_forward(config, width)
 
     def forward(self, x_BTD: Tensor) -> Tensor:
-        attended_BTD: Tensor = x_BTD + self.attention(self.attention_norm(x_BTD))
-        out_BTD: Tensor = attended_BTD + self.feed_forward(self.feed_forward_norm(attended_BTD))
-        return out_BTD
+        attended_BTD = self.plus(x_BTD, self.attention(self.attention_norm(x_BTD)))
+        return self.plus(attended_BTD, self.feed_forward(self.feed_forward_norm(attended_BTD)))
 
 
 class GptModel(nn.Module):
@@ -74,9 +73,8 @@ class GptModel(nn.Module):
 
 
 def declared(config: Gpt) -> Declared:
-    """Which tensors are in blocks, and maps to a fixed number of key and value heads."""
-    fixed = {} if config.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
-    return Declared(roles=fixed, blocks=("blocks.*",))
+    """Which tensors are maps to a fixed number of key and value heads."""
+    return {} if config.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
 
 
 def _table(rows: int, width: int) -> nn.Embedding:

@@ -1,6 +1,6 @@
 """Multilayer perceptron of one width.
 
-Shape suffixes: B batch, I inputs, D width, C classes.
+Shape suffixes: B batch, I inputs, D width, O outputs.
 """
 
 from torch import Tensor, nn
@@ -26,13 +26,13 @@ class MlpLayer(nn.Module):
 class MlpModel(nn.Module):
     """`depth` hidden layers, the first one from the inputs, and a readout."""
 
-    def __init__(self, config: Mlp, width: int, inputs: int, classes: int) -> None:
+    def __init__(self, config: Mlp, width: int, inputs: int, outputs: int) -> None:
         super().__init__()
         sizes = [inputs] + [width] * (config.depth - 1)
         self.layers = nn.Sequential(*(MlpLayer(config, size, width) for size in sizes))
-        self.readout = Readout(width, classes)
+        self.readout = Readout(width, outputs)
 
     def forward(self, x_BI: Tensor) -> Tensor:
         h_BD: Tensor = self.layers(x_BI)
-        logits_BC: Tensor = self.readout(h_BD)
-        return logits_BC
+        out_BO: Tensor = self.readout(h_BD)
+        return out_BO

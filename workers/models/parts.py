@@ -1,7 +1,7 @@
 """What the families share: activations and norms by name, and what a builder declares."""
 
 from collections.abc import Callable, Mapping
-from typing import Final, Literal, NamedTuple
+from typing import Final, Literal, TypeAlias
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -19,13 +19,8 @@ ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
 NORM_EPSILON: Final = 1e-5
 
 
-class Declared(NamedTuple):
-    """What module types and shapes cannot tell of a model, as `derive_model_shape` takes it."""
-
-    roles: Mapping[str, Role | Declaration] = {}
-    """By parameter name or pattern."""
-    blocks: tuple[str, ...] = ()
-    """Patterns of the tensors in residual blocks."""
+Declared: TypeAlias = Mapping[str, Role | Declaration]
+"""By parameter name or pattern, the roles that module types and shapes cannot tell."""
 
 
 def norm(

@@ -7,7 +7,7 @@ const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", 
 const STACKED_BELOW = 640; // pixels; narrower plots put one panel under the other
 const HEADROOM = 0.9; // of the best-to-typical distance shown above the curves
 
-export function drawSensitivity(element, curves) {
+export function drawSensitivity(element, curves, comparedBy) {
   const style = getComputedStyle(document.documentElement);
   const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const panels = Object.keys(TITLES).filter((name) =>
@@ -26,7 +26,7 @@ export function drawSensitivity(element, curves) {
     });
   });
   const stacked = element.clientWidth < STACKED_BELOW;
-  const layout = layoutOf(panels, curves, { range, colour, stacked });
+  const layout = layoutOf(panels, curves, { range, colour, stacked, comparedBy });
   const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   return window.Plotly.react(element, traces, layout, shown);
 }
@@ -51,7 +51,7 @@ function panelTraces(curves, suffix, look) {
       color: found.map((curve) => look.colourOf(curve.width)),
       line: { width: 1, color: look.ink },
     },
-    hovertemplate: "optimum of width %{text}: 2^%{x:.2f}, loss %{y:.4f}<extra></extra>",
+    hovertemplate: "optimum of width %{text}: 2^%{x:.2f}, %{y:.4f}<extra></extra>",
     showlegend: look.legend && found.length > 0,
   });
   return traces;
@@ -83,7 +83,7 @@ function curveTraces(curve, axes, look) {
       mode: "lines+markers",
       line: { color: colour, width: 2 },
       marker: { symbol: look.symbolOf(curve.width), size: 7 },
-      hovertemplate: `${group}: 2^%{x:.2f}, loss %{y:.4f}, mean of %{customdata} seeds<extra></extra>`,
+      hovertemplate: `${group}: 2^%{x:.2f}, %{y:.4f}, mean of %{customdata} seeds<extra></extra>`,
       showlegend: look.legend,
     },
     divergedTrace(curve, common, colour, look.top),
@@ -105,7 +105,7 @@ function divergedTrace(curve, common, colour, top) {
   };
 }
 
-function layoutOf(panels, curves, { range, colour, stacked }) {
+function layoutOf(panels, curves, { range, colour, stacked, comparedBy }) {
   const gap = stacked ? 0.2 : 0.04;
   const share = (1 - gap * (panels.length - 1)) / panels.length;
   const spans = panels.map((_, index) => [index * (share + gap), index * (share + gap) + share]);
@@ -142,7 +142,7 @@ function layoutOf(panels, curves, { range, colour, stacked }) {
       anchor: `x${suffix}`,
       matches: index ? "y" : undefined,
       showticklabels: stacked || index === 0,
-      title: index && !stacked ? undefined : { text: "train loss" },
+      title: index && !stacked ? undefined : { text: comparedBy },
     };
     layout.annotations.push({
       text: `<b>${TITLES[name]}</b>`,

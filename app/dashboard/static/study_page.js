@@ -11,9 +11,10 @@ async function draw() {
   if (plots.length > 0) {
     const response = await fetch(`/v1/studies/${studyId}/sensitivity`);
     if (response.ok) {
-      const { curves } = await response.json();
+      const { curves, compared_by } = await response.json();
       for (const plot of plots) {
-        await drawSensitivity(plot, curves.filter((curve) => curve.optimizer === plot.dataset.plot));
+        const own = curves.filter((curve) => curve.optimizer === plot.dataset.plot);
+        await drawSensitivity(plot, own, compared_by.name);
       }
     }
   }
