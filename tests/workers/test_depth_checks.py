@@ -16,7 +16,7 @@ from tuner.policies import PolicyChoices
 from workers.datasets.load import load_data
 from workers.model_shapes import model_scalings, model_shape
 from workers.models.build import build_model
-from workers.trainer import batch_loss
+from workers.objective import batch_loss
 
 FAMILIES: list[AnyFamily] = [gpt(), TINY_RESNET]
 DEPTHS = (2, 4, 8)
