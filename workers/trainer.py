@@ -106,9 +106,8 @@ def backward(trial: RunningTrial, batch: Batch) -> Tensor:
 
 
 def _backward(trial: RunningTrial, batch: Batch, parts: int) -> Tensor:
-    loss_of = objective(trial.spec.model.family).training
     with _precision(trial):
-        loss = loss_of(trial.model, batch)
+        loss = objective(trial.spec.model.family).training(trial.model, batch)
     share = loss / parts if parts > 1 else loss
     share.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
     return share.detach()
