@@ -115,6 +115,8 @@ class ResidualSum(WithMultiplier):
 
     def plus(self, stream: Tensor, branch: Tensor) -> Tensor:
         """`stream + multiplier * branch`: at multiplier 1 their sum, bit for bit."""
+        if isinstance(self.multiplier, Tensor):  # mapped over models that differ in it
+            return stream + self.multiplier * branch
         return torch.add(stream, branch, alpha=self.multiplier)
 
 
