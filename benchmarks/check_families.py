@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -84,13 +84,12 @@ class FixedHeadAttention(nn.Module):
 class ResidualMlp(nn.Module):
     """Pre-norm residual blocks of two layers each, on digits."""
 
-    def __init__(self, width: int, *, depth: int, branch_multiplier: float) -> None:
+    def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.first = nn.Linear(PIXELS, width)
         self.blocks = nn.Sequential(*(Residual(_branch(width)) for _ in range(depth)))
         self.norm = nn.RMSNorm(width)
         self.readout = Readout(width, CLASSES)
-        set_residual_multipliers(self, branch_multiplier)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.readout(self.norm(self.blocks(self.first(x))))
@@ -108,8 +107,8 @@ _imitated_digits = cache(lambda: ImitatedDigitsData(load_digits_data(), GAN.late
 _text = cache(partial(load_text_data, CONTEXT))
 
 
-def _gpt(width: int) -> nn.Module:
-    config = Gpt(name="gpt", depth=1, context=CONTEXT)
+def _gpt(width: int, depth: int = 1) -> nn.Module:
+    config = Gpt(name="gpt", depth=depth, context=CONTEXT)
     return GptModel(config, width, vocabulary=VOCABULARY)
 
 
@@ -117,12 +116,12 @@ def _mlp(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of t
     return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, outputs=CLASSES)
 
 
-def _resnet(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
-    return ResnetModel(Resnet(name="resnet", depth=2, **options), width, classes=CLASSES)
+def _resnet(width: int, depth: int = 2, **options: Any) -> nn.Module:  # noqa: ANN401 - its fields
+    return ResnetModel(Resnet(name="resnet", depth=depth, **options), width, classes=CLASSES)
 
 
-def _vit(width: int) -> nn.Module:
-    return VitModel(Vit(name="vit", depth=1, head_size=8), width, classes=CLASSES)
+def _vit(width: int, depth: int = 1) -> nn.Module:
+    return VitModel(Vit(name="vit", depth=depth, head_size=8), width, classes=CLASSES)
 
 
 def _unet(width: int) -> nn.Module:
@@ -161,10 +160,32 @@ FAMILIES: Final[Mapping[str, CheckedFamily]] = {
 """A new family is one line."""
 
 DEPTHS: Final = (2, 4, 8, 16)
-DEPTH_WIDTH: Final = 64
+
+DeepFamily: TypeAlias = Callable[[int, float], CheckedFamily]
+"""From a depth and the multiplier of residual branches."""
 
 
-def residual_mlp(depth: int, branch_multiplier: float) -> CheckedFamily:
-    """The family that depth is checked on."""
-    build = partial(ResidualMlp, depth=depth, branch_multiplier=branch_multiplier)
-    return CheckedFamily(build, _digits, (DEPTH_WIDTH,), 64)
+def _deep(
+    make: Callable[[int, int], nn.Module], data: Callable[[], Data], width: int, batch_size: int
+) -> DeepFamily:
+    """A family that depth is checked on: `make` takes a width and a depth."""
+
+    def family(depth: int, branch_multiplier: float) -> CheckedFamily:
+        def build(width: int) -> nn.Module:
+            model = make(width, depth)
+            set_residual_multipliers(model, branch_multiplier)
+            return model
+
+        return CheckedFamily(build, data, (width,), batch_size)
+
+    return family
+
+
+DEEP_FAMILIES: Final[Mapping[str, DeepFamily]] = {
+    "residual_mlp": _deep(ResidualMlp, _digits, 64, 64),
+    "gpt": _deep(_gpt, _text, 64, 8),
+    "vit": _deep(_vit, _digits, 32, 8),
+    "resnet": _deep(_resnet, _digits, 32, 8),
+}
+"""The DiT is not here: its blocks start closed, so that a few small updates move no stream at any
+depth, whatever the rule."""

@@ -1,22 +1,20 @@
-"""What the cohort benchmark trains: our families, a ResNet, and the loop users write today."""
+"""What the cohort benchmark trains: our families, and the loop users write today."""
 
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
-from parametrization.layers import Readout
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.stepping import Stepping
 from tuner.engine import ModelSpec, TrialSpec
-from tuner.families import Digits, Gpt, Mlp, StdlibText
+from tuner.families import DATASETS, Gpt, Mlp
 from tuner.optimizer_defaults import STUDIED
 from tuner.study_spec import Training
+from tuner.vision_families import Resnet
 from workers.datasets.data import Batch
-from workers.datasets.digits import CLASSES
 from workers.objective import batch_loss
 from workers.trainer import learning_rate_factor
 from workers.trial import RunningTrial, new_trial
@@ -29,10 +27,9 @@ _ENDLESS: Final = 1_000_000
 class Workload(NamedTuple):
     """One shape of trials."""
 
-    family: Gpt | Mlp
+    family: Gpt | Mlp | Resnet
     width: int
     batch_size: int
-    resnet: bool = False
 
 
 WORKLOADS: Final = {
@@ -45,7 +42,7 @@ WORKLOADS: Final = {
     "gpt-w32-t32-b4": Workload(Gpt(name="gpt", depth=2, head_size=16, context=32), 32, 4),
     "gpt-w64-t64-b16": Workload(Gpt(name="gpt", depth=2, head_size=16, context=64), 64, 16),
     "gpt-w128-l4-t128-b16": Workload(Gpt(name="gpt", depth=4, head_size=32, context=128), 128, 16),
-    "resnet-w16-b32": Workload(Mlp(name="mlp"), 16, 32, resnet=True),
+    "resnet-w16-b32": Workload(Resnet(name="resnet", depth=3), 16, 32),
 }
 ADAMW, MUON = Optimizer.ADAMW, Optimizer.MUON_SPECTRAL
 ROWS: Final = tuple(
@@ -58,47 +55,17 @@ QUICK: Final = (("mlp-w64-b16", ADAMW), ("gpt-w32-t32-b4", ADAMW), ("gpt-w32-t32
 _RATES: Final = {ADAMW: 2.0**-10, MUON: 2.0**-7}
 
 
-class _ResidualBlock(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.convolutions = nn.ModuleList(
-            nn.Conv2d(width, width, 3, padding=1, bias=False) for _ in range(2)
-        )
-        self.norms = nn.ModuleList(nn.GroupNorm(1, width) for _ in range(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        hidden = x
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            hidden = convolution(functional.relu(norm(hidden)))
-        return x + hidden
-
-
-class ResNet(nn.Module):
-    """Three residual blocks over 8 x 8 digits."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.stem = nn.Conv2d(1, width, 3, padding=1, bias=False)
-        self.blocks = nn.Sequential(*(_ResidualBlock(width) for _ in range(3)))
-        self.readout = Readout(width, CLASSES)
-
-    def forward(self, x: Tensor) -> Tensor:
-        images = self.blocks(self.stem(x.view(-1, 1, 8, 8)))
-        logits: Tensor = self.readout(images.mean((-2, -1)))
-        return logits
-
-
 def trial(
     workload: Workload, device: str, optimizer: Optimizer = ADAMW, number: int = 0
 ) -> RunningTrial:
     """Trial number `number` of a learning-rate grid with one seed."""
-    text = isinstance(workload.family, Gpt)
+    dataset = workload.family.datasets[0]
     defaults = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[optimizer].defaults}
     spec = TrialSpec(
         number=number,
         model=ModelSpec(
             family=workload.family,
-            dataset=StdlibText(name="stdlib-text") if text else Digits(name="digits"),
+            dataset=DATASETS[dataset].model_validate({"name": dataset}),
             width=workload.width,
             base_width=workload.width,
             parametrization=Parametrization.MUP,
@@ -108,24 +75,13 @@ def trial(
         training=Training(steps=_ENDLESS, batch_size=workload.batch_size),
         seed=0,
     )
-    made = new_trial(spec, device)
-    if workload.resnet:
-        torch.manual_seed(0)
-        made.model = ResNet(workload.width).to(device)
-        rate = spec.hyperparameters["learning_rate"]
-        made.optimizer = torch.optim.AdamW(made.model.parameters(), lr=rate, fused=True)
-        made.peak_rates = (rate,)
-    return made
+    return new_trial(spec, device)
 
 
 def flops(workload: Workload) -> float:
-    """Of one trial's step: 6 x parameters x tokens, a convolution's weights 64 times an image."""
-    model = trial(workload, "cpu").model
-    tokens = workload.batch_size
-    if isinstance(workload.family, Gpt):
-        tokens *= workload.family.context
-    positions = 64 if workload.resnet else 1
-    return 6.0 * tokens * positions * sum(tensor.numel() for tensor in model.parameters())
+    """Of one trial's step: 6 x parameters x the positions that they work on."""
+    parameters = sum(tensor.numel() for tensor in trial(workload, "cpu").model.parameters())
+    return 6.0 * workload.batch_size * workload.family.positions_per_example * parameters
 
 
 def eager_loop(made: RunningTrial, compiled: str | None = None) -> Callable[[], None]:

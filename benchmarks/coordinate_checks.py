@@ -19,12 +19,11 @@ from typing import Any, NamedTuple
 import torch
 
 from benchmarks.check_families import (
-    DEPTH_WIDTH,
+    DEEP_FAMILIES,
     DEPTHS,
     FAMILIES,
     CheckedFamily,
     fixed_heads,
-    residual_mlp,
 )
 from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
 from benchmarks.report import store
@@ -59,6 +58,8 @@ ON_DEPTH = (
     *("adamw", "sgd", "lion", "layer_normalised_sgd"),
     *("muon_spectral+adamw", "shampoo_half+adamw", "soap+adamw"),
 )
+DEEP = ("gpt", "vit", "resnet")
+NO_DEPTH_RULE = "branch multiplier forgotten"  # all that CompleteP changes for AdamW, but epsilon
 CONV_READOUT_ERROR = "readout multiplier forgotten"
 QUICK_ERRORS = ("hidden rate x m^1/2", "readout multiplier forgotten", "hidden init x sqrt(m)")
 
@@ -74,7 +75,7 @@ DEPTH_ERRORS = {
     "depth rate forgotten": ("sgd", DepthError(-1.0, 0.0)),
     "double depth scaling: rate": ("adamw", DepthError(-1.0, 0.0)),
     "double depth scaling: branch": ("adamw", DepthError(0.0, -1.0)),
-    "branch multiplier forgotten": ("adamw", DepthError(0.0, 1.0)),
+    NO_DEPTH_RULE: ("adamw", DepthError(0.0, 1.0)),
 }
 
 
@@ -103,6 +104,9 @@ def checks(*, quick: bool) -> Iterator[Check]:
         yield Check("residual_mlp", optimizer, axis="depth")
     for error, (optimizer, _) in DEPTH_ERRORS.items():
         yield Check("residual_mlp", optimizer, axis="depth", planted_error=error)
+    for family in () if quick else DEEP:
+        yield Check(family, "adamw", axis="depth")
+        yield Check(family, "adamw", axis="depth", planted_error=NO_DEPTH_RULE)
 
 
 _QUICK = (
@@ -172,20 +176,21 @@ def _over_depth(check: Check) -> CheckVerdict:
     assert isinstance(error, DepthError)
 
     def family(depth: int) -> CheckedFamily:
-        return residual_mlp(depth, (depth / DEPTHS[0]) ** (error.branch - 1))
+        return DEEP_FAMILIES[check.family](depth, (depth / DEPTHS[0]) ** (error.branch - 1))
 
     def scalings(depth: int) -> list[TensorScaling]:
-        shape, growth = _shape(family(depth)), depth / DEPTHS[0]
+        at, growth = family(depth), depth / DEPTHS[0]
+        shape = _shape(at)
         inside = {tensor.name for tensor in shape.tensors if tensor.in_block}
         return [
             replace(s, learning_rate=s.learning_rate * growth**error.rate)
             if s.name in inside
             else s
-            for s in _scaled(check, shape, DEPTH_WIDTH, {}, depth_mult=growth)
+            for s in _scaled(check, shape, at.widths[0], {}, depth_mult=growth)
         ]
 
     return check_depth(
-        lambda depth: _training(family(depth), DEPTH_WIDTH),
+        lambda depth: _training(family(depth), family(depth).widths[0]),
         scalings,
         lambda depth: _shape(family(depth)),
         optimizer=_lead(check),

@@ -1,12 +1,15 @@
 """The axes along which target and proxies can differ, and what a recommendation rests on there."""
 
 import hashlib
+import math
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple, get_args
 
-from parametrization.companions import PREFIX, RATIO
+from parametrization.companions import COMPANION, PREFIX, RATIO
+from parametrization.horizon import HORIZON_ROWS, Powers
 from parametrization.hyperparameters import RATE_MULTIPLIERS
 from parametrization.rules import WIDTH_RULES, Optimizer, Parametrization
+from tuner.optimizers import OptimizerConfig
 from tuner.records import Record
 from tuner.study_spec import StudySpec
 from tuner.transfer import MIN_WIDTHS, Prediction
@@ -135,6 +138,17 @@ def kept_axis(move: Move, words: str) -> Axis:
     )
 
 
+def times(factor: float) -> str:
+    """A factor in words.
+
+    >>> times(0.25)
+    '/ 4'
+    """
+    if math.isclose(factor, 1):
+        return "unchanged"
+    return f"x {factor:.3g}" if factor > 1 else f"/ {1 / factor:.3g}"
+
+
 def weakest(bases: Iterable[Basis]) -> Basis:
     """The least sure of them.
 
@@ -184,30 +198,49 @@ def hyperparameter_values(
     """Every hyperparameter at the base and what its transfer rests on, the rate first.
 
     Args:
-        axes: all four. The rate follows every one of them; what else a rule touches is in words
-            there.
+        axes: all four.
 
     """
     config = next(config for config in spec.optimizers if config.name is optimizer)
     moved = [axis for axis in axes if axis.name == "width" or axis.moves]
-    others = [axis.name for axis in moved if axis.name != "width"]
-    rate = HyperparameterValue(
-        name="learning_rate",
-        value=hyperparameters["learning_rate"],
-        origin="fitted",
-        basis=weakest(axis.basis for axis in moved),
-        words="fitted optimum, carried along the drift to the target's width"
-        + (f"; then by rule over {' and '.join(others)}" if others else ""),
-    )
-    followers = (
-        HyperparameterValue(
-            name=name,
-            value=value,
-            origin="searched" if name in config.searched else "given",
-            basis=_basis(name)[0],
-            words=_basis(name)[1],
+    values = []
+    for name, value in hyperparameters.items():
+        basis, words = _basis(name)
+        along = [axis for axis in moved if _follows(spec, optimizer, name, axis)]
+        if name == "learning_rate":
+            basis, words = (
+                "measured",
+                "fitted optimum, carried along the drift to the target's width",
+            )
+        others = " and ".join(axis.name for axis in along if axis.name != "width")
+        values.append(
+            HyperparameterValue(
+                name=name,
+                value=value,
+                origin=_origin(config, name),
+                basis=weakest((basis, *(axis.basis for axis in along))),
+                words=f"{words}; then by rule over {others}" if others else words,
+            )
         )
-        for name, value in hyperparameters.items()
-        if name != "learning_rate"
-    )
-    return (rate, *followers)
+    return tuple(sorted(values, key=lambda one: one.name != "learning_rate"))
+
+
+def _origin(config: OptimizerConfig, name: str) -> Literal["fitted", "searched", "given"]:
+    if name == "learning_rate":
+        return "fitted"
+    return "searched" if name in config.searched else "given"
+
+
+def _follows(spec: StudySpec, optimizer: Optimizer, name: str, axis: Axis) -> bool:
+    """Whether a rule over this axis moves the hyperparameter, or would if there were one."""
+    if name == "learning_rate":
+        return True
+    if axis.name == "width" or axis.basis == "not_transferable":
+        return False
+    bare = name.removeprefix(PREFIX)
+    if axis.name == "depth":
+        return bare == "epsilon"
+    trained_by = optimizer if bare == name else COMPANION
+    row = HORIZON_ROWS[spec.policies.horizon_rule][trained_by]
+    touched = {"weight_decay": row.weight_decay, "epsilon": row.epsilon}
+    return bare in row.remembers or touched.get(bare, Powers()) != Powers()

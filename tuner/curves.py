@@ -1,20 +1,15 @@
 """Training curves as stored: one row per trial and metric, appended rung by rung."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine import Series, TrialProgress
+from tuner.engine import TrialProgress
 from tuner.records import Record
+from tuner.series import STEP, VALUE, Series
 from tuner.tables import CurveRow
-
-STEP: Final = np.dtype("<i4")
-VALUE: Final = np.dtype("<f4")
-LARGEST: Final = float(np.finfo(VALUE).max)
 
 
 class Curve(Record):
@@ -75,17 +70,7 @@ def append_curves(session: Session, study_id: str, trials: Iterable[TrialProgres
 
 def _append(row: CurveRow, series: Series) -> None:
     stored = np.frombuffer(row.steps, STEP)
-    last = int(stored[-1]) if stored.size else 0
-    steps, values = _ascending(series, last)
+    steps, values = series.after(int(stored[-1]) if stored.size else 0)
     if steps.size:
         row.steps += steps.tobytes()
         row.values += values.tobytes()
-
-
-def _ascending(series: Series, last: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-    """Give the part of a series that lies beyond the step `last`, as it is stored."""
-    steps = np.array(series.steps, np.int64)
-    before = np.maximum.accumulate(np.concatenate(([last], steps)))[:-1]
-    new = steps > before
-    values = np.array(series.values, np.float64)[new].clip(-LARGEST, LARGEST)
-    return steps[new].astype(STEP), values.astype(VALUE)

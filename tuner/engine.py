@@ -14,6 +14,7 @@ from parametrization.rules import Optimizer, Parametrization
 from tuner.families import Dataset, Family
 from tuner.policies import PolicyChoices
 from tuner.records import Record
+from tuner.series import Series
 from tuner.states import StateReason
 from tuner.study_spec import Training
 
@@ -93,8 +94,9 @@ class Packing(Record):
     """Fewer trials than this train one after another."""
     most: int
     """Trials of one order."""
-    speedup: float
-    """Trial-steps a second of `most` together over those of one trial alone; 0 if they cannot."""
+    speedup: float | None = None
+    """Trial-steps a second of `most` together over those of one trial alone; 0 if they cannot, None
+    where measuring it would have cost more than it could save."""
     device: str
     """torch's kind of device: `cpu`, `cuda`."""
 
@@ -106,6 +108,8 @@ class Packing(Record):
         'fused K=32: 2.4x solo here'
 
         """
+        if self.speedup is None:
+            return "solo: training together could not save what finding out would cost"
         if self.speedup == 0:
             return "solo: such trials cannot train together"
         if self.way == "solo":
@@ -113,7 +117,7 @@ class Packing(Record):
         return f"{self.way} K={self.most}: {self.speedup:.1f}x solo here"
 
 
-SOLO: Final = Packing(way="solo", least=2, most=1, speedup=1.0, device="cpu")
+SOLO: Final = Packing(way="solo", least=2, most=1, device="cpu")
 """One trial an order, as long as nothing faster is known."""
 
 
@@ -176,22 +180,6 @@ class TrainOrder(Record):
 
 AnyOrder: TypeAlias = DescribeOrder | CheckOrder | ProbeOrder | TrainOrder
 Order = Annotated[AnyOrder, Field(discriminator="kind")]
-
-
-class Series(Record):
-    """Values of one metric of one trial, step by step (1-based: after that many updates)."""
-
-    metric: Literal[
-        "train_loss",
-        "validation_loss",
-        "gradient_norm",
-        "parameter_norm",
-        "clip_fraction",
-        "learning_rate",
-    ]
-    steps: tuple[int, ...]
-    values: tuple[float, ...]
-    """Finite: a trial that diverges ends before the value that is not."""
 
 
 class TrialProgress(Record):

@@ -76,12 +76,6 @@ def _heading(recommendation: Recommendation) -> list[str]:
         *(f"- {reason.severity}: {reason.words}" for reason in recommendation.reasons),
         f"Peak learning rate at the base width: {rate.value:.4g}, {rate.confidence:.0%} interval"
         f" {rate.low:.4g} to {rate.high:.4g}.",
-        *(
-            f"{axis.name.capitalize()} {axis.proxy} to {axis.target}, {axis.rule}"
-            f" ({axis.basis.replace('_', ' ')}): {axis.words}."
-            for axis in recommendation.axes
-            if axis.moves
-        ),
     ]
 
 

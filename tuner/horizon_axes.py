@@ -15,8 +15,7 @@ from parametrization.horizon import (
 from parametrization.policies import Policies
 from parametrization.policy_choices import CHOICES
 from parametrization.rules import Optimizer
-from parametrization.scaling_words import factor_words
-from tuner.axes import Axis, Basis, Move, kept_axis, weakest
+from tuner.axes import Axis, Basis, Move, kept_axis, times, weakest
 
 TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]
 """Hyperparameters at the base of every optimizer that trains something, the lead first."""
@@ -26,14 +25,12 @@ _KEPT: Final = {
     "batch": "no rule of the batch is in use",
     "tokens": "no rule of the duration is in use",
 }
-_DISPUTED: Final = {
-    ("tokens", HorizonRule.COMPLETE_D): "published exponents of the rate lie in -0.28 to -0.5",
-    (
-        "tokens",
-        HorizonRule.COMPLETE_D_BATCH_EPSILON,
-    ): "published exponents of the rate lie in -0.28 to -0.5",
-}
-_RANGES: Final = f"from {MEMORY_RANGE[0]:g} to {MEMORY_RANGE[1]:g}"
+_DISPUTED: Final = dict.fromkeys(
+    (HorizonRule.COMPLETE_D, HorizonRule.COMPLETE_D_BATCH_EPSILON),
+    "other sources have exponents of the rate from -0.28 to -0.32 where this one has -0.5",
+)
+"""Of the tokens."""
+_RANGES: Final = f"batch, and batch over tokens, from {MEMORY_RANGE[0]:g} to {MEMORY_RANGE[1]:g}"
 
 
 class Horizon(NamedTuple):
@@ -153,15 +150,14 @@ def _words(
 ) -> Iterator[str]:
     lead, alone = rows[0]
     named = {"rate": lead.rate, "weight decay": lead.weight_decay, "epsilon": lead.epsilon}
-    if lead.remembers:
-        named["1 - " + " and ".join(lead.remembers)] = lead.memory
+    named |= {f"1 - {name}": lead.memory for name in lead.remembers}
     factors = {name: powers.of(*alone) for name, powers in named.items()}
     moved = {name: factor for name, factor in factors.items() if factor != 1} or {"rate": 1.0}
-    yield ", ".join(f"{name} {factor_words(factor)}" for name, factor in moved.items())
+    yield ", ".join(f"{name} {times(factor)}" for name, factor in moved.items())
     yield RULE_ALONE
     if beyond > 1:
-        yield f"{beyond:.3g}x outside of what it was tested for ({_RANGES})"
+        yield f"{beyond:.3g}x outside of what it was tested for: {_RANGES} times the base's"
     yield from sorted({row.evidence.source for row, _ in rows if _basis(row) == "extrapolated"})
     yield from sorted({row.evidence.note for row, _ in rows} - {""})
-    if doubt := _DISPUTED.get((move.name, rule)):
-        yield doubt
+    if move.name == "tokens" and rule in _DISPUTED:
+        yield _DISPUTED[rule]

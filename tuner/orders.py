@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine import SOLO, AnyOrder, Checkpoint, OpenTrial, Order, TrainOrder
+from tuner.engine import SOLO, AnyOrder, Checkpoint, OpenTrial, Order, OrderId, TrainOrder
 from tuner.snapshot import OpenOrder
 from tuner.states import OrderState
 from tuner.stored_text import storable
@@ -22,6 +22,17 @@ def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
     return tuple(
         OpenOrder(order=order_of(row), losses=row.losses) for row in open_rows(session, study_id)
     )
+
+
+def open_order_ids(session: Session) -> tuple[OrderId, ...]:
+    """Ids of the open orders of all studies, oldest first."""
+    query = select(OrderRow.id).where(OrderRow.state == OrderState.OPEN)
+    return tuple(map(OrderId, session.scalars(query.order_by(OrderRow.created_at, OrderRow.id))))
+
+
+def read_order(session: Session, order_id: OrderId) -> AnyOrder:
+    """Read a stored order."""
+    return order_of(session.get_one(OrderRow, order_id))
 
 
 def open_rows(session: Session, study_id: str | None = None) -> list[OrderRow]:

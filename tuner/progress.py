@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from parametrization.roles import ModelShape
@@ -26,13 +26,13 @@ from tuner.engine import (
 from tuner.errors import StudyMoved
 from tuner.events import EventKind, write_event
 from tuner.orders import close_order, insert_orders, open_rows, order_of, reissue
-from tuner.snapshot import Decision, NewTrial, OpenOrder, StudyRecord
+from tuner.snapshot import Decision, NewTrial, StudyRecord
 from tuner.states import OrderState, StateReason, StudyState, TrialState
 from tuner.studies import move_study
 from tuner.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.train_orders import packing_key
 from tuner.trial_progress import store_progress
-from tuner.trials import end_trial, unfinished_trials
+from tuner.trials import end_trial, unfinished_numbers, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
 """The third time that whoever ran an order is lost, the order is given up."""
@@ -51,7 +51,6 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
     if row is None or row.version != study.version:
         raise StudyMoved(study.id)
     _insert_trials(session, study.id, decision.new_trials)
-    unfinished = {trial.number: trial for trial in unfinished_trials(session, study.id)}
     trained = {
         trial.spec.number
         for order in decision.orders
@@ -60,25 +59,39 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
     }
     ended = {ending.number for ending in decision.endings}
     promoted = {promotion.number for promotion in decision.promotions}
-    if not trained | ended | promoted <= unfinished.keys():
+    if not trained | ended | promoted <= unfinished_numbers(session, study.id):
         raise StudyMoved(study.id)
     for promotion in decision.promotions:
-        unfinished[promotion.number].system_attrs = promotion.system_attrs
+        _trial(session, study, promotion.number).system_attrs = promotion.system_attrs
     for ending in decision.endings:
         end_trial(
             session,
-            unfinished[ending.number],
+            _trial(session, study, ending.number),
             ending.state,
             reason=ending.reason,
             message=ending.message,
         )
     insert_orders(session, decision.orders)
-    now = dt.datetime.now(dt.UTC)
-    for number in trained:
-        unfinished[number].state = TrialState.RUNNING
-        unfinished[number].started_at = unfinished[number].started_at or now
+    if trained:
+        _start_trials(session, study, trained)
     if decision.move_to is not None:
         _move(session, study, decision.move_to, decision.reason)
+
+
+def _trial(session: Session, study: StudyRecord, number: int) -> TrialRow:
+    return session.get_one(TrialRow, (study.id, number))
+
+
+def _start_trials(session: Session, study: StudyRecord, numbers: set[int]) -> None:
+    """Say that trials are running, and since when if they have not run before."""
+    session.execute(
+        update(TrialRow)
+        .where(TrialRow.study_id == study.id, TrialRow.number.in_(numbers))
+        .values(
+            state=TrialState.RUNNING,
+            started_at=func.coalesce(TrialRow.started_at, dt.datetime.now(dt.UTC)),
+        )
+    )
 
 
 def record_report(session: Session, report: Reached | Done | Failed | Lost) -> tuple[str, ...]:
@@ -109,11 +122,6 @@ def reopen_orders(session: Session) -> None:
     """Prepare every open order for an engine that has just started and knows none of them."""
     for row in open_rows(session):
         reissue(session, row)
-
-
-def open_orders(session: Session) -> tuple[OpenOrder, ...]:
-    """Read the open orders of all studies, oldest first."""
-    return tuple(OpenOrder(order=order_of(row), losses=row.losses) for row in open_rows(session))
 
 
 def _insert_trials(session: Session, study_id: str, trials: Iterable[NewTrial]) -> None:

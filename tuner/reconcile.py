@@ -1,8 +1,8 @@
 """The coordinator: reads what is stored, decides, commits, starts, waits, stores the reports.
 
-The database is the only truth, so this file keeps no state between turns: an open order that no
-slot runs is started, a slot that runs an order which is no longer open is stopped. Killing the
-process between any two lines loses no finished trial.
+The database is the only truth: an open order that no slot runs is started, a slot that runs an
+order which is no longer open is stopped. All that is remembered from turn to turn is which studies
+need not be read again. Killing the process between any two lines loses no finished trial.
 """
 
 import time
@@ -16,11 +16,18 @@ from tuner.engine import Engine, Report
 from tuner.errors import StorageUnavailable, StudyMoved
 from tuner.leadership import Leadership
 from tuner.liveness import beat
+from tuner.orders import open_order_ids, read_order
 from tuner.plan import next_decision
-from tuner.progress import commit_decision, open_orders, record_report, reopen_orders
-from tuner.snapshot import StudyRecord
+from tuner.progress import commit_decision, record_report, reopen_orders
+from tuner.settled import Settled
 from tuner.states import StudyState
-from tuner.studies import active_studies, move_study, park_studies, read_snapshot
+from tuner.studies import (
+    ActiveStudy,
+    active_studies,
+    move_study,
+    park_studies,
+    read_for_decision,
+)
 from tuner.sweep import sweep_checkpoints
 
 WAIT_SECONDS = 0.25
@@ -51,14 +58,14 @@ def run(
             with database.write() as session:
                 park_studies(session)
                 reopen_orders(session)
-            last_beat = -BEAT_SECONDS
+            last_beat, settled = -BEAT_SECONDS, Settled()
             while not should_stop():
                 if time.monotonic() - last_beat >= BEAT_SECONDS:
                     last_beat = time.monotonic()
                     leadership.renew()
                     _beat(database, engine)
                     sweep_checkpoints(database, checkpoint_dir)
-                tick(database, engine)
+                tick(database, engine, settled=settled)
         except StorageUnavailable as error:
             log.error("storage unavailable; retrying", problem=str(error))
             _report_problem(database, str(error))
@@ -67,47 +74,67 @@ def run(
             engine.close()
 
 
-def tick(database: Database, engine: Engine, wait_seconds: float = WAIT_SECONDS) -> None:
+def tick(
+    database: Database,
+    engine: Engine,
+    wait_seconds: float = WAIT_SECONDS,
+    *,
+    settled: Settled | None = None,
+) -> None:
     """One turn of the coordinator.
 
     Safe to repeat at any point: orders are committed before they start, starting an order twice
     starts it once, and storing a report that is already there changes nothing.
+
+    Args:
+        settled: what the turns before found, if this is not the first.
+
     """
+    settled = settled or Settled()
     free = _agree_with_engine(database, engine)
-    with database.read() as session:
-        studies = active_studies(session)
-    for study in studies:
+    for study in _active(database) if free else ():
         if free == 0:  # whatever else is due follows a report, which frees a slot
             break
-        free -= _advance(database, engine, study, free)
+        if not settled.has(study, len(engine.slots())):
+            free -= _advance(database, engine, study.id, free, settled)
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
     if reports:
+        settled.forget()
         _store(database, reports)
+
+
+def _active(database: Database) -> tuple[ActiveStudy, ...]:
+    with database.read() as session:
+        return active_studies(session)
 
 
 def _agree_with_engine(database: Database, engine: Engine) -> int:
     """Make the slots run the open orders and nothing else; the number of slots left free."""
     with database.read() as session:
-        stored = {open_order.order.id: open_order.order for open_order in open_orders(session)}
+        stored = open_order_ids(session)
     running = {slot.busy_with for slot in engine.slots() if slot.busy_with is not None}
-    for order_id in running - stored.keys():
+    for order_id in running.difference(stored):
         engine.cancel(order_id)
     free = sum(slot.busy_with is None for slot in engine.slots())
-    idle = [order for order_id, order in stored.items() if order_id not in running]
-    for order in idle[:free]:
-        engine.start(order)
+    idle = [order_id for order_id in stored if order_id not in running]
+    if idle:
+        with database.read() as session:
+            orders = [read_order(session, order_id) for order_id in idle[:free]]
+        for order in orders:
+            engine.start(order)
     return max(0, free - len(idle))
 
 
-def _advance(database: Database, engine: Engine, study: StudyRecord, free: int) -> int:
+def _advance(database: Database, engine: Engine, study_id: str, free: int, settled: Settled) -> int:
     """Store and start what is due for one study; the number of slots it took."""
     taken = 0
     try:
         while True:
             with database.read() as session:
-                snapshot = read_snapshot(session, study.id)
+                snapshot = read_for_decision(session, study_id)
             decision = next_decision(snapshot, free - taken, len(engine.slots()))
             if decision.is_empty:
+                settled.add(snapshot.study, len(engine.slots()))
                 return taken
             with database.write() as session:
                 commit_decision(session, snapshot.study, decision)
@@ -121,11 +148,11 @@ def _advance(database: Database, engine: Engine, study: StudyRecord, free: int) 
     except (StorageUnavailable, OSError):
         raise
     except Exception:  # one study's defect must not stop the others
-        log.exception("decision failed", study=study.id)
+        log.exception("decision failed", study=study_id)
         with database.write() as session:
             move_study(
                 session,
-                study.id,
+                study_id,
                 StudyState.FAILED,
                 reason="internal error while deciding what to run next; the coordinator's log"
                 " has the details",

@@ -84,10 +84,12 @@ def decide_rung(
     endings, promotions = [], []
     for trial in at_rung:
         position = positions[trial.number]
-        if optuna_study.pruner.prune(optuna_study, optuna_study.trials[position]):
+        # Not `study.trials`: that copies all of them, deeply, for every trial at the rung.
+        standing = optuna_study.get_trials(deepcopy=False)[position]
+        if optuna_study.pruner.prune(optuna_study, standing):
             endings.append(TrialEnding(number=trial.number, state=TrialState.PRUNED))
         else:
-            noted = optuna_study.trials[position].system_attrs
+            noted = optuna_study.get_trials(deepcopy=False)[position].system_attrs
             promotions.append(
                 Promotion(number=trial.number, system_attrs=noted | {DECIDED_STEP: trial.step})
             )

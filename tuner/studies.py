@@ -3,10 +3,10 @@
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from tuner.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
@@ -90,13 +90,25 @@ def get_study(session: Session, study_id: str) -> StudyRecord:
     return record_of(_row(session, study_id))
 
 
-def active_studies(session: Session) -> tuple[StudyRecord, ...]:
+class ActiveStudy(NamedTuple):
+    """A study with something to do."""
+
+    id: str
+    version: int
+    """Grows with every change of state."""
+
+
+def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     """Studies with something to do: higher priority first, then older first.
 
-    Those made with other plugins than the installed ones are left out: see `park_studies`.
+    Those made with other plugins than the installed ones are left out: see `park_studies`. Read
+    several times a second, so specifications stay as they are stored.
     """
-    rows = _active_rows(session)
-    return tuple(record_of(row) for row in rows if other_plugins(row.spec) is None)
+    columns = (StudyRow.id, StudyRow.version, StudyRow.spec)
+    rows = session.execute(_active(select(*columns)))
+    return tuple(
+        ActiveStudy(row.id, row.version) for row in rows if other_plugins(row.spec) is None
+    )
 
 
 def park_studies(session: Session) -> None:
@@ -104,7 +116,7 @@ def park_studies(session: Session) -> None:
 
     For the start of a coordinator: what is installed does not change while a process runs.
     """
-    for row in _active_rows(session):
+    for row in session.scalars(_active(select(StudyRow))).all():
         if words := other_plugins(row.spec):
             _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
 
@@ -191,13 +203,40 @@ def _move_row(session: Session, row: StudyRow, to: StudyState, reason: str | Non
 
 
 def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
-    """Read everything that a decision about the study depends on.
+    """Read everything that is known about the study and that its evidence rests on.
 
     Raises:
         StudyNotFound: if there is none of that id.
 
     """
-    statistics = session.execute(
+    return _snapshot(session, get_study(session, study_id), _statistics_of(session, study_id))
+
+
+def read_for_decision(session: Session, study_id: str) -> StudySnapshot:
+    """Read everything that a decision about the study depends on: in the end, its trials alone.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
+    study = get_study(session, study_id)
+    checking = study.state is StudyState.CHECKING
+    return _snapshot(session, study, _statistics_of(session, study_id) if checking else ())
+
+
+def _snapshot(
+    session: Session, study: StudyRecord, statistics: tuple[OptimizerStatistic, ...]
+) -> StudySnapshot:
+    return StudySnapshot(
+        study=study,
+        trials=trials_of(session, study.id),
+        statistics=statistics,
+        open_orders=open_orders_of(session, study.id),
+    )
+
+
+def _statistics_of(session: Session, study_id: str) -> tuple[OptimizerStatistic, ...]:
+    rows = session.execute(
         select(
             CoordinateCheckRow.optimizer,
             CoordinateCheckRow.tensor,
@@ -209,14 +248,7 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
         .where(CoordinateCheckRow.study_id == study_id)
         .order_by(CoordinateCheckRow.id)
     )
-    return StudySnapshot(
-        study=get_study(session, study_id),
-        trials=trials_of(session, study_id),
-        statistics=tuple(
-            OptimizerStatistic.model_validate(row, from_attributes=True) for row in statistics
-        ),
-        open_orders=open_orders_of(session, study_id),
-    )
+    return tuple(OptimizerStatistic.model_validate(row, from_attributes=True) for row in rows)
 
 
 def _row(session: Session, study_id: str) -> StudyRow:
@@ -226,10 +258,9 @@ def _row(session: Session, study_id: str) -> StudyRow:
     return row
 
 
-def _active_rows(session: Session) -> list[StudyRow]:
+def _active(studies: Select[Any]) -> Select[Any]:
     by_priority = (StudyRow.priority.desc(), StudyRow.created_at, StudyRow.id)
-    query = select(StudyRow).where(StudyRow.state.in_(ACTIVE_STATES)).order_by(*by_priority)
-    return list(session.scalars(query))
+    return studies.where(StudyRow.state.in_(ACTIVE_STATES)).order_by(*by_priority)
 
 
 def record_of(row: StudyRow) -> StudyRecord:

@@ -11,8 +11,7 @@ from parametrization.policies import Policies
 from parametrization.policy_choices import CHOICES
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer
-from parametrization.scaling_words import factor_words
-from tuner.axes import Axis, Basis, Move, kept_axis
+from tuner.axes import Axis, Basis, Move, kept_axis, times
 from tuner.horizon_axes import RULE_ALONE, TrainedBy, horizon_axes
 from tuner.study_spec import StudySpec
 from tuner.target import WholeTarget
@@ -98,13 +97,13 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
 
 def _depth_words(policies: Policies, trained_by: TrainedBy, depth_mult: float) -> str:
     rule, alpha = policies.depth_rule, policies.alpha
-    parts = [f"branches {factor_words(residual_multiplier(rule, alpha, depth_mult))}"]
+    parts = [f"branches {times(residual_multiplier(rule, alpha, depth_mult))}"]
     notes = []
     for name in trained_by:
         traits = TRAITS[name]
         degree = traits.degree if traits.rate == "learning_rate" else 0.0
         rate = traits.rate.replace("_", " ")
-        factor = factor_words(rate_factor(rule, alpha, degree, depth_mult))
+        factor = times(rate_factor(rule, alpha, degree, depth_mult))
         parts.append(f"{traits.spoken} {rate} there {factor}")
         notes.append(depth_row(rule, degree).evidence.note)
     return "; ".join([", ".join(parts), RULE_ALONE, *sorted({*notes} - {""})])

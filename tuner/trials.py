@@ -18,11 +18,20 @@ _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 def trials_of(session: Session, study_id: str) -> tuple[TrialRecord, ...]:
     """Every trial of the study, by number; () if there is no such study."""
     rows = session.execute(
-        select(*TrialRow.__table__.columns)
+        select(*(TrialRow.__table__.columns[name] for name in TrialRecord.model_fields))
         .where(TrialRow.study_id == study_id)
         .order_by(TrialRow.number)
-    ).all()
-    return _RECORDS.validate_python(rows, from_attributes=True)
+    ).mappings()
+    # As dicts: reading rows by attribute takes twice as long, and this is read before every order.
+    return _RECORDS.validate_python(tuple(map(dict, rows)))
+
+
+def unfinished_numbers(session: Session, study_id: str) -> set[int]:
+    """Numbers of the study's trials that are waiting or running."""
+    query = select(TrialRow.number).where(
+        TrialRow.study_id == study_id, TrialRow.state.not_in(FINAL_TRIAL_STATES)
+    )
+    return set(session.scalars(query))
 
 
 def unfinished_trials(session: Session, study_id: str) -> list[TrialRow]:

@@ -252,8 +252,8 @@ def _of_other_axes(found: Findings) -> Iterator[Reason]:
         yield Reason(
             topic=axis.name,
             severity="abstain" if abstains else "caution",
-            words=f"{axis.name} {axis.proxy:,} in the proxies, {axis.target:,} in the target:"
-            f" {axis.words}",
+            words=f"{axis.name} {axis.proxy:,} in the proxies, {axis.target:,} in the target"
+            f" ({axis.rule}, {axis.basis.replace('_', ' ')}): {axis.words}",
             excess=max(1.0, axis.beyond),
         )
 

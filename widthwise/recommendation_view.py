@@ -71,11 +71,6 @@ def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "schedule", _schedule(document["schedule"])
     if document["residual_multiplier"] != 1:
         yield "residual branches", f"x + {document['residual_multiplier']:.4g} f(x)"
-    for axis in document["axes"]:
-        if axis["name"] != "width" and axis["proxy"] != axis["target"]:
-            basis = axis["basis"].replace("_", " ")
-            moved = f"{axis['proxy']:,} to {axis['target']:,}"
-            yield axis["name"], f"{moved} ({basis}): {axis['words']}"
     if document["gradient_clip_norm"] is not None:
         yield "clipping", f"gradient norm at {document['gradient_clip_norm']:g}"
     yield from _shared(document)

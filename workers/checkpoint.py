@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from tuner.engine import Checkpoint
+from workers.packed_state import packed, unpacked
 
 
 class CheckpointUnreadable(Exception):
@@ -53,7 +54,7 @@ def save(state: dict[str, Any], path: Path, step: int) -> Checkpoint:
         for leftover in path.parent.glob("*.tmp"):
             leftover.unlink(missing_ok=True)
         with unfinished.open("wb") as file:
-            torch.save(state, file)
+            torch.save(packed(state), file)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
@@ -72,8 +73,8 @@ def load(checkpoint: Checkpoint) -> dict[str, Any]:
     """
     path = Path(checkpoint.path)
     try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        state = unpacked(torch.load(path, map_location="cpu", weights_only=True))
+    except (OSError, EOFError, LookupError, RuntimeError, pickle.UnpicklingError) as error:
         raise CheckpointUnreadable(path, f"{type(error).__name__}: {error}") from error
     if state["step"] != checkpoint.step:
         raise CheckpointUnreadable(

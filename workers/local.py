@@ -119,7 +119,7 @@ class LocalEngine:
         if not free:
             raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
         wanted = trials_of(order)
-        max(free, key=lambda slot: len(slot.held & wanted)).start(order)
+        max(free, key=lambda slot: slot.holds(wanted)).start(order)
         self._started.add((order.id, order.attempt))
 
     def cancel(self, order_id: OrderId) -> None:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from parametrization.coordinate_statistics import CheckedTraining, coordinate_statistics
 from tuner.engine import (
@@ -31,7 +32,7 @@ from workers.checkpoint import (
 )
 from workers.cohort.programs import Programs
 from workers.datasets.load import load_data
-from workers.memory import OutOfMemory, naming_what_is_too_large
+from workers.memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.model_shapes import model_scalings, model_shape
 from workers.models.build import build_model
 from workers.objective import objective
@@ -42,15 +43,18 @@ from workers.trial import RunningTrial, new_trial, restored_trial
 
 log = logging.getLogger(__name__)
 
+KEPT_BYTES: Final = 64 * MIB
+"""Of trials that no order trains now: restoring a small one takes as long as tens of its steps."""
+
 
 @dataclass
 class OpenCohort:
-    """The trials of the last order, kept so that its successor need not restore them."""
+    """Trials of the latest orders, kept so that their successors need not restore them."""
 
     device: str = "cpu"
     """torch's name of where this worker trains."""
     trials: dict[tuple[str, int], RunningTrial] = field(default_factory=dict)
-    """By study id and trial number."""
+    """By study id and trial number, the latest last."""
     programs: Programs = field(default_factory=Programs)
 
     def take(self, study_id: str, trial: OpenTrial) -> RunningTrial | None:
@@ -62,8 +66,20 @@ class OpenCohort:
         return held
 
     def keep(self, study_id: str, trials: Iterable[RunningTrial]) -> None:
-        """Hold these trials, and no others."""
-        self.trials = {(study_id, trial.spec.number): trial for trial in trials}
+        """Hold these trials, and of those before the latest that there is room for.
+
+        Not those that a cohort had stacked: each of them holds on to the memory of all.
+        """
+        latest = {(study_id, trial.spec.number): trial for trial in trials}
+        before: list[tuple[tuple[str, int], RunningTrial]] = []
+        room = KEPT_BYTES
+        for key, trial in reversed(self.trials.items()):
+            room -= trial.size_bytes
+            if room < 0:
+                break
+            if key not in latest and trial.owns_its_tensors:
+                before.append((key, trial))
+        self.trials = dict(reversed(before)) | latest
 
 
 def carry_out(
@@ -88,7 +104,7 @@ def carry_out(
     else:
         return
     # What the failed order allocated is garbage now: hand it back before the next order.
-    cohort.keep(order.study_id, [])
+    cohort.trials.clear()
     gc.collect()
 
 
@@ -153,7 +169,6 @@ def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reac
         with naming_what_is_too_large(words(trial.spec)):
             held = cohort.take(order.study_id, trial)
             running.append(held or _opened(trial, cohort.device))
-    cohort.keep(order.study_id, running)
     for rung in order.rungs:
         behind = [trial for trial in running if trial.step < rung]
         advanced = {
@@ -163,8 +178,8 @@ def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reac
         progresses = tuple(advanced[trial.spec.number] for trial in behind)
         over = {one.number for one in progresses if one.diverged}
         running = [trial for trial in running if trial.spec.number not in over]
-        cohort.keep(order.study_id, running)
         if rung == order.to_step or not running:
+            cohort.keep(order.study_id, [trial for trial in running if not trial.is_trained])
             yield Done(order_id=order.id, attempt=order.attempt, trials=progresses)
             return
         yield Reached(order_id=order.id, attempt=order.attempt, trials=progresses)

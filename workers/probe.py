@@ -1,12 +1,7 @@
 """How trials of one shape train fastest here: measured once on a few steps."""
 
 import gc
-import hashlib
 import logging
-import os
-import platform
-import statistics
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,11 +10,12 @@ import torch
 
 from tuner.engine import SOLO, Packing, ProbeOrder
 from workers.cohort.cohort import Cohort
-from workers.cohort.graphs import WARM_UP_STEPS
 from workers.cohort.programs import Programs
 from workers.gpu_memory import peak_bytes, start_measuring, usable_bytes
 from workers.memory import is_out_of_memory, naming_what_is_too_large
 from workers.packing import trains_alone, words
+from workers.probe_memory import Probed, memory_of, recall, remember
+from workers.timing import Step, now, operations_of, seconds_of
 from workers.trainer import take_step
 from workers.trial import RunningTrial, new_trial
 
@@ -31,17 +27,19 @@ WORTH_IT: Final = 1.15
 """Gain at which trials train together: a smaller one may be the probe's own noise."""
 SHORT_SECONDS: Final = 2.0
 """Trials that take less than this in all are not worth the tracing."""
+TRACINGS: Final = 10
+"""What trials save together has to be worth so many tracings of a cohort: every slot makes its
+own, for every number of trials that an order happens to have."""
+OPERATION_SECONDS: Final = 130e-6
+"""Of a lone step's operations on a CPU, on average: where they take longer, arithmetic is what
+takes time, and a cohort saves none of it."""
 COMPILE_SECONDS: Final = 60.0
 """What compiling a shape may take, on a busy machine."""
-ROUNDS: Final = 5
-"""Every way in turns, so that all meet the machine equally busy. A trial has 8 steps or more."""
 SOLO_STEPS: Final = 4  # timed together, being short
 SLOW_SECONDS: Final = 1.0
 """Longest step of a cohort that is tried: beyond, arithmetic and memory count, not dispatch."""
 MEMORY_SHARE: Final = 0.8
 """Of a slot's part of a GPU, for one cohort at its peak."""
-
-Step = Callable[[], object]
 
 
 class _Point(NamedTuple):
@@ -65,30 +63,33 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
         OutOfMemory: if even one trial alone does not fit.
 
     """
+    kind = torch.device(device).type
+    alone = SOLO.model_copy(update={"device": kind})
     if trains_alone(order.trial):
-        return SOLO.model_copy(update={"device": torch.device(device).type})
-    most = min(order.trials, MOST_TOGETHER[torch.device(device).type])
+        return alone
 
     def build() -> RunningTrial:
         return new_trial(order.trial, device)
 
+    most = min(order.trials, MOST_TOGETHER[kind])
+    path = memory_of(order, most, device, folder)
     with naming_what_is_too_large(words(order.trial)):
-        solo = solo_seconds(build())
-        left = order.trials * order.trial.training.steps * solo
-        most = min(most, int(SLOW_SECONDS / solo))
+        known = recall(path) or Probed(solo_seconds=solo_seconds(build()))
+        most = min(most, int(SLOW_SECONDS / known.solo_seconds))
+        left = order.trials * order.trial.training.steps * known.solo_seconds
         if most < 2 or left < SHORT_SECONDS:
-            return SOLO.model_copy(update={"device": torch.device(device).type})
-        path = folder / "probes" / f"{_fingerprint(order, most, device)}.json"
-        if path.exists():
-            return Packing.model_validate_json(path.read_text())
-        packing = _measured_or_solo(build, most, left, programs, words(order.trial))
-    _remember(path, packing)
+            remember(path, known)
+            return alone
+        packing = known.packing or _measured_or_solo(
+            build, most, left, programs, words(order.trial)
+        )
+    remember(path, Probed(solo_seconds=known.solo_seconds, packing=packing))
     return packing
 
 
 def solo_seconds(trial: RunningTrial) -> float:
     """One step of the trial by itself."""
-    return _seconds([_repeated(trial)], trial.device)[0] / SOLO_STEPS
+    return seconds_of([_repeated(trial)], trial.device)[0] / SOLO_STEPS
 
 
 def _measured_or_solo(
@@ -111,41 +112,84 @@ def measured_packing(
 
     Args:
         most: how many to try together at most, at least 2.
-        left_seconds: what all of them take one after another: whether a compiler pays.
+        left_seconds: what all of them take one after another: whether a compiler pays, and
+            whether tracing does.
 
     """
-    fused = _of_cohorts(build, most, programs)
-    if fused.way == "solo" or left_seconds / fused.speedup < 4 * COMPILE_SECONDS:
+    fused = _of_cohorts(build, most, left_seconds, programs)
+    if fused.way == "solo" or fused.speedup is None:
+        return fused
+    if left_seconds / fused.speedup < 4 * COMPILE_SECONDS:
         return fused
     cohorts = [_opened(build, fused.most, programs, compiled=way) for way in (False, True)]
-    traced, compiled = _seconds(cohorts, build().device)
+    traced, compiled = seconds_of(cohorts, build().device)
     if traced < WORTH_IT * compiled:
         return fused
     speedup = fused.speedup * traced / compiled
     return fused.model_copy(update={"way": "compiled", "speedup": speedup})
 
 
-def _of_cohorts(build: Callable[[], RunningTrial], most: int, programs: Programs) -> Packing:
-    """Solo against a small and a large cohort."""
+def _of_cohorts(
+    build: Callable[[], RunningTrial], most: int, left_seconds: float, programs: Programs
+) -> Packing:
+    """Solo against cohorts of so many trials, or of as many as there is memory for."""
     lone = build()
+    solo, device = _repeated(lone), lone.device
+    if device.type == "cpu" and _seconds_an_operation(solo, device) > OPERATION_SECONDS:
+        return _alone(device)
+
+    def opened(trials: int) -> Step:
+        return _opened(build, trials, programs)
+
     while True:
-        sizes = sorted({max(2, most // 4), most})
-        if lone.device.type != "cpu":
-            start_measuring(lone.device)
         try:
-            cohorts = [_opened(build, size, programs) for size in sizes]
-            solo, *seconds = _seconds([_repeated(lone), *cohorts], lone.device)
+            return _against(solo, opened, most, left_seconds, device)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or most == 2:
                 raise
-        else:
-            break
         most //= 2
         gc.collect()
         log.warning("out of memory: probing %s trials together instead", most)
+
+
+def _against(
+    solo: Step,
+    opened: Callable[[int], Step],
+    most: int,
+    left_seconds: float,
+    device: torch.device,
+) -> Packing:
+    """Solo against a small and a large cohort, as far as it takes to tell."""
+    sizes = sorted({max(2, most // 4), most})
+    if device.type != "cpu":
+        start_measuring(device)
+    small = opened(sizes[0])
+    started = now(device)
+    small()
+    tracing = now(device) - started
+    if left_seconds < TRACINGS * tracing:
+        return _alone(device)
+    cohorts = [small, *map(opened, sizes[1:])]
+    solo_taken, *seconds = seconds_of([solo, *cohorts], device)
     points = list(zip(sizes, seconds, strict=True))
-    packing = choose(solo / SOLO_STEPS, points, lone.device.type)
-    return packing.model_copy(update={"most": min(packing.most, _fitting(most, lone.device))})
+    each = solo_taken / SOLO_STEPS
+    packing = choose(each, points, device.type)
+    saved_share = 1 - seconds[-1] / sizes[-1] / each
+    if packing.way == "fused" and left_seconds * saved_share < TRACINGS * tracing:
+        return _alone(device)
+    return packing.model_copy(update={"most": min(packing.most, _fitting(most, device))})
+
+
+def _seconds_an_operation(step: Step, device: torch.device) -> float:
+    operations = operations_of(step)  # warms it up, too
+    started = now(device)
+    step()
+    return (now(device) - started) / operations
+
+
+def _alone(device: torch.device) -> Packing:
+    """One by one, without knowing how fast they would be together: that cannot pay."""
+    return SOLO.model_copy(update={"device": device.type})
 
 
 def choose(solo_seconds: float, cohorts: Sequence[tuple[int, float]], kind: str) -> Packing:
@@ -193,56 +237,9 @@ def _opened(
     return lambda: cohort.advance(1)
 
 
-def _seconds(ways: Sequence[Step], device: torch.device) -> list[float]:
-    """Median seconds of each once it runs as it will; on a CPU, of this process alone."""
-    on_cpu = device.type == "cpu"
-    taken: list[list[float]] = [[] for _ in ways]
-    for way in ways:
-        for _ in range(1 if on_cpu else WARM_UP_STEPS + 1):  # a GPU's graph is recorded last
-            way()
-    for _ in range(ROUNDS):
-        for way, seconds in zip(ways, taken, strict=True):
-            started = time.process_time() if on_cpu else _settled(device)
-            way()
-            seconds.append((time.process_time() if on_cpu else _settled(device)) - started)
-    return [statistics.median(seconds) for seconds in taken]
-
-
-def _settled(device: torch.device) -> float:
-    """The time once the GPU has done what it was given."""
-    torch.cuda.synchronize(device)
-    return time.perf_counter()
-
-
 def _fitting(trials: int, device: torch.device) -> int:
     """How many trials fit, going by the peak that so many took."""
     if device.type == "cpu":
         return trials
     most = MEMORY_SHARE * usable_bytes(device) / peak_bytes(device)
     return max(1, min(trials, int(trials * most)))
-
-
-def _fingerprint(order: ProbeOrder, most: int, device: str) -> str:
-    """Of everything that the answer depends on: shape, machine, software."""
-    model = order.trial.model
-    on_cpu = torch.device(device).type == "cpu"
-    parts = (
-        model.family.model_dump_json(),
-        model.width,
-        order.trial.optimizer,
-        order.trial.training.batch_size,
-        order.trial.training.precision,
-        most,
-        platform.node() if on_cpu else torch.cuda.get_device_name(device),
-        platform.machine(),
-        torch.backends.cpu.get_cpu_capability(),
-        torch.__version__,
-    )
-    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def _remember(path: Path, packing: Packing) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(f".{os.getpid()}")
-    unfinished.write_text(packing.model_dump_json())
-    unfinished.replace(path)

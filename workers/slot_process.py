@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -19,6 +21,7 @@ from tuner.engine import AnyOrder, Done, Failed, Lost, Reached, Report, TrainOrd
 from workers.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
+RECENT_ORDERS: Final = 32
 _REPOSITORY: Final = Path(workers.__file__).parents[1]
 
 
@@ -38,8 +41,10 @@ class SlotProcess:
     device_share: float = 1.0
     """Of a GPU's memory: several slots may be on one."""
     order: AnyOrder | None = None
-    held: frozenset[tuple[str, int]] = frozenset()
-    """Study id and number of the trials that the worker may still have in memory."""
+    recent: deque[frozenset[tuple[str, int]]] = field(
+        default_factory=partial(deque, maxlen=RECENT_ORDERS)
+    )
+    """Trials of the latest orders, which the worker may still have in memory."""
     connection: "Connection[bytes, bytes] | None" = None
     """None while there is no process."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
@@ -48,6 +53,10 @@ class SlotProcess:
     def pid(self) -> int | None:
         """Process id of the worker, if there is one."""
         return self._process.pid if self._process else None
+
+    def holds(self, wanted: frozenset[tuple[str, int]]) -> int:
+        """How many of these trials the worker may have in memory."""
+        return len(wanted & frozenset[tuple[str, int]]().union(*self.recent))
 
     def spawn(self) -> None:
         """Start the worker unless it is there; returns before it is ready, which is no matter."""
@@ -91,12 +100,14 @@ class SlotProcess:
                 return [*reports, *self._after_death()]
             reports.append(report)
             if not isinstance(report, Reached):
-                self.held, self.order = trials_of(self.order), None
+                self.recent.append(trials_of(self.order))
+                self.order = None
         return reports
 
     def kill(self) -> int:
         """End the worker, whatever it does; its exit status as `subprocess` gives it."""
-        self.order, self.held = None, frozenset()
+        self.order = None
+        self.recent.clear()
         if self._process is None or self.connection is None:
             return 0
         self.connection.close()

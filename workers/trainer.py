@@ -2,16 +2,17 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_, get_total_norm
+from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.schedules import schedule_factor
 from parametrization.stepping import evaluating, recording
-from tuner.engine import Checkpoint, Series, TrialProgress
+from tuner.engine import Checkpoint, TrialProgress
+from tuner.series import Series
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
 from workers.objective import objective
@@ -69,33 +70,47 @@ def take_step(trial: RunningTrial) -> Update:
     batch = trial.batch(trial.step)
     with recording(trial.optimizer, predictions=batch.targets.numel()):
         train_loss = backward(trial, batch)
-    parameters = trial.parameters
-    gradient_norm = get_total_norm(
-        [tensor.grad for tensor in parameters if tensor.grad is not None]
-    )
-    if training.gradient_clip_norm is not None:
-        clip_grads_with_norm_(parameters, training.gradient_clip_norm, gradient_norm)
+    parameters, limit = trial.parameters, training.gradient_clip_norm
+    norm = _total_norm([tensor.grad for tensor in parameters if tensor.grad is not None])
+    if limit is not None:
+        clip_grads_with_norm_(parameters, limit, norm)
     trial.optimizer.step()
+    # Read together: on a GPU every reading waits for it.
+    measured = torch.stack([train_loss, norm, _total_norm(parameters)])
+    loss, gradient_norm, parameter_norm = measured.tolist()
     return Update(
-        train_loss=train_loss.item(),
-        gradient_norm=gradient_norm.item(),
-        parameter_norm=get_total_norm([tensor.detach() for tensor in parameters]).item(),
-        clip_fraction=clip_fraction(gradient_norm.item(), training.gradient_clip_norm),
+        train_loss=loss,
+        gradient_norm=gradient_norm,
+        parameter_norm=parameter_norm,
+        clip_fraction=clip_fraction(gradient_norm, limit),
         learning_rate=trial.spec.hyperparameters["learning_rate"] * factor,
     )
+
+
+@torch.no_grad()
+def _total_norm(tensors: Sequence[Tensor]) -> Tensor:
+    """As `torch.nn.utils.get_total_norm`, which calls Python for every tensor on a CPU."""
+    norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))))
+    return norm
 
 
 def backward(trial: RunningTrial, batch: Batch) -> Tensor:
     """Add the gradients of the batch's mean loss, microbatch by microbatch; that loss, detached."""
     parts = trial.spec.training.accumulation
-    loss_of = objective(trial.spec.model.family).training
+    if parts == 1:
+        return _backward(trial, batch, 1)
     total = torch.zeros((), device=trial.device)
     for microbatch in _microbatches(batch, parts):
-        with _precision(trial):
-            loss = loss_of(trial.model, microbatch) / parts
-        loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
-        total = total + loss.detach()
+        total = total + _backward(trial, microbatch, parts)
     return total
+
+
+def _backward(trial: RunningTrial, batch: Batch, parts: int) -> Tensor:
+    with _precision(trial):
+        loss = objective(trial.spec.model.family).training(trial.model, batch)
+    share = loss / parts if parts > 1 else loss
+    share.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+    return share.detach()
 
 
 def _microbatches(batch: Batch, parts: int) -> Iterator[Batch]:
@@ -106,8 +121,9 @@ def _microbatches(batch: Batch, parts: int) -> Iterator[Batch]:
 
 def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
     """What a forward pass computes in; weights are cast layer by layer and stay as they are."""
-    bf16 = trial.spec.training.precision == "bf16"
-    return torch.autocast(trial.device.type, dtype=torch.bfloat16, enabled=bf16)
+    if trial.spec.training.precision == "fp32":
+        return nullcontext()  # entering a disabled autocast costs as much as a small layer
+    return torch.autocast(trial.device.type, dtype=torch.bfloat16)
 
 
 def learning_rate_factor(training: Training, step: int) -> float:
@@ -190,17 +206,15 @@ def _curves(segment: Segment, *, clips: bool) -> tuple[Series, ...]:
     """One series per metric; no validation loss if diverged, no clip fraction without clipping."""
     if not segment.updates:
         return ()
-    steps = tuple(range(segment.first_step, segment.first_step + len(segment.updates)))
     columns = dict(zip(Update._fields, zip(*segment.updates, strict=True), strict=True))
     curves = [
-        Series.model_validate({"metric": metric, "steps": steps, "values": values})
+        Series.of(metric, segment.first_step, values)
         for metric, values in columns.items()
         if clips or metric != "clip_fraction"
     ]
     if segment.validation_loss is not None:
-        curves.append(
-            Series(metric="validation_loss", steps=steps[-1:], values=(segment.validation_loss,))
-        )
+        last = segment.first_step + len(segment.updates) - 1
+        curves.append(Series.of("validation_loss", last, [segment.validation_loss]))
     return tuple(curves)
 
 

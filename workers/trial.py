@@ -40,6 +40,24 @@ class RunningTrial:
         return len(self.train_losses)
 
     @property
+    def is_trained(self) -> bool:
+        """Whether all of its updates are done."""
+        return self.step == self.spec.training.steps
+
+    @property
+    def owns_its_tensors(self) -> bool:
+        """Whether they are no views of a cohort's stacks."""
+        first = next(self.model.parameters())
+        return first.untyped_storage().nbytes() == first.nbytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its parameters and of what the optimizer keeps for them."""
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        kept = (one for state in self.optimizer.state.values() for one in state.values())
+        return sum(one.nbytes for one in (*tensors, *kept) if isinstance(one, torch.Tensor))
+
+    @property
     def device(self) -> torch.device:
         """Where it trains."""
         return next(self.model.parameters()).device

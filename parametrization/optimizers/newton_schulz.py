@@ -20,7 +20,7 @@ def orthogonalised(matrix: Tensor, epsilon: Number, dtype: torch.dtype | None = 
     """U f(S) V^T with f near 1, for a matrix U S V^T.
 
     Args:
-        matrix: [..., fan_out, fan_in].
+        matrix: [fan_out, fan_in], or several of them, [count, fan_out, fan_in].
         epsilon: smallest Frobenius norm that is still divided out.
         dtype: of the iteration; the matrix's own if None. bfloat16 is what Muon was published in
             and what `torch.optim.Muon` does.
@@ -32,8 +32,12 @@ def orthogonalised(matrix: Tensor, epsilon: Number, dtype: torch.dtype | None = 
     iterate = iterate.mT if tall else iterate
     norm = torch.linalg.vector_norm(iterate, dim=(-2, -1), keepdim=True)
     iterate = iterate / at_least(norm, epsilon)
+    # Written so that no pass over the iterate is made but the products: a times it is part of the
+    # small factor, whose sum is part of its product.
+    identity = a * torch.eye(iterate.shape[-2], dtype=iterate.dtype, device=iterate.device)
+    plus_product = torch.addmm if iterate.dim() == 2 else torch.baddbmm
     for _ in range(ITERATIONS):
         gram = iterate @ iterate.mT
-        iterate = a * iterate + (b * gram + c * gram @ gram) @ iterate
+        iterate = plus_product(identity + b * gram, gram, gram, alpha=c) @ iterate
     upright: Tensor = iterate.mT if tall else iterate
     return upright.to(matrix.dtype)

@@ -94,7 +94,7 @@ def test_a_recommendation_is_given_for_any_depth_batch_and_duration(
     assert asked.verdict == "caution"
     python = served.client.get(path, params=target | {"format": "python"}).text
     assert "block.residual_multiplier = 0.25" in python
-    assert "# Depth 1 to 4, depth_rule completep, alpha 1 (theory): branches / 4" in python
+    assert "depth 1 in the proxies, 4 in the target (depth_rule completep, alpha 1" in python
 
 
 def test_a_recommendation_leaves_as_yaml_and_as_python(finished: tuple[Served, str]) -> None:

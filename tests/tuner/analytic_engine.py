@@ -24,10 +24,10 @@ from tuner.engine import (
     ProbeOrder,
     Reached,
     Report,
-    Series,
     Slot,
     TrialProgress,
 )
+from tuner.series import Series
 
 # Of one block: a study whose family is one block deep can be asked for deeper targets.
 SHAPE = ModelShape(
@@ -159,7 +159,7 @@ def _flat(order: CheckOrder) -> tuple[CoordinateStatistic, ...]:
 
 def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
     loss = loss_at(trial, rung)
-    steps = tuple(range(start + 1, rung + 1)) if loss is not None else ()
+    taken = rung - start if loss is not None else 0
     return TrialProgress(
         number=trial.spec.number,
         step=rung,
@@ -170,7 +170,7 @@ def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
         if loss is None
         else Checkpoint(step=rung, path=f"{trial.spec.number}-{rung}"),
         curves=(
-            Series(metric="train_loss", steps=steps, values=tuple(3.0 for _ in steps)),
-            Series(metric="parameter_norm", steps=steps, values=tuple(7.0 for _ in steps)),
+            Series.of("train_loss", start + 1, [3.0] * taken),
+            Series.of("parameter_norm", start + 1, [7.0] * taken),
         ),
     )

@@ -13,13 +13,13 @@ from tuner.engine import (
     ModelSpec,
     OpenTrial,
     OrderId,
-    Series,
     TrainOrder,
     TrialProgress,
     TrialSpec,
 )
 from tuner.events import EventKind, StudyEvent, events_after
 from tuner.progress import commit_decision
+from tuner.series import Series
 from tuner.snapshot import Decision, NewTrial, StudyRecord, StudySnapshot, TrialRecord
 from tuner.states import Purpose, StudyState
 from tuner.studies import get_study, move_study, open_study, read_snapshot
@@ -110,9 +110,7 @@ def train_order(
 
 def series(first: int, last: int, metric: str = "train_loss") -> Series:
     """Values 1 / step of the steps from first to last."""
-    steps = tuple(range(first, last + 1))
-    values = tuple(1 / step for step in steps)
-    return Series.model_validate({"metric": metric, "steps": steps, "values": values})
+    return Series.of(metric, first, [1 / step for step in range(first, last + 1)])
 
 
 def progress(

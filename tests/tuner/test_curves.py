@@ -6,8 +6,9 @@ import pytest
 from tests.tuner.stored_studies import progress, study_in_training
 from tuner.curves import Curve, curves_of
 from tuner.database import Database
-from tuner.engine import Reached, Series, TrialProgress
+from tuner.engine import Reached, TrialProgress
 from tuner.progress import record_report
+from tuner.series import Series
 from tuner.snapshot import StudyRecord
 
 
@@ -53,14 +54,13 @@ def test_steps_that_are_told_again_stay_as_they_were_stored(database: Database) 
 
 def test_a_value_beyond_single_precision_stays_finite(database: Database) -> None:
     study, order = study_in_training(database)
-    values = (1e300, -1e300)
     huge = TrialProgress(
         number=0,
         step=2,
         loss=1e300,
         validation_loss=None,
         checkpoint=None,
-        curves=(Series(metric="gradient_norm", steps=(1, 2), values=values),),
+        curves=(Series.of("gradient_norm", 1, (1e300, -1e300)),),
     )
     with database.write() as session:
         record_report(session, Reached(order_id=order.id, attempt=1, trials=(huge,)))

@@ -5,7 +5,8 @@ from sqlalchemy import select
 from tests.tuner.stored_studies import progress, snapshot_of, study_in_training
 from tuner.database import Database
 from tuner.engine import Checkpoint, Reached, TrainOrder
-from tuner.progress import open_orders, record_report, reopen_orders
+from tuner.orders import open_order_ids, read_order
+from tuner.progress import record_report, reopen_orders
 from tuner.states import OrderState
 from tuner.tables import OrderRow
 
@@ -24,7 +25,8 @@ def reopened(database: Database) -> list[TrainOrder]:
     with database.write() as session:
         reopen_orders(session)
     with database.read() as session:
-        return [one.order for one in open_orders(session) if isinstance(one.order, TrainOrder)]
+        orders = [read_order(session, order_id) for order_id in open_order_ids(session)]
+    return [order for order in orders if isinstance(order, TrainOrder)]
 
 
 def test_a_reopened_order_goes_on_from_what_is_stored(database: Database) -> None:
@@ -65,4 +67,4 @@ def test_reopening_is_no_loss(database: Database) -> None:
 def test_orders_of_all_studies_are_open(database: Database) -> None:
     orders = [study_in_training(database)[1] for _ in range(2)]
     with database.read() as session:
-        assert [one.order for one in open_orders(session)] == orders
+        assert [read_order(session, one) for one in open_order_ids(session)] == orders

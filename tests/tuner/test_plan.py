@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.orm import Session
 
 from parametrization.rules import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine, optimum
@@ -13,6 +14,7 @@ from tuner.database import Database, open_database
 from tuner.engine import TrainOrder
 from tuner.migration import migrate
 from tuner.reconcile import tick
+from tuner.settled import Settled
 from tuner.snapshot import StudySnapshot
 from tuner.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.studies import (
@@ -20,6 +22,7 @@ from tuner.studies import (
     get_study,
     open_study,
     pause_study,
+    read_for_decision,
     read_snapshot,
     resume_study,
 )
@@ -242,3 +245,31 @@ def test_higher_priority_runs_first(database: Database) -> None:
     assert not any(
         isinstance(order, TrainOrder) and order.study_id == low for order in engine.started
     )
+
+
+def test_a_study_that_waits_is_not_read_again_before_something_changes(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_id = submit(database, spec())
+    engine, settled = AnalyticEngine(slots=2), Settled()
+    reads: list[str] = []
+
+    def noted(session: Session, study_id: str) -> StudySnapshot:
+        reads.append(study_id)
+        return read_for_decision(session, study_id)
+
+    monkeypatch.setattr("tuner.reconcile.read_for_decision", noted)
+    monkeypatch.setattr(engine, "wait", lambda _: [])
+    for _ in range(3):
+        tick(database, engine, wait_seconds=0, settled=settled)
+    assert len(engine.started) == 1  # the model's description: all else waits for it
+    assert len(reads) == 3  # queued, checking, nothing due
+    with database.write() as session:
+        pause_study(session, study_id)
+        resume_study(session, study_id)
+    tick(database, engine, wait_seconds=0, settled=settled)
+    assert len(reads) > 3
+    monkeypatch.undo()
+    tick(database, engine, wait_seconds=0, settled=settled)
+    tick(database, engine, wait_seconds=0, settled=settled)
+    assert len(engine.started) > 2  # its report made the checks due

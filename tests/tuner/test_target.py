@@ -8,9 +8,15 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from parametrization.policies import Policies
-from tests.tuner.builders import spec
+from parametrization.rules import Optimizer
+from tests.tuner.builders import passing_check, snapshot, spec, study, trial
+from tuner.engine import CheckOrder, TrialSpec
+from tuner.evidence import check_verdict
+from tuner.plan import next_decision
 from tuner.policies import PolicyChoices
+from tuner.states import StudyState
 from tuner.study_spec import StudySpec
+from tuner.train_orders import trial_spec
 
 PROXIES = {"steps": 200, "batch_size": 16}
 CONTEXT = 32
@@ -133,3 +139,30 @@ def test_a_policy_without_a_row_for_an_optimizer_is_refused_before_anything_runs
     assert words.startswith("sqrt says nothing of sgd, which trains the lookup tables under sgd:")
     assert "use constant" in words
     assert spec(policies=rule, optimizers=[{"name": "adamw"}, {"name": "muon_spectral"}])
+
+
+def test_whoever_trains_or_checks_is_told_the_policies() -> None:
+    record = study(StudyState.CHECKING, spec=spec(policies={"epsilon_rule": "constant"}))
+    checks = next_decision(snapshot(statistics=(), record=record), free_slots=2, slots=2).orders
+    assert checks
+    for order in checks:
+        assert isinstance(order, CheckOrder)
+        assert order.model.policies == record.spec.policies
+    trained = trial_spec(record.spec, trial(0))
+    assert trained.model.policies == record.spec.policies
+    assert TrialSpec.model_validate_json(trained.model_dump_json()) == trained
+
+
+@pytest.mark.parametrize(("rule", "slope"), [("constant", 0.0), ("sqrt", -0.5)])
+def test_a_study_is_checked_by_what_its_policies_ask(rule: str, slope: float) -> None:
+    record = study(spec=spec(policies={"embedding_lr_rule": rule}))
+    for wrong in (0.0, -0.5):
+        statistics = tuple(
+            at.model_copy(update={"update_rms": at.update_rms * (at.width / 64) ** wrong})
+            if at.tensor == "embed.weight"
+            else at
+            for at in passing_check()
+        )
+        verdict = check_verdict(snapshot(statistics=statistics, record=record), Optimizer.ADAMW)
+        assert verdict is not None
+        assert verdict.passed is (wrong == slope)

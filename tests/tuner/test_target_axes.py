@@ -1,6 +1,5 @@
 """A recommendation for a target that is deeper, or trained on other batches, or for longer."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,57 +8,12 @@ from hypothesis import strategies as st
 
 from parametrization.deeper_shapes import shape_at_depth
 from parametrization.policies import Policies
-from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
 from parametrization.scaling import scale_model
-from tests.tuner.builders import (
-    SHAPE,
-    Trials,
-    hyperparameters,
-    measured,
-    snapshot,
-    spec,
-    study,
-    surface,
-    trial,
-)
-from tuner.axes import Axis
-from tuner.optimizer_defaults import STUDIED
+from tests.tuner.builders import Trials, snapshot, spec, study, surface
+from tests.tuner.targets import BLOCKS, TOKENS, axis, known, reason
 from tuner.recommendation import Recommendation, recommend
-from tuner.snapshot import StudySnapshot
 from tuner.target_asked import IllegalTarget
-from tuner.verdict import Reason
-
-BLOCKS = ModelShape(
-    SHAPE.base_width,
-    tuple(replace(t, in_block=t.name.startswith("blocks.")) for t in SHAPE.tensors),
-)
-TRIALS = measured(widths=(32, 64, 128, 256)).trials
-TOKENS = 200 * 16 * 32  # of the proxies
-
-
-def known(**fields: Any) -> StudySnapshot:  # noqa: ANN401  a study's fields
-    """A GPT study of depth 2 that measured its target's width."""
-    return snapshot(TRIALS, record=study(spec=spec(**fields), shape=BLOCKS))
-
-
-def led_by(optimizer: Optimizer, **fields: Any) -> StudySnapshot:  # noqa: ANN401
-    """The same with another optimizer, and what it takes."""
-    numbers = hyperparameters() | dict(STUDIED[optimizer].defaults) | {"learning_rate": 2.0**-5}
-    record = study(spec=spec(optimizers=[{"name": optimizer}], **fields), shape=BLOCKS)
-    taken = {k: v for k, v in numbers.items() if k in STUDIED[optimizer].defaults}
-    kept = {"init_std": 1.0, "output_multiplier": 1.0, "learning_rate": 2.0**-5}
-    one = trial(0, optimizer=optimizer, hyperparameters=taken | kept)
-    return snapshot([one], statistics=(), record=record)
-
-
-def axis(answer: Recommendation, name: str) -> Axis:
-    return next(one for one in answer.axes if one.name == name)
-
-
-def reason(answer: Recommendation, topic: str) -> Reason:
-    (found,) = [one for one in answer.reasons if one.topic == topic]
-    return found
 
 
 @pytest.mark.parametrize("choices", [{}, {"depth_rule": "depth-mup"}, {"alpha": 0.5}])
@@ -123,8 +77,14 @@ def test_further_blocks_are_listed_by_their_names() -> None:
     ("asked", "name", "basis", "rule", "words"),
     [
         ({"depth": 12}, "depth", "theory", "depth_rule completep, alpha 1", "branches / 6"),
-        ({"batch_size": 32}, "batch", "empirical", "horizon_rule complete-d", "rate x 1.41421"),
-        ({"tokens": 4 * TOKENS}, "tokens", "empirical", "horizon_rule complete-d", "-0.28 to -0.5"),
+        ({"batch_size": 32}, "batch", "empirical", "horizon_rule complete-d", "rate x 1.41,"),
+        (
+            {"tokens": 4 * TOKENS},
+            "tokens",
+            "empirical",
+            "horizon_rule complete-d",
+            "-0.28 to -0.32",
+        ),
     ],
 )
 def test_an_axis_that_moves_names_its_rule_and_asks_for_caution(
@@ -157,70 +117,6 @@ def test_an_axis_that_no_rule_was_named_for_is_not_transferable_and_abstains() -
     )
 
 
-@pytest.mark.parametrize("optimizer", [Optimizer.SGD, Optimizer.SOAP, Optimizer.LAMB])
-def test_an_optimizer_without_a_row_keeps_its_numbers_and_abstains(optimizer: Optimizer) -> None:
-    one = led_by(optimizer)
-    usual, answer = recommend(one), recommend(one, batch_size=32)
-    assert axis(answer, "batch").basis == "not_transferable"
-    assert "complete-d has no row for" in axis(answer, "batch").words
-    assert answer.groups == usual.groups
-    assert reason(answer, "batch").severity == "abstain"
-
-
-def test_a_rule_at_equal_tokens_moves_the_batch_and_not_the_tokens() -> None:
-    one = led_by(Optimizer.SGD, policies={"horizon_rule": "linear"})
-    answer = recommend(one, batch_size=32, tokens=2 * TOKENS)
-    assert axis(answer, "batch").basis == "empirical"
-    assert axis(answer, "tokens").basis == "not_transferable"
-    assert "holds the number of tokens still" in axis(answer, "tokens").words
-    assert answer.multipliers.batch == 2
-    assert answer.multipliers.tokens == 1
-
-
-def test_a_rule_borrowed_from_another_optimizer_is_extrapolated() -> None:
-    answer = recommend(led_by(Optimizer.LION), batch_size=32)
-    assert axis(answer, "batch").basis == "extrapolated"
-    assert "Adam's row" in axis(answer, "batch").words
-
-
-def test_the_weakest_of_lead_and_companion_counts() -> None:
-    answer = recommend(led_by(Optimizer.MUON_SPECTRAL), batch_size=32)
-    assert axis(answer, "batch").basis == "extrapolated"
-    assert recommend(led_by(Optimizer.KFAC), batch_size=32).multipliers.batch == 1
-
-
-@pytest.mark.parametrize(
-    ("asked", "moved", "beyond", "severity"),
-    [
-        ({"batch_size": 64}, "batch", 1.0, "caution"),
-        ({"batch_size": 128}, "batch", 2.0, "caution"),
-        ({"batch_size": 128, "tokens": 10 * TOKENS}, "batch", 2.0, "caution"),
-        ({"batch_size": 128, "tokens": 10 * TOKENS}, "tokens", 1.0, "caution"),
-        ({"tokens": 16 * TOKENS}, "tokens", 2.0, "caution"),
-        ({"tokens": 1000 * TOKENS}, "tokens", 125.0, "abstain"),
-    ],
-)
-def test_beyond_what_a_rule_was_tested_for_it_is_extrapolated_and_far_beyond_abstains(
-    asked: dict[str, Any], moved: str, beyond: float, severity: str
-) -> None:
-    answer = recommend(known(), **asked)
-    found = axis(answer, moved)
-    assert found.beyond == pytest.approx(beyond)
-    assert found.basis == ("empirical" if beyond == 1 else "extrapolated")
-    assert reason(answer, moved).severity == severity
-
-
-def test_a_beta_that_cannot_follow_is_refused_with_the_number_that_could() -> None:
-    quick = trial(0, hyperparameters=hyperparameters() | {"beta1": 0.5})
-    one = snapshot([quick], statistics=(), record=study(spec=spec(), shape=BLOCKS))
-    usual, answer = recommend(one), recommend(one, batch_size=64)
-    assert axis(answer, "batch").basis == "not_transferable"
-    assert "1 - beta1 would be 2, and it must stay in (0, 1)" in axis(answer, "batch").words
-    assert reason(answer, "batch").severity == "abstain"
-    assert axis(answer, "tokens").basis == "measured"
-    assert answer.groups == usual.groups
-
-
 @given(depth=st.integers(1, 64), batch=st.integers(1, 4096), tokens=st.integers(1, 10**9))
 def test_any_target_is_answered_with_finite_numbers_and_honest_labels(
     depth: int, batch: int, tokens: int
@@ -236,6 +132,25 @@ def test_any_target_is_answered_with_finite_numbers_and_honest_labels(
         assert 0 <= group.beta1 <= 1
     assert answer.schedule.steps == answer.target.steps
     Recommendation.model_validate_json(answer.model_dump_json())
+
+
+def test_hyperparameters_rest_on_the_axes_that_they_follow() -> None:
+    answer = recommend(known(), depth=4, batch_size=128)
+    found = {one.name: one for one in answer.hyperparameters}
+    bases = {name: one.basis for name, one in found.items()}
+    assert bases == {
+        **dict.fromkeys(("learning_rate", "beta1", "beta2", "epsilon"), "extrapolated"),
+        **dict.fromkeys(("init_std", "output_multiplier"), "theory"),
+        "weight_decay": "not_transferable",
+    }
+    assert found["learning_rate"].words.endswith("then by rule over depth and batch")
+    assert found["beta1"].words.endswith("then by rule over batch")
+    unmoved = {one.name: one for one in recommend(known()).hyperparameters}
+    assert unmoved["beta1"].basis == "theory"
+    assert "by rule" not in unmoved["learning_rate"].words
+    none = recommend(known(policies={"horizon_rule": "none"}), batch_size=32).hyperparameters
+    assert {one.name: one.basis for one in none}["beta1"] == "theory"
+    assert none[0].basis == "not_transferable"
 
 
 def test_the_schedule_is_drawn_out_over_the_targets_steps_and_at_its_rate() -> None:

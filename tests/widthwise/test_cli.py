@@ -178,7 +178,7 @@ def test_recommend_answers_for_deeper_targets_that_train_longer(finished: tuple[
     said = " ".join(shown.stdout.split())
     assert "gpt of width 256, depth 4, batch 32, tokens 204,800, adamw" in said
     assert "residual branches x + 0.25 f(x)" in said
-    assert "batch 16 to 32 (empirical): rate x 1.41421" in said
+    assert "32 in the target (horizon_rule complete-d, empirical): rate x 1.41," in said
     assert "schedule 200 steps: 10 % warm-up" in said
     document = json.loads(
         widthwise("recommend", study_id, *asked, "--format", "json", address=address).stdout

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils import _pytree as pytree
 
 from parametrization.rules import Optimizer
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, trial_spec
@@ -90,3 +91,29 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "study").write_text("in the way")
     with pytest.raises(CheckpointUnwritable, match=r"50-1\.pt .*free space"):
         save({"step": 50}, checkpoint_path(tmp_path, "study", 0, 50, 1), 50)
+
+
+def test_what_is_saved_is_read_back_as_it_was(tmp_path: Path) -> None:
+    """Every sort of value that a state holds, views of larger tensors among them."""
+    matrix = torch.arange(12, dtype=torch.float64).view(3, 4)
+    state = {
+        "step": 3,
+        "model": {"weight": matrix.mT, "row": matrix[1], "empty": torch.empty(0, 5)},
+        "optimizer": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 0.1}]},
+        "values": (None, True, "word", torch.tensor([1, 2]), torch.tensor([0.5]).bfloat16()),
+    }
+    restored = load(save(state, tmp_path / "3-1.pt", 3))
+    plain, tensors = leaves(state)
+    assert leaves(restored)[0] == plain
+    for one, other in zip(leaves(restored)[1], tensors, strict=True):
+        assert one.dtype == other.dtype
+        assert torch.equal(one, other)
+        assert one.untyped_storage().nbytes() == one.nbytes
+
+
+def leaves(value: object) -> tuple[object, list[torch.Tensor]]:
+    """The value with its tensors taken out, and those."""
+    found, structure = pytree.tree_flatten(value)
+    tensors = [one for one in found if isinstance(one, torch.Tensor)]
+    plain = [one for one in found if not isinstance(one, torch.Tensor)]
+    return (plain, structure), tensors

@@ -17,6 +17,7 @@ from tests.workers.specs import (
 )
 from tuner.engine import (
     CheckOrder,
+    Checkpoint,
     DescribeOrder,
     Done,
     Failed,
@@ -220,3 +221,32 @@ def test_a_failed_order_leaves_nothing_in_memory(tmp_path: Path) -> None:
 
 def _rate(learning_rate: float) -> dict[str, float]:
     return hyperparameters(Optimizer.ADAMW, learning_rate=learning_rate)
+
+
+def test_trials_of_earlier_orders_are_continued_from_memory_too(tmp_path: Path) -> None:
+    cohort = OpenCohort()
+    specs = [trial_spec(number=number, seed=number) for number in range(3)]
+    heads = [_reached(train_order(spec, rungs=(6,)), tmp_path, cohort) for spec in specs]
+    for spec, start in zip(specs, heads, strict=True):
+        Path(start.path).unlink()
+        (tail,) = reports_of(train_order(spec, rungs=(12,), start=start), tmp_path, cohort)
+        assert isinstance(tail, Done)
+    assert cohort.trials == {}, "trained trials are not kept"
+
+
+def test_trials_that_there_is_no_room_for_are_restored(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.orders.KEPT_BYTES", 0)
+    cohort = OpenCohort()
+    specs = [trial_spec(number=number) for number in range(2)]
+    for spec in specs:
+        _reached(train_order(spec, rungs=(6,)), tmp_path, cohort)
+    assert set(cohort.trials) == {(STUDY, 1)}, "the last order's own"
+
+
+def _reached(order: TrainOrder, folder: Path, cohort: OpenCohort) -> Checkpoint:
+    (report,) = reports_of(order, folder, cohort)
+    checkpoint = progress_of(report)[0].checkpoint
+    assert checkpoint is not None
+    return checkpoint

@@ -17,6 +17,7 @@ from workers.datasets.data import Batch
 from workers.objective import Objective, batch_loss
 from workers.orders import OpenCohort, carry_out
 from workers.probe import WORTH_IT, choose, measured_packing, probe
+from workers.timing import operations_of
 from workers.trial import RunningTrial, new_trial
 
 seconds = st.floats(1e-5, 10.0)
@@ -64,7 +65,40 @@ def test_trials_that_are_over_in_no_time_are_not_probed(
     monkeypatch.setattr(Cohort, "advance", lambda *_: pytest.fail("it was measured"))
     assert probe(order(steps=8), Programs(), tmp_path).way == "solo"
     assert probe(order(trials=1), Programs(), tmp_path).way == "solo"
-    assert not (tmp_path / "probes").exists()
+
+
+def test_what_a_step_takes_is_measured_once_so_that_short_stays_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a study run twice could be packed twice differently, for the machine being busy."""
+    probe(order(steps=8), Programs(), tmp_path)
+    monkeypatch.setattr("workers.probe.solo_seconds", lambda _: pytest.fail("measured again"))
+    assert probe(order(steps=8), Programs(), tmp_path).way == "solo"
+
+
+def test_a_step_of_few_long_operations_is_arithmetic_and_trains_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.probe.OPERATION_SECONDS", 0.0)
+    monkeypatch.setattr(Cohort, "advance", lambda *_: pytest.fail("it was measured"))
+    assert probe(order(), Programs(), tmp_path).way == "solo"
+
+
+def test_trials_that_save_less_than_tracing_takes_train_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.probe.TRACINGS", 1e9)
+    assert probe(order(), Programs(), tmp_path).way == "solo"
+
+
+def test_operations_are_counted_forwards_and_backwards_without_views() -> None:
+    weight = torch.ones(4, 3, requires_grad=True)
+
+    def step() -> None:
+        (torch.ones(2, 4) @ weight).view(-1).sum().backward()  # type: ignore[no-untyped-call]
+
+    # ones, product, sum; ones_like, product again: the gradient's views and expansions are none.
+    assert operations_of(step) == 5
 
 
 def test_a_probe_out_of_memory_tries_half_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,7 +115,7 @@ def test_a_probe_out_of_memory_tries_half_as_many(monkeypatch: pytest.MonkeyPatc
         return new_trial(order().trial)
 
     monkeypatch.setattr(Cohort, "advance", limited)
-    packing = measured_packing(build, 8, 0.0, Programs())
+    packing = measured_packing(build, 8, 100.0, Programs())
     assert 8 in opened
     assert packing.most <= 4
 

@@ -3,21 +3,21 @@
 Shape suffix: K trials of the cohort, M measures, S steps.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 import torch
 from torch import Tensor
 
+from tuner.study_spec import Training
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch
 from workers.trainer import Update, clip_fraction, learning_rate_factor
 from workers.trial import RunningTrial
 
-BLOCK_STEPS: Final = 32
+BLOCK_STEPS: Final = 64
 """Steps between two looks at what was measured: on a GPU each look waits for it."""
 _AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16}
 
@@ -53,9 +53,16 @@ class Cohort:
             compiled=compiled,
             autocast=_AUTOCAST[trials[0].spec.training.precision],
         )
-        self._limits = [trial.spec.training.gradient_clip_norm for trial in trials]
+        self._one_seed = len({trial.spec.seed for trial in trials}) == 1
+        same: dict[Training, Training] = {}
+        self._trainings = [
+            same.setdefault(trial.spec.training, trial.spec.training) for trial in trials
+        ]
+        """Equal ones are one object."""
         self._steps = [trial.step for trial in trials]
         self._measured: list[Tensor] = []
+        self._factors: list[list[float]] = []
+        """On the peak rates, of the steps that were measured."""
 
     @property
     def alive(self) -> list[RunningTrial]:
@@ -83,51 +90,62 @@ class Cohort:
             self._look()
 
     def _step(self) -> None:
-        factors_K = torch.tensor(
-            [
-                learning_rate_factor(trial.spec.training, step)
-                for trial, step in zip(self.trials, self._steps, strict=True)
-            ],
-            dtype=torch.float64,
-        )
+        factors = self._schedule_factors()
         batch, shared = self._batch()
+        factors_K = torch.tensor(factors, dtype=torch.float64)
         self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
+        self._factors.append(factors)
         self._steps = [step + 1 for step in self._steps]
+
+    def _schedule_factors(self) -> list[float]:
+        """Of every trial; those that stand at one step of one schedule share the arithmetic."""
+        made: dict[int, float] = {}
+        factors, before = [], None
+        for training, step in zip(self._trainings, self._steps, strict=True):
+            if training is not before:
+                before, made = training, {}
+            if step not in made:
+                made[step] = learning_rate_factor(training, step)
+            factors.append(made[step])
+        return factors
 
     def _batch(self) -> tuple[Batch, bool]:
         """The batch of this step, and whether all trials share it."""
-        if len({trial.spec.seed for trial in self.trials}) == len(set(self._steps)) == 1:
+        if self._one_seed and len(set(self._steps)) == 1:
             return self.trials[0].batch(self._steps[0]), True
         batches = [trial.batch(step) for trial, step in zip(self.trials, self._steps, strict=True)]
         inputs, targets = zip(*batches, strict=True)
         return Batch(torch.stack(inputs), torch.stack(targets)), False
 
     def _look(self) -> None:
-        """Write what was measured into the trials' histories."""
+        """Write what was measured into the trials' histories, up to where each diverged."""
         if not self._measured:
             return
-        measured_KMS = torch.stack(self._measured, dim=-1).movedim(1, 0).tolist()
-        first_steps = [step - len(self._measured) for step in self._steps]
-        self._measured = []
-        for number, columns in enumerate(measured_KMS):
+        measured_KMS = torch.stack(self._measured, dim=-1).movedim(1, 0)
+        finite_KS = torch.isfinite(measured_KMS).all(1)
+        lasting_K = finite_KS.long().cumprod(-1).sum(-1).tolist()
+        factors_KS = zip(*self._factors, strict=True)
+        measured = zip(measured_KMS.tolist(), factors_KS, lasting_K, strict=True)
+        for number, (columns, factors, lasting) in enumerate(measured):
             if self.advances[number].diverged_at is None:
-                self._record(number, first_steps[number], zip(*columns, strict=True))
+                self._record(number, columns, factors, lasting)
+        self._measured, self._factors = [], []
 
     def _record(
-        self, number: int, first_step: int, measured: Iterable[tuple[float, float, float]]
+        self, number: int, columns: Sequence[list[float]], factors: Sequence[float], lasting: int
     ) -> None:
         trial, advance = self.trials[number], self.advances[number]
-        peak_rate, limit = trial.spec.hyperparameters["learning_rate"], self._limits[number]
-        for step, (loss, gradient_norm, parameter_norm) in enumerate(measured, first_step):
-            update = Update(
-                loss,
-                gradient_norm,
-                parameter_norm,
-                clip_fraction(gradient_norm, limit),
-                peak_rate * learning_rate_factor(trial.spec.training, step),
-            )
-            if not all(map(math.isfinite, update)):
-                advance.diverged_at = step + 1
-                return
-            trial.train_losses.append(loss)
-            advance.updates.append(update)
+        losses, gradient_norms, parameter_norms = (column[:lasting] for column in columns)
+        limit = self._trainings[number].gradient_clip_norm
+        peak_rate = trial.spec.hyperparameters["learning_rate"]
+        trial.train_losses += losses
+        advance.updates += map(
+            Update,
+            losses,
+            gradient_norms,
+            parameter_norms,
+            [clip_fraction(norm, limit) for norm in gradient_norms],
+            [peak_rate * factor for factor in factors[:lasting]],
+        )
+        if lasting < len(factors):
+            advance.diverged_at = trial.step + 1

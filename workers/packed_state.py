@@ -1,0 +1,62 @@
+"""A nested state with all its tensors in one piece.
+
+Stored one by one, as `torch.save` does, the tensors of a small trial cost ten times what their
+bytes do.
+"""
+
+import math
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+
+_TENSOR: Final = "tensor"
+"""Key under which the plan has a tensor: (dtype, shape)."""
+
+
+def packed(state: dict[str, Any]) -> dict[str, Any]:
+    """The same as two entries: a plan of plain values, and all tensors as one of bytes."""
+    pieces: list[Tensor] = []
+    plan = _planned(state, pieces)
+    return {"plan": plan, "bytes": torch.cat(pieces) if pieces else torch.empty(0).byte()}
+
+
+def unpacked(stored: dict[str, Any]) -> dict[str, Any]:
+    """The state, each tensor with a storage of its own."""
+    state: dict[str, Any] = _filled(stored["plan"], _Cutter(stored["bytes"]))
+    return state
+
+
+def _planned(value: Any, pieces: list[Tensor]) -> Any:  # noqa: ANN401 - whatever a state holds
+    """The plan of a value, whose tensors are appended to the pieces."""
+    if isinstance(value, Tensor):
+        pieces.append(value.detach().cpu().reshape(-1).view(torch.uint8))
+        return {_TENSOR: (str(value.dtype).removeprefix("torch."), tuple(value.shape))}
+    if isinstance(value, dict):
+        return {key: _planned(part, pieces) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_planned(part, pieces) for part in value)
+    return value
+
+
+class _Cutter:
+    """Gives the tensors back in the order in which they were put together."""
+
+    def __init__(self, piece: Tensor) -> None:
+        self._piece, self._first = piece, 0
+
+    def next(self, dtype_name: str, shape: tuple[int, ...]) -> Tensor:
+        dtype: torch.dtype = getattr(torch, dtype_name)
+        last = self._first + dtype.itemsize * math.prod(shape)
+        part, self._first = self._piece[self._first : last], last
+        return part.clone().view(dtype).view(shape)
+
+
+def _filled(plan: Any, cutter: _Cutter) -> Any:  # noqa: ANN401
+    if isinstance(plan, dict):
+        if plan.keys() == {_TENSOR}:
+            return cutter.next(*plan[_TENSOR])
+        return {key: _filled(part, cutter) for key, part in plan.items()}
+    if isinstance(plan, list | tuple):
+        return type(plan)(_filled(part, cutter) for part in plan)
+    return plan
