@@ -10,6 +10,10 @@ _TWO_LOSSES: Final = (
     "its discriminator answers for two losses, and these optimizers read what a layer sees and"
     " sends back without telling them apart"
 )
+_FADES: Final = (
+    "the gradient that reaches its generator through the discriminator fades with width (as"
+    " width^-0.5 up to 512), and these steps are as long as their gradient"
+)
 
 
 class Gan(ModelFamily):
@@ -21,7 +25,10 @@ class Gan(ModelFamily):
     """
 
     datasets: ClassVar = ("imitated-digits",)
-    refused_optimizers: ClassVar = dict.fromkeys(("kfac", "ekfac"), _TWO_LOSSES)
+    refused_optimizers: ClassVar = {
+        **dict.fromkeys(("kfac", "ekfac"), _TWO_LOSSES),
+        **dict.fromkeys(("sgd", "sgd_nesterov"), _FADES),
+    }
     refuses_recomputation: ClassVar = (
         "its discriminator passes judgement twice a step, once with its tensors held still, and"
         " would be computed again with moving ones"

@@ -1,7 +1,7 @@
 """The model that a study tunes for, and its training: what is asked for, and all of it."""
 
 import math
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
@@ -10,7 +10,9 @@ from tuner.records import Record
 Width = Annotated[int, Field(ge=1, le=2**20)]
 Depth = Annotated[int, Field(ge=1, le=1024)]
 BatchSize = Annotated[int, Field(ge=1, le=2**24)]
-Tokens = Annotated[int, Field(ge=1, le=10**15)]
+MOST_TOKENS: Final = 10**18
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+Steps = Tokens  # at least a token each
 
 
 class Target(Record):
@@ -24,7 +26,7 @@ class Target(Record):
     tokens: Tokens | None = None
     """Seen in all of training; images, for models that see images. Default: as many as the proxies
     see. Give tokens or steps."""
-    steps: Tokens | None = None
+    steps: Steps | None = None
     """Updates. Default: those that `tokens` take."""
 
 

@@ -116,7 +116,7 @@ def test_a_recommendation_leaves_as_yaml_and_as_python(finished: tuple[Served, s
         ({"optimizer": "sgd"}, "/optimizer", "adamw"),
         ({"depth": 0}, "/depth", "greater than or equal to 1"),
         ({"batch_size": "many"}, "/batch_size", "valid integer"),
-        ({"tokens": 10**16}, "/tokens", "less than or equal to 1000000000000000"),
+        ({"tokens": 10**19}, "/tokens", "less than or equal to 1000000000000000000"),
     ],
 )
 def test_a_target_that_the_study_cannot_speak_of_is_refused_with_those_it_can(

@@ -16,7 +16,7 @@ SMALL: dict[str, Any] = {
     "proxy_width": 8,
     "check": {"widths": [8, 16, 32], "seeds": 4},
     "search": {"trials": 4, "batch_size": 2, "pruner": "median"},
-    "measure": {"widths": [8, 16, 32], "grid_points": 5, "seeds": 2},
+    "measure": {"widths": [8, 16, 32], "grid_points": 5, "seeds": 2, "grid_factor": 8},
     "on_failed_check": "warn",
 }
 

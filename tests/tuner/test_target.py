@@ -73,7 +73,7 @@ def test_tokens_and_steps_follow_from_each_other(
         optional={
             "depth": st.integers(1, 1024),
             "batch_size": st.integers(1, 2**24),
-            "tokens": st.integers(1, 10**15),
+            "tokens": st.integers(1, 10**18),
         },
     )
 )
@@ -101,6 +101,14 @@ def test_steps_and_tokens_that_disagree_are_refused() -> None:
             " leave steps or tokens out",
         )
     ]
+
+
+def test_steps_of_more_tokens_than_can_be_counted_are_refused() -> None:
+    ((pointer, words),) = problems(target={"width": 256, "steps": 10**12, "batch_size": 2**24})
+    assert pointer == "/target/steps"
+    assert words.endswith("lower steps until they are 1000000000000000000 or fewer")
+    most = {"steps": 10_000_000, "batch_size": 65_536}
+    assert spec(family={"name": "gpt", "context": 4096}, training=most).target.steps == 10_000_000
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The GAN: both players' gradients in one, its latents, its roles, and that it learns."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -52,6 +53,10 @@ def trained(steps: int, learning_rate: float) -> RunningTrial:
         train=training(steps=steps, batch_size=64),
     )
     return alone(spec, steps)
+
+
+def study(**fields: Any) -> StudySpec:  # noqa: ANN401 - parts of a specification
+    return StudySpec.model_validate({"family": {"name": "gan"}, "target": {"width": 64}} | fields)
 
 
 def test_one_gradient_is_that_of_two_players_who_each_hold_the_other_still() -> None:
@@ -234,6 +239,20 @@ def test_the_standard_rule_fails_in_the_hidden_maps_of_both_players() -> None:
     } <= failed
 
 
+def test_steps_as_long_as_their_gradient_fade_in_the_generator_and_are_refused() -> None:
+    """In fp64, where nothing is lost to rounding. Should this fail, the refusal can go."""
+    with precision(torch.float64):
+        verdict = checked(CASE, Parametrization.MUP, Optimizer.SGD)
+    slopes = {tensor.tensor: tensor.update_slope for tensor in verdict.tensors}
+    assert verdict.passed is not True
+    for name in ("generator.layers.0.linear.weight", "generator.layers.1.linear.weight"):
+        slope = slopes[name]
+        assert slope is not None
+        assert slope < -0.3
+    with pytest.raises(ValidationError, match="sgd cannot train a gan: the gradient that reaches"):
+        study(optimizers=[{"name": "sgd"}])
+
+
 def test_cost_counts_as_many_operations_as_torch_does() -> None:
     """6 a parameter and position, forward and backward: a step of both players."""
     family, width, batch = Gan(name="gan", depth=4, latents=4), 1024, 2
@@ -253,21 +272,9 @@ def test_recomputing_blocks_fails_and_is_refused() -> None:
     with pytest.raises(CheckpointError):
         train_to(new_trial(trial_spec(model=model_spec(TINY_GAN), train=train)), 1)
     with pytest.raises(ValidationError, match=r"checkpointing cannot train a gan: .* leave it out"):
-        StudySpec.model_validate(
-            {
-                "family": {"name": "gan"},
-                "target": {"width": 64},
-                "training": {"activation_checkpointing": True},
-            }
-        )
+        study(training={"activation_checkpointing": True})
 
 
 def test_what_cannot_tell_two_losses_apart_is_refused() -> None:
     with pytest.raises(ValidationError, match="ekfac cannot train a gan: its"):
-        StudySpec.model_validate(
-            {
-                "family": {"name": "gan"},
-                "target": {"width": 64},
-                "optimizers": [{"name": "ekfac"}],
-            }
-        )
+        study(optimizers=[{"name": "ekfac"}])

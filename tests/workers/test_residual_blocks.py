@@ -10,7 +10,7 @@ from torch import Tensor
 from parametrization.deeper_shapes import shape_at_depth
 from parametrization.layers import ResidualSum
 from parametrization.rules import Parametrization
-from tests.workers.cohorts import identical
+from tests.workers.cohorts import alone, distance, identical, together
 from tests.workers.specs import (
     OPTIONED_GPT,
     TINY_DIT,
@@ -93,6 +93,17 @@ def test_a_model_deeper_than_its_base_is_built_with_its_branch_multiplier() -> N
     assert multipliers(deeper()) == {0.5}
     assert multipliers(deeper(base_depth=None)) == {1.0}
     assert multipliers(deeper(parametrization=Parametrization.SP)) == {1.0}
+
+
+@pytest.mark.parametrize("family", [gpt(depth=2), TINY_VIT], ids=lambda family: family.name)
+def test_a_cohort_multiplies_branches_as_its_trials_do_alone(family: AnyFamily) -> None:
+    """Two cohorts of one shape, whose branches have multipliers of their own."""
+    for base_depth in (1, 4):
+        model = model_spec(family).model_copy(update={"base_depth": base_depth})
+        specs = [trial_spec(number=number, model=model, seed=number) for number in range(2)]
+        cohort = together([new_trial(spec) for spec in specs], 4)
+        for trial, spec in zip(cohort.trials, specs, strict=True):
+            assert distance(trial, alone(spec, 4)) < 1e-4
 
 
 def test_depth_without_residual_branches_is_refused() -> None:

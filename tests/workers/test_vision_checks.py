@@ -25,12 +25,14 @@ UNET: Case = (Unet(name="unet", depth=2), (16, 32, 64), 8)
 DIT: Case = (Dit(name="dit", depth=1), (64, 128, 256), 4)
 
 
-def checked(case: Case, parametrization: Parametrization) -> CheckVerdict:
+def checked(
+    case: Case, parametrization: Parametrization, optimizer: Optimizer = Optimizer.ADAMW
+) -> CheckVerdict:
     family, widths, batch_size = case
     spec = model_spec(family, width=widths[0], base_width=widths[0])
     shape, data = model_shape(spec), load_data(spec)
     numbers = hyperparameters(
-        Optimizer.ADAMW, learning_rate=CHECK_LEARNING_RATE[Optimizer.ADAMW], weight_decay=0.0
+        optimizer, learning_rate=CHECK_LEARNING_RATE[optimizer], weight_decay=0.0
     )
     return check_width(
         lambda width: CheckedTraining(
@@ -40,13 +42,13 @@ def checked(case: Case, parametrization: Parametrization) -> CheckVerdict:
         ),
         lambda width: scale_model(
             shape,
-            optimizer=Optimizer.ADAMW,
+            optimizer=optimizer,
             parametrization=parametrization,
             hyperparameters=numbers,
             width=width,
         ),
         shape,
-        optimizer=Optimizer.ADAMW,
+        optimizer=optimizer,
         widths=widths,
     )
 
