@@ -37,6 +37,7 @@ def spec(names: list[Optimizer]) -> StudySpec:
             "search": {"trials": 2, "batch_size": 2, "pruner": "none"},
             "measure": {"widths": [8, 16, 32], "grid_points": 5},
             "on_failed_check": "warn",
+            "packing": "solo",  # probing every optimizer at every width takes longer than all this
         }
     )
 
