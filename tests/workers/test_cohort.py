@@ -120,7 +120,10 @@ def test_a_diverging_trial_leaves_the_others_untouched(
         assert identical(mixed.trials[number], calm.trials[number])
 
 
-def test_a_cohort_stops_early_once_half_of_it_has_diverged() -> None:
+def test_a_cohort_stops_early_once_half_of_it_has_diverged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("workers.cohort.cohort.BLOCK_STEPS", STEPS // 2)
     specs = varied(2)
     hot = specs[1].model_copy(
         update={"hyperparameters": specs[1].hyperparameters | {"learning_rate": 1e30}}

@@ -17,7 +17,7 @@ from workers.datasets.data import Batch
 from workers.trainer import Update, clip_fraction, learning_rate_factor
 from workers.trial import RunningTrial
 
-BLOCK_STEPS: Final = 32
+BLOCK_STEPS: Final = 64
 """Steps between two looks at what was measured: on a GPU each look waits for it."""
 _AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16}
 
@@ -138,13 +138,18 @@ class Cohort:
         losses, gradient_norms, parameter_norms = (column[:lasting] for column in columns)
         limit = self._trainings[number].gradient_clip_norm
         peak_rate = trial.spec.hyperparameters["learning_rate"]
+        clipped = (
+            [0.0] * lasting
+            if limit is None
+            else [clip_fraction(norm, limit) for norm in gradient_norms]
+        )
         trial.train_losses += losses
         advance.updates += map(
             Update,
             losses,
             gradient_norms,
             parameter_norms,
-            [clip_fraction(norm, limit) for norm in gradient_norms],
+            clipped,
             [peak_rate * factor for factor in factors[:lasting]],
         )
         if lasting < len(factors):
