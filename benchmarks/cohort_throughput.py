@@ -4,8 +4,9 @@
 part, as two slots of the service do, in every way but `eager`; on a GPU one. All ways of a row take
 turns, so that they meet the machine equally busy; figures are medians of the turns. `ratio` is the
 engine over two eager processes (CPU) or over one (GPU), `ratio_compiled` over the better compiled
-loop, `compile_seconds` what the engine's first step took. The same ratios by processor time, which
-other load on the machine distorts less, go to stderr.
+loop, `compile_seconds` what the engine's first step took and `loop_compile_seconds` that of the
+compiled loops. A loop that is not compiled within `most_compile_seconds` is left out, as null. The
+same ratios by processor time, which other load on the machine distorts less, go to stderr.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import torch
 
@@ -32,12 +33,22 @@ from benchmarks.report import store
 from workers.process import available_cores, settle_torch
 
 WAYS: Final = ("eager", "two_processes", "compiled", "compiled_graph", "engine")
+COMPILED: Final = ("compiled", "compiled_graph")
 Row = tuple[str, str]
 """(workload, optimizer)."""
 
 
+class TurnLengths(NamedTuple):
+    """How long everything of a row may take."""
+
+    rounds: int
+    seconds: float
+    """Of one turn."""
+    most_compile_seconds: float
+
+
 def measure_row(
-    processes: Processes, row: Row, ways: dict[str, bool], rounds: int, seconds: float
+    processes: Processes, row: Row, ways: dict[str, bool], turns_of: TurnLengths
 ) -> dict[str, Any]:
     """One row.
 
@@ -49,17 +60,20 @@ def measure_row(
     opened = {}
     for way, both in ways.items():
         method = METHOD.get(way, way)
-        (opened[way], *_) = processes.ask(row, "open", method, packing, all_of_them=both)
+        (*answers,) = processes.ask(
+            row, "open", method, packing, turns_of.most_compile_seconds, all_of_them=both
+        )
+        opened[way] = None if None in answers else max(answers)
     able = {way: both for way, both in ways.items() if opened[way] is not None}
     turns: dict[str, list[list[Turn]]] = {way: [] for way in able}
-    for _ in range(rounds):
+    for _ in range(turns_of.rounds):
         for way, both in able.items():
             method = METHOD.get(way, way)
-            turns[way].append(processes.ask(row, "run", method, seconds, all_of_them=both))
+            turns[way].append(processes.ask(row, "run", method, turns_of.seconds, all_of_them=both))
     wall = {way: _rate(taken, lambda turn: turn.wall_seconds) for way, taken in turns.items()}
     cpu = {way: _rate(taken, lambda turn: turn.cpu_seconds) for way, taken in turns.items()}
     rival = "two_processes" if "two_processes" in ways else "eager"
-    compiled = [wall[way] for way in ("compiled", "compiled_graph") if way in wall]
+    compiled = [wall[way] for way in COMPILED if way in wall]
     say(f"  opened in {opened}; by processor time {cpu['engine'] / cpu[rival]:.2f}x {rival}")
     return {
         "workload": row[0],
@@ -69,6 +83,7 @@ def measure_row(
         "ratio_compiled": round(wall["engine"] / max(compiled), 2) if compiled else None,
         "peak_share": flops(WORKLOADS[row[0]]) * wall["engine"],
         "compile_seconds": opened["engine"],
+        "loop_compile_seconds": {way: opened[way] for way in COMPILED if way in opened},
         "choice": packing.words,
     }
 
@@ -100,6 +115,12 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three rows, nothing compiled")
     parser.add_argument("--only", action="append", choices=list(WORKLOADS), help="these workloads")
     parser.add_argument("--no-compile", action="store_true", help="leave compiled loops out")
+    parser.add_argument(
+        "--most-compile-seconds",
+        type=float,
+        default=60.0,
+        help="for a loop of one row; default: 60",
+    )
     parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     arguments = parser.parse_args()
     report = measure(arguments)
@@ -122,7 +143,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     if not (arguments.quick or arguments.no_compile):
         ways |= {"compiled": True} | ({} if on_cpu else {"compiled_graph": True})
     ways["engine"] = True
-    rounds, seconds = (5, 0.2) if arguments.quick else (5, 1.5)
+    seconds = 0.2 if arguments.quick else 1.5
+    turns_of = TurnLengths(5, seconds, arguments.most_compile_seconds)
     peak = matmul_flops_per_second(device) * (2 if on_cpu else 1)
     processes = Processes(device)
     try:
@@ -130,7 +152,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         for number, row in enumerate(asked, 1):
             elapsed = time.perf_counter() - started
             say(f"{elapsed:.0f} s: row {number} of {len(asked)}, {' with '.join(row)}")
-            rows.append(measure_row(processes, row, ways, rounds, seconds))
+            rows.append(measure_row(processes, row, ways, turns_of))
             rows[-1]["peak_share"] = round(rows[-1]["peak_share"] / peak, 3)
             say(f"  {json.dumps(rows[-1])}")
     finally:
@@ -139,7 +161,11 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     name = torch.cuda.get_device_name() if device == "cuda" else cpu_name()
     machine = f"{platform.system()} {platform.machine()}, {len(available_cores())} cores"
     versions = f"Python {platform.python_version()}, torch {torch.__version__}"
-    return {"device": f"{name}; {machine}; {versions}", "rows": rows}
+    return {
+        "device": f"{name}; {machine}; {versions}",
+        "most_compile_seconds": arguments.most_compile_seconds,
+        "rows": rows,
+    }
 
 
 if __name__ == "__main__":

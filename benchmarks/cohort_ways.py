@@ -2,11 +2,14 @@
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -53,19 +56,23 @@ class Bench:
         most = max(2, min(most, int(SLOW_SECONDS / solo)))
         return measured_packing(self._trial, most, most * STEPS * solo, self._programs)
 
-    def open(self, way: str, packing: Packing) -> float | None:
+    def open(self, way: str, packing: Packing, most_seconds: float) -> float | None:
         """Make a way ready; the seconds its first call took, compiling included.
 
-        None where it cannot run here: compilers are not to be relied on.
+        None where it cannot run here, or not within so many seconds: compilers are not to be relied
+        on.
         """
+        compiles = way.startswith("compiled")
         started = time.perf_counter()
         try:
-            self._steps[way] = self._opened(way, packing)
-            self._steps[way][1]()
+            with interrupted_after(most_seconds) if compiles else nullcontext():
+                self._steps[way] = self._opened(way, packing)
+                self._steps[way][1]()
         except Exception:
-            if not way.startswith("compiled"):
+            if not compiles:
                 raise
             print(traceback.format_exc(), file=sys.stderr, flush=True)
+            torch.compiler.reset()
             return None
         return round(time.perf_counter() - started, 1)
 
@@ -100,6 +107,22 @@ class Bench:
 
     def _trial(self, number: int = 0) -> RunningTrial:
         return trial(self._workload, self._device, self._optimizer, number)
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    """Raise TimeoutError inside, each second anew: compilers catch some of what they meet."""
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise TimeoutError(f"not compiled after {seconds:g} s")
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def serve(connection: "Connection[Any, Any]", core: int | None, device: str) -> None:

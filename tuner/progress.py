@@ -227,7 +227,8 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
         },
     )
     if row.losses < LOSSES_ALLOWED:
-        reissue(session, row, alone=True)
+        # As before at first, so that a killed worker changes no bit of what is trained.
+        reissue(session, row, alone=row.losses > 1)
         return
     words = f"whoever ran it was lost {row.losses} times, the last time: {message}"
     _give_up(session, row, StateReason.WORKER_LOST, words)

@@ -113,9 +113,10 @@ class StudySpec(Record):
     """Measure at the target width too (the proxies' depth, batch and steps): for demonstrations and
     benchmarks."""
     on_failed_check: Literal["stop", "warn"] = "stop"
-    packing: Literal["solo", "measured"] = "solo"
-    """`measured` trains trials of one shape together wherever a probe finds that faster; their
-    curves then agree with solo ones within rounding instead of bit for bit."""
+    packing: Literal["solo", "measured"] = "measured"
+    """`measured` trains trials of one shape together wherever a probe finds that faster, with
+    curves that agree with those of `solo`, one by one, within rounding. What the probe chose is
+    stored: the same study on the same machine gives the same bits either way."""
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @field_validator("target")

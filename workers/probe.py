@@ -3,6 +3,7 @@
 import gc
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -25,7 +26,7 @@ MOST_TOGETHER: Final = {"cpu": 32, "cuda": 256}
 """Beyond, nothing is gained: dispatch is paid for, and the caches are full."""
 WORTH_IT: Final = 1.15
 """Gain at which trials train together: a smaller one may be the probe's own noise."""
-SHORT_SECONDS: Final = 2.0
+SHORT_SECONDS: Final = 5.0
 """Trials that take less than this in all are not worth the tracing."""
 TRACINGS: Final = 10
 """What trials save together has to be worth so many tracings of a cohort: every slot makes its
@@ -36,6 +37,8 @@ takes time, and a cohort saves none of it."""
 COMPILE_SECONDS: Final = 60.0
 """What compiling a shape may take, on a busy machine."""
 SOLO_STEPS: Final = 4  # timed together, being short
+LONG_STEP_SECONDS: Final = 0.03
+"""Of a lone step: a longer one is known well enough from one."""
 SLOW_SECONDS: Final = 1.0
 """Longest step of a cohort that is tried: beyond, arithmetic and memory count, not dispatch."""
 MEMORY_SHARE: Final = 0.8
@@ -88,7 +91,14 @@ def probe(order: ProbeOrder, programs: Programs, folder: Path, device: str = "cp
 
 
 def solo_seconds(trial: RunningTrial) -> float:
-    """One step of the trial by itself."""
+    """One step of the trial by itself; a long one is timed once."""
+    once = partial(take_step, trial)
+    once()
+    started = now(trial.device)
+    once()
+    seconds = now(trial.device) - started
+    if seconds > LONG_STEP_SECONDS:
+        return seconds
     return seconds_of([_repeated(trial)], trial.device)[0] / SOLO_STEPS
 
 
@@ -135,7 +145,8 @@ def _of_cohorts(
     """Solo against cohorts of so many trials, or of as many as there is memory for."""
     lone = build()
     solo, device = _repeated(lone), lone.device
-    if device.type == "cpu" and _seconds_an_operation(solo, device) > OPERATION_SECONDS:
+    once = partial(take_step, lone)
+    if device.type == "cpu" and _seconds_an_operation(once, device) > OPERATION_SECONDS:
         return _alone(device)
 
     def opened(trials: int) -> Step:
@@ -167,7 +178,7 @@ def _against(
     started = now(device)
     small()
     tracing = now(device) - started
-    if left_seconds < TRACINGS * tracing:
+    if left_seconds < 2 * TRACINGS * tracing:  # not even twice as fast would they be worth it
         return _alone(device)
     cohorts = [small, *map(opened, sizes[1:])]
     solo_taken, *seconds = seconds_of([solo, *cohorts], device)

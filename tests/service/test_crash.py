@@ -28,6 +28,7 @@ SPEC: dict[str, Any] = {
     "measure": {"widths": [16, 32, 64], "grid_points": 5},
     "check": {"widths": [64, 96, 128]},
     "on_failed_check": "warn",
+    "packing": "solo",  # each service is a machine of its own, and would measure for itself
 }
 
 

@@ -50,8 +50,6 @@ def snapshot(
     open_orders: tuple[OpenOrder, ...] = (),
 ) -> StudySnapshot:
     study = builders.study(StudyState.MEASURING, packings=packings)
-    measured = study.spec.model_copy(update={"packing": "measured"})
-    study = study.model_copy(update={"spec": measured})
     return builders.snapshot(trials, record=study).model_copy(update={"open_orders": open_orders})
 
 
@@ -64,8 +62,10 @@ def numbers(order: ProbeOrder | TrainOrder) -> list[int]:
     return [trial.spec.number for trial in order.trials]
 
 
-def test_trials_train_alone_unless_the_study_asks_for_packing() -> None:
+def test_trials_train_alone_where_the_study_asks_for_that() -> None:
     study = builders.study(StudyState.MEASURING)
+    solo = study.spec.model_copy(update={"packing": "solo"})
+    study = study.model_copy(update={"spec": solo})
     waiting_ones = tuple(map(waiting, range(4)))
     orders = list(train_orders(builders.snapshot(waiting_ones, record=study), 3, 3))
     assert [numbers(order) for order in orders] == [[0], [1], [2]]
@@ -265,9 +265,12 @@ def test_a_restarted_coordinator_packs_as_before(database: Database) -> None:
     assert packing_of_the_open_order(database, study) == FUSED
 
 
-def test_a_lost_cohort_is_tried_again_one_after_another(database: Database) -> None:
+def test_a_lost_cohort_is_tried_again_as_it_was_and_then_one_after_another(
+    database: Database,
+) -> None:
     study = packed_order(database)
     (one,) = snapshot_of(database, study).open_orders
-    with database.write() as session:
-        record_report(session, Lost(order_id=one.order.id, attempt=1, message="killed"))
-    assert packing_of_the_open_order(database, study) == SOLO
+    for attempt, packing in ((1, FUSED), (2, SOLO)):
+        with database.write() as session:
+            record_report(session, Lost(order_id=one.order.id, attempt=attempt, message="killed"))
+        assert packing_of_the_open_order(database, study) == packing

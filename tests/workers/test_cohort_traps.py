@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from parametrization.layers import Readout
+from parametrization.layers import Readout, ResidualSum
 from parametrization.rules import Optimizer
 from tests.workers.cohorts import (
     EVERY_OPTIMIZER,
@@ -19,6 +19,7 @@ from tests.workers.cohorts import (
     varied,
 )
 from tests.workers.specs import TINY_GPT, TINY_MLP
+from tuner.engine import TrialSpec
 from tuner.families import Gpt, Mlp
 from workers.cohort import step as step_module
 from workers.cohort.cohort import Cohort
@@ -27,6 +28,7 @@ from workers.cohort.stack import stack_trials
 from workers.cohort.updates import SliceUpdates
 from workers.datasets.data import Batch
 from workers.objective import batch_loss
+from workers.trainer import train_to
 from workers.trial import RunningTrial, new_trial
 
 FAMILIES: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]
@@ -179,3 +181,25 @@ def test_a_cohort_on_a_gpu_equals_its_trials_alone_there(
         cohort = together([new_trial(spec, "cuda") for spec in specs], 40)
         for spec, trial in zip(specs, cohort.trials, strict=True):
             assert distance(trial, alone(spec, 40, "cuda")) < 1e-9
+
+
+@pytest.mark.parametrize("multipliers", [(1.0, 0.5), (0.5, 0.5)])
+def test_branches_are_added_with_each_trials_own_multiplier(
+    multipliers: tuple[float, float],
+) -> None:
+    """A number of the program where all trials share it, and never another program's."""
+
+    def opened(spec: TrialSpec) -> RunningTrial:
+        trial = new_trial(spec)
+        for part in trial.model.modules():
+            if isinstance(part, ResidualSum):
+                part.multiplier = multipliers[spec.number]
+        return trial
+
+    with precision(torch.float64):
+        specs = varied(2, steps=8)
+        cohort = together([opened(spec) for spec in specs], 4)
+        for spec, trial in zip(specs, cohort.trials, strict=True):
+            reference = opened(spec)
+            train_to(reference, 4)
+            assert distance(trial, reference) < 1e-12

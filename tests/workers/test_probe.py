@@ -23,7 +23,7 @@ from workers.trial import RunningTrial, new_trial
 seconds = st.floats(1e-5, 10.0)
 
 
-def order(*, trials: int = 4, steps: int = 5_000) -> ProbeOrder:
+def order(*, trials: int = 4, steps: int = 50_000) -> ProbeOrder:
     return ProbeOrder(
         id=OrderId("ord_probe"),
         study_id="std_test",
@@ -56,7 +56,7 @@ def test_the_choice_is_made_once_per_machine_and_shape(
 ) -> None:
     first = probe(order(), Programs(), tmp_path)
     monkeypatch.setattr(Cohort, "advance", lambda *_: pytest.fail("it was measured a second time"))
-    assert probe(order(steps=6_000), Programs(), tmp_path) == first
+    assert probe(order(steps=60_000), Programs(), tmp_path) == first
 
 
 def test_trials_that_are_over_in_no_time_are_not_probed(

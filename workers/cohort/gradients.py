@@ -7,7 +7,7 @@ compiler takes half a minute.
 Shape suffix: K trials of the cohort.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -66,8 +66,8 @@ def gradient_function(
     def objective(
         parameters: Tensors, buffers: Tensors, multipliers: Tensors, batch: Batch
     ) -> Tensor:
-        for name, layer in multiplying.items():
-            vars(layer)["multiplier"] = multipliers[name]
+        for name, multiplier in multipliers.items():
+            vars(multiplying[name])["multiplier"] = multiplier
         with torch.autocast(device, dtype=autocast, enabled=autocast is not None):
             value: Tensor = functional_call(module, {**parameters, **buffers}, (batch,))
         return value
@@ -98,8 +98,15 @@ def gradient_function(
 
 
 def layers_with_multiplier(model: nn.Module) -> dict[str, WithMultiplier]:
-    """Readouts of every kind, tied ones and routers too, by name."""
+    """Readouts of every kind, tied ones and routers too, and sums of branches, by name."""
     return {name: part for name, part in model.named_modules() if isinstance(part, WithMultiplier)}
+
+
+def fixed_multipliers(model: nn.Module, stacked: Stacked) -> Iterator[float]:
+    """Those that are the same in all trials, and part of what is traced."""
+    for name, layer in layers_with_multiplier(model).items():
+        if name not in stacked.multipliers:
+            yield layer.multiplier
 
 
 def traced(function: GradientProgram, stacked: Stacked, batch: Batch) -> torch.fx.GraphModule:

@@ -10,8 +10,9 @@ from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from parametrization.layers import ResidualSum
 from parametrization.optimizers.update import State
 from workers.cohort.gradients import Stacked, layers_with_multiplier
 from workers.cohort.kinds import COUNTER, Kind, has_fused_kernel, kinds_of
@@ -50,20 +51,32 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
     }
     dtype, device = groups[0].parameters.dtype, groups[0].parameters.device
     buffers = [dict(model.named_buffers()) for model in models]
-    multiplying = [layers_with_multiplier(model) for model in models]
     return CohortTensors(
         stacked=Stacked(
             parameters={name: parameters[name] for name, _ in models[0].named_parameters()},
             buffers={name: _shared([[own[name] for own in buffers]])[0] for name in buffers[0]},
             multipliers={
-                name: torch.tensor(
-                    [own[name].multiplier for own in multiplying], dtype=dtype, device=device
-                )
-                for name in multiplying[0]
+                name: torch.tensor(numbers, dtype=dtype, device=device)
+                for name, numbers in _multipliers(models).items()
             },
         ),
         groups=groups,
     )
+
+
+def _multipliers(models: Sequence[nn.Module]) -> dict[str, list[float]]:
+    """Of each trial, by layer.
+
+    Branches of a cohort's blocks are nearly always added with one multiplier, which their depth
+    gives: then it stays a number, for the sake of the fused sum.
+    """
+    multiplying = [layers_with_multiplier(model) for model in models]
+    by_layer = {name: [own[name].multiplier for own in multiplying] for name in multiplying[0]}
+    return {
+        name: numbers
+        for name, numbers in by_layer.items()
+        if len(set(numbers)) > 1 or not isinstance(multiplying[0][name], ResidualSum)
+    }
 
 
 def _alike(trial: RunningTrial) -> Iterable[tuple[Kind, tuple[str, ...]]]:

@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from workers.cohort.gradients import GradientProgram, norms
+from workers.cohort.gradients import GradientProgram, fixed_multipliers, norms
 from workers.cohort.graphs import StaticStep, cuda_graph, on_a_side_stream
 from workers.cohort.kinds import has_fused_kernel
 from workers.cohort.programs import Programs
@@ -84,7 +84,7 @@ class CohortStep:
         if shared_batch not in self._gradients:
             family = self._trial.spec.model.family
             self._gradients[shared_batch] = self._programs.gradients(
-                family,
+                (family, tuple(fixed_multipliers(self._trial.model, self._stacked))),
                 self._trial.model,
                 objective(family).training,
                 self._stacked,
