@@ -41,6 +41,6 @@ def test_plain_values_and_their_nesting_stay() -> None:
         "none": {},
         7: {"deep": torch.zeros(0)},
     }
-    back = unpacked(packed(state))
+    back: dict[Any, Any] = unpacked(packed(state))
     assert back.pop(7)["deep"].shape == (0,)
     assert back == {"step": 3, "rng": (1, [2.5, None, "x"]), "none": {}}
