@@ -11,7 +11,11 @@ import torch
 from torch import Tensor
 
 _TENSOR: Final = "tensor"
-"""Key under which the plan has a tensor: (dtype, shape)."""
+"""Key under which the plan has a tensor: (dtype, sizes in the order of its memory, that order).
+
+Products of a matrix that lies in memory by columns, as eigenvectors do, are rounded otherwise than
+those of one that lies by rows: what is restored has to lie as it did.
+"""
 
 
 def packed(state: dict[str, Any]) -> dict[str, Any]:
@@ -30,8 +34,10 @@ def unpacked(stored: dict[str, Any]) -> dict[str, Any]:
 def _planned(value: Any, pieces: list[Tensor]) -> Any:  # noqa: ANN401 - whatever a state holds
     """The plan of a value, whose tensors are appended to the pieces."""
     if isinstance(value, Tensor):
-        pieces.append(value.detach().cpu().reshape(-1).view(torch.uint8))
-        return {_TENSOR: (str(value.dtype).removeprefix("torch."), tuple(value.shape))}
+        order = sorted(range(value.dim()), key=value.stride, reverse=True)
+        lying = value.detach().cpu().permute(order)
+        pieces.append(lying.contiguous().view(-1).view(torch.uint8))
+        return {_TENSOR: (str(value.dtype).removeprefix("torch."), tuple(lying.shape), order)}
     if isinstance(value, dict):
         return {key: _planned(part, pieces) for key, part in value.items()}
     if isinstance(value, list | tuple):
@@ -45,11 +51,12 @@ class _Cutter:
     def __init__(self, piece: Tensor) -> None:
         self._piece, self._first = piece, 0
 
-    def next(self, dtype_name: str, shape: tuple[int, ...]) -> Tensor:
+    def next(self, dtype_name: str, sizes: tuple[int, ...], order: list[int]) -> Tensor:
         dtype: torch.dtype = getattr(torch, dtype_name)
-        last = self._first + dtype.itemsize * math.prod(shape)
+        last = self._first + dtype.itemsize * math.prod(sizes)
         part, self._first = self._piece[self._first : last], last
-        return part.clone().view(dtype).view(shape)
+        back = sorted(range(len(order)), key=order.__getitem__)
+        return part.clone().view(dtype).view(sizes).permute(back)
 
 
 def _filled(plan: Any, cutter: _Cutter) -> Any:  # noqa: ANN401
