@@ -120,13 +120,14 @@ def trial_spec(
 def train_order(
     *specs: TrialSpec,
     name: str = "ord_train",
+    study: str = STUDY,
     attempt: int = 1,
     rungs: tuple[int, ...] = (3, 6, 12),
     start: Checkpoint | None = None,
 ) -> TrainOrder:
     return TrainOrder(
         id=OrderId(name),
-        study_id=STUDY,
+        study_id=study,
         attempt=attempt,
         trials=tuple(OpenTrial(spec=spec, start=start) for spec in specs or (trial_spec(),)),
         rungs=rungs,

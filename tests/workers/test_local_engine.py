@@ -91,7 +91,7 @@ def wait_for_death(pid: int) -> None:
 def test_every_slot_trains_exactly_what_this_process_trains(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
-    orders = [train_order(name=name) for name in ("ord_a", "ord_b")]
+    orders = [train_order(name=f"ord_{one}", study=f"std_{one}") for one in ("a", "b")]
     for order in orders:
         engine.start(order)
     assert {slot.busy_with for slot in engine.slots()} == {"ord_a", "ord_b"}
@@ -108,8 +108,8 @@ def test_every_slot_trains_exactly_what_this_process_trains(
 
 def test_an_order_starts_once_and_a_full_engine_says_so(engine: LocalEngine) -> None:
     long = trial_spec(train=training(steps=300))
-    for name in ("ord_first", "ord_first", "ord_second"):
-        engine.start(train_order(long, name=name, rungs=(300,)))
+    for one in ("first", "first", "second"):
+        engine.start(train_order(long, name=f"ord_{one}", study=f"std_{one}", rungs=(300,)))
     assert sorted(str(slot.busy_with) for slot in engine.slots()) == ["ord_first", "ord_second"]
     with pytest.raises(RuntimeError, match="no slot is free for order ord_third"):
         engine.start(train_order(long, name="ord_third"))
