@@ -194,7 +194,7 @@ class TrialProgress(Record):
     diverged: bool = False
     """The loss or the parameters left the finite numbers, at `step`; the trial is over."""
     checkpoint: Checkpoint | None
-    """State at `step`; None if diverged."""
+    """State at `step`; None if the trial is over."""
     curves: tuple[Series, ...]
 
 

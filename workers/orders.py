@@ -194,7 +194,7 @@ def _opened(trial: OpenTrial, device: str) -> RunningTrial:
 def _reported(
     trial: RunningTrial, segment: Segment, order: TrainOrder, folder: Path
 ) -> TrialProgress:
-    if segment.diverged_at is not None:
+    if segment.diverged_at is not None or trial.is_trained:  # nobody goes on from here
         return progress(trial, segment, checkpoint=None)
     number, step = trial.spec.number, trial.step
     path = checkpoint_path(folder, order.study_id, number, step, order.attempt)
