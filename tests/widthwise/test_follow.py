@@ -39,19 +39,21 @@ def test_every_phase_is_seen_and_the_last_document_is_final(tmp_path: Path) -> N
 
 
 def test_a_service_that_restarts_is_waited_for(tmp_path: Path) -> None:
-    gone = threading.Event()
+    answered, gone = threading.Event(), threading.Event()
     states: list[str] = []
 
     def watch(address: str, study_id: str) -> None:
         with Client(address) as client:
-            seen = follow(client, study_id, on_interruption=lambda _: gone.set())
-            states.extend(study["state"] for study in seen)
+            for study in follow(client, study_id, on_interruption=lambda _: gone.set()):
+                states.append(study["state"])
+                answered.set()
 
     with running_service(tmp_path) as first:
         with Client(first.address) as client:
             study_id = client.submit(SHORT)["id"]
         watcher = threading.Thread(target=watch, args=(first.address, study_id))
         watcher.start()
+        assert answered.wait(timeout=20)  # only a service that was there is waited for
         port = urlsplit(first.address).port
     assert port is not None
     assert gone.wait(timeout=20)
