@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import torch
 
 from benchmarks.rate_sweeps import (
+    best_rate,
     drift_octaves,
     log2_rate,
     optimum,
@@ -111,7 +112,7 @@ def measure(
         },
         "transfer_regret_percent": {rule.value: _regret(curves[rule]) for rule in rules},
         "best_loss": {
-            rule.value: [round(_best(losses)[1], 4) for losses in by_depth.values()]
+            rule.value: [round(best_rate(losses)[1], 4) for losses in by_depth.values()]
             for rule, by_depth in curves.items()
         },
         "seeds": workload.seeds,
@@ -144,25 +145,14 @@ def _losses_by_depth(
     return found
 
 
-def _best(losses: Losses) -> tuple[float, float]:
-    """The rate of the lowest mean loss at which no seed diverged, and that loss."""
-    means = {
-        rate: fmean(known)
-        for rate, seeds in losses.items()
-        if len(known := [loss for loss in seeds if loss is not None]) == len(seeds)
-    }
-    rate = min(means, key=means.__getitem__)
-    return rate, means[rate]
-
-
 def _regret(by_depth: dict[int, Losses]) -> float | None:
     """Loss that the shallowest model's best rate costs the deepest; None if it diverges there."""
     shallow, deep = next(iter(by_depth.values())), list(by_depth.values())[-1]
-    there = deep.get(_best(shallow)[0], (None,))
+    there = deep.get(best_rate(shallow)[0], (None,))
     known = [loss for loss in there if loss is not None]
     if len(known) < len(there):
         return None
-    return round(100 * (fmean(known) / _best(deep)[1] - 1), 2)
+    return round(100 * (fmean(known) / best_rate(deep)[1] - 1), 2)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from tuner.optimum import Optimum, fit_optimum
 from tuner.regret import Losses
 from tuner.study_spec import Training
 from tuner.transfer import WidthOptimum, drift
-from workers.trainer import mean_loss_of_second_half, train_to
+from workers.trainer import compared_value, train_to
 from workers.trial import new_trial
 
 MOST_RATES: Final = 17
@@ -34,15 +34,21 @@ def swept(rates: Iterable[int], losses_at: Callable[[float], tuple[float | None,
 
 def _beyond(losses: Losses) -> list[int]:
     """The next rates, where the best one is the last of the grid on one side; else none."""
+    (best, _), low, high = best_rate(losses), min(losses), max(losses)
+    if best == high:
+        return [int(high) + 1, int(high) + 2]
+    return [int(low) - 1, int(low) - 2] if best == low else []
+
+
+def best_rate(losses: Losses) -> tuple[float, float]:
+    """The rate of the lowest mean loss at which no seed diverged, and that loss."""
     means = {
         rate: fmean(known)
         for rate, seeds in losses.items()
         if len(known := [loss for loss in seeds if loss is not None]) == len(seeds)
     }
-    best, low, high = min(means, key=means.__getitem__), min(losses), max(losses)
-    if best == high:
-        return [int(high) + 1, int(high) + 2]
-    return [int(low) - 1, int(low) - 2] if best == low else []
+    rate = min(means, key=means.__getitem__)
+    return rate, means[rate]
 
 
 def trained_loss(
@@ -65,7 +71,7 @@ def trained_loss(
         )
     )
     segment = train_to(trial, training.steps)
-    return None if segment.diverged_at else mean_loss_of_second_half(trial.train_losses)
+    return None if segment.diverged_at else compared_value(trial, segment)
 
 
 def optimum(losses: Losses) -> Optimum:

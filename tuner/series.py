@@ -17,20 +17,23 @@ STEP: Final = np.dtype("<i4")
 VALUE: Final = np.dtype("<f4")
 LARGEST: Final = float(np.finfo(VALUE).max)
 
+Metric = Literal[
+    "train_loss",
+    "validation_loss",
+    "gradient_norm",
+    "parameter_norm",
+    "clip_fraction",
+    "learning_rate",
+]
+"""Of a trial, step by step."""
+
 
 class Series(Record):
     """Values of one metric of one trial at consecutive steps."""
 
     model_config = ConfigDict(ser_json_bytes="base64", val_json_bytes="base64")
 
-    metric: Literal[
-        "train_loss",
-        "validation_loss",
-        "gradient_norm",
-        "parameter_norm",
-        "clip_fraction",
-        "learning_rate",
-    ]
+    metric: Metric
     first_step: int = Field(ge=1)
     """1-based: after that many updates."""
     packed: bytes

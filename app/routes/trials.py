@@ -1,6 +1,6 @@
 """Trials of a study and their learning curves."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -9,6 +9,7 @@ from app.dependencies import Db, StudyId
 from app.schemas.trials import CurveList, TrialList, trial_read
 from parametrization.rules import Optimizer, Parametrization
 from tuner.curves import curves_of
+from tuner.series import Metric
 from tuner.snapshot import TrialRecord
 from tuner.states import Purpose, TrialState
 from tuner.studies import get_study
@@ -17,14 +18,6 @@ from tuner.trials import trials_of
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["trials"])
 
 Number = Annotated[int, Field(ge=0, lt=2**31)]
-Metric = Literal[
-    "train_loss",
-    "validation_loss",
-    "gradient_norm",
-    "parameter_norm",
-    "clip_fraction",
-    "learning_rate",
-]
 
 
 @router.get("/trials")
