@@ -25,6 +25,8 @@ SHAPE_OCTAVES: Final = 0.07
 """Added to the interval in quadrature: a quadratic misses the minimum of a lopsided curve.
 
 On smoothed losses of the small GPT it lies 0.01 to 0.06 octaves beside, whatever the noise."""
+EXPLODED: Final = 2.0
+"""Ratio to the lowest loss above which a trial past the optimum may be one that exploded."""
 MIN_TRIALS: Final = 5
 MIN_RATES: Final = 3
 _REPLICATES: Final = 400
@@ -76,31 +78,48 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
 
     Args:
         points: one pair per trial in any order; losses are positive, None where the trial
-            diverged. A rate at which any seed diverged counts as infinitely bad.
+            diverged. A rate at which any seed diverged, or exploded without leaving the finite
+            numbers, counts as infinitely bad: its loss says nothing about the curve's shape.
 
     """
     ordered = sorted(points, key=lambda point: (point[0], point[1] is None, point[1] or 0.0))
     by_rate: dict[float, list[float | None]] = {}
     for rate, loss in ordered:
         by_rate.setdefault(rate, []).append(loss)
-    unstable = {rate for rate, losses in by_rate.items() if None in losses}
-    finite = [(x, y) for x, y in ordered if y is not None and x not in unstable]
-    rates = sorted({x for x, _ in finite})
-    counts = {"trials": len(finite), "rates": len(rates)}
+    finite = _without_exploded(
+        {
+            rate: [loss for loss in losses if loss is not None]
+            for rate, losses in by_rate.items()
+            if None not in losses
+        }
+    )
+    unstable = by_rate.keys() - finite.keys()
+    trials = [(rate, loss) for rate, losses in finite.items() for loss in losses]
+    counts = {"trials": len(trials), "rates": len(finite)}
     if not finite:
         return Optimum(status="unknown", log2_learning_rate=None, **counts)
 
-    means = {rate: float(np.mean([y for x, y in finite if x == rate])) for rate in rates}
+    means = {rate: float(np.mean(losses)) for rate, losses in finite.items()}
     best = min(means, key=lambda rate: means[rate])
     tried = Optimum(status="unknown", log2_learning_rate=best, loss=means[best], **counts)
-    if len(finite) < MIN_TRIALS or len(rates) < MIN_RATES:
+    if len(trials) < MIN_TRIALS or len(finite) < MIN_RATES:
         return tried
     edge = optimum_edge(by_rate)
     if edge is not None:
         return tried.model_copy(update={"status": "inconclusive", "edge": edge})
     ceiling = min((x for x in unstable if x > best), default=None)
-    high = rates[-1] if ceiling is None else (max(x for x in rates if x < ceiling) + ceiling) / 2
-    return _fitted(tried, finite, (rates[0], high), bracketed=ceiling is not None)
+    high = max(finite) if ceiling is None else (max(x for x in finite if x < ceiling) + ceiling) / 2
+    return _fitted(tried, trials, (min(finite), high), bracketed=ceiling is not None)
+
+
+def _without_exploded(losses: dict[float, list[float]]) -> dict[float, list[float]]:
+    """Without rates past the best where a seed ended far off, above all that slower rates did."""
+    if not losses:
+        return losses
+    best = min(losses, key=lambda rate: np.mean(losses[rate]))
+    slower = (loss for rate, seeds in losses.items() if rate < best for loss in seeds)
+    bound = max([EXPLODED * min(losses[best]), *slower])
+    return {rate: seeds for rate, seeds in losses.items() if rate <= best or max(seeds) <= bound}
 
 
 def _fitted(

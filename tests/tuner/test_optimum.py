@@ -209,6 +209,25 @@ def test_a_lucky_seed_at_a_rate_that_diverges_is_not_believed() -> None:
     assert rate_of(lucky) == pytest.approx(rate_of(honest))
 
 
+def test_a_seed_that_explodes_to_a_finite_loss_says_nothing_about_the_optimum() -> None:
+    """Two octaves past the optimum of SGD on a GPT one seed ended at 107, its siblings at 3."""
+    rates = (-4.0, -3.0, -2.5, -2.0, -1.5, -1.0)
+    calm = [
+        (rate, 2.7 + 0.06 * (rate + 1.3) ** 2 + seed / 100) for rate in rates for seed in (0, 1)
+    ]
+    expected = fit_optimum(calm).log2_learning_rate
+    found = fit_optimum([*calm, (-0.5, 106.78), (-0.5, 2.61)])
+    assert expected is not None
+    assert found.log2_learning_rate == pytest.approx(expected, abs=1e-6)
+    assert found.rates == len(rates)
+
+
+def test_a_loss_that_falls_far_on_both_sides_is_not_taken_for_an_explosion() -> None:
+    """Digits fall from 2.3 to a hundredth of it: ten times the best loss is no explosion."""
+    points = [(rate, 0.02 * 4.0 ** abs(rate + 5)) for rate in (-8.0, -7.0, -6.0, -5.0, -4.0, -3.0)]
+    assert fit_optimum(points).rates == len(points)
+
+
 def test_too_few_trials_are_unknown_and_name_the_best_rate_tried() -> None:
     few = grid_points(-5.3)[4 : 4 + MIN_TRIALS - 1]
 
