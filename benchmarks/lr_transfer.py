@@ -3,8 +3,8 @@
     python -m benchmarks.lr_transfer --optimizer muon_spectral --family mlp --json [--quick]
 
 Every width trains a grid of base rates with the workers' own trainer, extended while the best one
-is at its edge; a width's optimum is the fitted one of studies. `shift_octaves` is the widest
-measured optimum less the narrowest.
+is at its edge, then halved around it; a width's optimum is the fitted one of studies.
+`shift_octaves` is the widest measured optimum less the narrowest.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from benchmarks.rate_sweeps import (
     drift_octaves,
     log2_rate,
     optimum,
+    refined,
     shift_octaves,
     swept,
     trained_loss,
@@ -32,6 +33,9 @@ from tuner.optimizer_defaults import STUDIED
 from tuner.regret import Losses, wider_is_better
 from tuner.study_spec import Training
 
+SEEDS: Final = 2
+"""Per rate and width."""
+
 
 class Workload(NamedTuple):
     """What one family trains; the first width is the base."""
@@ -41,7 +45,7 @@ class Workload(NamedTuple):
     widths: tuple[int, ...]
     steps: int
     batch_size: int
-    seeds: int = 2
+    seeds: int = SEEDS
 
     def quick(self) -> "Workload":
         """Three widths and half the steps: enough to see a rule that is wrong."""
@@ -126,7 +130,7 @@ def _losses_by_width(
                 for seed in range(workload.seeds)
             )
 
-        found[width] = swept(rates, losses_at)
+        found[width] = refined(swept(rates, losses_at), losses_at)
         said(f"{optimizer}, {parametrization}, width {width}: {optimum(found[width])}")
     return found
 
@@ -139,9 +143,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="only the figures, to stdout")
     parser.add_argument("--quick", action="store_true", help="three widths, half the steps")
     parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="per rate and width")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    workload = WORKLOADS[given.family]
+    workload = WORKLOADS[given.family]._replace(seeds=given.seeds)
     figures = measure(
         Optimizer(given.optimizer),
         workload.quick() if given.quick else workload,

@@ -32,6 +32,13 @@ def swept(rates: Iterable[int], losses_at: Callable[[float], tuple[float | None,
     return losses
 
 
+def refined(losses: Losses, losses_at: Callable[[float], tuple[float | None, ...]]) -> Losses:
+    """The same with the half octaves around the best rate: divergence may be one octave away."""
+    best = best_rate(losses)[0]
+    between = {best + offset for offset in (-1.5, -0.5, 0.5, 1.5)}
+    return {**losses, **{rate: losses_at(2.0**rate) for rate in sorted(between)}}
+
+
 def _beyond(losses: Losses) -> list[int]:
     """The next rates, where the best one is the last of the grid on one side; else none."""
     (best, _), low, high = best_rate(losses), min(losses), max(losses)

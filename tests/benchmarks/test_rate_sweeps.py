@@ -5,7 +5,7 @@ import math
 import pytest
 
 from benchmarks.depth_transfer import WORKLOADS, measure
-from benchmarks.rate_sweeps import MOST_RATES, log2_rate, optimum, shift_octaves, swept
+from benchmarks.rate_sweeps import MOST_RATES, log2_rate, optimum, refined, shift_octaves, swept
 from parametrization.depth import DepthRule
 from parametrization.rules import Optimizer
 
@@ -23,6 +23,15 @@ def test_a_grid_grows_until_its_best_rate_is_inside(best: float) -> None:
     losses = swept(range(-8, -3), lambda rate: parabola(best, rate))
     assert min(losses) < best < max(losses)
     assert log2_rate(optimum(losses)) == pytest.approx(best, abs=0.1)
+
+
+def test_an_optimum_right_below_divergence_is_seen_between_octaves() -> None:
+    def at(rate: float) -> tuple[float | None, ...]:
+        return parabola(-0.4, rate, diverges_at=-0.2)
+
+    coarse = swept(range(-5, 1), at)
+    assert log2_rate(optimum(coarse)) is None
+    assert log2_rate(optimum(refined(coarse, at))) == pytest.approx(-0.4, abs=0.1)
 
 
 def test_a_grid_does_not_grow_for_ever() -> None:
