@@ -9,8 +9,9 @@ from tuner.engine import Packing, TrialSpec
 from workers.cohort.cohort import Advance, Cohort
 from workers.cohort.kinds import trains_in_cohorts
 from workers.cohort.programs import Programs
+from workers.history import History
 from workers.memory import is_out_of_memory, naming_what_is_too_large
-from workers.trainer import Segment, Update, ended, train_to
+from workers.trainer import Segment, ended, train_to
 from workers.trial import RunningTrial
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ def train_packed(
 
     """
     waiting = list(_chunks(trials, packing))
-    history: dict[int, list[Update]] = {trial.spec.number: [] for trial in trials}
+    history = {trial.spec.number: History() for trial in trials}
     while waiting:
         members = waiting.pop(0)
         alone = trains_alone(members[0].spec) or len(members) < packing.least
@@ -40,7 +41,7 @@ def train_packed(
         going_on = []
         for trial, advance in zip(members, advances, strict=True):
             updates = history[trial.spec.number]
-            updates += advance.updates
+            updates.extend(advance.updates.columns)
             if advance.diverged_at is not None or trial.step == step:
                 with naming_what_is_too_large(words(trial.spec)):
                     yield trial, ended(trial, updates, advance.diverged_at)
@@ -91,12 +92,12 @@ def _halves(trials: list[RunningTrial]) -> list[list[RunningTrial]]:
     return [trials[:middle], trials[middle:]]
 
 
-def _alone(trial: RunningTrial, step: int, before: list[Update]) -> Segment:
+def _alone(trial: RunningTrial, step: int, before: History) -> Segment:
     with naming_what_is_too_large(words(trial.spec)):
         segment = train_to(trial, step)
-    return segment._replace(
-        first_step=segment.first_step - len(before), updates=(*before, *segment.updates)
-    )
+    first_step = segment.first_step - len(before)
+    before.extend(segment.updates.columns)
+    return segment._replace(first_step=first_step, updates=before)
 
 
 def _together(

@@ -15,25 +15,16 @@ from tuner.engine import Checkpoint, TrialProgress
 from tuner.series import Series
 from tuner.study_spec import Training
 from workers.datasets.data import Batch
+from workers.history import History, Update
 from workers.objective import objective
 from workers.trial import RunningTrial
-
-
-class Update(NamedTuple):
-    """What one update measured; the names are those of `Series.metric`."""
-
-    train_loss: float  # before the update, in the units of the family's `objective`
-    gradient_norm: float  # of all gradients together, before clipping
-    parameter_norm: float  # of all parameters together, after the update
-    clip_fraction: float  # share of the gradient's norm that clipping took away, in [0, 1]
-    learning_rate: float  # at the base width
 
 
 class Segment(NamedTuple):
     """What a trial has done between two rungs."""
 
     first_step: int
-    updates: tuple[Update, ...]
+    updates: History
     validation_loss: float | None
     diverged_at: int | None
     """The step that left the finite numbers; `updates` ends before it."""
@@ -41,7 +32,7 @@ class Segment(NamedTuple):
 
 def train_to(trial: RunningTrial, step: int) -> Segment:
     """Train until `step` updates are done in all, or the trial diverges; then validate."""
-    updates: list[Update] = []
+    updates = History()
     while trial.step < step:
         update = take_step(trial)
         if not all(map(math.isfinite, update)):
@@ -51,13 +42,13 @@ def train_to(trial: RunningTrial, step: int) -> Segment:
     return ended(trial, updates, diverged_at=None)
 
 
-def ended(trial: RunningTrial, updates: Sequence[Update], diverged_at: int | None) -> Segment:
+def ended(trial: RunningTrial, updates: History, diverged_at: int | None) -> Segment:
     """The segment that the trial has just finished, validated unless it diverged."""
     first_step = trial.step + 1 - len(updates)
     validation = None if diverged_at else validation_loss(trial)
     if validation is not None and not math.isfinite(validation):
         validation, diverged_at = None, trial.step
-    return Segment(first_step, tuple(updates), validation, diverged_at)
+    return Segment(first_step, updates, validation, diverged_at)
 
 
 def take_step(trial: RunningTrial) -> Update:
@@ -206,7 +197,7 @@ def _curves(segment: Segment, *, clips: bool) -> tuple[Series, ...]:
     """One series per metric; no validation loss if diverged, no clip fraction without clipping."""
     if not segment.updates:
         return ()
-    columns = dict(zip(Update._fields, zip(*segment.updates, strict=True), strict=True))
+    columns = dict(zip(Update._fields, segment.updates.columns, strict=True))
     curves = [
         Series.of(metric, segment.first_step, values)
         for metric, values in columns.items()

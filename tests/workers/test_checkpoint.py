@@ -36,7 +36,7 @@ def test_a_trial_resumed_from_a_checkpoint_ends_as_if_never_stopped(
         stored = save(trial.state(), tmp_path / f"{step}.pt", step)
         resumed = restored_trial(spec, load(stored))
         tail = train_to(resumed, 12)
-        assert head.updates + tail.updates == whole.updates
+        assert [*head.updates, *tail.updates] == list(whole.updates)
         assert tail.validation_loss == whole.validation_loss
         assert resumed.train_losses == uninterrupted.train_losses
         for a, b in zip(resumed.parameters, uninterrupted.parameters, strict=True):

@@ -14,7 +14,8 @@ from tuner.study_spec import Training
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch
-from workers.trainer import Update, clip_fraction, learning_rate_factor
+from workers.history import History
+from workers.trainer import clip_fraction, learning_rate_factor
 from workers.trial import RunningTrial
 
 BLOCK_STEPS: Final = 64
@@ -26,7 +27,7 @@ _AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16}
 class Advance:
     """What one trial did among the others."""
 
-    updates: list[Update] = field(default_factory=list)
+    updates: History = field(default_factory=History)
     diverged_at: int | None = None
     """The step that left the finite numbers; `updates` ends before it."""
 
@@ -144,13 +145,7 @@ class Cohort:
             else [clip_fraction(norm, limit) for norm in gradient_norms]
         )
         trial.train_losses += losses
-        advance.updates += map(
-            Update,
-            losses,
-            gradient_norms,
-            parameter_norms,
-            clipped,
-            [peak_rate * factor for factor in factors[:lasting]],
-        )
+        rates = [peak_rate * factor for factor in factors[:lasting]]
+        advance.updates.extend([losses, gradient_norms, parameter_norms, clipped, rates])
         if lasting < len(factors):
             advance.diverged_at = trial.step + 1

@@ -68,7 +68,7 @@ def _multipliers(models: Sequence[nn.Module]) -> dict[str, list[float]]:
     """Of each trial, by layer.
 
     Branches of a cohort's blocks are nearly always added with one multiplier, which their depth
-    gives: then it stays a number, for the sake of the fused sum.
+    gives: then it stays a number, and costs nothing where it is 1.
     """
     multiplying = [layers_with_multiplier(model) for model in models]
     by_layer = {name: [own[name].multiplier for own in multiplying] for name in multiplying[0]}
