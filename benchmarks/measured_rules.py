@@ -72,22 +72,29 @@ def _checks() -> Iterable[str]:
     )
 
 
+_TRANSFER_HEADINGS: Final = (
+    "optimizer", "family", "widths", "steps", "seeds", "rules", "optima", "shift", "wider is better"
+)  # fmt: skip
+
+
 def _transfers(reports: Sequence[dict[str, Any]]) -> Iterable[str]:
     if not reports:
         return
     yield "### How far the best learning rate moves\n"
     yield (
-        "Fitted optimum of log2(learning rate) by width, two seeds, the same grid at every width."
-        " Shift: widest less narrowest, in octaves. Wider is better: share of pairs of adjacent"
-        " widths at equal rates.\n"
+        "Fitted optimum of log2(learning rate) by width: octaves, the same at every width, and half"
+        " octaves around the best. Shift: widest less narrowest, in octaves. Wider is better: share"
+        " of pairs of adjacent widths at equal rates.\n"
     )
     yield table(
-        ["optimizer", "family", "widths", "rules", "optima", "shift", "wider is better"],
+        _TRANSFER_HEADINGS,
         (
             [
                 f"`{report['optimizer']}`",
                 report["family"],
                 ", ".join(map(str, report["widths"])),
+                str(report["steps"]),
+                str(report["seeds"]),
                 rules,
                 ", ".join(_rate(at) for at in report["optimum_log2_lr"][rules]),
                 _rate(report["shift_octaves"][rules], signed=True),

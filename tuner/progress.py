@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from parametrization.roles import ModelShape
@@ -32,7 +32,7 @@ from tuner.studies import move_study
 from tuner.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.train_orders import packing_key
 from tuner.trial_progress import store_progress
-from tuner.trials import end_trial, unfinished_numbers, unfinished_trials
+from tuner.trials import end_trial, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
 """The third time that whoever ran an order is lost, the order is given up."""
@@ -59,39 +59,27 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
     }
     ended = {ending.number for ending in decision.endings}
     promoted = {promotion.number for promotion in decision.promotions}
-    if not trained | ended | promoted <= unfinished_numbers(session, study.id):
+    concerned = trained | ended | promoted
+    rows = {row.number: row for row in unfinished_trials(session, study.id, concerned)}
+    if rows.keys() != concerned:
         raise StudyMoved(study.id)
     for promotion in decision.promotions:
-        _trial(session, study, promotion.number).system_attrs = promotion.system_attrs
+        rows[promotion.number].system_attrs = promotion.system_attrs
     for ending in decision.endings:
         end_trial(
             session,
-            _trial(session, study, ending.number),
+            rows[ending.number],
             ending.state,
             reason=ending.reason,
             message=ending.message,
         )
     insert_orders(session, decision.orders)
-    if trained:
-        _start_trials(session, study, trained)
+    now = dt.datetime.now(dt.UTC)
+    for number in trained:
+        rows[number].state = TrialState.RUNNING
+        rows[number].started_at = rows[number].started_at or now
     if decision.move_to is not None:
         _move(session, study, decision.move_to, decision.reason)
-
-
-def _trial(session: Session, study: StudyRecord, number: int) -> TrialRow:
-    return session.get_one(TrialRow, (study.id, number))
-
-
-def _start_trials(session: Session, study: StudyRecord, numbers: set[int]) -> None:
-    """Say that trials are running, and since when if they have not run before."""
-    session.execute(
-        update(TrialRow)
-        .where(TrialRow.study_id == study.id, TrialRow.number.in_(numbers))
-        .values(
-            state=TrialState.RUNNING,
-            started_at=func.coalesce(TrialRow.started_at, dt.datetime.now(dt.UTC)),
-        )
-    )
 
 
 def record_report(session: Session, report: Reached | Done | Failed | Lost) -> tuple[str, ...]:

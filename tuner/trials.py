@@ -1,6 +1,7 @@
 """Trials as stored: read as records, ended once."""
 
 import datetime as dt
+from collections.abc import Collection
 
 from pydantic import TypeAdapter
 from sqlalchemy import select
@@ -26,22 +27,16 @@ def trials_of(session: Session, study_id: str) -> tuple[TrialRecord, ...]:
     return _RECORDS.validate_python(tuple(map(dict, rows)))
 
 
-def unfinished_numbers(session: Session, study_id: str) -> set[int]:
-    """Numbers of the study's trials that are waiting or running."""
-    query = select(TrialRow.number).where(
+def unfinished_trials(
+    session: Session, study_id: str, numbers: Collection[int] | None = None
+) -> list[TrialRow]:
+    """Rows of the study's trials, or of these of them, that are waiting or running, by number."""
+    query = select(TrialRow).where(
         TrialRow.study_id == study_id, TrialRow.state.not_in(FINAL_TRIAL_STATES)
     )
-    return set(session.scalars(query))
-
-
-def unfinished_trials(session: Session, study_id: str) -> list[TrialRow]:
-    """Rows of the study's trials that are waiting or running, by number."""
-    query = (
-        select(TrialRow)
-        .where(TrialRow.study_id == study_id, TrialRow.state.not_in(FINAL_TRIAL_STATES))
-        .order_by(TrialRow.number)
-    )
-    return list(session.scalars(query))
+    if numbers is not None:
+        query = query.where(TrialRow.number.in_(numbers))
+    return list(session.scalars(query.order_by(TrialRow.number)))
 
 
 def end_trial(
