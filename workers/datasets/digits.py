@@ -1,5 +1,6 @@
 """scikit-learn's handwritten digits, standardised."""
 
+import gc
 import hashlib
 from collections.abc import Iterator
 from functools import cache
@@ -28,6 +29,7 @@ class DigitsData:
         # Imported here: scikit-learn costs a worker a second and 90 MB, and text needs none of it.
         from sklearn.datasets import load_digits
 
+        gc.freeze()  # its thousand modules stay: collecting garbage need not look at them
         images, labels = load_digits(return_X_y=True)
         self.sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()
         order = np.random.Generator(np.random.Philox(_SPLIT_SEED)).permutation(len(labels))
@@ -38,7 +40,8 @@ class DigitsData:
         )
         self._targets: Tensor = torch.tensor(labels, dtype=torch.int64)
         self._train: Tensor = torch.from_numpy(kept)
-        self._held_out: Tensor = torch.from_numpy(held_out)
+        shown = torch.from_numpy(held_out)
+        self._held_out = Batch(self._inputs[shown], self._targets[shown])
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based)."""
@@ -47,7 +50,7 @@ class DigitsData:
 
     def validation(self) -> Iterator[Batch]:
         """Every held-out image, in one batch."""
-        yield Batch(self._inputs[self._held_out], self._targets[self._held_out])
+        yield self._held_out
 
 
 @cache
