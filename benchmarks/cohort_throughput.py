@@ -29,7 +29,7 @@ from benchmarks.cohort_workloads import (
     flops,
     matmul_flops_per_second,
 )
-from benchmarks.report import store
+from benchmarks.report import command_line, give
 from workers.process import available_cores, settle_torch
 
 WAYS: Final = ("eager", "two_processes", "compiled", "compiled_graph", "engine")
@@ -109,9 +109,8 @@ def say(words: str) -> None:
 
 def main() -> None:
     """Print the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = command_line(__doc__.splitlines()[0])
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
-    parser.add_argument("--json", action="store_true", help="one line of JSON")
     parser.add_argument("--quick", action="store_true", help="three rows, nothing compiled")
     parser.add_argument("--only", action="append", choices=list(WORKLOADS), help="these workloads")
     parser.add_argument("--no-compile", action="store_true", help="leave compiled loops out")
@@ -121,12 +120,8 @@ def main() -> None:
         default=60.0,
         help="for a loop of one row; default: 60",
     )
-    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     arguments = parser.parse_args()
-    report = measure(arguments)
-    print(json.dumps(report, indent=None if arguments.json else 2))
-    if arguments.output is not None:
-        store(arguments.output, report)
+    give(measure(arguments), arguments)
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

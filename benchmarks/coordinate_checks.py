@@ -6,14 +6,12 @@ Under `mup` every row passes, except those marked empirical; under `sp`, and wit
 every row fails. A row's slopes are those of the updates, by role: the one farthest from 0.
 """
 
-import argparse
 import json
 import multiprocessing
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -26,7 +24,7 @@ from benchmarks.check_families import (
     fixed_heads,
 )
 from benchmarks.check_optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
-from benchmarks.report import store
+from benchmarks.report import command_line, store
 from parametrization.coordinate_check import CheckVerdict
 from parametrization.coordinate_errors import (
     EPSILON_ERRORS,
@@ -251,10 +249,8 @@ def unexpected(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Measure, print, and end with 1 if a row is not as it should be."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser = command_line(__doc__)
     parser.add_argument("--quick", action="store_true", help="a tenth of the rows")
-    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     parser.add_argument("--processes", type=int, default=2, help="each on one core; default: 2")
     arguments = parser.parse_args()
     rows = []

@@ -9,11 +9,8 @@ shallowest, `transfer_regret_percent` what the shallowest model's rate costs the
 `--rule`, `none` and `completep` are measured beside each other.
 """
 
-import argparse
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
@@ -28,7 +25,7 @@ from benchmarks.rate_sweeps import (
     swept,
     trained_loss,
 )
-from benchmarks.report import store
+from benchmarks.report import command_line, give
 from parametrization.depth import DepthRule
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import ModelSpec
@@ -157,13 +154,11 @@ def _regret(by_depth: dict[int, Losses]) -> float | None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__.partition("\n")[0])
     parser.add_argument("--optimizer", choices=["adamw", "sgd", "lion"], default="adamw")
     parser.add_argument("--rule", choices=[rule.value for rule in DepthRule], help="this one alone")
     parser.add_argument("--family", choices=list(WORKLOADS), default="gpt")
-    parser.add_argument("--json", action="store_true", help="only the figures, to stdout")
     parser.add_argument("--quick", action="store_true", help="three depths, one seed, 12 steps")
-    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     given = parser.parse_args()
     torch.set_num_threads(1)
     workload = WORKLOADS[given.family]
@@ -174,9 +169,7 @@ def main() -> None:
         workload.quick() if given.quick else workload,
         said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),
     )
-    print(json.dumps(figures, indent=None if given.json else 2))
-    if given.output is not None:
-        store(given.output, figures)
+    give(figures, given)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,7 @@ both is what comes once a study: its submission, checks and probes, and at the e
 measure, which asks for trials that are not trained here.
 """
 
-import argparse
 import gc
-import json
 import logging
 import tempfile
 import time
@@ -24,7 +22,7 @@ import structlog
 import torch
 from pydantic import TypeAdapter
 
-from benchmarks.report import store
+from benchmarks.report import command_line, give
 from tuner.database import Database, open_database
 from tuner.engine import AnyOrder, Order, OrderId, Report, Slot, TrainOrder
 from tuner.migration import migrate
@@ -200,19 +198,15 @@ def _ended(database: Database, study_id: str) -> int:
 
 def main() -> None:
     """Print the shares."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", action="store_true", help="one line of JSON")
-    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
+    parser = command_line(__doc__.splitlines()[0])
     arguments = parser.parse_args()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     settle_torch()
     torch.optim.SGD([torch.zeros(1)], lr=0.0)  # loads torch's compiler, as a worker's start does
     gc.freeze()
-    report = {"trials": TRIALS, "steps": STEPS, "studies": [measure("solo"), measure("measured")]}
-    print(json.dumps(report, indent=None if arguments.json else 2))
-    if arguments.output is not None:
-        store(arguments.output, report)
+    studies = [measure("solo"), measure("measured")]
+    give({"trials": TRIALS, "steps": STEPS, "studies": studies}, arguments)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,8 @@ is at its edge, then halved around it; a width's optimum is the fitted one of st
 `shift_octaves` is the widest measured optimum less the narrowest.
 """
 
-import argparse
-import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import torch
@@ -25,7 +22,7 @@ from benchmarks.rate_sweeps import (
     swept,
     trained_loss,
 )
-from benchmarks.report import store
+from benchmarks.report import command_line, give
 from parametrization.rules import Optimizer, Parametrization
 from tuner.engine import ModelSpec
 from tuner.families import Digits, Gpt, Mlp, StdlibText
@@ -137,12 +134,10 @@ def _losses_by_width(
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser = command_line(__doc__.partition("\n")[0])
     parser.add_argument("--optimizer", choices=[name.value for name in STUDIED], default="adamw")
     parser.add_argument("--family", choices=list(WORKLOADS), default="mlp")
-    parser.add_argument("--json", action="store_true", help="only the figures, to stdout")
     parser.add_argument("--quick", action="store_true", help="three widths, half the steps")
-    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="per rate and width")
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -152,9 +147,7 @@ def main() -> None:
         workload.quick() if given.quick else workload,
         said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),
     )
-    print(json.dumps(figures, indent=None if given.json else 2))
-    if given.output is not None:
-        store(given.output, figures)
+    give(figures, given)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""A benchmark's result as it is kept under `benchmarks/results`: with what it was measured by."""
+"""How a benchmark gives its result: printed, and as it is kept under `benchmarks/results`."""
 
+import argparse
 import json
 import platform
 import sys
@@ -9,6 +10,21 @@ from typing import Any, Final
 import torch
 
 RESULTS: Final = Path(__file__).parent / "results"
+
+
+def command_line(description: str) -> argparse.ArgumentParser:
+    """The options that every benchmark takes."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", action="store_true", help="one line of JSON, and nothing else")
+    parser.add_argument("--output", type=Path, help="a file for the same, with command, versions")
+    return parser
+
+
+def give(result: dict[str, Any], given: argparse.Namespace) -> None:
+    """Print the result, and store it if there is a place for it."""
+    print(json.dumps(result, indent=None if given.json else 2))
+    if given.output is not None:
+        store(given.output, result)
 
 
 def store(path: Path, result: dict[str, Any]) -> None:

@@ -6,8 +6,6 @@ Prints milliseconds of each, and ratios against a bare uvicorn application and a
 commit measured in the same run, which is what survives a change of machine.
 """
 
-import argparse
-import json
 import platform
 import sqlite3
 import statistics
@@ -26,6 +24,7 @@ import uvicorn
 
 from app.main import create_app
 from app.settings import AppSettings
+from benchmarks.report import command_line, give
 from service.sockets import listen
 from tuner.database import open_database
 from tuner.migration import migrate
@@ -116,12 +115,10 @@ def measure(repeats: int) -> dict[str, Any]:
 
 def main() -> None:
     """Print the measurements."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser = command_line(__doc__)
     parser.add_argument("--quick", action="store_true", help="20 repeats instead of 200")
     arguments = parser.parse_args()
-    result = measure(20 if arguments.quick else 200)
-    print(json.dumps(result, indent=None if arguments.json else 2))
+    give(measure(20 if arguments.quick else 200), arguments)
 
 
 if __name__ == "__main__":
