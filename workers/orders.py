@@ -156,11 +156,11 @@ def _check(order: CheckOrder) -> Done:
 
 
 def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
-    return Done(
-        order_id=order.id,
-        attempt=order.attempt,
-        packing=probe(order, cohort.programs, folder, cohort.device),
-    )
+    packing = probe(order, cohort.programs, folder, cohort.device)
+    # What was traced stays, tens of thousands of objects: collecting garbage need not look at them.
+    gc.collect()
+    gc.freeze()
+    return Done(order_id=order.id, attempt=order.attempt, packing=packing)
 
 
 def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:

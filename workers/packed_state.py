@@ -1,10 +1,11 @@
 """A nested state with all its tensors in one piece.
 
 Stored one by one, as `torch.save` does, the tensors of a small trial cost ten times what their
-bytes do.
+bytes do, and the plain values beside them as much again.
 """
 
 import math
+from ast import literal_eval
 from typing import Any, Final
 
 import torch
@@ -17,17 +18,24 @@ Products of a matrix that lies in memory by columns, as eigenvectors do, are rou
 those of one that lies by rows: what is restored has to lie as it did.
 """
 
+_PLAIN: Final = frozenset({int, bool, str, type(None)})
+
 
 def packed(state: dict[str, Any]) -> dict[str, Any]:
-    """The same as two entries: a plan of plain values, and all tensors as one of bytes."""
+    """The same as two entries: a plan, as a Python literal, and all tensors as one of bytes.
+
+    Raises:
+        TypeError: if it holds anything but tensors, finite numbers, words, None, and nestings.
+
+    """
     pieces: list[Tensor] = []
-    plan = _planned(state, pieces)
+    plan = repr(_planned(state, pieces))
     return {"plan": plan, "bytes": torch.cat(pieces) if pieces else torch.empty(0).byte()}
 
 
 def unpacked(stored: dict[str, Any]) -> dict[str, Any]:
     """The state, each tensor with a storage of its own."""
-    state: dict[str, Any] = _filled(stored["plan"], _Cutter(stored["bytes"]))
+    state: dict[str, Any] = _filled(literal_eval(stored["plan"]), _Cutter(stored["bytes"]))
     return state
 
 
@@ -42,7 +50,9 @@ def _planned(value: Any, pieces: list[Tensor]) -> Any:  # noqa: ANN401 - whateve
         return {key: _planned(part, pieces) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_planned(part, pieces) for part in value)
-    return value
+    if type(value) in _PLAIN or (type(value) is float and math.isfinite(value)):
+        return value
+    raise TypeError(f"a state cannot hold {value!r}, a {type(value).__name__}")
 
 
 class _Cutter:

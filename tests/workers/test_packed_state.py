@@ -44,3 +44,9 @@ def test_plain_values_and_their_nesting_stay() -> None:
     back: dict[Any, Any] = unpacked(packed(state))
     assert back.pop(7)["deep"].shape == (0,)
     assert back == {"step": 3, "rng": (1, [2.5, None, "x"]), "none": {}}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), torch.float32, Random])
+def test_what_could_not_be_read_back_is_refused_before_it_is_stored(value: object) -> None:
+    with pytest.raises(TypeError, match="cannot hold"):
+        packed({"state": [value]})

@@ -18,7 +18,7 @@ from workers.history import History
 from workers.trainer import clip_fraction, learning_rate_factor
 from workers.trial import RunningTrial
 
-BLOCK_STEPS: Final = 64
+BLOCK_STEPS: Final = 128
 """Steps between two looks at what was measured: on a GPU each look waits for it."""
 _AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16}
 

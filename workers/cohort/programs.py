@@ -1,5 +1,6 @@
 """Traced gradients and updates, kept for the next cohort of the same shape."""
 
+import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
@@ -84,6 +85,7 @@ class Programs:
         self._kept.move_to_end(key)
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
+            gc.unfreeze()  # or what was frozen after a probe would stay
         return self._kept[key]
 
 
