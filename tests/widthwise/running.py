@@ -14,6 +14,7 @@ import uvicorn
 from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
+from service.api import GRACE_SECONDS
 from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.database import Database, open_database
@@ -46,7 +47,9 @@ def running_service(folder: Path, *, port: int = 0) -> Iterator[RunningService]:
     migrate(url)
     database = open_database(url)
     app = create_app(database, AppSettings(sse_poll_seconds=0.02))
-    server = ApiServer(uvicorn.Config(app, log_level="warning"), app)
+    # As the service itself: a connection made as it ends, and kept busy, must not hold it up.
+    config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=GRACE_SECONDS)
+    server = ApiServer(config, app)
     listening = listen("127.0.0.1", port)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
