@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.event_feed import EventFeed
 from app.settings import AppSettings
-from tuner.database import Database
+from tuner.storage.database import Database
 
 # Coroutines, because FastAPI sends a plain function through its thread pool: a hop for nothing.
 

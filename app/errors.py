@@ -13,7 +13,7 @@ from app.dashboard.templating import page
 from app.field_errors import field_errors
 from app.guard import SECURITY_HEADERS
 from app.problems import FieldError, ProblemResponse, problem
-from tuner.errors import (
+from tuner.records.errors import (
     BadPageToken,
     DatabaseMismatch,
     IdempotencyKeyReused,

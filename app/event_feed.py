@@ -14,9 +14,9 @@ from typing import Final
 
 from anyio.to_thread import run_sync
 
-from tuner.database import Database
-from tuner.errors import TunerError
-from tuner.events import StudyEvent, events_after, last_event_id
+from tuner.records.errors import TunerError
+from tuner.storage.database import Database
+from tuner.storage.events import StudyEvent, events_after, last_event_id
 
 _log = logging.getLogger(__name__)
 

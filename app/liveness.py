@@ -5,9 +5,9 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
-from tuner.liveness import WorkerRecord, workers
-from tuner.snapshot import StudyRecord
-from tuner.states import FINAL_STUDY_STATES, StudyState
+from tuner.records.snapshot import StudyRecord
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.storage.heartbeats import WorkerRecord, workers
 
 COORDINATOR = "tuner"
 """The name under which the coordinator reports."""

@@ -15,7 +15,7 @@ from app.guard import BodyLimit, KnownHosts, SecurityHeaders
 from app.openapi import PROBLEM_RESPONSES, describe
 from app.routes import catalogue, events, evidence, health, recommendation, studies, trials, workers
 from app.settings import AppSettings
-from tuner.database import Database
+from tuner.storage.database import Database
 
 ROUTERS = (studies, trials, events, evidence, recommendation, catalogue, workers, health)
 

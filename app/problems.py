@@ -8,7 +8,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from tuner.records import Record
+from tuner.spec.record import Record
 
 PROBLEM_JSON = "application/problem+json"
 

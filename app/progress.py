@@ -8,11 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
-from parametrization.roles import ModelShape
-from tuner.records import Record
-from tuner.snapshot import StudyRecord, StudySnapshot, TrialRecord
-from tuner.states import FINAL_STUDY_STATES, Purpose, StudyState, TrialState
-from tuner.study_spec import StudySpec
+from parametrization.shapes.roles import ModelShape
+from tuner.records.snapshot import StudyRecord, StudySnapshot, TrialRecord
+from tuner.spec.record import Record
+from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StudyState, TrialState
+from tuner.spec.study import StudySpec
 
 
 class PhaseProgress(Record):

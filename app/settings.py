@@ -2,7 +2,7 @@
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from tuner.records import Record
+from tuner.spec.record import Record
 
 
 class AppSettings(Record):

@@ -21,12 +21,12 @@ from typing import Any, Final, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from widthwise.cli.recommendation_view import recommendation_view
+from widthwise.cli.spec_file import read_spec
+from widthwise.cli.watch import watch_study
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
-from widthwise.plot import draw_transfer
-from widthwise.recommendation_view import recommendation_view
-from widthwise.spec_file import read_spec
-from widthwise.watch import watch_study
+from widthwise.plots.sensitivity import draw_transfer
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SPEC: Final = ROOT / "examples" / "gpt.yaml"

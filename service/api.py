@@ -13,7 +13,7 @@ from service.lifeline import die_with_parent
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from service.sockets import listen
-from tuner.database import open_database, require_current
+from tuner.storage.database import open_database, require_current
 
 GRACE_SECONDS = 3
 

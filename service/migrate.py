@@ -4,8 +4,8 @@ import argparse
 import sys
 
 from service.settings import Settings
-from tuner.errors import TunerError
-from tuner.migration import migrate
+from tuner.records.errors import TunerError
+from tuner.storage.migration import migrate
 
 
 def main() -> None:

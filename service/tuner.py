@@ -11,12 +11,12 @@ import structlog
 from service.lifeline import StopRequest, die_with_parent
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
-from tuner.database import open_database, require_current
-from tuner.engine import Engine
-from tuner.errors import LeadershipLost
-from tuner.leadership import leadership
-from tuner.reconcile import run
-from workers.local import LocalEngine
+from tuner.coordinator.leadership import leadership
+from tuner.coordinator.reconcile import run
+from tuner.engine.protocol import Engine
+from tuner.records.errors import LeadershipLost
+from tuner.storage.database import open_database, require_current
+from workers.engines.local import LocalEngine
 
 log = structlog.get_logger()
 

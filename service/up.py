@@ -22,8 +22,8 @@ import structlog
 from service.logs import configure_logs
 from service.settings import Settings
 from service.sockets import listen
-from tuner.errors import TunerError
-from tuner.migration import migrate
+from tuner.records.errors import TunerError
+from tuner.storage.migration import migrate
 
 STOP_SECONDS = 10.0
 """How long a child may take to stop before it is killed."""

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
-from tuner.database import Database, open_database
-from tuner.migration import migrate
+from tuner.storage.database import Database, open_database
+from tuner.storage.migration import migrate
 
 # The same examples in every run, and no time limit: a limit would fail on a busy machine.
 settings.register_profile("widthwise", derandomize=True, deadline=None)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer.main
 
-from widthwise.cli import app
+from widthwise.cli.commands import app
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 300

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
-from parametrization.case import Multipliers
-from parametrization.companions import scale_led_model
-from parametrization.policies import Policies
-from parametrization.roles import ModelShape, Role, TensorShape
-from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import TensorScaling
-from parametrization.schedules import ScheduleShape
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.policies import Policies
+from parametrization.scaling.companions import scale_led_model
+from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from widthwise.errors import WidthwiseError
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from parametrization.apply import Prepared
+    from parametrization.nn.apply import Prepared
 
 
 _LATER: Final = ("in_block", "taps", "tied", "zero")
@@ -123,7 +123,7 @@ class Recommendation:
 
         Args:
             model: of the target's width and depth, its output layer a
-                `parametrization.layers.Readout`. Where the target is deeper than the proxies, its
+                `parametrization.nn.layers.Readout`. Where the target is deeper than the proxies, its
                 residual branches are in `layers.Residual`, or added by `layers.ResidualSum.plus`.
             steps: of training; default: the target's. The schedule keeps its fractions; the rates
                 are those of the target's tokens, whatever is given here.
@@ -135,8 +135,8 @@ class Recommendation:
                 or if it has no residual branches to multiply.
 
         """
-        from parametrization.apply import apply
-        from parametrization.param_groups import Schedule
+        from parametrization.nn.apply import apply
+        from parametrization.nn.param_groups import Schedule
 
         if self.verdict == "abstain" and not despite_abstain:
             raise WidthwiseError(

@@ -15,11 +15,11 @@ from app.routes.studies import list_studies
 from app.routes.workers import list_workers
 from app.schemas.evidence import coordinate_check_read, sensitivity_read
 from app.schemas.studies import study_read
-from tuner.errors import NotReady
-from tuner.events import last_event_id
-from tuner.recommendation import Recommendation, recommend
-from tuner.snapshot import StudySnapshot
-from tuner.studies import read_snapshot
+from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.records.errors import NotReady
+from tuner.records.snapshot import StudySnapshot
+from tuner.storage.events import last_event_id
+from tuner.storage.studies import read_snapshot
 
 router = APIRouter()
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from app.dashboard.words import NAME_OF, number, rate, transfer_lines
 from app.schemas.evidence import SensitivityRead, compared
-from parametrization.rules import Optimizer
-from tuner.evidence import SensitivityCurve, SensitivityPoint
+from parametrization.rules.lookup import Optimizer
+from tuner.evidence.sensitivity import SensitivityCurve, SensitivityPoint
 
 
 class Column(NamedTuple):

@@ -4,13 +4,13 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from parametrization.rules import Parametrization
-from parametrization.schedules import ScheduleShape
-from tuner.evidence import TransferEvidence
-from tuner.recommendation import Recommendation
-from tuner.recommended_values import ParameterGroup, ScheduleValues
-from tuner.states import StudyState
-from tuner.study_spec import StudySpec
+from parametrization.rules.lookup import Parametrization
+from parametrization.scaling.schedule import ScheduleShape
+from tuner.evidence.sensitivity import TransferEvidence
+from tuner.recommendation.recommend import Recommendation
+from tuner.recommendation.values import ParameterGroup, ScheduleValues
+from tuner.spec.states import StudyState
+from tuner.spec.study import StudySpec
 
 UNKNOWN: Final = "not known"
 NAME_OF: Final = {Parametrization.MUP: "μP", Parametrization.SP: "SP"}

@@ -5,11 +5,11 @@ from typing import Any, get_args
 
 from fastapi import APIRouter
 
-from parametrization.optimizer_names import PLUGINS
-from tuner.families import DATASETS, FAMILIES
-from tuner.model_family import Comparison
-from tuner.optimizers import RECORDS
-from tuner.records import Record
+from parametrization.optimizers.names import PLUGINS
+from tuner.spec.families.catalogue import DATASETS, FAMILIES
+from tuner.spec.families.model_family import Comparison
+from tuner.spec.optimizers import RECORDS
+from tuner.spec.record import Record
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from app.dependencies import Db, Feed, StudyId
-from tuner.studies import get_study
+from tuner.storage.studies import get_study
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["events"])
 

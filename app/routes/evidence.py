@@ -9,7 +9,7 @@ from app.schemas.evidence import (
     coordinate_check_read,
     sensitivity_read,
 )
-from tuner.studies import read_snapshot
+from tuner.storage.studies import read_snapshot
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["evidence"])
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
 from app.liveness import age_seconds, coordinator, coordinator_problem
-from tuner.database import require_current
-from tuner.records import Record
+from tuner.spec.record import Record
+from tuner.storage.database import require_current
 
 router = APIRouter(tags=["health"])
 

@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, StudyId
-from parametrization.rules import Optimizer
-from tuner.exports import NoSnippet, as_python, as_yaml
-from tuner.recommendation import Recommendation, recommend
-from tuner.snapshot import StudySnapshot
-from tuner.studies import read_snapshot
-from tuner.target import BatchSize, Depth, Tokens, Width
-from tuner.target_asked import IllegalTarget
+from parametrization.rules.lookup import Optimizer
+from tuner.recommendation.exports.forms import NoSnippet, as_python, as_yaml
+from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.records.snapshot import StudySnapshot
+from tuner.spec.requested_target import IllegalTarget
+from tuner.spec.target import BatchSize, Depth, Tokens, Width
+from tuner.storage.studies import read_snapshot
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"])
 

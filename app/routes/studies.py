@@ -14,11 +14,11 @@ from app.liveness import study_problem
 from app.progress import progress_of
 from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
 from app.settings import AppSettings
-from tuner import studies, study_list
-from tuner.database import Database
-from tuner.snapshot import StudyRecord
-from tuner.states import StudyState
-from tuner.study_spec import StudySpec
+from tuner.records.snapshot import StudyRecord
+from tuner.spec.states import StudyState
+from tuner.spec.study import StudySpec
+from tuner.storage import studies, study_list
+from tuner.storage.database import Database
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=JsonRoute)
 

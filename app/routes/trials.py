@@ -7,13 +7,13 @@ from pydantic import Field
 
 from app.dependencies import Db, StudyId
 from app.schemas.trials import CurveList, TrialList, trial_read
-from parametrization.rules import Optimizer, Parametrization
-from tuner.curves import curves_of
-from tuner.series import Metric
-from tuner.snapshot import TrialRecord
-from tuner.states import Purpose, TrialState
-from tuner.studies import get_study
-from tuner.trials import trials_of
+from parametrization.rules.lookup import Optimizer, Parametrization
+from tuner.engine.series import Metric
+from tuner.records.snapshot import TrialRecord
+from tuner.spec.states import Purpose, TrialState
+from tuner.storage.curves import curves_of
+from tuner.storage.studies import get_study
+from tuner.storage.trials import trials_of
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["trials"])
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from app.dependencies import Db, Settings
 from app.liveness import age_seconds, liveness
 from app.schemas.workers import WorkerList, WorkerRead
-from tuner.liveness import workers
+from tuner.storage.heartbeats import workers
 
 router = APIRouter(prefix="/v1", tags=["workers"])
 

@@ -2,9 +2,9 @@
 
 from typing import Literal
 
-from parametrization.coordinate_check import CheckVerdict, TensorVerdict
-from parametrization.rules import Optimizer, Parametrization
-from tuner.evidence import (
+from parametrization.check.verdict import CheckVerdict, TensorVerdict
+from parametrization.rules.lookup import Optimizer, Parametrization
+from tuner.evidence.sensitivity import (
     OptimizerStanding,
     SensitivityCurve,
     TransferEvidence,
@@ -13,10 +13,10 @@ from tuner.evidence import (
     sensitivity,
     summarise,
 )
-from tuner.model_family import Comparison
-from tuner.records import Record
-from tuner.snapshot import StudySnapshot
-from tuner.states import StudyState
+from tuner.records.snapshot import StudySnapshot
+from tuner.spec.families.model_family import Comparison
+from tuner.spec.record import Record
+from tuner.spec.states import StudyState
 
 CheckStatus = Literal["not_run", "passed", "failed", "inconclusive"]
 

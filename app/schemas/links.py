@@ -1,6 +1,6 @@
 """Where to go from a study."""
 
-from tuner.records import Record
+from tuner.spec.record import Record
 
 
 class StudyLinks(Record):

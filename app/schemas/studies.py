@@ -4,11 +4,11 @@ import datetime as dt
 
 from app.progress import Progress
 from app.schemas.links import StudyLinks, study_links
-from tuner.records import Record
-from tuner.snapshot import StudyRecord
-from tuner.states import StudyState
-from tuner.study_list import UnreadableStudy
-from tuner.study_spec import StudySpec
+from tuner.records.snapshot import StudyRecord
+from tuner.spec.record import Record
+from tuner.spec.states import StudyState
+from tuner.spec.study import StudySpec
+from tuner.storage.study_list import UnreadableStudy
 
 
 class StudySummary(Record):

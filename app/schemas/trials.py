@@ -2,11 +2,11 @@
 
 import datetime as dt
 
-from parametrization.rules import Optimizer, Parametrization
-from tuner.curves import Curve
-from tuner.records import Record
-from tuner.snapshot import TrialRecord
-from tuner.states import Purpose, StateReason, TrialState
+from parametrization.rules.lookup import Optimizer, Parametrization
+from tuner.records.snapshot import TrialRecord
+from tuner.spec.record import Record
+from tuner.spec.states import Purpose, StateReason, TrialState
+from tuner.storage.curves import Curve
 
 
 class TrialRead(Record):

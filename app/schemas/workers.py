@@ -3,7 +3,7 @@
 import datetime as dt
 
 from app.liveness import Liveness
-from tuner.records import Record
+from tuner.spec.record import Record
 
 
 class WorkerRead(Record):

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from parametrization.roles import Role, TensorShape
+from parametrization.shapes.roles import Role, TensorShape
 
 
 @dataclass(frozen=True, slots=True)

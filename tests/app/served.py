@@ -14,10 +14,10 @@ from app.server import ApiServer
 from app.settings import AppSettings
 from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
-from tuner.database import Database
-from tuner.reconcile import tick
-from tuner.states import FINAL_STUDY_STATES, StudyState
-from tuner.studies import get_study
+from tuner.coordinator.reconcile import tick
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.storage.database import Database
+from tuner.storage.studies import get_study
 
 SPEC: dict[str, Any] = {
     "family": {"name": "gpt", "depth": 1},

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.app.served import Served
-from tuner.states import StudyState
+from tuner.spec.states import StudyState
 
 pytestmark = pytest.mark.browser
 

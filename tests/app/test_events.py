@@ -12,9 +12,9 @@ import pytest
 
 from app.settings import AppSettings
 from tests.app.served import Served, serving
-from tuner.database import Database
-from tuner.events import events_after
-from tuner.states import StudyState
+from tuner.spec.states import StudyState
+from tuner.storage.database import Database
+from tuner.storage.events import events_after
 
 
 class Event(NamedTuple):

@@ -7,9 +7,9 @@ import pytest
 import yaml
 
 from tests.app.served import Served
-from tuner.optimizer_defaults import STUDIED
-from tuner.recommendation import Recommendation
-from tuner.states import StudyState
+from tuner.recommendation.recommend import Recommendation
+from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.states import StudyState
 
 
 def test_trials_can_be_picked_by_what_they_are(finished: tuple[Served, str]) -> None:

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.app.served import Served
-from tuner.states import StudyState
+from tuner.spec.states import StudyState
 
 HTML = {"accept": "text/html"}
 

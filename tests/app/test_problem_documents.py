@@ -11,8 +11,8 @@ from app.main import create_app
 from app.problems import PROBLEM_JSON
 from app.settings import AppSettings
 from tests.app.served import Served
-from tuner import errors
-from tuner.database import open_database
+from tuner.records import errors
+from tuner.storage.database import open_database
 
 FIELDS = {"type", "title", "status", "detail", "instance", "errors"}
 

@@ -8,7 +8,7 @@ import httpx
 
 from app.liveness import coordinator_problem
 from tests.app.served import Served
-from tuner.liveness import WorkerRecord, beat
+from tuner.storage.heartbeats import WorkerRecord, beat
 
 
 def test_the_api_process_never_loads_torch_nor_what_only_the_coordinator_needs() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from app.progress import planned_trials, progress_of
 from tests.tuner.builders import NOW, spec, study, trial
-from tuner.snapshot import StudySnapshot, TrialRecord
-from tuner.states import Purpose, StudyState, TrialState
+from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.spec.states import Purpose, StudyState, TrialState
 
 
 def snapshot(state: StudyState, *trials: TrialRecord, **fields: Any) -> StudySnapshot:  # noqa: ANN401

@@ -2,11 +2,11 @@
 
 import pytest
 
-from benchmarks.measured_rules import DOCUMENT, rendered, with_tables
+from benchmarks.documents.measured_rules import DOCUMENT, rendered, with_tables
 
 
 def test_the_document_is_current() -> None:
-    """If this fails: run `python -m benchmarks.measured_rules`."""
+    """If this fails: run `python -m benchmarks.documents.measured_rules`."""
     document = DOCUMENT.read_text()
     assert with_tables(document) == document
 

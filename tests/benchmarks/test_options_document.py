@@ -5,21 +5,28 @@ from typing import Any
 
 import pytest
 
-from benchmarks.family_options import OPTIONS, Check, Option, is_as_expected, model_spec, widths
-from benchmarks.options_document import DOCUMENT, RESULT, rendered, with_tables
-from parametrization.rules import Parametrization
+from benchmarks.checks.family_options import (
+    OPTIONS,
+    Check,
+    Option,
+    is_as_expected,
+    model_spec,
+    widths,
+)
+from benchmarks.documents.options import DOCUMENT, RESULT, rendered, with_tables
+from parametrization.rules.lookup import Parametrization
 
 MEASURED = json.loads(RESULT.read_text())
 
 
 def test_the_document_is_current() -> None:
-    """If this fails: run `python -m benchmarks.options_document`."""
+    """If this fails: run `python -m benchmarks.documents.options`."""
     document = DOCUMENT.read_text()
     assert with_tables(document, MEASURED) == document
 
 
 def test_every_option_is_measured_under_both_parametrizations_and_as_it_should_be() -> None:
-    """If this fails: run `python -m benchmarks.family_options --json`, and store what it prints."""
+    """If this fails: run `python -m benchmarks.checks.family_options --json`, and store what it prints."""
     columns = ("family", "options", "widths", "parametrization")
     measured = [tuple(row[column] for column in columns) for row in MEASURED["rows"]]
     assert measured == [

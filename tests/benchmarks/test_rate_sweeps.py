@@ -4,10 +4,17 @@ import math
 
 import pytest
 
-from benchmarks.depth_transfer import WORKLOADS, measure
-from benchmarks.rate_sweeps import MOST_RATES, log2_rate, optimum, refined, shift_octaves, swept
-from parametrization.depth import DepthRule
-from parametrization.rules import Optimizer
+from benchmarks.transfer.depth_transfer import WORKLOADS, measure
+from benchmarks.transfer.rate_sweeps import (
+    MOST_RATES,
+    log2_rate,
+    optimum,
+    refined,
+    shift_octaves,
+    swept,
+)
+from parametrization.rules.depth import DepthRule
+from parametrization.rules.lookup import Optimizer
 
 
 def parabola(best: float, rate: float, diverges_at: float = 4.0) -> tuple[float | None, ...]:
@@ -53,7 +60,7 @@ def test_the_shift_is_from_the_smallest_measured_size_to_the_largest() -> None:
 def test_depth_transfer_prints_one_figure_a_depth_for_every_rule(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("benchmarks.rate_sweeps.MOST_RATES", 2)
+    monkeypatch.setattr("benchmarks.transfer.rate_sweeps.MOST_RATES", 2)
     tiny = WORKLOADS["resnet"].quick()._replace(depths=(1, 2), width=8, rates=(-7, -6))
     tiny = tiny._replace(training=tiny.training.model_copy(update={"steps": 8, "batch_size": 4}))
     rules = (DepthRule.NONE, DepthRule.COMPLETEP)

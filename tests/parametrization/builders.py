@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import nn
 
-from parametrization.classify import Declaration
-from parametrization.mup_shapes import derive_model_shape
-from parametrization.roles import ModelShape, Role, TensorShape
-from parametrization.rules import Optimizer, Parametrization
-from parametrization.scaling import HYPERPARAMETERS, TensorScaling, scale_model
+from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.classify import Declaration
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.scaling.tensor_scaling import HYPERPARAMETERS, TensorScaling, scale_model
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 BASE_WIDTH = 32
 

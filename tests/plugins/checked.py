@@ -7,14 +7,14 @@ import json
 import sys
 from functools import partial
 
-from parametrization.coordinate_check import CheckVerdict
-from parametrization.coordinate_run import check_width
-from parametrization.coordinate_statistics import CheckedTraining
-from parametrization.rules import Optimizer
+from parametrization.check.verdict import CheckVerdict
+from parametrization.nn.check.run import check_width
+from parametrization.nn.check.statistics import CheckedTraining
+from parametrization.rules.lookup import Optimizer
 from tests.parametrization.builders import scalings_of, shape_of
-from tests.parametrization.small_models import Mlp, cross_entropy, image_batch
-from tuner.check_numbers import check_hyperparameters
-from tuner.optimizers import RECORDS
+from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
+from tuner.decisions.check_hyperparameters import check_hyperparameters
+from tuner.spec.optimizers import RECORDS
 
 WIDTHS = (128, 256, 512)
 

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.routes.catalogue import list_optimizers
-from parametrization.policies import TABLES_DIGEST
-from parametrization.rules import Optimizer
+from parametrization.rules.lookup import Optimizer
+from parametrization.rules.policies import TABLES_DIGEST
 from service.logs import configure_logs, log_plugins
-from tuner.study_spec import StudySpec
+from tuner.spec.study import StudySpec
 
 
 def main() -> None:

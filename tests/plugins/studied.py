@@ -12,16 +12,16 @@ from typing import Any
 import pytest
 
 from app.settings import AppSettings
-from parametrization.optimizer_names import PLUGINS
-from parametrization.plugins.installed import Plugins
+from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.plugins import Plugins
 from tests.app.served import Served, serving
 from tests.service.one_process import EngineWithoutProcesses
-from tuner import plugin_versions
-from tuner.database import open_database
-from tuner.migration import migrate
-from tuner.reconcile import tick
-from tuner.states import FINAL_STUDY_STATES
-from tuner.studies import get_study, park_studies
+from tuner.coordinator.reconcile import tick
+from tuner.spec import versions as plugin_versions
+from tuner.spec.states import FINAL_STUDY_STATES
+from tuner.storage.database import open_database
+from tuner.storage.migration import migrate
+from tuner.storage.studies import get_study, park_studies
 
 NAME = "adam_then_sgd"
 SPEC: dict[str, Any] = {

@@ -14,8 +14,8 @@ from more_optimizers.declarations import (
     GAUSS_NEWTON,
     LEARNED,
 )
-from parametrization.optimizers.update import GradientUpdate, Init, Number, State, over_trials
-from parametrization.plugins.declaration import OptimizerDeclaration
+from parametrization.nn.updates.update import GradientUpdate, Init, Number, State, over_trials
+from parametrization.optimizers.declaration import OptimizerDeclaration
 
 FUNCTIONS: Final[Mapping[str, tuple[OptimizerDeclaration, Init, GradientUpdate]]] = {
     "conjugate_gradient": (

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from more_optimizers.declarations import ADAM_THEN_SGD
-from parametrization.plugins.declaration import (
+from parametrization.optimizers.declaration import (
     Hyperparameter,
     OptimizerDeclaration,
     Range,
     Step,
     StepKind,
 )
-from parametrization.plugins.installed import find_plugins, judged
-from parametrization.rules import Optimizer
+from parametrization.optimizers.plugins import find_plugins, judged
+from parametrization.rules.lookup import Optimizer
 from tests.plugins.conftest import EXAMPLE, LIES, ROOT, write_metadata
 
 

@@ -3,15 +3,15 @@
 from collections import deque
 from pathlib import Path
 
-from tuner.database import open_database
-from tuner.engine import AnyOrder, Done, Failed, Lost, OrderId, Reached, Slot
-from tuner.migration import migrate
-from tuner.reconcile import tick
-from tuner.snapshot import StudySnapshot
-from tuner.states import FINAL_STUDY_STATES, StudyState
-from tuner.studies import get_study, open_study, read_snapshot
-from tuner.study_spec import StudySpec
-from workers.orders import OpenCohort, carry_out
+from tuner.coordinator.reconcile import tick
+from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, OrderId, Reached, Slot
+from tuner.records.snapshot import StudySnapshot
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.spec.study import StudySpec
+from tuner.storage.database import open_database
+from tuner.storage.migration import migrate
+from tuner.storage.studies import get_study, open_study, read_snapshot
+from workers.slot.orders import OpenCohort, carry_out
 
 
 class EngineWithoutProcesses:

@@ -103,7 +103,7 @@ class RunningService:
         """Process ids of the slots."""
         tuner = self.child("service.tuner")
         return (
-            [pid for pid in children_of(tuner) if "workers.worker" in command_of(pid)]
+            [pid for pid in children_of(tuner) if "workers.slot.worker" in command_of(pid)]
             if tuner
             else []
         )

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from parametrization.companions import assignment_of
-from parametrization.param_groups import IN_TORCH
-from parametrization.rules import Optimizer
+from parametrization.nn.param_groups import IN_TORCH
+from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.companions import assignment_of
 from tests.service.one_process import completed
-from tuner.exports import NoSnippet, as_python
-from tuner.optimizer_defaults import STUDIED
-from tuner.recommendation import Recommendation, recommend
-from tuner.study_spec import StudySpec
+from tuner.recommendation.exports.forms import NoSnippet, as_python
+from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.study import StudySpec
 
 HALVES = (list(STUDIED)[::2], list(STUDIED)[1::2])
 """Two studies: one may not name as many optimizers as there are."""

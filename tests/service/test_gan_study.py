@@ -5,10 +5,10 @@ from typing import Any
 
 from app.schemas.evidence import sensitivity_read
 from tests.service.one_process import completed
-from tuner.recommendation import recommend
-from tuner.states import Purpose, StateReason, TrialState
-from tuner.study_spec import StudySpec
-from widthwise.spec_file import read_spec
+from tuner.recommendation.recommend import recommend
+from tuner.spec.states import Purpose, StateReason, TrialState
+from tuner.spec.study import StudySpec
+from widthwise.cli.spec_file import read_spec
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "gan.yaml"
 SMALL: dict[str, Any] = {

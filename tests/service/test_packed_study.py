@@ -8,18 +8,18 @@ from typing import Any
 import pytest
 
 from tests.service.one_process import EngineWithoutProcesses
-from tuner.curves import curves_of
-from tuner.database import Database, open_database
-from tuner.engine import Done, Failed, Lost, Packing, Reached
-from tuner.migration import migrate
-from tuner.progress import reopen_orders
-from tuner.reconcile import tick
-from tuner.states import FINAL_STUDY_STATES, StudyState
-from tuner.studies import get_study, open_study, read_snapshot
-from tuner.study_spec import StudySpec
-from workers import probe
+from tuner.coordinator.reconcile import tick
+from tuner.engine.protocol import Done, Failed, Lost, Packing, Reached
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.spec.study import StudySpec
+from tuner.storage.commits import reopen_orders
+from tuner.storage.curves import curves_of
+from tuner.storage.database import Database, open_database
+from tuner.storage.migration import migrate
+from tuner.storage.studies import get_study, open_study, read_snapshot
 from workers.cohort.programs import Programs
-from workers.orders import carry_out
+from workers.packing import probe
+from workers.slot.orders import carry_out
 
 SPEC = StudySpec.model_validate(
     {

@@ -7,9 +7,9 @@ a cancel), finishes orders in any order it is told to, and loses some.
 import math
 import random
 
-from parametrization.roles import ModelShape, Role, TensorShape
-from parametrization.rules import Parametrization
-from tuner.engine import (
+from parametrization.rules.lookup import Parametrization
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tuner.engine.protocol import (
     SOLO,
     CheckOrder,
     Checkpoint,
@@ -27,7 +27,7 @@ from tuner.engine import (
     Slot,
     TrialProgress,
 )
-from tuner.series import Series
+from tuner.engine.series import Series
 
 # Of one block: a study whose family is one block deep can be asked for deeper targets.
 SHAPE = ModelShape(

@@ -6,11 +6,11 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from parametrization.roles import ModelShape, Role, TensorShape
-from parametrization.rules import Optimizer, Parametrization
-from tuner.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot, TrialRecord
-from tuner.states import Purpose, StateReason, StudyState, TrialState
-from tuner.study_spec import StudySpec
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tuner.records.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot, TrialRecord
+from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
+from tuner.spec.study import StudySpec
 
 NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from parametrization.roles import ModelShape, Role, TensorShape
-from parametrization.rules import Optimizer, Parametrization
-from tuner.database import Database
-from tuner.engine import (
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tuner.engine.protocol import (
     CheckOrder,
     Checkpoint,
     CoordinateStatistic,
@@ -17,13 +16,14 @@ from tuner.engine import (
     TrialProgress,
     TrialSpec,
 )
-from tuner.events import EventKind, StudyEvent, events_after
-from tuner.progress import commit_decision
-from tuner.series import Series
-from tuner.snapshot import Decision, NewTrial, StudyRecord, StudySnapshot, TrialRecord
-from tuner.states import Purpose, StudyState
-from tuner.studies import get_study, move_study, open_study, read_snapshot
-from tuner.study_spec import StudySpec
+from tuner.engine.series import Series
+from tuner.records.snapshot import Decision, NewTrial, StudyRecord, StudySnapshot, TrialRecord
+from tuner.spec.states import Purpose, StudyState
+from tuner.spec.study import StudySpec
+from tuner.storage.commits import commit_decision
+from tuner.storage.database import Database
+from tuner.storage.events import EventKind, StudyEvent, events_after
+from tuner.storage.studies import get_study, move_study, open_study, read_snapshot
 
 RUNGS = (2, 4, 8)
 SHAPE = ModelShape(

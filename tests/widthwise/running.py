@@ -17,11 +17,11 @@ from app.settings import AppSettings
 from service.api import GRACE_SECONDS
 from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
-from tuner.database import Database, open_database
-from tuner.migration import migrate
-from tuner.reconcile import tick
-from tuner.states import FINAL_STUDY_STATES
-from tuner.studies import get_study
+from tuner.coordinator.reconcile import tick
+from tuner.spec.states import FINAL_STUDY_STATES
+from tuner.storage.database import Database, open_database
+from tuner.storage.migration import migrate
+from tuner.storage.studies import get_study
 
 
 @dataclass(frozen=True)

@@ -10,17 +10,17 @@ import pytest
 import torch
 from torch import nn
 
-from parametrization.apply import apply
-from parametrization.layers import Residual
-from parametrization.mup_shapes import derive_model_shape
-from parametrization.param_groups import Schedule
-from parametrization.rules import Optimizer
+from parametrization.nn.apply import apply
+from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.layers import Residual
+from parametrization.nn.param_groups import Schedule
+from parametrization.rules.lookup import Optimizer
 from tests.parametrization.builders import shape_of
-from tests.parametrization.many_layers import ResidualMlp
-from tests.parametrization.small_models import Gpt, cross_entropy, text_batch
+from tests.parametrization.nn.many_layers import ResidualMlp
+from tests.parametrization.nn.small_models import Gpt, cross_entropy, text_batch
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
-from tuner import recommendation as service
-from tuner.exports import as_yaml
+from tuner.recommendation import recommend as service
+from tuner.recommendation.exports.forms import as_yaml
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation
 

@@ -15,7 +15,7 @@ LOADED_BY_THE_CLIENT = sorted({name.partition(".")[0] for name in sys.modules})
 import torch  # noqa: E402  the client does not need it; the model does
 from torch import nn  # noqa: E402
 
-from parametrization.layers import Readout  # noqa: E402
+from parametrization.nn.layers import Readout  # noqa: E402
 
 FOREIGN = (
     *("app", "migrations", "service", "tuner", "workers"),

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from workers.process import settle_torch
+from workers.slot.process import settle_torch
 
 
 @pytest.fixture(autouse=True, scope="module")

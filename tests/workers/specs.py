@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from parametrization.rules import Optimizer, Parametrization
-from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
-from tuner.families import DATASETS, AnyFamily, Gpt, Mlp
-from tuner.gan_family import Gan
-from tuner.study_spec import Schedule, Training
-from tuner.vision_families import Dit, Resnet, Unet, Vit
+from parametrization.rules.lookup import Optimizer, Parametrization
+from tuner.engine.protocol import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
+from tuner.spec.families.catalogue import DATASETS, AnyFamily, Gpt, Mlp
+from tuner.spec.families.gan import Gan
+from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
+from tuner.spec.study import Schedule, Training
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
 

@@ -10,13 +10,13 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from tuner.study_spec import Training
+from tuner.spec.study import Training
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch
-from workers.history import History
-from workers.trainer import clip_fraction, learning_rate_factor
-from workers.trial import RunningTrial
+from workers.training.history import History
+from workers.training.trainer import clip_fraction, learning_rate_factor
+from workers.training.trial import RunningTrial
 
 BLOCK_STEPS: Final = 128
 """Steps between two looks at what was measured: on a GPU each look waits for it."""

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
-from parametrization.layers import WithMultiplier
+from parametrization.nn.layers import WithMultiplier
 from workers.cohort.attention import FoldedAttention
 from workers.cohort.simplify import simplified
 from workers.datasets.data import Batch
-from workers.objective import Loss
+from workers.training.objective import Loss
 
 Tensors: TypeAlias = dict[str, Tensor]
 

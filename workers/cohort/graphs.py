@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 import torch
 from torch import Tensor
 
-from workers.memory import is_out_of_memory
+from workers.device.out_of_memory import is_out_of_memory
 
 log = logging.getLogger(__name__)
 

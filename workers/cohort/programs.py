@@ -19,7 +19,7 @@ from workers.cohort.gradients import (
     without_effects,
 )
 from workers.datasets.data import Batch
-from workers.objective import Loss
+from workers.training.objective import Loss
 
 log = logging.getLogger(__name__)
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from parametrization.layers import ResidualSum
-from parametrization.optimizers.update import State
+from parametrization.nn.layers import ResidualSum
+from parametrization.nn.updates.update import State
 from workers.cohort.gradients import Stacked, layers_with_multiplier
-from workers.cohort.kinds import COUNTER, Kind, has_fused_kernel, kinds_of
-from workers.trial import RunningTrial
+from workers.cohort.tensor_updates import COUNTER, Kind, has_fused_kernel, kinds_of
+from workers.training.trial import RunningTrial
 
 
 @dataclass(frozen=True)

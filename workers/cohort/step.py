@@ -13,13 +13,13 @@ from torch import Tensor
 
 from workers.cohort.gradients import GradientProgram, fixed_multipliers, norms
 from workers.cohort.graphs import StaticStep, cuda_graph, on_a_side_stream
-from workers.cohort.kinds import has_fused_kernel
 from workers.cohort.programs import Programs
 from workers.cohort.stack import stack_trials
+from workers.cohort.tensor_updates import has_fused_kernel
 from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
 from workers.datasets.data import Batch
-from workers.objective import objective
-from workers.trial import RunningTrial
+from workers.training.objective import objective
+from workers.training.trial import RunningTrial
 
 _CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
 

@@ -14,17 +14,17 @@ from typing import Any, NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from parametrization.optimizers.update import (
+from parametrization.nn.updates.update import (
     CoupledOptimizer,
     State,
     over_trials,
 )
-from parametrization.rules import Optimizer
+from parametrization.rules.lookup import Optimizer
 from workers.cohort.gradients import Tensors
-from workers.cohort.kinds import COUNTER, Kind, numbers_of
 from workers.cohort.programs import Programs
 from workers.cohort.stack import CohortTensors, TensorGroup
-from workers.trial import RunningTrial
+from workers.cohort.tensor_updates import COUNTER, Kind, numbers_of
+from workers.training.trial import RunningTrial
 
 
 class Updates(Protocol):

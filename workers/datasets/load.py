@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
-from tuner.engine import ModelSpec
-from tuner.families import Digits, ImitatedDigits, NoisedDigits, StdlibText
-from tuner.model_family import ModelFamily
-from tuner.records import Record
+from tuner.engine.protocol import ModelSpec
+from tuner.spec.families.catalogue import Digits, ImitatedDigits, NoisedDigits, StdlibText
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.record import Record
 from workers.datasets.data import Data
 from workers.datasets.digits import load_digits_data
 from workers.datasets.imitated_digits import ImitatedDigitsData

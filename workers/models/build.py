@@ -6,12 +6,12 @@ from typing import Any, Final
 import torch
 from torch import nn
 
-from parametrization.initialise import set_residual_multipliers
-from tuner.engine import ModelSpec
-from tuner.families import Gpt, Mlp
-from tuner.gan_family import Gan
-from tuner.model_family import ModelFamily
-from tuner.vision_families import Dit, Resnet, Unet, Vit
+from parametrization.nn.initialise import set_residual_multipliers
+from tuner.engine.protocol import ModelSpec
+from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gan import Gan
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
 from workers.datasets.digits import CLASSES, PIXELS
 from workers.datasets.stdlib_text import VOCABULARY
 from workers.models import gpt
@@ -43,7 +43,7 @@ def build_model(spec: ModelSpec, *, width: int | None = None, device: str = "cpu
     """The specified family at `width` (default: the spec's own), on `device`.
 
     Its tensors hold torch's default initialisation, or nothing on the device `meta`:
-    `parametrization.initialise` draws the ones that training starts from. Its residual branches
+    `parametrization.nn.initialise` draws the ones that training starts from. Its residual branches
     have their multiplier.
 
     Raises:

@@ -8,8 +8,8 @@ Shape suffixes: B batch, I pixels and the time, P pixels, N patches, D width.
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parametrization.layers import Readout, Residual, ZeroLinear
-from tuner.vision_families import Dit
+from parametrization.nn.layers import Readout, Residual, ZeroLinear
+from tuner.spec.families.vision import Dit
 from workers.models.parts import NORM_EPSILON
 from workers.models.patches import (
     PATCH_SIDE,
@@ -18,7 +18,7 @@ from workers.models.patches import (
     PatchFeedForward,
     from_patches,
 )
-from workers.models.times import TimeEmbedding
+from workers.models.time_embedding import TimeEmbedding
 
 
 class Modulated(nn.Module):

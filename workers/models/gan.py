@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from tuner.families import Mlp
-from tuner.gan_family import Gan
+from tuner.spec.families.catalogue import Mlp
+from tuner.spec.families.gan import Gan
 from workers.datasets.data import Batch
 from workers.datasets.digits import PIXELS
-from workers.frechet import frechet_distance
 from workers.models.mlp import MlpModel
+from workers.training.frechet import frechet_distance
 
 _STEP: Final = 0.1  # of the penalty's difference quotient, in standard deviations of grey
 

@@ -8,9 +8,9 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from parametrization.layers import Readout, ResidualSum, TiedReadout
-from parametrization.roles import Role
-from tuner.families import Gpt
+from parametrization.nn.layers import Readout, ResidualSum, TiedReadout
+from parametrization.shapes.roles import Role
+from tuner.spec.families.catalogue import Gpt
 from workers.models.gpt_attention import Attention
 from workers.models.gpt_feed_forward import feed_forward
 from workers.models.parts import Declared, norm

@@ -10,8 +10,8 @@ from typing import Final
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parametrization.layers import ExpertLinear, Router
-from tuner.families import Gpt
+from parametrization.nn.layers import ExpertLinear, Router
+from tuner.spec.families.catalogue import Gpt
 from workers.models.parts import ACTIVATIONS
 
 FACTOR: Final = 4

@@ -5,8 +5,8 @@ Shape suffixes: B batch, I inputs, D width, O outputs.
 
 from torch import Tensor, nn
 
-from parametrization.layers import Readout
-from tuner.families import Mlp
+from parametrization.nn.layers import Readout
+from tuner.spec.families.catalogue import Mlp
 from workers.models.parts import ACTIVATIONS, norm
 
 

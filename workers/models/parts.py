@@ -6,8 +6,8 @@ from typing import Final, Literal, TypeAlias
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parametrization.classify import Declaration
-from parametrization.roles import Role
+from parametrization.nn.classify import Declaration
+from parametrization.shapes.roles import Role
 
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": functional.relu,

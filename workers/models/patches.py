@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuner.vision_families import PATCHES
+from tuner.spec.families.vision import PATCHES
 from workers.models.images import SIDE
 from workers.models.parts import ACTIVATIONS
 
@@ -54,7 +54,7 @@ class PatchAttention(nn.Module):
     """Self-attention of every patch to all, with heads of a fixed size.
 
     Width adds heads, so that logits / sqrt(head size) are muP's: see
-    `parametrization.layers.attention_scale`.
+    `parametrization.nn.layers.attention_scale`.
     """
 
     def __init__(self, width: int, head_size: int) -> None:

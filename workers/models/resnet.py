@@ -6,8 +6,8 @@ Shape suffixes: B batch, P pixels, D channels (the width), H rows, W columns, C 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parametrization.layers import Readout, Residual
-from tuner.vision_families import Resnet
+from parametrization.nn.layers import Readout, Residual
+from tuner.spec.families.vision import Resnet
 from workers.models.images import as_images, channel_norm, convolution
 from workers.models.parts import ACTIVATIONS
 

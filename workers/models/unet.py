@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parametrization.layers import ConvReadout
-from tuner.vision_families import Unet
+from parametrization.nn.layers import ConvReadout
+from tuner.spec.families.vision import Unet
 from workers.models.images import as_images, channel_norm, convolution
 from workers.models.parts import ACTIVATIONS
-from workers.models.times import TimeEmbedding
+from workers.models.time_embedding import TimeEmbedding
 
 
 class Block(nn.Module):

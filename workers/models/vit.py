@@ -5,8 +5,8 @@ Shape suffixes: B batch, P pixels, N patches, D width, C classes.
 
 from torch import Tensor, nn
 
-from parametrization.layers import Readout, Residual
-from tuner.vision_families import Vit
+from parametrization.nn.layers import Readout, Residual
+from tuner.spec.families.vision import Vit
 from workers.models.parts import norm
 from workers.models.patches import PatchAttention, PatchEmbedding, PatchFeedForward
 

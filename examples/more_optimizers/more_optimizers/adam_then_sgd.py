@@ -10,8 +10,8 @@ Unit of the learning rate: Adam's; times the ratio, SGD's.
 import torch
 from torch import Tensor
 
-from parametrization.optimizers import adam
-from parametrization.optimizers.update import Hyper, State
+from parametrization.nn.updates import adam
+from parametrization.nn.updates.update import Hyper, State
 
 
 def init(parameter: Tensor) -> State:

@@ -16,7 +16,7 @@ Unit of the learning rate: parameter per gradient, as SGD's.
 import torch
 from torch import Tensor
 
-from parametrization.optimizers.update import Hyper, State, counter
+from parametrization.nn.updates.update import Hyper, State, counter
 
 
 def init(parameter: Tensor) -> State:

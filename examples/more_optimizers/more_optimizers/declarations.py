@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from parametrization.plugins.declaration import (
+from parametrization.optimizers.declaration import (
     Hyperparameter,
     OptimizerDeclaration,
     Range,

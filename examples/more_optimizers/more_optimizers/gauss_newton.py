@@ -21,7 +21,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from parametrization.optimizers.update import Hyper, State, counter, decayed
+from parametrization.nn.updates.update import Hyper, State, counter, decayed
 
 RANK: Final = 4
 

@@ -21,8 +21,8 @@ from typing import Final, NamedTuple
 import torch
 from torch import Tensor
 
-from parametrization.optimizers import adam
-from parametrization.optimizers.update import Hyper, State
+from parametrization.nn.updates import adam
+from parametrization.nn.updates.update import Hyper, State
 
 UNITS: Final = 4
 INPUTS: Final = 3

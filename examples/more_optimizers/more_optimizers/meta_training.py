@@ -17,7 +17,7 @@ from torch import Tensor
 
 from more_optimizers.declarations import LEARNED
 from more_optimizers.learned import INPUTS, UNITS, Weights, init, update_with
-from parametrization.optimizers.update import State
+from parametrization.nn.updates.update import State
 
 FEATURES: Final = 12
 WIDTHS: Final = (8, 16)

@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from parametrization.nn.updates.registry import OPTIMIZERS, named
 from parametrization.optimizers.assignment import (
     MODULAR_NORM,
     SCION,
@@ -10,8 +11,7 @@ from parametrization.optimizers.assignment import (
     everywhere,
     matrices_with,
 )
-from parametrization.optimizers.registry import OPTIMIZERS, named
-from parametrization.roles import Role
+from parametrization.shapes.roles import Role
 
 
 @pytest.mark.parametrize("name", [name for name, o in OPTIMIZERS.items() if o.matrices_only])

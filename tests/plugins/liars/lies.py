@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from parametrization.plugins.declaration import Hyperparameter, OptimizerDeclaration, Range, Step
+from parametrization.optimizers.declaration import Hyperparameter, OptimizerDeclaration, Range, Step
 
 _SGD: Final = {
     "momentum": Hyperparameter(default=0.0, range=Range.FRACTION),
@@ -18,8 +18,8 @@ SGD_AS_ADAM: Final = OptimizerDeclaration(
     name="sgd_as_adam",
     words="SGD that says its steps do not depend on the gradient's size.",
     step=Step(degree=0),
-    init="parametrization.optimizers.sgd:init",
-    update="parametrization.optimizers.sgd:update",
+    init="parametrization.nn.updates.sgd:init",
+    update="parametrization.nn.updates.sgd:update",
     hyperparameters=_SGD,
     log2_rates=(-10, -2),
     check_learning_rate=2.0**-8,
@@ -28,8 +28,8 @@ ADAM_AS_SGD: Final = OptimizerDeclaration(
     name="adam_as_sgd",
     words="Adam that says its steps are proportional to the gradient.",
     step=Step(degree=1),
-    init="parametrization.optimizers.adam:init",
-    update="parametrization.optimizers.adam:update",
+    init="parametrization.nn.updates.adam:init",
+    update="parametrization.nn.updates.adam:update",
     hyperparameters=_ADAM,
     log2_rates=(-10, -2),
     check_learning_rate=2.0**-12,
@@ -61,7 +61,7 @@ ADAMW: Final = OptimizerDeclaration(
     name="adamw",
     words="Not the one that widthwise has.",
     step=Step(degree=0),
-    update="parametrization.optimizers.adam:update",
+    update="parametrization.nn.updates.adam:update",
     log2_rates=(-10, -2),
     check_learning_rate=2.0**-12,
 )

@@ -1,0 +1,154 @@
+"""How far the best learning rate moves with width, under muP and under the standard rules.
+
+    python -m benchmarks.transfer.lr_transfer --optimizer muon_spectral --family mlp --json [--quick]
+
+Every width trains a grid of base rates with the workers' own trainer, extended while the best one
+is at its edge, then halved around it; a width's optimum is the fitted one of studies.
+`shift_octaves` is the widest measured optimum less the narrowest.
+"""
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import torch
+
+from benchmarks.report import command_line, give
+from benchmarks.transfer.rate_sweeps import (
+    drift_octaves,
+    log2_rate,
+    optimum,
+    refined,
+    shift_octaves,
+    swept,
+    trained_loss,
+)
+from parametrization.rules.lookup import Optimizer, Parametrization
+from tuner.engine.protocol import ModelSpec
+from tuner.evidence.regret import Losses, wider_is_better
+from tuner.spec.families.catalogue import Digits, Gpt, Mlp, StdlibText
+from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.study import Training
+
+SEEDS: Final = 2
+"""Per rate and width."""
+
+
+class Workload(NamedTuple):
+    """What one family trains; the first width is the base."""
+
+    family: Mlp | Gpt
+    dataset: Digits | StdlibText
+    widths: tuple[int, ...]
+    steps: int
+    batch_size: int
+    seeds: int = SEEDS
+
+    def quick(self) -> "Workload":
+        """Three widths and half the steps: enough to see a rule that is wrong."""
+        return self._replace(widths=self.widths[:3], steps=self.steps // 2)
+
+
+WORKLOADS: Final = {
+    "mlp": Workload(
+        Mlp(name="mlp", depth=3),
+        Digits(name="digits"),
+        (64, 128, 256, 512),
+        steps=120,
+        batch_size=32,
+    ),
+    "gpt": Workload(
+        Gpt(name="gpt", depth=2, head_size=16, context=32),
+        StdlibText(name="stdlib-text"),
+        (32, 64, 128, 256),
+        steps=120,
+        batch_size=16,
+    ),
+}
+BELOW: Final = {Parametrization.MUP: 0, Parametrization.SP: 2}
+"""Octaves by which the grid goes on below the default range: without muP optima fall with width."""
+
+
+def measure(
+    optimizer: Optimizer, workload: Workload, said: Callable[[str], None]
+) -> dict[str, Any]:
+    """The figures of one optimizer and family."""
+    curves = {
+        parametrization: _losses_by_width(optimizer, parametrization, workload, said)
+        for parametrization in Parametrization
+    }
+    optima = {
+        parametrization: {width: optimum(losses) for width, losses in by_width.items()}
+        for parametrization, by_width in curves.items()
+    }
+    return {
+        "optimizer": optimizer.value,
+        "family": workload.family.name,
+        "dataset": workload.dataset.name,
+        "widths": list(workload.widths),
+        "steps": workload.steps,
+        "optimum_log2_lr": {
+            p.value: [log2_rate(at) for at in by_width.values()] for p, by_width in optima.items()
+        },
+        "shift_octaves": {p.value: shift_octaves(by_width) for p, by_width in optima.items()},
+        "drift_octaves_per_doubling": {
+            p.value: drift_octaves(by_width) for p, by_width in optima.items()
+        },
+        "wider_is_better": {
+            p.value: None if (wider := wider_is_better(by_width)) is None else wider.share
+            for p, by_width in curves.items()
+        },
+        "seeds": workload.seeds,
+    }
+
+
+def _losses_by_width(
+    optimizer: Optimizer,
+    parametrization: Parametrization,
+    workload: Workload,
+    said: Callable[[str], None],
+) -> dict[int, Losses]:
+    low, high = STUDIED[optimizer].log2_rates
+    training = Training(steps=workload.steps, batch_size=workload.batch_size)
+    found: dict[int, Losses] = {}
+    for width in workload.widths:
+        model = ModelSpec(
+            family=workload.family,
+            dataset=workload.dataset,
+            width=width,
+            base_width=workload.widths[0],
+            parametrization=parametrization,
+        )
+        rates = range(low - BELOW[parametrization], high + 1)
+
+        def losses_at(rate: float, model: ModelSpec = model) -> tuple[float | None, ...]:
+            return tuple(
+                trained_loss(optimizer, model, rate, seed, training)
+                for seed in range(workload.seeds)
+            )
+
+        found[width] = refined(swept(rates, losses_at), losses_at)
+        said(f"{optimizer}, {parametrization}, width {width}: {optimum(found[width])}")
+    return found
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = command_line(__doc__.partition("\n")[0])
+    parser.add_argument("--optimizer", choices=[name.value for name in STUDIED], default="adamw")
+    parser.add_argument("--family", choices=list(WORKLOADS), default="mlp")
+    parser.add_argument("--quick", action="store_true", help="three widths, half the steps")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="per rate and width")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    workload = WORKLOADS[given.family]._replace(seeds=given.seeds)
+    figures = measure(
+        Optimizer(given.optimizer),
+        workload.quick() if given.quick else workload,
+        said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),
+    )
+    give(figures, given)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Which slopes a right rule shows, measured for four updates at the check's small rates.
+
+Thresholds are the 95 % quantile of a right rule's |slope|, with a margin; rules wrong by half a
+power of width or more show at least 0.35.
+"""
+
+import math
+from typing import Final, NamedTuple
+
+from parametrization.check.slopes import Grid, Slope
+from parametrization.check.words import sized_by_gradient
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.companions import assignment_of
+from parametrization.shapes.like_tensors import TensorFamily
+from parametrization.shapes.roles import ModelShape, Role
+
+
+class Band(NamedTuple):
+    """Slopes in [pass_low, pass_high] are right, beyond [fail_low, fail_high] wrong."""
+
+    fail_low: float
+    pass_low: float
+    pass_high: float
+    fail_high: float
+
+    def judge(self, slope: Slope) -> bool | None:
+        """True, False, or None: between the two, or seeds that disagree.
+
+        Seeds disagree where the interval of a slope that passes reaches what is wrong, or that
+        of one that fails reaches what is right.
+        """
+        low, high = slope.interval
+        if self.pass_low <= slope.mean <= self.pass_high:
+            return True if self.fail_low < low and high < self.fail_high else None
+        if self.fail_low < slope.mean < self.fail_high:
+            return None
+        return None if low <= self.pass_high and self.pass_low <= high else False
+
+
+WRONG: Final = 0.35
+"""|slope| of D that a rule wrong by half a power of width reaches."""
+
+SQUARE_THRESHOLD: Final = {
+    Role.HIDDEN: 0.15,
+    Role.OUTPUT: 0.20,
+    Role.MOE_ROUTER: 0.20,
+    Role.FIXED_BOTTLENECK: 0.20,
+    Role.GQA_KV: 0.20,
+}
+"""|slope| of D that passes where all hidden matrices are square."""
+NARROW_THRESHOLD: Final = 0.10  # input tensors, vectors, scalars
+OTHER_THRESHOLD: Final = 0.20  # some hidden matrix is not square: a GPT's feed-forward
+FILTER_THRESHOLD: Final = 0.20  # a depthwise convolution
+NARROW_SPAN_OUTPUT_THRESHOLD: Final = 0.30  # widths span less than a factor of 8
+NON_ZERO_OUTPUT_THRESHOLD: Final = 0.35  # a readout that cannot start at zero
+NON_ZERO_OUTPUT_WRONG: Final = 0.45
+SGD_THRESHOLD: Final = {8: 0.20, 0: 0.30}  # by seeds at least
+
+PROPAGATION_BANDS: Final = {
+    Role.HIDDEN: Band(-0.50, -0.35, 0.20, 0.35),
+    # Part of a readout's P is coherent (x(t) - x(0) was back-propagated through W(0) itself) and
+    # has slope 0, the rest is a random sum of slope -0.5: right rules lie between the two.
+    Role.OUTPUT: Band(-0.85, -0.65, 0.15, 0.25),
+    # Its rate can be right and its initialisation not: 1/sqrt(fan_in) shows 0.2 to 0.4, and the
+    # muP value starts lazily. Never a failure, and no clean bill either.
+    Role.GQA_KV: Band(-math.inf, -0.35, 0.20, math.inf),
+}
+"""Slopes of P."""
+
+INITIAL_BAND: Final = Band(-0.2, -0.1, 0.1, 0.2)
+"""Slope of the initial size less the rule's: exact but for the draw itself."""
+
+DEPTH_THRESHOLD: Final = {False: 0.15, True: 0.25}
+"""|slope| over depth of the mean D inside blocks, by whether steps are of the gradient's size."""
+DEPTH_WRONG: Final = 0.40  # a half power; errors of a full power show 0.8 and more
+STREAM_BAND: Final = Band(-0.40, -0.25, 0.25, 0.40)
+"""Slope over depth of the residual stream's change; without a rule 0.7 and more."""
+
+
+def starts_at_zero(optimizer: Optimizer) -> bool:
+    """Whether a readout that this optimizer trains, or trains behind, may start at zero.
+
+    Not where steps are relative to the tensor's size, nor where the gradients of the first step,
+    which a readout of zero makes zero, become a preconditioner.
+    """
+    traits = TRAITS[optimizer]
+    return not traits.weight_degree and traits.degree >= 0 and optimizer is not Optimizer.SOAP
+
+
+def update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
+    """Slopes of D of like tensors, in a model that `optimizer` trains or leads the training of."""
+    trained_by = Optimizer(assignment_of(optimizer).optimizer_of(family.tensors[0]))
+    limit, wrong = update_threshold(family.role, shape, grid, trained_by), WRONG
+    tied = any(tensor.tied for tensor in family.tensors)
+    # A readout's bias gets what the logits say: at first those of the readout that was drawn.
+    follows = family.role is Role.SCALAR and sized_by_gradient(trained_by)
+    if (family.role is Role.OUTPUT or follows) and (tied or not starts_at_zero(optimizer)):
+        limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
+    return Band(-wrong, -limit, limit, wrong)
+
+
+def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:
+    """Largest |slope| of D that passes for a tensor of this role in this check."""
+    if role is Role.OUTPUT and grid.sizes[-1] < 8 * grid.sizes[0]:
+        return NARROW_SPAN_OUTPUT_THRESHOLD
+    if sized_by_gradient(optimizer):
+        return next(t for seeds, t in SGD_THRESHOLD.items() if len(grid.seeds) >= seeds)
+    square = all(
+        len(
+            {
+                tensor.base_shape[axis]
+                for axis in (tensor.fan_in_axis, tensor.fan_out_axis)
+                if axis is not None
+            }
+        )
+        == 1
+        for tensor in shape.tensors
+        if tensor.role is Role.HIDDEN
+    )
+    if any(t.role is Role.VECTOR and t.fan_in_axis is not None for t in shape.tensors):
+        return FILTER_THRESHOLD
+    return SQUARE_THRESHOLD.get(role, NARROW_THRESHOLD) if square else OTHER_THRESHOLD
+
+
+def depth_band(optimizer: Optimizer) -> Band:
+    """Slopes over depth of the mean D inside blocks."""
+    limit = DEPTH_THRESHOLD[sized_by_gradient(optimizer)]
+    return Band(-DEPTH_WRONG, -limit, limit, DEPTH_WRONG)

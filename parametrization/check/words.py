@@ -1,0 +1,167 @@
+"""What a coordinate check's slope says and what usually causes it, as rows of data."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final, NamedTuple
+
+from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.lookup import Optimizer
+from parametrization.shapes.roles import Role
+
+
+class Statistic(StrEnum):
+    UPDATE = "update"  # D: dW(t) x(t)
+    PROPAGATION = "propagation"  # P: W(0) (x(t) - x(0))
+    INITIAL = "initial size"  # W(0) times its forward multiplier
+
+
+class _Cause(NamedTuple):
+    statistic: Statistic
+    role: Role
+    grows: bool
+    words: str  # {power}: how far off, in powers of width
+
+
+UPDATE, PROPAGATION, INITIAL = Statistic
+INPUT, HIDDEN, OUTPUT = Role.INPUT, Role.HIDDEN, Role.OUTPUT
+_ADAM_CAUSES: Final = (
+    _Cause(UPDATE, INPUT, True, "a learning rate that grows by {power}; it must not change"),
+    _Cause(UPDATE, INPUT, False, "a learning rate that falls by {power}; it must not change"),
+    _Cause(UPDATE, HIDDEN, True, "a missing 1/{fan_in} learning rate"),
+    _Cause(UPDATE, HIDDEN, False, "a learning rate divided by {fan_in} once too often"),
+    _Cause(UPDATE, OUTPUT, True, "a missing 1/{fan_in} readout multiplier"),
+    _Cause(UPDATE, OUTPUT, False, "a readout scaled by 1/{fan_in} once too often"),
+)
+_SGD_CAUSES: Final = (
+    _Cause(
+        UPDATE,
+        INPUT,
+        True,
+        "gradients that grow: a missing 1/fan_in readout multiplier or too large an initial std",
+    ),
+    _Cause(
+        UPDATE,
+        INPUT,
+        False,
+        "a learning rate that does not grow like m, or gradients that shrink with the initial std",
+    ),
+    _Cause(UPDATE, HIDDEN, True, "a learning rate or backward signal too large by {power}"),
+    _Cause(UPDATE, HIDDEN, False, "a learning rate or backward signal too small by {power}"),
+    _Cause(UPDATE, OUTPUT, True, "a missing 1/{fan_in} readout multiplier"),
+    _Cause(UPDATE, OUTPUT, False, "a readout learning rate that does not grow like m"),
+)
+_INITIAL_CAUSES: Final = (
+    _Cause(PROPAGATION, HIDDEN, True, "an initial std too large by {power}"),
+    _Cause(PROPAGATION, HIDDEN, False, "an initial std too small by {power}"),
+    _Cause(PROPAGATION, OUTPUT, True, "a readout's initial std that grows with width"),
+    _Cause(PROPAGATION, OUTPUT, False, "a readout's initial std that shrinks with width"),
+    _Cause(INITIAL, INPUT, True, "an initial std too large by {power}"),
+    _Cause(INITIAL, INPUT, False, "an initial std too small by {power}"),
+    _Cause(INITIAL, HIDDEN, True, "an initial std too large by {power}"),
+    _Cause(INITIAL, HIDDEN, False, "an initial std too small by {power}"),
+    _Cause(
+        INITIAL, OUTPUT, True, "a readout's initial std, or its multiplier, too large by {power}"
+    ),
+    _Cause(
+        INITIAL, OUTPUT, False, "a readout's initial std, or its multiplier, too small by {power}"
+    ),
+)
+_GRADIENT_SIZED: Final = _SGD_CAUSES + _INITIAL_CAUSES
+_GRADIENT_FREE: Final = _ADAM_CAUSES + _INITIAL_CAUSES
+
+EPSILON: Final = "an epsilon that does not shrink with the gradients: it must scale like 1/m"
+LOGITS_GROW: Final = (
+    "attention scaled by 1/sqrt(head size) while the head size grows: multiply q k by sqrt(base"
+    " head size) / head size"
+)
+LOGITS_FALL: Final = "attention logits divided by the head size once too often"
+STREAM_GROWS: Final = "a missing 1/depth multiplier on the residual branches"
+STREAM_FALLS: Final = "residual branches divided by depth once too often"
+UNSETTLED: Final = (
+    "a map to a fixed number of key and value heads has no clean initialisation; let them grow"
+    " with width"
+)
+MORE_MAY_TELL: Final = "; more seeds or widths may tell"
+DEPTH_INITIAL: Final = "an initial std that depends on depth: the branch multiplier does that"
+DEPTH_UPDATE_GROWS: Final = "a learning rate that grows with depth once too often"
+DEPTH_UPDATE_FALLS: Final = {
+    True: "a learning rate that does not grow like depth, as SGD needs behind a 1/depth branch",
+    False: "a learning rate divided by depth on top of the branch multiplier",
+}
+"""By whether the update is of the gradient's size."""
+
+
+def sized_by_gradient(optimizer: Optimizer) -> bool:
+    """Whether a gradient twice as large makes a step twice as large."""
+    return TRAITS[optimizer].degree > 0
+
+
+def cause(optimizer: Optimizer, statistic: Statistic, role: Role, slope: float) -> str:
+    """What makes a statistic of this role grow (or fall, for a negative slope).
+
+    >>> cause(Optimizer.ADAMW, Statistic.UPDATE, Role.HIDDEN, 0.98)
+    'a missing 1/fan_in learning rate'
+    >>> cause(Optimizer.ADAMW, Statistic.UPDATE, Role.HIDDEN, 0.49)
+    'a missing 1/sqrt(fan_in) learning rate'
+    """
+    half = abs(slope) < 0.75
+    row = next(
+        row
+        for row in (_GRADIENT_SIZED if sized_by_gradient(optimizer) else _GRADIENT_FREE)
+        if (row.statistic, row.role, row.grows) == (statistic, _judged_as(role), slope > 0)
+    )
+    return row.words.format(
+        fan_in="sqrt(fan_in)" if half else "fan_in",
+        power="sqrt(width)" if half else "width" if abs(slope) < 1.5 else "width^2",
+    )
+
+
+def _judged_as(role: Role) -> Role:
+    """Vectors and scalars move with the learning rate alone, as input tensors do."""
+    if role in (Role.OUTPUT, Role.MOE_ROUTER):
+        return Role.OUTPUT
+    return HIDDEN if role in (HIDDEN, Role.FIXED_BOTTLENECK, Role.GQA_KV) else INPUT
+
+
+def doubt(statistic: Statistic, role: Role, *, seeds_disagree: bool) -> str:
+    """Why a slope decides nothing."""
+    if role is Role.GQA_KV and statistic is Statistic.PROPAGATION:
+        return UNSETTLED
+    return "seeds disagree" if seeds_disagree else "between right and wrong"
+
+
+def growth(slope: float, axis: str = "width") -> str:
+    """A slope in words.
+
+    >>> growth(0.98)
+    'grows like width^0.98'
+    """
+    return f"{'grows' if slope > 0 else 'falls'} like {axis}^{slope:.2f}"
+
+
+def with_origin(optimizer: Optimizer) -> str:
+    """The optimizer's name and, if it is a plugin's, what its rates were derived from."""
+    if optimizer not in PLUGINS.usable:
+        return optimizer
+    declared, package = PLUGINS.usable[optimizer]
+    step = declared.step
+    return f"{optimizer}, of degree {step.degree:g} by {step.kind} as {package} declares"
+
+
+def summarise(failed: Sequence[str], undecided: Sequence[str], measured: str, families: int) -> str:
+    """The verdict on all tensors in one paragraph.
+
+    Args:
+        failed: words on each tensor whose rule is wrong, the likely causes first.
+        undecided: words on each tensor between right and wrong.
+        measured: widths, seeds and optimizer.
+        families: number of tensors judged, like tensors of blocks counted once.
+
+    """
+    if failed:
+        return f"failed ({measured}): {'; '.join(failed)}"
+    if undecided:
+        remedy = "" if all(UNSETTLED in text for text in undecided) else MORE_MAY_TELL
+        return f"inconclusive ({measured}): {'; '.join(undecided)}{remedy}"
+    return f"passed: updates and initialisation of all {families} tensors fit ({measured})"

@@ -1,0 +1,140 @@
+"""Base shapes of a model through `mup` 1.0.0: from a base and a delta model, or a .bsh file."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from mup.infshape import InfShape
+from mup.shape import load_base_shapes, make_base_shapes, save_base_shapes
+from torch import nn
+
+from parametrization.nn.classify import Declaration, classify_model
+from parametrization.nn.parameter_names import owned_parameters, unwrapped
+from parametrization.shapes.roles import ModelShape, Role
+
+
+def derive_model_shape(
+    base: nn.Module,
+    delta: nn.Module,
+    base_width: int,
+    *,
+    roles: Mapping[str, Role | Declaration] | None = None,
+    blocks: Iterable[str] = (),
+) -> ModelShape:
+    """Roles and base shapes: a dimension grows with width if `base` and `delta` differ in it.
+
+    Args:
+        base: the model at `base_width`; the meta device will do.
+        delta: the same model at any other width.
+        base_width: what every width multiplier is relative to.
+        roles: what module types and shapes cannot tell, as in `classify_model`.
+        blocks: patterns of tensors in residual blocks, as in `classify_model`.
+
+    Raises:
+        ValueError: if the two differ in more than width, if a dimension that should vary does
+            not, if two dimensions vary by different factors, or if a parameter has no rule.
+
+    """
+    base_sizes, delta_sizes = _sizes(base), _sizes(delta)
+    _require_same_names("the base model", base_sizes, "the delta model", delta_sizes)
+    for name, size in base_sizes.items():
+        if len(size) != len(delta_sizes[name]):
+            raise ValueError(
+                f"{name} is {size} in the base model and {delta_sizes[name]} in the delta model:"
+                " they may differ in width only"
+            )
+    # Shapes by bare name, not modules: mup would strip the characters of "module." from names.
+    infinite = make_base_shapes(base_sizes, delta_sizes)
+    dimensions = {name: tuple(shape.base_shape()) for name, shape in infinite.items()}
+    if not any(size is not None for sizes in dimensions.values() for size in sizes):
+        raise ValueError(
+            "base and delta model have equal shapes, so nothing grows with width:"
+            " build the delta model at another width"
+        )
+    _require_one_ratio(dimensions, delta_sizes)
+    return classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
+
+
+def write_base_shapes(shape: ModelShape, path: Path) -> None:
+    """Store base shapes in `mup`'s YAML format, for `mup.set_base_shapes`."""
+    save_base_shapes(
+        {
+            tensor.name: InfShape.from_base_shape(
+                [
+                    size if wide else None
+                    for size, wide in zip(tensor.base_shape, tensor.infinite, strict=True)
+                ]
+            )
+            for tensor in shape.tensors
+        },
+        str(path),
+    )
+
+
+def read_base_shapes(
+    path: Path,
+    model: nn.Module,
+    base_width: int,
+    *,
+    roles: Mapping[str, Role | Declaration] | None = None,
+    blocks: Iterable[str] = (),
+) -> ModelShape:
+    """Base shapes from a file of `mup`'s, whoever wrote it.
+
+    Args:
+        path: also of a model that was wrapped for data parallelism when it was saved.
+        model: the model the file belongs to, of any width; tells the module types.
+        base_width: the width at which the file was written; the file does not say.
+        roles: what module types and shapes cannot tell, as in `classify_model`.
+        blocks: patterns of tensors in residual blocks, as in `classify_model`.
+
+    Raises:
+        ValueError: if file and model name different parameters, or disagree about shapes.
+
+    """
+    stored = load_base_shapes(str(path))
+    bare = unwrapped(stored)
+    dimensions = {bare[name]: tuple(shape.base_shape()) for name, shape in stored.items()}
+    sizes = _sizes(model)
+    _require_same_names(path.name, dimensions, "the model", sizes)
+    for name, base in dimensions.items():
+        if len(base) != len(sizes[name]):
+            raise ValueError(
+                f"{name} has {len(base)} dimensions in {path.name} and shape {sizes[name]} in the"
+                " model: the file belongs to another model"
+            )
+    _require_one_ratio(dimensions, sizes)
+    return classify_model(model, dimensions, base_width, roles=roles, blocks=blocks)
+
+
+def _sizes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+    return {owned.name: tuple(owned.parameter.shape) for owned in owned_parameters(model)}
+
+
+def _require_same_names(first: str, a: Iterable[str], second: str, b: Iterable[str]) -> None:
+    only_a, only_b = sorted(set(a) - set(b)), sorted(set(b) - set(a))
+    if only_a or only_b:
+        raise ValueError(
+            f"{first} and {second} must have the same parameters;"
+            f" only in {first}: {', '.join(only_a) or 'none'};"
+            f" only in {second}: {', '.join(only_b) or 'none'}"
+        )
+
+
+def _require_one_ratio(
+    base: Mapping[str, tuple[int | None, ...]], other: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Every dimension that varies must vary by the same factor: there is one width."""
+    varying = [
+        (name, axis, size, other[name][axis])
+        for name, sizes in base.items()
+        for axis, size in enumerate(sizes)
+        if size is not None
+    ]
+    for name, axis, size, changed in varying:
+        first_name, first_axis, first_size, first_changed = varying[0]
+        if size * first_changed != changed * first_size:
+            raise ValueError(
+                f"dimension {axis} of {name} goes from {size} to {changed}, dimension {first_axis}"
+                f" of {first_name} from {first_size} to {first_changed}: every dimension that"
+                " grows must grow in proportion to width"
+            )

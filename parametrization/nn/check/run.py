@@ -1,0 +1,84 @@
+"""The coordinate check in one call, over widths or over depths of the reader's own model."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from parametrization.check.verdict import CheckVerdict, judge
+from parametrization.nn.check.depth import depth_statistics, judge_depth
+from parametrization.nn.check.statistics import (
+    CheckedTraining,
+    coordinate_statistics,
+    initial_statistics,
+)
+from parametrization.rules.lookup import Optimizer
+from parametrization.rules.policies import Policies
+from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling
+from parametrization.shapes.roles import ModelShape
+
+Scalings = Callable[[int], Sequence[TensorScaling]]
+
+
+def check_width(
+    training: Callable[[int], CheckedTraining],
+    scalings: Scalings,
+    shape: ModelShape,
+    *,
+    optimizer: Optimizer,
+    widths: Iterable[int],
+    seeds: Sequence[int] = range(4),
+    policies: Policies = DEFAULT_POLICIES,
+) -> CheckVerdict:
+    """Train a few steps at every width and judge rates, multipliers and initial sizes.
+
+    Args:
+        training: the model and its data at a width.
+        scalings: the numbers under test at a width, at `CHECK_LEARNING_RATE`.
+        shape: the model's base shapes, from `derive_model_shape`.
+        widths: three or more, spanning a factor of eight if they can.
+        seeds: four or more; eight for SGD.
+        policies: that the numbers under test follow.
+
+    """
+    statistics, initial = [], []
+    for width in widths:
+        at, numbers = training(width), scalings(width)
+        statistics += coordinate_statistics(
+            at,
+            numbers,
+            width=width,
+            seeds=seeds,
+        )
+        initial += initial_statistics(at, numbers, size=width, seeds=seeds)
+    return judge(statistics, shape, optimizer, initial, policies)
+
+
+def check_depth(
+    training: Callable[[int], CheckedTraining],
+    scalings: Scalings,
+    shape: Callable[[int], ModelShape],
+    *,
+    optimizer: Optimizer,
+    depths: Iterable[int],
+    seeds: Sequence[int] = range(4),
+) -> CheckVerdict:
+    """Train a few steps at every depth and judge rates, branch multipliers and initial sizes.
+
+    Args:
+        training: the model and its data at a depth, branch multipliers set in `build` or `start`.
+        scalings: the numbers under test at a depth.
+        shape: base shapes at a depth, tensors in blocks marked.
+        depths: three or more.
+        seeds: four or more; eight for SGD.
+
+    """
+    statistics = [
+        statistic
+        for depth in depths
+        for statistic in depth_statistics(
+            training(depth),
+            scalings(depth),
+            shape(depth),
+            depth=depth,
+            seeds=seeds,
+        )
+    ]
+    return judge_depth(statistics, optimizer)

@@ -1,0 +1,79 @@
+"""Scaled numbers as plain torch.optim parameter groups, optimizers and schedules."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NamedTuple
+
+import torch
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR
+
+from parametrization.nn.initialise import match
+from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.schedule import ScheduleShape, schedule_factor
+from parametrization.scaling.tensor_scaling import TensorScaling
+
+IN_TORCH: Final = frozenset({Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD})
+"""Optimizers that torch.optim has, with every number that they take."""
+
+
+class Schedule(NamedTuple):
+    """Learning-rate schedule over `steps` updates, in fractions of training."""
+
+    steps: int
+    shape: ScheduleShape = ScheduleShape.LINEAR
+    warmup_fraction: float = 0.1
+    decay_fraction: float = 0.2  # read by WSD alone
+    final_fraction: float = 0.0
+
+
+def param_groups(model: nn.Module, scalings: Iterable[TensorScaling]) -> list[dict[str, Any]]:
+    """Parameter groups for torch.optim: `lr`, `weight_decay` and, for Adam and AdamW, `eps`.
+
+    Tensors with equal numbers share a group. Every group states its own decay, so that no
+    optimizer's default (0.01 in torch's AdamW) slips in.
+
+    Raises:
+        ValueError: if the scalings are not those of this model.
+
+    """
+    groups: dict[tuple[float, float, float | None], list[nn.Parameter]] = {}
+    for owned, scaling in match(model, scalings):
+        numbers = (scaling.learning_rate, scaling.weight_decay, scaling.epsilon)
+        groups.setdefault(numbers, []).append(owned.parameter)
+    return [
+        {"params": parameters, "lr": rate, "weight_decay": decay}
+        | ({} if epsilon is None else {"eps": epsilon})
+        for (rate, decay, epsilon), parameters in groups.items()
+    ]
+
+
+def build_optimizer(
+    groups: list[dict[str, Any]], optimizer: Optimizer, hyperparameters: Mapping[str, float]
+) -> torch.optim.Optimizer:
+    """The optimizer of torch.optim, with betas or momentum, which no width changes."""
+    if optimizer is Optimizer.SGD:
+        return torch.optim.SGD(groups, lr=0.0, momentum=hyperparameters["momentum"])
+    betas = (hyperparameters["beta1"], hyperparameters["beta2"])
+    if optimizer is Optimizer.ADAM:
+        return torch.optim.Adam(groups, lr=0.0, betas=betas)
+    return torch.optim.AdamW(groups, lr=0.0, betas=betas)
+
+
+def multiplicative_schedule(optimizer: torch.optim.Optimizer, schedule: Schedule) -> LambdaLR:
+    """LambdaLR that keeps the ratios between the groups' rates at every step.
+
+    Call its `step()` after every update; after the last one the rate stays where it is.
+    """
+    last = schedule.steps - 1
+
+    def factor(step: int) -> float:
+        return schedule_factor(
+            schedule.shape,
+            min(step, last),
+            schedule.steps,
+            warmup_fraction=schedule.warmup_fraction,
+            decay_fraction=schedule.decay_fraction,
+            final_fraction=schedule.final_fraction,
+        )
+
+    return LambdaLR(optimizer, factor)

@@ -1,0 +1,44 @@
+"""What becomes of hyperparameters that belong to no tensor, when a model or its training grows."""
+
+from typing import Final, NamedTuple
+
+from parametrization.rules.row import Evidence
+from parametrization.rules.sources import HERE, TP5_OTHERS
+
+
+class NonTensorRow(NamedTuple):
+    hyperparameter: str
+    rule: str
+    evidence: Evidence
+
+
+_APP_E: Final = Evidence("TP V App. E.1", "Yang et al. 2022, arXiv:2203.03466, App. E.1", "E", "M")
+_FIG_4: Final = Evidence(
+    "TP V Fig. 4", "Yang et al. 2022, arXiv:2203.03466, Figs 4, 17, 19", "E", "M"
+)
+
+NON_TENSOR_ROWS: Final = (
+    NonTensorRow(
+        "gradient clip norm",
+        "constant in width with the readout's multiplier, and only for wide models; no rule without"
+        " the multiplier",
+        TP5_OTHERS.graded("TV", "M"),
+    ),
+    NonTensorRow("betas and momentum", "constant in width and depth", TP5_OTHERS.graded("T", "H")),
+    NonTensorRow(
+        "attention scale",
+        "1/head size, times sqrt(head size at the base); unchanged where the head size is fixed",
+        TP5_OTHERS.graded("TE", "H"),
+    ),
+    NonTensorRow(
+        "warm-up and decay",
+        "constant as fractions of training, as factors of the peak rate",
+        _FIG_4,
+    ),
+    NonTensorRow("decay of averaged weights", "to the power kB/kD", HERE.graded("D", "L")),
+    NonTensorRow(
+        "dropout, label smoothing, strength of weight decay on other data",
+        "do not transfer: tune them at the target",
+        _APP_E,
+    ),
+)

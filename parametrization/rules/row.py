@@ -1,0 +1,67 @@
+"""What one row of the width rules holds: exponents, where they come from, and how sure they are."""
+
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
+
+from parametrization.shapes.roles import Role
+
+
+class Scaling(NamedTuple):
+    """Exponents of one row; a factor is m_in ** x_in * m_out ** x_out.
+
+    m is 1 along a dimension that does not grow. A bias or gain has a fan-out and no fan-in.
+    """
+
+    init_std: float  # of m_in; relative to the base width's standard deviation
+    multiplier: float  # of m_in; on the layer's output
+    lr_in: float
+    lr_out: float
+    eps_in: float = 0.0
+    eps_out: float = 0.0
+    wd_in: float = 0.0  # on the decay that torch multiplies by the learning rate
+    wd_out: float = 0.0
+
+
+class Evidence(NamedTuple):
+    """Why a number is what it is.
+
+    Attributes:
+        label: short form of the source, for the reason that goes with every scaled tensor.
+        basis: letters of T (theory), E (tested in the literature), V (verified by this project's
+            own measurements) and D (derived here, no published test).
+        confidence: H, M or L.
+
+    """
+
+    label: str
+    source: str
+    basis: str
+    confidence: str
+    note: str = ""
+
+    def graded(self, basis: str, confidence: str, note: str = "") -> "Evidence":
+        """The same source for a row that is less, or more, certain."""
+        return self._replace(basis=basis, confidence=confidence, note=note)
+
+
+class Row(NamedTuple):
+    """A rule for one optimizer and role."""
+
+    scaling: Scaling
+    evidence: Evidence
+
+
+class Refusal(NamedTuple):
+    """No rule: why there is none, and what to do instead."""
+
+    reason: str
+    remedy: str
+    evidence: Evidence
+
+
+Rows: TypeAlias = Mapping[Role, Row | Refusal]
+
+
+def labelled(rows: Rows, evidence: Evidence) -> dict[Role, Row | Refusal]:
+    """Rows of one optimizer taken over for another one, on that one's evidence."""
+    return {role: row._replace(evidence=evidence) for role, row in rows.items()}

@@ -1,0 +1,92 @@
+"""Scalings for code that cannot change its forward pass: multipliers moved into the numbers.
+
+The abc symmetry (Yang et al. 2022, arXiv:2203.03466, Lemma J.1): a forward multiplier a may become
+1 if the tensor starts a times as large and every step is a times as long. Gradients are then
+1/a times as large, so that an update of degree p needs a rate times a ** (1 + p), and one relative
+to the tensor's size, a ** p.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from parametrization.optimizers.names import Optimizer
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
+from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.scaling.words import factor_words
+
+
+def multiplier_free(
+    scalings: Iterable[TensorScaling],
+    *,
+    gradient_clip_norm: float | None = None,
+    tied: Iterable[str] = (),
+) -> tuple[TensorScaling, ...]:
+    """The same training with every forward multiplier at 1, in exact arithmetic.
+
+    Args:
+        gradient_clip_norm: what training clips the global norm at; None where it does not.
+        tied: tensors that two layers share.
+
+    Raises:
+        ValueError: if gradients are clipped, or a tensor with a multiplier is tied: there is no
+            such form then.
+
+    """
+    given = tuple(scalings)
+    with_multiplier = [scaling.name for scaling in given if scaling.multiplier != 1]
+    if with_multiplier and gradient_clip_norm is not None:
+        raise ValueError(
+            f"gradient_clip_norm={gradient_clip_norm:g} has no multiplier-free form: the gradient"
+            f" of {with_multiplier[0]} grows with width there and dominates the global norm; clip"
+            " with the multiplier form, or divide that gradient by its multiplier before the norm"
+        )
+    if shared := sorted({*with_multiplier} & {*tied}):
+        raise ValueError(
+            f"{shared[0]} is tied and cannot lose its multiplier: as an embedding it must start at"
+            " another size than as a readout; keep the multiplier, or untie the two"
+        )
+    return tuple(_without_multiplier(scaling) for scaling in given)
+
+
+def _without_multiplier(scaling: TensorScaling) -> TensorScaling:
+    moved = scaling.multiplier
+    if moved == 1:
+        return scaling
+    rate = moved ** _rate_power(scaling.optimizer)
+    epsilon_power = TRAITS[scaling.optimizer].epsilon_power
+    return replace(
+        scaling,
+        init_std=None if scaling.init_std is None else scaling.init_std * moved,
+        constant=None if scaling.constant is None else scaling.constant * moved,
+        multiplier=1.0,
+        learning_rate=scaling.learning_rate * rate,
+        weight_decay=scaling.weight_decay * moved ** -_decay_power(scaling.optimizer),
+        epsilon=None if scaling.epsilon is None else scaling.epsilon * moved**-epsilon_power,
+        others={
+            name: value * moved ** _other_power(scaling.optimizer, name)
+            for name, value in scaling.others.items()
+        },
+        reason=f"{scaling.reason}; multiplier moved out of the forward pass: initial size"
+        f" {factor_words(moved)}, rate {factor_words(rate)}",
+    )
+
+
+def _rate_power(optimizer: Optimizer) -> float:
+    traits = TRAITS[optimizer]
+    if traits.rate != "learning_rate":
+        return 0
+    return 1 + traits.degree - traits.weight_degree
+
+
+def _decay_power(optimizer: Optimizer) -> float:
+    """What the decay is divided by, so that each step shrinks the tensor by the same share."""
+    traits = TRAITS[optimizer]
+    if traits.decay_degree is None:
+        return _rate_power(optimizer)
+    return 1 + traits.decay_degree  # inside a trust ratio, beside a gradient over a weight
+
+
+def _other_power(optimizer: Optimizer, name: str) -> float:
+    other = OTHER_HYPERPARAMETERS.get((optimizer, name))
+    return 0 if other is None else other.size_power - other.gradient_power

@@ -1,0 +1,91 @@
+"""One tensor under one optimizer, grown along some axes, and the rules that its policies choose."""
+
+from typing import NamedTuple
+
+from parametrization.optimizers.names import Optimizer
+from parametrization.rules.horizon import HorizonRow, horizon_row
+from parametrization.rules.lookup import Parametrization, width_row
+from parametrization.rules.policies import Policies
+from parametrization.rules.policy_numbers import FIXED_KV_INIT_EXPONENT, SoapWidthRule
+from parametrization.rules.row import Row
+from parametrization.rules.width.preconditioned import SOAP_PUBLISHED
+from parametrization.shapes.roles import Role, TensorShape
+
+
+class Multipliers(NamedTuple):
+    """Target over base, each > 0."""
+
+    width: float = 1.0
+    depth: float = 1.0
+    batch: float = 1.0
+    tokens: float = 1.0
+
+
+class Case(NamedTuple):
+    """What factors are computed from."""
+
+    tensor: TensorShape
+    optimizer: Optimizer
+    is_mup: bool
+    policies: Policies
+    mults: Multipliers
+    row: Row
+    horizon: HorizonRow
+
+    @property
+    def m_in(self) -> float:
+        """Growth of the fan-in; 1 where it is fixed or there is none."""
+        return self._along(self.tensor.fan_in_axis)
+
+    @property
+    def m_out(self) -> float:
+        """Growth of the fan-out; 1 where it is fixed or there is none."""
+        return self._along(self.tensor.fan_out_axis)
+
+    @property
+    def depth(self) -> float:
+        """Growth of the depth as this tensor sees it: 1 outside residual blocks."""
+        return self.mults.depth if self.tensor.in_block and self.is_mup else 1.0
+
+    def _along(self, axis: int | None) -> float:
+        return self.mults.width if axis is not None and self.tensor.infinite[axis] else 1.0
+
+
+def case_of(
+    tensor: TensorShape,
+    optimizer: Optimizer,
+    parametrization: Parametrization,
+    policies: Policies,
+    mults: Multipliers,
+) -> Case:
+    """The case with the rows in force.
+
+    Raises:
+        ValueError: if no rule covers this optimizer, role or horizon.
+
+    """
+    return Case(
+        tensor,
+        optimizer,
+        parametrization is Parametrization.MUP,
+        policies,
+        mults,
+        _row_in_force(parametrization, optimizer, tensor.role, policies),
+        horizon_row(policies.horizon_rule, optimizer, mults.batch, mults.tokens),
+    )
+
+
+def _row_in_force(
+    parametrization: Parametrization, optimizer: Optimizer, role: Role, policies: Policies
+) -> Row:
+    row = width_row(parametrization, optimizer, role)
+    if parametrization is Parametrization.SP:
+        return row
+    if optimizer is Optimizer.SOAP and policies.soap_width_rule is SoapWidthRule.QIU:
+        published = SOAP_PUBLISHED[role]
+        assert isinstance(published, Row)  # refused above otherwise: both tables refuse the same
+        row = published
+    if role is Role.GQA_KV:
+        exponent = FIXED_KV_INIT_EXPONENT[policies.fixed_kv_init_rule]
+        return row._replace(scaling=row.scaling._replace(init_std=exponent))
+    return row

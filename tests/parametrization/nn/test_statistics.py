@@ -1,0 +1,120 @@
+"""The statistics of a coordinate check are what their definitions say."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
+from parametrization.nn.initialise import initialise
+from parametrization.nn.layers import Readout
+from parametrization.nn.param_groups import build_optimizer, param_groups
+from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.tensor_scaling import TensorScaling
+from tests.parametrization.builders import hyperparameters, scalings_of
+from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
+
+
+class Affine(nn.Module):
+    """One of each layer, so that statistics can be taken by hand."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(7, width)
+        self.norm = nn.LayerNorm(width)
+        self.hidden = nn.Linear(width, width)
+        self.readout = Readout(width, 10)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        logits: Tensor = self.readout(self.hidden(self.norm(self.embed(tokens))))
+        return logits
+
+
+def token_batch(seed: int, step: int) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(100 * seed + step)
+    return torch.randint(7, (16,), generator=draw), torch.randint(10, (16,), generator=draw)
+
+
+def test_statistics_are_those_taken_by_hand() -> None:
+    """With the model's own forward pass in place of hooks."""
+    given = hyperparameters(Optimizer.ADAMW, learning_rate=2.0**-8)
+    scalings = scalings_of(Affine, 64, given=given)
+    found = {
+        s.tensor: s
+        for s in coordinate_statistics(
+            CheckedTraining(lambda: Affine(64), cross_entropy, token_batch),
+            scalings,
+            width=64,
+            seeds=[3],
+        )
+    }
+    before, after = trained_by_hand(scalings, given, zero_readout=True)
+    probe, _ = token_batch(3, 4)
+    moved = {
+        name: value - dict(before.named_parameters())[name]
+        for name, value in after.named_parameters()
+    }
+    embedded = after.embed(probe)
+    normed = functional.layer_norm(embedded, (64,))
+    hidden_in = after.norm(embedded)
+    multiplier = after.readout.multiplier
+    by_hand = {
+        "embed.weight": moved["embed.weight"][probe],
+        "norm.weight": moved["norm.weight"] * normed,
+        "norm.bias": moved["norm.bias"],
+        "hidden.weight": hidden_in @ moved["hidden.weight"].T,
+        "hidden.bias": moved["hidden.bias"],
+        "readout.weight": multiplier * after.hidden(hidden_in) @ moved["readout.weight"].T,
+        "readout.bias": moved["readout.bias"],
+    }
+    for name, effect in by_hand.items():
+        assert found[name].update_rms == pytest.approx(rms(effect), rel=1e-4), name
+
+    before, after = trained_by_hand(scalings, given, zero_readout=False)
+    change = after.norm(after.embed(probe)) - before.norm(before.embed(probe))
+    assert found["hidden.weight"].propagation_rms == pytest.approx(
+        rms(change @ before.hidden.weight.T), rel=1e-4
+    )
+    assert found["embed.weight"].propagation_rms is None
+    assert found["norm.bias"].propagation_rms is None
+
+
+def trained_by_hand(
+    scalings: tuple[TensorScaling, ...], given: dict[str, float], *, zero_readout: bool
+) -> tuple[Affine, Affine]:
+    models = Affine(64), Affine(64)
+    for model in models:
+        initialise(model, scalings, torch.Generator().manual_seed(3))
+        if zero_readout:
+            nn.init.zeros_(model.readout.weight)
+    after = models[1]
+    optimizer = build_optimizer(param_groups(after, scalings), Optimizer.ADAMW, given)
+    for step in range(4):
+        optimizer.zero_grad()
+        loss = cross_entropy(after, token_batch(3, step))
+        loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+        optimizer.step()
+    for model in models:
+        model.requires_grad_(requires_grad=False)
+    return models
+
+
+def rms(values: Tensor) -> float:
+    return float(values.double().square().mean().sqrt())
+
+
+class Unused(Mlp):
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.spare = nn.Linear(width, width)
+
+
+def test_a_layer_that_the_probe_does_not_reach_is_named() -> None:
+    given = hyperparameters(Optimizer.ADAMW)
+    with pytest.raises(ValueError, match=r"does not pass through the layer of spare\.weight"):
+        coordinate_statistics(
+            CheckedTraining(lambda: Unused(64), cross_entropy, image_batch),
+            scalings_of(Unused, 64, given=given),
+            width=64,
+            seeds=[0],
+        )

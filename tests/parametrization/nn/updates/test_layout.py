@@ -1,0 +1,46 @@
+import torch
+
+from parametrization.nn.updates.muon import MUON_SPECTRAL
+from parametrization.nn.updates.registry import OPTIMIZERS
+from parametrization.nn.updates.soap import SOAP
+from parametrization.nn.updates.update import GradientOptimizer, for_layout
+from tests.parametrization.nn.updates.trajectories import (
+    largest_difference,
+    noisy_quadratic,
+    ours,
+    random,
+)
+
+
+def test_an_embedding_moves_as_its_transpose_would() -> None:
+    start, gradient = random(7, 4, seed=1), noisy_quadratic(4, 7)
+    for optimizer in (MUON_SPECTRAL, SOAP, OPTIMIZERS["scion_column"]):
+        assert isinstance(optimizer, GradientOptimizer)
+        embedding = ours(
+            for_layout(optimizer, 1),
+            start,
+            lambda w, step: gradient(w.mT, step).mT,
+            {"learning_rate": 0.05},
+        )
+        linear = ours(optimizer, start.mT, gradient, {"learning_rate": 0.05})
+        assert largest_difference(embedding, [w.mT for w in linear]) < 1e-13
+
+
+def test_a_token_that_was_not_seen_keeps_its_embedding() -> None:
+    scion = OPTIMIZERS["scion_column"]
+    assert isinstance(scion, GradientOptimizer)
+    start, seen = random(3, 4, seed=1), torch.tensor([[1.0], [0.0], [1.0]], dtype=torch.float64)
+    (after,) = ours(
+        for_layout(scion, 1),
+        start,
+        lambda w, _: seen * random(*w.shape, seed=2),
+        {"learning_rate": 0.5},
+        steps=1,
+    )
+    assert torch.equal(after[1], start[1])
+    rms = (after - start)[[0, 2]].square().mean(1).sqrt()
+    torch.testing.assert_close(rms, torch.full_like(rms, 0.5), rtol=1e-6, atol=0)
+
+
+def test_the_first_layout_needs_no_adapter() -> None:
+    assert for_layout(SOAP, 0) is SOAP

@@ -1,0 +1,237 @@
+"""Scaled numbers: power laws of width, exact initial standard deviations, refusals, reasons."""
+
+import math
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.scaling.tensor_scaling import TensorScaling, scale_model, scale_tensor
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tests.parametrization.builders import CORE_OPTIMIZERS, TENSORS, hyperparameters, scalings_of
+from tests.parametrization.nn.small_models import Gpt, Mlp
+
+optimizers = st.sampled_from(CORE_OPTIMIZERS)
+parametrizations = st.sampled_from(Parametrization)
+roles = st.sampled_from([Role.INPUT, Role.HIDDEN, Role.OUTPUT, Role.VECTOR, Role.SCALAR])
+rates = st.floats(2.0**-14, 1.0)
+width_mults = st.floats(1 / 16, 1024.0)
+
+
+def scale(
+    role: Role,
+    optimizer: Optimizer,
+    parametrization: Parametrization,
+    width_mult: float,
+    **overrides: float,
+) -> TensorScaling:
+    return scale_tensor(
+        TENSORS[role],
+        optimizer=optimizer,
+        parametrization=parametrization,
+        hyperparameters=hyperparameters(optimizer, **overrides),
+        width_mult=width_mult,
+    )
+
+
+def numbers(scaling: TensorScaling) -> list[float]:
+    return [
+        scaling.multiplier,
+        scaling.learning_rate,
+        scaling.weight_decay,
+        *([] if scaling.init_std is None else [scaling.init_std]),
+        *([] if scaling.epsilon is None else [scaling.epsilon]),
+    ]
+
+
+@given(role=roles, optimizer=optimizers, rate=rates, init=st.floats(0.01, 10.0))
+def test_both_parametrizations_are_one_at_the_base_width(
+    role: Role, optimizer: Optimizer, rate: float, init: float
+) -> None:
+    sp, mup = (
+        scale(role, optimizer, parametrization, 1.0, learning_rate=rate, init_std=init)
+        for parametrization in Parametrization
+    )
+    assert numbers(sp) == numbers(mup)
+    assert (sp.shape, sp.constant) == (mup.shape, mup.constant)
+
+
+@given(
+    role=roles, optimizer=optimizers, parametrization=parametrizations, a=width_mults, b=width_mults
+)
+def test_widening_twice_is_widening_once(
+    role: Role, optimizer: Optimizer, parametrization: Parametrization, a: float, b: float
+) -> None:
+    at_one, at_a, at_b, at_both = (
+        numbers(scale(role, optimizer, parametrization, m)) for m in (1.0, a, b, a * b)
+    )
+    for one, by_a, by_b, by_both in zip(at_one, at_a, at_b, at_both, strict=True):
+        assert by_a * by_b == pytest.approx(one * by_both, rel=1e-12)
+
+
+@given(role=roles, optimizer=optimizers, parametrization=parametrizations, m=width_mults)
+def test_rate_times_decay_does_not_depend_on_width(
+    role: Role, optimizer: Optimizer, parametrization: Parametrization, m: float
+) -> None:
+    if optimizer is Optimizer.ADAM:
+        return
+    base, wide = (
+        scale(role, optimizer, parametrization, factor, weight_decay=0.3) for factor in (1.0, m)
+    )
+    assert wide.learning_rate * wide.weight_decay == pytest.approx(
+        base.learning_rate * base.weight_decay, rel=1e-12
+    )
+
+
+@given(role=roles, optimizer=optimizers, parametrization=parametrizations, m=width_mults)
+def test_hyperparameters_act_on_their_own_number_alone(
+    role: Role, optimizer: Optimizer, parametrization: Parametrization, m: float
+) -> None:
+    plain = scale(role, optimizer, parametrization, m)
+    init = scale(role, optimizer, parametrization, m, init_std=2.0)
+    output = scale(role, optimizer, parametrization, m, output_multiplier=2.0)
+    is_matrix = plain.init_std is not None
+    assert init.init_std == (2.0 * plain.init_std if plain.init_std is not None else None)
+    assert is_matrix == (role in (Role.INPUT, Role.HIDDEN, Role.OUTPUT))
+    assert output.multiplier == plain.multiplier * (2.0 if role is Role.OUTPUT else 1.0)
+    assert init.learning_rate == output.learning_rate == plain.learning_rate
+    assert init.constant == output.constant == plain.constant
+
+
+@pytest.mark.parametrize("parametrization", Parametrization)
+def test_initial_standard_deviations_of_a_gpt_are_exact(parametrization: Parametrization) -> None:
+    """Base width 32, width 256: m = 8."""
+    stds = {
+        s.name: s.init_std
+        for s in scalings_of(Gpt, 256, parametrization=parametrization, init_std=0.5)
+    }
+    readout_std = {Parametrization.MUP: 0.5 / math.sqrt(32), Parametrization.SP: 0.5 / 16}
+    assert stds["tokens.weight"] == stds["positions.weight"] == 0.5
+    assert stds["blocks.0.attn.qkv.weight"] == pytest.approx(0.5 / math.sqrt(256), rel=1e-15)
+    assert stds["blocks.1.up.weight"] == pytest.approx(0.5 / math.sqrt(256), rel=1e-15)
+    assert stds["blocks.1.down.weight"] == pytest.approx(0.5 / math.sqrt(4 * 256), rel=1e-15)
+    assert stds["readout.weight"] == pytest.approx(readout_std[parametrization], rel=1e-15)
+    assert stds["norm.weight"] is None
+    assert stds["blocks.0.up.bias"] is None
+
+
+def test_the_first_linear_layer_is_drawn_by_its_own_fan_in_at_every_width() -> None:
+    for width in (32, 64, 512):
+        first = scalings_of(Mlp, width)[0]
+        assert (first.name, first.role) == ("layers.0.weight", Role.INPUT)
+        assert first.init_std == pytest.approx(1 / math.sqrt(24), rel=1e-15)
+
+
+def test_gains_start_at_one_and_biases_at_zero() -> None:
+    constants = {s.name: s.constant for s in scalings_of(Gpt, 64)}
+    assert constants["norm.weight"] == constants["blocks.0.attn_norm.weight"] == 1.0
+    assert constants["blocks.0.down.bias"] == 0.0
+    assert constants["tokens.weight"] is None
+
+
+ADAM, ADAMW, SGD = CORE_OPTIMIZERS
+MUP, SP = Parametrization.MUP, Parametrization.SP
+
+
+@pytest.mark.parametrize(
+    ("role", "optimizer", "parametrization", "width_mult", "reason"),
+    [
+        (Role.HIDDEN, ADAM, MUP, 8, "hidden: fan-in grows 8x, Adam rate / 8 (TP V Table 8)"),
+        (Role.INPUT, ADAMW, MUP, 8, "input: AdamW rate unchanged (TP V Table 8)"),
+        (
+            Role.HIDDEN,
+            SGD,
+            MUP,
+            8,
+            "hidden: fan-in grows 8x, fan-out grows 8x, SGD rate unchanged (TP V Table 8)",
+        ),
+        (Role.VECTOR, SGD, MUP, 8, "vector: fan-out grows 8x, SGD rate x 8 (TP V Table 8)"),
+        (
+            Role.OUTPUT,
+            ADAMW,
+            MUP,
+            0.5,
+            "output: fan-in shrinks 2x, AdamW rate unchanged, forward multiplier x 2"
+            " (TP V Table 8)",
+        ),
+        (Role.HIDDEN, ADAM, MUP, 1, "hidden: Adam rate unchanged (TP V Table 8)"),
+        (Role.HIDDEN, SGD, SP, 8, "hidden: the same SGD rate at every width (standard)"),
+    ],
+)
+def test_the_reason_says_what_grows_and_what_that_does(
+    role: Role,
+    optimizer: Optimizer,
+    parametrization: Parametrization,
+    width_mult: float,
+    reason: str,
+) -> None:
+    assert scale(role, optimizer, parametrization, width_mult).reason == reason
+
+
+@pytest.mark.parametrize("parametrization", Parametrization)
+def test_adam_refuses_weight_decay_and_says_why(parametrization: Parametrization) -> None:
+    with pytest.raises(ValueError, match=r"L2 in the gradient.*use adamw"):
+        scale(Role.HIDDEN, ADAM, parametrization, 2.0, weight_decay=0.1)
+
+
+def test_adam_accepts_a_weight_decay_of_zero() -> None:
+    assert scale(Role.HIDDEN, ADAM, MUP, 2.0, weight_decay=0.0).weight_decay == 0.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "remedy"),
+    [
+        ("learning_rate", 0.0, "positive"),
+        ("learning_rate", math.nan, "finite"),
+        ("init_std", -1.0, "positive"),
+        ("output_multiplier", math.inf, "finite"),
+        ("beta2", 1.0, r"in \[0, 1\)"),
+        ("epsilon", -1e-8, "zero or more"),
+        ("weight_decay", -0.1, "zero or more"),
+    ],
+)
+def test_a_hyperparameter_out_of_range_is_named(name: str, value: float, remedy: str) -> None:
+    with pytest.raises(ValueError, match=f"{name} must be {remedy}, got"):
+        scale(Role.HIDDEN, ADAMW, MUP, 2.0, **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "name"),
+    list(product(CORE_OPTIMIZERS, ["learning_rate", "init_std", "output_multiplier"])),
+)
+def test_a_missing_hyperparameter_is_named(optimizer: Optimizer, name: str) -> None:
+    given_ones = hyperparameters(optimizer)
+    del given_ones[name]
+    with pytest.raises(ValueError, match=f"{optimizer} needs {name}"):
+        scale_tensor(
+            TENSORS[Role.HIDDEN],
+            optimizer=optimizer,
+            parametrization=MUP,
+            hyperparameters=given_ones,
+            width_mult=2.0,
+        )
+
+
+def test_an_unknown_hyperparameter_is_named() -> None:
+    with pytest.raises(ValueError, match="sgd does not know beta1: it takes"):
+        scale(Role.HIDDEN, SGD, MUP, 2.0, beta1=0.9)
+
+
+def test_a_width_that_gives_no_whole_shape_names_the_next_step() -> None:
+    bias = TensorShape("bias", Role.VECTOR, (48,), (True,), None, 0)
+
+    def shape_at(width: int) -> tuple[int, ...]:
+        scalings = scale_model(
+            ModelShape(32, (bias,)),
+            optimizer=SGD,
+            parametrization=MUP,
+            hyperparameters=hyperparameters(SGD),
+            width=width,
+        )
+        return scalings[0].shape
+
+    assert shape_at(34) == (51,)
+    with pytest.raises(ValueError, match=r"width 33 gives bias no whole shape.*multiple of 2"):
+        shape_at(33)

@@ -1,0 +1,44 @@
+"""Studies whose targets differ from their proxies in more than width."""
+
+from dataclasses import replace
+from typing import Any
+
+from parametrization.rules.lookup import Optimizer
+from parametrization.shapes.roles import ModelShape
+from tests.tuner.builders import SHAPE, hyperparameters, measured, snapshot, spec, study, trial
+from tuner.recommendation.axes.width import Axis
+from tuner.recommendation.recommend import Recommendation
+from tuner.recommendation.verdict import Reason
+from tuner.records.snapshot import StudySnapshot
+from tuner.spec.optimizer_defaults import STUDIED
+
+BLOCKS = ModelShape(
+    SHAPE.base_width,
+    tuple(replace(t, in_block=t.name.startswith("blocks.")) for t in SHAPE.tensors),
+)
+TRIALS = measured(widths=(32, 64, 128, 256)).trials
+TOKENS = 200 * 16 * 32  # of the proxies
+
+
+def known(**fields: Any) -> StudySnapshot:  # noqa: ANN401  a study's fields
+    """A GPT study of depth 2 that measured its target's width."""
+    return snapshot(TRIALS, record=study(spec=spec(**fields), shape=BLOCKS))
+
+
+def led_by(optimizer: Optimizer, **fields: Any) -> StudySnapshot:  # noqa: ANN401
+    """The same with another optimizer, and what it takes."""
+    numbers = hyperparameters() | dict(STUDIED[optimizer].defaults) | {"learning_rate": 2.0**-5}
+    record = study(spec=spec(optimizers=[{"name": optimizer}], **fields), shape=BLOCKS)
+    taken = {k: v for k, v in numbers.items() if k in STUDIED[optimizer].defaults}
+    kept = {"init_std": 1.0, "output_multiplier": 1.0, "learning_rate": 2.0**-5}
+    one = trial(0, optimizer=optimizer, hyperparameters=taken | kept)
+    return snapshot([one], statistics=(), record=record)
+
+
+def axis(answer: Recommendation, name: str) -> Axis:
+    return next(one for one in answer.axes if one.name == name)
+
+
+def reason(answer: Recommendation, topic: str) -> Reason:
+    (found,) = [one for one in answer.reasons if one.topic == topic]
+    return found

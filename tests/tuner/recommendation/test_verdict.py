@@ -1,0 +1,197 @@
+"""What a recommendation says against itself, and when it abstains."""
+
+import math
+from typing import Any
+
+import pytest
+
+from parametrization.rules.lookup import Parametrization
+from tests.tuner.builders import (
+    Trials,
+    measured,
+    passing_check,
+    snapshot,
+    spec,
+    study,
+    surface,
+)
+from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.verdict import Findings, Reason, reasons_against
+from tuner.records.snapshot import StudySnapshot
+from tuner.spec.states import StudyState
+
+WIDTHS = (32, 64, 128, 256)
+AT_TARGET = measured(widths=WIDTHS)
+
+
+def reason(answer: Recommendation, topic: str) -> Reason:
+    """The one reason of a topic."""
+    (found,) = [one for one in answer.reasons if one.topic == topic]
+    return found
+
+
+def topics(answer: Recommendation) -> list[str]:
+    """Topics of the reasons, in order."""
+    return [one.topic for one in answer.reasons]
+
+
+def test_a_drift_is_followed_and_beyond_half_an_octave_warned_of() -> None:
+    drifting = measured(surface(drift=0.3))
+
+    near, far = recommend(drifting, width=256), recommend(drifting, width=1024)
+
+    assert near.evidence.drift is not None
+    slope = near.evidence.drift.octaves_per_doubling
+    assert 0.15 < slope < 0.35
+    assert far.extrapolated_drift_octaves == pytest.approx(3 * slope)
+    assert far.learning_rate.log2 - near.learning_rate.log2 == pytest.approx(2 * slope, abs=1e-6)
+    assert "drift" not in topics(near)
+    assert reason(far, "drift").severity == "caution"
+    assert reason(recommend(drifting, width=128 * 2**8), "drift").severity == "abstain"
+
+
+def test_an_optimum_on_the_edge_of_the_proxys_grid_abstains() -> None:
+    answer = recommend(measured(surface(optimum=-1.0)))
+
+    assert answer.verdict == "abstain"
+    assert any("high end" in one.words for one in answer.reasons if one.topic == "optimum")
+
+
+def test_a_rate_that_costs_more_than_two_percent_at_the_widest_width_is_warned_of() -> None:
+    moving = measured(surface(drift=1.5, curvature=0.05), rates=[float(r) for r in range(-9, 2)])
+
+    answer = recommend(moving)
+
+    left_out = answer.evidence.leave_widest_out
+    assert left_out is not None
+    assert left_out.regret_percent is not None
+    assert left_out.regret_percent > 2
+    assert "regret" in topics(answer)
+
+
+@pytest.mark.parametrize(
+    ("percent", "severities"), [(1.99, []), (2.01, ["caution"]), (8.01, ["abstain"])]
+)
+def test_an_expected_regret_of_two_percent_is_the_limit(
+    percent: float, severities: list[str]
+) -> None:
+    answer = recommend(AT_TARGET)
+    found = Findings(
+        spec=spec(),
+        state=StudyState.COMPLETED,
+        width=answer.width,
+        evidence=answer.evidence,
+        prediction=None,
+        predicted_regret_percent=percent,
+        check=answer.check,
+    )
+
+    assert [one.severity for one in reasons_against(found)] == severities
+
+
+@pytest.mark.parametrize(
+    ("width", "severity"), [(32, "abstain"), (64, "caution"), (128, "caution"), (256, "abstain")]
+)
+def test_an_edge_at_the_proxy_or_the_widest_width_weighs_more_than_between_them(
+    width: int, severity: str
+) -> None:
+    def on_the_edge_there(_: Parametrization, at: int, rate: float) -> float:
+        return 1 - 0.02 * math.log2(at) + 0.02 * (rate + (1.0 if at == width else 5.3)) ** 2
+
+    answer = recommend(snapshot(Trials(on_the_edge_there).search([-5.0]).measure(WIDTHS)))
+
+    assert reason(answer, "optimum").severity == severity
+    assert f"width {width}: the loss is still falling at the high end" in (
+        reason(answer, "optimum").words
+    )
+
+
+def test_an_uncertain_rate_on_a_steep_loss_is_expected_to_cost_too_much() -> None:
+    steep = measured(surface(curvature=0.5))
+
+    near, far = recommend(steep, width=128), recommend(steep, width=4096)
+
+    assert near.learning_rate.predicted_regret_percent is not None
+    assert near.learning_rate.predicted_regret_percent < 2
+    assert "expected to cost" in reason(far, "regret").words
+
+
+def check_of(slope: float) -> StudySnapshot:
+    """A study measured at its target whose coordinate check shows this slope."""
+    return snapshot(
+        AT_TARGET.trials,
+        statistics=tuple(
+            at.model_copy(update={"update_rms": at.update_rms * (at.width / 64) ** slope})
+            for at in passing_check()
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("known", "verdict"),
+    [
+        (check_of(0.0), "recommend"),
+        (check_of(0.25), "caution"),
+        (check_of(1.0), "abstain"),
+        (snapshot(AT_TARGET.trials, statistics=()), "caution"),
+    ],
+)
+def test_the_coordinate_check_bears_on_the_verdict(known: StudySnapshot, verdict: str) -> None:
+    answer = recommend(known)
+
+    assert answer.verdict == verdict
+    assert topics(answer) == ([] if verdict == "recommend" else ["check"])
+
+
+def test_fewer_than_three_widths_are_a_reason_for_caution() -> None:
+    two = recommend(measured(widths=(32, 64)))
+
+    assert reason(two, "widths").severity == "caution"
+    assert "widths" not in topics(recommend(measured()))
+    assert two.axes[0].basis == "theory"
+
+
+def large(**training: int) -> Recommendation:
+    """A study above the floor at which proxies are safe, with some of its training changed."""
+    fields: dict[str, Any] = {
+        "family": {"name": "gpt", "depth": 4, "context": 128, "head_size": 32},
+        "target": {"width": 1024},
+        "proxy_width": 32,
+        "training": {"steps": 5000, "batch_size": 32} | training,
+    }
+    known = measured(widths=(64, 128, 256))
+    return recommend(snapshot(known.trials, record=study(spec=spec(**fields))))
+
+
+def test_a_small_proxy_is_warned_of_only_where_the_target_was_not_measured() -> None:
+    assert large().reasons == ()
+    assert reason(large(steps=100), "proxy").words.endswith("steps 100 < 5000")
+    assert "width 128 < 256" in reason(recommend(measured()), "proxy").words
+    assert "proxy" not in topics(recommend(AT_TARGET))
+
+
+def test_a_target_far_beyond_the_measured_widths_is_warned_of() -> None:
+    assert "reach" not in topics(recommend(measured(), width=1024))
+    assert reason(recommend(measured(), width=2048), "reach").severity == "caution"
+    assert reason(recommend(measured(), width=16384), "reach").severity == "abstain"
+
+
+def test_wider_models_that_are_not_better_are_a_reason_for_caution() -> None:
+    def worse_when_wider(_: Parametrization, width: int, rate: float) -> float:
+        return 1 + 0.02 * math.log2(width) + 0.02 * (rate + 5.3) ** 2
+
+    answer = recommend(measured(worse_when_wider, widths=WIDTHS))
+
+    assert topics(answer) == ["wider_is_better"]
+
+
+def test_the_weakest_axis_comes_first_and_abstentions_before_cautions() -> None:
+    answer = recommend(measured(surface(drift=0.4)), width=128 * 2**9)
+
+    severities = [one.severity for one in answer.reasons]
+    assert severities == sorted(severities)
+    assert severities[0] == "abstain"
+    assert severities[-1] == "caution"
+    for severity in ("abstain", "caution"):
+        excess = [one.excess for one in answer.reasons if one.severity == severity]
+        assert excess == sorted(excess, reverse=True)

@@ -1,0 +1,100 @@
+"""Stored studies whose plugin is another one now, or gone."""
+
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from more_optimizers.declarations import GAUSS_NEWTON
+from parametrization.optimizers.plugins import LeftOut, Plugin, Plugins
+from tests.tuner.builders import spec
+from tuner.records.errors import OtherPlugin
+from tuner.spec import versions as plugin_versions
+from tuner.spec.states import StudyState
+from tuner.spec.versions import other_plugins
+from tuner.storage.database import Database
+from tuner.storage.studies import active_studies, get_study, open_study, park_studies
+from tuner.storage.study_list import list_studies
+from tuner.storage.tables import StudyRow
+
+GONE = {"name": "gauss_newton", "plugin": "more-optimizers 0.1.0"}
+WORDS = "gauss_newton is of more-optimizers 0.1.0, which is not installed: install it"
+
+
+def naming(*optimizers: dict[str, Any]) -> dict[str, Any]:
+    return {"optimizers": list(optimizers)}
+
+
+def test_built_in_optimizers_need_no_plugin() -> None:
+    assert other_plugins(naming({"name": "adamw"})) is None
+
+
+@pytest.mark.parametrize(
+    ("plugins", "words"),
+    [
+        (Plugins({}, ()), WORDS),
+        (Plugins({"gauss_newton": Plugin(GAUSS_NEWTON, "more-optimizers 0.1.0")}, ()), None),
+        (
+            Plugins({"gauss_newton": Plugin(GAUSS_NEWTON, "more-optimizers 0.2.0")}, ()),
+            "gauss_newton is of more-optimizers 0.1.0, and more-optimizers 0.2.0 is installed:"
+            " install more-optimizers 0.1.0",
+        ),
+        (
+            Plugins({}, (LeftOut("gauss_newton", "more-optimizers 0.1.0", "it is broken"),)),
+            "gauss_newton is of more-optimizers 0.1.0, which cannot be used: it is broken",
+        ),
+    ],
+    ids=["gone", "the same", "another version", "broken"],
+)
+def test_what_differs_is_said_with_the_remedy(
+    plugins: Plugins, words: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(plugin_versions, "PLUGINS", plugins)
+    assert other_plugins(naming({"name": "adamw"}, GONE)) == words
+
+
+def lose_plugin(session: Session, study_id: str) -> None:
+    """As it is stored where the plugin was installed, read where it is not."""
+    row = session.get_one(StudyRow, study_id)
+    row.spec = row.spec | naming(GONE)
+
+
+@pytest.fixture
+def two_studies(database: Database) -> tuple[str, str]:
+    """One that can be read, and one whose plugin is gone."""
+    with database.write() as session:
+        kept, lost = (open_study(session, spec(seed=seed))[0].id for seed in range(2))
+        lose_plugin(session, lost)
+    return kept, lost
+
+
+def test_a_study_whose_plugin_is_gone_is_listed_with_the_reason(
+    database: Database, two_studies: tuple[str, str]
+) -> None:
+    kept, lost = two_studies
+    with database.read() as session:
+        page = list_studies(session, state=None, page_size=10, page_token=None)
+    assert [study.id for study in page.studies] == [kept]
+    assert [(one.id, one.state, one.problem) for one in page.unreadable] == [
+        (lost, StudyState.QUEUED, WORDS)
+    ]
+
+
+def test_a_study_whose_plugin_is_gone_is_refused_with_the_reason(
+    database: Database, two_studies: tuple[str, str]
+) -> None:
+    with database.read() as session, pytest.raises(OtherPlugin, match=WORDS):
+        get_study(session, two_studies[1])
+
+
+def test_a_coordinator_parks_it_and_goes_on_with_the_others(
+    database: Database, two_studies: tuple[str, str]
+) -> None:
+    kept, lost = two_studies
+    with database.write() as session:
+        park_studies(session)
+    with database.read() as session:
+        assert [study.id for study in active_studies(session)] == [kept]
+        row = session.get_one(StudyRow, lost)
+        assert (row.state, row.resume_state) == (StudyState.PAUSED, StudyState.QUEUED)
+        assert row.reason == f"{WORDS}; then resume the study"

@@ -1,0 +1,71 @@
+"""What a terminal shows of studies and recommendations."""
+
+import io
+from typing import Any
+
+import pytest
+from rich.console import Console, RenderableType
+
+from widthwise.cli.recommendation_view import as_text, recommendation_view
+from widthwise.cli.tables import studies
+from widthwise.client import Client
+
+
+def shown(view: RenderableType, columns: int) -> str:
+    console = Console(file=io.StringIO(), width=columns)
+    with console.capture() as capture:
+        console.print(view)
+    return capture.get()
+
+
+@pytest.fixture(scope="module")
+def document(finished: tuple[str, str]) -> dict[str, Any]:
+    """A recommendation beyond the widths that were measured."""
+    address, study_id = finished
+    with Client(address) as client:
+        return client.recommendation(study_id, width=1024)
+
+
+def test_a_narrow_terminal_cuts_names_and_never_ids(finished: tuple[str, str]) -> None:
+    address, study_id = finished
+    with Client(address) as client:
+        row = dict(next(client.studies()))
+    text = shown(studies([row, row | {"name": "n" * 200}]), 80)
+    assert text.count(study_id) == 2
+    assert text.count("completed") == 2
+    assert len(text.splitlines()) == 3
+
+
+def test_a_recommendation_leads_with_its_verdict_and_what_speaks_against_it(
+    document: dict[str, Any],
+) -> None:
+    lines = as_text(recommendation_view(document)).splitlines()
+    assert lines[0].startswith(document["verdict"].upper())
+    assert document["reasons"][0]["words"][:40] in lines[1]
+
+
+def test_what_all_tensors_share_is_said_once(document: dict[str, Any]) -> None:
+    text = as_text(recommendation_view(document))
+    assert text.count(f"{document['tensors'][0]['epsilon']:.3g}") == 1
+    differing = [
+        tensor | {"epsilon": 1e-9 * (number + 1)}
+        for number, tensor in enumerate(document["tensors"])
+    ]
+    text = as_text(recommendation_view(document | {"tensors": differing}))
+    assert [f"{number}e-09" in text for number in (1, 2, 3)] == [True] * 3
+
+
+def test_a_rate_at_which_the_wide_model_diverges_is_said_to(document: dict[str, Any]) -> None:
+    control = document["control"]
+    diverging = control | {"proxy_regret": control["proxy_regret"] | {"regret_percent": None}}
+    text = as_text(recommendation_view(document | {"control": diverging}))
+    assert "the wide one diverges" in " ".join(text.split())
+
+
+def test_an_answer_of_a_running_study_is_marked_provisional(document: dict[str, Any]) -> None:
+    early = document | {"provisional": True, "state": "measuring", "check": None, "control": None}
+    early |= {"evidence": document["evidence"] | {"shift_octaves": None}}
+    text = as_text(recommendation_view(early))
+    assert "provisional: the study is measuring" in text
+    assert "too few widths measured" in text
+    assert "provisional" not in as_text(recommendation_view(document))

@@ -1,0 +1,61 @@
+"""The coordinate check over depth, on the families as studies build them.
+
+benchmarks.checks.coordinate_checks has depths up to 16 and more families.
+"""
+
+import pytest
+
+from parametrization.check.verdict import CHECK_LEARNING_RATE, CheckVerdict
+from parametrization.nn.check.run import check_depth
+from parametrization.nn.check.statistics import CheckedTraining
+from parametrization.rules.lookup import Optimizer
+from tests.workers.specs import TINY_RESNET, gpt, hyperparameters, model_spec
+from tuner.engine.protocol import ModelSpec
+from tuner.spec.families.catalogue import AnyFamily
+from tuner.spec.policies import PolicyChoices
+from workers.datasets.load import load_data
+from workers.models.build import build_model
+from workers.training.model_shapes import model_scalings, model_shape
+from workers.training.objective import batch_loss
+
+FAMILIES: list[AnyFamily] = [gpt(), TINY_RESNET]
+DEPTHS = (2, 4, 8)
+
+
+def checked(family: AnyFamily, rule: str) -> CheckVerdict:
+    policies = PolicyChoices.model_validate({"depth_rule": rule})
+    data = load_data(model_spec(family))
+    numbers = hyperparameters(
+        Optimizer.ADAMW, learning_rate=CHECK_LEARNING_RATE[Optimizer.ADAMW], weight_decay=0.0
+    )
+
+    def at(depth: int) -> ModelSpec:
+        deep = family.model_copy(update={"depth": depth})
+        spec = model_spec(deep, width=32, base_width=32)
+        return spec.model_copy(update={"base_depth": DEPTHS[0], "policies": policies})
+
+    return check_depth(
+        lambda depth: CheckedTraining(
+            lambda: build_model(at(depth)),
+            batch_loss,
+            lambda seed, step: data.batch(seed, step, 8),
+        ),
+        lambda depth: model_scalings(at(depth), Optimizer.ADAMW, numbers),
+        lambda depth: model_shape(at(depth)),
+        optimizer=Optimizer.ADAMW,
+        depths=DEPTHS,
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_completep_moves_deep_models_by_a_depth_free_amount(family: AnyFamily) -> None:
+    verdict = checked(family, "completep")
+    assert verdict.passed is True, verdict.summary
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_without_a_rule_the_stream_moves_more_in_deeper_models(family: AnyFamily) -> None:
+    verdict = checked(family, "none")
+    assert verdict.passed is False
+    assert "residual stream: update grows like depth^" in verdict.summary
+    assert "a missing 1/depth multiplier on the residual branches" in verdict.summary

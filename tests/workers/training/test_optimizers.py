@@ -1,0 +1,227 @@
+"""Every optimizer that a study can name, trained by the workers themselves."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from parametrization.nn.check.run import check_width
+from parametrization.nn.check.statistics import CheckedTraining
+from parametrization.nn.param_groups import IN_TORCH
+from parametrization.nn.updates.registry import named
+from parametrization.nn.updates.update import (
+    CoupledOptimizer,
+    CurvatureOptimizer,
+    State,
+    for_layout,
+)
+from parametrization.rules.lookup import Optimizer, Parametrization
+from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
+from tuner.decisions.check_hyperparameters import check_hyperparameters
+from tuner.engine.protocol import SOLO, Done, Packing, ProbeOrder, TrialSpec
+from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.study import StudySpec
+from workers.cohort.programs import Programs
+from workers.datasets.load import load_data
+from workers.models.build import build_model
+from workers.packing.train_together import train_packed
+from workers.slot.orders import OpenCohort, carry_out
+from workers.training.checkpoint import checkpoint_path, load, save
+from workers.training.model_shapes import model_scalings, model_shape
+from workers.training.objective import batch_loss
+from workers.training.trainer import learning_rate_factor, train_to
+from workers.training.trial import new_trial, restored_trial
+
+ELSEWHERE = [name for name in STUDIED if name not in IN_TORCH]
+FROM_GRADIENTS = [n for n in ELSEWHERE if not isinstance(named(n), CurvatureOptimizer)]
+"""What a plain loop can train; test_curvature.py has the others."""
+STEPS = 24
+
+
+def spec_of(name: Optimizer, family: Gpt | Mlp = TINY_MLP, number: int = 0) -> TrialSpec:
+    """A trial at the middle of the rates that a study searches, twice as wide as its base."""
+    low, high = STUDIED[name].log2_rates
+    rate = {"learning_rate": 2.0 ** ((low + high) / 2)}
+    return trial_spec(
+        number=number,
+        model=model_spec(family, width=32),
+        optimizer=name,
+        values={"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[name].defaults, **rate},
+        train=training(steps=STEPS, batch_size=16),
+    )
+
+
+def by_hand(spec: TrialSpec) -> list[float]:
+    """Losses of a plain loop over the update functions, each tensor with its own numbers."""
+    trial = new_trial(spec)  # for the initial tensors and the data alone
+    parameters = dict(trial.model.named_parameters())
+    numbers = {
+        scaling.name: (scaling.optimizer, scaling.hyper)
+        for scaling in model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    }
+    states: dict[str, State] = {}
+    losses = []
+    for step in range(spec.training.steps):
+        loss = batch_loss(trial.model, trial.batch(step))
+        gradients = dict(
+            zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True)
+        )
+        factor = learning_rate_factor(spec.training, step)
+        hypers = {
+            name: hyper | {"learning_rate": hyper["learning_rate"] * factor}
+            for name, (_, hyper) in numbers.items()
+        }
+        with torch.no_grad():
+            shares = [
+                optimizer.contribution(gradients[name], hypers[name])
+                for name, (own, _) in numbers.items()
+                if isinstance(optimizer := named(own), CoupledOptimizer)
+            ]
+            for name, parameter in parameters.items():
+                layer = trial.model.get_submodule(name.rpartition(".")[0])
+                axis = 1 if isinstance(layer, nn.Embedding) else 0  # where the fan-out is
+                optimizer = named(numbers[name][0])
+                given = (parameter, gradients[name])
+                if isinstance(optimizer, CoupledOptimizer):
+                    state = states.get(name) or optimizer.init(parameter)
+                    new, states[name] = optimizer.update(
+                        *given, state, hypers[name], torch.stack(shares).sum()
+                    )
+                else:
+                    moved = for_layout(optimizer, axis)  # type: ignore[arg-type]  # no K-FAC here
+                    state = states.get(name) or moved.init(parameter)
+                    new, states[name] = moved.update(*given, state, hypers[name])
+                parameter.copy_(new)
+        losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.parametrize("family", [TINY_MLP, TINY_GPT], ids=lambda family: family.name)
+@pytest.mark.parametrize("name", FROM_GRADIENTS)
+def test_a_trial_equals_a_plain_loop_over_the_update_functions(
+    name: Optimizer, family: Gpt | Mlp
+) -> None:
+    spec = spec_of(name, family)
+    trial = new_trial(spec)
+    train_to(trial, STEPS)
+    assert trial.train_losses == pytest.approx(by_hand(spec), rel=1e-4)
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_the_loss_goes_down(name: Optimizer) -> None:
+    trial = new_trial(spec_of(name))
+    assert train_to(trial, STEPS).diverged_at is None
+    assert sum(trial.train_losses[-6:]) < 0.97 * sum(trial.train_losses[:6])
+
+
+@pytest.mark.parametrize("name", STUDIED)
+def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
+    name: Optimizer, tmp_path: Path
+) -> None:
+    spec = spec_of(name)
+    whole, part = new_trial(spec), new_trial(spec)
+    train_to(whole, STEPS)
+    train_to(part, 10)
+    stored = save(part.state(), checkpoint_path(tmp_path, "std", 0, 10, 1), 10)
+    restored = restored_trial(spec, load(stored))
+    train_to(restored, STEPS)
+    assert restored.train_losses == whole.train_losses
+    for one, other in zip(whole.parameters, restored.parameters, strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize(
+    "name", [Optimizer.MUON_SPECTRAL, Optimizer.SCION_SPECTRAL, Optimizer.MODULAR_MATRIX]
+)
+def test_the_schedule_reaches_every_group(name: Optimizer) -> None:
+    trial = new_trial(spec_of(name))
+    train_to(trial, STEPS)
+    factor = learning_rate_factor(trial.spec.training, STEPS - 1)
+    rates = [group["lr"] for group in trial.optimizer.param_groups]
+    assert rates == [peak * factor for peak in trial.peak_rates]
+    assert len(set(trial.peak_rates)) > 1
+
+
+def test_the_ratio_moves_the_companion_and_not_the_lead() -> None:
+    spec = spec_of(Optimizer.MUON_SPECTRAL)
+    slower = spec.model_copy(
+        update={"hyperparameters": spec.hyperparameters | {"learning_rate_ratio": 0.25}}
+    )
+    moved = {
+        (one.optimizer, other.learning_rate / one.learning_rate)
+        for one, other in zip(
+            *(model_scalings(at.model, at.optimizer, at.hyperparameters) for at in (spec, slower)),
+            strict=True,
+        )
+    }
+    assert moved == {(Optimizer.MUON_SPECTRAL, 1.0), (Optimizer.ADAMW, 0.25)}
+
+
+def trained_by(family: Gpt | Mlp) -> dict[str, Optimizer]:
+    """Of every tensor, under the modular norm."""
+    spec = spec_of(Optimizer.MODULAR_MATRIX, family)
+    scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    return {scaling.name: scaling.optimizer for scaling in scalings}
+
+
+def test_the_modular_norm_measures_each_kind_of_tensor_by_what_it_does() -> None:
+    """A first layer that multiplies its input is a matrix, one that is looked up a table."""
+    assert trained_by(TINY_MLP) == {
+        "layers.0.linear.weight": Optimizer.MODULAR_MATRIX,
+        "layers.0.linear.bias": Optimizer.MODULAR_VECTOR,
+        "layers.1.linear.weight": Optimizer.MODULAR_MATRIX,
+        "layers.1.linear.bias": Optimizer.MODULAR_VECTOR,
+        "readout.weight": Optimizer.MODULAR_MATRIX,
+        "readout.bias": Optimizer.MODULAR_VECTOR,
+    }
+    tables = {name for name, by in trained_by(TINY_GPT).items() if by.endswith("embedding")}
+    assert tables == {"token.weight", "position.weight"}
+
+
+@pytest.mark.parametrize(
+    ("parametrization", "passed"), [(Parametrization.MUP, True), (Parametrization.SP, False)]
+)
+def test_the_modular_norm_passes_the_check_of_a_study_and_not_without_its_rules(
+    parametrization: Parametrization, passed: bool
+) -> None:
+    name, base = Optimizer.MODULAR_MATRIX, 32
+    (config,) = StudySpec.model_validate(
+        {"family": TINY_GPT, "target": {"width": base}, "optimizers": [{"name": name}]}
+    ).optimizers
+    spec = model_spec(TINY_GPT, width=base, base_width=base, parametrization=parametrization)
+    data, numbers = load_data(spec), check_hyperparameters(config)
+    verdict = check_width(
+        lambda width: CheckedTraining(
+            lambda: build_model(spec, width=width),
+            batch_loss,
+            lambda seed, step: data.batch(seed, step, 8),
+        ),
+        lambda width: model_scalings(spec.model_copy(update={"width": width}), name, numbers),
+        model_shape(spec),
+        optimizer=name,
+        widths=(32, 64, 128),
+    )
+    assert verdict.passed is passed, verdict.summary
+
+
+def needing_signals(number: int = 0) -> TrialSpec:
+    """Of an optimizer that reads what layers see, which no cohort records."""
+    return spec_of(Optimizer.LION, number=number).model_copy(update={"optimizer": Optimizer.KFAC})
+
+
+def test_optimizers_without_a_cohort_are_probed_as_solo(tmp_path: Path) -> None:
+    order = ProbeOrder(id=train_order().id, study_id="std", trial=needing_signals(), trials=1000)
+    (report,) = carry_out(order, OpenCohort(), tmp_path)
+    assert isinstance(report, Done)
+    assert report.packing == SOLO.model_copy(update={"device": "cpu"})
+
+
+def test_optimizers_without_a_cohort_train_one_by_one_whatever_the_packing() -> None:
+    trials = [new_trial(spec_of(Optimizer.LION, number=number)) for number in range(3)]
+    for number, trial in enumerate(trials):
+        trial.spec = needing_signals(number)
+    fused = Packing(way="fused", least=2, most=8, speedup=2.0, device="cpu")
+    done = list(train_packed(trials, 4, fused, Programs()))
+    assert [trial.step for trial, _ in done] == [4, 4, 4]

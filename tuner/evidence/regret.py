@@ -1,0 +1,141 @@
+"""What it costs to reuse a narrow width's learning rate at a wide one, as measured there."""
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from tuner.evidence.drift import WidthOptimum, predict
+from tuner.evidence.grid import mean_loss
+from tuner.spec.record import Record
+
+Losses = Mapping[float, Sequence[float | None]]
+"""Loss of every seed, None if diverged, by log2(learning rate)."""
+
+_FIT_REACH_OCTAVES: Final = 1.5
+"""Distance from the optimum up to which the fitted quadratic is trusted over the grid's points."""
+
+
+class Regret(Record):
+    """What reusing a learning rate costs at the widest measured width."""
+
+    from_width: int
+    """The width whose optimum is reused; for a prediction, the widest one that it knew."""
+    at_width: int
+    """The widest width with an optimum, where the loss is compared."""
+    log2_learning_rate: float
+    """The rate that is reused."""
+    regret_percent: float | None
+    """Loss excess over the widest width's own optimum; None where training diverges there."""
+    at_least: bool = False
+    """The rate lies outside the widest width's grid, whose end is taken instead."""
+
+
+class WiderIsBetter(Record):
+    """How often the wider of two neighbouring widths has the lower loss at the same rate."""
+
+    share: float
+    """Between 0 and 1."""
+    pairs: int
+    """Pairs of a rate and two neighbouring widths that were compared."""
+
+
+class _Excess(NamedTuple):
+    log: float
+    """Of the loss over the optimum's; infinite where training diverges."""
+    at_least: bool
+
+
+def regret_at(
+    widest: WidthOptimum, losses: Losses, *, log2_learning_rate: float, from_width: int
+) -> Regret | None:
+    """Regret of one rate at the widest width; None if its optimum is not measured.
+
+    Near the optimum the fit says it, less noisily than single points; farther away the means of
+    the two neighbouring rates, interpolated on the logarithm of the loss.
+    """
+    optimum = widest.optimum
+    if optimum.log2_learning_rate is None or optimum.curvature is None or optimum.loss is None:
+        return None
+    offset = log2_learning_rate - optimum.log2_learning_rate
+    if abs(offset) <= _FIT_REACH_OCTAVES:
+        excess = _Excess(math.log1p(optimum.curvature) * offset**2, at_least=False)
+    else:
+        excess = _interpolated(log2_learning_rate, losses, optimum.loss)
+    return Regret(
+        from_width=from_width,
+        at_width=widest.width,
+        log2_learning_rate=log2_learning_rate,
+        regret_percent=None if math.isinf(excess.log) else 100 * math.expm1(max(0.0, excess.log)),
+        at_least=excess.at_least,
+    )
+
+
+def _interpolated(rate: float, losses: Losses, best: float) -> _Excess:
+    rates = sorted(at for at, seeds in losses.items() if seeds)
+    log_losses = [math.log(mean_loss(losses[at]) / best) for at in rates]
+    outside = not rates[0] <= rate <= rates[-1]
+    # Next to a diverged rate, whose loss is infinite, the line is infinite too.
+    return _Excess(float(np.interp(rate, rates, log_losses)), at_least=outside)
+
+
+def regrets(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -> tuple[Regret, ...]:
+    """Regret at the widest width of every narrower width's optimum, narrowest first."""
+    *narrower, widest = sorted(optima, key=lambda at: at.width)
+    found = (
+        regret_at(
+            widest,
+            losses_at_widest,
+            log2_learning_rate=at.optimum.log2_learning_rate,
+            from_width=at.width,
+        )
+        for at in narrower
+        if at.optimum.status == "measured" and at.optimum.log2_learning_rate is not None
+    )
+    return tuple(regret for regret in found if regret is not None)
+
+
+def leave_widest_out(
+    optima: Sequence[WidthOptimum], losses_at_widest: Losses, *, prior_octaves: float | None
+) -> Regret | None:
+    """Regret at the widest width of the rate that the narrower widths predict for it.
+
+    This is the procedure behind a recommendation, tried where the answer is known.
+    """
+    *narrower, widest = sorted(optima, key=lambda at: at.width)
+    known = [at for at in narrower if at.optimum.status == "measured"]
+    prediction = predict(known, widest.width, prior_octaves=prior_octaves)
+    if prediction is None:
+        return None
+    return regret_at(
+        widest,
+        losses_at_widest,
+        log2_learning_rate=prediction.log2_learning_rate,
+        from_width=known[-1].width,
+    )
+
+
+def wider_is_better(losses_by_width: Mapping[int, Losses]) -> WiderIsBetter | None:
+    """Compare neighbouring widths at every rate that both were trained at; None without pairs.
+
+    A diverged width loses against one that trains; a rate at which both diverge says nothing.
+    """
+    outcomes = [
+        wide < narrow
+        for first, second in itertools.pairwise(sorted(losses_by_width))
+        for narrow, wide in _paired_means(losses_by_width[first], losses_by_width[second])
+        if not (math.isinf(wide) and math.isinf(narrow))
+    ]
+    if not outcomes:
+        return None
+    return WiderIsBetter(share=sum(outcomes) / len(outcomes), pairs=len(outcomes))
+
+
+def _paired_means(narrow: Losses, wide: Losses) -> list[tuple[float, float]]:
+    return [
+        (mean_loss(narrow[rate]), mean_loss(wide[rate]))
+        for rate in sorted(set(narrow) & set(wide))
+        if narrow[rate] and wide[rate]
+    ]

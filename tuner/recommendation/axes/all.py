@@ -1,0 +1,109 @@
+"""Depth, batch and tokens of a target: the rule that each follows, and what it rests on."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.depth import DepthRule, depth_row, rate_factor, residual_multiplier
+from parametrization.rules.lookup import Optimizer
+from parametrization.rules.policies import Policies
+from parametrization.rules.policy_sources import CHOICES
+from parametrization.scaling.companions import assignment_of, by_optimizer
+from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.shapes.roles import ModelShape
+from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes
+from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times
+from tuner.spec.study import StudySpec
+from tuner.spec.target import WholeTarget
+
+
+class TargetAxes(NamedTuple):
+    """The axes beside width, and what they multiply."""
+
+    axes: tuple[Axis, ...]
+    multipliers: Multipliers
+    """Target over base as the rules are applied: 1 along an axis that is not transferable."""
+
+
+def target_axes(
+    spec: StudySpec,
+    target: WholeTarget,
+    optimizer: Optimizer,
+    shape: ModelShape,
+    hyperparameters: Mapping[str, float],
+) -> TargetAxes:
+    """What the transfer over depth, batch and tokens rests on.
+
+    Args:
+        optimizer: the one that leads.
+        shape: tells which optimizers train something.
+        hyperparameters: of the study, at the base.
+
+    """
+    policies, proxies = spec.policies.chosen, spec.proxies
+    trained_by = _trained_by(optimizer, shape, hyperparameters)
+    over_depth = _depth_axis(policies, trained_by, Move("depth", proxies.depth, target.depth))
+    horizon = horizon_axes(
+        policies,
+        trained_by,
+        Move("batch", proxies.batch_size, target.batch_size),
+        Move("tokens", proxies.tokens, target.tokens),
+    )
+    depth_mult = target.depth / proxies.depth
+    return TargetAxes(
+        (over_depth, *horizon.axes),
+        Multipliers(
+            width=target.width / spec.base_width,
+            depth=1.0 if over_depth.basis == "not_transferable" else depth_mult,
+            batch=horizon.batch_mult,
+            tokens=horizon.token_mult,
+        ),
+    )
+
+
+def _trained_by(
+    lead: Optimizer, shape: ModelShape, hyperparameters: Mapping[str, float]
+) -> TrainedBy:
+    assignment = assignment_of(lead)
+    training = {Optimizer(assignment.optimizer_of(tensor)) for tensor in shape.tensors}
+    numbers = by_optimizer(lead, hyperparameters)
+    return {name: of for name, of in numbers.items() if name in training}
+
+
+def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
+    rule = policies.depth_rule
+    if move.ratio == 1:
+        return kept_axis(move, "no rule of the depth is in use")
+    basis: Basis = "not_transferable"
+    words = (
+        f"the numbers are those of depth {move.proxy}: policies.depth_rule is none; name a rule, or"
+        " tune proxies of the target's depth"
+    )
+    if rule is not DepthRule.NONE:
+        basis, words = "theory", _depth_words(policies, trained_by, move.ratio)
+    alpha = f", alpha {policies.residual_alpha:g}" if rule is not DepthRule.NONE else ""
+    return Axis(
+        name=move.name,
+        proxy=move.proxy,
+        target=move.target,
+        basis=basis,
+        rule=f"depth_rule {rule}{alpha}",
+        version=policies.rules_version,
+        source=CHOICES["depth_rule"][rule].evidence.source,
+        words=words,
+        beyond=1.0,
+    )
+
+
+def _depth_words(policies: Policies, trained_by: TrainedBy, depth_mult: float) -> str:
+    rule, alpha = policies.depth_rule, policies.alpha
+    parts = [f"branches {times(residual_multiplier(rule, alpha, depth_mult))}"]
+    notes = []
+    for name in trained_by:
+        traits = TRAITS[name]
+        degree = traits.degree if traits.rate == "learning_rate" else 0.0
+        rate = traits.rate.replace("_", " ")
+        factor = times(rate_factor(rule, alpha, degree, depth_mult))
+        parts.append(f"{traits.spoken} {rate} there {factor}")
+        notes.append(depth_row(rule, degree).evidence.note)
+    return "; ".join([", ".join(parts), RULE_ALONE, *sorted({*notes} - {""})])

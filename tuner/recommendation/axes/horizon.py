@@ -1,0 +1,163 @@
+"""Batch and tokens of a target: whether a rule covers them, and how far it was tested."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from parametrization.rules.horizon import (
+    MEMORY_RANGE,
+    TESTED_BATCH,
+    HorizonRow,
+    HorizonRule,
+    Powers,
+    horizon_row,
+    scaled_memory,
+)
+from parametrization.rules.lookup import Optimizer
+from parametrization.rules.policies import Policies
+from parametrization.rules.policy_sources import CHOICES
+from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times, weakest
+
+TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]
+"""Hyperparameters at the base of every optimizer that trains something, the lead first."""
+
+RULE_ALONE: Final = "by the rule alone: this study did not measure it"
+_KEPT: Final = {
+    "batch": "no rule of the batch is in use",
+    "tokens": "no rule of the duration is in use",
+}
+_DISPUTED: Final = dict.fromkeys(
+    (HorizonRule.COMPLETE_D, HorizonRule.COMPLETE_D_BATCH_EPSILON),
+    "other sources have exponents of the rate from -0.28 to -0.32 where this one has -0.5",
+)
+"""Of the tokens."""
+_RANGES: Final = f"batch, and batch over tokens, from {MEMORY_RANGE[0]:g} to {MEMORY_RANGE[1]:g}"
+
+
+class Horizon(NamedTuple):
+    """The two axes, and target over base as the rules are applied: 1 where there is none."""
+
+    axes: tuple[Axis, Axis]
+    batch_mult: float
+    token_mult: float
+
+
+def horizon_axes(policies: Policies, trained_by: TrainedBy, batch: Move, tokens: Move) -> Horizon:
+    """What the transfer over batch and tokens rests on."""
+    moves = (batch, tokens)
+    refusals = [_refusal(policies, trained_by, move) for move in moves]
+    by_batch, by_tokens = (
+        1.0 if refusal else move.ratio for move, refusal in zip(moves, refusals, strict=True)
+    )
+    beyond = [1.0, 1.0]
+    try:
+        of_memory = _memory_beyond(policies, trained_by, by_batch, by_tokens)
+        beyond = [max(of_memory, _batch_beyond(policies, by_batch)), of_memory]
+    except ValueError as error:  # some beta cannot follow the two together
+        refusals, by_batch, by_tokens = [str(error)] * 2, 1.0, 1.0
+    over_batch, over_tokens = (
+        _axis(policies, trained_by, move, refusal, far)
+        for move, refusal, far in zip(moves, refusals, beyond, strict=True)
+    )
+    return Horizon((over_batch, over_tokens), by_batch, by_tokens)
+
+
+def _refusal(policies: Policies, trained_by: TrainedBy, move: Move) -> str | None:
+    """Why the rule says nothing of this axis; None if it does, or if nothing moves."""
+    if move.ratio == 1:
+        return None
+    if policies.horizon_rule is HorizonRule.NONE:
+        return "policies.horizon_rule is none; name a rule, or tune proxies like the target"
+    try:
+        list(_rows(policies, trained_by, move))
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _rows(
+    policies: Policies, trained_by: TrainedBy, move: Move
+) -> Iterator[tuple[HorizonRow, Powers]]:
+    """Every optimizer's row; with the move as arguments of its factors."""
+    alone = Powers(move.ratio, 1.0) if move.name == "batch" else Powers(1.0, move.ratio)
+    for optimizer in trained_by:
+        yield horizon_row(policies.horizon_rule, optimizer, *alone), alone
+
+
+def _memory_beyond(
+    policies: Policies, trained_by: TrainedBy, batch_mult: float, token_mult: float
+) -> float:
+    """How far the growth of 1 - beta is outside of its tested range; 1 within.
+
+    Raises:
+        ValueError: if 1 - beta would leave (0, 1) for some beta.
+
+    """
+    found = 1.0
+    for optimizer, numbers in trained_by.items():
+        row = horizon_row(policies.horizon_rule, optimizer, batch_mult, token_mult)
+        growth = row.memory.of(batch_mult, token_mult)
+        for name in row.remembers:
+            if scaled_memory(name, numbers[name], growth).extrapolated:
+                found = max(found, _outside(growth, MEMORY_RANGE))
+    return found
+
+
+def _batch_beyond(policies: Policies, batch_mult: float) -> float:
+    tested = TESTED_BATCH.get(policies.horizon_rule)
+    return 1.0 if tested is None else _outside(batch_mult, tested)
+
+
+def _outside(ratio: float, tested: tuple[float, float]) -> float:
+    low, high = tested
+    return max(ratio / high, low / ratio, 1.0)
+
+
+def _axis(
+    policies: Policies, trained_by: TrainedBy, move: Move, refusal: str | None, beyond: float
+) -> Axis:
+    if move.ratio == 1:
+        return kept_axis(move, _KEPT[move.name])
+    rule = policies.horizon_rule
+    rows = [] if refusal else list(_rows(policies, trained_by, move))
+    basis: Basis = "not_transferable"
+    words = f"the numbers are those of the proxies' {move.name}: {refusal}"
+    if rows:
+        basis = weakest(_basis(row) for row, _ in rows)
+        basis = basis if beyond == 1 else weakest((basis, "extrapolated"))
+        words = "; ".join(_words(rows, move, rule, beyond))
+    return Axis(
+        name=move.name,
+        proxy=move.proxy,
+        target=move.target,
+        basis=basis,
+        rule=f"horizon_rule {rule}",
+        version=policies.rules_version,
+        source=CHOICES["horizon_rule"][rule].evidence.source,
+        words=words,
+        beyond=beyond,
+    )
+
+
+def _basis(row: HorizonRow) -> Basis:
+    """What a row rests on: one that was derived or borrowed for its optimizer is no test of it."""
+    if "T" in row.evidence.basis:
+        return "theory"
+    return "empirical" if "E" in row.evidence.basis else "extrapolated"
+
+
+def _words(
+    rows: list[tuple[HorizonRow, Powers]], move: Move, rule: HorizonRule, beyond: float
+) -> Iterator[str]:
+    lead, alone = rows[0]
+    named = {"rate": lead.rate, "weight decay": lead.weight_decay, "epsilon": lead.epsilon}
+    named |= {f"1 - {name}": lead.memory for name in lead.remembers}
+    factors = {name: powers.of(*alone) for name, powers in named.items()}
+    moved = {name: factor for name, factor in factors.items() if factor != 1} or {"rate": 1.0}
+    yield ", ".join(f"{name} {times(factor)}" for name, factor in moved.items())
+    yield RULE_ALONE
+    if beyond > 1:
+        yield f"{beyond:.3g}x outside of what it was tested for: {_RANGES} times the base's"
+    yield from sorted({row.evidence.source for row, _ in rows if _basis(row) == "extrapolated"})
+    yield from sorted({row.evidence.note for row, _ in rows} - {""})
+    if move.name == "tokens" and rule in _DISPUTED:
+        yield _DISPUTED[rule]

@@ -1,0 +1,68 @@
+"""What the tuning has cost, beside what training the target will."""
+
+import math
+from collections.abc import Iterable
+
+from parametrization.shapes.deeper_models import shape_at_depth
+from parametrization.shapes.roles import ModelShape
+from tuner.records.snapshot import TrialRecord
+from tuner.spec.record import Record
+from tuner.spec.study import StudySpec
+from tuner.spec.target import WholeTarget
+
+_HOW = (
+    "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
+    " forward and backward, for the updates that were done, and for those of the target on its"
+    " batches. Attention's own products and the coordinate check are left out."
+)
+
+
+class TuningCost(Record):
+    """Floating-point operations of every trial so far, and of the target's training."""
+
+    trials: int
+    tuning_flops: float
+    target_parameters: int
+    target_tokens: int
+    """Images, for models that see images."""
+    target_flops: float
+    share_percent: float
+    """Tuning over target."""
+    how: str
+
+
+def tuning_cost(
+    trials: Iterable[TrialRecord], spec: StudySpec, shape: ModelShape, target: WholeTarget
+) -> TuningCost:
+    """Cost of the trials as a share of training the target.
+
+    Args:
+        shape: of the proxies.
+
+    """
+    done = [trial for trial in trials if trial.step > 0]
+    positions = spec.training.batch_size * spec.family.positions_per_example
+    spent = math.fsum(
+        6.0 * parameter_count(shape, trial.width) * trial.step * positions for trial in done
+    )
+    deep = spec.family.model_copy(update={"depth": target.depth})
+    parameters = parameter_count(
+        shape_at_depth(shape, spec.family.depth, target.depth), target.width
+    )
+    examples = target.tokens / spec.family.tokens_per_example
+    flops = 6.0 * parameters * examples * deep.positions_per_example
+    return TuningCost(
+        trials=len(done),
+        tuning_flops=spent,
+        target_parameters=parameters,
+        target_tokens=target.tokens,
+        target_flops=flops,
+        share_percent=100 * spent / flops,
+        how=_HOW,
+    )
+
+
+def parameter_count(shape: ModelShape, width: int) -> int:
+    """Parameters of the model at a width."""
+    width_mult = width / shape.base_width
+    return sum(math.prod(tensor.shape_at(width_mult)) for tensor in shape.tensors)

@@ -1,0 +1,286 @@
+"""The answer of a study: hyperparameters for any target, with what they rest on.
+
+A pure computation over stored evidence: no device, milliseconds.
+"""
+
+import hashlib
+import json
+
+from parametrization.check.verdict import CheckVerdict
+from parametrization.rules.depth import residual_multiplier
+from parametrization.rules.horizon import horizon_row
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.shapes.deeper_models import shape_at_depth
+from parametrization.shapes.roles import ModelShape
+from tuner.evidence.drift import predict
+from tuner.evidence.sensitivity import (
+    OptimizerStanding,
+    SensitivityCurve,
+    TransferEvidence,
+    check_verdict,
+    compare_optimizers,
+    sensitivity,
+    summarise,
+)
+from tuner.recommendation.axes.all import target_axes
+from tuner.recommendation.axes.width import (
+    Axis,
+    HyperparameterValue,
+    hyperparameter_values,
+    width_axis,
+)
+from tuner.recommendation.cost import TuningCost, tuning_cost
+from tuner.recommendation.learning_rate import LearningRate, learning_rate
+from tuner.recommendation.values import (
+    ParameterGroup,
+    ScheduleValues,
+    TensorValues,
+    parameter_groups,
+    schedule_values,
+    tensor_values,
+)
+from tuner.recommendation.verdict import (
+    Findings,
+    Reason,
+    Verdict,
+    extrapolated_drift_octaves,
+    measured_widths,
+    reasons_against,
+    verdict_on,
+)
+from tuner.records.errors import NotReady
+from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.spec.families.catalogue import Family
+from tuner.spec.families.model_family import Comparison
+from tuner.spec.policies import PolicyChoices
+from tuner.spec.record import Record
+from tuner.spec.requested_target import IllegalTarget, target_asked
+from tuner.spec.states import Purpose, StudyState, TrialState
+from tuner.spec.target import WholeTarget
+
+
+class TargetOverBase(Record):
+    """What the rules were applied to: target over base, 1 along an axis not transferable."""
+
+    width: float
+    depth: float
+    batch: float
+    tokens: float
+
+
+class Provenance(Record):
+    """What the answer was computed from."""
+
+    study_id: str
+    spec_sha256: str
+    """Of the stored spec as canonical JSON."""
+    evidence_sha256: str
+    """Of the number, state and value of every trial."""
+    rule_version: str
+    plugin: str | None
+    """Package and version that the optimizer comes from; null if it is built in."""
+    seeds: tuple[int, ...]
+    """Seeds of the trials with a result."""
+    trials: int
+
+
+class Recommendation(Record):
+    """Hyperparameters for one target, how they were found, and whether to trust them."""
+
+    study_id: str
+    state: StudyState
+    provisional: bool
+    """The study has not completed: the answer may still move."""
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    """Against trusting it, the weakest axis first; empty if the verdict is `recommend`."""
+    optimizer: Optimizer
+    parametrization: Parametrization
+    family: Family
+    policies: PolicyChoices
+    width: int
+    """The target's."""
+    target: WholeTarget
+    base_width: int
+    """Width at which every multiplier is 1."""
+    base_depth: int
+    """The proxies'."""
+    width_multiplier: float
+    multipliers: TargetOverBase
+    residual_multiplier: float
+    """Factor on every residual branch of the target: x + residual_multiplier * f(x)."""
+    learning_rate: LearningRate
+    base_hyperparameters: dict[str, float]
+    """At the base width, depth, batch and tokens, everything `parametrization` needs."""
+    hyperparameters: tuple[HyperparameterValue, ...]
+    """The same, with origin and basis."""
+    gradient_clip_norm: float | None
+    """On the global norm; constant in width while the readout's multiplier stays in the forward."""
+    groups: tuple[ParameterGroup, ...]
+    tensors: tuple[TensorValues, ...]
+    schedule: ScheduleValues
+    axes: tuple[Axis, ...]
+    extrapolated_drift_octaves: float | None
+    """Drift from the nearest measured width to the target."""
+    compared_by: Comparison
+    """What every loss here is."""
+    evidence: TransferEvidence
+    control: TransferEvidence | None
+    """The same under the standard parametrization, if the study ran it."""
+    check: CheckVerdict | None
+    optimizers: tuple[OptimizerStanding, ...]
+    """Standings, best first, once every optimizer of the study is measured."""
+    cost: TuningCost
+    provenance: Provenance
+    base_shapes: ModelShape
+    """The target's tensors at the base width, those of all its blocks: what applying it to a model
+    takes beside the numbers above."""
+
+
+def recommend(  # one keyword per axis
+    snapshot: StudySnapshot,
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    batch_size: int | None = None,
+    tokens: int | None = None,
+    optimizer: Optimizer | None = None,
+) -> Recommendation:
+    """The recommendation for a target.
+
+    Args:
+        width: of the target, as its depth, batch_size and tokens; default: what the study names.
+        optimizer: one of the study's; default: the best one measured, the first one until then.
+
+    Raises:
+        NotReady: if no search trial has finished yet.
+        IllegalTarget: if the family has no such width, or no rule for such a depth.
+        ValueError: if the study has no such optimizer.
+
+    """
+    study, spec = snapshot.study, snapshot.study.spec
+    target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)
+    curves = sensitivity(snapshot)
+    standings = compare_optimizers(curves, [config.name for config in spec.optimizers])
+    chosen = _chosen(snapshot, optimizer, standings)
+    best = _best_search_trial(snapshot, chosen)
+    if best is None or study.shape is None:
+        raise NotReady(study.id, "a recommendation")
+
+    evidence, control = (
+        summarise(curves, chosen, parametrization, proxy_width=spec.proxy_width)
+        for parametrization in (Parametrization.MUP, Parametrization.SP)
+    )
+    prediction = predict(evidence.optima, target.width)
+    rate = learning_rate(evidence, prediction, best)
+    hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
+    over_width = width_axis(spec, chosen, prediction, measured_widths(evidence), target.width)
+    others = target_axes(spec, target, chosen, study.shape, hyperparameters)
+    policies, mults = spec.policies.chosen, others.multipliers
+    check = check_verdict(snapshot, chosen)
+    found = Findings(
+        spec,
+        study.state,
+        target.width,
+        evidence,
+        prediction,
+        rate.predicted_regret_percent,
+        check,
+        others.axes,
+    )
+    reasons = reasons_against(found)
+    try:
+        shape = shape_at_depth(study.shape, spec.family.depth, target.depth)
+    except ValueError as error:
+        raise IllegalTarget("depth", target.depth, str(error)) from error
+    tensors = tensor_values(shape, chosen, hyperparameters, policies, mults)
+    horizon = horizon_row(policies.horizon_rule, chosen, mults.batch, mults.tokens)
+    peak = rate.value * horizon.rate.of(mults.batch, mults.tokens)
+    return Recommendation(
+        study_id=study.id,
+        state=study.state,
+        provisional=study.state is not StudyState.COMPLETED,
+        verdict=verdict_on(reasons),
+        reasons=reasons,
+        optimizer=chosen,
+        parametrization=Parametrization.MUP,
+        family=spec.family,
+        policies=spec.policies,
+        width=target.width,
+        target=target,
+        base_width=spec.base_width,
+        base_depth=spec.family.depth,
+        width_multiplier=mults.width,
+        multipliers=TargetOverBase(**mults._asdict()),
+        residual_multiplier=residual_multiplier(policies.depth_rule, policies.alpha, mults.depth),
+        learning_rate=rate,
+        base_hyperparameters=hyperparameters,
+        hyperparameters=hyperparameter_values(
+            spec, chosen, hyperparameters, (over_width, *others.axes)
+        ),
+        gradient_clip_norm=spec.training.gradient_clip_norm,
+        groups=parameter_groups(tensors, chosen, hyperparameters),
+        tensors=tensors,
+        schedule=schedule_values(spec.training_by(chosen), target.steps, peak),
+        axes=(over_width, *others.axes),
+        extrapolated_drift_octaves=extrapolated_drift_octaves(found),
+        compared_by=spec.family.compared_by,
+        evidence=evidence,
+        control=control if control.optima else None,
+        check=check,
+        optimizers=standings,
+        cost=tuning_cost(snapshot.trials, spec, study.shape, target),
+        provenance=_provenance(snapshot, curves, chosen),
+        base_shapes=shape,
+    )
+
+
+def _chosen(
+    snapshot: StudySnapshot, asked: Optimizer | None, standings: tuple[OptimizerStanding, ...]
+) -> Optimizer:
+    names = [config.name for config in snapshot.study.spec.optimizers]
+    if asked is None:
+        if standings:
+            return standings[0].optimizer
+        ready = (name for name in names if _best_search_trial(snapshot, name) is not None)
+        return next(ready, names[0])
+    if asked not in names:
+        raise ValueError(
+            f"optimizer {asked} is not one of the study's: choose one of {', '.join(names)}"
+        )
+    return asked
+
+
+def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord | None:
+    """Whose hyperparameters the measurement shares; ties go to the earlier trial."""
+    finished = [
+        (trial.value, trial.number, trial)
+        for trial in snapshot.trials
+        if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
+        and trial.state is TrialState.COMPLETE
+        and trial.value is not None
+    ]
+    return min(finished)[2] if finished else None
+
+
+def _provenance(
+    snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], chosen: Optimizer
+) -> Provenance:
+    config = next(one for one in snapshot.study.spec.optimizers if one.name is chosen)
+    results = [f"{trial.number} {trial.state} {trial.value!r}" for trial in snapshot.trials]
+    seeds = {seed.seed for curve in curves for point in curve.points for seed in point.seeds}
+    return Provenance(
+        study_id=snapshot.study.id,
+        spec_sha256=_sha256(
+            json.dumps(snapshot.study.spec.model_dump(mode="json"), sort_keys=True)
+        ),
+        evidence_sha256=_sha256("\n".join(results)),
+        rule_version=snapshot.study.spec.policies.chosen.rules_version,
+        plugin=config.plugin_used,
+        seeds=tuple(sorted(seeds)),
+        trials=len(snapshot.trials),
+    )
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

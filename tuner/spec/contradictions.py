@@ -1,0 +1,114 @@
+"""What disagrees in a study's specification, field against field, and what to change."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from parametrization.rules.lookup import Optimizer
+from parametrization.rules.policy_numbers import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
+from parametrization.scaling.companions import assignment_of
+from parametrization.shapes.roles import Role
+from tuner.spec.families.catalogue import smallest_width
+from tuner.spec.target import MOST_TOKENS
+
+if TYPE_CHECKING:
+    from tuner.spec.study import StudySpec
+
+
+def contradictions(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+    """(JSON pointer, what to change) for every pair of fields that disagree."""
+    yield from _illegal_widths(spec)
+    if spec.dataset.name not in spec.family.datasets:
+        yield (
+            "/dataset/name",
+            f"family {spec.family.name} cannot train on {spec.dataset.name}:"
+            f" use one of {', '.join(spec.family.datasets)}",
+        )
+    batch_size, parts = spec.training.batch_size, spec.training.accumulation
+    if batch_size % parts:
+        nearest = max(
+            size for size in range(1, min(parts, batch_size) + 1) if not batch_size % size
+        )
+        yield (
+            "/training/accumulation",
+            f"{parts} microbatches do not divide batch_size {batch_size} evenly: use {nearest},"
+            f" or a batch_size that is a multiple of {parts}",
+        )
+    if spec.training.activation_checkpointing and spec.family.refuses_recomputation:
+        yield (
+            "/training/activation_checkpointing",
+            f"activation checkpointing cannot train a {spec.family.name}:"
+            f" {spec.family.refuses_recomputation}; leave it out",
+        )
+    names = [optimizer.name for optimizer in spec.optimizers]
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            yield (f"/optimizers/{i}/name", f"{name} is already listed: name each optimizer once")
+        if name in spec.family.refused_optimizers:
+            yield (
+                f"/optimizers/{i}/name",
+                f"{name} cannot train a {spec.family.name}:"
+                f" {spec.family.refused_optimizers[name]}; use another optimizer",
+            )
+    yield from _unfit_target(spec)
+    yield from _unfit_policies(spec)
+
+
+def _unfit_target(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+    whole, steps = spec.whole_target, spec.target.steps
+    if problem := spec.family.depth_problem(whole.depth):
+        yield ("/target/depth", problem)
+    if whole.tokens > MOST_TOKENS:
+        yield (
+            "/target/steps",
+            f"{steps} steps of {whole.batch_size} examples are {whole.tokens} tokens: lower steps"
+            f" until they are {MOST_TOKENS} or fewer",
+        )
+    if steps is not None and steps != whole.steps:
+        yield (
+            "/target/steps",
+            f"{steps} steps disagree with {whole.tokens} tokens, which are {whole.steps} steps of"
+            f" {whole.batch_size} examples: leave steps or tokens out",
+        )
+
+
+def _unfit_policies(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+    rule = spec.policies.embedding_lr_rule
+    if rule is EmbeddingRateRule.CONSTANT:
+        return
+    for optimizer in spec.optimizers:
+        of_tables = assignment_of(Optimizer(optimizer.name)).by_role[Role.INPUT]
+        if of_tables not in EMBEDDING_RATE_OPTIMIZERS:
+            known = ", ".join(sorted(EMBEDDING_RATE_OPTIMIZERS))
+            yield (
+                "/policies/embedding_lr_rule",
+                f"{rule} says nothing of {of_tables}, which trains the lookup tables under"
+                f" {optimizer.name}: it is known for {known}; use {EmbeddingRateRule.CONSTANT}, or"
+                " one of those",
+            )
+
+
+def _illegal_widths(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+    named = [
+        ("/target/width", spec.target.width),
+        ("/proxy_width", spec.proxy_width),
+        ("/base_width", spec.base_width),
+        *((f"/measure/widths/{i}", width) for i, width in enumerate(spec.measure.widths)),
+        *((f"/check/widths/{i}", width) for i, width in enumerate(spec.check.widths)),
+    ]
+    divisor, option = spec.family.width_divisor, spec.family.divisor_field
+    for pointer, width in named:
+        if width % divisor:
+            yield (
+                pointer,
+                f"width {width} is not a multiple of {divisor} ({option}):"
+                f" use {smallest_width(spec.family, width)}, or change {option} of the family",
+            )
+    if spec.target.width < spec.proxy_width:
+        yield (
+            "/target/width",
+            f"target width {spec.target.width} is narrower than the proxy's {spec.proxy_width}:"
+            " raise target.width or lower proxy_width",
+        )
+    for field, widths in (("measure", spec.measure.widths), ("check", spec.check.widths)):
+        if widths and len(set(widths)) < 3:
+            yield (f"/{field}/widths", f"give at least three different widths, got {list(widths)}")

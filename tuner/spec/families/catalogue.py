@@ -1,0 +1,160 @@
+"""Model families and datasets that a study can name: their options, without torch."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar, Final, Literal, get_args
+
+from pydantic import Field
+
+from tuner.spec.families.gan import Gan
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
+from tuner.spec.record import Record
+
+
+class Mlp(ModelFamily):
+    """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
+
+    datasets: ClassVar = ("digits",)
+    no_depth_rule: ClassVar = "its layers are no residual blocks"
+
+    name: Literal["mlp"]
+    depth: int = Field(default=3, ge=1, le=64)
+    """Hidden layers, the first one (input to width) included."""
+    norm: Literal["none", "layernorm", "rmsnorm"] = "none"
+    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
+
+
+class Gpt(ModelFamily):
+    """Decoder-only transformer: pre-norm blocks of causal attention and feed-forward.
+
+    Which of its options pass the coordinate check is measured in docs/options.md.
+    """
+
+    datasets: ClassVar = ("stdlib-text",)
+
+    name: Literal["gpt"]
+    depth: int = Field(default=2, ge=1, le=64)
+    """Blocks of attention and feed-forward."""
+    head_size: int = Field(default=16, ge=1, le=256)
+    """Size of one attention head, fixed over widths: the number of heads is width / head_size."""
+    context: int = Field(default=32, ge=2, le=4096)
+    """Tokens per sequence."""
+    query_heads_per_kv_head: int = Field(default=1, ge=1, le=64)
+    """Query heads that share one key and value head, at every width: 1 is multi-head attention,
+    more is grouped-query attention whose key and value heads grow with width."""
+    fixed_kv_heads: int | None = Field(default=None, ge=1, le=64)
+    """Key and value heads that all query heads share, the same number at every width. Not clean
+    under any rule: prefer query_heads_per_kv_head."""
+    qk_norm: bool = False
+    """RMSNorm over every head's query and key."""
+    positions: Literal["learned", "rope"] = "learned"
+    """A table added to the token's embedding, or queries and keys rotated by their position."""
+    tied: bool = False
+    """The readout reads the token embedding's own table."""
+    norm: Literal["layernorm", "rmsnorm"] = "rmsnorm"
+    norm_gains: bool = True
+    """Norms train gains, LayerNorm biases too."""
+    activation: Literal["relu", "gelu", "silu", "tanh", "swiglu"] = "gelu"
+    """The feed-forward is 4 widths wide; with swiglu 3, the whole number nearest to the 8/3 that
+    would give its three matrices as many parameters."""
+    experts: int = Field(default=1, ge=1, le=64)
+    """Feed-forwards of full size that a router chooses from; 1 is one feed-forward, no router."""
+    experts_per_token: int = Field(default=1, ge=1, le=64)
+    """Experts that each token is sent to."""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """Options that exclude each other."""
+        if self.fixed_kv_heads is not None and self.query_heads_per_kv_head > 1:
+            yield (
+                "fixed_kv_heads",
+                f"fixed_kv_heads {self.fixed_kv_heads} and query_heads_per_kv_head"
+                f" {self.query_heads_per_kv_head} both say how many key and value heads there are:"
+                " leave one of them out",
+            )
+        if self.experts_per_token > self.experts:
+            yield (
+                "experts_per_token",
+                f"experts_per_token {self.experts_per_token} is more than experts {self.experts}:"
+                " raise experts or lower experts_per_token",
+            )
+        if self.positions == "rope" and self.head_size % 2:
+            yield (
+                "head_size",
+                f"head_size {self.head_size} is odd, and rope rotates pairs of a head's entries:"
+                f" use {self.head_size + 1}, or positions learned",
+            )
+
+    @property
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Heads, and how many of them belong together."""
+        parts = {"head_size": self.head_size}
+        if self.fixed_kv_heads is not None:
+            return parts | {"fixed_kv_heads": self.fixed_kv_heads}
+        if self.query_heads_per_kv_head > 1:
+            return parts | {"query_heads_per_kv_head": self.query_heads_per_kv_head}
+        return parts
+
+    @property
+    def tokens_per_example(self) -> int:
+        """Tokens of one sequence."""
+        return self.context
+
+
+AnyFamily = Mlp | Gpt | Resnet | Vit | Unet | Dit | Gan
+Family = Annotated[AnyFamily, Field(discriminator="name")]
+FAMILIES: Final[tuple[type[ModelFamily], ...]] = get_args(AnyFamily)
+"""In the order of the catalogue."""
+
+
+class StdlibText(Record):
+    """Bytes of the running Python's standard library sources, split by file.
+
+    Real text on every machine: the vocabulary is the 256 bytes.
+    """
+
+    name: Literal["stdlib-text"]
+
+
+class Digits(Record):
+    """scikit-learn's 1,797 handwritten digits: 64 grey values, 10 classes."""
+
+    name: Literal["digits"]
+
+
+class NoisedDigits(Record):
+    """The digits under Gaussian noise of every strength, and that noise to predict.
+
+    The loss is the mean squared error of the noise, per pixel; the noise has variance 1. Models of
+    clips see a digit that moves by a pixel a frame.
+    """
+
+    name: Literal["noised-digits"]
+
+
+class ImitatedDigits(Record):
+    """The digits without their classes, and standard normal numbers to make others from.
+
+    A model that does is validated by the Fréchet distance between 1,436 of its digits and the 359
+    held-out ones, per pixel, in the square of the grey values' standard deviation.
+    """
+
+    name: Literal["imitated-digits"]
+
+
+AnyDataset = StdlibText | Digits | NoisedDigits | ImitatedDigits
+Dataset = Annotated[AnyDataset, Field(discriminator="name")]
+DATASETS: Final[dict[str, type[Record]]] = {
+    get_args(dataset.model_fields["name"].annotation)[0]: dataset
+    for dataset in get_args(AnyDataset)
+}
+"""By name, in the order of the catalogue."""
+
+
+def smallest_width(family: ModelFamily, at_least: int) -> int:
+    """Narrowest legal width of the family that is not below `at_least`.
+
+    >>> smallest_width(Gpt(name="gpt", head_size=24), 64)
+    72
+    """
+    return math.ceil(at_least / family.width_divisor) * family.width_divisor

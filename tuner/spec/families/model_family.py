@@ -1,0 +1,111 @@
+"""What every model family says of itself, whatever its options."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
+from pydantic_core import PydanticCustomError
+
+from tuner.spec.record import Record
+
+
+class Comparison(Record):
+    """What trials are compared by: a positive number of which less is better."""
+
+    metric: Literal["train_loss", "validation_loss"]
+    """Which of their curves it is taken from."""
+    name: str
+    """In a word or two."""
+    words: str
+    """How it is taken, too."""
+
+
+class ModelFamily(Record):
+    """Options of one family; the width is given apart."""
+
+    datasets: ClassVar[tuple[str, ...]]
+    """Names of what it can train on; the first one is its default."""
+
+    refused_optimizers: ClassVar[Mapping[str, str]] = {}
+    """Why, by the name of an optimizer that cannot train it."""
+
+    refuses_recomputation: ClassVar[str] = ""
+    """Why activation checkpointing cannot train it; empty where it can."""
+
+    compared_by: ClassVar[Comparison] = Comparison(
+        metric="train_loss",
+        name="train loss",
+        words="mean train loss over the second half of training",
+    )
+    """Another one where the loss does not tell a good model from a bad one."""
+
+    no_depth_rule: ClassVar[str] = ""
+    """Why nothing is known of other depths; empty where depth adds residual blocks."""
+
+    name: str
+    depth: int
+    """Layers or blocks, as the family counts them."""
+
+    def contradictions(self) -> Iterator[tuple[str, str]]:
+        """(option, what to change) for every option that disagrees with another."""
+        return iter(())
+
+    def depth_problem(self, depth: int) -> str | None:
+        """Why a target cannot have this depth, and which one it can; None if it can."""
+        if depth == self.depth or not self.no_depth_rule:
+            return None
+        return (
+            f"depth {depth} is not the proxies' {self.depth}, and no depth rule holds for the"
+            f" family {self.name}: {self.no_depth_rule}; use {self.depth}, or tune proxies of depth"
+            f" {depth}"
+        )
+
+    @model_validator(mode="after")
+    def _options_agree(self) -> Self:
+        if problems := [(f"/family/{option}", text) for option, text in self.contradictions()]:
+            raise PydanticCustomError(
+                "fields_disagree",
+                "{summary}",
+                {"summary": "; ".join(text for _, text in problems), "problems": problems},
+            )
+        return self
+
+    @property
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Options by name that every width is a multiple of, of their product if several."""
+        return {}
+
+    @property
+    def width_divisor(self) -> int:
+        """Every width of this family is a multiple of this."""
+        return math.prod(self.parts_of_width.values())
+
+    @property
+    def divisor_field(self) -> str:
+        """Which options the divisor comes from; empty where every width will do."""
+        return " * ".join(self.parts_of_width)
+
+    @property
+    def tokens_per_example(self) -> int:
+        """Tokens of one sequence; 1 where an example is no sequence."""
+        return 1
+
+    @property
+    def frames_per_example(self) -> int:
+        """Images of one example: more than 1 where an example is a clip."""
+        return 1
+
+    @property
+    def latents_per_example(self) -> int:
+        """Random numbers that one example is made from; 0 where nothing is generated."""
+        return 0
+
+    @property
+    def positions_per_example(self) -> float:
+        """How often a parameter works on one example, on average over a wide model's parameters.
+
+        Once a token in a sequence, once a pixel of what a convolution puts out: what floating-point
+        operations are counted by.
+        """
+        return self.tokens_per_example

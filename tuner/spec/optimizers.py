@@ -1,0 +1,191 @@
+"""Optimizers that a study can name: their hyperparameters, fixed or searched.
+
+A hyperparameter is a number, or a distribution in Optuna's vocabulary: then it is searched. The
+records are made from the table of `optimizer_defaults`, one an optimizer.
+"""
+
+from collections.abc import Mapping
+from functools import reduce
+from operator import or_
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PositiveFloat,
+    create_model,
+    model_validator,
+)
+from pydantic_core import CoreSchema
+
+from parametrization.optimizers.declaration import Range
+from parametrization.optimizers.names import PLUGINS
+from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.companions import PREFIX, RATIO
+from tuner.spec.distributions import (
+    CategoricalDistribution,
+    Distribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from tuner.spec.optimizer_defaults import NOT_STUDIED, STUDIED, Studied
+from tuner.spec.record import Record
+
+
+class SearchedOptimizer(Record):
+    """What all optimizers of a study have in common."""
+
+    name: Optimizer
+    learning_rate: FloatDistribution
+    """Peak rate at the base width. Always searched: it is what transfers."""
+    init_std: PositiveFloat | Distribution = 1.0
+    """Factor on every weight matrix's initial standard deviation."""
+    output_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the readout's output, besides the parametrization's own."""
+    input_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the rate of first layers and lookup tables, at every width."""
+    output_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the readout's rate, at every width."""
+    vector_rate_multiplier: PositiveFloat | Distribution = 1.0
+    """Factor on the rate of biases, gains and scalars, at every width."""
+
+    @model_validator(mode="after")
+    def _rate_is_positive_and_logarithmic(self) -> Self:
+        if self.learning_rate.low <= 0:
+            raise ValueError(f"learning rates are positive, got low={self.learning_rate.low}")
+        if not self.learning_rate.log:
+            raise ValueError("a learning rate is searched on a log scale: set log to true")
+        return self
+
+    @property
+    def plugin_used(self) -> str | None:
+        """Package and version that it comes from; None if it is built in."""
+        return self.__dict__.get(PLUGIN)
+
+    @property
+    def searched(self) -> dict[str, FloatDistribution | IntDistribution | CategoricalDistribution]:
+        """The hyperparameters given as distributions, by name."""
+        return {
+            name: value
+            for name in type(self).model_fields
+            if not isinstance(value := getattr(self, name), str | float | int)
+        }
+
+    @property
+    def fixed(self) -> dict[str, float]:
+        """The hyperparameters given as numbers, by name."""
+        return {
+            name: float(value)
+            for name in type(self).model_fields
+            if isinstance(value := getattr(self, name), float | int)
+        }
+
+
+class _MadeFromTheTable(SearchedOptimizer):
+    """No source to read descriptions from: looking for it would double the API's start."""
+
+    model_config = ConfigDict(use_attribute_docstrings=False)
+
+
+PLUGIN: Final = "plugin"
+"""Field of a plugin's optimizer: its package and version, `more-optimizers 0.1.0`."""
+_MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
+_AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
+_NEGATIVE: Final = Annotated[float, Field(lt=0)]
+_DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
+_RANGES: Final[Mapping[str, Any]] = {
+    **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
+    **dict.fromkeys(
+        ("radius", "mass_share", "trust_coefficient", "clip_threshold", "damping", RATIO),
+        PositiveFloat,
+    ),
+    "beta2_decay": _NEGATIVE,
+}
+_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
+    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
+}
+"""Where one optimizer's is narrower."""
+_DECLARED_RANGES: Final[Mapping[Range, Any]] = {
+    Range.POSITIVE: PositiveFloat,
+    Range.AT_LEAST_ZERO: _AT_LEAST_ZERO,
+    Range.FRACTION: _MEMORY,
+}
+_PLUGIN_WORDS: Final = "Package and version that it comes from; filled in, and kept with the study."
+_WORDS: Final[Mapping[str, str]] = {
+    RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
+    "weight_decay": "As torch takes it: multiplied by the learning rate.",
+    PREFIX + "weight_decay": "Of the AdamW on everything but hidden matrices.",
+}
+
+
+def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
+    low, high = studied.log2_rates
+    rates = FloatDistribution(low=2.0**low, high=2.0**high, log=True)
+    fields: dict[str, Any] = {
+        "name": (Literal[name], ...),
+        "learning_rate": (
+            FloatDistribution,
+            Field(default=rates, description=_rate_words),
+        ),
+    }
+    for hyperparameter, default in studied.defaults.items():
+        number, words = _number(name, hyperparameter)
+        fields[hyperparameter] = (number | Distribution, Field(default=default, description=words))
+    if name in PLUGINS.usable:
+        package = PLUGINS.usable[name].package
+        fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))
+    title = "".join(part.capitalize() for part in name.split("_"))
+    return create_model(title, __base__=_MadeFromTheTable, __doc__=studied.words, **fields)
+
+
+def _number(name: Optimizer, hyperparameter: str) -> tuple[Any, str | None]:
+    """The type of a fixed value, and what to say of it."""
+    if name in PLUGINS.usable:
+        declared = PLUGINS.usable[name].declaration.hyperparameters[hyperparameter]
+        return _DECLARED_RANGES[declared.range], declared.words or None
+    usual = _RANGES.get(hyperparameter.removeprefix(PREFIX), _AT_LEAST_ZERO)
+    return _OWN_RANGES.get((name, hyperparameter), usual), _WORDS.get(hyperparameter)
+
+
+_rate_words: Final = SearchedOptimizer.model_fields["learning_rate"].description
+RECORDS: Final[Mapping[Optimizer, type[SearchedOptimizer]]] = {
+    name: _record(name, studied) for name, studied in STUDIED.items()
+}
+"""What a specification gives, by the optimizer's name."""
+
+
+class _OneOfTheRecords:
+    """Tells pydantic what the type checker cannot know: the union of all records, by name."""
+
+    def __get_pydantic_core_schema__(
+        self, _source: object, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        union: Any = reduce(or_, RECORDS.values())
+        return handler.generate_schema(
+            Annotated[union, Field(discriminator="name"), BeforeValidator(_refused_with_the_reason)]
+        )
+
+
+def _refused_with_the_reason(given: object) -> object:
+    """What users expect and cannot have, before pydantic says only that it is not known."""
+    if not isinstance(given, Mapping):
+        return given
+    for left_out in PLUGINS.left_out:
+        if left_out.name == given.get("name") and left_out.name not in list(Optimizer):
+            raise ValueError(
+                f"{left_out.name} of {left_out.package} cannot be used: {left_out.reason}"
+            )
+    if given.get("name") not in list(Optimizer):
+        return given
+    name = Optimizer(given["name"])
+    if name in NOT_STUDIED:
+        raise ValueError(f"a study cannot name {name}: {NOT_STUDIED[name]}")
+    for hyperparameter, reason in STUDIED[name].refused.items():
+        if hyperparameter in given:
+            raise ValueError(f"{name} takes no {hyperparameter}: {reason}")
+    return given
+
+
+OptimizerConfig = Annotated[SearchedOptimizer, _OneOfTheRecords()]

@@ -1,0 +1,51 @@
+"""The target that a recommendation is asked for, of a study that names another."""
+
+from tuner.spec.study import StudySpec
+from tuner.spec.target import Target, WholeTarget, filled
+
+
+class IllegalTarget(ValueError):
+    """A study has no answer for such a target; `field` says which of its numbers is to blame."""
+
+    def __init__(self, field: str, value: int, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+        self.value = value
+
+
+def target_asked(
+    spec: StudySpec,
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    batch_size: int | None = None,
+    tokens: int | None = None,
+) -> WholeTarget:
+    """The study's target, with the numbers that are given instead of its own.
+
+    Raises:
+        IllegalTarget: if the family has no model of that width, or no rule for that depth.
+
+    """
+    given = {"width": width, "depth": depth, "batch_size": batch_size, "tokens": tokens}
+    own = spec.whole_target.model_dump(exclude={"steps"})
+    asked = own | {name: value for name, value in given.items() if value is not None}
+    _check_width(spec, asked["width"])
+    for name, value in asked.items():
+        if value < 1:
+            raise IllegalTarget(name, value, f"{name} {value} is not positive: give 1 or more")
+    if problem := spec.family.depth_problem(asked["depth"]):
+        raise IllegalTarget("depth", asked["depth"], problem)
+    return filled(Target(**asked), spec.proxies)
+
+
+def _check_width(spec: StudySpec, width: int) -> None:
+    divisor, option = spec.family.width_divisor, spec.family.divisor_field
+    if width < 1 or width % divisor:
+        nearest = max(divisor, divisor * round(width / divisor))
+        raise IllegalTarget(
+            "width",
+            width,
+            f"width {width} is not a positive multiple of {divisor}"
+            f"{f' ({option})' if option else ''}: the nearest legal width is {nearest}",
+        )

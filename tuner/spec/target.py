@@ -1,0 +1,72 @@
+"""The model that a study tunes for, and its training: what is asked for, and all of it."""
+
+import math
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from tuner.spec.record import Record
+
+Width = Annotated[int, Field(ge=1, le=2**20)]
+Depth = Annotated[int, Field(ge=1, le=1024)]
+BatchSize = Annotated[int, Field(ge=1, le=2**24)]
+MOST_TOKENS: Final = 10**18
+Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
+Steps = Tokens  # at least a token each
+
+
+class Target(Record):
+    """The model that will be trained for real, and how long; what is left out is the proxies'."""
+
+    width: Width
+    depth: Depth | None = None
+    """As the family counts it. Default: the proxies'."""
+    batch_size: BatchSize | None = None
+    """Sequences or images per step. Default: the proxies'."""
+    tokens: Tokens | None = None
+    """Seen in all of training; images, for models that see images. Default: as many as the proxies
+    see. Give tokens or steps."""
+    steps: Steps | None = None
+    """Updates. Default: those that `tokens` take."""
+
+
+class WholeTarget(Record):
+    """A target with everything filled in."""
+
+    width: int
+    depth: int
+    batch_size: int
+    tokens: int
+    steps: int
+    """Updates, the last one perhaps on fewer tokens."""
+
+
+class Proxies(Record):
+    """What a target takes over where it says nothing itself."""
+
+    depth: int
+    batch_size: int
+    steps: int
+    tokens_per_example: int
+
+    @property
+    def tokens(self) -> int:
+        """Seen in all of training."""
+        return self.steps * self.batch_size * self.tokens_per_example
+
+
+def filled(asked: Target, proxies: Proxies) -> WholeTarget:
+    """The target, with the proxies' numbers where it has none.
+
+    Tokens count before steps where both are given: that they agree is the caller's to check.
+    """
+    batch_size = asked.batch_size or proxies.batch_size
+    per_step = batch_size * proxies.tokens_per_example
+    tokens = asked.tokens or (asked.steps * per_step if asked.steps else proxies.tokens)
+    return WholeTarget(
+        width=asked.width,
+        depth=asked.depth or proxies.depth,
+        batch_size=batch_size,
+        tokens=tokens,
+        steps=math.ceil(tokens / per_step),
+    )

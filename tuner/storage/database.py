@@ -1,0 +1,105 @@
+"""The database: opened, and refused where this code cannot serve it.
+
+A read sees one state of the database and can change nothing, and writes queue up. One writer
+is enough (a write takes milliseconds) and rules out deadlocks; and events become visible in
+the order of their ids, so that a reader who remembers the last id it saw misses none.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy.orm import Session
+
+from tuner.storage.connections import database_url, postgres_engines, sqlite_engines
+from tuner.storage.driver_errors import storage_errors
+
+BUSY_TIMEOUT_SECONDS: Final = 30.0
+SCHEMA_REVISION: Final = "20261122_packings"
+"""The newest revision in migrations/, which this code was written for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """An open database.
+
+    Attributes:
+        engine: the one connection that writes.
+        readers: connections that cannot write.
+
+    """
+
+    engine: Engine
+    readers: Engine
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """Open a session that sees one state of the database and cannot change it.
+
+        Raises:
+            StorageUnavailable: if the database cannot be read.
+
+        """
+        with storage_errors(self.readers.url), Session(self.readers) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """Open a session that is the only writer, committed at the end: all of it or nothing.
+
+        Never open one inside another, and let nothing slow happen in it.
+
+        Raises:
+            StorageUnavailable: if the database cannot be written; nothing of it is stored.
+
+        """
+        with storage_errors(self.engine.url), Session(self.engine) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+        self.readers.dispose()
+
+
+def open_database(url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECONDS) -> Database:
+    """Prepare to use the database at `url`; nothing connects yet.
+
+    Args:
+        url: sqlite:///path/to/file or postgresql+psycopg://user:password@host/name.
+        busy_timeout_seconds: how long to wait for other writers.
+
+    Raises:
+        ValueError: if the address names no supported database.
+
+    """
+    parsed = database_url(url)
+    engines = sqlite_engines if parsed.get_backend_name() == "sqlite" else postgres_engines
+    return Database(*engines(parsed, busy_timeout_seconds))
+
+
+def require_current(database: Database) -> None:
+    """Check that this code can serve the database.
+
+    Raises:
+        DatabaseMismatch: if the database is older than this code, or too new for it.
+        StorageUnavailable: if the database cannot be read.
+
+    """
+    with database.read() as session:
+        connection = session.connection()
+        current = _stored_revision(connection)
+        if current != SCHEMA_REVISION:
+            # Only here, because importing Alembic would double the API's start.
+            from tuner.storage.migration import require_compatible
+
+            require_compatible(connection, current)
+
+
+def _stored_revision(connection: Connection) -> str | None:
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision

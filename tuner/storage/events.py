@@ -1,0 +1,53 @@
+"""The outbox: what happened to studies, written in the transaction that made it happen."""
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tuner.spec.record import Record
+from tuner.storage.tables import StudyEventRow
+
+
+class EventKind(StrEnum):
+    STUDY_STATE = "study.state"  # from, to, reason
+    CHECK_FINISHED = "check.finished"  # summary: the verdict in words
+    PACKING_CHOSEN = "packing.chosen"  # optimizer, width, way, trials, speedup, device, summary
+    TRIAL_STATE = "trial.state"  # number, purpose, width, state, reason, value; final states
+    TRIAL_PROGRESS = "trial.progress"  # number, step, loss; once per stored rung
+    ORDER_LOST = "order.lost"  # order_id, kind, attempt, losses, message
+    ORDER_FAILED = "order.failed"  # order_id, kind, reason, message
+
+
+class StudyEvent(Record):
+    """Something that happened to a study; a later event has a higher id."""
+
+    id: int
+    study_id: str
+    kind: EventKind
+    data: dict[str, Any]
+    created_at: dt.datetime
+
+
+def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str, Any]) -> None:
+    """Store an event; it becomes visible with the change that it tells of."""
+    now = dt.datetime.now(dt.UTC)
+    session.add(StudyEventRow(study_id=study_id, kind=kind, data=data, created_at=now))
+
+
+def events_after(
+    session: Session, study_id: str | None, after_id: int, limit: int
+) -> tuple[StudyEvent, ...]:
+    """Read the next events of one study, or of all, oldest first."""
+    query = select(StudyEventRow).where(StudyEventRow.id > after_id)
+    if study_id is not None:
+        query = query.where(StudyEventRow.study_id == study_id)
+    rows = session.scalars(query.order_by(StudyEventRow.id).limit(limit))
+    return tuple(StudyEvent.model_validate(row, from_attributes=True) for row in rows)
+
+
+def last_event_id(session: Session) -> int:
+    """Id of the newest event of any study; 0 before the first."""
+    return session.scalar(select(func.max(StudyEventRow.id))) or 0

@@ -1,0 +1,41 @@
+"""Who is at work: the coordinator and the slots, as they last reported."""
+
+import datetime as dt
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.spec.record import Record
+from tuner.storage.tables import WorkerRow
+from tuner.storage.text import storable
+
+
+class WorkerRecord(Record):
+    """The coordinator (`tuner`) or a slot (`cpu-0`)."""
+
+    name: str
+    device: str
+    order_id: str | None
+    problem: str | None
+    """In words, what keeps it from working."""
+    heartbeat_at: dt.datetime
+
+
+def workers(session: Session) -> tuple[WorkerRecord, ...]:
+    """Everyone who ever reported, by name."""
+    rows = session.scalars(select(WorkerRow).order_by(WorkerRow.name))
+    return tuple(WorkerRecord.model_validate(row, from_attributes=True) for row in rows)
+
+
+def beat(
+    session: Session, name: str, device: str, order_id: str | None, problem: str | None
+) -> None:
+    """Store that the coordinator or a slot is alive, what it runs, and what ails it."""
+    row = session.get(WorkerRow, name)
+    if row is None:
+        row = WorkerRow(name=name)
+        session.add(row)
+    row.device = device
+    row.order_id = order_id
+    row.problem = storable(problem)
+    row.heartbeat_at = dt.datetime.now(dt.UTC)

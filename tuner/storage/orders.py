@@ -1,0 +1,107 @@
+"""Orders as stored."""
+
+import datetime as dt
+from collections.abc import Iterable
+
+from pydantic import TypeAdapter
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.engine.protocol import SOLO, AnyOrder, Checkpoint, OpenTrial, Order, OrderId, TrainOrder
+from tuner.records.snapshot import OpenOrder
+from tuner.spec.states import OrderState
+from tuner.storage.tables import OrderRow, TrialRow
+from tuner.storage.text import storable
+from tuner.storage.trials import unfinished_trials
+
+_ORDER: TypeAdapter[AnyOrder] = TypeAdapter(Order)
+
+
+def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
+    """Read the study's open orders, oldest first."""
+    return tuple(
+        OpenOrder(order=order_of(row), losses=row.losses) for row in open_rows(session, study_id)
+    )
+
+
+def open_order_ids(session: Session) -> tuple[OrderId, ...]:
+    """Ids of the open orders of all studies, oldest first."""
+    query = select(OrderRow.id).where(OrderRow.state == OrderState.OPEN)
+    return tuple(map(OrderId, session.scalars(query.order_by(OrderRow.created_at, OrderRow.id))))
+
+
+def read_order(session: Session, order_id: OrderId) -> AnyOrder:
+    """Read a stored order."""
+    return order_of(session.get_one(OrderRow, order_id))
+
+
+def open_rows(session: Session, study_id: str | None = None) -> list[OrderRow]:
+    """Rows of the open orders of one study, or of all, oldest first."""
+    query = select(OrderRow).where(OrderRow.state == OrderState.OPEN)
+    if study_id is not None:
+        query = query.where(OrderRow.study_id == study_id)
+    return list(session.scalars(query.order_by(OrderRow.created_at, OrderRow.id)))
+
+
+def order_of(row: OrderRow) -> AnyOrder:
+    """Read an order from its row."""
+    return _ORDER.validate_python(row.payload | {"attempt": row.attempt})
+
+
+def close_order(row: OrderRow, state: OrderState, message: str | None = None) -> None:
+    """End an order; reports of it are ignored from here on."""
+    assert row.state == OrderState.OPEN, "an order ends once"
+    row.state = state
+    row.message = storable(message)
+    row.finished_at = dt.datetime.now(dt.UTC)
+
+
+def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
+    """Store orders as open."""
+    now = dt.datetime.now(dt.UTC)
+    session.add_all(
+        OrderRow(
+            id=order.id,
+            study_id=order.study_id,
+            kind=order.kind,
+            payload=order.model_dump(mode="json"),
+            attempt=order.attempt,
+            losses=0,
+            state=OrderState.OPEN,
+            created_at=now,
+        )
+        for order in orders
+    )
+
+
+def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
+    """Open another attempt at an order, from what its trials have stored by now.
+
+    With `alone` its trials train one after another: one of them may have been too much together.
+
+    Trials that have ended or stand at the order's goal drop out of it; an order without trials
+    is done.
+    """
+    order = order_of(row)
+    if isinstance(order, TrainOrder):
+        unfinished = {trial.number: trial for trial in unfinished_trials(session, row.study_id)}
+        trials = tuple(
+            OpenTrial(spec=trial.spec, start=_start(unfinished[trial.spec.number]))
+            for trial in order.trials
+            if trial.spec.number in unfinished
+            and unfinished[trial.spec.number].step < order.to_step
+        )
+        if not trials:
+            close_order(row, OrderState.DONE)
+            return
+        done = min(trial.start.step if trial.start else 0 for trial in trials)
+        rungs = tuple(rung for rung in order.rungs if rung > done)
+        order = order.model_copy(
+            update={"trials": trials, "rungs": rungs} | ({"packing": SOLO} if alone else {})
+        )
+    row.attempt += 1
+    row.payload = order.model_copy(update={"attempt": row.attempt}).model_dump(mode="json")
+
+
+def _start(trial: TrialRow) -> Checkpoint | None:
+    return Checkpoint(step=trial.step, path=trial.checkpoint) if trial.checkpoint else None

@@ -1,0 +1,290 @@
+"""Studies as stored: opened, listed, and moved from state to state."""
+
+import datetime as dt
+import secrets
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
+from tuner.records.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot
+from tuner.spec.states import (
+    FINAL_STUDY_STATES,
+    LEGAL_MOVES,
+    OrderState,
+    StateReason,
+    StudyState,
+    TrialState,
+)
+from tuner.spec.study import StudySpec
+from tuner.spec.versions import other_plugins
+from tuner.storage.events import EventKind, write_event
+from tuner.storage.orders import close_order, open_orders_of, open_rows
+from tuner.storage.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
+from tuner.storage.text import storable
+from tuner.storage.trials import end_trial, trials_of, unfinished_trials
+
+ACTIVE_STATES = frozenset(StudyState) - FINAL_STUDY_STATES - {StudyState.PAUSED}
+
+
+def open_study(
+    session: Session,
+    spec: StudySpec,
+    *,
+    idempotency_key: str | None = None,
+    request_hash: str | None = None,
+) -> tuple[StudyRecord, bool]:
+    """Queue a study, or find the one that the same request has queued before.
+
+    Returns:
+        The study, and whether it is new.
+
+    Raises:
+        IdempotencyKeyReused: if the key was used with another request.
+        OtherPlugin: if it asks for a version of a plugin that is not installed.
+
+    """
+    stored = spec.model_dump(mode="json")
+    _require_plugins(stored)
+    if idempotency_key is not None:
+        known = session.get(IdempotencyKeyRow, idempotency_key)
+        if known is not None:
+            if known.request_hash != request_hash:
+                raise IdempotencyKeyReused(idempotency_key)
+            return get_study(session, known.study_id), False
+    now = dt.datetime.now(dt.UTC)
+    row = StudyRow(
+        id=f"std_{secrets.token_hex(8)}",
+        state=StudyState.QUEUED,
+        spec=stored,
+        priority=spec.priority,
+        created_at=now,
+        updated_at=now,
+        version=1,
+    )
+    session.add(row)
+    session.flush()
+    if idempotency_key is not None:
+        session.add(
+            IdempotencyKeyRow(
+                key=idempotency_key,
+                request_hash=request_hash or "",
+                study_id=row.id,
+                created_at=now,
+            )
+        )
+    _tell_of_move(session, row.id, None, StudyState.QUEUED, None)
+    return record_of(row), True
+
+
+def get_study(session: Session, study_id: str) -> StudyRecord:
+    """Read one study.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
+    return record_of(_row(session, study_id))
+
+
+class ActiveStudy(NamedTuple):
+    """A study with something to do."""
+
+    id: str
+    version: int
+    """Grows with every change of state."""
+
+
+def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
+    """Studies with something to do: higher priority first, then older first.
+
+    Those made with other plugins than the installed ones are left out: see `park_studies`. Read
+    several times a second, so specifications stay as they are stored.
+    """
+    columns = (StudyRow.id, StudyRow.version, StudyRow.spec)
+    rows = session.execute(_active(select(*columns)))
+    return tuple(
+        ActiveStudy(row.id, row.version) for row in rows if other_plugins(row.spec) is None
+    )
+
+
+def park_studies(session: Session) -> None:
+    """Pause every active study that was made with other plugins than the installed ones.
+
+    For the start of a coordinator: what is installed does not change while a process runs.
+    """
+    for row in session.scalars(_active(select(StudyRow))).all():
+        if words := other_plugins(row.spec):
+            _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
+
+
+def pause_study(session: Session, study_id: str) -> StudyRecord:
+    """Stop working on a study, and remember where it was; a paused one stays as it is.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if the study has ended.
+
+    """
+    study = get_study(session, study_id)
+    if study.state is StudyState.PAUSED:
+        return study
+    return move_study(session, study_id, StudyState.PAUSED)
+
+
+def resume_study(session: Session, study_id: str) -> StudyRecord:
+    """Go on with a paused study where it was; one that is at work stays as it is.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if the study has ended.
+        OtherPlugin: if it was made with another version of a plugin than the installed one.
+
+    """
+    study = get_study(session, study_id)
+    if study.state in ACTIVE_STATES:
+        return study
+    _require_plugins(_row(session, study_id).spec)
+    return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
+
+
+def cancel_study(session: Session, study_id: str) -> StudyRecord:
+    """End a study and its trials for good; a cancelled one stays as it is.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if the study has ended otherwise.
+
+    """
+    study = get_study(session, study_id)
+    if study.state is StudyState.CANCELLED:
+        return study
+    return move_study(session, study_id, StudyState.CANCELLED)
+
+
+def move_study(
+    session: Session, study_id: str, to: StudyState, *, reason: str | None = None
+) -> StudyRecord:
+    """Change a study's state, with its event: the only function that does.
+
+    A study that is not at work has no open order, and one that has ended no unfinished trial.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        IllegalMove: if LEGAL_MOVES has no such move.
+
+    """
+    row = _row(session, study_id)
+    _move_row(session, row, to, reason)
+    return record_of(row)
+
+
+def _move_row(session: Session, row: StudyRow, to: StudyState, reason: str | None) -> None:
+    study_id, from_ = row.id, StudyState(row.state)
+    if to not in LEGAL_MOVES[from_]:
+        raise IllegalMove(study_id, from_, to)
+    now = dt.datetime.now(dt.UTC)
+    row.state = to
+    row.resume_state = from_ if to is StudyState.PAUSED else None
+    row.reason = storable(reason)
+    row.updated_at = now
+    row.version += 1
+    if to not in ACTIVE_STATES:
+        for order in open_rows(session, study_id):
+            close_order(order, OrderState.CANCELLED)
+    if to in FINAL_STUDY_STATES:
+        row.finished_at = now
+        for trial in unfinished_trials(session, study_id):
+            end_trial(session, trial, TrialState.FAIL, reason=StateReason.CANCELLED)
+    _tell_of_move(session, study_id, from_, to, row.reason)
+
+
+def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
+    """Read everything that is known about the study and that its evidence rests on.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
+    return _snapshot(session, get_study(session, study_id), _statistics_of(session, study_id))
+
+
+def read_for_decision(session: Session, study_id: str) -> StudySnapshot:
+    """Read everything that a decision about the study depends on: in the end, its trials alone.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
+    study = get_study(session, study_id)
+    checking = study.state is StudyState.CHECKING
+    return _snapshot(session, study, _statistics_of(session, study_id) if checking else ())
+
+
+def _snapshot(
+    session: Session, study: StudyRecord, statistics: tuple[OptimizerStatistic, ...]
+) -> StudySnapshot:
+    return StudySnapshot(
+        study=study,
+        trials=trials_of(session, study.id),
+        statistics=statistics,
+        open_orders=open_orders_of(session, study.id),
+    )
+
+
+def _statistics_of(session: Session, study_id: str) -> tuple[OptimizerStatistic, ...]:
+    rows = session.execute(
+        select(
+            CoordinateCheckRow.optimizer,
+            CoordinateCheckRow.tensor,
+            CoordinateCheckRow.width,
+            CoordinateCheckRow.seed,
+            CoordinateCheckRow.update_rms,
+            CoordinateCheckRow.propagation_rms,
+        )
+        .where(CoordinateCheckRow.study_id == study_id)
+        .order_by(CoordinateCheckRow.id)
+    )
+    return tuple(OptimizerStatistic.model_validate(row, from_attributes=True) for row in rows)
+
+
+def _row(session: Session, study_id: str) -> StudyRow:
+    row = session.get(StudyRow, study_id)
+    if row is None:
+        raise StudyNotFound(study_id)
+    return row
+
+
+def _active(studies: Select[Any]) -> Select[Any]:
+    by_priority = (StudyRow.priority.desc(), StudyRow.created_at, StudyRow.id)
+    return studies.where(StudyRow.state.in_(ACTIVE_STATES)).order_by(*by_priority)
+
+
+def record_of(row: StudyRow) -> StudyRecord:
+    """A stored study.
+
+    Raises:
+        OtherPlugin: if it cannot be read without the plugin that it was made with.
+
+    """
+    try:
+        return StudyRecord.model_validate(row, from_attributes=True)
+    except ValidationError as error:
+        if words := other_plugins(row.spec):
+            raise OtherPlugin(words) from error
+        raise
+
+
+def _require_plugins(spec: Mapping[str, Any]) -> None:
+    if words := other_plugins(spec):
+        raise OtherPlugin(words)
+
+
+def _tell_of_move(
+    session: Session, study_id: str, from_: StudyState | None, to: StudyState, reason: str | None
+) -> None:
+    data = {"from": from_, "to": to, "reason": reason}
+    write_event(session, study_id, EventKind.STUDY_STATE, data)

@@ -1,0 +1,80 @@
+"""What a report says about trials, brought into their rows: each step once, each end once."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.engine.protocol import TrialProgress
+from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
+from tuner.storage.curves import append_curves
+from tuner.storage.events import EventKind, write_event
+from tuner.storage.tables import TrialRow
+from tuner.storage.trials import end_trial
+
+
+def store_progress(
+    session: Session,
+    study_id: str,
+    goals: Mapping[int, int],
+    reported: tuple[TrialProgress, ...],
+) -> tuple[str, ...]:
+    """Store what is new about the trials of an order.
+
+    Args:
+        goals: by trial number, the step at which the trial is complete.
+
+    Returns:
+        Paths of checkpoints that are no longer needed.
+
+    """
+    query = select(TrialRow).where(TrialRow.study_id == study_id, TrialRow.number.in_(goals))
+    rows = {row.number: row for row in session.scalars(query)}
+    news = [trial for trial in reported if _is_news(trial, rows.get(trial.number))]
+    append_curves(session, study_id, news)
+    stale: list[str] = []
+    for trial in news:
+        row = rows[trial.number]
+        before = row.checkpoint
+        row.step = trial.step
+        row.checkpoint = trial.checkpoint.path if trial.checkpoint else None
+        reported_path = row.checkpoint
+        _advance(session, row, trial, goals[trial.number])
+        paths = {before, reported_path} - {row.checkpoint}
+        stale += [path for path in paths if path is not None]
+    return tuple(stale)
+
+
+def _is_news(trial: TrialProgress, row: TrialRow | None) -> bool:
+    return row is not None and row.state not in FINAL_TRIAL_STATES and trial.step > row.step
+
+
+def _advance(session: Session, row: TrialRow, trial: TrialProgress, goal: int) -> None:
+    if trial.diverged or trial.loss is None:
+        _end_diverged(session, row)
+        return
+    row.intermediate_values = row.intermediate_values | {str(trial.step): trial.loss}
+    row.validation_loss = trial.validation_loss
+    write_event(
+        session,
+        row.study_id,
+        EventKind.TRIAL_PROGRESS,
+        {"number": row.number, "step": trial.step, "loss": trial.loss},
+    )
+    if trial.step >= goal:
+        row.checkpoint = None
+        end_trial(session, row, TrialState.COMPLETE, value=trial.loss)
+
+
+def _end_diverged(session: Session, row: TrialRow) -> None:
+    """Diverging is a result: Optuna hears of it as pruned, so that it does not propose it again."""
+    row.checkpoint = None
+    row.validation_loss = None
+    rate = row.hyperparameters["learning_rate"]
+    end_trial(
+        session,
+        row,
+        TrialState.PRUNED,
+        reason=StateReason.DIVERGED,
+        message=f"diverged at step {row.step} with learning rate {rate:g}",
+    )

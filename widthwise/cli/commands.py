@@ -1,0 +1,247 @@
+"""The `widthwise` command: everything it knows, it asks the service over HTTP."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from widthwise.cli import tables
+from widthwise.cli.recommendation_view import as_text, recommendation_view
+from widthwise.cli.spec_file import read_spec
+from widthwise.cli.up import become_service
+from widthwise.cli.watch import watch_study
+from widthwise.client import Asked, Client, Document
+from widthwise.errors import WidthwiseError
+from widthwise.plots import sensitivity as plots
+from widthwise.plots import training as training_plot
+
+PIPED_COLUMNS: Final = 120
+"""Width of what is not shown on a terminal: lines that a program reads are not cut."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Tune narrow, train wide: hyperparameter transfer for large neural networks.",
+)
+out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
+err = Console(stderr=True)
+
+EXIT_OF_STATE: Final = {"completed": 0, "cancelled": 1, "failed": 1}
+INTERRUPTED: Final = 130
+
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        envvar="WIDTHWISE_ADDRESS",
+        help="Address of the service; default: where `widthwise up` of this directory serves,"
+        " else http://127.0.0.1:8321.",
+    ),
+]
+StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
+
+
+class Form(StrEnum):
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    PYTHON = "python"
+
+
+@contextmanager
+def said_plainly() -> Iterator[None]:
+    """Errors that a user can act on leave as a line of text and status 1."""
+    try:
+        yield
+    except WidthwiseError as error:
+        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        raise typer.Exit(1) from error
+
+
+@contextmanager
+def service(address: str | None) -> Iterator[Client]:
+    """A client of the service, whose errors leave plainly."""
+    with said_plainly(), Client(address) as client:
+        yield client
+
+
+@app.command()
+def up(
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where everything is kept; default: widthwise-data."),
+    ] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Interface to serve on; default: 127.0.0.1.")
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="Port to serve on; default: 8321; 0 takes a free one.")
+    ] = None,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
+    ] = None,
+) -> None:
+    """Run the service here: API, pages, tuner and workers, until Ctrl-C."""
+    given = {"--data-dir": data_dir, "--host": host, "--port": port, "--slots": slots}
+    with said_plainly():
+        become_service([f"{name}={value}" for name, value in given.items() if value is not None])
+
+
+@app.command()
+def submit(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON; - reads stdin.")],
+    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the id alone.")] = False,
+    address: Address = None,
+) -> None:
+    """Queue a study."""
+    with service(address) as client:
+        study = client.submit(read_spec(file))
+        if quiet:
+            typer.echo(study["id"])
+        else:
+            out.print(tables.submitted(study, client.page(study["id"])), soft_wrap=True)
+        if watch:
+            _watch(client, study["id"])
+
+
+@app.command()
+def watch(study_id: StudyId, address: Address = None) -> None:
+    """Watch a study until it is over; Ctrl-C stops watching, not the study."""
+    with service(address) as client:
+        _watch(client, study_id)
+
+
+@app.command()
+def studies(
+    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
+    address: Address = None,
+) -> None:
+    """List the studies, newest first."""
+    with service(address) as client:
+        out.print(tables.studies(list(client.studies(state))))
+
+
+@app.command()
+def recommend(  # noqa: PLR0913  # one parameter an option
+    study_id: StudyId,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Width of the target; default: the study's.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Its depth, as the family counts it; likewise.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Its sequences or images per step; likewise.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens (or images) it trains on; likewise.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="Which of the study's optimizers; default: its best.")
+    ] = None,
+    form: Annotated[Form, typer.Option("--format", help="How to say it.")] = Form.TABLE,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    address: Address = None,
+) -> None:
+    """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
+    asked: Asked = {
+        "width": width,
+        "depth": depth,
+        "batch_size": batch_size,
+        "tokens": tokens,
+        "optimizer": optimizer,
+    }
+    with service(address) as client:
+        if form is Form.TABLE:
+            view = recommendation_view(client.recommendation(study_id, **asked))
+            if output is None:
+                out.print(view)
+                return
+            text = as_text(view)
+        else:
+            text = client.recommendation_text(study_id, form, **asked)
+        if output is None:
+            typer.echo(text.rstrip("\n"))
+        else:
+            _write(output, text)
+
+
+@app.command()
+def plot(
+    study_id: StudyId,
+    output: Annotated[Path, typer.Option(help="PNG file to write.")],
+    optimizer: Annotated[
+        str | None, typer.Option(help="Which of the study's optimizers; default: its first.")
+    ] = None,
+    address: Address = None,
+) -> None:
+    """Draw loss against learning rate by width, as far as it is measured."""
+    with service(address) as client:
+        plots.draw_transfer(client.sensitivity(study_id), output, optimizer=optimizer)
+        typer.echo(f"wrote {output}")
+
+
+@app.command()
+def compare(
+    study_id: StudyId,
+    output: Annotated[Path, typer.Option(help="PNG file to write.")],
+    address: Address = None,
+) -> None:
+    """Draw loss and parameter norm per step, each optimizer at its best measured rate."""
+    with service(address) as client:
+        best = training_plot.best_rates(client.trials(study_id))
+        numbers = [number for chosen in best.values() for number in chosen.numbers]
+        curves = client.curves(study_id, numbers=numbers, metrics=list(training_plot.PANELS))
+        training_plot.draw_training(best, curves, output)
+        typer.echo(f"wrote {output}")
+
+
+@app.command()
+def cancel(study_id: StudyId, address: Address = None) -> None:
+    """End a study for good; what it has learned stays."""
+    with service(address) as client:
+        _say(client.cancel(study_id))
+
+
+@app.command()
+def pause(study_id: StudyId, address: Address = None) -> None:
+    """Stop a study's work until it is resumed."""
+    with service(address) as client:
+        _say(client.pause(study_id))
+
+
+@app.command()
+def resume(study_id: StudyId, address: Address = None) -> None:
+    """Go on with a paused study."""
+    with service(address) as client:
+        _say(client.resume(study_id))
+
+
+def _watch(client: Client, study_id: str) -> None:
+    try:
+        study = watch_study(client, study_id, out)
+    except KeyboardInterrupt:
+        err.print(f"\nStopped watching; the study goes on: widthwise watch {study_id}")
+        raise typer.Exit(INTERRUPTED) from None
+    raise typer.Exit(EXIT_OF_STATE[study["state"]])
+
+
+def _say(study: Document) -> None:
+    typer.echo(f"{study['id']} is {study['state']}")
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error
+    typer.echo(f"wrote {path}")

@@ -1,0 +1,51 @@
+"""Studies as people read them in a terminal."""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Final
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from widthwise.cli.progress import state_text
+
+_COLUMNS: Final = ("id", "state", "model", "width", "created")
+
+
+def submitted(study: dict[str, Any], page: str) -> RenderableType:
+    """A study that was just queued, and what to do with it next."""
+    study_id, width = study["id"], study["spec"]["target"]["width"]
+    return Text.assemble(
+        *(("submitted ", ""), (study_id, "bold"), "\n"),
+        f"page       {page}\n",
+        f"watch      widthwise watch {study_id}\n",
+        f"recommend  widthwise recommend {study_id} --width {width}",
+    )
+
+
+def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """One line per study, as listed; ids are never cut off."""
+    if not rows:
+        return Text("No studies. Submit one: widthwise submit examples/gpt.yaml")
+    lines = [
+        (
+            row["id"],
+            row["state"],
+            f"{row['family']}, {' '.join(row['optimizers'])}",
+            f"{row['proxy_width']} → {row['target_width']}",
+            _local_time(row["created_at"]),
+        )
+        for row in rows
+    ]
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for name, cells in zip(_COLUMNS, zip(*lines, strict=True), strict=True):
+        table.add_column(name, no_wrap=True, width=max(map(len, [name, *cells])))
+    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
+    for row, (study_id, _, *rest) in zip(rows, lines, strict=True):
+        table.add_row(study_id, state_text(row), *rest, Text(row["name"]))
+    return table
+
+
+def _local_time(timestamp: str) -> str:
+    return dt.datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M")

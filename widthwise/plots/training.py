@@ -1,0 +1,95 @@
+"""Loss and parameter norm step by step, one line per optimizer, as a PNG."""
+
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from widthwise.errors import WidthwiseError
+from widthwise.plots.figures import INK, new_figure, style_panel, write_figure
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+PANELS: Final = {"train_loss": "train loss", "parameter_norm": "norm of all parameters"}
+"""What is drawn, by metric."""
+_COLOURS: Final = ("#08306b", "#c2571a", "#2b7a3d", "#7b3294", "#8c6d1f", "#b3261e", "#0b7285")
+_DASHES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
+"""Lines are told apart by more than their colour."""
+
+
+class BestRate(NamedTuple):
+    """The trials of one optimizer's best measured rate, one a seed."""
+
+    width: int
+    learning_rate: float
+    numbers: tuple[int, ...]
+
+
+def best_rates(trials: dict[str, Any]) -> dict[str, BestRate]:
+    """By optimizer, at the widest width that all of them are measured at under muP.
+
+    Args:
+        trials: as `Client.trials` returns them.
+
+    Raises:
+        WidthwiseError: if there is no such width yet.
+
+    """
+    losses: dict[tuple[str, int, float], dict[int, float]] = {}
+    for trial in trials["trials"]:
+        if trial["purpose"] == "measure" and trial["value"] is not None:
+            rate = trial["hyperparameters"]["learning_rate"]
+            key = trial["optimizer"], trial["width"], rate
+            losses.setdefault(key, {})[trial["number"]] = trial["value"]
+    optimizers = list(dict.fromkeys(name for name, _, _ in losses))
+    widths = [{w for name, w, _ in losses if name == optimizer} for optimizer in optimizers]
+    common = set.intersection(*widths) if widths else set()
+    if not common:
+        raise WidthwiseError("no width is measured yet for every optimizer of this study")
+    found = {}
+    for optimizer in optimizers:
+        at_width = {
+            key: seeds for key, seeds in losses.items() if key[:2] == (optimizer, max(common))
+        }
+        most = max(map(len, at_width.values()))
+        rated = {key: fmean(s.values()) for key, s in at_width.items() if len(s) == most}
+        _, width, rate = best = min(rated, key=lambda key: rated[key])
+        found[optimizer] = BestRate(width, rate, tuple(at_width[best]))
+    return found
+
+
+def draw_training(best: dict[str, BestRate], curves: dict[str, Any], path: Path) -> None:
+    """Draw means over seeds, with a band from the lowest to the highest seed.
+
+    Args:
+        best: which trials to draw.
+        curves: of these trials at least, as `Client.curves` returns them.
+
+    Raises:
+        WidthwiseError: if a curve is missing, or matplotlib is not installed.
+
+    """
+    by_key = {(c["number"], c["metric"]): c for c in curves["curves"]}
+    figure = new_figure(panels=len(PANELS))
+    axes = figure.subplots(1, len(PANELS), squeeze=False)[0]
+    width = next(iter(best.values())).width
+    for ax, (metric, title) in zip(axes, PANELS.items(), strict=True):
+        style_panel(ax, f"{title}, width {width}", "step")
+        for i, (optimizer, chosen) in enumerate(best.items()):
+            missing = [number for number in chosen.numbers if (number, metric) not in by_key]
+            if missing:
+                raise WidthwiseError(f"there is no curve of {metric} for trial {missing[0]}")
+            drawn = [by_key[number, metric] for number in chosen.numbers]
+            label = f"{optimizer}, rate {chosen.learning_rate:.3g}"
+            _draw(ax, drawn, label, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
+    axes[0].set_ylabel("mean over seeds; band: lowest to highest", color=INK)
+    write_figure(figure, axes[0], path)
+
+
+def _draw(ax: "Axes", curves: list[dict[str, Any]], label: str, colour: str, dashes: Any) -> None:  # noqa: ANN401  matplotlib's own
+    by_step = list(zip(*(curve["values"] for curve in curves), strict=True))
+    steps = curves[0]["steps"]
+    low, high = [min(values) for values in by_step], [max(values) for values in by_step]
+    ax.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
+    means = [fmean(values) for values in by_step]
+    ax.plot(steps, means, color=colour, linestyle=dashes, linewidth=1.8, label=label)

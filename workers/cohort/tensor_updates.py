@@ -1,0 +1,91 @@
+"""How each tensor of a trial is stepped: by which pure update, and with which numbers."""
+
+from collections.abc import Hashable, Mapping
+from typing import Final, NamedTuple, TypeAlias
+
+from torch import Tensor
+
+from parametrization.nn.stepping import Stepping
+from parametrization.nn.updates.adam import ADAM, ADAMW
+from parametrization.nn.updates.registry import named
+from parametrization.nn.updates.sgd import SGD_MOMENTUM
+from parametrization.nn.updates.update import (
+    CoupledOptimizer,
+    CurvatureOptimizer,
+    GradientOptimizer,
+)
+from parametrization.rules.lookup import Optimizer
+from workers.training.trial import RunningTrial
+
+PureOptimizer: TypeAlias = GradientOptimizer | CoupledOptimizer
+COUNTER: Final = "step"
+"""torch's name for Adam's count of updates, and ours."""
+_ADAM_STATE: Final = {COUNTER: COUNTER, "mean": "exp_avg", "mean_square": "exp_avg_sq"}
+_TORCHS_OWN: Final[Mapping[Optimizer, tuple[GradientOptimizer, Mapping[str, str]]]] = {
+    Optimizer.ADAM: (ADAM, _ADAM_STATE),
+    Optimizer.ADAMW: (ADAMW, _ADAM_STATE),
+    Optimizer.SGD: (SGD_MOMENTUM, {"velocity": "momentum_buffer"}),
+}
+"""The pure twin of torch's optimizers, and torch's name for each part of its state."""
+
+
+class Kind(NamedTuple):
+    """What steps a tensor: the same in every trial of a cohort."""
+
+    optimizer: PureOptimizer
+    fan_out_axis: int
+    stored_names: Mapping[str, str]
+    """Name of each part of the state in a checkpoint, where it is not the optimizer's own."""
+
+    @property
+    def key(self) -> Hashable:
+        """Equal for equal kinds."""
+        return self.optimizer.name, self.fan_out_axis
+
+
+def trains_in_cohorts(optimizer: Optimizer) -> bool:
+    """Whether gradients are all that the optimizer needs: K-FAC trains alone."""
+    return optimizer in _TORCHS_OWN or not isinstance(named(optimizer), CurvatureOptimizer)
+
+
+def has_fused_kernel(trial: RunningTrial) -> bool:
+    """Whether one of torch's own optimizers trains all of the trial."""
+    return not isinstance(trial.optimizer, Stepping)
+
+
+def kinds_of(trial: RunningTrial) -> dict[str, Kind]:
+    """By tensor name, in the model's order."""
+    if not isinstance(trial.optimizer, Stepping):
+        optimizer, stored_names = _TORCHS_OWN[trial.spec.optimizer]
+        return {
+            name: Kind(optimizer, 0, stored_names) for name, _ in trial.model.named_parameters()
+        }
+    stepping = trial.optimizer
+    by_parameter: dict[Tensor, Kind] = {}
+    for group, stepped_by, axis in zip(
+        stepping.param_groups, stepping.optimizers, stepping.fan_out_axes, strict=True
+    ):
+        assert not isinstance(stepped_by, CurvatureOptimizer), "trains alone"
+        by_parameter[group["params"][0]] = Kind(stepped_by, axis, {})
+    return {name: by_parameter[tensor] for name, tensor in trial.model.named_parameters()}
+
+
+def numbers_of(trial: RunningTrial) -> dict[str, dict[str, float]]:
+    """Every hyperparameter of every tensor, by its name, with the peak learning rate."""
+    names = {parameter: name for name, parameter in trial.model.named_parameters()}
+    numbers: dict[str, dict[str, float]] = {}
+    for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
+        if isinstance(trial.optimizer, Stepping):
+            given = {**group["numbers"], "learning_rate": peak_rate}
+        else:
+            optimizer, _ = _TORCHS_OWN[trial.spec.optimizer]
+            available = trial.spec.hyperparameters | {
+                "learning_rate": peak_rate,
+                "weight_decay": group["weight_decay"],
+                "epsilon": group.get("eps"),
+            }
+            given = {
+                hyper: available[hyper] for hyper in ("learning_rate", *optimizer.hyperparameters)
+            }
+        numbers |= {names[parameter]: given for parameter in group["params"]}
+    return numbers

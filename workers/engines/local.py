@@ -1,0 +1,146 @@
+"""The engine of one machine: a worker process per slot."""
+
+import math
+from itertools import cycle
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import NamedTuple
+
+from tuner.engine.protocol import (
+    AnyOrder,
+    Done,
+    Failed,
+    Lost,
+    OrderId,
+    Reached,
+    Slot,
+)
+from workers.device.out_of_memory import MIB, SMALLEST_LIMIT_BYTES
+from workers.engines.slot_process import SlotProcess, trials_of
+from workers.slot.process import available_cores
+
+
+class Place(NamedTuple):
+    """Where one slot trains."""
+
+    name: str
+    device: str
+    device_share: float
+    """Of a GPU's memory."""
+
+
+def places(slots: int, gpus: int) -> list[Place]:
+    """So many slots, evenly spread over the GPUs; on the cores if there are none.
+
+    >>> [place.name for place in places(3, gpus=2)]
+    ['gpu0-0', 'gpu1-0', 'gpu0-1']
+
+    """
+    if not gpus:
+        return [Place(f"cpu-{number}", "cpu", 1.0) for number in range(slots)]
+    share = 1 / math.ceil(slots / gpus)
+    return [
+        Place(f"gpu{number % gpus}-{number // gpus}", f"cuda:{number % gpus}", share)
+        for number in range(slots)
+    ]
+
+
+class LocalEngine:
+    """Slots on this machine, each a process with one thread pinned to a core.
+
+    The workers die with the thread that made the engine: make it, and use it, in one that lives
+    as long as the process.
+
+    Args:
+        slots: how many orders run at once; more than there are cores share them.
+        checkpoint_dir: where trials are stored; made when needed.
+        memory_limit_bytes: of each worker, torch included; None for no limit.
+        gpus: spread the slots evenly over so many GPUs; on none, trials train on the cores.
+
+    Raises:
+        ValueError: if there are no slots, or the limit leaves no room beside torch.
+
+    """
+
+    def __init__(
+        self,
+        slots: int,
+        checkpoint_dir: Path,
+        memory_limit_bytes: int | None = None,
+        *,
+        gpus: int = 0,
+    ) -> None:
+        if slots < 1:
+            raise ValueError(f"slots must be at least 1, got {slots}")
+        if memory_limit_bytes is not None and memory_limit_bytes < SMALLEST_LIMIT_BYTES:
+            raise ValueError(
+                f"memory_limit_bytes must be at least {SMALLEST_LIMIT_BYTES}"
+                f" ({SMALLEST_LIMIT_BYTES // MIB} MiB: torch itself takes most of it),"
+                f" got {memory_limit_bytes}"
+            )
+        self._slots = [
+            SlotProcess(
+                place.name,
+                core,
+                checkpoint_dir.absolute(),
+                memory_limit_bytes,
+                device=place.device,
+                device_share=place.device_share,
+            )
+            for place, core in zip(places(slots, gpus), cycle(available_cores()), strict=False)
+        ]
+        self._started: set[tuple[OrderId, int]] = set()
+        for slot in self._slots:
+            slot.spawn()
+
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot, busy or free."""
+        return tuple(
+            Slot(
+                name=slot.name, device=slot.device, busy_with=slot.order.id if slot.order else None
+            )
+            for slot in self._slots
+        )
+
+    def worker_pids(self) -> dict[str, int]:
+        """Process id of each slot's worker, by the slot's name; a dead worker has none."""
+        return {slot.name: slot.pid for slot in self._slots if slot.pid is not None}
+
+    def start(self, order: AnyOrder) -> None:
+        """Hand an order to a free slot, best to one that still holds its trials in memory.
+
+        Raises:
+            RuntimeError: if no slot is free.
+
+        """
+        if (order.id, order.attempt) in self._started:
+            return
+        free = [slot for slot in self._slots if slot.order is None]
+        if not free:
+            raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
+        wanted = trials_of(order)
+        max(free, key=lambda slot: slot.holds(wanted)).start(order)
+        self._started.add((order.id, order.attempt))
+
+    def cancel(self, order_id: OrderId) -> None:
+        """End the process that runs the order, and start a fresh one in its slot."""
+        for slot in self._slots:
+            if slot.order is not None and slot.order.id == order_id:
+                slot.kill()
+                slot.spawn()
+
+    def wait(self, timeout_seconds: float) -> list[Reached | Done | Failed | Lost]:
+        """Reports since the last call, as soon as there is one, or [] after the timeout."""
+        waiting = {slot.connection: slot for slot in self._slots if slot.connection is not None}
+        ready = wait(list(waiting), timeout_seconds)
+        return [
+            report
+            for connection, slot in waiting.items()
+            if connection in ready
+            for report in slot.receive()
+        ]
+
+    def close(self) -> None:
+        """End every process of the engine."""
+        for slot in self._slots:
+            slot.kill()

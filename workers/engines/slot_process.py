@@ -1,0 +1,157 @@
+"""One slot of the local engine: its worker process, its pipe, and the order it is busy with."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections import deque
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+import workers
+from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, Reached, Report, TrainOrder
+from workers.slot.worker import WorkerSettings
+
+_REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
+RECENT_ORDERS: Final = 32
+_REPOSITORY: Final = Path(workers.__file__).parents[1]
+
+
+@dataclass
+class SlotProcess:
+    """A place for one order at a time.
+
+    The worker is a program of its own (`python -m workers.slot.worker`), not a `multiprocessing`
+    child: those import their parent's main module again, and with it the database and Optuna.
+    """
+
+    name: str
+    core: int | None
+    checkpoint_dir: Path
+    memory_limit_bytes: int | None
+    device: str = "cpu"
+    device_share: float = 1.0
+    """Of a GPU's memory: several slots may be on one."""
+    order: AnyOrder | None = None
+    recent: deque[frozenset[tuple[str, int]]] = field(
+        default_factory=partial(deque, maxlen=RECENT_ORDERS)
+    )
+    """Trials of the latest orders, which the worker may still have in memory."""
+    connection: "Connection[bytes, bytes] | None" = None
+    """None while there is no process."""
+    _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the worker, if there is one."""
+        return self._process.pid if self._process else None
+
+    def holds(self, wanted: frozenset[tuple[str, int]]) -> int:
+        """How many of these trials the worker may have in memory."""
+        return len(wanted & frozenset[tuple[str, int]]().union(*self.recent))
+
+    def spawn(self) -> None:
+        """Start the worker unless it is there; returns before it is ready, which is no matter."""
+        if self.connection is not None:
+            return
+        ours, theirs = Pipe(duplex=True)
+        settings = WorkerSettings(
+            connection_fd=theirs.fileno(),
+            parent_pid=os.getpid(),
+            core=self.core,
+            checkpoint_dir=str(self.checkpoint_dir),
+            memory_limit_bytes=self.memory_limit_bytes,
+            device=self.device,
+            device_share=self.device_share,
+        )
+        self._process = subprocess.Popen(
+            # -P: nothing in the folder we happen to be in may pass for a module.
+            [sys.executable, "-P", "-m", "workers.slot.worker", json.dumps(asdict(settings))],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            env=_environment(),
+        )
+        theirs.close()  # the worker has the only other end now: its death closes the pipe
+        self.connection = ours
+
+    def start(self, order: AnyOrder) -> None:
+        """Send the order; if the worker is dying, the next `receive` says so."""
+        self.spawn()
+        assert self.connection is not None
+        self.order = order
+        with suppress(OSError):
+            self.connection.send_bytes(order.model_dump_json().encode())
+
+    def receive(self) -> list[Reached | Done | Failed | Lost]:
+        """The reports that are there; Lost, and a new worker, if the order's worker died."""
+        reports: list[Reached | Done | Failed | Lost] = []
+        while self.connection is not None and self.connection.poll():
+            try:
+                report = _REPORTS.validate_json(self.connection.recv_bytes())
+            except (EOFError, OSError):
+                return [*reports, *self._after_death()]
+            reports.append(report)
+            if not isinstance(report, Reached):
+                self.recent.append(trials_of(self.order))
+                self.order = None
+        return reports
+
+    def kill(self) -> int:
+        """End the worker, whatever it does; its exit status as `subprocess` gives it."""
+        self.order = None
+        self.recent.clear()
+        if self._process is None or self.connection is None:
+            return 0
+        self.connection.close()
+        self.connection = None
+        self._process.kill()
+        status = self._process.wait()
+        self._process = None
+        return status
+
+    def _after_death(self) -> list[Lost]:
+        order = self.order
+        status = self.kill()
+        if order is None:
+            return []  # respawned with the next order: one that cannot start must not loop
+        self.spawn()
+        return [
+            Lost(
+                order_id=order.id,
+                attempt=order.attempt,
+                message=f"the worker of slot {self.name} ended with {_status_words(status)}",
+            )
+        ]
+
+
+def trials_of(
+    order: AnyOrder | None,
+) -> frozenset[tuple[str, int]]:
+    """Study id and number of every trial of a train order; empty for others."""
+    if not isinstance(order, TrainOrder):
+        return frozenset()
+    return frozenset((order.study_id, trial.spec.number) for trial in order.trials)
+
+
+def _status_words(status: int) -> str:
+    if status >= 0:
+        return f"exit status {status}"
+    name = signal.Signals(-status).name
+    if name == "SIGKILL":
+        return "SIGKILL (killed, or the machine ran out of memory)"
+    return name
+
+
+def _environment() -> dict[str, str]:
+    paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    one_thread |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}  # else processes that outlive the worker
+    return {**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)}

@@ -1,0 +1,58 @@
+"""What one machine remembers of its probes, so that a study run again is packed again the same."""
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+
+import torch
+
+from tuner.engine.protocol import Packing, ProbeOrder
+from tuner.spec.record import Record
+
+
+class Probed(Record):
+    """What is known of trials of one shape."""
+
+    solo_seconds: float
+    """Of one step of one trial."""
+    packing: Packing | None = None
+    """None as long as such trials took too little time to look for one."""
+
+
+def memory_of(order: ProbeOrder, most: int, device: str, folder: Path) -> Path:
+    """Where the machine remembers the order's shape, in `most` trials at once."""
+    return folder / "probes" / f"{_fingerprint(order, most, device)}.json"
+
+
+def recall(path: Path) -> Probed | None:
+    """What is remembered there."""
+    return Probed.model_validate_json(path.read_text()) if path.exists() else None
+
+
+def remember(path: Path, probed: Probed) -> None:
+    """Write it, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(f".{os.getpid()}")
+    unfinished.write_text(probed.model_dump_json())
+    unfinished.replace(path)
+
+
+def _fingerprint(order: ProbeOrder, most: int, device: str) -> str:
+    """Of everything that the answer depends on: shape, machine, software."""
+    model = order.trial.model
+    on_cpu = torch.device(device).type == "cpu"
+    parts = (
+        model.family.model_dump_json(),
+        model.width,
+        order.trial.optimizer,
+        order.trial.training.batch_size,
+        order.trial.training.precision,
+        most,
+        platform.node() if on_cpu else torch.cuda.get_device_name(device),
+        platform.machine(),
+        torch.backends.cpu.get_cpu_capability(),
+        torch.__version__,
+        tuple(Probed.model_fields),
+    )
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,125 @@
+"""Training several trials on one device: those that pay together, the others one by one."""
+
+import gc
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from tuner.engine.protocol import Packing, TrialSpec
+from workers.cohort.cohort import Advance, Cohort
+from workers.cohort.programs import Programs
+from workers.cohort.tensor_updates import trains_in_cohorts
+from workers.device.out_of_memory import is_out_of_memory, naming_what_is_too_large
+from workers.training.history import History
+from workers.training.trainer import Segment, ended, train_to
+from workers.training.trial import RunningTrial
+
+log = logging.getLogger(__name__)
+
+
+def train_packed(
+    trials: Sequence[RunningTrial], step: int, packing: Packing, programs: Programs
+) -> Iterator[tuple[RunningTrial, Segment]]:
+    """Train all of them to `step`, in the order in which they get there.
+
+    A cohort that does not fit into memory goes on in halves from where it was.
+
+    Raises:
+        OutOfMemory: if even one trial alone does not fit.
+
+    """
+    waiting = list(_chunks(trials, packing))
+    history = {trial.spec.number: History() for trial in trials}
+    while waiting:
+        members = waiting.pop(0)
+        alone = trains_alone(members[0].spec) or len(members) < packing.least
+        if packing.way == "solo" or alone:
+            for trial in members:
+                yield trial, _alone(trial, step, history[trial.spec.number])
+            continue
+        fits, advances = _together(members, step, packing, programs)
+        going_on = []
+        for trial, advance in zip(members, advances, strict=True):
+            updates = history[trial.spec.number]
+            updates.extend(advance.updates.columns)
+            if advance.diverged_at is not None or trial.step == step:
+                with naming_what_is_too_large(words(trial.spec)):
+                    yield trial, ended(trial, updates, advance.diverged_at)
+            else:
+                going_on.append(trial)
+        parts = [going_on] if fits else _halves(going_on)
+        waiting[:0] = [part for part in parts if part]
+
+
+def trains_alone(spec: TrialSpec) -> bool:
+    """Whether no cohort trains what the trial asks for."""
+    training = spec.training
+    in_parts = training.accumulation > 1 or training.activation_checkpointing
+    return in_parts or not trains_in_cohorts(spec.optimizer)
+
+
+def words(spec: TrialSpec) -> str:
+    """The trial, for a person whose memory it does not fit into."""
+    return (
+        f"trial {spec.number} at width {spec.model.width} (batch size {spec.training.batch_size})"
+    )
+
+
+def _chunks(trials: Sequence[RunningTrial], packing: Packing) -> Iterator[list[RunningTrial]]:
+    """At most `most` trials each, those that share their batches together where they can."""
+    ordered = sorted(trials, key=_batch_key)
+    strays: list[RunningTrial] = []
+    for _, sharing in groupby(ordered, key=_batch_key):
+        members = list(sharing)
+        if len(members) < packing.least:
+            strays += members
+        else:
+            yield from _split(members, packing.most)
+    yield from _split(strays, packing.most)
+
+
+def _batch_key(trial: RunningTrial) -> tuple[int, int]:
+    return trial.spec.seed, trial.step
+
+
+def _split(trials: list[RunningTrial], most: int) -> Iterator[list[RunningTrial]]:
+    return (trials[first : first + most] for first in range(0, len(trials), most))
+
+
+def _halves(trials: list[RunningTrial]) -> list[list[RunningTrial]]:
+    middle = (len(trials) + 1) // 2
+    log.warning("out of memory: %s trials go on, %s at a time", len(trials), middle)
+    return [trials[:middle], trials[middle:]]
+
+
+def _alone(trial: RunningTrial, step: int, before: History) -> Segment:
+    with naming_what_is_too_large(words(trial.spec)):
+        segment = train_to(trial, step)
+    first_step = segment.first_step - len(before)
+    before.extend(segment.updates.columns)
+    return segment._replace(first_step=first_step, updates=before)
+
+
+def _together(
+    trials: list[RunningTrial], step: int, packing: Packing, programs: Programs
+) -> tuple[bool, Sequence[Advance]]:
+    """Train until the first trial gets to `step` or half have diverged.
+
+    Returns:
+        Whether there was memory enough, and what was done until then, trial by trial.
+
+    """
+    cohort = None
+    try:
+        # A compiled program serves one number of trials, and costs half a minute.
+        compiled = packing.way == "compiled" and len(trials) == packing.most
+        cohort = Cohort(trials, programs, compiled=compiled)
+        cohort.advance(step - max(trial.step for trial in trials))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        done = cohort.advances if cohort else [Advance() for _ in trials]
+        del cohort
+        gc.collect()
+        return False, done
+    return True, cohort.advances

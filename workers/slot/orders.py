@@ -1,0 +1,206 @@
+"""Carrying out one order inside a worker: reports, as they become known."""
+
+import gc
+import logging
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
+from tuner.engine.protocol import (
+    AnyOrder,
+    CheckOrder,
+    CoordinateStatistic,
+    DescribeOrder,
+    Done,
+    Failed,
+    OpenTrial,
+    ProbeOrder,
+    Reached,
+    TrainOrder,
+    TrialProgress,
+)
+from tuner.spec.states import StateReason
+from workers.cohort.programs import Programs
+from workers.datasets.load import load_data
+from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
+from workers.models.build import build_model
+from workers.packing.probe import probe
+from workers.packing.train_together import train_packed, words
+from workers.training.checkpoint import (
+    CheckpointUnreadable,
+    CheckpointUnwritable,
+    checkpoint_path,
+    load,
+    save,
+)
+from workers.training.model_shapes import model_scalings, model_shape
+from workers.training.objective import objective
+from workers.training.trainer import Segment, progress
+from workers.training.trial import RunningTrial, new_trial, restored_trial
+
+log = logging.getLogger(__name__)
+
+KEPT_BYTES: Final = 64 * MIB
+"""Of trials that no order trains now: restoring a small one takes as long as tens of its steps."""
+
+
+@dataclass
+class OpenCohort:
+    """Trials of the latest orders, kept so that their successors need not restore them."""
+
+    device: str = "cpu"
+    """torch's name of where this worker trains."""
+    trials: dict[tuple[str, int], RunningTrial] = field(default_factory=dict)
+    """By study id and trial number, the latest last."""
+    programs: Programs = field(default_factory=Programs)
+
+    def take(self, study_id: str, trial: OpenTrial) -> RunningTrial | None:
+        """The trial if it is held exactly where the order goes on; the caller owns it now."""
+        held = self.trials.pop((study_id, trial.spec.number), None)
+        start = trial.start.step if trial.start else 0
+        if held is None or held.spec != trial.spec or held.step != start:
+            return None
+        return held
+
+    def keep(self, study_id: str, trials: Iterable[RunningTrial]) -> None:
+        """Hold these trials, and of those before the latest that there is room for.
+
+        Not those that a cohort had stacked: each of them holds on to the memory of all.
+        """
+        latest = {(study_id, trial.spec.number): trial for trial in trials}
+        before: list[tuple[tuple[str, int], RunningTrial]] = []
+        room = KEPT_BYTES
+        for key, trial in reversed(self.trials.items()):
+            room -= trial.size_bytes
+            if room < 0:
+                break
+            if key not in latest and trial.owns_its_tensors:
+                before.append((key, trial))
+        self.trials = dict(reversed(before)) | latest
+
+
+def carry_out(
+    order: AnyOrder, cohort: OpenCohort, folder: Path
+) -> Iterator[Reached | Done | Failed]:
+    """Reports of the order, ending in Done or Failed, whatever goes wrong.
+
+    Args:
+        cohort: what this worker holds in memory; changed by train orders.
+        folder: where checkpoints go.
+
+    """
+    try:
+        yield from _reports(order, cohort, folder)
+    except OutOfMemory as error:
+        yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
+    except (CheckpointUnreadable, CheckpointUnwritable) as error:
+        yield _failed(order, StateReason.ERROR, str(error))
+    except Exception as error:
+        log.exception("order %s failed", order.id)
+        yield _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")
+    else:
+        return
+    # What the failed order allocated is garbage now: hand it back before the next order.
+    cohort.trials.clear()
+    gc.collect()
+
+
+def _reports(order: AnyOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
+    match order:
+        case DescribeOrder():
+            yield _describe(order)
+        case CheckOrder():
+            yield _check(order)
+        case ProbeOrder():
+            yield _probe(order, cohort, folder)
+        case TrainOrder():
+            yield from _train(order, cohort, folder)
+
+
+def _describe(order: DescribeOrder) -> Done:
+    return Done(order_id=order.id, attempt=order.attempt, shape=model_shape(order.model))
+
+
+def _check(order: CheckOrder) -> Done:
+    model = order.model
+    with naming_what_is_too_large(
+        f"the coordinate check at width {model.width} (batch size {order.batch_size})"
+    ):
+        data = load_data(model)
+        statistics = coordinate_statistics(
+            CheckedTraining(
+                build=lambda: build_model(model),
+                loss=objective(model.family).training,
+                batch=lambda seed, step: data.batch(seed, step, order.batch_size),
+            ),
+            model_scalings(model, order.optimizer, order.hyperparameters),
+            width=model.width,
+            seeds=order.seeds,
+            steps=order.steps,
+        )
+    for statistic in statistics:
+        if not math.isfinite(statistic.update_rms + (statistic.propagation_rms or 0.0)):
+            raise FloatingPointError(
+                f"the coordinate check left the finite numbers in {statistic.tensor} at width"
+                f" {model.width}, seed {statistic.seed}: lower the check's learning rate"
+                f" {order.hyperparameters['learning_rate']:g}"
+            )
+    return Done(
+        order_id=order.id,
+        attempt=order.attempt,
+        statistics=tuple(CoordinateStatistic(**one._asdict()) for one in statistics),
+    )
+
+
+def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
+    packing = probe(order, cohort.programs, folder, cohort.device)
+    # What was traced stays, tens of thousands of objects: collecting garbage need not look at them.
+    gc.collect()
+    gc.freeze()
+    return Done(order_id=order.id, attempt=order.attempt, packing=packing)
+
+
+def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
+    running = []
+    for trial in order.trials:
+        with naming_what_is_too_large(words(trial.spec)):
+            held = cohort.take(order.study_id, trial)
+            running.append(held or _opened(trial, cohort.device))
+    for rung in order.rungs:
+        behind = [trial for trial in running if trial.step < rung]
+        advanced = {
+            trial.spec.number: _reported(trial, segment, order, folder)
+            for trial, segment in train_packed(behind, rung, order.packing, cohort.programs)
+        }
+        progresses = tuple(advanced[trial.spec.number] for trial in behind)
+        over = {one.number for one in progresses if one.diverged}
+        running = [trial for trial in running if trial.spec.number not in over]
+        if rung == order.to_step or not running:
+            cohort.keep(order.study_id, [trial for trial in running if not trial.is_trained])
+            yield Done(order_id=order.id, attempt=order.attempt, trials=progresses)
+            return
+        yield Reached(order_id=order.id, attempt=order.attempt, trials=progresses)
+
+
+def _opened(trial: OpenTrial, device: str) -> RunningTrial:
+    if trial.start is None:
+        return new_trial(trial.spec, device)
+    return restored_trial(trial.spec, load(trial.start), device)
+
+
+def _reported(
+    trial: RunningTrial, segment: Segment, order: TrainOrder, folder: Path
+) -> TrialProgress:
+    if segment.diverged_at is not None or trial.is_trained:  # nobody goes on from here
+        return progress(trial, segment, checkpoint=None)
+    number, step = trial.spec.number, trial.step
+    path = checkpoint_path(folder, order.study_id, number, step, order.attempt)
+    with naming_what_is_too_large(words(trial.spec)):
+        return progress(trial, segment, save(trial.state(), path, step))
+
+
+def _failed(order: AnyOrder, reason: StateReason, message: str) -> Failed:
+    return Failed(order_id=order.id, attempt=order.attempt, reason=reason, message=message)

@@ -1,0 +1,65 @@
+"""What a worker process does to itself before it works."""
+
+import ctypes
+import os
+import signal
+import sys
+import warnings
+from typing import Final
+
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
+_KEPT_BYTES = 2**30  # free memory at the end of the heap; glibc takes a C int
+UNFUSED_NORM: Final = "Mismatch dtype between input and weight"
+
+
+def follow_parent_into_death(parent_pid: int) -> None:
+    """Have the kernel kill this process when the thread that started it ends.
+
+    Elsewhere than on Linux the end of the parent's pipe alone tells (`workers.slot.worker`).
+    """
+    if sys.platform == "linux":
+        if ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+        if os.getppid() != parent_pid:  # it died before the call: no signal will come
+            os._exit(1)
+
+
+def pin(core: int | None) -> None:
+    """Stay on one core; None where the system cannot pin."""
+    if sys.platform == "linux" and core is not None:
+        os.sched_setaffinity(0, {core})
+
+
+def available_cores() -> tuple[int | None, ...]:
+    """The cores this process may use; (None,) where the system does not say."""
+    if sys.platform == "linux":
+        return tuple(sorted(os.sched_getaffinity(0)))
+    return (None,)
+
+
+def settle_torch() -> None:
+    """One thread, and no denormal numbers: a few of them make a step 15 times slower.
+
+    Torch says once a process that a norm of bfloat16 activations with an fp32 gain has no fused
+    kernel: its result is right, and nobody can do anything about it.
+    """
+    import torch
+
+    warnings.filterwarnings("ignore", UNFUSED_NORM)
+
+    torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
+    keep_freed_memory()
+
+
+def keep_freed_memory() -> None:
+    """Have malloc take large tensors from memory that it keeps, instead of mapping them anew.
+
+    glibc maps everything from 32 MiB on afresh and unmaps it when freed: a large cohort's step
+    then spends its time in a hundred thousand page faults.
+    """
+    if sys.platform == "linux" and hasattr(ctypes.CDLL(None), "mallopt"):
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)

@@ -1,0 +1,89 @@
+"""A worker: one process that carries out orders from a pipe until its parent is gone.
+
+`python -m workers.slot.worker SETTINGS`, started by `workers.engines.slot_process`. Orders come and reports go
+as JSON. Only the standard library is imported up here: the ties to the parent are in place before
+torch, which takes a second or more, is loaded.
+"""
+
+import gc
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from queue import SimpleQueue
+
+from workers.slot.process import follow_parent_into_death, pin, settle_torch
+
+
+@dataclass(frozen=True)
+class WorkerSettings:
+    """What a worker is told on its command line, as JSON."""
+
+    connection_fd: int
+    parent_pid: int
+    core: int | None
+    checkpoint_dir: str
+    memory_limit_bytes: int | None
+    device: str = "cpu"
+    """torch's name of where it trains."""
+    device_share: float = 1.0
+    """Of a GPU's memory."""
+
+
+def main(arguments: str) -> None:
+    """Work until the parent closes the pipe or dies."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the parent decides
+    settings = WorkerSettings(**json.loads(arguments))
+    follow_parent_into_death(settings.parent_pid)
+    connection: Connection[bytes, bytes] = Connection(settings.connection_fd)
+    messages: SimpleQueue[bytes] = SimpleQueue()
+    threading.Thread(target=_listen, args=(connection, messages), daemon=True).start()
+    pin(settings.core)
+    _work(settings, connection, messages)
+
+
+def _listen(connection: "Connection[bytes, bytes]", messages: SimpleQueue[bytes]) -> None:
+    """Pass messages on; end the process when there can be no more, in mid-training if need be."""
+    try:
+        while True:
+            messages.put(connection.recv_bytes())
+    finally:
+        os._exit(0)
+
+
+def _work(
+    settings: WorkerSettings,
+    connection: "Connection[bytes, bytes]",
+    messages: SimpleQueue[bytes],
+) -> None:
+    import torch
+    from pydantic import TypeAdapter
+
+    from tuner.engine.protocol import AnyOrder, Order
+    from workers.device.out_of_memory import limit_memory
+    from workers.slot.orders import OpenCohort, carry_out
+
+    settle_torch()
+    # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
+    torch.optim.SGD([torch.zeros(1)], lr=0.0)
+    gc.freeze()  # torch's own objects stay: collecting garbage need not look at them
+    if settings.memory_limit_bytes is not None:
+        limit_memory(settings.memory_limit_bytes)
+    if settings.device != "cpu":
+        from workers.device.gpu_memory import limit_gpu_memory
+
+        limit_gpu_memory(settings.device, settings.device_share)
+    orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
+    cohort = OpenCohort(device=settings.device)
+    while True:
+        order = orders.validate_json(messages.get())
+        for report in carry_out(order, cohort, Path(settings.checkpoint_dir)):
+            connection.send_bytes(report.model_dump_json().encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,48 @@
+"""What models are trained and validated by: how well they predict, or what a family declares."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeAlias
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from tuner.spec.families.gan import Gan
+from tuner.spec.families.model_family import ModelFamily
+from workers.datasets.data import Batch
+from workers.models.gan import adversarial_loss, generated_distance
+
+Loss: TypeAlias = Callable[[nn.Module, Batch], Tensor]
+"""(model, batch) -> scalar, the mean over the batch where it is a mean."""
+
+
+class Objective(NamedTuple):
+    """What one family learns by."""
+
+    training: Loss
+    """Its gradient is followed."""
+    validation: Loss
+    """Of the model in evaluation mode on held-out batches; positive, lower is better."""
+
+
+def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Mean over all predictions, scalar.
+
+    Classes (integer targets): cross entropy in nats. Numbers (floating targets): squared error, in
+    the square of their unit.
+    """
+    predicted = model(batch.inputs)
+    if batch.targets.is_floating_point():
+        return functional.mse_loss(predicted, batch.targets)
+    return functional.cross_entropy(predicted.flatten(0, -2), batch.targets.flatten())
+
+
+_PREDICTION: Final = Objective(batch_loss, batch_loss)
+_DECLARED: Final[dict[type[ModelFamily], Objective]] = {
+    Gan: Objective(adversarial_loss, generated_distance)
+}
+"""Families that are not here predict their targets."""
+
+
+def objective(family: ModelFamily) -> Objective:
+    """What models of the family are trained and validated by."""
+    return _DECLARED.get(type(family), _PREDICTION)

@@ -1,0 +1,131 @@
+"""One trial in memory: its model, optimizer and history, new or restored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from parametrization.nn.initialise import initialise
+from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
+from parametrization.nn.stepping import Stepping
+from parametrization.scaling.tensor_scaling import TensorScaling
+from tuner.engine.protocol import TrialSpec
+from workers.datasets.data import Batch, Data
+from workers.datasets.load import load_data
+from workers.models.build import build_model
+from workers.training.activation_checkpointing import recompute_blocks
+from workers.training.model_shapes import model_scalings
+
+_MULTIPLIER: Final = "_extra_state"  # torch's suffix of what `WithMultiplier` adds to a state dict
+
+
+@dataclass
+class RunningTrial:
+    """A trial between two updates; what it holds beside `spec` changes as it trains."""
+
+    spec: TrialSpec
+    data: Data
+    model: nn.Module
+    optimizer: torch.optim.Optimizer
+    peak_rates: tuple[float, ...]
+    """Learning rate of each of the optimizer's groups at factor 1 of the schedule."""
+    train_losses: list[float] = field(default_factory=list)
+    """One per update done."""
+
+    @property
+    def step(self) -> int:
+        """Updates done."""
+        return len(self.train_losses)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether all of its updates are done."""
+        return self.step == self.spec.training.steps
+
+    @property
+    def owns_its_tensors(self) -> bool:
+        """Whether they are no views of a cohort's stacks."""
+        first = next(self.model.parameters())
+        return first.untyped_storage().nbytes() == first.nbytes
+
+    @property
+    def size_bytes(self) -> int:
+        """Of its parameters and of what the optimizer keeps for them."""
+        tensors = [*self.model.parameters(), *self.model.buffers()]
+        kept = (one for state in self.optimizer.state.values() for one in state.values())
+        return sum(one.nbytes for one in (*tensors, *kept) if isinstance(one, torch.Tensor))
+
+    @property
+    def device(self) -> torch.device:
+        """Where it trains."""
+        return next(self.model.parameters()).device
+
+    def batch(self, step: int) -> Batch:
+        """The training batch of update number `step` (0-based)."""
+        batch = self.data.batch(self.spec.seed, step, self.spec.training.batch_size)
+        return batch.on(self.device)
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """The model's parameters in the order of the optimizer's groups."""
+        return [tensor for group in self.optimizer.param_groups for tensor in group["params"]]
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the spec does not determine, as tensors and plain values."""
+        return {
+            "step": self.step,
+            "model": _owned(self.model.state_dict()),
+            "optimizer": _owned(self.optimizer.state_dict()),
+            "train_losses": torch.tensor(self.train_losses, dtype=torch.float64),
+        }
+
+
+def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
+    """The trial before its first update: initialised by its parametrization from its seed."""
+    model = build_model(spec.model)
+    scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    initialise(model, scalings, torch.Generator().manual_seed(spec.seed))
+    if spec.training.activation_checkpointing:
+        recompute_blocks(model)
+    model.to(device)
+    optimizer = _optimizer(spec, model, scalings)
+    return RunningTrial(
+        spec=spec,
+        data=load_data(spec.model),
+        model=model,
+        optimizer=optimizer,
+        peak_rates=tuple(float(group["lr"]) for group in optimizer.param_groups),
+    )
+
+
+def _optimizer(
+    spec: TrialSpec, model: nn.Module, scalings: Sequence[TensorScaling]
+) -> torch.optim.Optimizer:
+    if spec.optimizer not in IN_TORCH:
+        return Stepping(model, scalings)
+    # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
+    # leaf's gradient in the leaf's own layout.
+    groups = [group | {"fused": True} for group in param_groups(model, scalings)]
+    return build_optimizer(groups, spec.optimizer, spec.hyperparameters)
+
+
+def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") -> RunningTrial:
+    """The trial as it was when `state` was taken; trains on bit for bit as if never stopped."""
+    trial = new_trial(spec, device)
+    # Checkpoints from before a layer had a multiplier lack it; the spec has set it here.
+    multipliers = {k: v for k, v in trial.model.state_dict().items() if k.endswith(_MULTIPLIER)}
+    trial.model.load_state_dict(multipliers | state["model"])
+    trial.optimizer.load_state_dict(state["optimizer"])
+    trial.train_losses = state["train_losses"].tolist()
+    return trial
+
+
+def _owned(value: Any) -> Any:  # noqa: ANN401  whatever a state dict holds
+    """The same, with a storage of its own for every tensor: a view drags in all of a cohort's."""
+    if isinstance(value, torch.Tensor):
+        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
+    if isinstance(value, dict):
+        return {key: _owned(item) for key, item in value.items()}
+    return [_owned(item) for item in value] if isinstance(value, list) else value
