@@ -123,8 +123,9 @@ class Recommendation:
 
         Args:
             model: of the target's width and depth, its output layer a
-                `parametrization.nn.layers.Readout`. Where the target is deeper than the proxies, its
-                residual branches are in `layers.Residual`, or added by `layers.ResidualSum.plus`.
+                `parametrization.nn.layers.Readout`. Where the target is deeper than the proxies,
+                its residual branches are in `layers.Residual`, or added by
+                `layers.ResidualSum.plus`.
             steps: of training; default: the target's. The schedule keeps its fractions; the rates
                 are those of the target's tokens, whatever is given here.
             despite_abstain: use numbers that the service itself would not trust.

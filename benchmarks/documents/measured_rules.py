@@ -12,7 +12,7 @@ from typing import Any, Final
 from benchmarks.report import RESULTS
 from parametrization.rules.markdown import between, table
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "rules.md"
+DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "rules.md"
 CHECKS: Final = RESULTS / "coordinate_checks.json"
 BEGIN: Final = "<!-- measured: begin, written by benchmarks.documents.measured_rules -->"
 END: Final = "<!-- measured: end -->"

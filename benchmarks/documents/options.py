@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from parametrization.rules.markdown import between, table
 
-ROOT: Final = Path(__file__).resolve().parent.parent
+ROOT: Final = Path(__file__).resolve().parents[2]
 RESULT: Final = ROOT / "benchmarks" / "results" / "family_options.json"
 DOCUMENT: Final = ROOT / "docs" / "options.md"
 BEGIN: Final = "<!-- tables: begin, written by benchmarks.documents.options -->"

@@ -1,6 +1,8 @@
 """Trial-steps a second: loops that train one trial at a time against the cohort engine.
 
-`python -m benchmarks.throughput.cohort_throughput --device cpu --json`. On a CPU two pinned processes take
+    python -m benchmarks.throughput.cohort_throughput --device cpu --json
+
+On a CPU two pinned processes take
 part, as two slots of the service do, in every way but `eager`; on a GPU one. All ways of a row take
 turns, so that they meet the machine equally busy; figures are medians of the turns. `ratio` is the
 engine over two eager processes (CPU) or over one (GPU), `ratio_compiled` over the better compiled

@@ -1,6 +1,8 @@
 """What the service costs beside training: everything but the steps, as a share of trials' time.
 
-`python -m benchmarks.throughput.engine_overhead --json`. A real study of the MLP of width 64 (batch 128,
+    python -m benchmarks.throughput.engine_overhead --json
+
+A real study of the MLP of width 64 (batch 128,
 trials of 2,000 steps) runs through the real coordinator and its SQLite database; the engine hands
 orders and reports through JSON to the worker's own code in this process, so that all of it is in
 one processor time. `share` is that time without the training steps, over all of it; left out of

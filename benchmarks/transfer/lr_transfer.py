@@ -1,6 +1,6 @@
 """How far the best learning rate moves with width, under muP and under the standard rules.
 
-    python -m benchmarks.transfer.lr_transfer --optimizer muon_spectral --family mlp --json [--quick]
+    python -m benchmarks.transfer.lr_transfer --optimizer muon_spectral --family mlp --json
 
 Every width trains a grid of base rates with the workers' own trainer, extended while the best one
 is at its edge, then halved around it; a width's optimum is the fitted one of studies.

@@ -1,9 +1,10 @@
 """Which failure of a coordinate check is a cause, and which only follows from another."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from parametrization.check.slopes import ATTENTION_LOGITS
+from parametrization.check.thresholds import Judged
 from parametrization.check.words import (
     EPSILON,
     LOGITS_FALL,
@@ -16,14 +17,11 @@ from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.like_tensors import TensorFamily
 from parametrization.shapes.roles import Role
 
-if TYPE_CHECKING:
-    from parametrization.check.verdict import Judged
-
-    Failures = Sequence[tuple[TensorFamily, Judged]]
+Failures: TypeAlias = Sequence[tuple[TensorFamily, Judged]]
 
 
 def likely_cause(
-    family: TensorFamily, found: "Judged", failures: "Failures", optimizer: Optimizer
+    family: TensorFamily, found: Judged, failures: Failures, optimizer: Optimizer
 ) -> str | None:
     """The likely cause in words; None where another tensor's failure explains this one.
 
@@ -41,7 +39,7 @@ def likely_cause(
     return cause(optimizer, found.statistic, family.role, found.slope.mean)
 
 
-def _by_epsilon(failures: "Failures", optimizer: Optimizer) -> bool:
+def _by_epsilon(failures: Failures, optimizer: Optimizer) -> bool:
     """Whether updates of every kind of tensor fall: one number that they share is too large."""
     falling = {
         family.role
@@ -52,7 +50,7 @@ def _by_epsilon(failures: "Failures", optimizer: Optimizer) -> bool:
     return not sized_by_gradient(optimizer) and not rising and {Role.INPUT, Role.HIDDEN} <= falling
 
 
-def _follows(role: Role, found: "Judged", failures: "Failures", optimizer: Optimizer) -> bool:
+def _follows(role: Role, found: Judged, failures: Failures, optimizer: Optimizer) -> bool:
     """Whether another tensor's failure explains this one's, so that it gets no cause of its own.
 
     A wrong update shows in every later propagation, a wrong initial size in the propagation

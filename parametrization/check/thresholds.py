@@ -8,12 +8,20 @@ import math
 from typing import Final, NamedTuple
 
 from parametrization.check.slopes import Grid, Slope
-from parametrization.check.words import sized_by_gradient
+from parametrization.check.words import Statistic, sized_by_gradient
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.like_tensors import TensorFamily
 from parametrization.shapes.roles import ModelShape, Role
+
+
+class Judged(NamedTuple):
+    """One slope and what it means."""
+
+    statistic: Statistic
+    slope: Slope
+    passed: bool | None
 
 
 class Band(NamedTuple):

@@ -24,6 +24,7 @@ from parametrization.check.thresholds import (
     INITIAL_BAND,
     PROPAGATION_BANDS,
     Band,
+    Judged,
     update_band,
 )
 from parametrization.check.words import (
@@ -78,14 +79,6 @@ class CheckVerdict:
     passed: bool | None
     summary: str
     tensors: tuple[TensorVerdict, ...]
-
-
-class Judged(NamedTuple):
-    """One slope and what it means."""
-
-    statistic: Statistic
-    slope: Slope
-    passed: bool | None
 
 
 class Measured(NamedTuple):

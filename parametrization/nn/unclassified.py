@@ -8,9 +8,9 @@ from parametrization.nn.parameter_names import OwnedParameter
 TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 FROM_WIDE = (
     "a map from a wide to a fixed dimension. If it is the model's output, it needs a forward"
-    " multiplier: call parametrization.nn.layers.as_readout(model, {module!r}) on the base, delta and"
-    " target model (or declare roles={{{name!r}: Role.OUTPUT}} and apply the multiplier-free form)."
-    " If it is a router, make it a parametrization.nn.layers.Router. If it is a key or value"
+    " multiplier: call parametrization.nn.layers.as_readout(model, {module!r}) on the base, delta"
+    " and target model (or declare roles={{{name!r}: Role.OUTPUT}} and apply the multiplier-free"
+    " form). If it is a router, make it a parametrization.nn.layers.Router. If it is a key or value"
     " projection with a fixed number of heads, or a bottleneck of fixed width, declare"
     " roles={{{name!r}: Role.GQA_KV}} or Role.FIXED_BOTTLENECK. Otherwise let its output grow"
     " with width, in the delta model too"
@@ -53,6 +53,7 @@ def _remedy(owned: OwnedParameter, infinite: tuple[bool, ...]) -> str:
         return FROM_WIDE.format(module=owned.name.rpartition(".")[0], name=owned.name)
     return (
         "rules exist for Linear, Conv, ConvTranspose, Embedding, the norms and the layers of"
-        f" parametrization.nn.layers; build the layer from those, or declare roles={{{owned.name!r}:"
+        " parametrization.nn.layers; build the layer from those, or declare"
+        f" roles={{{owned.name!r}:"
         " Declaration(role, fan_in_axis, fan_out_axis)}"
     )

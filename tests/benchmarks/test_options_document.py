@@ -26,7 +26,7 @@ def test_the_document_is_current() -> None:
 
 
 def test_every_option_is_measured_under_both_parametrizations_and_as_it_should_be() -> None:
-    """If this fails: run `python -m benchmarks.checks.family_options --json`, and store what it prints."""
+    """If this fails: store what `python -m benchmarks.checks.family_options --json` prints."""
     columns = ("family", "options", "widths", "parametrization")
     measured = [tuple(row[column] for column in columns) for row in MEASURED["rows"]]
     assert measured == [

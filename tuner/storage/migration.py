@@ -23,7 +23,7 @@ from tuner.storage.connections import database_url, take_over_transactions
 from tuner.storage.driver_errors import storage_errors
 from tuner.storage.tables import SchemaRow
 
-MIGRATIONS: Final = Path(__file__).resolve().parent.parent / "migrations"
+MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
 MIGRATION_LOCK: Final = 0x4D49_4752  # PostgreSQL's advisory lock of whoever migrates
 
 

@@ -14,8 +14,8 @@ from tuner.spec.families.catalogue import Mlp
 from tuner.spec.families.gan import Gan
 from workers.datasets.data import Batch
 from workers.datasets.digits import PIXELS
+from workers.models.frechet import frechet_distance
 from workers.models.mlp import MlpModel
-from workers.training.frechet import frechet_distance
 
 _STEP: Final = 0.1  # of the penalty's difference quotient, in standard deviations of grey
 

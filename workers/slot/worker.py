@@ -1,8 +1,8 @@
 """A worker: one process that carries out orders from a pipe until its parent is gone.
 
-`python -m workers.slot.worker SETTINGS`, started by `workers.engines.slot_process`. Orders come and reports go
-as JSON. Only the standard library is imported up here: the ties to the parent are in place before
-torch, which takes a second or more, is loaded.
+`python -m workers.slot.worker SETTINGS`, started by `workers.engines.slot_process`. Orders come and
+reports go as JSON. Only the standard library is imported up here: the ties to the parent are in
+place before torch, which takes a second or more, is loaded.
 """
 
 import gc

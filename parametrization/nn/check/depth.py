@@ -14,10 +14,9 @@ from parametrization.check.slopes import (
     Grid,
     complete_grid,
 )
-from parametrization.check.thresholds import INITIAL_BAND, STREAM_BAND, depth_band
+from parametrization.check.thresholds import INITIAL_BAND, STREAM_BAND, Judged, depth_band
 from parametrization.check.verdict import (
     CheckVerdict,
-    Judged,
     Measured,
     decisive,
     too_little,
@@ -112,7 +111,8 @@ def block_families(shape: ModelShape) -> tuple[TensorFamily, ...]:
     inside = [tensor for tensor in shape.tensors if tensor.in_block]
     if not inside:
         raise ValueError(
-            "no tensor is in a residual block: make x + f(x) a parametrization.nn.layers.Residual(f),"
+            "no tensor is in a residual block: make x + f(x) a"
+            " parametrization.nn.layers.Residual(f),"
             " or name the blocks when the shape is derived (blocks=['blocks.*'])"
         )
     kinds: dict[tuple[str, Role], list[TensorShape]] = {}

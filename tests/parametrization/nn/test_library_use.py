@@ -21,7 +21,7 @@ from tests.parametrization.nn.many_layers import ConvNet, ResidualMlp, TiedGpt, 
 from tests.parametrization.nn.sharded_training import WIDTH, prepared, train
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch, text_batch
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def generator() -> torch.Generator:

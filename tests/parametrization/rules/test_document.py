@@ -7,7 +7,7 @@ import pytest
 from parametrization.rules.document import rendered, with_tables
 from parametrization.rules.lookup import MUP_TABLES, Optimizer
 
-DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "rules.md"
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "rules.md"
 
 
 def test_the_document_is_current() -> None:

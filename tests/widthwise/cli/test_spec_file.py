@@ -10,7 +10,7 @@ from tuner.spec.study import StudySpec
 from widthwise.cli.spec_file import read_spec
 from widthwise.errors import WidthwiseError
 
-EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+EXAMPLES = Path(__file__).resolve().parents[3] / "examples"
 
 
 def written(folder: Path, text: str) -> Path:

@@ -239,7 +239,7 @@ def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(engine: LocalEn
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
     parent = subprocess.Popen(
         [sys.executable, "-m", "tests.workers.engines.engine_parent", str(tmp_path)],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE,
         text=True,
     )

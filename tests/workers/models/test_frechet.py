@@ -7,7 +7,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from workers.training.frechet import frechet_distance
+from workers.models.frechet import frechet_distance
 
 
 def drawn(count: int, seed: int, dimensions: int = 3) -> torch.Tensor:

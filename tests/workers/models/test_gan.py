@@ -23,8 +23,8 @@ from workers.datasets.digits import load_digits_data
 from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.load import load_data
 from workers.models.build import build_model
+from workers.models.frechet import frechet_distance
 from workers.models.gan import GanModel, adversarial_loss
-from workers.training.frechet import frechet_distance
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import progress, train_to, validation_loss
 from workers.training.trial import RunningTrial, new_trial, restored_trial

@@ -61,7 +61,7 @@ def test_mup_passes(case: Case) -> None:
 
 @pytest.mark.parametrize("case", [RESNET, DIT], ids=lambda case: case[0].name)
 def test_the_standard_rule_fails_in_every_hidden_map_and_the_readout(case: Case) -> None:
-    """Those that modulate the DiT's blocks too; benchmarks.checks.coordinate_checks has all families."""
+    """Those that modulate the DiT's blocks too; benchmarks.checks has all families."""
     verdict = checked(case, Parametrization.SP)
     wide = [t for t in verdict.tensors if t.role in (Role.HIDDEN, Role.OUTPUT)]
     slopes = {t.tensor: t.update_slope for t in wide if t.update_slope is not None}
