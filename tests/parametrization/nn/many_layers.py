@@ -26,7 +26,9 @@ class ConvFeatures(nn.Module):
 
     def __init__(self, width: int, *, norm: str = "batch") -> None:
         super().__init__()
-        self.first = nn.Conv2d(CHANNELS, width, 3, padding=1)
+        # Batch norm subtracts a bias before it: its gradient would be rounding noise alone, and its
+        # slopes would depend on the processor.
+        self.first = nn.Conv2d(CHANNELS, width, 3, padding=1, bias=norm != "batch")
         self.norm = nn.BatchNorm2d(width) if norm == "batch" else nn.GroupNorm(4, width)
         self.hidden = nn.Conv2d(width, width, 3, padding=1)
         self.depthwise = nn.Conv2d(width, width, 3, padding=1, groups=width)

@@ -44,7 +44,6 @@ def alone(layer: Callable[[int], nn.Module]) -> TensorShape:
 def test_a_convolutional_nets_tensors_have_their_roles() -> None:
     assert {t.name.removeprefix("features."): t.role for t in shape_of(ConvNet).tensors} == {
         "first.weight": Role.INPUT,
-        "first.bias": Role.VECTOR,
         "norm.weight": Role.VECTOR,
         "norm.bias": Role.VECTOR,
         "hidden.weight": Role.HIDDEN,

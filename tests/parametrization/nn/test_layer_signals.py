@@ -154,5 +154,5 @@ def test_a_step_without_its_own_recording_says_how_to_get_one() -> None:
     with recording(optimizer):
         backward(losses(layer, x).mean())
     optimizer.step()
-    with pytest.raises(RuntimeError, match=r"inside `with parametrization\.stepping\.recording"):
+    with pytest.raises(RuntimeError, match=r"inside `with parametrization\.nn\.stepping\.rec"):
         optimizer.step()
