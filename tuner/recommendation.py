@@ -10,9 +10,10 @@ from parametrization.coordinate_check import CheckVerdict
 from parametrization.deeper_shapes import shape_at_depth
 from parametrization.depth import residual_multiplier
 from parametrization.horizon import horizon_row
+from parametrization.hyperparameter_words import Setting
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
-from tuner.axes import Axis, HyperparameterValue, hyperparameter_values, width_axis
+from tuner.axes import Axis, Move, width_axis
 from tuner.cost import TuningCost, tuning_cost
 from tuner.errors import NotReady
 from tuner.evidence import (
@@ -25,8 +26,10 @@ from tuner.evidence import (
     summarise,
 )
 from tuner.families import Family
+from tuner.hyperparameter_values import HyperparameterValue, Search, hyperparameter_values
 from tuner.learning_rate import LearningRate, learning_rate
 from tuner.model_family import Comparison
+from tuner.optimizers import OptimizerConfig
 from tuner.policies import PolicyChoices
 from tuner.recommended_values import (
     ParameterGroup,
@@ -169,9 +172,13 @@ def recommend(  # one keyword per axis
     prediction = predict(evidence.optima, target.width)
     rate = learning_rate(evidence, prediction, best)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
-    over_width = width_axis(spec, chosen, prediction, measured_widths(evidence), target.width)
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
     policies, mults = spec.policies.chosen, others.multipliers
+    setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
+    widths = measured_widths(evidence)
+    over_width = width_axis(
+        setting, Move("width", spec.proxy_width, target.width), prediction, widths
+    )
     check = check_verdict(snapshot, chosen)
     found = Findings(
         spec,
@@ -211,7 +218,9 @@ def recommend(  # one keyword per axis
         learning_rate=rate,
         base_hyperparameters=hyperparameters,
         hyperparameters=hyperparameter_values(
-            spec, chosen, hyperparameters, (over_width, *others.axes)
+            setting,
+            Search(_config(snapshot, chosen), prediction, widths, len(_finished(snapshot, chosen))),
+            (over_width, *others.axes),
         ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
         groups=parameter_groups(tensors, chosen, hyperparameters),
@@ -248,20 +257,29 @@ def _chosen(
 
 def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord | None:
     """Whose hyperparameters the measurement shares; ties go to the earlier trial."""
-    finished = [
+    return min(_finished(snapshot, optimizer), default=(0.0, 0, None))[2]
+
+
+def _finished(
+    snapshot: StudySnapshot, optimizer: Optimizer
+) -> list[tuple[float, int, TrialRecord]]:
+    """Value and number of every search trial with a result, and the trial."""
+    return [
         (trial.value, trial.number, trial)
         for trial in snapshot.trials
         if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
         and trial.state is TrialState.COMPLETE
         and trial.value is not None
     ]
-    return min(finished)[2] if finished else None
+
+
+def _config(snapshot: StudySnapshot, optimizer: Optimizer) -> OptimizerConfig:
+    return next(one for one in snapshot.study.spec.optimizers if one.name is optimizer)
 
 
 def _provenance(
     snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], chosen: Optimizer
 ) -> Provenance:
-    config = next(one for one in snapshot.study.spec.optimizers if one.name is chosen)
     results = [f"{trial.number} {trial.state} {trial.value!r}" for trial in snapshot.trials]
     seeds = {seed.seed for curve in curves for point in curve.points for seed in point.seeds}
     return Provenance(
@@ -271,7 +289,7 @@ def _provenance(
         ),
         evidence_sha256=_sha256("\n".join(results)),
         rule_version=snapshot.study.spec.policies.chosen.rules_version,
-        plugin=config.plugin_used,
+        plugin=_config(snapshot, chosen).plugin_used,
         seeds=tuple(sorted(seeds)),
         trials=len(snapshot.trials),
     )
