@@ -5,7 +5,7 @@ AdamW beside it follow different rows.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from parametrization.case import Case, Multipliers, case_of
@@ -48,10 +48,10 @@ class Setting:
     mults: Multipliers
 
     def reached(self, name: str) -> dict[tuple[Optimizer, str], list[Case]]:
-        """Tensors that a hyperparameter reaches, by optimizer and its own name for it."""
+        """Unlike tensors that a hyperparameter reaches, by optimizer and its own name for it."""
         assignment = assignment_of(self.lead)
         found: dict[tuple[Optimizer, str], list[Case]] = {}
-        for tensor in self.shape.tensors:
+        for tensor in dict.fromkeys(replace(one, name="") for one in self.shape.tensors):
             optimizer = Optimizer(assignment.optimizer_of(tensor))
             own = own_name(self.lead, name, optimizer)
             if own is not None and _has(tensor, own):
@@ -86,7 +86,9 @@ class Setting:
             beta = by_optimizer(self.lead, self.hyperparameters)[optimizer][own]
             if beta == 0:
                 return False  # an average over the newest value alone stays one
-        return any(growth(at, own, axis).factor != 1 for at in cases)
+        names = (own, RATE_TIMES_DECAY) if own == "weight_decay" else (own,)
+        factors = (growth(at, name, axis).factor for at in cases for name in names)
+        return any(factor not in (0.0, 1.0) for factor in factors)
 
 
 def cite(by_optimizer: Mapping[str, Sequence[str]]) -> str:
@@ -122,16 +124,16 @@ def _by_role(cases: Sequence[Case], own: str, axis: AxisName) -> str:
     """Behaviours with the roles that have them; no roles where all behave alike."""
     roles: dict[str, dict[str, None]] = {}
     for at in cases:
-        roles.setdefault(growth(at, own, axis).words(axis), {})[_label(at, own, axis)] = None
+        roles.setdefault(growth(at, own, axis).words(axis), {})[_label(at, axis)] = None
     if len(roles) == 1:
         return next(iter(roles))
     return ", ".join(f"{words} ({', '.join(of)})" for words, of in roles.items())
 
 
-def _label(case: Case, own: str, axis: AxisName) -> str:
+def _label(case: Case, axis: AxisName) -> str:
     if axis == "depth" and case.tensor.in_block:
         return f"{case.tensor.role} in blocks"
-    if "embedding_lr_rule" in policies_of(case, own):
+    if "embedding_lr_rule" in policies_of(case, "learning_rate"):
         return "lookup tables"
     return case.tensor.role.value
 

@@ -40,8 +40,8 @@ from tuner.recommended_values import (
     tensor_values,
 )
 from tuner.records import Record
-from tuner.snapshot import StudySnapshot, TrialRecord
-from tuner.states import Purpose, StudyState, TrialState
+from tuner.snapshot import StudySnapshot, TrialRecord, finished_searches
+from tuner.states import StudyState
 from tuner.target import WholeTarget
 from tuner.target_asked import IllegalTarget, target_asked
 from tuner.target_axes import target_axes
@@ -219,7 +219,12 @@ def recommend(  # one keyword per axis
         base_hyperparameters=hyperparameters,
         hyperparameters=hyperparameter_values(
             setting,
-            Search(_config(snapshot, chosen), prediction, widths, len(_finished(snapshot, chosen))),
+            Search(
+                _config(snapshot, chosen),
+                prediction,
+                widths,
+                len(finished_searches(snapshot, chosen)),
+            ),
             (over_width, *others.axes),
         ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
@@ -257,20 +262,7 @@ def _chosen(
 
 def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord | None:
     """Whose hyperparameters the measurement shares; ties go to the earlier trial."""
-    return min(_finished(snapshot, optimizer), default=(0.0, 0, None))[2]
-
-
-def _finished(
-    snapshot: StudySnapshot, optimizer: Optimizer
-) -> list[tuple[float, int, TrialRecord]]:
-    """Value and number of every search trial with a result, and the trial."""
-    return [
-        (trial.value, trial.number, trial)
-        for trial in snapshot.trials
-        if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
-        and trial.state is TrialState.COMPLETE
-        and trial.value is not None
-    ]
+    return min(finished_searches(snapshot, optimizer), default=(0.0, 0, None))[2]
 
 
 def _config(snapshot: StudySnapshot, optimizer: Optimizer) -> OptimizerConfig:
