@@ -167,6 +167,16 @@ def _remedy(optimizer: Optimizer) -> str:
     return "no published rule covers it; retune its rate at the target's batch and tokens"
 
 
+def memory_name(name: str, ratio: float) -> str:
+    """What of a beta is multiplied by `ratio`: see `scaled_memory`.
+
+    >>> memory_name("beta1", 2.0), memory_name("beta1", 16.0)
+    ('1 - beta1', 'log(beta1)')
+    """
+    low, high = MEMORY_RANGE
+    return f"1 - {name}" if low <= ratio <= high else f"log({name})"
+
+
 class Memory(NamedTuple):
     beta: float
     extrapolated: bool

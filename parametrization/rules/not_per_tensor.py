@@ -17,6 +17,14 @@ _FIG_4: Final = Evidence(
     "TP V Fig. 4", "Yang et al. 2022, arXiv:2203.03466, Figs 4, 17, 19", "E", "M"
 )
 
+CONSTANT_MEMORIES: Final = NonTensorRow(
+    "betas and momentum", "constant in width and depth", TP5_OTHERS.graded("T", "H")
+)
+REGULARISERS: Final = NonTensorRow(
+    "dropout, label smoothing, strength of weight decay on other data",
+    "do not transfer: tune them at the target",
+    _APP_E,
+)
 NON_TENSOR_ROWS: Final = (
     NonTensorRow(
         "gradient clip norm",
@@ -24,7 +32,7 @@ NON_TENSOR_ROWS: Final = (
         " the multiplier",
         TP5_OTHERS.graded("TV", "M"),
     ),
-    NonTensorRow("betas and momentum", "constant in width and depth", TP5_OTHERS.graded("T", "H")),
+    CONSTANT_MEMORIES,
     NonTensorRow(
         "attention scale",
         "1/head size, times sqrt(head size at the base); unchanged where the head size is fixed",
@@ -36,9 +44,5 @@ NON_TENSOR_ROWS: Final = (
         _FIG_4,
     ),
     NonTensorRow("decay of averaged weights", "to the power kB/kD", HERE.graded("D", "L")),
-    NonTensorRow(
-        "dropout, label smoothing, strength of weight decay on other data",
-        "do not transfer: tune them at the target",
-        _APP_E,
-    ),
+    REGULARISERS,
 )

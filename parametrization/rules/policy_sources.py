@@ -32,14 +32,15 @@ def _choice(words: str, label: str, source: str, grade: str) -> Choice:
 CHOICES: Final[Mapping[str, Mapping[StrEnum, Choice]]] = {
     "weight_decay_rule": {
         WeightDecayRule.WD_A: _choice(
-            "learning rate x weight decay constant in width and depth",
+            "learning rate x weight decay, as the optimizer combines them, constant in width and"
+            " depth",
             "WD-A",
             "TP V App. B.3; CompleteP Table 1; Wang & Aitchison 2024, arXiv:2405.13698;"
             " Kosson et al. 2025, arXiv:2510.19093",
             "TE M",
         ),
         WeightDecayRule.WD_B: _choice(
-            "coupled weight decay constant: its effect shrinks by 1/m",
+            "coupled weight decay constant: its effect follows the rate, 1/m on AdamW's matrices",
             "WD-B",
             "practitioner's guide to muP (nanoGPT-mup); Megatron-LM",
             "E L",

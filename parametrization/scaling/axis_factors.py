@@ -17,6 +17,18 @@ from parametrization.scaling.tensor_rules import Case
 from parametrization.shapes.roles import Role
 
 
+def initial_factor(case: Case) -> float:
+    """On the standard deviation of the initial draw."""
+    return float(case.m_in**case.row.scaling.init_std)
+
+
+def forward_factor(case: Case, multiplier: float = 1.0) -> float:
+    """On the layer's output, times a multiplier of the caller's own."""
+    if case.tensor.tied and case.is_mup:
+        multiplier /= case.m_out  # the readout's fan-in is what the lookup puts out
+    return float(multiplier * case.m_in**case.row.scaling.multiplier)
+
+
 def rate_by_width(case: Case) -> float:
     """By the width row; the growth of what the optimizer multiplies by itself is taken out."""
     rule = case.row.scaling
@@ -88,7 +100,7 @@ def epsilon_factor(case: Case) -> float:
     """On epsilon: it follows the gradient, in width, depth and noise."""
     power = TRAITS[case.optimizer].epsilon_power
     by_noise = _noise(case, power)
-    if not _follows_the_gradient(case):
+    if not follows_the_gradient(case):
         return by_noise
     rule = case.row.scaling
     return (
@@ -104,7 +116,7 @@ def other_factor(case: Case, name: str) -> float:
         return 1.0
     by_noise = 1.0 if other.is_ratio else _noise(case, other.gradient_power)
     of_gradient = other.gradient_power and not other.is_ratio
-    if not case.is_mup or (of_gradient and not _follows_the_gradient(case)):
+    if not case.is_mup or (of_gradient and not follows_the_gradient(case)):
         return by_noise
     x_in, x_out = other.exponents.get(case.tensor.role, (0.0, 0.0))
     by_depth = _rate_by_depth(case, 0) if other.is_rate else 1.0
@@ -124,7 +136,7 @@ def memory(case: Case, name: str, beta: float) -> Memory:
     return scaled_memory(name, beta, case.horizon.memory.of(case.mults.batch, case.mults.tokens))
 
 
-def _follows_the_gradient(case: Case) -> bool:
+def follows_the_gradient(case: Case) -> bool:
     """Whether the epsilon policy scales this tensor's epsilon with width and depth at all."""
     rule = case.policies.epsilon_rule
     if rule is EpsilonRule.MATRICES:

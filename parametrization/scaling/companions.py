@@ -75,6 +75,21 @@ def flat_names(lead: Optimizer) -> frozenset[str]:
     return names
 
 
+def own_name(lead: Optimizer, name: str, optimizer: Optimizer) -> str | None:
+    """What an optimizer beside the lead calls a hyperparameter of the flat mapping; None if not so.
+
+    >>> own_name(Optimizer.MUON_SPECTRAL, "companion_epsilon", Optimizer.ADAMW)
+    'epsilon'
+    >>> own_name(Optimizer.MUON_SPECTRAL, "epsilon", Optimizer.ADAMW)
+    """
+    if lead in MATRIX_OPTIMIZERS and name not in EVERYWHERE:
+        if name.startswith(PREFIX):
+            return name.removeprefix(PREFIX) if optimizer is COMPANION else None
+        if optimizer is not lead:
+            return None
+    return name if name in HYPERPARAMETERS[optimizer] else None
+
+
 def by_optimizer(
     lead: Optimizer, hyperparameters: Mapping[str, float]
 ) -> dict[Optimizer, dict[str, float]]:

@@ -18,6 +18,8 @@ from parametrization.rules.policies import Policies
 from parametrization.scaling.axis_factors import (
     decay_factor,
     epsilon_factor,
+    forward_factor,
+    initial_factor,
     memory,
     other_factor,
     rate_factor_of,
@@ -180,20 +182,18 @@ def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
             raise ValueError(f"{name.rstrip('s')}_mult must be positive, got {mult}")
     given = checked(optimizer, hyperparameters)
     case = case_of(tensor, optimizer, parametrization, policies, mults)
-    row, base_std = case.row.scaling, tensor.base_std
+    base_std = tensor.base_std
     others, extrapolated = _others(case, given)
     output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
-    if tensor.tied and parametrization is Parametrization.MUP:
-        output /= case.m_out  # the readout's fan-in is what the lookup puts out
     epsilon, rate_factor = given.get("epsilon"), rate_multiplier(tensor.role, given)
-    start = None if base_std is None else base_std * given["init_std"] * case.m_in**row.init_std
+    start = None if base_std is None else base_std * given["init_std"] * initial_factor(case)
     return TensorScaling(
         name=tensor.name,
         role=tensor.role,
         shape=tensor.shape_at(width_mult),
         init_std=start,
         constant=tensor.constant if base_std is None else None,
-        multiplier=output * case.m_in**row.multiplier,
+        multiplier=forward_factor(case, output),
         learning_rate=given["learning_rate"] * rate_factor * rate_factor_of(case),
         weight_decay=given.get("weight_decay", 0.0) * decay_factor(case),
         epsilon=None if epsilon is None else epsilon * epsilon_factor(case),

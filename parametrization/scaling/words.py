@@ -3,13 +3,13 @@
 import math
 from collections.abc import Iterator
 
+from parametrization.growth import growth, policies_of
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import depth_row
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.axis_factors import (
     other_factor,
-    rate_by_depth,
     rate_by_embedding,
     rate_by_horizon,
     rate_by_width,
@@ -17,7 +17,6 @@ from parametrization.scaling.axis_factors import (
 from parametrization.scaling.tensor_rules import Case
 
 _CONFIDENCE = {"M": ", medium confidence", "L": ", low confidence"}
-_SAID_WITH_THEIR_AXIS = ("depth_rule", "horizon_rule")
 
 
 def reason(case: Case, *, extrapolated: bool, rate_multiplier: float = 1.0) -> str:
@@ -54,22 +53,24 @@ def _growth_words(case: Case) -> Iterator[str]:
         ("fan-in", case.m_in, row.lr_in or row.multiplier),
         ("fan-out", case.m_out, row.lr_out),
     )
-    for dimension, growth, exponent in reactions:
-        if exponent and growth != 1:
+    for dimension, factor, exponent in reactions:
+        if exponent and factor != 1:
             yield (
-                f"{dimension} grows {growth:g}x"
-                if growth > 1
-                else f"{dimension} shrinks {1 / growth:g}x"
+                f"{dimension} grows {factor:g}x"
+                if factor > 1
+                else f"{dimension} shrinks {1 / factor:g}x"
             )
 
 
 def _depth_words(case: Case) -> Iterator[str]:
     if case.depth == 1:
         return
-    policies, degree = case.policies, TRAITS[case.optimizer].degree
-    evidence = depth_row(policies.depth_rule, degree).evidence
+    policies, traits = case.policies, TRAITS[case.optimizer]
+    is_rate = traits.rate == "learning_rate"
+    evidence = depth_row(policies.depth_rule, traits.degree if is_rate else 0).evidence
+    factor = factor_words(growth(case, traits.rate, "depth").factor)
     yield (
-        f"depth x {case.depth:g}: rate {factor_words(rate_by_depth(case))}"
+        f"depth x {case.depth:g}: {'rate' if is_rate else traits.rate} {factor}"
         f" ({policies.depth_rule}, alpha {policies.residual_alpha:g}"
         f"{_CONFIDENCE.get(evidence.confidence, '')})"
     )
@@ -93,8 +94,10 @@ def _policy_words(case: Case) -> Iterator[str]:
     if embedding != 1:
         yield f"embedding rate {factor_words(embedding)}"
     defaults = Policies().choices
+    numbers = ("learning_rate", "init_std", *sorted(TRAITS[case.optimizer].takes))
+    concerned = {policy for number in numbers for policy in policies_of(case, number)}
     for name, choice in case.policies.choices.items():
-        if choice != defaults[name] and name not in _SAID_WITH_THEIR_AXIS:
+        if choice != defaults[name] and name in concerned:
             yield f"{name} {choice} v{CHOICES[name][choice].version}"
 
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.hyperparameter_words import Setting
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.horizon import horizon_row
 from parametrization.rules.lookup import Optimizer, Parametrization
@@ -22,13 +23,9 @@ from tuner.evidence.sensitivity import (
     sensitivity,
     summarise,
 )
+from tuner.hyperparameter_values import HyperparameterValue, Search, hyperparameter_values
 from tuner.recommendation.axes.all import target_axes
-from tuner.recommendation.axes.width import (
-    Axis,
-    HyperparameterValue,
-    hyperparameter_values,
-    width_axis,
-)
+from tuner.recommendation.axes.width import Axis, Move, width_axis
 from tuner.recommendation.cost import TuningCost, tuning_cost
 from tuner.recommendation.learning_rate import LearningRate, learning_rate
 from tuner.recommendation.values import (
@@ -49,13 +46,14 @@ from tuner.recommendation.verdict import (
     verdict_on,
 )
 from tuner.records.errors import NotReady
-from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.records.snapshot import StudySnapshot, TrialRecord, finished_searches
 from tuner.spec.families.catalogue import Family
 from tuner.spec.families.model_family import Comparison
+from tuner.spec.optimizers import OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.requested_target import IllegalTarget, target_asked
-from tuner.spec.states import Purpose, StudyState, TrialState
+from tuner.spec.states import StudyState
 from tuner.spec.target import WholeTarget
 
 
@@ -174,9 +172,13 @@ def recommend(  # one keyword per axis
     prediction = predict(evidence.optima, target.width)
     rate = learning_rate(evidence, prediction, best)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
-    over_width = width_axis(spec, chosen, prediction, measured_widths(evidence), target.width)
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
     policies, mults = spec.policies.chosen, others.multipliers
+    setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
+    widths = measured_widths(evidence)
+    over_width = width_axis(
+        setting, Move("width", spec.proxy_width, target.width), prediction, widths
+    )
     check = check_verdict(snapshot, chosen)
     found = Findings(
         spec,
@@ -216,7 +218,14 @@ def recommend(  # one keyword per axis
         learning_rate=rate,
         base_hyperparameters=hyperparameters,
         hyperparameters=hyperparameter_values(
-            spec, chosen, hyperparameters, (over_width, *others.axes)
+            setting,
+            Search(
+                _config(snapshot, chosen),
+                prediction,
+                widths,
+                len(finished_searches(snapshot, chosen)),
+            ),
+            (over_width, *others.axes),
         ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
         groups=parameter_groups(tensors, chosen, hyperparameters),
@@ -253,20 +262,16 @@ def _chosen(
 
 def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord | None:
     """Whose hyperparameters the measurement shares; ties go to the earlier trial."""
-    finished = [
-        (trial.value, trial.number, trial)
-        for trial in snapshot.trials
-        if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
-        and trial.state is TrialState.COMPLETE
-        and trial.value is not None
-    ]
-    return min(finished)[2] if finished else None
+    return min(finished_searches(snapshot, optimizer), default=(0.0, 0, None))[2]
+
+
+def _config(snapshot: StudySnapshot, optimizer: Optimizer) -> OptimizerConfig:
+    return next(one for one in snapshot.study.spec.optimizers if one.name is optimizer)
 
 
 def _provenance(
     snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], chosen: Optimizer
 ) -> Provenance:
-    config = next(one for one in snapshot.study.spec.optimizers if one.name is chosen)
     results = [f"{trial.number} {trial.state} {trial.value!r}" for trial in snapshot.trials]
     seeds = {seed.seed for curve in curves for point in curve.points for seed in point.seeds}
     return Provenance(
@@ -276,7 +281,7 @@ def _provenance(
         ),
         evidence_sha256=_sha256("\n".join(results)),
         rule_version=snapshot.study.spec.policies.chosen.rules_version,
-        plugin=config.plugin_used,
+        plugin=_config(snapshot, chosen).plugin_used,
         seeds=tuple(sorted(seeds)),
         trials=len(snapshot.trials),
     )

@@ -7,7 +7,6 @@ from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policy_numbers import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
-from tuner.spec.families.catalogue import smallest_width
 from tuner.spec.target import MOST_TOKENS
 
 if TYPE_CHECKING:
@@ -95,14 +94,9 @@ def _illegal_widths(spec: "StudySpec") -> Iterator[tuple[str, str]]:
         *((f"/measure/widths/{i}", width) for i, width in enumerate(spec.measure.widths)),
         *((f"/check/widths/{i}", width) for i, width in enumerate(spec.check.widths)),
     ]
-    divisor, option = spec.family.width_divisor, spec.family.divisor_field
     for pointer, width in named:
-        if width % divisor:
-            yield (
-                pointer,
-                f"width {width} is not a multiple of {divisor} ({option}):"
-                f" use {smallest_width(spec.family, width)}, or change {option} of the family",
-            )
+        if problem := spec.family.width_problem(width):
+            yield (pointer, f"{problem}, or change {spec.family.divisor_field} of the family")
     if spec.target.width < spec.proxy_width:
         yield (
             "/target/width",

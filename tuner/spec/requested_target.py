@@ -30,22 +30,11 @@ def target_asked(
     given = {"width": width, "depth": depth, "batch_size": batch_size, "tokens": tokens}
     own = spec.whole_target.model_dump(exclude={"steps"})
     asked = own | {name: value for name, value in given.items() if value is not None}
-    _check_width(spec, asked["width"])
+    if problem := spec.family.width_problem(asked["width"]):
+        raise IllegalTarget("width", asked["width"], problem)
     for name, value in asked.items():
         if value < 1:
             raise IllegalTarget(name, value, f"{name} {value} is not positive: give 1 or more")
     if problem := spec.family.depth_problem(asked["depth"]):
         raise IllegalTarget("depth", asked["depth"], problem)
     return filled(Target(**asked), spec.proxies)
-
-
-def _check_width(spec: StudySpec, width: int) -> None:
-    divisor, option = spec.family.width_divisor, spec.family.divisor_field
-    if width < 1 or width % divisor:
-        nearest = max(divisor, divisor * round(width / divisor))
-        raise IllegalTarget(
-            "width",
-            width,
-            f"width {width} is not a positive multiple of {divisor}"
-            f"{f' ({option})' if option else ''}: the nearest legal width is {nearest}",
-        )

@@ -7,7 +7,8 @@ from pydantic import Field
 
 from tuner.spec.record import Record
 
-Width = Annotated[int, Field(ge=1, le=2**20)]
+WIDEST: Final = 2**20
+Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Depth = Annotated[int, Field(ge=1, le=1024)]
 BatchSize = Annotated[int, Field(ge=1, le=2**24)]
 MOST_TOKENS: Final = 10**18

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from parametrization.optimizers.names import Optimizer
-from parametrization.rules.row import Refusal, Row, Rows, Scaling, labelled
+from parametrization.rules.row import Evidence, Refusal, Row, Rows, Scaling, labelled
 from parametrization.rules.sources import HERE, KFAC, SHAMPOO, SOAP
 from parametrization.rules.width.matrix_norms import NOT_A_MATRIX
 from parametrization.shapes.roles import Role
@@ -22,8 +22,12 @@ _HALF_MID: Final = SHAMPOO.graded(
     "readout not from zero: slopes to -.8; epsilon above fp32's resolution of the factors: at 1e-12"
     " slope -.47, at 1e-6 +.05 (64 to 512)",
 )
-_SOAP: Final = SOAP.graded(
-    "V", "L", "right where epsilon is negligible (1e-8); policy soap_width_rule"
+_SOAP: Final = Evidence(
+    "SOAP measured here",
+    "measured here at epsilon 1e-8: 1/sqrt(m) of the rate in Qiu et al. 2025, arXiv:2512.05620",
+    "V",
+    "L",
+    "right where epsilon is negligible (1e-8); policy soap_width_rule",
 )
 _QIU: Final = SOAP.graded("EV", "L", "right where epsilon is not negligible (1e-4 and up)")
 _KFAC: Final = KFAC.graded(

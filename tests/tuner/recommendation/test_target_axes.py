@@ -143,11 +143,14 @@ def test_hyperparameters_rest_on_the_axes_that_they_follow() -> None:
         **dict.fromkeys(("init_std", "output_multiplier"), "theory"),
         "weight_decay": "not_transferable",
     }
-    assert found["learning_rate"].words.endswith("then by rule over depth and batch")
-    assert found["beta1"].words.endswith("then by rule over batch")
+    assert found["learning_rate"].words.endswith(
+        "AdamW rate constant in width (input, vector, output), 1/width (hidden);"
+        " AdamW rate x sqrt(batch)"
+    )
+    assert found["beta1"].words == "AdamW beta1 constant in width; AdamW log(beta1) x batch"
     unmoved = {one.name: one for one in recommend(known()).hyperparameters}
     assert unmoved["beta1"].basis == "theory"
-    assert "by rule" not in unmoved["learning_rate"].words
+    assert "batch" not in unmoved["learning_rate"].words
     none = recommend(known(policies={"horizon_rule": "none"}), batch_size=32).hyperparameters
     assert {one.name: one.basis for one in none}["beta1"] == "theory"
     assert none[0].basis == "not_transferable"

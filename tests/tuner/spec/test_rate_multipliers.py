@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from parametrization.hyperparameter_words import Setting
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.rules.policies import Policies
@@ -17,7 +18,8 @@ from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.tuner.builders import SHAPE
 from tuner.decisions.check_hyperparameters import check_hyperparameters
-from tuner.recommendation.axes.width import Move, hyperparameter_values, kept_axis
+from tuner.hyperparameter_values import Search, hyperparameter_values
+from tuner.recommendation.axes.width import Move, kept_axis
 from tuner.recommendation.values import parameter_groups, tensor_values
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec
@@ -118,8 +120,10 @@ def test_a_recommendation_says_the_multiplier_and_the_rates_that_it_makes() -> N
     assert by_role[Role.INPUT].learning_rate == pytest.approx(0.05)
     assert by_role[Role.INPUT].learning_rate_multiplier == pytest.approx(5.0)
     assert by_role[Role.HIDDEN].learning_rate == pytest.approx(0.005)
-    kept = kept_axis(Move("width", 32, 32), "nothing moves")
-    listed = hyperparameter_values(spec, Optimizer.ADAMW, given, [kept])
+    kept = kept_axis(Move("width", 32, 32), "nothing moves", Policies())
+    setting = Setting(SHAPE, Optimizer.ADAMW, given, Policies(), Multipliers())
+    (config,) = spec.optimizers
+    listed = hyperparameter_values(setting, Search(config, None, (), 1), [kept])
     (said,) = [value for value in listed if value.name == "input_rate_multiplier"]
     assert (said.value, said.origin) == (5.0, "given")
-    assert "Everett" in said.words
+    assert "Everett" in said.source

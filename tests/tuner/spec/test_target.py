@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -15,8 +15,10 @@ from tuner.decisions.plan import next_decision
 from tuner.engine.protocol import CheckOrder, TrialSpec
 from tuner.evidence.sensitivity import check_verdict
 from tuner.spec.policies import PolicyChoices
+from tuner.spec.requested_target import IllegalTarget, target_asked
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
+from tuner.spec.target import WIDEST
 
 PROXIES = {"steps": 200, "batch_size": 16}
 CONTEXT = 32
@@ -91,6 +93,36 @@ def test_a_study_stored_before_targets_had_more_than_a_width_loads() -> None:
     del document["policies"]
     assert StudySpec.model_validate(document) == spec()
     assert spec().policies.chosen == Policies()
+
+
+@given(head_size=st.integers(2, 256), width=st.integers(1, WIDEST))
+@example(head_size=16, width=100)
+@example(head_size=24, width=WIDEST)
+def test_creating_a_study_and_asking_for_a_target_name_the_same_nearest_width(
+    head_size: int, width: int
+) -> None:
+    family = {"name": "gpt", "head_size": head_size, "positions": "learned"}
+    legal = spec(family=family, target={"width": WIDEST // head_size * head_size})
+    nearest = legal.family.nearest_width(width)
+    if legal.family.width_problem(width) is None:
+        assert nearest == width
+        return
+    said = f"the nearest legal width is {nearest}"
+    at_creation = dict(problems(family=family, target=legal.target, base_width=width))
+    assert said in at_creation["/base_width"]
+    with pytest.raises(IllegalTarget, match=said):
+        target_asked(legal, width=width)
+    assert legal.family.width_problem(nearest) is None
+    further = [at for at in (nearest - head_size, nearest + head_size) if 0 < at <= WIDEST]
+    assert all(abs(at - width) >= abs(nearest - width) for at in further)
+
+
+def test_a_width_of_100_with_heads_of_16_has_the_nearest_legal_width_96() -> None:
+    ((_, words),) = problems(target={"width": 100}, proxy_width=16)
+    assert words == (
+        "width 100 is not a positive multiple of 16 (head_size): the nearest legal width is 96,"
+        " or change head_size of the family"
+    )
 
 
 def test_steps_and_tokens_that_disagree_are_refused() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from parametrization.hyperparameter_words import cite
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import DepthRule, depth_row, rate_factor, residual_multiplier
 from parametrization.rules.lookup import Optimizer
@@ -73,14 +74,21 @@ def _trained_by(
 def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
     rule = policies.depth_rule
     if move.ratio == 1:
-        return kept_axis(move, "no rule of the depth is in use")
+        return kept_axis(move, "no rule of the depth is in use", policies)
     basis: Basis = "not_transferable"
+    source = CHOICES["depth_rule"][rule].evidence.source
     words = (
         f"the numbers are those of depth {move.proxy}: policies.depth_rule is none; name a rule, or"
         " tune proxies of the target's depth"
     )
     if rule is not DepthRule.NONE:
         basis, words = "theory", _depth_words(policies, trained_by, move.ratio)
+        source = cite(
+            {
+                TRAITS[name].spoken: [depth_row(rule, _degree(name)).evidence.source]
+                for name in trained_by
+            }
+        )
     alpha = f", alpha {policies.residual_alpha:g}" if rule is not DepthRule.NONE else ""
     return Axis(
         name=move.name,
@@ -89,7 +97,7 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
         basis=basis,
         rule=f"depth_rule {rule}{alpha}",
         version=policies.rules_version,
-        source=CHOICES["depth_rule"][rule].evidence.source,
+        source=source,
         words=words,
         beyond=1.0,
     )
@@ -100,10 +108,15 @@ def _depth_words(policies: Policies, trained_by: TrainedBy, depth_mult: float) -
     parts = [f"branches {times(residual_multiplier(rule, alpha, depth_mult))}"]
     notes = []
     for name in trained_by:
-        traits = TRAITS[name]
-        degree = traits.degree if traits.rate == "learning_rate" else 0.0
+        traits, degree = TRAITS[name], _degree(name)
         rate = traits.rate.replace("_", " ")
         factor = times(rate_factor(rule, alpha, degree, depth_mult))
         parts.append(f"{traits.spoken} {rate} there {factor}")
         notes.append(depth_row(rule, degree).evidence.note)
     return "; ".join([", ".join(parts), RULE_ALONE, *sorted({*notes} - {""})])
+
+
+def _degree(name: Optimizer) -> float:
+    """Of the update that the rate, or what stands for it, sets the length of."""
+    traits = TRAITS[name]
+    return traits.degree if traits.rate == "learning_rate" else 0.0

@@ -3,13 +3,15 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from parametrization.hyperparameter_words import cite
+from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.horizon import (
     MEMORY_RANGE,
     TESTED_BATCH,
     HorizonRow,
     HorizonRule,
-    Powers,
     horizon_row,
+    memory_name,
     scaled_memory,
 )
 from parametrization.rules.lookup import Optimizer
@@ -31,6 +33,15 @@ _DISPUTED: Final = dict.fromkeys(
 )
 """Of the tokens."""
 _RANGES: Final = f"batch, and batch over tokens, from {MEMORY_RANGE[0]:g} to {MEMORY_RANGE[1]:g}"
+
+
+class _Trained(NamedTuple):
+    """What trains the model, and how far away the target is: 1 where no rule leads there."""
+
+    policies: Policies
+    by: TrainedBy
+    batch_mult: float
+    token_mult: float
 
 
 class Horizon(NamedTuple):
@@ -55,7 +66,7 @@ def horizon_axes(policies: Policies, trained_by: TrainedBy, batch: Move, tokens:
     except ValueError as error:  # some beta cannot follow the two together
         refusals, by_batch, by_tokens = [str(error)] * 2, 1.0, 1.0
     over_batch, over_tokens = (
-        _axis(policies, trained_by, move, refusal, far)
+        _axis(_Trained(policies, trained_by, by_batch, by_tokens), move, refusal, far)
         for move, refusal, far in zip(moves, refusals, beyond, strict=True)
     )
     return Horizon((over_batch, over_tokens), by_batch, by_tokens)
@@ -68,19 +79,21 @@ def _refusal(policies: Policies, trained_by: TrainedBy, move: Move) -> str | Non
     if policies.horizon_rule is HorizonRule.NONE:
         return "policies.horizon_rule is none; name a rule, or tune proxies like the target"
     try:
-        list(_rows(policies, trained_by, move))
+        _rows(policies, trained_by, move)
     except ValueError as error:
         return str(error)
     return None
 
 
-def _rows(
-    policies: Policies, trained_by: TrainedBy, move: Move
-) -> Iterator[tuple[HorizonRow, Powers]]:
-    """Every optimizer's row; with the move as arguments of its factors."""
-    alone = Powers(move.ratio, 1.0) if move.name == "batch" else Powers(1.0, move.ratio)
-    for optimizer in trained_by:
-        yield horizon_row(policies.horizon_rule, optimizer, *alone), alone
+def _rows(policies: Policies, trained_by: TrainedBy, move: Move) -> dict[Optimizer, HorizonRow]:
+    """Every optimizer's row; raises ValueError if one has none."""
+    alone = _alone(move)
+    return {name: horizon_row(policies.horizon_rule, name, *alone) for name in trained_by}
+
+
+def _alone(move: Move) -> tuple[float, float]:
+    """Batch and tokens over the base's if the other one stays."""
+    return (move.ratio, 1.0) if move.name == "batch" else (1.0, move.ratio)
 
 
 def _memory_beyond(
@@ -112,19 +125,21 @@ def _outside(ratio: float, tested: tuple[float, float]) -> float:
     return max(ratio / high, low / ratio, 1.0)
 
 
-def _axis(
-    policies: Policies, trained_by: TrainedBy, move: Move, refusal: str | None, beyond: float
-) -> Axis:
+def _axis(trained: _Trained, move: Move, refusal: str | None, beyond: float) -> Axis:
+    policies = trained.policies
     if move.ratio == 1:
-        return kept_axis(move, _KEPT[move.name])
+        return kept_axis(move, _KEPT[move.name], policies)
     rule = policies.horizon_rule
-    rows = [] if refusal else list(_rows(policies, trained_by, move))
+    rows = {} if refusal else _rows(policies, trained.by, move)
     basis: Basis = "not_transferable"
+    source = CHOICES["horizon_rule"][rule].evidence.source
     words = f"the numbers are those of the proxies' {move.name}: {refusal}"
     if rows:
-        basis = weakest(_basis(row) for row, _ in rows)
+        basis = weakest(_basis(row) for row in rows.values())
         basis = basis if beyond == 1 else weakest((basis, "extrapolated"))
-        words = "; ".join(_words(rows, move, rule, beyond))
+        factors = ", ".join(_factors(trained, rows, move))
+        words = "; ".join((factors, *_words(rows, move, rule, beyond)))
+        source = cite({TRAITS[name].spoken: [row.evidence.source] for name, row in rows.items()})
     return Axis(
         name=move.name,
         proxy=move.proxy,
@@ -132,7 +147,7 @@ def _axis(
         basis=basis,
         rule=f"horizon_rule {rule}",
         version=policies.rules_version,
-        source=CHOICES["horizon_rule"][rule].evidence.source,
+        source=source,
         words=words,
         beyond=beyond,
     )
@@ -145,19 +160,37 @@ def _basis(row: HorizonRow) -> Basis:
     return "empirical" if "E" in row.evidence.basis else "extrapolated"
 
 
+def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move) -> Iterator[str]:
+    """What the axis multiplies, of every optimizer that trains something."""
+    for optimizer, row in rows.items():
+        numbers, traits = trained.by[optimizer], TRAITS[optimizer]
+        ratio = row.memory.of(trained.batch_mult, trained.token_mult)
+        named = {
+            "rate": row.rate.of(*_alone(move)),
+            "weight decay": row.weight_decay.of(*_alone(move)) if "weight_decay" in numbers else 1,
+            "epsilon": row.epsilon.of(*_alone(move)) ** traits.epsilon_power
+            if "epsilon" in numbers
+            else 1,
+            **{
+                memory_name(name, ratio): row.memory.of(*_alone(move))
+                for name in row.remembers
+                if numbers[name]
+            },
+        }
+        moved = {name: factor for name, factor in named.items() if factor != 1} or {"rate": 1.0}
+        whose = f"{traits.spoken} " if len(rows) > 1 else ""
+        yield from (f"{whose}{name} {times(factor)}" for name, factor in moved.items())
+
+
 def _words(
-    rows: list[tuple[HorizonRow, Powers]], move: Move, rule: HorizonRule, beyond: float
+    rows: Mapping[Optimizer, HorizonRow], move: Move, rule: HorizonRule, beyond: float
 ) -> Iterator[str]:
-    lead, alone = rows[0]
-    named = {"rate": lead.rate, "weight decay": lead.weight_decay, "epsilon": lead.epsilon}
-    named |= {f"1 - {name}": lead.memory for name in lead.remembers}
-    factors = {name: powers.of(*alone) for name, powers in named.items()}
-    moved = {name: factor for name, factor in factors.items() if factor != 1} or {"rate": 1.0}
-    yield ", ".join(f"{name} {times(factor)}" for name, factor in moved.items())
     yield RULE_ALONE
     if beyond > 1:
         yield f"{beyond:.3g}x outside of what it was tested for: {_RANGES} times the base's"
-    yield from sorted({row.evidence.source for row, _ in rows if _basis(row) == "extrapolated"})
-    yield from sorted({row.evidence.note for row, _ in rows} - {""})
+    yield from sorted(
+        {row.evidence.source for row in rows.values() if _basis(row) == "extrapolated"}
+    )
+    yield from sorted({row.evidence.note for row in rows.values()} - {""})
     if move.name == "tokens" and rule in _DISPUTED:
         yield _DISPUTED[rule]

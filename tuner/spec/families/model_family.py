@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from tuner.spec.record import Record
+from tuner.spec.target import WIDEST
 
 
 class Comparison(Record):
@@ -85,6 +86,21 @@ class ModelFamily(Record):
     def divisor_field(self) -> str:
         """Which options the divisor comes from; empty where every width will do."""
         return " * ".join(self.parts_of_width)
+
+    def nearest_width(self, width: int) -> int:
+        """The legal width nearest to this one; of two that are equally near the wider one."""
+        multiples = (2 * width // self.width_divisor + 1) // 2
+        return self.width_divisor * min(max(1, multiples), WIDEST // self.width_divisor)
+
+    def width_problem(self, width: int) -> str | None:
+        """Why a model cannot have this width, and which one it can; None if it can."""
+        if width >= 1 and width % self.width_divisor == 0:
+            return None
+        options = f" ({self.divisor_field})" if self.divisor_field else ""
+        return (
+            f"width {width} is not a positive multiple of {self.width_divisor}{options}:"
+            f" the nearest legal width is {self.nearest_width(width)}"
+        )
 
     @property
     def tokens_per_example(self) -> int:

@@ -1,0 +1,175 @@
+"""The power of width, depth, batch or tokens that a tensor's number follows, and by which rule.
+
+The powers are read off the very factors that scale the numbers, and the sources are those of the
+rows that the factors took their exponents from: words made of them cannot contradict the numbers.
+"""
+
+import math
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from parametrization.optimizers.names import Optimizer
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.depth import DEPTH_ROWS, depth_row
+from parametrization.rules.horizon import memory_name
+from parametrization.rules.not_per_tensor import CONSTANT_MEMORIES
+from parametrization.rules.policy_numbers import MATRICES, WEIGHT_DECAY_ROWS, EmbeddingRateRule
+from parametrization.rules.policy_sources import CHOICES
+from parametrization.rules.row import Evidence
+from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
+from parametrization.scaling.axis_factors import (
+    decay_factor,
+    epsilon_factor,
+    follows_the_gradient,
+    forward_factor,
+    initial_factor,
+    other_factor,
+    rate_by_embedding,
+    rate_factor_of,
+)
+from parametrization.scaling.tensor_rules import Case, Multipliers
+from parametrization.shapes.roles import Role
+
+AxisName: TypeAlias = Literal["width", "depth", "batch", "tokens"]
+
+RATE_TIMES_DECAY: Final = "rate x decay"
+"""Not a hyperparameter: the product of two."""
+_MEMORIES: Final = frozenset({"beta1", "beta2", "beta_factors", "beta_squares", "momentum"})
+
+
+class Growth(NamedTuple):
+    """How one number of a tensor changes along one axis, target over base.
+
+    Attributes:
+        power: the exponent of the axis; None where the factor is no power of it.
+        factor: at the target; 0 where a policy switches the number off.
+
+    """
+
+    power: float | None
+    factor: float
+
+    def words(self, axis: AxisName) -> str:
+        """The power as a person reads it.
+
+        >>> Growth(-0.5, 0.5).words("width")
+        '1/sqrt(width)'
+        """
+        if self.factor == 0:
+            return "none"
+        if self.power is None:
+            return f"x {self.factor:.4g}"
+        if self.power == 0:
+            return f"constant in {axis}"
+        size = abs(self.power)
+        named = {1.0: axis, 0.5: f"sqrt({axis})"}.get(size, f"{axis}^{size:.6g}")
+        return f"x {named}" if self.power > 0 else f"1/{named}"
+
+
+def growth(case: Case, name: str, axis: AxisName) -> Growth:
+    """How a number of the tensor follows one axis, the others held still.
+
+    Args:
+        case: of the target.
+        name: of the optimizer's hyperparameter, or `RATE_TIMES_DECAY`; of a beta that follows the
+            batch, the growth is that of 1 - beta, or of log(beta) beyond the tested range.
+
+    """
+    target = getattr(case.mults, axis)
+    at_target, twice, four_times = (_factor(case, name, axis, at) for at in (target, 2.0, 4.0))
+    if at_target == 0:
+        return Growth(None, 0.0)
+    power = round(math.log2(twice), 12) + 0.0  # no minus zero
+    fits = math.isclose(four_times, 4**power) and math.isclose(at_target, target**power)
+    return Growth(power if fits else None, at_target)
+
+
+def spoken(case: Case, name: str, axis: AxisName) -> str:
+    """What grows along an axis, in words."""
+    if axis in ("batch", "tokens") and name in case.horizon.remembers:
+        return memory_name(name, case.horizon.memory.of(case.mults.batch, case.mults.tokens))
+    return {
+        "learning_rate": "rate",
+        "weight_decay": "weight decay",
+        "init_std": "initial standard deviation",
+        "output_multiplier": "forward multiplier",
+    }.get(name, name)
+
+
+def policies_of(case: Case, name: str) -> tuple[str, ...]:
+    """The policies that have a say in this number of this tensor."""
+    other = OTHER_HYPERPARAMETERS.get((case.optimizer, name))
+    is_of_gradient = other is not None and bool(other.gradient_power) and not other.is_ratio
+    said = {
+        "epsilon_rule": name == "epsilon" or is_of_gradient,
+        "weight_decay_rule": name == "weight_decay",
+        "fixed_kv_init_rule": name == "init_std" and case.tensor.role is Role.GQA_KV,
+        "soap_width_rule": name == "learning_rate" and case.optimizer is Optimizer.SOAP,
+        "embedding_lr_rule": name == "learning_rate" and _is_embedding(case),
+    }
+    return tuple(policy for policy, says in said.items() if case.is_mup and says)
+
+
+def sources(case: Case, name: str, axis: AxisName) -> tuple[str, ...]:
+    """Where the rule comes from that a number follows along one axis, policies first."""
+    found: tuple[Evidence, ...] = (case.horizon.evidence,)
+    if axis == "width":
+        found = _over_width(case, name)
+    elif axis == "depth":
+        found = _over_depth(case, name)
+    return tuple(dict.fromkeys(evidence.source for evidence in found))
+
+
+def _factor(case: Case, name: str, axis: AxisName, by: float) -> float:
+    at = case._replace(mults=Multipliers(**{axis: by}))
+    if name in at.horizon.remembers:
+        return at.horizon.memory.of(at.mults.batch, at.mults.tokens)
+    if name == RATE_TIMES_DECAY:
+        return rate_factor_of(at) * decay_factor(at)
+    known = {
+        "learning_rate": rate_factor_of,
+        "weight_decay": decay_factor,
+        "epsilon": epsilon_factor,
+        "init_std": initial_factor,
+        "output_multiplier": forward_factor,
+    }
+    return known[name](at) if name in known else other_factor(at, name)
+
+
+def _is_embedding(case: Case) -> bool:
+    """Whether the embedding policy changes this tensor's rate at any other width."""
+    if case.policies.embedding_lr_rule is EmbeddingRateRule.CONSTANT:
+        return False
+    return rate_by_embedding(case._replace(mults=Multipliers(width=2.0))) != 1
+
+
+def _over_width(case: Case, name: str) -> tuple[Evidence, ...]:
+    chosen = case.policies.choices
+    policies = (CHOICES[policy][chosen[policy]].evidence for policy in policies_of(case, name))
+    return (*policies, *_row_over_width(case, name))
+
+
+def _row_over_width(case: Case, name: str) -> tuple[Evidence, ...]:
+    """The row whose exponents of width are in force; none where a policy alone sets them."""
+    row, other = case.row.evidence, OTHER_HYPERPARAMETERS.get((case.optimizer, name))
+    if name == "weight_decay":
+        policy = WEIGHT_DECAY_ROWS[case.policies.weight_decay_rule]
+        decays = case.tensor.role in MATRICES or policy.others is not None
+        return (row,) if policy.compensated and decays else ()
+    if name == "init_std":
+        return () if case.tensor.role is Role.GQA_KV else (row,)
+    if "epsilon_rule" in policies_of(case, name) and not follows_the_gradient(case):
+        return ()
+    if other is not None:
+        return (other.evidence,)
+    return (CONSTANT_MEMORIES.evidence,) if name in _MEMORIES else (row,)
+
+
+def _over_depth(case: Case, name: str) -> tuple[Evidence, ...]:
+    """The depth row of the update's degree, or of the gradient's size."""
+    rule, traits = case.policies.depth_rule, TRAITS[case.optimizer]
+    if name == "learning_rate":
+        return (depth_row(rule, traits.degree).evidence,)
+    if name == "weight_decay":
+        degree = traits.degree if traits.decay_degree is None else traits.decay_degree
+        return (depth_row(rule, degree).evidence,)
+    return (DEPTH_ROWS[rule][0].evidence,)

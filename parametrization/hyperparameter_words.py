@@ -1,0 +1,147 @@
+"""What becomes of one hyperparameter in the target, in words, with the sources of the rules used.
+
+Every optimizer that trains tensors of the model has a clause of its own: a matrix optimizer and the
+AdamW beside it follow different rows.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from parametrization.growth import (
+    RATE_TIMES_DECAY,
+    AxisName,
+    growth,
+    policies_of,
+    sources,
+    spoken,
+)
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.policies import Policies
+from parametrization.scaling.companions import assignment_of, by_optimizer, own_name
+from parametrization.scaling.tensor_rules import Case, Multipliers, case_of
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
+
+
+class Told(NamedTuple):
+    """Words, and the papers, tables or measurements behind them."""
+
+    words: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A model with what trains it, at the base, and how far away the target is.
+
+    Attributes:
+        lead: the optimizer that the study names.
+        hyperparameters: at the base, as one flat mapping.
+
+    """
+
+    shape: ModelShape
+    lead: Optimizer
+    hyperparameters: Mapping[str, float]
+    policies: Policies
+    mults: Multipliers
+
+    def reached(self, name: str) -> dict[tuple[Optimizer, str], list[Case]]:
+        """Unlike tensors that a hyperparameter reaches, by optimizer and its own name for it."""
+        assignment = assignment_of(self.lead)
+        found: dict[tuple[Optimizer, str], list[Case]] = {}
+        for tensor in dict.fromkeys(replace(one, name="") for one in self.shape.tensors):
+            optimizer = Optimizer(assignment.optimizer_of(tensor))
+            own = own_name(self.lead, name, optimizer)
+            if own is not None and _has(tensor, own):
+                at = case_of(tensor, optimizer, Parametrization.MUP, self.policies, self.mults)
+                found.setdefault((optimizer, own), []).append(at)
+        return found
+
+    def follows(self, name: str, axis: AxisName) -> bool:
+        """Whether the hyperparameter changes along an axis where target and base differ."""
+        return any(
+            self._moves(cases, optimizer, own, axis)
+            for (optimizer, own), cases in self.reached(name).items()
+        )
+
+    def told(self, name: str, axes: Iterable[AxisName]) -> Told:
+        """What a hyperparameter does over width, and over other axes that change it."""
+        clauses: list[str] = []
+        cited: dict[str, list[str]] = {}
+        axes = tuple(axes)
+        for (optimizer, own), cases in self.reached(name).items():
+            for axis in axes:
+                if axis == "width" or self._moves(cases, optimizer, own, axis):
+                    clauses += _clauses(cases, own, axis)
+                    of_optimizer = cited.setdefault(TRAITS[optimizer].spoken, [])
+                    of_optimizer += (one for at in cases for one in sources(at, own, axis))
+        return Told("; ".join(clauses), cite(cited))
+
+    def _moves(self, cases: Sequence[Case], optimizer: Optimizer, own: str, axis: AxisName) -> bool:
+        if getattr(self.mults, axis) == 1:
+            return False
+        if own in cases[0].horizon.remembers:
+            beta = by_optimizer(self.lead, self.hyperparameters)[optimizer][own]
+            if beta == 0:
+                return False  # an average over the newest value alone stays one
+        names = (own, RATE_TIMES_DECAY) if own == "weight_decay" else (own,)
+        factors = (growth(at, name, axis).factor for at in cases for name in names)
+        return any(factor not in (0.0, 1.0) for factor in factors)
+
+
+def cite(by_optimizer: Mapping[str, Sequence[str]]) -> str:
+    """Sources, by optimizer where several differ.
+
+    >>> cite({"Muon": ["A", "A"], "AdamW": ["B"]})
+    'Muon: A; AdamW: B'
+    >>> cite({"Muon": ["A"], "AdamW": ["A"]})
+    'A'
+    """
+    cited = {name: "; ".join(dict.fromkeys(found)) for name, found in by_optimizer.items()}
+    if len(set(cited.values())) == 1:
+        return next(iter(cited.values()))
+    return "; ".join(f"{name}: {found}" for name, found in cited.items())
+
+
+def _has(tensor: TensorShape, own: str) -> bool:
+    """Whether the tensor has the number that a hyperparameter sets."""
+    if own == "init_std":
+        return tensor.base_std is not None
+    return own != "output_multiplier" or tensor.role is Role.OUTPUT or tensor.tied
+
+
+def _clauses(cases: Sequence[Case], own: str, axis: AxisName) -> Iterator[str]:
+    name = f"{TRAITS[cases[0].optimizer].spoken} {spoken(cases[0], own, axis)}"
+    yield f"{name} {_by_role(cases, own, axis)}{_policy_words(cases, own, axis)}"
+    if own == "weight_decay":
+        optimizer = TRAITS[cases[0].optimizer].spoken
+        yield f"{optimizer} {RATE_TIMES_DECAY} {_by_role(cases, RATE_TIMES_DECAY, axis)}"
+
+
+def _by_role(cases: Sequence[Case], own: str, axis: AxisName) -> str:
+    """Behaviours with the roles that have them; no roles where all behave alike."""
+    roles: dict[str, dict[str, None]] = {}
+    for at in cases:
+        roles.setdefault(growth(at, own, axis).words(axis), {})[_label(at, axis)] = None
+    if len(roles) == 1:
+        return next(iter(roles))
+    return ", ".join(f"{words} ({', '.join(of)})" for words, of in roles.items())
+
+
+def _label(case: Case, axis: AxisName) -> str:
+    if axis == "depth" and case.tensor.in_block:
+        return f"{case.tensor.role} in blocks"
+    if "embedding_lr_rule" in policies_of(case, "learning_rate"):
+        return "lookup tables"
+    return case.tensor.role.value
+
+
+def _policy_words(cases: Sequence[Case], own: str, axis: AxisName) -> str:
+    """The choices that a behaviour over width follows from."""
+    if axis != "width":
+        return ""
+    names = dict.fromkeys(name for at in cases for name in policies_of(at, own))
+    chosen = cases[0].policies.choices
+    return "".join(f", by {name} {chosen[name]}" for name in names)

@@ -1,0 +1,249 @@
+"""The words on a hyperparameter state what the rules do to it, for every policy and optimizer."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from parametrization.growth import AxisName, sources
+from parametrization.hyperparameter_words import Setting
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.depth import DEPTH_ROWS
+from parametrization.rules.horizon import HORIZON_ROWS
+from parametrization.rules.lookup import MUP_TABLES, Optimizer, Parametrization
+from parametrization.rules.not_per_tensor import CONSTANT_MEMORIES
+from parametrization.rules.policies import Policies
+from parametrization.rules.policy_numbers import EpsilonRule, SoapWidthRule, WeightDecayRule
+from parametrization.rules.policy_sources import CHOICES
+from parametrization.rules.row import Row
+from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
+from parametrization.rules.width.preconditioned import SOAP_PUBLISHED
+from parametrization.scaling.companions import (
+    RATIO,
+    assignment_of,
+    by_optimizer,
+    own_name,
+    scale_led_model,
+)
+from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tests.parametrization.told_words import Clause, clauses
+from tuner.spec.optimizer_defaults import STUDIED
+
+SHAPE = ModelShape(
+    32,
+    (
+        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+        TensorShape("patches.weight", Role.INPUT, (32, 12), (True, False), 1, 0),
+        TensorShape("mix.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0),
+        TensorShape("blocks.0.weight", Role.HIDDEN, (128, 32), (True, True), 1, 0, in_block=True),
+        TensorShape("blocks.0.bias", Role.VECTOR, (128,), (True,), None, 0, in_block=True),
+        TensorShape("blocks.0.router", Role.MOE_ROUTER, (4, 32), (False, True), 1, 0),
+        TensorShape("blocks.0.down", Role.FIXED_BOTTLENECK, (8, 32), (False, True), 1, 0),
+        TensorShape("blocks.0.kv", Role.GQA_KV, (16, 32), (False, True), 1, 0, in_block=True),
+        TensorShape("blocks.0.gain", Role.QK_NORM_GAIN, (8,), (False,), None, 0, 1.0),
+        TensorShape("norm.weight", Role.FINAL_NORM, (32,), (True,), None, 0, 1.0),
+        TensorShape("readout.weight", Role.OUTPUT, (256, 32), (False, True), 1, 0),
+        TensorShape("readout.bias", Role.SCALAR, (256,), (False,), None, 0),
+    ),
+)
+TARGETS = (
+    Multipliers(8.0, 3.0, 2.0, 1.5),
+    Multipliers(3.0, 1.0, 16.0, 1.0),
+    Multipliers(0.5, 0.5, 1.0, 40.0),
+)
+AXES: tuple[AxisName, ...] = ("width", "depth", "batch", "tokens")
+CHOSEN = [
+    *((name, value) for name, values in CHOICES.items() for value in values),
+    *(("alpha", value) for value in (0.5, 0.7)),
+]
+
+
+def flat(optimizer: Optimizer) -> dict[str, float]:
+    """Hyperparameters of a trial that decays its weights."""
+    given = {**STUDIED[optimizer].defaults, "learning_rate": 0.01, "init_std": 0.8}
+    decays = {name: 0.1 for name in given if name.endswith("weight_decay")}
+    accumulator = {name: 0.1 for name in given if name == "initial_accumulator"}
+    return given | decays | accumulator | {"output_multiplier": 1.5}
+
+
+def trainer(lead: Optimizer, tensor: TensorShape) -> Optimizer:
+    """Which optimizer trains the tensor."""
+    return Optimizer(assignment_of(lead).optimizer_of(tensor))
+
+
+def shape_for(lead: Optimizer) -> ModelShape:
+    """The tensors that have a rule and numbers where `lead` is named."""
+    numbers = by_optimizer(lead, flat(lead))
+    kept = (
+        tensor
+        for tensor in SHAPE.tensors
+        if trainer(lead, tensor) in numbers
+        and isinstance(MUP_TABLES[trainer(lead, tensor)][tensor.role], Row)
+    )
+    return replace(SHAPE, tensors=tuple(kept))
+
+
+def scaled(lead: Optimizer, policies: Policies, mults: Multipliers) -> tuple[TensorScaling, ...]:
+    """Every tensor's numbers at a target."""
+    return scale_led_model(
+        shape_for(lead),
+        optimizer=lead,
+        parametrization=Parametrization.MUP,
+        hyperparameters=flat(lead),
+        width=round(32 * mults.width),
+        policies=policies,
+        depth_mult=mults.depth,
+        batch_mult=mults.batch,
+        token_mult=mults.tokens,
+    )
+
+
+def settings(lead: Optimizer, policies: Policies) -> Iterator[Setting]:
+    """Every target that the rules cover: without batch and tokens where they do not."""
+    for mults in TARGETS:
+        for covered in (mults, mults._replace(tokens=1.0), mults._replace(batch=1.0, tokens=1.0)):
+            try:
+                scaled(lead, policies, covered)
+            except ValueError:
+                continue
+            yield Setting(shape_for(lead), lead, flat(lead), policies, covered)
+            break
+
+
+def number(scaling: TensorScaling, quantity: str) -> float:
+    """The number of a tensor that words speak of."""
+    fields = {
+        "rate": "learning_rate",
+        "weight decay": "weight_decay",
+        "initial standard deviation": "init_std",
+        "forward multiplier": "multiplier",
+        "epsilon": "epsilon",
+    }
+    if quantity == "rate x decay":
+        return scaling.learning_rate * scaling.weight_decay
+    if quantity.startswith("1 - "):
+        return 1 - scaling.others[quantity.removeprefix("1 - ")]
+    if quantity.startswith("log("):
+        return math.log(scaling.others[quantity[4:-1]])
+    if quantity in fields:
+        return float(getattr(scaling, fields[quantity]))
+    return scaling.others[quantity]
+
+
+def same_number(quantity: str, told: list[Clause]) -> str:
+    """Over width a beta is named itself, over batch and tokens 1 - beta or its logarithm."""
+    memories = {one.quantity for one in told} & {f"1 - {quantity}", f"log({quantity})"}
+    return memories.pop() if memories else quantity
+
+
+def assert_words_agree(setting: Setting) -> None:
+    """Multiplied over all axes, the words give every tensor's number at the target."""
+    base = scaled(setting.lead, setting.policies, Multipliers())
+    target = scaled(setting.lead, setting.policies, setting.mults)
+    for name in setting.hyperparameters.keys() - {RATIO}:
+        told = list(clauses(setting.told(name, AXES).words))
+        agreed = 0
+        for tensor, before, after in zip(setting.shape.tensors, base, target, strict=True):
+            own = own_name(setting.lead, name, before.optimizer)
+            if own is None or (own == "output_multiplier" and before.multiplier == 1.0):
+                continue
+            if own == "init_std" and before.init_std is None:
+                continue
+            spoken = TRAITS[before.optimizer].spoken
+            of_tensor = [one for one in told if one.optimizer == spoken]
+            for quantity in {same_number(one.quantity, of_tensor) for one in of_tensor}:
+                factor = math.prod(
+                    one.factor(tensor, setting.mults)
+                    for one in of_tensor
+                    if same_number(one.quantity, of_tensor) == quantity
+                )
+                found = number(after, quantity)
+                assert found == pytest.approx(
+                    number(before, quantity) * factor, rel=1e-4, abs=0.0
+                ), f"{name} of {tensor.name} ({tensor.role}) at {setting.mults}: {told}"
+                agreed += 1
+        assert agreed, f"nothing is said of {name}"
+
+
+@pytest.mark.parametrize(("policy", "choice"), CHOSEN)
+@pytest.mark.parametrize("lead", STUDIED)
+def test_words_agree_with_the_numbers(lead: Optimizer, policy: str, choice: Any) -> None:  # noqa: ANN401
+    policies = Policies(**{policy: choice})
+    told = list(settings(lead, policies))
+    for setting in told:
+        assert_words_agree(setting)
+    assert told or policy == "embedding_lr_rule"
+
+
+def width_sources(optimizer: Optimizer, policies: Policies) -> set[str]:
+    """Of every row of width that an optimizer's tensors may take a number from."""
+    published = optimizer is Optimizer.SOAP and policies.soap_width_rule is SoapWidthRule.QIU
+    rows = SOAP_PUBLISHED if published else MUP_TABLES[optimizer]
+    others = [row for (name, _), row in OTHER_HYPERPARAMETERS.items() if name is optimizer]
+    return {row.evidence.source for row in (*rows.values(), *others)} | {
+        CONSTANT_MEMORIES.evidence.source
+    }
+
+
+@pytest.mark.parametrize("policies", [Policies(), Policies(soap_width_rule=SoapWidthRule.QIU)])
+@pytest.mark.parametrize("lead", STUDIED)
+def test_an_optimizer_is_cited_with_the_sources_of_its_own_rows_alone(
+    lead: Optimizer, policies: Policies
+) -> None:
+    (setting, *_) = settings(lead, policies)
+    chosen = {CHOICES[name][value].evidence.source for name, value in policies.choices.items()}
+    for name in setting.hyperparameters:
+        for optimizer, own in setting.reached(name):
+            cited = {
+                source
+                for case in setting.reached(name)[optimizer, own]
+                for source in sources(case, own, "width")
+            }
+            assert cited
+            assert cited <= width_sources(optimizer, policies) | chosen
+            assert all(source in setting.told(name, ("width",)).source for source in cited)
+
+
+@pytest.mark.parametrize("lead", STUDIED)
+def test_the_rates_sources_are_those_of_the_rows_in_force(lead: Optimizer) -> None:
+    (setting, *_) = settings(lead, Policies())
+    for (optimizer, _), cases in setting.reached("learning_rate").items():
+        used = {MUP_TABLES[optimizer][case.tensor.role].evidence.source for case in cases}
+        told = setting.told("learning_rate", ("width",)).source
+        assert all(source in told for source in used)
+
+
+def test_a_policy_that_sets_a_number_alone_is_cited_alone() -> None:
+    shape, given = shape_for(Optimizer.ADAMW), flat(Optimizer.ADAMW)
+    policies = Policies(epsilon_rule=EpsilonRule.CONSTANT, weight_decay_rule=WeightDecayRule.WD_B)
+    setting = Setting(shape, Optimizer.ADAMW, given, policies, Multipliers(width=8.0))
+    assert setting.told("epsilon", AXES) == (
+        "AdamW epsilon constant in width, by epsilon_rule constant",
+        CHOICES["epsilon_rule"][EpsilonRule.CONSTANT].evidence.source,
+    )
+    decay = setting.told("weight_decay", AXES)
+    assert decay.words.startswith("AdamW weight decay constant in width, by weight_decay_rule wd-b")
+    assert decay.source == CHOICES["weight_decay_rule"][WeightDecayRule.WD_B].evidence.source
+
+
+def test_an_axis_that_moves_cites_the_row_of_the_optimizers_degree_and_horizon() -> None:
+    lead = Optimizer.MUON_SPECTRAL
+    policies = Policies()
+    deeper = Multipliers(depth=4.0, batch=2.0)
+    setting = Setting(shape_for(lead), lead, flat(lead), policies, deeper)
+    rows = HORIZON_ROWS[policies.horizon_rule]
+    told = setting.told("learning_rate", ("batch",))
+    for optimizer in (lead, Optimizer.ADAMW):
+        source = rows[optimizer].evidence.source
+        assert f"{TRAITS[optimizer].spoken}: {source}" in told.source.replace("; ", "\n") or (
+            source in told.source
+        )
+    sgd = Setting(
+        shape_for(Optimizer.SGD), Optimizer.SGD, flat(Optimizer.SGD), policies, Multipliers(1, 4)
+    )
+    by_degree = DEPTH_ROWS[policies.depth_rule][1].evidence.source
+    assert sgd.told("learning_rate", ("depth",)).source == by_degree

@@ -1,0 +1,138 @@
+"""Every hyperparameter of a recommendation, with its origin and what its transfer rests on."""
+
+from collections.abc import Iterable
+from typing import Final, Literal, NamedTuple
+
+from parametrization.hyperparameter_words import Setting, Told
+from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.not_per_tensor import REGULARISERS
+from parametrization.scaling.companions import PREFIX, RATIO
+from tuner.evidence.drift import Prediction
+from tuner.recommendation.axes.width import Axis, Basis, weakest
+from tuner.spec.optimizers import OptimizerConfig
+from tuner.spec.record import Record
+
+Origin = Literal["fitted", "searched", "given"]
+
+_FACTORS: Final = {
+    "init_std": "factor on every random tensor's initial standard deviation",
+    "output_multiplier": "factor on the readout's forward multiplier",
+}
+_EVERETT: Final = "Everett et al. 2024, arXiv:2407.05872"
+_DATA: Final = "the best strength of a regulariser also depends on the data and the duration"
+
+
+class HyperparameterValue(Record):
+    """One hyperparameter at the base: the base width, and the proxies' depth, batch and tokens."""
+
+    name: str
+    value: float
+    origin: Origin
+    """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
+    basis: Basis
+    """What its transfer to the target rests on."""
+    words: str
+    """What the rules in force do to it, by optimizer where several train the model."""
+    source: str
+    """Of the rules that the words tell of."""
+    version: str
+    """Of the rules."""
+
+
+class Search(NamedTuple):
+    """Where the numbers come from.
+
+    Attributes:
+        widths: with a measured optimum, narrowest first.
+        finished: search trials with a result.
+
+    """
+
+    config: OptimizerConfig
+    prediction: Prediction | None
+    widths: tuple[int, ...]
+    finished: int
+
+
+def hyperparameter_values(
+    setting: Setting, search: Search, axes: Iterable[Axis]
+) -> tuple[HyperparameterValue, ...]:
+    """Every hyperparameter at the base and what its transfer rests on, the rate first.
+
+    Args:
+        axes: all four.
+
+    """
+    axes = tuple(axes)
+    names = sorted(setting.hyperparameters, key=lambda name: name != "learning_rate")
+    return tuple(_value(setting, search, axes, name) for name in names)
+
+
+def _value(
+    setting: Setting, search: Search, axes: tuple[Axis, ...], name: str
+) -> HyperparameterValue:
+    origin, found = _found(search, name)
+    own: Basis = "measured" if name == "learning_rate" else "theory"
+    if name.removeprefix(PREFIX) == "weight_decay":
+        own = "not_transferable"
+    along = [axis for axis in axes if _rests_on(setting, name, axis)]
+    told = _told(setting, name)
+    return HyperparameterValue(
+        name=name,
+        value=setting.hyperparameters[name],
+        origin=origin,
+        basis=weakest((own, *(axis.basis for axis in along))),
+        words="; ".join(filter(None, (found, told.words))),
+        source=told.source,
+        version=setting.policies.rules_version,
+    )
+
+
+def _rests_on(setting: Setting, name: str, axis: Axis) -> bool:
+    """Whether the number is worth what is known of the axis, and no more."""
+    if name == "learning_rate":
+        return axis.name == "width" or axis.moves
+    if name == RATIO or name in RATE_MULTIPLIERS:
+        return False
+    return axis.name != "width" and setting.follows(name, axis.name)
+
+
+def _found(search: Search, name: str) -> tuple[Origin, str]:
+    best = f"best of {search.finished} trials" if search.finished > 1 else "of the only trial"
+    if name != "learning_rate":
+        return ("searched", best) if name in search.config.searched else ("given", "")
+    prediction, widths = search.prediction, search.widths
+    if prediction is None:
+        return "searched", f"{best}: no optimum is fitted yet"
+    if prediction.width in widths:
+        return "fitted", "optimum fitted at the target's own width"
+    if len(widths) == 1:
+        return "fitted", f"optimum fitted at width {widths[0]} alone, without its drift"
+    listed = ", ".join(map(str, widths))
+    return "fitted", f"optimum fitted at widths {listed}, carried along its drift to the target's"
+
+
+def _told(setting: Setting, name: str) -> Told:
+    if name in RATE_MULTIPLIERS:
+        return Told(
+            "factor on the rate of one class of tensors, the same for every target: exponents"
+            " transfer, constants are tuned class by class",
+            _EVERETT,
+        )
+    if name == RATIO:
+        return _told_of_ratio(setting)
+    told = setting.told(name, ("width", "depth", "batch", "tokens"))
+    if name in _FACTORS:
+        return Told(f"{_FACTORS[name]}, the same for every target: {told.words}", told.source)
+    if name.removeprefix(PREFIX) == "weight_decay":
+        return Told(f"{told.words}; {_DATA}", f"{told.source}; {REGULARISERS.evidence.source}")
+    return told
+
+
+def _told_of_ratio(setting: Setting) -> Told:
+    reached = setting.reached("learning_rate")
+    others = (TRAITS[name].spoken for name, _ in reached if name is not setting.lead)
+    over = f"{' and '.join(dict.fromkeys(others))} over that of {TRAITS[setting.lead].spoken}"
+    rates = setting.told("learning_rate", ("width",))
+    return Told(f"rate of {over} at the base, from where each follows its own rule", rates.source)
