@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-from parametrization.growth import growth, policies_of
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import depth_row
 from parametrization.rules.policies import Policies
@@ -14,6 +13,7 @@ from parametrization.scaling.axis_factors import (
     rate_by_horizon,
     rate_by_width,
 )
+from parametrization.scaling.growth import growth, policies_of
 from parametrization.scaling.tensor_rules import Case
 
 _CONFIDENCE = {"M": ", medium confidence", "L": ", low confidence"}

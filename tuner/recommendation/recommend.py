@@ -7,10 +7,10 @@ import hashlib
 import json
 
 from parametrization.check.verdict import CheckVerdict
-from parametrization.hyperparameter_words import Setting
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.horizon import horizon_row
 from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
 from tuner.evidence.drift import predict
@@ -23,10 +23,10 @@ from tuner.evidence.sensitivity import (
     sensitivity,
     summarise,
 )
-from tuner.hyperparameter_values import HyperparameterValue, Search, hyperparameter_values
 from tuner.recommendation.axes.all import target_axes
 from tuner.recommendation.axes.width import Axis, Move, width_axis
 from tuner.recommendation.cost import TuningCost, tuning_cost
+from tuner.recommendation.hyperparameters import HyperparameterValue, Search, hyperparameter_values
 from tuner.recommendation.learning_rate import LearningRate, learning_rate
 from tuner.recommendation.values import (
     ParameterGroup,

@@ -8,18 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from parametrization.hyperparameter_words import Setting
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import flat_names, scale_led_model
+from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.tuner.builders import SHAPE
 from tuner.decisions.check_hyperparameters import check_hyperparameters
-from tuner.hyperparameter_values import Search, hyperparameter_values
 from tuner.recommendation.axes.width import Move, kept_axis
+from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.values import parameter_groups, tensor_values
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from parametrization.hyperparameter_words import cite
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import DepthRule, depth_row, rate_factor, residual_multiplier
 from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.companions import assignment_of, by_optimizer
+from parametrization.scaling.hyperparameter_words import cite
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.shapes.roles import ModelShape
 from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes

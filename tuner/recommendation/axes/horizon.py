@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from parametrization.hyperparameter_words import cite
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.horizon import (
     MEMORY_RANGE,
@@ -17,6 +16,7 @@ from parametrization.rules.horizon import (
 from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
+from parametrization.scaling.hyperparameter_words import cite
 from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times, weakest
 
 TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
-from parametrization.growth import AxisName
-from parametrization.hyperparameter_words import Setting
 from parametrization.rules.lookup import Parametrization
 from parametrization.rules.policies import Policies
+from parametrization.scaling.growth import AxisName
+from parametrization.scaling.hyperparameter_words import Setting
 from tuner.evidence.drift import MIN_WIDTHS, Prediction
 from tuner.spec.record import Record
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
-from parametrization.hyperparameter_words import Setting, Told
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
+from parametrization.scaling.hyperparameter_words import Setting, Told
 from tuner.evidence.drift import Prediction
 from tuner.recommendation.axes.width import Axis, Basis, weakest
 from tuner.spec.optimizers import OptimizerConfig

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from parametrization.growth import AxisName, sources
-from parametrization.hyperparameter_words import Setting
 from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import DEPTH_ROWS
 from parametrization.rules.horizon import HORIZON_ROWS
@@ -27,10 +25,12 @@ from parametrization.scaling.companions import (
     own_name,
     scale_led_model,
 )
+from parametrization.scaling.growth import AxisName, sources
+from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
-from tests.parametrization.told_words import Clause, clauses
+from tests.parametrization.scaling.told_words import Clause, clauses
 from tuner.spec.optimizer_defaults import STUDIED
 
 SHAPE = ModelShape(

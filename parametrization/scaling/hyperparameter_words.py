@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from parametrization.growth import (
+from parametrization.optimizers.traits import TRAITS
+from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.policies import Policies
+from parametrization.scaling.companions import assignment_of, by_optimizer, own_name
+from parametrization.scaling.growth import (
     RATE_TIMES_DECAY,
     AxisName,
     growth,
@@ -16,10 +20,6 @@ from parametrization.growth import (
     sources,
     spoken,
 )
-from parametrization.optimizers.traits import TRAITS
-from parametrization.rules.lookup import Optimizer, Parametrization
-from parametrization.rules.policies import Policies
-from parametrization.scaling.companions import assignment_of, by_optimizer, own_name
 from parametrization.scaling.tensor_rules import Case, Multipliers, case_of
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
