@@ -19,6 +19,8 @@ from tuner.states import StateReason
 from tuner.study_spec import Training
 
 OrderId = NewType("OrderId", str)
+DeviceKind: TypeAlias = Literal["cpu", "cuda"]
+"""torch's name of a kind of device."""
 
 
 class Slot(Record):
@@ -28,6 +30,9 @@ class Slot(Record):
     """Unique within the engine, for people: `cpu-0`, `cuda-1`."""
     device: str
     """torch's name of the device: `cpu`, `cuda:1`."""
+    device_kind: DeviceKind
+    memory_bytes: int | None = None
+    """Most that an order may allocate; None where the engine sets no limit."""
     busy_with: OrderId | None = None
 
 
@@ -158,6 +163,8 @@ class ProbeOrder(Record):
     """Any trial of the shape."""
     trials: int
     """How many of them wait to be trained."""
+    device_kind: DeviceKind = "cpu"
+    """Kind of device to measure on; orders stored before probes named it have the default."""
 
 
 class TrainOrder(Record):

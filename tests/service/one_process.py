@@ -24,7 +24,7 @@ class EngineWithoutProcesses:
 
     def slots(self) -> tuple[Slot, ...]:
         busy = self._waiting[0].id if self._waiting else None
-        return (Slot(name="cpu-0", device="cpu", busy_with=busy),)
+        return (Slot(name="cpu-0", device="cpu", device_kind="cpu", busy_with=busy),)
 
     def start(self, order: AnyOrder) -> None:
         if all((held.id, held.attempt) != (order.id, order.attempt) for held in self._waiting):
