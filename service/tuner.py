@@ -8,7 +8,7 @@ import sys
 import optuna
 import structlog
 
-from service.lifeline import StopRequest, die_with_parent
+from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from tuner.database import open_database, require_current
@@ -17,6 +17,7 @@ from tuner.errors import LeadershipLost
 from tuner.leadership import leadership
 from tuner.reconcile import run
 from workers.local import LocalEngine
+from workers.process import follow_parent_into_death
 
 log = structlog.get_logger()
 
@@ -27,7 +28,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, help="process id to live and die with")
     arguments = parser.parse_args()
     if arguments.parent:
-        die_with_parent(arguments.parent)
+        follow_parent_into_death(arguments.parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         should_stop = StopRequest(signal.SIGTERM)
     else:
