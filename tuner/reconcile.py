@@ -17,7 +17,7 @@ from tuner.allocation import allocate
 from tuner.database import Database
 from tuner.engine import AnyOrder, Engine, Report
 from tuner.errors import LeadershipLost, StorageUnavailable, StudyMoved
-from tuner.leadership import Leadership
+from tuner.leadership import Leadership, begin_epoch
 from tuner.liveness import beat
 from tuner.orders import open_order_ids, read_order
 from tuner.packing import Capacity, capacity_of
@@ -56,26 +56,38 @@ def run(
     Where the database cannot be written (full, read-only, gone), everything in flight is given
     up and, once it can be written again, resumed from the last stored rung: as after a crash.
     """
+    leading: Database | None = None
     while not should_stop():
         engine = build_engine()
         try:
-            with database.write() as session:
-                park_studies(session)
-                reopen_orders(session)
-            last_beat, settled = -BEAT_SECONDS, Settled()
-            while not should_stop():
-                if time.monotonic() - last_beat >= BEAT_SECONDS:
-                    last_beat = time.monotonic()
-                    leadership.renew()
-                    _beat(database, engine)
-                    sweep_checkpoints(database, checkpoint_dir)
-                tick(database, engine, settled=settled)
+            leading = leading or begin_epoch(leadership, database)
+            _lead(leading, leadership, engine, should_stop, checkpoint_dir)
         except StorageUnavailable as error:
             log.error("storage unavailable; retrying", problem=str(error))
-            _report_problem(database, str(error))
+            _report_problem(leading or database, str(error))
             time.sleep(RETRY_SECONDS)
         finally:
             engine.close()
+
+
+def _lead(
+    database: Database,
+    leadership: Leadership,
+    engine: Engine,
+    should_stop: Callable[[], bool],
+    checkpoint_dir: Path,
+) -> None:
+    with database.write() as session:
+        park_studies(session)
+        reopen_orders(session)
+    last_beat, settled = -BEAT_SECONDS, Settled()
+    while not should_stop():
+        if time.monotonic() - last_beat >= BEAT_SECONDS:
+            last_beat = time.monotonic()
+            leadership.renew()
+            _beat(database, engine)
+            sweep_checkpoints(database, checkpoint_dir)
+        tick(database, engine, settled=settled)
 
 
 def tick(

@@ -203,8 +203,9 @@ def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(
 ) -> None:
     for pid in worker_pids(folder).values():
         os.kill(pid, signal.SIGKILL)
-    while worker_pids(folder):
-        assert engine.wait(60) == []
+        wait_for_death(pid)
+    assert engine.wait(60) == []  # both pipes are closed: nothing of it is a report
+    assert worker_pids(folder) == {}
     engine.start(train_order(name="ord_after_death"))
     assert isinstance(until_over(engine, "ord_after_death")[-1], Done)
 
