@@ -11,6 +11,7 @@ import structlog
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
+from tuner.checkpoint_store import FileCheckpoints
 from tuner.database import open_database, require_current
 from tuner.engine import Engine
 from tuner.errors import LeadershipLost
@@ -56,7 +57,7 @@ def main() -> None:
             return
         log.info("leading", slots=settings.places, process_id=os.getpid())
         try:
-            run(database, held, build_engine, should_stop, settings.checkpoint_dir)
+            run(database, held, build_engine, should_stop, FileCheckpoints(settings.checkpoint_dir))
         except LeadershipLost as error:
             sys.exit(f"leadership lost: {error}")
     database.close()

@@ -11,6 +11,7 @@ from pydantic import Field
 from parametrization.depth import residual_multiplier
 from parametrization.roles import ModelShape
 from parametrization.rules import Optimizer, Parametrization
+from tuner.checkpoint_store import Checkpoint
 from tuner.families import Dataset, Family
 from tuner.policies import PolicyChoices
 from tuner.records import Record
@@ -74,13 +75,6 @@ class TrialSpec(Record):
     training: Training
     seed: int
     """Seeds initialisation and the order of the data; equal at every width, so trials pair up."""
-
-
-class Checkpoint(Record):
-    """Where a trial's state after `step` steps is stored."""
-
-    step: int
-    path: str
 
 
 class OpenTrial(Record):

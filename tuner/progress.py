@@ -86,7 +86,7 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
     """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
 
     Returns:
-        Paths of checkpoints that are no longer needed once this is committed.
+        URIs of checkpoints that are no longer needed once this is committed.
 
     """
     row = session.get(OrderRow, report.order_id)

@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 
 import structlog
 
 from tuner.allocation import allocate
+from tuner.checkpoint_store import CheckpointStore
 from tuner.database import Database
 from tuner.engine import AnyOrder, Engine, Report
 from tuner.errors import LeadershipLost, StorageUnavailable, StudyMoved
@@ -46,7 +46,7 @@ def run(
     leadership: Leadership,
     build_engine: Callable[[], Engine],
     should_stop: Callable[[], bool],
-    checkpoint_dir: Path,
+    checkpoints: CheckpointStore,
 ) -> None:
     """Coordinate until told to stop.
 
@@ -61,7 +61,7 @@ def run(
         engine = build_engine()
         try:
             leading = leading or begin_epoch(leadership, database)
-            _lead(leading, leadership, engine, should_stop, checkpoint_dir)
+            _lead(leading, leadership, engine, should_stop, checkpoints)
         except StorageUnavailable as error:
             log.error("storage unavailable; retrying", problem=str(error))
             _report_problem(leading or database, str(error))
@@ -75,7 +75,7 @@ def _lead(
     leadership: Leadership,
     engine: Engine,
     should_stop: Callable[[], bool],
-    checkpoint_dir: Path,
+    checkpoints: CheckpointStore,
 ) -> None:
     with database.write() as session:
         park_studies(session)
@@ -86,8 +86,8 @@ def _lead(
             last_beat = time.monotonic()
             leadership.renew()
             _beat(database, engine)
-            sweep_checkpoints(database, checkpoint_dir)
-        tick(database, engine, settled=settled)
+            sweep_checkpoints(database, checkpoints)
+        tick(database, engine, settled=settled, checkpoints=checkpoints)
 
 
 def tick(
@@ -96,6 +96,7 @@ def tick(
     wait_seconds: float = WAIT_SECONDS,
     *,
     settled: Settled | None = None,
+    checkpoints: CheckpointStore | None = None,
 ) -> None:
     """One turn of the coordinator.
 
@@ -104,6 +105,7 @@ def tick(
 
     Args:
         settled: what the turns before found, if this is not the first.
+        checkpoints: where to delete those that nobody goes on from; None keeps them.
 
     """
     settled = settled or Settled()
@@ -112,7 +114,7 @@ def tick(
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
     if reports:
         settled.forget()
-        _store(database, reports)
+        _store(database, reports, checkpoints)
 
 
 def _agree_with_engine(database: Database, engine: Engine) -> None:
@@ -206,14 +208,15 @@ def _defects_fail(database: Database, study_id: str) -> Iterator[None]:
             )
 
 
-def _store(database: Database, reports: list[Report]) -> None:
+def _store(database: Database, reports: list[Report], checkpoints: CheckpointStore | None) -> None:
     stale: list[str] = []
     with database.write() as session:
         for report in reports:
             stale += record_report(session, report)
     # Only now, with the newer state committed, may the older one go.
-    for path in stale:
-        Path(path).unlink(missing_ok=True)
+    if checkpoints is not None:
+        for uri in stale:
+            checkpoints.delete(uri)
 
 
 def _beat(database: Database, engine: Engine) -> None:

@@ -144,7 +144,7 @@ class TrialRow(Base):
     step: Mapped[int] = mapped_column(default=0)
     """Updates whose results are stored."""
     checkpoint: Mapped[str | None] = mapped_column(Text)
-    """Path of the state at `step`."""
+    """URI of the state at `step`; an absolute path where an older release stored it."""
     created_at: Mapped[dt.datetime]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]

@@ -10,9 +10,9 @@ from itertools import groupby
 from typing import NamedTuple
 
 from parametrization.rules import Optimizer, Parametrization
+from tuner.checkpoint_store import Checkpoint
 from tuner.engine import (
     SOLO,
-    Checkpoint,
     ModelSpec,
     OpenTrial,
     OrderId,
@@ -163,7 +163,7 @@ def _train_order(
         trials=tuple(
             OpenTrial(
                 spec=trial_spec(study.spec, trial),
-                start=Checkpoint(step=trial.step, path=trial.checkpoint)
+                start=Checkpoint(step=trial.step, uri=trial.checkpoint)
                 if trial.checkpoint
                 else None,
             )

@@ -9,10 +9,10 @@ import random
 
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Parametrization
+from tuner.checkpoint_store import Checkpoint
 from tuner.engine import (
     SOLO,
     CheckOrder,
-    Checkpoint,
     CoordinateStatistic,
     DescribeOrder,
     Done,
@@ -187,7 +187,7 @@ def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
         diverged=loss is None,
         checkpoint=None
         if loss is None
-        else Checkpoint(step=rung, path=f"{trial.spec.number}-{rung}"),
+        else Checkpoint(step=rung, uri=f"file:///{trial.spec.number}-{rung}"),
         curves=(
             Series.of("train_loss", start + 1, [3.0] * taken),
             Series.of("parameter_norm", start + 1, [7.0] * taken),

@@ -12,6 +12,7 @@ import pytest
 
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import snapshot_of, spec
+from tuner.checkpoint_store import FileCheckpoints
 from tuner.database import Database
 from tuner.engine import Report
 from tuner.errors import LeadershipLost
@@ -181,7 +182,7 @@ def test_a_coordinator_that_was_replaced_stores_no_report_and_fails_no_study(
         study, _ = open_study(session, spec())
     engine = Overtaken(database)
     with pytest.raises(LeadershipLost):
-        run(database, Holder(), lambda: engine, lambda: False, tmp_path)
+        run(database, Holder(), lambda: engine, lambda: False, FileCheckpoints(tmp_path))
     snapshot = snapshot_of(database, study)
     assert snapshot.study.state is StudyState.CHECKING
     assert [one.order.kind for one in snapshot.open_orders] == ["describe"]
@@ -200,5 +201,11 @@ def test_losing_the_leadership_while_deciding_is_no_defect_of_the_study(
             raise LeadershipLost
 
     with pytest.raises(LeadershipLost):
-        run(database, Holder(), lambda: OvertakenWhileStarting(1), lambda: False, tmp_path)
+        run(
+            database,
+            Holder(),
+            lambda: OvertakenWhileStarting(1),
+            lambda: False,
+            FileCheckpoints(tmp_path),
+        )
     assert snapshot_of(database, study).study.state is StudyState.CHECKING

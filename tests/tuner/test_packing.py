@@ -1,8 +1,15 @@
 """Packings are measured and kept for each kind of device."""
 
 from parametrization.rules import Optimizer
-from tuner.engine import DeviceKind, Packing, Slot
+from tests.tuner.stored_studies import decide, searching_study, snapshot_of
+from tests.tuner.stored_studies import spec as stored_spec
+from tests.tuner.test_train_orders import first_orders, numbers, packed, snapshot, waiting
+from tuner.database import Database
+from tuner.engine import DeviceKind, Failed, Packing, ProbeOrder, Slot, TrainOrder
 from tuner.packing import Capacity, capacity_of, packing_key, packing_of
+from tuner.progress import record_report
+from tuner.snapshot import Decision
+from tuner.states import StateReason
 
 ADAMW = Optimizer.ADAMW
 
@@ -43,3 +50,33 @@ def test_trials_are_packed_for_the_gpus_where_there_are_some() -> None:
 
 def test_an_engine_whose_slots_are_still_to_come_counts_as_one() -> None:
     assert capacity_of([]).slots == 1
+
+
+def test_what_a_cpu_measured_is_measured_again_on_a_gpu() -> None:
+    now = snapshot(*map(waiting, range(8)), packings=packed())
+    (probe,) = first_orders(now, 1, kind="cuda")
+    assert isinstance(probe, ProbeOrder)
+    assert probe.device_kind == "cuda"
+    (on_cpu,) = first_orders(snapshot(*map(waiting, range(8))), 1)
+    assert on_cpu.id != probe.id, "the study's database has both"
+
+
+def test_trials_on_a_gpu_are_packed_as_a_gpu_measured_it() -> None:
+    now = snapshot(*map(waiting, range(8)), packings=packed() | packed(packing=packing("cuda")))
+    (order,) = first_orders(now, 1, kind="cuda")
+    assert isinstance(order, TrainOrder)
+    assert order.packing == packing("cuda")
+
+
+def test_a_probe_that_fails_on_a_gpu_is_not_repeated_there(database: Database) -> None:
+    measured = stored_spec().model_copy(update={"packing": "measured"})
+    study = searching_study(database, trials=3, study_spec=measured)
+    (probe,) = first_orders(snapshot_of(database, study), 1, kind="cuda")
+    decide(database, study, Decision(orders=(probe,)))
+    reason = StateReason.OUT_OF_MEMORY
+    with database.write() as session:
+        record_report(
+            session, Failed(order_id=probe.id, attempt=1, reason=reason, message="too large")
+        )
+    orders = first_orders(snapshot_of(database, study), 3, kind="cuda")
+    assert [numbers(order) for order in orders] == [[0], [1], [2]]

@@ -13,6 +13,7 @@ from parametrization.rules import Optimizer
 from parametrization.schedules import ScheduleShape
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
 from tests.workers.worker_processes import wait_for_death, worker_pids
+from tuner.checkpoint_store import FileCheckpoints
 from tuner.engine import (
     DescribeOrder,
     Done,
@@ -169,7 +170,9 @@ def test_a_worker_out_of_memory_fails_its_trial_and_goes_on(
     assert isinstance(until_over(engine, "ord_small")[-1], Done)
 
 
-def test_a_successor_goes_to_the_slot_that_holds_its_trial(engine: LocalEngine) -> None:
+def test_a_successor_goes_to_the_slot_that_holds_its_trial(
+    engine: LocalEngine, folder: Path
+) -> None:
     spec = trial_spec(number=41, optimizer=Optimizer.SGD)
     describe = DescribeOrder(id=OrderId("ord_describe"), study_id=STUDY, model=spec.model)
     engine.start(describe)  # takes the first slot, so that the trial gets the second
@@ -182,7 +185,7 @@ def test_a_successor_goes_to_the_slot_that_holds_its_trial(engine: LocalEngine) 
     assert isinstance(done, Done)
     checkpoint = done.trials[0].checkpoint
     assert checkpoint is not None
-    Path(checkpoint.path).unlink()  # only the worker's memory has it now
+    FileCheckpoints(folder).delete(checkpoint.uri)  # only the worker's memory has it now
     engine.start(train_order(spec, name="ord_tail", rungs=(12,), start=checkpoint))
     assert slot_of(engine, "ord_tail") == name
     assert isinstance(until_over(engine, "ord_tail")[-1], Done)
