@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine import SOLO, AnyOrder, Checkpoint, OpenTrial, Order, OrderId, TrainOrder
+from tuner.checkpoint_store import Checkpoint
+from tuner.engine import SOLO, AnyOrder, OpenTrial, Order, OrderId, TrainOrder
 from tuner.snapshot import OpenOrder
 from tuner.states import OrderState
 from tuner.stored_text import storable
@@ -104,4 +105,4 @@ def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
 
 
 def _start(trial: TrialRow) -> Checkpoint | None:
-    return Checkpoint(step=trial.step, path=trial.checkpoint) if trial.checkpoint else None
+    return Checkpoint(step=trial.step, uri=trial.checkpoint) if trial.checkpoint else None

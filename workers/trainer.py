@@ -11,7 +11,8 @@ from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.schedules import schedule_factor
 from parametrization.stepping import evaluating, recording
-from tuner.engine import Checkpoint, TrialProgress
+from tuner.checkpoint_store import Checkpoint
+from tuner.engine import TrialProgress
 from tuner.series import Series
 from tuner.study_spec import Training
 from workers.datasets.data import Batch

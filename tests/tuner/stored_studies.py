@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from parametrization.roles import ModelShape, Role, TensorShape
 from parametrization.rules import Optimizer, Parametrization
+from tuner.checkpoint_store import Checkpoint
 from tuner.database import Database
 from tuner.engine import (
     CheckOrder,
-    Checkpoint,
     CoordinateStatistic,
     DescribeOrder,
     ModelSpec,
@@ -122,7 +122,7 @@ def progress(
         loss=None if diverged else loss,
         validation_loss=None if diverged else loss + 0.1,
         diverged=diverged,
-        checkpoint=None if diverged else Checkpoint(step=step, path=f"/c/{number}/{step}.pt"),
+        checkpoint=None if diverged else Checkpoint(step=step, uri=f"file:///c/{number}/{step}"),
         curves=(series(first, step), series(first, step, "gradient_norm")),
     )
 

@@ -12,7 +12,7 @@ from parametrization.rules import Optimizer
 from tests.tuner.builders import passing_check, snapshot, spec, study, trial
 from tuner.engine import CheckOrder, TrialSpec
 from tuner.evidence import check_verdict
-from tuner.plan import next_decision
+from tuner.plan import wanted_orders
 from tuner.policies import PolicyChoices
 from tuner.states import StudyState
 from tuner.study_spec import StudySpec
@@ -183,7 +183,7 @@ def test_a_policy_without_a_row_for_an_optimizer_is_refused_before_anything_runs
 
 def test_whoever_trains_or_checks_is_told_the_policies() -> None:
     record = study(StudyState.CHECKING, spec=spec(policies={"epsilon_rule": "constant"}))
-    checks = next_decision(snapshot(statistics=(), record=record), free_slots=2, slots=2).orders
+    checks = list(wanted_orders(snapshot(statistics=(), record=record)))
     assert checks
     for order in checks:
         assert isinstance(order, CheckOrder)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from parametrization.rules import Optimizer, Parametrization
-from tuner.engine import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
+from tuner.checkpoint_store import Checkpoint
+from tuner.engine import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.families import DATASETS, AnyFamily, Gpt, Mlp
 from tuner.gan_family import Gan
 from tuner.study_spec import Schedule, Training

@@ -19,11 +19,12 @@ from parametrization.param_groups import IN_TORCH
 from parametrization.rules import Optimizer, Parametrization
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.check_numbers import check_hyperparameters
+from tuner.checkpoint_store import FileCheckpoints
 from tuner.engine import SOLO, Done, Packing, ProbeOrder, TrialSpec
 from tuner.families import Gpt, Mlp
 from tuner.optimizer_defaults import STUDIED
 from tuner.study_spec import StudySpec
-from workers.checkpoint import checkpoint_path, load, save
+from workers.checkpoint import checkpoint_name, load, save
 from workers.cohort.programs import Programs
 from workers.datasets.load import load_data
 from workers.model_shapes import model_scalings, model_shape
@@ -124,8 +125,9 @@ def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
     whole, part = new_trial(spec), new_trial(spec)
     train_to(whole, STEPS)
     train_to(part, 10)
-    stored = save(part.state(), checkpoint_path(tmp_path, "std", 0, 10, 1), 10)
-    restored = restored_trial(spec, load(stored))
+    store = FileCheckpoints(tmp_path)
+    stored = save(part.state(), store, checkpoint_name("std", 0, 10, 1), 10)
+    restored = restored_trial(spec, load(stored, store))
     train_to(restored, STEPS)
     assert restored.train_losses == whole.train_losses
     for one, other in zip(whole.parameters, restored.parameters, strict=True):
