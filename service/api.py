@@ -9,11 +9,11 @@ import uvicorn
 from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
-from service.lifeline import die_with_parent
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from service.sockets import listen
 from tuner.storage.database import open_database, require_current
+from workers.slot.process import follow_parent_into_death
 
 GRACE_SECONDS = 3
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, help="process id to live and die with")
     arguments = parser.parse_args()
     if arguments.parent:
-        die_with_parent(arguments.parent)
+        follow_parent_into_death(arguments.parent)
     configure_logs("api")
     log_plugins()
     # The supervisor blocks these to wait for them; a child inherits the mask.

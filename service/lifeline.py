@@ -1,22 +1,7 @@
-"""A child process of the service: lives as long as its supervisor and stops when told to."""
+"""Stop a process of the service when a signal tells it to, between two turns of its work."""
 
-import ctypes
-import os
 import signal
-import sys
 from types import FrameType
-
-_PR_SET_PDEATHSIG = 1
-
-
-def die_with_parent(parent_pid: int) -> None:
-    """Have the kernel kill this process when its parent ends, however that ends.
-
-    The check of the parent's id closes the gap between the fork and the request.
-    """
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent_pid:
-        sys.exit("the supervisor is gone")
 
 
 class StopRequest:

@@ -8,15 +8,17 @@ import sys
 import optuna
 import structlog
 
-from service.lifeline import StopRequest, die_with_parent
+from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from tuner.coordinator.leadership import leadership
 from tuner.coordinator.reconcile import run
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
 from tuner.storage.database import open_database, require_current
 from workers.engines.local import LocalEngine
+from workers.slot.process import follow_parent_into_death
 
 log = structlog.get_logger()
 
@@ -27,7 +29,7 @@ def main() -> None:
     parser.add_argument("--parent", type=int, help="process id to live and die with")
     arguments = parser.parse_args()
     if arguments.parent:
-        die_with_parent(arguments.parent)
+        follow_parent_into_death(arguments.parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         should_stop = StopRequest(signal.SIGTERM)
     else:
@@ -55,7 +57,7 @@ def main() -> None:
             return
         log.info("leading", slots=settings.places, process_id=os.getpid())
         try:
-            run(database, held, build_engine, should_stop, settings.checkpoint_dir)
+            run(database, held, build_engine, should_stop, FileCheckpoints(settings.checkpoint_dir))
         except LeadershipLost as error:
             sys.exit(f"leadership lost: {error}")
     database.close()

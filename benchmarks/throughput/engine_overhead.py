@@ -98,7 +98,7 @@ class InProcessEngine:
 
     def slots(self) -> tuple[Slot, ...]:
         """The slot."""
-        return (Slot(name="here", device="cpu", busy_with=self._busy_with),)
+        return (Slot(name="here", device="cpu", device_kind="cpu", busy_with=self._busy_with),)
 
     def start(self, order: AnyOrder) -> None:
         """Take the order, as JSON."""

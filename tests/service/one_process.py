@@ -4,6 +4,7 @@ from collections import deque
 from pathlib import Path
 
 from tuner.coordinator.reconcile import tick
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, OrderId, Reached, Slot
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
@@ -24,7 +25,7 @@ class EngineWithoutProcesses:
 
     def slots(self) -> tuple[Slot, ...]:
         busy = self._waiting[0].id if self._waiting else None
-        return (Slot(name="cpu-0", device="cpu", busy_with=busy),)
+        return (Slot(name="cpu-0", device="cpu", device_kind="cpu", busy_with=busy),)
 
     def start(self, order: AnyOrder) -> None:
         if all((held.id, held.attempt) != (order.id, order.attempt) for held in self._waiting):
@@ -47,10 +48,11 @@ def completed(spec: StudySpec, folder: Path) -> StudySnapshot:
     url = f"sqlite:///{folder / 'study.db'}"
     migrate(url)
     database, engine = open_database(url), EngineWithoutProcesses(folder / "checkpoints")
+    checkpoints = FileCheckpoints(folder / "checkpoints")
     with database.write() as session:
         study_id = open_study(session, spec)[0].id
     for _ in range(3_000):
-        tick(database, engine, wait_seconds=0)
+        tick(database, engine, wait_seconds=0, checkpoints=checkpoints)
         with database.read() as session:
             study = get_study(session, study_id)
         if study.state in FINAL_STUDY_STATES:

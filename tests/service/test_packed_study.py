@@ -9,6 +9,7 @@ import pytest
 
 from tests.service.one_process import EngineWithoutProcesses
 from tuner.coordinator.reconcile import tick
+from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.protocol import Done, Failed, Lost, Packing, Reached
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
@@ -75,7 +76,8 @@ def studied(
     with database.write() as session:
         study_id = open_study(session, SPEC)[0].id
     deaths = 0
-    while not _coordinated(database, study_id, DyingEngine(folder, reports_a_life)):
+    checkpoints = FileCheckpoints(folder)
+    while not _coordinated(database, study_id, DyingEngine(folder, reports_a_life), checkpoints):
         deaths += 1
     with database.read() as session:
         snapshot = read_snapshot(session, study_id)
@@ -90,13 +92,15 @@ def studied(
     return found, deaths
 
 
-def _coordinated(database: Database, study_id: str, engine: DyingEngine) -> bool:
+def _coordinated(
+    database: Database, study_id: str, engine: DyingEngine, checkpoints: CheckpointStore
+) -> bool:
     """Whether the study came to its end in the engine's life."""
     with database.write() as session:
         reopen_orders(session)
     with suppress(Killed):
         for _ in range(1_000):
-            tick(database, engine, wait_seconds=0)
+            tick(database, engine, wait_seconds=0, checkpoints=checkpoints)
             with database.read() as session:
                 if get_study(session, study_id).state in FINAL_STUDY_STATES:
                     return True

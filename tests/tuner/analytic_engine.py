@@ -1,7 +1,7 @@
 """An engine whose trials have a known loss surface, so that decisions can be checked exactly.
 
-It keeps the Engine protocol's promises (idempotent starts, one order per slot, no report after
-a cancel), finishes orders in any order it is told to, and loses some.
+It passes the contract suite of engines, finishes orders in any order it is told to, and loses
+some. An order that would take more than a million steps reports its first rung and never ends.
 """
 
 import math
@@ -9,10 +9,10 @@ import random
 
 from parametrization.rules.lookup import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import (
     SOLO,
     CheckOrder,
-    Checkpoint,
     CoordinateStatistic,
     DescribeOrder,
     Done,
@@ -25,6 +25,7 @@ from tuner.engine.protocol import (
     Reached,
     Report,
     Slot,
+    TrainOrder,
     TrialProgress,
 )
 from tuner.engine.series import Series
@@ -73,18 +74,24 @@ class AnalyticEngine:
         self._random = random.Random(seed)
         self._losing = losing
         self._packing = packing
+        self._endless: set[str] = set()
+        self._killed: set[str] = set()
         self.started: list[Order] = []
 
     def slots(self) -> tuple[Slot, ...]:
         return tuple(
-            Slot(name=name, device="cpu", busy_with=order.id if order else None)
+            Slot(
+                name=name,
+                device="cpu",
+                device_kind="cpu",
+                busy_with=order.id if order else None,
+            )
             for name, order in self._running.items()
         )
 
     def start(self, order: Order) -> None:
-        for running in self._running.values():
-            if running and (running.id, running.attempt) == (order.id, order.attempt):
-                return
+        if any((o.id, o.attempt) == (order.id, order.attempt) for o in self.started):
+            return
         free = [name for name, running in self._running.items() if running is None]
         if not free:
             raise RuntimeError(f"no slot is free for {order.id}")
@@ -96,21 +103,33 @@ class AnalyticEngine:
             if running and running.id == order_id:
                 self._running[name] = None
 
+    def kill(self, order_id: OrderId) -> None:
+        """Lose the order: the next `wait` reports it."""
+        self._killed.add(order_id)
+
     def wait(self, timeout_seconds: float) -> list[Report]:
-        busy = [name for name, order in self._running.items() if order]
+        going_on = self._endless - self._killed
+        busy = [n for n, order in self._running.items() if order and order.id not in going_on]
         if not busy:
             return []
         name = self._random.choice(busy)
         order = self._running[name]
-        self._running[name] = None
         assert order is not None
-        if self._random.random() < self._losing:
+        killed = order.id in self._killed
+        if isinstance(order, TrainOrder) and order.to_step > 10**6 and not killed:
+            self._endless.add(order.id)
+            return self._reports(order)[:1]
+        self._running[name] = None
+        self._killed.discard(order.id)
+        self._endless.discard(order.id)
+        if killed or self._random.random() < self._losing:
             return [
                 Lost(order_id=order.id, attempt=order.attempt, message="the slot's process died")
             ]
         return self._reports(order)
 
     def close(self) -> None:
+        self._endless.clear()
         self._running = dict.fromkeys(self._running)
 
     def _reports(self, order: Order) -> list[Report]:
@@ -168,7 +187,7 @@ def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
         diverged=loss is None,
         checkpoint=None
         if loss is None
-        else Checkpoint(step=rung, path=f"{trial.spec.number}-{rung}"),
+        else Checkpoint(step=rung, uri=f"file:///{trial.spec.number}-{rung}"),
         curves=(
             Series.of("train_loss", start + 1, [3.0] * taken),
             Series.of("parameter_norm", start + 1, [7.0] * taken),

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import (
     CheckOrder,
-    Checkpoint,
     CoordinateStatistic,
     DescribeOrder,
     ModelSpec,
@@ -122,7 +122,7 @@ def progress(
         loss=None if diverged else loss,
         validation_loss=None if diverged else loss + 0.1,
         diverged=diverged,
-        checkpoint=None if diverged else Checkpoint(step=step, path=f"/c/{number}/{step}.pt"),
+        checkpoint=None if diverged else Checkpoint(step=step, uri=f"file:///c/{number}/{step}"),
         curves=(series(first, step), series(first, step, "gradient_norm")),
     )
 

@@ -3,7 +3,8 @@
 from typing import Any
 
 from parametrization.rules.lookup import Optimizer, Parametrization
-from tuner.engine.protocol import Checkpoint, ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
+from tuner.engine.checkpoints import Checkpoint
+from tuner.engine.protocol import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.spec.families.catalogue import DATASETS, AnyFamily, Gpt, Mlp
 from tuner.spec.families.gan import Gan
 from tuner.spec.families.vision import Dit, Resnet, Unet, Vit

@@ -1,25 +1,22 @@
-"""Checkpoints of studies that are over are deleted."""
-
-import shutil
-from pathlib import Path
+"""Delete the checkpoints of studies that are over."""
 
 from sqlalchemy import select
 
+from tuner.engine.checkpoints import CheckpointStore
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.storage.database import Database
 from tuner.storage.tables import StudyRow
 
 
-def sweep_checkpoints(database: Database, checkpoint_dir: Path) -> None:
-    """Delete the checkpoint folder of every study that has ended."""
-    folders = [path for path in checkpoint_dir.glob("std_*") if path.is_dir()]
-    if not folders:
+def sweep_checkpoints(database: Database, checkpoints: CheckpointStore) -> None:
+    """Delete everything that is stored of every study that has ended."""
+    stored = checkpoints.studies()
+    if not stored:
         return
     with database.read() as session:
         ended = select(StudyRow.id).where(
-            StudyRow.id.in_([path.name for path in folders]), StudyRow.state.in_(FINAL_STUDY_STATES)
+            StudyRow.id.in_(stored), StudyRow.state.in_(FINAL_STUDY_STATES)
         )
         ended_ids = set(session.scalars(ended))
-    for path in folders:
-        if path.name in ended_ids:
-            shutil.rmtree(path, ignore_errors=True)
+    for study_id in ended_ids:
+        checkpoints.delete_study(study_id)

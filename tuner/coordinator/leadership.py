@@ -1,8 +1,11 @@
-"""One active coordinator per database: the others stand by until it goes.
+"""Hold the leadership of a database: one coordinator is active, the others stand by.
 
 On SQLite the lock is a file beside the database, which the kernel releases with the process. On
 PostgreSQL it is an advisory lock on a connection of its own that is pinged; a frozen holder is
 cut off by `idle_session_timeout`, so that a standby can take over.
+
+A lock cannot stop a holder that was frozen, was replaced and goes on. So each leader begins an
+epoch, a number that is stored and only grows, and its writes are refused once there is a newer one.
 """
 
 import fcntl
@@ -10,15 +13,19 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import Final, Protocol
 
 import psycopg
+from sqlalchemy import update
 from sqlalchemy.engine import make_url
 
 from tuner.records.errors import LeadershipLost
+from tuner.storage.database import Database
+from tuner.storage.tables import CoordinatorRow
 
 _ADVISORY_KEY = 0x77696474687769  # "widthwi" in ASCII
-_IDLE_SESSION_TIMEOUT = "15s"
+IDLE_TIMEOUT_SECONDS: Final = 15.0
+"""PostgreSQL takes the leadership from a holder that has not renewed it for so long."""
 _STANDBY_SECONDS = 0.5
 
 
@@ -49,9 +56,34 @@ class _AdvisoryLock:
             raise LeadershipLost(str(error)) from error
 
 
+def begin_epoch(leadership: Leadership, database: Database) -> Database:
+    """Begin the holder's epoch; the same database, for writes that end with that epoch.
+
+    Raises:
+        LeadershipLost: if it is no longer the holder.
+        StorageUnavailable: if the epoch cannot be stored.
+
+    """
+    with database.write() as session:
+        leadership.renew()  # while nobody else can write: a holder that was replaced begins none
+        grown = update(CoordinatorRow).values(epoch=CoordinatorRow.epoch + 1)
+        epoch = session.scalars(grown.returning(CoordinatorRow.epoch)).one()
+    return database.fenced(epoch)
+
+
 @contextmanager
-def leadership(url: str, should_stop: Callable[[], bool]) -> Iterator[Leadership | None]:
-    """Wait for the leadership of the database at `url` and hold it; None if told to stop first."""
+def leadership(
+    url: str,
+    should_stop: Callable[[], bool],
+    *,
+    idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
+) -> Iterator[Leadership | None]:
+    """Wait for the leadership of the database at `url` and hold it; None if told to stop first.
+
+    Args:
+        idle_timeout_seconds: how long a holder on PostgreSQL may fail to renew it.
+
+    """
     parsed = make_url(url)
     if parsed.get_backend_name() == "sqlite":
         with open(f"{parsed.database}-tuner.lock", "w") as lock_file:
@@ -60,16 +92,22 @@ def leadership(url: str, should_stop: Callable[[], bool]) -> Iterator[Leadership
         return
     dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(dsn, autocommit=True) as connection:
-        connection.execute(f"set idle_session_timeout = '{_IDLE_SESSION_TIMEOUT}'")
-        held = _wait_until(lambda: _try_advisory(connection), should_stop)
+        timeout = f"{idle_timeout_seconds * 1000:.0f}ms"
+        connection.execute("select set_config('idle_session_timeout', %s, false)", [timeout])
+        pause = min(_STANDBY_SECONDS, idle_timeout_seconds / 4)
+        held = _wait_until(lambda: _try_advisory(connection), should_stop, pause)
         yield _AdvisoryLock(connection) if held else None
 
 
-def _wait_until(attempt: Callable[[], bool], should_stop: Callable[[], bool]) -> bool:
+def _wait_until(
+    attempt: Callable[[], bool],
+    should_stop: Callable[[], bool],
+    pause_seconds: float = _STANDBY_SECONDS,
+) -> bool:
     while not should_stop():
         if attempt():
             return True
-        time.sleep(_STANDBY_SECONDS)
+        time.sleep(pause_seconds)
     return False
 
 

@@ -1,28 +1,29 @@
-"""What the coordinator remembers from turn to turn, so that it need not read it again."""
+"""Remember which studies only wait, so that the coordinator need not read them every turn."""
 
-from tuner.records.snapshot import StudyRecord
-from tuner.storage.studies import ActiveStudy
+from tuner.engine.packing import Capacity
+from tuner.records.snapshot import ActiveStudy, StudyRecord
 
 
 class Settled:
     """Studies about which nothing is due before a report arrives or somebody moves them.
 
-    What is due follows from what is stored and the number of slots. Nobody but the coordinator
-    writes trials and orders, and whatever else changes a study raises its version: so a study that
-    had nothing due need not be read again, which takes milliseconds, four times a second.
+    What is due follows from what is stored and from the engine's capacity. Nobody but the
+    coordinator writes trials and orders, and whatever else changes a study raises its version: so
+    a study that had nothing due need not be read again, which takes milliseconds, four times a
+    second.
     """
 
     def __init__(self) -> None:
-        self._found: dict[tuple[str, int], int] = {}
+        self._found: dict[tuple[str, int], Capacity] = {}
 
-    def add(self, study: StudyRecord, slots: int) -> None:
-        """Nothing was due, a slot being free."""
-        self._found[study.id, study.version] = slots
+    def add(self, study: StudyRecord, capacity: Capacity) -> None:
+        """Note that all orders it could start have been started, and nothing else was due."""
+        self._found[study.id, study.version] = capacity
 
-    def has(self, study: ActiveStudy, slots: int) -> bool:
+    def has(self, study: ActiveStudy, capacity: Capacity) -> bool:
         """Whether nothing can be due."""
-        return self._found.get(study) == slots
+        return self._found.get((study.id, study.version)) == capacity
 
     def forget(self) -> None:
-        """Something was stored."""
+        """Forget all of them, because something was stored."""
         self._found.clear()

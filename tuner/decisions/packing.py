@@ -6,14 +6,15 @@ Only the packing is decided here: what is proposed and pruned is the same howeve
 import math
 from collections import Counter
 from collections.abc import Iterator
-from itertools import groupby, islice
+from itertools import groupby
 from typing import NamedTuple
 
 from parametrization.rules.lookup import Optimizer, Parametrization
 from tuner.decisions.search import DECIDED_STEP
+from tuner.engine.checkpoints import Checkpoint
+from tuner.engine.packing import packing_of
 from tuner.engine.protocol import (
     SOLO,
-    Checkpoint,
     ModelSpec,
     OpenTrial,
     OrderId,
@@ -44,50 +45,39 @@ class _Alike(NamedTuple):
     """They see the same batches, which is faster, and fairer to compare."""
 
 
-def train_orders(
-    snapshot: StudySnapshot, free_slots: int, slots: int
-) -> Iterator[ProbeOrder | TrainOrder]:
-    """Orders for trials that nobody trains now; first one that finds out how to pack them.
+def train_orders(snapshot: StudySnapshot) -> Iterator[ProbeOrder | TrainOrder]:
+    """Orders for trials that are in no open order, the widest first, made one by one.
 
-    Which trials form an order follows from what is stored and from the number of slots, not from
-    which of them happen to be free: so that a study run twice is packed twice the same.
-
-    Args:
-        free_slots: most orders to start now.
-        slots: of the engine, free or not.
-
+    A shape whose packing has not been measured yields one order that measures it. Which trials
+    form an order follows from what is stored and from the snapshot's capacity, not from which
+    slots happen to be free: so that a study run twice is packed twice the same.
     """
-    yield from islice(_orders(snapshot, slots), free_slots)
-
-
-def _orders(snapshot: StudySnapshot, slots: int) -> Iterator[ProbeOrder | TrainOrder]:
-    spec, packings = snapshot.study.spec, snapshot.study.packings or {}
-    running = {open_order.order.id for open_order in snapshot.open_orders}
+    spec, capacity = snapshot.study.spec, snapshot.capacity
+    probed = {
+        (open_order.order.trial.optimizer, open_order.order.trial.model.width)
+        for open_order in snapshot.open_orders
+        if isinstance(open_order.order, ProbeOrder)
+    }
     idle = sorted(_idle(snapshot), key=lambda trial: (-trial.width, trial.optimizer, trial.step))
     for (width, optimizer), shape in groupby(idle, lambda trial: (trial.width, trial.optimizer)):
         members = list(shape)
-        packing = packings.get(packing_key(optimizer, width))
+        packing = packing_of(snapshot.study.packings, optimizer, width, capacity.device_kind)
         if packing is None and len(members) > 1 and spec.packing == "measured":
-            probe = _probe_order(snapshot, members)
-            if probe.id not in running:
-                yield probe
+            if (optimizer, width) not in probed:
+                yield _probe_order(snapshot, members)
             continue
+        packing = packing or SOLO.model_copy(update={"device": capacity.device_kind})
         waiting = {trial.number for trial in members}
         for step, _ in groupby(members, lambda trial: trial.step):
-            for together in _divided(snapshot, width, optimizer, step, packing or SOLO, slots):
+            for together in _divided(snapshot, width, optimizer, step, packing):
                 here = [t for t in together if t.number in waiting and t.step == step]
-                pays = len(here) >= (packing or SOLO).least
+                pays = len(here) >= packing.least
                 for trials in [here] if pays else ([trial] for trial in here):
-                    yield _train_order(snapshot, trials, packing or SOLO)
+                    yield _train_order(snapshot, trials, packing)
 
 
 def _divided(  # what a division depends on
-    snapshot: StudySnapshot,
-    width: int,
-    optimizer: Optimizer,
-    step: int,
-    packing: Packing,
-    slots: int,
+    snapshot: StudySnapshot, width: int, optimizer: Optimizer, step: int, packing: Packing
 ) -> Iterator[list[TrialRecord]]:
     """All trials of a shape that go or went on from a step, in orders' worth."""
     spec = snapshot.study.spec
@@ -104,7 +94,7 @@ def _divided(  # what a division depends on
         if trial.width == width
     )
     for alike, family in groupby(ours, lambda entry: entry[0]):
-        share = math.ceil(sizes[alike.generation] / slots)
+        share = math.ceil(sizes[alike.generation] / snapshot.capacity.slots)
         size = min(packing.most, max(packing.least, share)) if packing.way != "solo" else 1
         members = [trial for _, _, trial in family]
         yield from (members[first : first + size] for first in range(0, len(members), size))
@@ -122,11 +112,6 @@ def _goes_on_from(spec: StudySpec, trial: TrialRecord, step: int) -> bool:
 
 def _generation(spec: StudySpec, trial: TrialRecord) -> _Generation:
     return _Generation(trial.optimizer, _pruned_at_rungs(spec, trial), trial.batch)
-
-
-def packing_key(optimizer: Optimizer, width: int) -> str:
-    """What a study keeps a packing by: nothing else of its trials changes their shape."""
-    return f"{optimizer}/{width}"
 
 
 def _idle(snapshot: StudySnapshot) -> list[TrialRecord]:
@@ -157,11 +142,13 @@ def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
 
 def _probe_order(snapshot: StudySnapshot, trials: list[TrialRecord]) -> ProbeOrder:
     study, (first, *_) = snapshot.study, trials
+    kind = snapshot.capacity.device_kind
     return ProbeOrder(
-        id=OrderId(f"{study.id}-v{study.version}-probe-{first.optimizer}-{first.width}"),
+        id=OrderId(f"{study.id}-v{study.version}-probe-{first.optimizer}-{first.width}-{kind}"),
         study_id=study.id,
         trial=trial_spec(study.spec, first),
         trials=len(trials),
+        device_kind=kind,
     )
 
 
@@ -176,7 +163,7 @@ def _train_order(
         trials=tuple(
             OpenTrial(
                 spec=trial_spec(study.spec, trial),
-                start=Checkpoint(step=trial.step, path=trial.checkpoint)
+                start=Checkpoint(step=trial.step, uri=trial.checkpoint)
                 if trial.checkpoint
                 else None,
             )

@@ -1,7 +1,8 @@
-"""What to do next about one study: pure decisions over its snapshot, phase by phase.
+"""Decide what to store next about one study, and which orders it could start: pure functions.
 
 `next_decision` is called again after every decision is stored, until it has nothing to add;
-so each phase only looks at what is stored and says the next thing that is missing.
+so each phase only looks at what is stored and says the next thing that is missing. Neither
+function knows which slots are free: that is `tuner.decisions.allocation`'s business.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,38 +14,36 @@ from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.decisions.measure import grid_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, decide_rung, propose_batch
-from tuner.engine.protocol import CheckOrder, DescribeOrder, OrderId
+from tuner.engine.protocol import AnyOrder, CheckOrder, DescribeOrder, OrderId
 from tuner.evidence.sensitivity import check_verdict
 from tuner.records.snapshot import Decision, StudySnapshot, TrialRecord
 from tuner.spec.states import Purpose, StudyState, TrialState
 
 
-def next_decision(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision:
-    """The next thing to store and start for this study; empty if it can only wait.
-
-    Args:
-        free_slots: most orders to start now.
-        slots: of the engine, free or not.
-
-    """
+def next_decision(snapshot: StudySnapshot) -> Decision:
+    """The next thing to store about this study; empty if it only has orders to start or to wait."""
     phase = _PHASES.get(snapshot.study.state)
-    return phase(snapshot, free_slots, slots) if phase else Decision()
+    return phase(snapshot) if phase else Decision()
 
 
-def _queued(_: StudySnapshot, __: int, ___: int) -> Decision:
+def wanted_orders(snapshot: StudySnapshot) -> Iterator[AnyOrder]:
+    """All orders that the study could start now, the most urgent first, made one by one.
+
+    Ask when `next_decision` has nothing to add: `allocate` chooses which of them start.
+    """
+    if snapshot.study.state is StudyState.CHECKING:
+        running = {open_order.order.id for open_order in snapshot.open_orders}
+        yield from (order for order in _missing_checks(snapshot) if order.id not in running)
+    elif snapshot.study.state in (StudyState.SEARCHING, StudyState.MEASURING):
+        yield from train_orders(snapshot)
+
+
+def _queued(_: StudySnapshot) -> Decision:
     return Decision(move_to=StudyState.CHECKING)
 
 
-def _checking(snapshot: StudySnapshot, free_slots: int, _: int) -> Decision:
-    if snapshot.study.shape is None:
-        wanted: list[DescribeOrder | CheckOrder] = [_describe_order(snapshot)]
-    else:
-        wanted = list(_missing_checks(snapshot))
-    if wanted:
-        running = {open_order.order.id for open_order in snapshot.open_orders}
-        orders = [order for order in wanted if order.id not in running]
-        return Decision(orders=tuple(orders[:free_slots]))
-    return _after_checks(snapshot)
+def _checking(snapshot: StudySnapshot) -> Decision:
+    return Decision() if any(_missing_checks(snapshot)) else _after_checks(snapshot)
 
 
 def _after_checks(snapshot: StudySnapshot) -> Decision:
@@ -61,7 +60,7 @@ def _after_checks(snapshot: StudySnapshot) -> Decision:
     return Decision(move_to=StudyState.SEARCHING, reason=words or None)
 
 
-def _searching(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision:
+def _searching(snapshot: StudySnapshot) -> Decision:
     study = snapshot.study
     finished = 0
     for config in study.spec.optimizers:
@@ -81,20 +80,18 @@ def _searching(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision
                 return Decision(move_to=StudyState.FAILED, reason=_why_none_completed(trials))
     if finished == len(study.spec.optimizers):
         return Decision(move_to=StudyState.MEASURING)
-    return Decision(orders=tuple(train_orders(snapshot, free_slots, slots)))
+    return Decision()
 
 
-def _measuring(snapshot: StudySnapshot, free_slots: int, slots: int) -> Decision:
+def _measuring(snapshot: StudySnapshot) -> Decision:
     if new_trials := tuple(grid_trials(snapshot)):
         return Decision(new_trials=new_trials)
-    if orders := tuple(train_orders(snapshot, free_slots, slots)):
-        return Decision(orders=orders)
     if all(trial.is_final for trial in snapshot.trials):
         return Decision(move_to=StudyState.COMPLETED)
     return Decision()
 
 
-_PHASES: Final[dict[StudyState, Callable[[StudySnapshot, int, int], Decision]]] = {
+_PHASES: Final[dict[StudyState, Callable[[StudySnapshot], Decision]]] = {
     StudyState.QUEUED: _queued,
     StudyState.CHECKING: _checking,
     StudyState.SEARCHING: _searching,
@@ -148,9 +145,12 @@ def _describe_order(snapshot: StudySnapshot) -> DescribeOrder:
     )
 
 
-def _missing_checks(snapshot: StudySnapshot) -> Iterator[CheckOrder]:
-    """One order per optimizer and width whose statistics are not stored, widest first."""
+def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOrder]:
+    """What the coordinate check still needs: the model's shape, then statistics, widest first."""
     study = snapshot.study
+    if study.shape is None:
+        yield _describe_order(snapshot)
+        return
     stored = {(statistic.optimizer, statistic.width) for statistic in snapshot.statistics}
     for config, width in product(study.spec.optimizers, reversed(study.spec.check_widths)):
         if (config.name, width) not in stored:

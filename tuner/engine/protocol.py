@@ -11,6 +11,7 @@ from pydantic import Field
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import ModelShape
+from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.series import Series
 from tuner.spec.families.catalogue import Dataset, Family
 from tuner.spec.policies import PolicyChoices
@@ -19,6 +20,8 @@ from tuner.spec.states import StateReason
 from tuner.spec.study import Training
 
 OrderId = NewType("OrderId", str)
+DeviceKind: TypeAlias = Literal["cpu", "cuda"]
+"""torch's name of a kind of device."""
 
 
 class Slot(Record):
@@ -28,6 +31,9 @@ class Slot(Record):
     """Unique within the engine, for people: `cpu-0`, `cuda-1`."""
     device: str
     """torch's name of the device: `cpu`, `cuda:1`."""
+    device_kind: DeviceKind
+    memory_bytes: int | None = None
+    """Most that an order may allocate; None where the engine sets no limit."""
     busy_with: OrderId | None = None
 
 
@@ -69,13 +75,6 @@ class TrialSpec(Record):
     training: Training
     seed: int
     """Seeds initialisation and the order of the data; equal at every width, so trials pair up."""
-
-
-class Checkpoint(Record):
-    """Where a trial's state after `step` steps is stored."""
-
-    step: int
-    path: str
 
 
 class OpenTrial(Record):
@@ -158,6 +157,8 @@ class ProbeOrder(Record):
     """Any trial of the shape."""
     trials: int
     """How many of them wait to be trained."""
+    device_kind: DeviceKind = "cpu"
+    """Kind of device to measure on; orders stored before probes named it have the default."""
 
 
 class TrainOrder(Record):

@@ -1,12 +1,13 @@
 """A study as the decisions see it: frozen records, detached from the database."""
 
 import datetime as dt
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import Field
 
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import ModelShape
+from tuner.engine.packing import ONE_CPU, Capacity
 from tuner.engine.protocol import AnyOrder, CoordinateStatistic, Order, Packing
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, StudyState, TrialState
@@ -26,6 +27,21 @@ class StudyRecord(Record):
     updated_at: dt.datetime
     finished_at: dt.datetime | None
     version: int
+
+
+class ActiveStudy(NamedTuple):
+    """A study with something to do."""
+
+    id: str
+    version: int
+    """Grows with every change of state."""
+    priority: int
+    created_at: dt.datetime
+
+    @property
+    def precedence(self) -> tuple[int, dt.datetime, str]:
+        """Ascending in the order in which studies get slots: by priority, then by age."""
+        return -self.priority, self.created_at, self.id
 
 
 class NewTrial(Record):
@@ -84,6 +100,8 @@ class StudySnapshot(Record):
     """By number."""
     statistics: tuple[OptimizerStatistic, ...]
     open_orders: tuple[OpenOrder, ...]
+    capacity: Capacity = ONE_CPU
+    """Slots that the study's trials are packed for."""
 
 
 class TrialEnding(Record):

@@ -30,9 +30,7 @@ class StateReason(StrEnum):
 
     DIVERGED = "diverged"  # the loss left the finite numbers: information, not an error
     OUT_OF_MEMORY = "out_of_memory"
-    PREEMPTED = "preempted"
     WORKER_LOST = "worker_lost"
-    TIMEOUT = "timeout"
     ERROR = "error"
     CANCELLED = "cancelled"
 

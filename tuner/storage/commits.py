@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from parametrization.shapes.roles import ModelShape
-from tuner.decisions.packing import packing_key
+from tuner.engine.packing import packing_key
 from tuner.engine.protocol import (
     SOLO,
     AnyOrder,
@@ -86,7 +86,7 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
     """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
 
     Returns:
-        Paths of checkpoints that are no longer needed once this is committed.
+        URIs of checkpoints that are no longer needed once this is committed.
 
     """
     row = session.get(OrderRow, report.order_id)
@@ -144,7 +144,7 @@ def _store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str
         case CheckOrder():
             _store_statistics(session, order, report.statistics)
         case ProbeOrder():
-            _store_packing(session, order, report.packing or SOLO)
+            _store_packing(session, order, report.packing or _solo(order))
         case TrainOrder():
             return _store_trials(session, order, report)
     return ()
@@ -164,10 +164,14 @@ def _store_shape(session: Session, study_id: str, shape: ModelShape | None) -> N
     study.updated_at = dt.datetime.now(dt.UTC)
 
 
+def _solo(order: ProbeOrder) -> Packing:
+    return SOLO.model_copy(update={"device": order.device_kind})
+
+
 def _store_packing(session: Session, order: ProbeOrder, packing: Packing) -> None:
     study = session.get_one(StudyRow, order.study_id)
     optimizer, width = order.trial.optimizer, order.trial.model.width
-    key = packing_key(optimizer, width)
+    key = packing_key(optimizer, width, packing.device)
     study.packings = (study.packings or {}) | {key: packing.model_dump(mode="json")}
     study.updated_at = dt.datetime.now(dt.UTC)
     data = {"optimizer": optimizer, "width": width} | packing.model_dump(mode="json")
@@ -229,7 +233,7 @@ def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str)
     write_event(session, row.study_id, EventKind.ORDER_FAILED, data)
     order = order_of(row)
     if isinstance(order, ProbeOrder):
-        _store_packing(session, order, SOLO)  # slower, but no reason to give up the study
+        _store_packing(session, order, _solo(order))  # slower, but no reason to give up the study
         return
     if not isinstance(order, TrainOrder):
         words = f"the study's {order.kind} order failed ({reason}): {message}"

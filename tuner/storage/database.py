@@ -7,17 +7,19 @@ the order of their ids, so that a reader who remembers the last id it saw misses
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from sqlalchemy import Connection, Engine, inspect, text
+from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
+from tuner.records.errors import LeadershipLost
 from tuner.storage.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage.driver_errors import storage_errors
+from tuner.storage.tables import CoordinatorRow
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261122_packings"
+SCHEMA_REVISION: Final = "20261123_coordinator_epoch"
 """The newest revision in migrations/, which this code was written for."""
 
 
@@ -28,11 +30,17 @@ class Database:
     Attributes:
         engine: the one connection that writes.
         readers: connections that cannot write.
+        epoch: of the coordinator that writes through it, None for everybody else.
 
     """
 
     engine: Engine
     readers: Engine
+    epoch: int | None = None
+
+    def fenced(self, epoch: int) -> "Database":
+        """Give the same database to the coordinator of an epoch, whose writes end with it."""
+        return replace(self, epoch=epoch)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -52,10 +60,13 @@ class Database:
         Never open one inside another, and let nothing slow happen in it.
 
         Raises:
+            LeadershipLost: if it is a coordinator's, and a newer epoch has begun.
             StorageUnavailable: if the database cannot be written; nothing of it is stored.
 
         """
         with storage_errors(self.engine.url), Session(self.engine) as session, session.begin():
+            if self.epoch is not None:
+                _require_epoch(session, self.epoch)
             yield session
 
     def close(self) -> None:
@@ -96,6 +107,16 @@ def require_current(database: Database) -> None:
             from tuner.storage.migration import require_compatible
 
             require_compatible(connection, current)
+
+
+def _require_epoch(session: Session, epoch: int) -> None:
+    """Refuse a coordinator that was replaced; who writes is alone, so the answer stays true."""
+    current = session.scalars(select(CoordinatorRow.epoch)).one()
+    if current != epoch:
+        raise LeadershipLost(
+            f"This coordinator's epoch is {epoch} and epoch {current} has begun:"
+            " another coordinator has taken over this database."
+        )
 
 
 def _stored_revision(connection: Connection) -> str | None:

@@ -7,7 +7,8 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine.protocol import SOLO, AnyOrder, Checkpoint, OpenTrial, Order, OrderId, TrainOrder
+from tuner.engine.checkpoints import Checkpoint
+from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, Order, OrderId, TrainOrder
 from tuner.records.snapshot import OpenOrder
 from tuner.spec.states import OrderState
 from tuner.storage.tables import OrderRow, TrialRow
@@ -104,4 +105,4 @@ def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
 
 
 def _start(trial: TrialRow) -> Checkpoint | None:
-    return Checkpoint(step=trial.step, path=trial.checkpoint) if trial.checkpoint else None
+    return Checkpoint(step=trial.step, uri=trial.checkpoint) if trial.checkpoint else None

@@ -3,14 +3,15 @@
 import datetime as dt
 import secrets
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from tuner.engine.packing import ONE_CPU, Capacity
 from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
-from tuner.records.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot
+from tuner.records.snapshot import ActiveStudy, OptimizerStatistic, StudyRecord, StudySnapshot
 from tuner.spec.states import (
     FINAL_STUDY_STATES,
     LEGAL_MOVES,
@@ -90,25 +91,16 @@ def get_study(session: Session, study_id: str) -> StudyRecord:
     return record_of(_row(session, study_id))
 
 
-class ActiveStudy(NamedTuple):
-    """A study with something to do."""
-
-    id: str
-    version: int
-    """Grows with every change of state."""
-
-
 def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     """Studies with something to do: higher priority first, then older first.
 
     Those made with other plugins than the installed ones are left out: see `park_studies`. Read
     several times a second, so specifications stay as they are stored.
     """
-    columns = (StudyRow.id, StudyRow.version, StudyRow.spec)
-    rows = session.execute(_active(select(*columns)))
-    return tuple(
-        ActiveStudy(row.id, row.version) for row in rows if other_plugins(row.spec) is None
-    )
+    columns = (StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at)
+    rows = session.execute(_active(select(*columns, StudyRow.spec)))
+    studies = [ActiveStudy(*row[:-1]) for row in rows if other_plugins(row.spec) is None]
+    return tuple(sorted(studies, key=lambda study: study.precedence))
 
 
 def park_studies(session: Session) -> None:
@@ -212,8 +204,13 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
     return _snapshot(session, get_study(session, study_id), _statistics_of(session, study_id))
 
 
-def read_for_decision(session: Session, study_id: str) -> StudySnapshot:
+def read_for_decision(
+    session: Session, study_id: str, capacity: Capacity = ONE_CPU
+) -> StudySnapshot:
     """Read everything that a decision about the study depends on: in the end, its trials alone.
+
+    Args:
+        capacity: slots that its trials are packed for.
 
     Raises:
         StudyNotFound: if there is none of that id.
@@ -221,17 +218,22 @@ def read_for_decision(session: Session, study_id: str) -> StudySnapshot:
     """
     study = get_study(session, study_id)
     checking = study.state is StudyState.CHECKING
-    return _snapshot(session, study, _statistics_of(session, study_id) if checking else ())
+    statistics = _statistics_of(session, study_id) if checking else ()
+    return _snapshot(session, study, statistics, capacity)
 
 
 def _snapshot(
-    session: Session, study: StudyRecord, statistics: tuple[OptimizerStatistic, ...]
+    session: Session,
+    study: StudyRecord,
+    statistics: tuple[OptimizerStatistic, ...],
+    capacity: Capacity = ONE_CPU,
 ) -> StudySnapshot:
     return StudySnapshot(
         study=study,
         trials=trials_of(session, study.id),
         statistics=statistics,
         open_orders=open_orders_of(session, study.id),
+        capacity=capacity,
     )
 
 
@@ -259,8 +261,7 @@ def _row(session: Session, study_id: str) -> StudyRow:
 
 
 def _active(studies: Select[Any]) -> Select[Any]:
-    by_priority = (StudyRow.priority.desc(), StudyRow.created_at, StudyRow.id)
-    return studies.where(StudyRow.state.in_(ACTIVE_STATES)).order_by(*by_priority)
+    return studies.where(StudyRow.state.in_(ACTIVE_STATES))
 
 
 def record_of(row: StudyRow) -> StudyRecord:

@@ -84,6 +84,16 @@ class SchemaRow(Base):
     """The newest revision that code must know."""
 
 
+class CoordinatorRow(Base):
+    """One row: the epoch of the coordinator that leads the studies."""
+
+    __tablename__ = "coordinator"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    """Grows with every coordinator that takes the lead; one of an older epoch may not write."""
+
+
 class StudyRow(Base):
     __tablename__ = "studies"
     __table_args__ = (Index(None, "state"), Index(None, "created_at", "id"))
@@ -134,7 +144,7 @@ class TrialRow(Base):
     step: Mapped[int] = mapped_column(default=0)
     """Updates whose results are stored."""
     checkpoint: Mapped[str | None] = mapped_column(Text)
-    """Path of the state at `step`."""
+    """URI of the state at `step`; an absolute path where an older release stored it."""
     created_at: Mapped[dt.datetime]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
@@ -159,7 +169,7 @@ class OrderRow(Base):
     __tablename__ = "orders"
     __table_args__ = (Index(None, "study_id", "state"),)
 
-    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(String(128), primary_key=True)
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
     kind: Mapped[str] = mapped_column(String(16))
     payload: Mapped[dict[str, Any]]
@@ -204,7 +214,7 @@ class WorkerRow(Base):
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     """The coordinator (`tuner`) and each slot (`cpu-0`)."""
     device: Mapped[str] = mapped_column(String(32))
-    order_id: Mapped[str | None] = mapped_column(String(64))
+    order_id: Mapped[str | None] = mapped_column(String(128))
     problem: Mapped[str | None] = mapped_column(Text)
     """In words, what keeps it from working; NULL when well."""
     heartbeat_at: Mapped[dt.datetime]

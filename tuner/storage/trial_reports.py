@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tuner.engine.checkpoints import checkpoint_uri
 from tuner.engine.protocol import TrialProgress
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.curves import append_curves
@@ -25,7 +26,7 @@ def store_progress(
         goals: by trial number, the step at which the trial is complete.
 
     Returns:
-        Paths of checkpoints that are no longer needed.
+        URIs of checkpoints that are no longer needed.
 
     """
     query = select(TrialRow).where(TrialRow.study_id == study_id, TrialRow.number.in_(goals))
@@ -37,11 +38,10 @@ def store_progress(
         row = rows[trial.number]
         before = row.checkpoint
         row.step = trial.step
-        row.checkpoint = trial.checkpoint.path if trial.checkpoint else None
-        reported_path = row.checkpoint
+        row.checkpoint = written = trial.checkpoint.uri if trial.checkpoint else None
         _advance(session, row, trial, goals[trial.number])
-        paths = {before, reported_path} - {row.checkpoint}
-        stale += [path for path in paths if path is not None]
+        unneeded = {before, written} - {row.checkpoint}
+        stale += [checkpoint_uri(stored) for stored in unneeded if stored is not None]
     return tuple(stale)
 
 

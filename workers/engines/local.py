@@ -97,14 +97,14 @@ class LocalEngine:
         """Every slot, busy or free."""
         return tuple(
             Slot(
-                name=slot.name, device=slot.device, busy_with=slot.order.id if slot.order else None
+                name=slot.name,
+                device=slot.device,
+                device_kind="cpu" if slot.device == "cpu" else "cuda",
+                memory_bytes=slot.memory_limit_bytes,
+                busy_with=slot.order.id if slot.order else None,
             )
             for slot in self._slots
         )
-
-    def worker_pids(self) -> dict[str, int]:
-        """Process id of each slot's worker, by the slot's name; a dead worker has none."""
-        return {slot.name: slot.pid for slot in self._slots if slot.pid is not None}
 
     def start(self, order: AnyOrder) -> None:
         """Hand an order to a free slot, best to one that still holds its trials in memory.

@@ -64,6 +64,7 @@ class SlotProcess:
             return
         ours, theirs = Pipe(duplex=True)
         settings = WorkerSettings(
+            slot=self.name,
             connection_fd=theirs.fileno(),
             parent_pid=os.getpid(),
             core=self.core,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
+from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.protocol import (
     AnyOrder,
     CheckOrder,
@@ -32,7 +33,7 @@ from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (
     CheckpointUnreadable,
     CheckpointUnwritable,
-    checkpoint_path,
+    checkpoint_name,
     load,
     save,
 )
@@ -83,17 +84,18 @@ class OpenCohort:
 
 
 def carry_out(
-    order: AnyOrder, cohort: OpenCohort, folder: Path
+    order: AnyOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore | None = None
 ) -> Iterator[Reached | Done | Failed]:
     """Reports of the order, ending in Done or Failed, whatever goes wrong.
 
     Args:
         cohort: what this worker holds in memory; changed by train orders.
-        folder: where checkpoints go.
+        folder: where the machine remembers its probes.
+        store: where checkpoints go; None for files in the folder.
 
     """
     try:
-        yield from _reports(order, cohort, folder)
+        yield from _reports(order, cohort, folder, store or FileCheckpoints(folder))
     except OutOfMemory as error:
         yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
     except (CheckpointUnreadable, CheckpointUnwritable) as error:
@@ -108,7 +110,9 @@ def carry_out(
     gc.collect()
 
 
-def _reports(order: AnyOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
+def _reports(
+    order: AnyOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore
+) -> Iterator[Reached | Done]:
     match order:
         case DescribeOrder():
             yield _describe(order)
@@ -117,7 +121,7 @@ def _reports(order: AnyOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reac
         case ProbeOrder():
             yield _probe(order, cohort, folder)
         case TrainOrder():
-            yield from _train(order, cohort, folder)
+            yield from _train(order, cohort, store)
 
 
 def _describe(order: DescribeOrder) -> Done:
@@ -163,16 +167,18 @@ def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
     return Done(order_id=order.id, attempt=order.attempt, packing=packing)
 
 
-def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reached | Done]:
+def _train(
+    order: TrainOrder, cohort: OpenCohort, store: CheckpointStore
+) -> Iterator[Reached | Done]:
     running = []
     for trial in order.trials:
         with naming_what_is_too_large(words(trial.spec)):
             held = cohort.take(order.study_id, trial)
-            running.append(held or _opened(trial, cohort.device))
+            running.append(held or _opened(trial, cohort.device, store))
     for rung in order.rungs:
         behind = [trial for trial in running if trial.step < rung]
         advanced = {
-            trial.spec.number: _reported(trial, segment, order, folder)
+            trial.spec.number: _reported(trial, segment, order, store)
             for trial, segment in train_packed(behind, rung, order.packing, cohort.programs)
         }
         progresses = tuple(advanced[trial.spec.number] for trial in behind)
@@ -185,21 +191,21 @@ def _train(order: TrainOrder, cohort: OpenCohort, folder: Path) -> Iterator[Reac
         yield Reached(order_id=order.id, attempt=order.attempt, trials=progresses)
 
 
-def _opened(trial: OpenTrial, device: str) -> RunningTrial:
+def _opened(trial: OpenTrial, device: str, store: CheckpointStore) -> RunningTrial:
     if trial.start is None:
         return new_trial(trial.spec, device)
-    return restored_trial(trial.spec, load(trial.start), device)
+    return restored_trial(trial.spec, load(trial.start, store), device)
 
 
 def _reported(
-    trial: RunningTrial, segment: Segment, order: TrainOrder, folder: Path
+    trial: RunningTrial, segment: Segment, order: TrainOrder, store: CheckpointStore
 ) -> TrialProgress:
     if segment.diverged_at is not None or trial.is_trained:  # nobody goes on from here
         return progress(trial, segment, checkpoint=None)
     number, step = trial.spec.number, trial.step
-    path = checkpoint_path(folder, order.study_id, number, step, order.attempt)
+    name = checkpoint_name(order.study_id, number, step, order.attempt)
     with naming_what_is_too_large(words(trial.spec)):
-        return progress(trial, segment, save(trial.state(), path, step))
+        return progress(trial, segment, save(trial.state(), store, name, step))
 
 
 def _failed(order: AnyOrder, reason: StateReason, message: str) -> Failed:

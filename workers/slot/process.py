@@ -1,4 +1,4 @@
-"""What a worker process does to itself before it works."""
+"""Set up a process of the service: tied to its parent, pinned to a core, torch on one thread."""
 
 import ctypes
 import os

@@ -23,6 +23,8 @@ from workers.slot.process import follow_parent_into_death, pin, settle_torch
 class WorkerSettings:
     """What a worker is told on its command line, as JSON."""
 
+    slot: str
+    """Name of the slot that it works for, so that a list of processes shows it."""
     connection_fd: int
     parent_pid: int
     core: int | None

@@ -11,7 +11,8 @@ from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.nn.stepping import evaluating, recording
 from parametrization.scaling.schedule import schedule_factor
-from tuner.engine.protocol import Checkpoint, TrialProgress
+from tuner.engine.checkpoints import Checkpoint
+from tuner.engine.protocol import TrialProgress
 from tuner.engine.series import Series
 from tuner.spec.study import Training
 from workers.datasets.data import Batch

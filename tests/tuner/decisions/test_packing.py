@@ -1,5 +1,6 @@
 """Which waiting trials become one order, and that it changes nothing but speed."""
 
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,18 @@ from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.decisions.test_plan import essence, run_to_end, spec, submit
 from tests.tuner.stored_studies import decide, events_of, searching_study, snapshot_of
 from tests.tuner.stored_studies import spec as stored_spec
-from tuner.decisions.packing import packing_key, train_orders
-from tuner.engine.protocol import SOLO, Done, Failed, Lost, Packing, ProbeOrder, TrainOrder
+from tuner.decisions.packing import train_orders
+from tuner.engine.packing import Capacity, packing_key
+from tuner.engine.protocol import (
+    SOLO,
+    DeviceKind,
+    Done,
+    Failed,
+    Lost,
+    Packing,
+    ProbeOrder,
+    TrainOrder,
+)
 from tuner.records.snapshot import Decision, OpenOrder, StudyRecord, StudySnapshot, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.commits import record_report, reopen_orders
@@ -54,7 +65,16 @@ def snapshot(
 
 
 def packed(width: int = 32, packing: Packing = FUSED) -> dict[str, Packing]:
-    return {packing_key(Optimizer.ADAMW, width): packing}
+    return {packing_key(Optimizer.ADAMW, width, packing.device): packing}
+
+
+def first_orders(
+    now: StudySnapshot, slots: int, free: int | None = None, kind: DeviceKind = "cpu"
+) -> list[ProbeOrder | TrainOrder]:
+    """The orders that start at once where so many slots, or of them so many, are free."""
+    capacity = Capacity(slots=slots, device_kind=kind)
+    wanted = train_orders(now.model_copy(update={"capacity": capacity}))
+    return list(islice(wanted, slots if free is None else free))
 
 
 def numbers(order: ProbeOrder | TrainOrder) -> list[int]:
@@ -67,45 +87,45 @@ def test_trials_train_alone_where_the_study_asks_for_that() -> None:
     solo = study.spec.model_copy(update={"packing": "solo"})
     study = study.model_copy(update={"spec": solo})
     waiting_ones = tuple(map(waiting, range(4)))
-    orders = list(train_orders(builders.snapshot(waiting_ones, record=study), 3, 3))
+    orders = first_orders(builders.snapshot(waiting_ones, record=study), 3)
     assert [numbers(order) for order in orders] == [[0], [1], [2]]
 
 
 def test_a_shape_is_probed_before_its_trials_train() -> None:
     now = snapshot(*map(waiting, range(4)))
-    (probe,) = train_orders(now, 2, 2)
+    (probe,) = first_orders(now, 2)
     assert isinstance(probe, ProbeOrder)
     assert probe.trials == 4
     asked = now.model_copy(update={"open_orders": (OpenOrder(order=probe, losses=0),)})
-    assert list(train_orders(asked, 1, 1)) == []
+    assert first_orders(asked, 1) == []
 
 
 def test_a_lone_trial_needs_no_probe() -> None:
-    (order,) = train_orders(snapshot(waiting(0)), 2, 2)
+    (order,) = first_orders(snapshot(waiting(0)), 2)
     assert numbers(order) == [0]
     assert isinstance(order, TrainOrder)
     assert order.packing == SOLO
 
 
 def test_trials_are_shared_out_among_the_free_slots() -> None:
-    orders = list(train_orders(snapshot(*map(waiting, range(8)), packings=packed()), 2, 2))
+    orders = first_orders(snapshot(*map(waiting, range(8)), packings=packed()), 2)
     assert [numbers(order) for order in orders] == [[0, 1, 2, 3], [4, 5, 6, 7]]
 
 
 def test_too_few_to_pay_train_each_in_a_slot_of_its_own() -> None:
-    orders = list(train_orders(snapshot(*map(waiting, range(2)), packings=packed()), 4, 4))
+    orders = first_orders(snapshot(*map(waiting, range(2)), packings=packed()), 4)
     assert [numbers(order) for order in orders] == [[0], [1]]
 
 
 def test_solo_stays_solo() -> None:
     now = snapshot(*map(waiting, range(8)), packings=packed(packing=SOLO))
-    assert [numbers(order) for order in train_orders(now, 3, 3)] == [[0], [1], [2]]
+    assert [numbers(order) for order in first_orders(now, 3)] == [[0], [1], [2]]
 
 
 def test_the_widest_start_first_and_widths_do_not_mix() -> None:
     trials = [waiting(n, width=32 if n < 4 else 64) for n in range(8)]
     now = snapshot(*trials, packings=packed(32) | packed(64))
-    assert [numbers(order) for order in train_orders(now, 2, 2)] == [[4, 5, 6, 7], [0, 1, 2, 3]]
+    assert [numbers(order) for order in first_orders(now, 2)] == [[4, 5, 6, 7], [0, 1, 2, 3]]
 
 
 @given(
@@ -129,7 +149,7 @@ def test_every_trial_is_in_exactly_one_order_of_its_shape_and_step(
     now = snapshot(*trials, packings=packed(32, packing) | packed(64, packing))
     ordered: list[int] = []
     for _ in trials:  # as slots become free again
-        orders = list(train_orders(now, slots, slots))
+        orders = first_orders(now, slots)
         assert len(orders) <= slots
         for order in orders:
             assert isinstance(order, TrainOrder)
@@ -157,7 +177,7 @@ def test_which_trials_train_together_does_not_depend_on_when_slots_become_free(
         now, made = snapshot(*trials, packings=packed()), list[tuple[int, ...]]()
         while len(set().union(*made)) < len(seeds):
             count = free.draw(st.integers(1, slots)) if one_by_one else len(seeds)
-            for order in train_orders(now, count, slots):
+            for order in first_orders(now, slots, count):
                 assert isinstance(order, TrainOrder)
                 started, made = set(numbers(order)), [*made, tuple(numbers(order))]
                 over = one_by_one and free.draw(st.booleans())
@@ -205,7 +225,7 @@ def test_the_choice_is_stored_and_told_and_not_made_again(database: Database) ->
         probed
     )
     assert snapshot.study.packings is not None
-    assert snapshot.study.packings[packing_key(Optimizer.ADAMW, 32)] == FUSED
+    assert snapshot.study.packings[packing_key(Optimizer.ADAMW, 32, "cpu")] == FUSED
     chosen = events_of(database, snapshot.study, [EventKind.PACKING_CHOSEN])
     told = [event.data["summary"] for event in chosen]
     assert told[0] == "adamw, width 32: fused K=8: 2.4x solo here"
@@ -216,7 +236,7 @@ def probing(database: Database) -> tuple[StudyRecord, ProbeOrder]:
     study = searching_study(
         database, trials=3, study_spec=stored_spec().model_copy(update={"packing": "measured"})
     )
-    (probe,) = train_orders(snapshot_of(database, study), 1, 1)
+    (probe,) = first_orders(snapshot_of(database, study), 1)
     assert isinstance(probe, ProbeOrder)
     return decide(database, study, Decision(orders=(probe,))), probe
 
@@ -235,15 +255,15 @@ def test_a_probe_that_fails_leaves_the_trials_to_train_alone(database: Database)
         )
     now = snapshot_of(database, study)
     assert now.study.state is StudyState.SEARCHING
-    assert now.study.packings == {packing_key(Optimizer.ADAMW, 32): SOLO}
-    assert [numbers(order) for order in train_orders(now, 3, 3)] == [[0], [1], [2]]
+    assert now.study.packings == {packing_key(Optimizer.ADAMW, 32, "cpu"): SOLO}
+    assert [numbers(order) for order in first_orders(now, 3)] == [[0], [1], [2]]
 
 
 def packed_order(database: Database) -> StudyRecord:
     study, probe = probing(database)
     with database.write() as session:
         record_report(session, Done(order_id=probe.id, attempt=1, packing=FUSED))
-    orders = tuple(train_orders(snapshot_of(database, study), 1, 1))
+    orders = tuple(first_orders(snapshot_of(database, study), 1))
     return decide(database, get(database, study), Decision(orders=orders))
 
 

@@ -11,7 +11,7 @@ from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from tests.tuner.builders import passing_check, snapshot, spec, study, trial
 from tuner.decisions.packing import trial_spec
-from tuner.decisions.plan import next_decision
+from tuner.decisions.plan import wanted_orders
 from tuner.engine.protocol import CheckOrder, TrialSpec
 from tuner.evidence.sensitivity import check_verdict
 from tuner.spec.policies import PolicyChoices
@@ -183,7 +183,7 @@ def test_a_policy_without_a_row_for_an_optimizer_is_refused_before_anything_runs
 
 def test_whoever_trains_or_checks_is_told_the_policies() -> None:
     record = study(StudyState.CHECKING, spec=spec(policies={"epsilon_rule": "constant"}))
-    checks = next_decision(snapshot(statistics=(), record=record), free_slots=2, slots=2).orders
+    checks = list(wanted_orders(snapshot(statistics=(), record=record)))
     assert checks
     for order in checks:
         assert isinstance(order, CheckOrder)

@@ -120,9 +120,9 @@ def test_a_rung_is_stored_and_frees_the_checkpoint_before(database: Database) ->
     study, order = study_in_training(database)
     assert store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 2),))) == ()
     second = Reached(order_id=order.id, attempt=1, trials=(progress(0, 4, first=3, loss=0.25),))
-    assert store(database, second) == ("/c/0/2.pt",)
+    assert store(database, second) == ("file:///c/0/2",)
     trial = trial_of(database, study)
-    assert (trial.step, trial.checkpoint, trial.value) == (4, "/c/0/4.pt", None)
+    assert (trial.step, trial.checkpoint, trial.value) == (4, "file:///c/0/4", None)
     assert trial.intermediate_values == {2: 0.5, 4: 0.25}
     assert trial.validation_loss == 0.35
     told = events_of(database, study, [EventKind.TRIAL_PROGRESS])
@@ -136,7 +136,7 @@ def test_a_trial_that_reached_the_last_step_is_complete(database: Database) -> N
     study, order = study_in_training(database)
     store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 4),)))
     stale = store(database, Done(order_id=order.id, attempt=1, trials=(progress(0, 8),)))
-    assert set(stale) == {"/c/0/4.pt", "/c/0/8.pt"}
+    assert set(stale) == {"file:///c/0/4", "file:///c/0/8"}
     trial = trial_of(database, study)
     assert (trial.state, trial.value, trial.checkpoint) == (TrialState.COMPLETE, 0.5, None)
     assert trial.finished_at is not None
@@ -147,7 +147,7 @@ def test_an_order_that_ends_at_a_rung_leaves_its_trial_running(database: Databas
     study, order = study_in_training(database, rungs=(2, 4))
     store(database, Done(order_id=order.id, attempt=1, trials=(progress(0, 4),)))
     trial = trial_of(database, study)
-    assert (trial.state, trial.step, trial.checkpoint) == (TrialState.RUNNING, 4, "/c/0/4.pt")
+    assert (trial.state, trial.step, trial.checkpoint) == (TrialState.RUNNING, 4, "file:///c/0/4")
     assert order_states(database) == [OrderState.DONE]
 
 
@@ -155,7 +155,7 @@ def test_a_diverged_trial_is_pruned_with_its_step_and_rate(database: Database) -
     study, order = study_in_training(database)
     store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 2),)))
     report = Done(order_id=order.id, attempt=1, trials=(progress(0, 3, diverged=True),))
-    assert store(database, report) == ("/c/0/2.pt",)
+    assert store(database, report) == ("file:///c/0/2",)
     trial = trial_of(database, study)
     assert (trial.state, trial.state_reason) == (TrialState.PRUNED, StateReason.DIVERGED)
     assert trial.message == "diverged at step 3 with learning rate 0.01"

@@ -54,6 +54,39 @@ def test_every_revision_can_be_undone_and_done_again(empty_database_url: str) ->
     database.close()
 
 
+def test_orders_stored_before_ids_were_longer_are_kept(empty_database_url: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    engine = create_engine(empty_database_url, poolclass=NullPool)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "20261122_packings")
+        connection.execute(
+            text(
+                "INSERT INTO studies (id, state, spec, priority, created_at, updated_at, version)"
+                " VALUES ('std_1', 'queued', '{}', 0, '2026-11-22', '2026-11-22', 1)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO orders (id, study_id, kind, payload, attempt, losses, state,"
+                " created_at) VALUES ('ord_1', 'std_1', 'train', '{}', 1, 0, 'open', '2026-11-22')"
+            )
+        )
+    migrate(empty_database_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("SELECT id, study_id FROM orders")).all() == [
+            ("ord_1", "std_1")
+        ]
+        assert connection.scalar(text("SELECT epoch FROM coordinator")) == 0
+        (reference,) = inspect(connection).get_foreign_keys("orders")
+        assert reference["referred_table"] == "studies"
+        assert [index["column_names"] for index in inspect(connection).get_indexes("orders")] == [
+            ["study_id", "state"]
+        ]
+    engine.dispose()
+
+
 def test_migrating_twice_changes_nothing(database: Database, database_url: str) -> None:
     migrate(database_url)
     require_current(database)

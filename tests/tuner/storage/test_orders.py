@@ -3,12 +3,13 @@
 from sqlalchemy import select
 
 from tests.tuner.stored_studies import progress, snapshot_of, study_in_training
-from tuner.engine.protocol import Checkpoint, Reached, TrainOrder
+from tuner.engine.checkpoints import Checkpoint
+from tuner.engine.protocol import Reached, TrainOrder
 from tuner.spec.states import OrderState
 from tuner.storage.commits import record_report, reopen_orders
 from tuner.storage.database import Database
 from tuner.storage.orders import open_order_ids, read_order
-from tuner.storage.tables import OrderRow
+from tuner.storage.tables import OrderRow, TrialRow
 
 
 def store(database: Database, report: Reached) -> None:
@@ -35,7 +36,7 @@ def test_a_reopened_order_goes_on_from_what_is_stored(database: Database) -> Non
     store(database, Reached(order_id=order.id, attempt=2, trials=(progress(0, 2),)))
     (again,) = reopened(database)
     assert (again.attempt, again.rungs) == (3, (4, 8))
-    assert again.trials[0].start == Checkpoint(step=2, path="/c/0/2.pt")
+    assert again.trials[0].start == Checkpoint(step=2, uri="file:///c/0/2")
 
 
 def test_trials_that_ended_or_stand_at_the_goal_drop_out_of_a_reopened_order(
@@ -68,3 +69,25 @@ def test_orders_of_all_studies_are_open(database: Database) -> None:
     orders = [study_in_training(database)[1] for _ in range(2)]
     with database.read() as session:
         assert [read_order(session, one) for one in open_order_ids(session)] == orders
+
+
+def test_orders_and_trials_that_an_older_release_stored_with_paths_go_on(
+    database: Database,
+) -> None:
+    study, order = study_in_training(database)
+    store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 2),)))
+    reopened(database)
+    with database.write() as session:
+        row = session.get_one(OrderRow, order.id)
+        (trial,) = row.payload["trials"]
+        old = trial | {"start": {"step": 2, "path": "/c/0/2.pt"}}
+        row.payload = row.payload | {"trials": [old]}
+        session.get_one(TrialRow, (study.id, 0)).checkpoint = "/c/0/2.pt"
+    with database.read() as session:
+        stored = read_order(session, order.id)
+    for one in (stored, *reopened(database)):
+        assert isinstance(one, TrainOrder)
+        assert one.trials[0].start == Checkpoint(step=2, uri="file:///c/0/2.pt")
+    with database.write() as session:
+        report = Reached(order_id=order.id, attempt=3, trials=(progress(0, 4, first=3),))
+        assert record_report(session, report) == ("file:///c/0/2.pt",)

@@ -18,6 +18,7 @@ from tests.workers.cohort.cohorts import (
     varied,
 )
 from tests.workers.specs import IMAGE_FAMILIES, OPTIONED_GPT, TINY_GPT, TINY_MLP
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.spec.families.catalogue import AnyFamily
 from workers.cohort.cohort import Cohort
 from workers.training.checkpoint import load, save
@@ -153,10 +154,11 @@ def test_a_cohort_resumed_from_checkpoints_ends_as_if_never_stopped(
     specs = varied(3, optimizer=optimizer)
     whole = together([new_trial(spec) for spec in specs], STEPS)
     head = together([new_trial(spec) for spec in specs], 15)
-    stored = [
-        save(trial.state(), tmp_path / f"{trial.spec.number}.pt", 15) for trial in head.trials
+    store = FileCheckpoints(tmp_path)
+    stored = [save(trial.state(), store, f"{trial.spec.number}", 15) for trial in head.trials]
+    restored = [
+        restored_trial(spec, load(at, store)) for spec, at in zip(specs, stored, strict=True)
     ]
-    restored = [restored_trial(spec, load(at)) for spec, at in zip(specs, stored, strict=True)]
     tail = together(restored, STEPS - 15)
     for resumed, uninterrupted in zip(tail.trials, whole.trials, strict=True):
         assert identical(resumed, uninterrupted)
@@ -176,8 +178,9 @@ def test_checkpoints_of_cohorts_and_of_lone_trials_are_of_one_kind(
             assert [state.keys() for state in mine["state"].values()] == [
                 state.keys() for state in yours["state"].values()
             ]
-        stored = save(cohort.trials[0].state(), tmp_path / "a.pt", 15)
-        left = restored_trial(specs[0], load(stored))
+        store = FileCheckpoints(tmp_path)
+        stored = save(cohort.trials[0].state(), store, "a", 15)
+        left = restored_trial(specs[0], load(stored, store))
         train_to(left, STEPS)
         assert distance(left, alone(specs[0], STEPS)) < 1e-12
         joined = together([restored_trial(t.spec, t.state()) for t in lone], STEPS - 15)
@@ -186,10 +189,12 @@ def test_checkpoints_of_cohorts_and_of_lone_trials_are_of_one_kind(
 
 def test_a_trial_stores_its_own_share_of_the_stack_alone(tmp_path: Path) -> None:
     spec = varied(1)[0]
-    small = save(alone(spec, 2).state(), tmp_path / "alone.pt", 2)
+    store = FileCheckpoints(tmp_path)
+    save(alone(spec, 2).state(), store, "alone", 2)
     trial = together([new_trial(one) for one in varied(16)], 2).trials[0]
-    large = save(trial.state(), tmp_path / "together.pt", 2)
-    assert Path(large.path).stat().st_size < 1.1 * Path(small.path).stat().st_size
+    save(trial.state(), store, "together", 2)
+    small, large = (tmp_path / name for name in ("alone", "together"))
+    assert large.stat().st_size < 1.1 * small.stat().st_size
 
 
 def test_a_survivor_goes_on_alone_from_its_slice() -> None:

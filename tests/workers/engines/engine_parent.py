@@ -3,6 +3,7 @@
 import sys
 from pathlib import Path
 
+from tests.workers.engines.worker_processes import worker_pids
 from tests.workers.specs import train_order, training, trial_spec
 from workers.engines.local import LocalEngine
 
@@ -14,7 +15,7 @@ def main(folder: str) -> None:
     engine.start(train_order(trial_spec(train=training(steps=steps)), rungs=(1, steps)))
     while not engine.wait(timeout_seconds=60):
         pass
-    sys.stdout.write(" ".join(map(str, engine.worker_pids().values())) + "\n")
+    sys.stdout.write(" ".join(map(str, worker_pids(Path(folder)).values())) + "\n")
     sys.stdout.flush()
     while True:
         engine.wait(timeout_seconds=60)

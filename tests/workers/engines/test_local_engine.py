@@ -1,7 +1,6 @@
 """The local engine with its real processes: killed, starved, cancelled and orphaned."""
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,7 +11,9 @@ import pytest
 
 from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.schedule import ScheduleShape
+from tests.workers.engines.worker_processes import wait_for_death, worker_pids
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.protocol import (
     DescribeOrder,
     Done,
@@ -38,9 +39,14 @@ Report = Reached | Done | Failed | Lost
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalEngine]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("checkpoints")
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> Iterator[LocalEngine]:
     """One engine for all tests: a worker takes seconds to load torch."""
-    engine = LocalEngine(2, tmp_path_factory.mktemp("checkpoints"), MEMORY_LIMIT_BYTES)
+    engine = LocalEngine(2, folder, MEMORY_LIMIT_BYTES)
     yield engine
     engine.close()
 
@@ -77,17 +83,6 @@ def in_this_process(order: TrainOrder, folder: Path) -> list[Report]:
     return list(carry_out(order, OpenCohort(), folder))
 
 
-def wait_for_death(pid: int) -> None:
-    """Return when the process, whoever's child it is, has ended; fail after a minute."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    ended, _, _ = select.select([descriptor], [], [], 60)
-    os.close(descriptor)
-    assert ended, f"process {pid} is still there"
-
-
 def test_every_slot_trains_exactly_what_this_process_trains(
     engine: LocalEngine, tmp_path: Path
 ) -> None:
@@ -106,23 +101,8 @@ def test_every_slot_trains_exactly_what_this_process_trains(
     assert {slot.busy_with for slot in engine.slots()} == {None}
 
 
-def test_an_order_starts_once_and_a_full_engine_says_so(engine: LocalEngine) -> None:
-    long = trial_spec(train=training(steps=300))
-    for one in ("first", "first", "second"):
-        engine.start(train_order(long, name=f"ord_{one}", study=f"std_{one}", rungs=(300,)))
-    assert sorted(str(slot.busy_with) for slot in engine.slots()) == ["ord_first", "ord_second"]
-    with pytest.raises(RuntimeError, match="no slot is free for order ord_third"):
-        engine.start(train_order(long, name="ord_third"))
-    over: list[Report] = []
-    while len(over) < 2:
-        over += engine.wait(60)
-    assert sorted(report.order_id for report in over) == ["ord_first", "ord_second"]
-    engine.start(train_order(long, name="ord_first"))  # as after a report that was read twice
-    assert {slot.busy_with for slot in engine.slots()} == {None}
-
-
 def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happened(
-    engine: LocalEngine, tmp_path: Path
+    engine: LocalEngine, folder: Path, tmp_path: Path
 ) -> None:
     constant = Schedule(shape=ScheduleShape.CONSTANT, warmup_fraction=0.0)
     spec = trial_spec(train=training(steps=ENDLESS, schedule=constant))
@@ -131,13 +111,13 @@ def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happene
     while len(reached) < 2:
         reached += [report for report in engine.wait(60) if report.order_id == "ord_killed"]
     name = slot_of(engine, "ord_killed")
-    pid = engine.worker_pids()[name]
+    pid = worker_pids(folder)[name]
     os.kill(pid, signal.SIGKILL)
     lost = until_over(engine, "ord_killed")[-1]
     assert isinstance(lost, Lost)
     assert lost.attempt == 1
     assert f"slot {name} ended with SIGKILL" in lost.message
-    assert engine.worker_pids()[name] != pid
+    assert worker_pids(folder)[name] != pid
     last = reached[-1]
     assert isinstance(last, Reached)
     again = train_order(
@@ -149,39 +129,31 @@ def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happene
     assert without_paths([*reached, *resumed]) == without_paths(uninterrupted)
 
 
-def test_a_killed_worker_does_not_touch_its_neighbour(engine: LocalEngine, tmp_path: Path) -> None:
+def test_a_killed_worker_does_not_touch_its_neighbour(
+    engine: LocalEngine, folder: Path, tmp_path: Path
+) -> None:
     """A pool of processes would fail every order it runs."""
     spec = trial_spec(number=77, train=training(steps=400))
     spared = train_order(spec, name="ord_spared", rungs=(400,))
     for order in (endless("ord_dies"), spared):
         engine.start(order)
-    neighbour = engine.worker_pids()[slot_of(engine, "ord_spared")]
-    os.kill(engine.worker_pids()[slot_of(engine, "ord_dies")], signal.SIGKILL)
+    neighbour = worker_pids(folder)[slot_of(engine, "ord_spared")]
+    os.kill(worker_pids(folder)[slot_of(engine, "ord_dies")], signal.SIGKILL)
     reports: list[Report] = []
     while {report.order_id for report in reports if not isinstance(report, Reached)} != {
         "ord_dies",
         "ord_spared",
     }:
         reports += engine.wait(60)
-    assert neighbour in engine.worker_pids().values()
+    assert neighbour in worker_pids(folder).values()
     (done,) = [report for report in reports if report.order_id == "ord_spared"]
     assert without_paths([done]) == without_paths(in_this_process(spared, tmp_path))
 
 
-def test_a_cancelled_order_is_not_heard_of_again(engine: LocalEngine) -> None:
-    engine.start(endless("ord_cancelled"))
-    assert isinstance(engine.wait(60)[0], Reached)
-    name = slot_of(engine, "ord_cancelled")
-    pid = engine.worker_pids()[name]
-    engine.cancel(OrderId("ord_cancelled"))
-    wait_for_death(pid)
-    assert {slot.busy_with for slot in engine.slots()} == {None}
-    engine.cancel(OrderId("ord_never_heard_of"))
-    assert engine.wait(0) == []
-
-
-def test_a_worker_out_of_memory_fails_its_trial_and_goes_on(engine: LocalEngine) -> None:
-    pids = engine.worker_pids()
+def test_a_worker_out_of_memory_fails_its_trial_and_goes_on(
+    engine: LocalEngine, folder: Path
+) -> None:
+    pids = worker_pids(folder)
     big = model_spec(Mlp(name="mlp", depth=4), width=16_384)
     engine.start(train_order(trial_spec(number=7, model=big), name="ord_big"))
     name = slot_of(engine, "ord_big")
@@ -191,14 +163,16 @@ def test_a_worker_out_of_memory_fails_its_trial_and_goes_on(engine: LocalEngine)
     assert "trial 7 at width 16384 (batch size 4) does not fit" in failed.message
     assert "limited to 1200 MiB" in failed.message
     assert "lower training.batch_size" in failed.message
-    assert engine.worker_pids()[name] == pids[name]
+    assert worker_pids(folder)[name] == pids[name]
     small = train_order(trial_spec(model=model_spec(TINY_MLP)), name="ord_small")
     engine.start(small)
     assert slot_of(engine, "ord_small") == name
     assert isinstance(until_over(engine, "ord_small")[-1], Done)
 
 
-def test_a_successor_goes_to_the_slot_that_holds_its_trial(engine: LocalEngine) -> None:
+def test_a_successor_goes_to_the_slot_that_holds_its_trial(
+    engine: LocalEngine, folder: Path
+) -> None:
     spec = trial_spec(number=41, optimizer=Optimizer.SGD)
     describe = DescribeOrder(id=OrderId("ord_describe"), study_id=STUDY, model=spec.model)
     engine.start(describe)  # takes the first slot, so that the trial gets the second
@@ -211,27 +185,30 @@ def test_a_successor_goes_to_the_slot_that_holds_its_trial(engine: LocalEngine) 
     assert isinstance(done, Done)
     checkpoint = done.trials[0].checkpoint
     assert checkpoint is not None
-    Path(checkpoint.path).unlink()  # only the worker's memory has it now
+    FileCheckpoints(folder).delete(checkpoint.uri)  # only the worker's memory has it now
     engine.start(train_order(spec, name="ord_tail", rungs=(12,), start=checkpoint))
     assert slot_of(engine, "ord_tail") == name
     assert isinstance(until_over(engine, "ord_tail")[-1], Done)
 
 
-def test_workers_are_pinned_and_ignore_ctrl_c(engine: LocalEngine) -> None:
-    pids = engine.worker_pids()
+def test_workers_are_pinned_and_ignore_ctrl_c(engine: LocalEngine, folder: Path) -> None:
+    pids = worker_pids(folder)
     for pid in pids.values():
         assert len(os.sched_getaffinity(pid)) == 1
         os.kill(pid, signal.SIGINT)
     engine.start(train_order(name="ord_after_ctrl_c"))
     assert isinstance(until_over(engine, "ord_after_ctrl_c")[-1], Done)
-    assert engine.worker_pids() == pids
+    assert worker_pids(folder) == pids
 
 
-def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(engine: LocalEngine) -> None:
-    for pid in engine.worker_pids().values():
+def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(
+    engine: LocalEngine, folder: Path
+) -> None:
+    for pid in worker_pids(folder).values():
         os.kill(pid, signal.SIGKILL)
-    while engine.worker_pids():
-        assert engine.wait(60) == []
+        wait_for_death(pid)
+    assert engine.wait(60) == []  # both pipes are closed: nothing of it is a report
+    assert worker_pids(folder) == {}
     engine.start(train_order(name="ord_after_death"))
     assert isinstance(until_over(engine, "ord_after_death")[-1], Done)
 
@@ -264,16 +241,6 @@ def test_the_end_of_the_pipe_alone_ends_a_worker_in_mid_training(tmp_path: Path)
     slot.connection.close()
     wait_for_death(slot.pid)
     assert slot.kill() == 0  # it left by itself
-
-
-def test_closing_ends_every_process(tmp_path: Path) -> None:
-    engine = LocalEngine(2, tmp_path)
-    pids = engine.worker_pids().values()
-    assert len(pids) == 2
-    engine.close()
-    for pid in pids:
-        wait_for_death(pid)
-    assert engine.worker_pids() == {}
 
 
 @pytest.mark.parametrize(

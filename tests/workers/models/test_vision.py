@@ -21,6 +21,7 @@ from tests.workers.specs import (
     training,
     trial_spec,
 )
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.spec.families.catalogue import AnyFamily
 from workers.datasets.load import load_data
 from workers.models.build import build_model
@@ -175,8 +176,11 @@ def test_buffers_travel_between_cohorts_checkpoints_and_lone_trials(tmp_path: Pa
     with precision(torch.float64):
         specs = varied(2, TINY_BATCHNORM_RESNET, width=8, steps=12)
         head = together([new_trial(spec) for spec in specs], 6)
-        stored = [save(t.state(), tmp_path / f"{t.spec.number}.pt", 6) for t in head.trials]
-        restored = [restored_trial(spec, load(at)) for spec, at in zip(specs, stored, strict=True)]
+        store = FileCheckpoints(tmp_path)
+        stored = [save(t.state(), store, f"{t.spec.number}", 6) for t in head.trials]
+        restored = [
+            restored_trial(spec, load(at, store)) for spec, at in zip(specs, stored, strict=True)
+        ]
         tail = together(restored, 6)
         for spec, trial in zip(specs, tail.trials, strict=True):
             reference = alone(spec, 12)

@@ -15,9 +15,9 @@ from tests.workers.specs import (
     train_order,
     trial_spec,
 )
+from tuner.engine.checkpoints import Checkpoint, FileCheckpoints
 from tuner.engine.protocol import (
     CheckOrder,
-    Checkpoint,
     DescribeOrder,
     Done,
     Failed,
@@ -68,8 +68,9 @@ def test_an_order_reports_every_rung_and_ends_in_done(tmp_path: Path) -> None:
     for trial in trials[:-1]:
         assert trial.checkpoint is not None
         assert trial.checkpoint.step == trial.step
-        assert Path(trial.checkpoint.path) == tmp_path / STUDY / "000000" / f"{trial.step}-2.pt"
-        assert Path(trial.checkpoint.path).is_file()
+        path = tmp_path / STUDY / "000000" / f"{trial.step}-2.safetensors"
+        assert trial.checkpoint.uri == path.as_uri()
+        assert path.is_file()
     assert trials[-1].checkpoint is None, "nobody goes on from a trained trial"
 
 
@@ -86,7 +87,7 @@ def test_a_successor_goes_on_from_memory_or_from_the_checkpoint_alike(tmp_path: 
     assert checkpoint is not None
     successor = train_order(name="ord_next", rungs=(12,), start=checkpoint)
     restored = reports_of(successor, tmp_path)
-    Path(checkpoint.path).unlink()
+    FileCheckpoints(tmp_path).delete(checkpoint.uri)
     continued = reports_of(successor, tmp_path, cohort)  # without the file: from memory
     assert continued == restored
     assert losses([first, *continued]) == losses(reports_of(train_order(), tmp_path))
@@ -104,7 +105,7 @@ def test_a_trial_of_another_study_is_another_trial(tmp_path: Path) -> None:
     (first,) = reports_of(train_order(rungs=(6,)), tmp_path, cohort)
     checkpoint = progress_of(first)[0].checkpoint
     assert checkpoint is not None
-    Path(checkpoint.path).unlink()
+    FileCheckpoints(tmp_path).delete(checkpoint.uri)
     other = train_order(rungs=(12,), start=checkpoint).model_copy(update={"study_id": "std_2"})
     (report,) = reports_of(other, tmp_path, cohort)
     assert isinstance(report, Failed)
@@ -229,7 +230,7 @@ def test_trials_of_earlier_orders_are_continued_from_memory_too(tmp_path: Path) 
     specs = [trial_spec(number=number, seed=number) for number in range(3)]
     heads = [_reached(train_order(spec, rungs=(6,)), tmp_path, cohort) for spec in specs]
     for spec, start in zip(specs, heads, strict=True):
-        Path(start.path).unlink()
+        FileCheckpoints(tmp_path).delete(start.uri)
         (tail,) = reports_of(train_order(spec, rungs=(12,), start=start), tmp_path, cohort)
         assert isinstance(tail, Done)
     assert cohort.trials == {}, "trained trials are not kept"

@@ -19,6 +19,7 @@ from parametrization.nn.updates.update import (
 from parametrization.rules.lookup import Optimizer, Parametrization
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.decisions.check_hyperparameters import check_hyperparameters
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.protocol import SOLO, Done, Packing, ProbeOrder, TrialSpec
 from tuner.spec.families.catalogue import Gpt, Mlp
 from tuner.spec.optimizer_defaults import STUDIED
@@ -28,7 +29,7 @@ from workers.datasets.load import load_data
 from workers.models.build import build_model
 from workers.packing.train_together import train_packed
 from workers.slot.orders import OpenCohort, carry_out
-from workers.training.checkpoint import checkpoint_path, load, save
+from workers.training.checkpoint import checkpoint_name, load, save
 from workers.training.model_shapes import model_scalings, model_shape
 from workers.training.objective import batch_loss
 from workers.training.trainer import learning_rate_factor, train_to
@@ -124,8 +125,9 @@ def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
     whole, part = new_trial(spec), new_trial(spec)
     train_to(whole, STEPS)
     train_to(part, 10)
-    stored = save(part.state(), checkpoint_path(tmp_path, "std", 0, 10, 1), 10)
-    restored = restored_trial(spec, load(stored))
+    store = FileCheckpoints(tmp_path)
+    stored = save(part.state(), store, checkpoint_name("std", 0, 10, 1), 10)
+    restored = restored_trial(spec, load(stored, store))
     train_to(restored, STEPS)
     assert restored.train_losses == whole.train_losses
     for one, other in zip(whole.parameters, restored.parameters, strict=True):

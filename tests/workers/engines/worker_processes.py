@@ -1,0 +1,44 @@
+"""Worker processes of this process's engines, as the kernel lists them."""
+
+import json
+import os
+import select
+from pathlib import Path
+
+from tests.service.processes import children_of
+
+
+def worker_pids(checkpoint_dir: Path) -> dict[str, int]:
+    """Process id of each slot's worker, by the slot's name; a dead worker has none.
+
+    Args:
+        checkpoint_dir: of the engine, which tells its workers from another's.
+
+    """
+    found: dict[str, int] = {}
+    for pid in children_of(os.getpid()):
+        command = _arguments(pid)
+        if "workers.slot.worker" in command:
+            settings = json.loads(command[-1])
+            if settings["checkpoint_dir"] == str(checkpoint_dir.absolute()):
+                found[settings["slot"]] = pid
+    return found
+
+
+def wait_for_death(pid: int) -> None:
+    """Return when the process, whoever's child it is, has ended; fail after a minute."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    ended, _, _ = select.select([descriptor], [], [], 60)
+    os.close(descriptor)
+    assert ended, f"process {pid} is still there"
+
+
+def _arguments(pid: int) -> list[str]:
+    try:
+        line = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return []
+    return line.decode().rstrip("\0").split("\0")

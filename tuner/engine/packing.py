@@ -1,0 +1,59 @@
+"""Look up how trials of one shape train together on one kind of device."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from parametrization.rules.lookup import Optimizer
+from tuner.engine.protocol import DeviceKind, Packing, Slot
+from tuner.spec.record import Record
+
+
+class Capacity(Record):
+    """The slots of an engine that trials are packed for, busy or free.
+
+    It changes when slots are added or removed, not when they become busy: a study that is run
+    twice on one machine is packed twice the same.
+    """
+
+    slots: int
+    device_kind: DeviceKind
+
+
+ONE_CPU: Final = Capacity(slots=1, device_kind="cpu")
+
+
+def capacity_of(slots: Iterable[Slot]) -> Capacity:
+    """Count the slots to pack for: those on GPUs if there are any, else those on CPU cores.
+
+    >>> slots = [Slot(name=f"cpu-{n}", device="cpu", device_kind="cpu") for n in range(2)]
+    >>> capacity_of(slots)
+    Capacity(slots=2, device_kind='cpu')
+
+    """
+    kinds = [slot.device_kind for slot in slots]
+    kind: DeviceKind = "cuda" if "cuda" in kinds else "cpu"
+    return Capacity(slots=max(1, kinds.count(kind)), device_kind=kind)
+
+
+def packing_key(optimizer: Optimizer, width: int, device_kind: str) -> str:
+    """Key of a study's packing: nothing else of its trials changes what a probe measures.
+
+    >>> packing_key(Optimizer.ADAMW, 32, "cuda")
+    'adamw/32/cuda'
+
+    """
+    return f"{optimizer}/{width}/{device_kind}"
+
+
+def packing_of(
+    packings: Mapping[str, Packing] | None, optimizer: Optimizer, width: int, device_kind: str
+) -> Packing | None:
+    """Find the packing of a shape on one kind of device; None if none has been measured there.
+
+    Studies stored before keys named the device have it in the packing alone.
+    """
+    packings = packings or {}
+    packing = packings.get(packing_key(optimizer, width, device_kind))
+    if packing is None:
+        packing = packings.get(f"{optimizer}/{width}")
+    return packing if packing is not None and packing.device == device_kind else None
