@@ -1,7 +1,8 @@
 """A coordinator's leadership in a process of its own, to be killed or frozen by a test.
 
-`python -m tests.tuner.coordinator.leader_process URL IDLE_TIMEOUT_SECONDS` prints its epoch once it leads, then
-answers every line that it reads with what became of a write.
+    python -m tests.tuner.coordinator.leader_process URL IDLE_TIMEOUT_SECONDS
+
+prints its epoch once it leads, then answers every line that it reads with what became of a write.
 """
 
 import select

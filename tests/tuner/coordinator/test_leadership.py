@@ -32,7 +32,7 @@ class Leader:
         command = ["-m", "tests.tuner.coordinator.leader_process", url, str(IDLE_TIMEOUT_SECONDS)]
         self.process = subprocess.Popen(
             [sys.executable, *command],
-            cwd=Path(__file__).parents[2],
+            cwd=Path(__file__).parents[3],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
