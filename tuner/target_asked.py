@@ -28,15 +28,17 @@ def target_asked(
 
     """
     given = {"width": width, "depth": depth, "batch_size": batch_size, "tokens": tokens}
-    own = spec.whole_target.model_dump(exclude={"steps"})
-    asked = own | {name: value for name, value in given.items() if value is not None}
+    own = spec.whole_target
+    asked = own.model_dump(include=set(given))
+    asked |= {name: value for name, value in given.items() if value is not None}
     _check_width(spec, asked["width"])
     for name, value in asked.items():
         if value < 1:
             raise IllegalTarget(name, value, f"{name} {value} is not positive: give 1 or more")
     if problem := spec.family.depth_problem(asked["depth"]):
         raise IllegalTarget("depth", asked["depth"], problem)
-    return filled(Target(**asked), spec.proxies)
+    tokens_given = own.tokens_given or tokens is not None
+    return filled(Target(**asked, tokens_given=tokens_given), spec.proxies)
 
 
 def _check_width(spec: StudySpec, width: int) -> None:

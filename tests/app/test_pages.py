@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 
+from parametrization.rounding import significant
 from tests.app.served import Served
 from tuner.states import StudyState
 
@@ -62,9 +63,11 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     served, study_id = finished
     text = page(served.client, f"/studies/{study_id}")
     recommendation = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
-    assert f"{recommendation['learning_rate']['value']:.4g}" in text
+    assert f'<p class="verdict">{recommendation["headline"]}' in text.replace("&#39;", "'")
+    assert recommendation["learning_rate"]["words"] in text
     for group in recommendation["groups"]:
-        assert f"{group['learning_rate']:.4g}" in text
+        rate = significant(group["learning_rate"], recommendation["learning_rate"]["digits"])
+        assert f'{group["role"]}</th><td class="n">{rate}</td>' in text
     for reason in recommendation["reasons"]:
         assert reason["words"].replace("<", "&lt;").replace("'", "&#39;") in text
     check = served.client.get(f"/v1/studies/{study_id}/coordinate-check").json()
@@ -166,7 +169,7 @@ def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Se
     study_id = served.submit(target=target)
     served.advance(study_id)
     text = page(served.client, f"/studies/{study_id}")
-    whole = "width 256, depth 4, batch 32, tokens 16,384"
+    whole = "width 256, depth 4, batch 32, for a run of 16,384 tokens"
     assert f"Recommendation for {whole}</h2>" in text
     assert f"tuned at width 32 for {whole}; submitted" in text
     assert "<dt>Multiplier of every residual branch</dt><dd>0.25</dd>" in text

@@ -40,8 +40,13 @@ def test_a_recommendation_leads_with_its_verdict_and_what_speaks_against_it(
     document: dict[str, Any],
 ) -> None:
     lines = as_text(recommendation_view(document)).splitlines()
-    assert lines[0].startswith(document["verdict"].upper())
-    assert document["reasons"][0]["words"][:40] in lines[1]
+    said = " ".join(lines)
+    assert lines[0].startswith(
+        "CAUTION: width 1024, depth 1, batch 16, for a run of 102,400 tokens (the proxies': yours"
+    )
+    assert said.startswith(document["headline"])
+    weakest = document["reasons"][0]
+    assert f"{document['headline']}   {weakest['severity']}: {weakest['words'][:40]}" in said
 
 
 def test_what_all_tensors_share_is_said_once(document: dict[str, Any]) -> None:
@@ -62,10 +67,13 @@ def test_a_rate_at_which_the_wide_model_diverges_is_said_to(document: dict[str, 
     assert "the wide one diverges" in " ".join(text.split())
 
 
-def test_an_answer_of_a_running_study_is_marked_provisional(document: dict[str, Any]) -> None:
+def test_an_answer_of_a_running_study_is_in_progress_and_judges_nothing(
+    document: dict[str, Any],
+) -> None:
     early = document | {"provisional": True, "state": "measuring", "check": None, "control": None}
     early |= {"evidence": document["evidence"] | {"shift_octaves": None}}
+    early |= {"verdict": "in_progress", "headline": "IN PROGRESS (the study is measuring): width"}
     text = as_text(recommendation_view(early))
-    assert "provisional: the study is measuring" in text
+    assert text.startswith("IN PROGRESS (the study is measuring): width\n  open so far: ")
+    assert "caution" not in text
     assert "too few widths measured" in text
-    assert "provisional" not in as_text(recommendation_view(document))
