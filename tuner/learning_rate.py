@@ -69,8 +69,8 @@ def _rate(spec: StudySpec, log2: float, half: float, regret_percent: float | Non
         predicted_regret_percent=regret_percent,
         digits=digits,
         words=f"{value} at the base (width {spec.base_width}, depth {proxies.depth}, batch"
-        f" {proxies.batch_size:,}, {proxies.tokens:,} tokens); {100 * CONFIDENCE:.0f} % interval {low} to"
-        f" {high}, ± {half:.2g} octaves",
+        f" {proxies.batch_size:,}, {proxies.tokens:,} tokens); {100 * CONFIDENCE:.0f} % interval"
+        f" {low} to {high}, ± {half:.2g} octaves",
     )
 
 

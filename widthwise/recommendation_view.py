@@ -143,7 +143,7 @@ def _tensors(document: dict[str, Any]) -> Table:
             Text(tensor["pattern"]),
             tensor["role"],
             significant(tensor["learning_rate"], document["learning_rate"]["digits"]),
-            *(f"{tensor[name]:.3g}" for name in varying),
+            *("none" if (at := tensor[name]) is None else f"{at:.3g}" for name in varying),
             f"{std:.4g}" if std is not None else f"= {tensor['constant']:g}",
             f"{tensor['multiplier']:.4g}",
         )
