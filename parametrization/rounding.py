@@ -27,11 +27,13 @@ def significant(value: float, digits: int) -> str:
 
 
 def percent(value: float) -> str:
-    """A loss, or a share, in percent to one decimal, which is more than noise lets most be known.
+    """Percents of loss or of training to one decimal: seeds alone move a loss by more than that.
 
-    >>> percent(2.345), percent(0.0213), percent(0)
-    ('2.3 %', 'less than 0.1 %', '0 %')
+    >>> percent(2.345), percent(0.0213), percent(0), percent(1234.5)
+    ('2.3 %', 'less than 0.1 %', '0 %', '1,234 %')
     """
     if value == 0:
         return "0 %"
-    return "less than 0.1 %" if 0 < value < 0.05 else f"{value:.1f} %"
+    if 0 < value < 0.05:
+        return "less than 0.1 %"
+    return f"{value:.1f} %" if abs(value) < 100 else f"{value:,.0f} %"

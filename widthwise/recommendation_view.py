@@ -103,7 +103,7 @@ def _schedule(schedule: dict[str, Any]) -> str:
 def _share(share_percent: float) -> str:
     if share_percent >= 1000:
         return f"{significant(share_percent / 100, 2)} times the training of the target"
-    return f"{significant(share_percent, 2)} % of training the target"
+    return f"{percent(share_percent)} of training the target"
 
 
 def _percent(fraction: float) -> str:

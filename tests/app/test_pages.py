@@ -74,6 +74,46 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     assert check["checks"][0]["summary"] in text
 
 
+def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None:
+    study_id = served.submit()
+    served.advance(study_id, StudyState.MEASURING)
+    text = page(served.client, f"/studies/{study_id}")
+    assert '<p class="verdict">IN PROGRESS (the study is measuring): width 256, depth 1' in text
+    assert '<span class="state verdict-in_progress">◌ in progress</span>' in text
+    assert "Open so far, until the study has ended:" in text
+    for judgement in ("not recommended", "<strong>abstain", "<strong>caution", "verdict-abstain"):
+        assert judgement not in text
+    served.client.post(f"/v1/studies/{study_id}:cancel")
+    text = page(served.client, f"/studies/{study_id}")
+    assert re.search(r'<p class="verdict">(CAUTION|ABSTAIN) \(the study is cancelled\): ', text)
+    assert "in progress" not in text
+    assert re.search(r"<small>\d+ of \d+, \d+ cancelled", text)
+
+
+def test_a_toy_duration_is_named_and_never_recommended(finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}").replace("&#39;", "'")
+    run = "for a run of 4,096 tokens (the proxies': yours was not given)"
+    assert f"Recommendation for width 256, depth 1, batch 16, {run}</h2>" in text
+    answer = served.client.get(f"/v1/studies/{study_id}/recommendation")
+    assert answer.json()["verdict"] in ("caution", "abstain")
+    told = served.client.get(f"/v1/studies/{study_id}/recommendation", params={"tokens": 4096})
+    assert "tokens" not in {reason["topic"] for reason in told.json()["reasons"]}
+    for form in ("yaml", "python"):
+        path = f"/v1/studies/{study_id}/recommendation?format={form}"
+        lead = served.client.get(path).text.split(";")[0]
+        assert run in " ".join(lead.replace("#", " ").split()).replace("''", "'")
+
+
+def test_no_percentage_on_a_page_is_more_precise_than_a_tenth(
+    finished: tuple[Served, str],
+) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}")
+    assert re.search(r"\d %", text)
+    assert re.findall(r"\d\.\d\d+ %", text) == []
+
+
 def test_a_page_says_what_trials_are_compared_by(
     finished: tuple[Served, str], served: Served
 ) -> None:

@@ -1,8 +1,10 @@
 """What a study says of its target and of disputed rules: defaults, echoes and contradictions."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -20,6 +22,7 @@ from tuner.train_orders import trial_spec
 
 PROXIES = {"steps": 200, "batch_size": 16}
 CONTEXT = 32
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def targeting(**fields: Any) -> StudySpec:  # noqa: ANN401  a target's fields
@@ -94,6 +97,13 @@ def test_a_study_stored_before_targets_had_more_than_a_width_loads() -> None:
     asked = {"family": {"name": "gpt"}, "target": {"width": 256}}
     assert StudySpec.model_validate(document) == StudySpec.model_validate(asked)
     assert spec().policies.chosen == Policies()
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_gives_its_targets_duration(example: Path) -> None:
+    asked = StudySpec.model_validate(yaml.safe_load(example.read_text(encoding="utf-8")))
+    assert asked.target.tokens_given
+    assert asked.target.tokens == asked.proxies.tokens
 
 
 def test_steps_and_tokens_that_disagree_are_refused() -> None:

@@ -1,6 +1,7 @@
 """What a terminal shows of studies and recommendations."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -47,6 +48,13 @@ def test_a_recommendation_leads_with_its_verdict_and_what_speaks_against_it(
     assert said.startswith(document["headline"])
     weakest = document["reasons"][0]
     assert f"{document['headline']}   {weakest['severity']}: {weakest['words'][:40]}" in said
+
+
+def test_no_percentage_is_more_precise_than_a_tenth(document: dict[str, Any]) -> None:
+    rate = document["learning_rate"] | {"predicted_regret_percent": 0.05213}
+    text = as_text(recommendation_view(document | {"learning_rate": rate}))
+    assert "0.1 % of loss, averaged over the interval" in text
+    assert re.findall(r"\d\.\d\d+ %", text) == []
 
 
 def test_what_all_tensors_share_is_said_once(document: dict[str, Any]) -> None:
