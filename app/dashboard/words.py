@@ -44,7 +44,6 @@ _VERDICTS: Final = {
     "caution": "⚠ recommended with caution",
     "abstain": "✖ not recommended",
 }
-_BASIS: Final = {"in_progress": "Open so far"}
 _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
 
 
@@ -132,8 +131,8 @@ def verdict_line(recommendation: Recommendation) -> str:
             f"; the μP optimum drifts {signed(drift.octaves_per_doubling)} octaves per doubling"
         )
     if recommendation.reasons:
-        of = _BASIS.get(recommendation.verdict, "Weakest point")
-        words += f". {of}: {recommendation.reasons[0].words}"
+        lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
+        words += f". {lead}: {recommendation.reasons[0].words}"
     return f"{words}."
 
 

@@ -47,7 +47,7 @@ def test_submit_prints_id_page_and_what_to_do_next(
     assert client.study(study_id)["state"] == "queued"
     assert f"{service.address}/studies/{study_id}" in shown.stdout
     assert f"widthwise watch {study_id}" in shown.stdout
-    assert f"widthwise recommend {study_id} --width 256" in shown.stdout
+    assert f"widthwise recommend {study_id} --width 256 --tokens N" in shown.stdout
 
 
 def test_submit_reads_standard_input_and_can_print_the_id_alone(
