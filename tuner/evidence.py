@@ -37,7 +37,7 @@ class SeedLoss(Record):
 
 
 class SensitivityPoint(Record):
-    """One learning rate at one width."""
+    """One learning rate, given at the base width, as trials of one width did with it."""
 
     log2_learning_rate: float
     learning_rate: float
@@ -93,6 +93,7 @@ class OptimizerStanding(Record):
     loss: float
     """At the optimizer's own best rate there."""
     log2_learning_rate: float
+    """That rate, at the base width."""
     excess_percent: float
     """Loss over the best optimizer's; 0 for the best one."""
 

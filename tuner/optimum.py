@@ -35,7 +35,7 @@ _SEED: Final = 20220307
 
 
 class Optimum(Record):
-    """Where the loss of one width is lowest, as far as its trials tell."""
+    """The learning rate, given at the base width, at which the loss of one width is lowest."""
 
     status: Literal["measured", "inconclusive", "unknown"]
     """`inconclusive`: on the edge of what was tried. `unknown`: too few trials."""
