@@ -1,14 +1,13 @@
 """Compute how far a study is, and when it may be done, from its snapshot."""
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Iterator
 from itertools import product
 from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from parametrization.roles import ModelShape
+from tuner.cost import parameter_count
 from tuner.grid import EXTENSION_POINTS, MAX_EXTENSIONS
 from tuner.records import Record
 from tuner.snapshot import StudyRecord, StudySnapshot, TrialRecord
@@ -171,11 +170,7 @@ def _is_left_undone(trial: TrialRecord) -> bool:
 
 def _cost(study: StudyRecord, width: int) -> float:
     """Relative cost of one step: the parameters, or the squared width before they are known."""
-    return float(width**2 if study.shape is None else _parameters(study.shape, width))
-
-
-def _parameters(shape: ModelShape, width: int) -> int:
-    return sum(math.prod(t.shape_at(width / shape.base_width)) for t in shape.tensors)
+    return float(width**2 if study.shape is None else parameter_count(study.shape, width))
 
 
 def _busy_seconds(trials: Iterable[TrialRecord], now: dt.datetime) -> float:

@@ -126,18 +126,6 @@ def sensitivity(snapshot: StudySnapshot) -> tuple[SensitivityCurve, ...]:
     )
 
 
-def transfer_evidence(
-    snapshot: StudySnapshot, optimizer: Optimizer, parametrization: Parametrization
-) -> TransferEvidence:
-    """What is known about one optimizer's transfer; fields are None where nothing is."""
-    return summarise(
-        sensitivity(snapshot),
-        optimizer,
-        parametrization,
-        proxy_width=snapshot.study.spec.proxy_width,
-    )
-
-
 def summarise(
     curves: Iterable[SensitivityCurve],
     optimizer: Optimizer,

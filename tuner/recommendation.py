@@ -25,8 +25,8 @@ from tuner.evidence import (
     summarise,
 )
 from tuner.families import Family
-from tuner.hyperparameter_values import HyperparameterValue, Search, hyperparameter_values
 from tuner.headline import headline, peak_rates
+from tuner.hyperparameter_values import HyperparameterValue, Search, hyperparameter_values
 from tuner.learning_rate import LearningRate, learning_rate
 from tuner.model_family import Comparison
 from tuner.optimizers import OptimizerConfig
