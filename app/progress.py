@@ -1,18 +1,21 @@
-"""How far a study is, and when it may be done: arithmetic on its snapshot."""
+"""Compute how far a study is, and when it may be done, from its snapshot."""
 
 import datetime as dt
-import math
 from collections.abc import Iterable, Iterator
 from itertools import product
-from typing import Literal
+from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 
-from parametrization.shapes.roles import ModelShape
+from tuner.evidence.grid import EXTENSION_POINTS, MAX_EXTENSIONS
+from tuner.recommendation.cost import parameter_count
 from tuner.records.snapshot import StudyRecord, StudySnapshot, TrialRecord
 from tuner.spec.record import Record
-from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StudyState, TrialState
+from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
+
+KEPT_FOR_EXTENSIONS: Final = 0.05
+"""Share of the progress that only extensions of grids, or the end of the study, fill."""
 
 
 class PhaseProgress(Record):
@@ -26,14 +29,21 @@ class PhaseProgress(Record):
     pruned: int = 0
     """Ended early by the pruner, or diverged: information, not an error."""
     fail: int = 0
+    """Ended by an error; those of a cancelled study are not among them."""
+    cancelled: int = 0
+    """Left undone when the study was cancelled or failed; they do not count as done."""
+    fraction: float = Field(ge=0, le=1)
+    """Share of the phase that is done; it never falls. A twentieth of a learning-rate grid is kept
+    for its extensions, which add to `planned`, until the study is completed."""
 
 
 class Progress(Record):
     phases: tuple[PhaseProgress, ...]
     trials: dict[TrialState, int]
-    """Trials by state, over all phases."""
+    """Trials by state, over all phases; those left undone by a cancelled study are `fail`."""
     fraction: float = Field(ge=0, le=1)
-    """Share of the planned training that is done, by parameters times steps."""
+    """Share of the planned training that is done, by parameters times steps; it never falls. A
+    twentieth is kept for extensions of the learning-rate grids, until the study is completed."""
     best_loss: float | None
     """Lowest value of a completed muP trial at the proxy width."""
     compared_by: str
@@ -50,8 +60,8 @@ def progress_of(snapshot: StudySnapshot, now: dt.datetime) -> Progress:
 
     """
     study, trials = snapshot.study, snapshot.trials
-    done = sum(_cost(study, trial.width) * _steps_done(study, trial) for trial in trials)
-    left = sum(_costs_left(study, trials))
+    work = tuple(_work(study, trials))
+    done, left = sum(at.done for at in work), sum(at.left for at in work)
     busy_seconds = _busy_seconds(trials, now)
     moves = study.state in (StudyState.CHECKING, StudyState.SEARCHING, StudyState.MEASURING)
     has_pace = moves and done > 0 and busy_seconds > 0
@@ -60,9 +70,9 @@ def progress_of(snapshot: StudySnapshot, now: dt.datetime) -> Progress:
         default=None,
     )
     return Progress(
-        phases=tuple(_phases(snapshot)),
+        phases=tuple(_phases(snapshot, work)),
         trials={state: sum(t.state is state for t in trials) for state in TrialState},
-        fraction=1.0 if study.state is StudyState.COMPLETED else done / max(done + left, 1e-9),
+        fraction=_fraction(study, work),
         best_loss=best,
         compared_by=study.spec.family.compared_by.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
@@ -77,43 +87,90 @@ def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
     return {(Purpose.SEARCH, spec.proxy_width): spec.search.trials * len(spec.optimizers)} | planned
 
 
-def _phases(snapshot: StudySnapshot) -> Iterator[PhaseProgress]:
+class _Work(NamedTuple):
+    """Training for one purpose at one width, in parameters times steps."""
+
+    purpose: Purpose
+    planned: float
+    """Before any grid is extended."""
+    longest: float
+    """If every grid is extended as often as it can be."""
+    done: float
+    left: float
+    """Of what is planned, and of the trials that extend it."""
+
+
+def _work(study: StudyRecord, trials: tuple[TrialRecord, ...]) -> Iterator[_Work]:
+    spec = study.spec
+    steps = spec.training.steps
+    extensions = len(spec.optimizers) * spec.measure.seeds * EXTENSION_POINTS * MAX_EXTENSIONS
+    for (purpose, width), count in planned_trials(spec).items():
+        mine = [t for t in trials if (t.purpose, t.width) == (purpose, width)]
+        trial_cost = _cost(study, width) * steps
+        done = trial_cost * sum(_share_done(trial, steps) for trial in mine)
+        yield _Work(
+            purpose,
+            planned=trial_cost * count,
+            longest=trial_cost * (count + (extensions if purpose is not Purpose.SEARCH else 0)),
+            done=done,
+            left=trial_cost * max(count, len(mine)) - done,
+        )
+
+
+def _fraction(study: StudyRecord, work: Iterable[_Work]) -> float:
+    """Share of the work that is done; extending a grid cannot lower it."""
+    if study.state is StudyState.COMPLETED:
+        return 1.0
+    listed = tuple(work)
+    planned = sum(at.planned for at in listed)
+    extra = sum(at.longest for at in listed) - planned
+    share = sum(min(at.done, at.planned) for at in listed) / planned
+    if extra == 0:
+        return share
+    beyond = sum(max(0.0, at.done - at.planned) for at in listed) / extra
+    return (1 - KEPT_FOR_EXTENSIONS) * share + KEPT_FOR_EXTENSIONS * min(1.0, beyond)
+
+
+def _phases(snapshot: StudySnapshot, work: Iterable[_Work]) -> Iterator[PhaseProgress]:
     spec = snapshot.study.spec
     checks = len(spec.optimizers) * len(spec.check_widths)
     checked = len({(stat.optimizer, stat.width) for stat in snapshot.statistics})
     running = sum(open_order.order.kind == "check" for open_order in snapshot.open_orders)
-    yield PhaseProgress(phase="check", planned=checks, complete=checked, running=running)
+    yield PhaseProgress(
+        phase="check",
+        planned=checks,
+        complete=checked,
+        running=running,
+        fraction=min(1.0, checked / checks),
+    )
     planned = planned_trials(spec)
     for purpose in dict.fromkeys(purpose for purpose, _ in planned):
-        states = [trial.state for trial in snapshot.trials if trial.purpose is purpose]
-        counts = {state.value: states.count(state) for state in TrialState}
+        mine = [trial for trial in snapshot.trials if trial.purpose is purpose]
+        undone = sum(map(_is_left_undone, mine))
+        counts = {state.value: sum(t.state is state for t in mine) for state in TrialState}
         wanted = sum(count for (for_, _), count in planned.items() if for_ is purpose)
-        yield PhaseProgress(phase=purpose.value, planned=max(wanted, len(states)), **counts)
+        yield PhaseProgress(
+            phase=purpose.value,
+            planned=max(wanted, len(mine)),
+            cancelled=undone,
+            fraction=_fraction(snapshot.study, [at for at in work if at.purpose is purpose]),
+            **counts | {"fail": counts["fail"] - undone},
+        )
 
 
-def _costs_left(study: StudyRecord, trials: tuple[TrialRecord, ...]) -> Iterator[float]:
-    """Training that is still to be done, in parameters times steps."""
-    if study.state in FINAL_STUDY_STATES:
-        return
-    steps = study.spec.training.steps
-    for trial in trials:
-        yield _cost(study, trial.width) * (steps - _steps_done(study, trial))
-    for (purpose, width), count in planned_trials(study.spec).items():
-        begun = sum(trial.purpose is purpose and trial.width == width for trial in trials)
-        yield _cost(study, width) * steps * max(0, count - begun)
+def _share_done(trial: TrialRecord, steps: int) -> float:
+    """Share of a trial's training that need not be done any more."""
+    whole = trial.is_final and not _is_left_undone(trial)
+    return 1.0 if whole else min(1.0, trial.step / steps)
 
 
-def _steps_done(study: StudyRecord, trial: TrialRecord) -> int:
-    return study.spec.training.steps if trial.is_final else trial.step
+def _is_left_undone(trial: TrialRecord) -> bool:
+    return trial.state_reason is StateReason.CANCELLED
 
 
 def _cost(study: StudyRecord, width: int) -> float:
     """Relative cost of one step: the parameters, or the squared width before they are known."""
-    return float(width**2 if study.shape is None else _parameters(study.shape, width))
-
-
-def _parameters(shape: ModelShape, width: int) -> int:
-    return sum(math.prod(t.shape_at(width / shape.base_width)) for t in shape.tensors)
+    return float(width**2 if study.shape is None else parameter_count(study.shape, width))
 
 
 def _busy_seconds(trials: Iterable[TrialRecord], now: dt.datetime) -> float:

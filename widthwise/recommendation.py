@@ -32,7 +32,8 @@ class Recommendation:
     """What training one target takes.
 
     Attributes:
-        verdict: `recommend`, `caution` or `abstain`.
+        verdict: `recommend`, `caution` or `abstain`; `in_progress` until the study has ended.
+        abstains: whether a reason is one to abstain for.
         reasons: against trusting it, in words, the weakest axis first.
         width: of the target.
         hyperparameters: at the base width, depth, batch and tokens.
@@ -45,6 +46,7 @@ class Recommendation:
     """
 
     verdict: str
+    abstains: bool
     reasons: tuple[str, ...]
     optimizer: Optimizer
     width: int
@@ -66,6 +68,7 @@ class Recommendation:
         try:
             return cls(
                 verdict=str(document["verdict"]),
+                abstains=any(r["severity"] == "abstain" for r in document["reasons"]),
                 reasons=tuple(str(reason["words"]) for reason in document["reasons"]),
                 optimizer=Optimizer(document["optimizer"]),
                 width=int(document["width"]),
@@ -131,7 +134,7 @@ class Recommendation:
             despite_abstain: use numbers that the service itself would not trust.
 
         Raises:
-            WidthwiseError: if the verdict is `abstain`.
+            WidthwiseError: if a reason is one to abstain for, whether or not the study has ended.
             ValueError: if the model is not the one that was tuned, at the target's width and depth,
                 or if it has no residual branches to multiply.
 
@@ -139,9 +142,9 @@ class Recommendation:
         from parametrization.nn.apply import apply
         from parametrization.nn.param_groups import Schedule
 
-        if self.verdict == "abstain" and not despite_abstain:
+        if self.abstains and not despite_abstain:
             raise WidthwiseError(
-                f"the verdict is abstain: {'; '.join(self.reasons)}."
+                f"the verdict is {self.verdict}: {'; '.join(self.reasons)}."
                 " Pass despite_abstain=True to use the numbers all the same."
             )
         return apply(

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from app.dashboard.words import NAME_OF, number, rate, transfer_lines
+from app.dashboard.words import NAME_OF, best_rate, number, transfer_lines
 from app.schemas.evidence import SensitivityRead, compared
 from parametrization.rules.lookup import Optimizer
 from tuner.evidence.sensitivity import SensitivityCurve, SensitivityPoint
@@ -53,11 +53,7 @@ def _part(evidence: SensitivityRead, optimizer: Optimizer) -> TransferPart:
 
 def _column(curve: SensitivityCurve) -> Column:
     title = f"{NAME_OF[curve.parametrization]}, width {curve.width}"
-    optimum = curve.optimum
-    words = rate(optimum.log2_learning_rate)
-    if optimum.status != "measured":
-        words = f"{optimum.status} ({words})"
-    return Column(title, words)
+    return Column(title, best_rate(curve.optimum))
 
 
 def _cells(curves: Iterable[SensitivityCurve], log2_rate: float) -> Iterable[Cell]:

@@ -5,12 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from parametrization.rules.lookup import Parametrization
+from parametrization.scaling.rounding import known_digits, percent, significant
 from parametrization.scaling.schedule import ScheduleShape
+from tuner.evidence.optimum import Optimum
 from tuner.evidence.sensitivity import TransferEvidence
 from tuner.recommendation.recommend import Recommendation
 from tuner.recommendation.values import ParameterGroup, ScheduleValues
 from tuner.spec.states import StudyState
-from tuner.spec.study import StudySpec
 
 UNKNOWN: Final = "not known"
 NAME_OF: Final = {Parametrization.MUP: "μP", Parametrization.SP: "SP"}
@@ -38,6 +39,7 @@ _CHECKS: Final = {
     "not_run": "○",
 }
 _VERDICTS: Final = {
+    "in_progress": "◌ in progress",
     "recommend": "✔ recommended",
     "caution": "⚠ recommended with caution",
     "abstain": "✖ not recommended",
@@ -46,7 +48,7 @@ _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
 
 
 def number(value: float | None) -> str:
-    """Four significant digits."""
+    """Four significant digits: of what was set, computed by a rule, or a mean loss."""
     return UNKNOWN if value is None else f"{value:.4g}"
 
 
@@ -55,11 +57,24 @@ def signed(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
-def rate(log2_rate: float | None) -> str:
-    """A learning rate, as a power of two and as a number."""
-    if log2_rate is None:
+def rate(log2_rate: float) -> str:
+    """A learning rate that was tried, at the base width: a number and a power of two."""
+    return _power(f"{2.0**log2_rate:.3g} = 2^{log2_rate:.2f}")
+
+
+def best_rate(optimum: Optimum) -> str:
+    """The best learning rate of one width, at the base width, as far as its interval tells."""
+    at = optimum.log2_learning_rate
+    if at is None:
         return UNKNOWN
-    return f"{2.0**log2_rate:.3g} = 2^{log2_rate:.2f}".replace("^-", "^\N{MINUS SIGN}")
+    if optimum.status != "measured" or optimum.high_log2_learning_rate is None:
+        return f"{optimum.status} ({rate(at)})"
+    digits = known_digits(2.0 ** (optimum.high_log2_learning_rate - at) - 1)
+    return _power(f"{significant(2.0**at, digits)} = 2^{at:.1f}")
+
+
+def _power(words: str) -> str:
+    return words.replace("^-", "^\N{MINUS SIGN}")
 
 
 def duration(seconds: float) -> str:
@@ -101,26 +116,23 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
     if at.proxy_regret is not None and at.proxy_regret.regret_percent is not None:
         least = "at least " if at.proxy_regret.at_least else ""
         words += (
-            f"; the proxy's rate costs {least}{at.proxy_regret.regret_percent:.1f} %"
+            f"; the proxy's rate costs {least}{percent(at.proxy_regret.regret_percent)}"
             f" of loss at width {at.optima[-1].width}"
         )
     return [f"{words}."]
 
 
 def verdict_line(recommendation: Recommendation) -> str:
-    """The answer in one sentence."""
-    at = recommendation.learning_rate
-    words = (
-        f"{_VERDICTS[recommendation.verdict]}: {recommendation.optimizer} with peak learning rate"
-        f" {number(at.value)} for width {recommendation.width}"
-    )
+    """The answer's headline, how far the optimum drifts, and the weakest point."""
+    words = recommendation.headline
     drift = recommendation.evidence.drift
     if drift is not None:
         words += (
             f"; the μP optimum drifts {signed(drift.octaves_per_doubling)} octaves per doubling"
         )
     if recommendation.reasons:
-        words += f". Weakest point: {recommendation.reasons[0].words}"
+        lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
+        words += f". {lead}: {recommendation.reasons[0].words}"
     return f"{words}."
 
 
@@ -138,18 +150,6 @@ def schedule_words(schedule: ScheduleValues) -> str:
     return f"{', '.join(parts)}, over {schedule.steps:,} steps."
 
 
-def target_words(spec: StudySpec) -> str:
-    """A study's target by its width, and by whatever else is not the proxies'."""
-    target, proxies = spec.whole_target, spec.proxies
-    moved = {
-        "depth": (target.depth, proxies.depth),
-        "batch": (target.batch_size, proxies.batch_size),
-        "tokens": (target.tokens, proxies.tokens),
-    }
-    others = (f"{name} {wanted:,}" for name, (wanted, own) in moved.items() if wanted != own)
-    return ", ".join([f"width {target.width}", *others])
-
-
 def other_settings(group: ParameterGroup) -> str:
     """The optimizer's further settings of one group."""
     settings = {
@@ -164,6 +164,8 @@ def other_settings(group: ParameterGroup) -> str:
 
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "number": number,
+    "significant": significant,
+    "percent": percent,
     "signed": signed,
     "rate": rate,
     "duration": duration,
@@ -177,5 +179,4 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "verdict_line": verdict_line,
     "schedule": schedule_words,
     "others": other_settings,
-    "target": target_words,
 }

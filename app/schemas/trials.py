@@ -18,6 +18,7 @@ class TrialRead(Record):
     seed: int
     batch: int
     hyperparameters: dict[str, float]
+    """At the base width; the rules compute those of the trial's own width from them."""
     params: dict[str, float]
     """The searched ones among them, as Optuna proposed them."""
     state: TrialState

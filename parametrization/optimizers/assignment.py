@@ -44,18 +44,6 @@ class Assignment:
             return self.tables
         return self.by_role[tensor.role]
 
-    def learning_rate(self, role: Role, lead_rate: float, learning_rate_ratio: float) -> float:
-        """Rate of a role at the base width.
-
-        >>> muon_with_adamw = matrices_with("muon_spectral")
-        >>> muon_with_adamw.learning_rate(Role.HIDDEN, 0.02, learning_rate_ratio=0.25)
-        0.02
-        >>> muon_with_adamw.learning_rate(Role.INPUT, 0.02, learning_rate_ratio=0.25)
-        0.005
-
-        """
-        return lead_rate * (1.0 if self.by_role[role] == self.lead else learning_rate_ratio)
-
 
 def everywhere(optimizer: str) -> Assignment:
     """One optimizer for all tensors."""

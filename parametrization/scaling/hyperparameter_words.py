@@ -25,10 +25,17 @@ from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 
 class Told(NamedTuple):
-    """Words, and the papers, tables or measurements behind them."""
+    """What is said of a hyperparameter.
+
+    Attributes:
+        source: the papers, tables or measurements behind the words.
+        moves: axes beside width that change it.
+
+    """
 
     words: str
     source: str
+    moves: frozenset[AxisName] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +55,10 @@ class Setting:
     mults: Multipliers
 
     def reached(self, name: str) -> dict[tuple[Optimizer, str], list[Case]]:
-        """Unlike tensors that a hyperparameter reaches, by optimizer and its own name for it."""
+        """Unlike tensors that a hyperparameter reaches, by optimizer and its own name for it.
+
+        The lead comes first.
+        """
         assignment = assignment_of(self.lead)
         found: dict[tuple[Optimizer, str], list[Case]] = {}
         for tensor in dict.fromkeys(replace(one, name="") for one in self.shape.tensors):
@@ -57,27 +67,24 @@ class Setting:
             if own is not None and _has(tensor, own):
                 at = case_of(tensor, optimizer, Parametrization.MUP, self.policies, self.mults)
                 found.setdefault((optimizer, own), []).append(at)
-        return found
-
-    def follows(self, name: str, axis: AxisName) -> bool:
-        """Whether the hyperparameter changes along an axis where target and base differ."""
-        return any(
-            self._moves(cases, optimizer, own, axis)
-            for (optimizer, own), cases in self.reached(name).items()
-        )
+        return dict(sorted(found.items(), key=lambda item: item[0][0] is not self.lead))
 
     def told(self, name: str, axes: Iterable[AxisName]) -> Told:
         """What a hyperparameter does over width, and over other axes that change it."""
         clauses: list[str] = []
         cited: dict[str, list[str]] = {}
+        moves: set[AxisName] = set()
         axes = tuple(axes)
         for (optimizer, own), cases in self.reached(name).items():
             for axis in axes:
-                if axis == "width" or self._moves(cases, optimizer, own, axis):
-                    clauses += _clauses(cases, own, axis)
-                    of_optimizer = cited.setdefault(TRAITS[optimizer].spoken, [])
-                    of_optimizer += (one for at in cases for one in sources(at, own, axis))
-        return Told("; ".join(clauses), cite(cited))
+                if axis != "width":
+                    if not self._moves(cases, optimizer, own, axis):
+                        continue
+                    moves.add(axis)
+                clauses += _clauses(cases, own, axis)
+                of_optimizer = cited.setdefault(TRAITS[optimizer].spoken, [])
+                of_optimizer += (one for at in cases for one in sources(at, own, axis))
+        return Told("; ".join(clauses), cite(cited), frozenset(moves))
 
     def _moves(self, cases: Sequence[Case], optimizer: Optimizer, own: str, axis: AxisName) -> bool:
         if getattr(self.mults, axis) == 1:

@@ -8,7 +8,6 @@ from parametrization.rules.depth import depth_row
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.axis_factors import (
-    other_factor,
     rate_by_embedding,
     rate_by_horizon,
     rate_by_width,
@@ -34,7 +33,7 @@ def _width_words(case: Case) -> str:
     if not case.is_mup:
         return f"{role}: the same {spoken} rate at every width (standard)"
     rate = TRAITS[case.optimizer].rate
-    factor = rate_by_width(case) if rate == "learning_rate" else other_factor(case, rate)
+    factor = rate_by_width(case) if rate == "learning_rate" else growth(case, rate, "width").factor
     name = "rate" if rate == "learning_rate" else rate
     parts = [*_growth_words(case), f"{spoken} {name} {factor_words(factor)}"]
     if case.row.scaling.multiplier:

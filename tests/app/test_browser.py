@@ -125,7 +125,8 @@ def test_everything_of_a_page_can_be_reached_by_its_landmarks_and_headings(
     headings = [
         "Progress",
         "Train loss against learning rate, by width",
-        "Recommendation for width 256",
+        "Recommendation for width 256, depth 1, batch 16, for a run of 4,096 tokens"
+        " (the proxies': yours was not given)",
         "Coordinate check",
         "Trials",
     ]

@@ -79,7 +79,7 @@ def test_a_recommendation_is_given_for_any_depth_batch_and_duration(
     path = f"/v1/studies/{study_id}/recommendation"
     target = {"width": 512, "depth": 4, "batch_size": 32, "tokens": 8192}
     asked = Recommendation.model_validate(served.client.get(path, params=target).json())
-    assert asked.target.model_dump() == target | {"steps": 8}
+    assert asked.target.model_dump() == target | {"steps": 8, "tokens_given": True}
     assert asked.residual_multiplier == 0.25
     assert {axis.name: axis.basis for axis in asked.axes if axis.name != "width"} == {
         "depth": "theory",

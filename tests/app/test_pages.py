@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 
+from parametrization.scaling.rounding import significant
 from tests.app.served import Served
 from tuner.spec.states import StudyState
 
@@ -62,13 +63,55 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     served, study_id = finished
     text = page(served.client, f"/studies/{study_id}")
     recommendation = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
-    assert f"{recommendation['learning_rate']['value']:.4g}" in text
+    assert f'<p class="verdict">{recommendation["headline"]}' in text.replace("&#39;", "'")
+    assert recommendation["learning_rate"]["words"] in text
     for group in recommendation["groups"]:
-        assert f"{group['learning_rate']:.4g}" in text
+        rate = significant(group["learning_rate"], recommendation["learning_rate"]["digits"])
+        assert f'{group["role"]}</th><td class="n">{rate}</td>' in text
     for reason in recommendation["reasons"]:
         assert reason["words"].replace("<", "&lt;").replace("'", "&#39;") in text
     check = served.client.get(f"/v1/studies/{study_id}/coordinate-check").json()
     assert check["checks"][0]["summary"] in text
+
+
+def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None:
+    study_id = served.submit()
+    served.advance(study_id, StudyState.MEASURING)
+    text = page(served.client, f"/studies/{study_id}")
+    assert '<p class="verdict">IN PROGRESS (the study is measuring): width 256, depth 1' in text
+    assert '<span class="state verdict-in_progress">◌ in progress</span>' in text
+    assert "Open so far, until the study has ended:" in text
+    for judgement in ("not recommended", "<strong>abstain", "<strong>caution", "verdict-abstain"):
+        assert judgement not in text
+    served.client.post(f"/v1/studies/{study_id}:cancel")
+    text = page(served.client, f"/studies/{study_id}")
+    assert re.search(r'<p class="verdict">(CAUTION|ABSTAIN) \(the study is cancelled\): ', text)
+    assert "in progress" not in text
+    assert re.search(r"<small>\d+ of \d+, \d+ cancelled", text)
+
+
+def test_a_toy_duration_is_named_and_never_recommended(finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}").replace("&#39;", "'")
+    run = "for a run of 4,096 tokens (the proxies': yours was not given)"
+    assert f"Recommendation for width 256, depth 1, batch 16, {run}</h2>" in text
+    answer = served.client.get(f"/v1/studies/{study_id}/recommendation")
+    assert answer.json()["verdict"] in ("caution", "abstain")
+    told = served.client.get(f"/v1/studies/{study_id}/recommendation", params={"tokens": 4096})
+    assert "tokens" not in {reason["topic"] for reason in told.json()["reasons"]}
+    for form in ("yaml", "python"):
+        path = f"/v1/studies/{study_id}/recommendation?format={form}"
+        lead = served.client.get(path).text.split(";")[0]
+        assert run in " ".join(lead.replace("#", " ").split()).replace("''", "'")
+
+
+def test_no_percentage_on_a_page_is_more_precise_than_a_tenth(
+    finished: tuple[Served, str],
+) -> None:
+    served, study_id = finished
+    text = page(served.client, f"/studies/{study_id}")
+    assert re.search(r"\d %", text)
+    assert re.findall(r"\d\.\d\d+ %", text) == []
 
 
 def test_a_page_says_what_trials_are_compared_by(
@@ -166,7 +209,7 @@ def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Se
     study_id = served.submit(target=target)
     served.advance(study_id)
     text = page(served.client, f"/studies/{study_id}")
-    whole = "width 256, depth 4, batch 32, tokens 16,384"
+    whole = "width 256, depth 4, batch 32, for a run of 16,384 tokens"
     assert f"Recommendation for {whole}</h2>" in text
     assert f"tuned at width 32 for {whole}; submitted" in text
     assert "<dt>Multiplier of every residual branch</dt><dd>0.25</dd>" in text

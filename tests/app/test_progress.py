@@ -1,14 +1,17 @@
 """Progress is arithmetic on a snapshot."""
 
 import datetime as dt
+from itertools import pairwise
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from app.progress import planned_trials, progress_of
+from app.progress import KEPT_FOR_EXTENSIONS, Progress, planned_trials, progress_of
 from tests.tuner.builders import NOW, spec, study, trial
 from tuner.records.snapshot import StudySnapshot, TrialRecord
-from tuner.spec.states import Purpose, StudyState, TrialState
+from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 
 
 def snapshot(state: StudyState, *trials: TrialRecord, **fields: Any) -> StudySnapshot:  # noqa: ANN401
@@ -43,7 +46,7 @@ def test_the_time_left_is_at_the_pace_so_far_weighted_by_parameters() -> None:
     progress = progress_of(half_searched, later(10))
     parameters = {w: 2 * 256 * w + 2 * (w**2 + w) for w in (32, 64, 128)}
     done, total = 8 * parameters[32], 16 * parameters[32] + 14 * sum(parameters.values())
-    assert progress.fraction == pytest.approx(done / total)
+    assert progress.fraction == pytest.approx((1 - KEPT_FOR_EXTENSIONS) * done / total)
     assert progress.eta_seconds == pytest.approx(10 * (total - done) / done, rel=1e-3)
 
 
@@ -83,3 +86,100 @@ def test_a_study_that_does_not_move_promises_no_time(state: StudyState) -> None:
     assert progress.eta_seconds is None
     assert 0 < progress.fraction <= 1
     assert progress.best_loss == pytest.approx(2.6)
+
+
+WIDTHS = (32, 64, 128)
+
+
+class Grid:
+    """The trials of a measurement as they are asked for, train, end and are extended."""
+
+    def __init__(self) -> None:
+        self.trials: list[TrialRecord] = [finished(n) for n in range(16)]
+        for width in WIDTHS:
+            self.ask_for(width, 14)
+
+    def ask_for(self, width: int, count: int) -> None:
+        begun = {"purpose": Purpose.MEASURE, "state": TrialState.RUNNING, "value": None, "step": 0}
+        self.trials += [
+            trial(len(self.trials) + i, width=width, **begun, finished_at=None)
+            for i in range(count)
+        ]
+
+    def train(self, number: int, steps: int, ending: TrialState) -> None:
+        at = self.trials[number]
+        if at.is_final:
+            return
+        step = at.step + steps
+        ended = {"state": ending, "step": step} if step >= 200 else {"step": step}
+        self.trials[number] = at.model_copy(update=ended)
+
+    def extend(self, width: int) -> None:
+        mine = [t for t in self.trials if (t.purpose, t.width) == (Purpose.MEASURE, width)]
+        if all(t.is_final for t in mine) and len(mine) < 14 + 2 * 4:
+            self.ask_for(width, 4)
+
+    def progress(self, state: StudyState = StudyState.MEASURING) -> Progress:
+        return progress_of(snapshot(state, *self.trials), later(10))
+
+    def cancelled(self) -> Progress:
+        left = {"state": TrialState.FAIL, "state_reason": StateReason.CANCELLED}
+        trials = [t if t.is_final else t.model_copy(update=left) for t in self.trials]
+        return progress_of(snapshot(StudyState.CANCELLED, *trials), later(10))
+
+
+@given(
+    moves=st.lists(
+        st.tuples(
+            st.integers(16, 16 + 3 * 22),
+            st.sampled_from([50, 200]),
+            st.sampled_from([TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL]),
+            st.sampled_from(WIDTHS),
+        ),
+        max_size=150,
+    ),
+    all_at_once=st.booleans(),
+)
+def test_progress_never_falls_when_trials_end_or_a_grid_grows(
+    moves: list[tuple[int, int, TrialState, int]], all_at_once: bool
+) -> None:
+    grid = Grid()
+    shares = [_shares(grid.progress())]
+    for number, steps, ending, width in moves:
+        numbers = range(len(grid.trials)) if all_at_once else [number % len(grid.trials)]
+        for at in numbers:
+            grid.train(at, steps, ending)
+        shares.append(_shares(grid.progress()))
+        grid.extend(width)
+        shares.append(_shares(grid.progress()))
+    for before, after in pairwise(shares):
+        assert all(new >= old - 1e-12 for old, new in zip(before, after, strict=True))
+    assert _shares(grid.cancelled()) == pytest.approx(shares[-1])
+    assert set(_shares(grid.progress(StudyState.COMPLETED))) == {0.0, 1.0}  # no check in this one
+
+
+def _shares(progress: Progress) -> tuple[float, ...]:
+    return (progress.fraction, *(phase.fraction for phase in progress.phases))
+
+
+def test_a_grid_that_grows_adds_to_the_time_left_and_to_what_is_planned() -> None:
+    grid = Grid()
+    for number in range(len(grid.trials)):
+        grid.train(number, 200, TrialState.COMPLETE)
+    before = grid.progress()
+    grid.extend(128)
+    after = grid.progress()
+    assert before.fraction == after.fraction == pytest.approx(1 - KEPT_FOR_EXTENSIONS)
+    assert [phase.planned for phase in before.phases[2:]] == [42]
+    assert [phase.planned for phase in after.phases[2:]] == [46]
+
+
+def test_trials_of_a_cancelled_study_are_not_done() -> None:
+    left: dict[str, Any] = {"state": TrialState.FAIL, "state_reason": StateReason.CANCELLED}
+    whole, half = finished(0), finished(1, step=100, value=None, **left)
+    broken = finished(2, state=TrialState.FAIL, state_reason=StateReason.ERROR, value=None)
+    progress = progress_of(snapshot(StudyState.CANCELLED, whole, half, broken), later(10))
+    search = next(phase for phase in progress.phases if phase.phase == "search")
+    assert (search.complete, search.fail, search.cancelled) == (1, 1, 1)
+    assert search.fraction == pytest.approx(2.5 / 16)
+    assert progress.fraction < 0.05

@@ -50,9 +50,14 @@ def surface(
 
 
 def spec(**fields: Any) -> StudySpec:  # noqa: ANN401 - fields of a pydantic model
-    """A small GPT study: proxy 32, target 256, measured at 32, 64 and 128."""
+    """A small GPT study: proxy 32, target 256, measured at 32, 64 and 128.
+
+    Its target's duration is given: as long as the proxies', unless `fields` say otherwise.
+    """
     document: dict[str, Any] = {"family": {"name": "gpt"}, "target": {"width": 256}}
-    return StudySpec.model_validate(document | fields)
+    asked = StudySpec.model_validate(document | fields)
+    target = asked.target.model_copy(update={"tokens_given": True})
+    return asked.model_copy(update={"target": target})
 
 
 def study(state: StudyState = StudyState.COMPLETED, **fields: Any) -> StudyRecord:  # noqa: ANN401

@@ -108,6 +108,16 @@ def test_numbers_that_the_service_would_not_trust_are_not_applied_unasked() -> N
     loaded.apply(Gpt(64), despite_abstain=True)
 
 
+def test_numbers_of_a_study_that_runs_are_applied_unless_a_reason_says_to_abstain() -> None:
+    early = document() | {"verdict": "in_progress"}
+    Recommendation.from_document(early).apply(Gpt(64))
+    unknown = {"topic": "optimum", "severity": "abstain", "words": "no optimum", "excess": 2.0}
+    loaded = Recommendation.from_document(early | {"reasons": [unknown]})
+
+    with pytest.raises(WidthwiseError, match="the verdict is in_progress: no optimum"):
+        loaded.apply(Gpt(64))
+
+
 def test_a_model_of_another_width_is_refused() -> None:
     with pytest.raises(ValueError, match="in the model and"):
         Recommendation.from_document(document()).apply(Gpt(128))

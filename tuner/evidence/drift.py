@@ -10,11 +10,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tuner.evidence.optimum import Floats, Optimum
+from tuner.evidence.optimum import Z90, Floats, Optimum
 from tuner.spec.record import Record
-
-Z90: Final = 1.6449
-"""Half width of a normal distribution's 90 % interval in standard deviations."""
 
 DRIFT_PRIOR_OCTAVES: Final = 0.15
 """Standard deviation of muP's drift per doubling of width, around zero, before it is measured.

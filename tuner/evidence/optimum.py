@@ -6,6 +6,7 @@ their logarithm: a relative excess means the same for every task.
 
 import math
 from collections.abc import Iterable
+from statistics import NormalDist
 from typing import Final, Literal
 
 import numpy as np
@@ -18,6 +19,11 @@ Floats = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.9
 """Level of every interval."""
+Z90: Final = round(NormalDist().inv_cdf((1 + CONFIDENCE) / 2), 4)
+"""Half width of a normal distribution's interval of that level, in standard deviations.
+
+Four digits: with more, the answers of stored studies would move in their last digits.
+"""
 WINDOW_OCTAVES: Final = 2.5
 """Half width of the tricube window around the minimum. Narrower is noisier, wider is biased by
 the loss's steeper side: 2.5 covered best on the losses of a small GPT, grids and random rates."""
@@ -35,7 +41,7 @@ _SEED: Final = 20220307
 
 
 class Optimum(Record):
-    """Where the loss of one width is lowest, as far as its trials tell."""
+    """The learning rate, given at the base width, at which the loss of one width is lowest."""
 
     status: Literal["measured", "inconclusive", "unknown"]
     """`inconclusive`: on the edge of what was tried. `unknown`: too few trials."""
@@ -66,7 +72,7 @@ class Optimum(Record):
         """
         if self.low_log2_learning_rate is None or self.high_log2_learning_rate is None:
             raise ValueError(f"an optimum that is {self.status} has no interval")
-        return (self.high_log2_learning_rate - self.low_log2_learning_rate) / (2 * 1.6449)
+        return (self.high_log2_learning_rate - self.low_log2_learning_rate) / (2 * Z90)
 
 
 def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:

@@ -37,7 +37,7 @@ class SeedLoss(Record):
 
 
 class SensitivityPoint(Record):
-    """One learning rate at one width."""
+    """One learning rate, given at the base width, as trials of one width did with it."""
 
     log2_learning_rate: float
     learning_rate: float
@@ -93,6 +93,7 @@ class OptimizerStanding(Record):
     loss: float
     """At the optimizer's own best rate there."""
     log2_learning_rate: float
+    """That rate, at the base width."""
     excess_percent: float
     """Loss over the best optimizer's; 0 for the best one."""
 
@@ -122,18 +123,6 @@ def sensitivity(snapshot: StudySnapshot) -> tuple[SensitivityCurve, ...]:
         curve
         for curve in curves
         if curve.purpose is not Purpose.SEARCH or (curve.optimizer, curve.width) not in fitted
-    )
-
-
-def transfer_evidence(
-    snapshot: StudySnapshot, optimizer: Optimizer, parametrization: Parametrization
-) -> TransferEvidence:
-    """What is known about one optimizer's transfer; fields are None where nothing is."""
-    return summarise(
-        sensitivity(snapshot),
-        optimizer,
-        parametrization,
-        proxy_width=snapshot.study.spec.proxy_width,
     )
 
 

@@ -76,8 +76,8 @@ def _value(
     own: Basis = "measured" if name == "learning_rate" else "theory"
     if name.removeprefix(PREFIX) == "weight_decay":
         own = "not_transferable"
-    along = [axis for axis in axes if _rests_on(setting, name, axis)]
     told = _told(setting, name)
+    along = [axis for axis in axes if _rests_on(name, told, axis)]
     return HyperparameterValue(
         name=name,
         value=setting.hyperparameters[name],
@@ -89,17 +89,15 @@ def _value(
     )
 
 
-def _rests_on(setting: Setting, name: str, axis: Axis) -> bool:
+def _rests_on(name: str, told: Told, axis: Axis) -> bool:
     """Whether the number is worth what is known of the axis, and no more."""
     if name == "learning_rate":
         return axis.name == "width" or axis.moves
-    if name == RATIO or name in RATE_MULTIPLIERS:
-        return False
-    return axis.name != "width" and setting.follows(name, axis.name)
+    return axis.name in told.moves
 
 
 def _found(search: Search, name: str) -> tuple[Origin, str]:
-    best = f"best of {search.finished} trials" if search.finished > 1 else "of the only trial"
+    best = f"best of {search.finished} trial{'s' if search.finished != 1 else ''}"
     if name != "learning_rate":
         return ("searched", best) if name in search.config.searched else ("given", "")
     prediction, widths = search.prediction, search.widths
@@ -126,7 +124,8 @@ def _told(setting: Setting, name: str) -> Told:
     if name in _FACTORS:
         return Told(f"{_FACTORS[name]}, the same for every target: {told.words}", told.source)
     if name.removeprefix(PREFIX) == "weight_decay":
-        return Told(f"{told.words}; {_DATA}", f"{told.source}; {REGULARISERS.evidence.source}")
+        source = f"{told.source}; {REGULARISERS.evidence.source}"
+        return told._replace(words=f"{told.words}; {_DATA}", source=source)
     return told
 
 

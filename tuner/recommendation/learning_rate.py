@@ -3,18 +3,23 @@
 import math
 from typing import Final
 
+from parametrization.scaling.rounding import known_digits, significant
 from tuner.evidence.drift import Prediction
 from tuner.evidence.optimum import CONFIDENCE
 from tuner.evidence.sensitivity import TransferEvidence
 from tuner.records.snapshot import TrialRecord
 from tuner.spec.record import Record
+from tuner.spec.study import StudySpec
 
 UNFITTED_OCTAVES: Final = 2.0
 """Half width of the interval around the best rate tried, until a curve can be fitted."""
 
 
 class LearningRate(Record):
-    """Peak learning rate at the base width, for a target of the recommendation's width."""
+    """Peak learning rate at the base, from which the rules compute those of the target's `groups`.
+
+    The base is the base width with the proxies' depth, batch and tokens.
+    """
 
     value: float
     low: float
@@ -27,26 +32,33 @@ class LearningRate(Record):
     """Level of the interval, between 0 and 1."""
     predicted_regret_percent: float | None
     """Loss that the interval's uncertainty is expected to cost; None until a curve is fitted."""
+    digits: int
+    """Significant digits that the interval justifies, of this rate and of those of `groups`."""
+    words: str
+    """The rate and its interval, and what the base is."""
 
 
 def learning_rate(
-    evidence: TransferEvidence, prediction: Prediction | None, best: TrialRecord
+    spec: StudySpec, evidence: TransferEvidence, prediction: Prediction | None, best: TrialRecord
 ) -> LearningRate:
     """The predicted optimum; until a width is measured the best rate tried, and all that was."""
     if prediction is None:
-        return _unfitted(best, [at.optimum.log2_learning_rate for at in evidence.optima])
+        return _unfitted(spec, best, [at.optimum.log2_learning_rate for at in evidence.optima])
     half = prediction.high_log2_learning_rate - prediction.log2_learning_rate
     regret = _expected_regret_percent(evidence, prediction)
-    return _rate(prediction.log2_learning_rate, half, regret)
+    return _rate(spec, prediction.log2_learning_rate, half, regret)
 
 
-def _unfitted(best: TrialRecord, tried: list[float | None]) -> LearningRate:
+def _unfitted(spec: StudySpec, best: TrialRecord, tried: list[float | None]) -> LearningRate:
     centre = math.log2(best.hyperparameters["learning_rate"])
     reach = max((abs(rate - centre) for rate in tried if rate is not None), default=0.0)
-    return _rate(centre, UNFITTED_OCTAVES + reach, None)
+    return _rate(spec, centre, UNFITTED_OCTAVES + reach, None)
 
 
-def _rate(log2: float, half: float, regret_percent: float | None) -> LearningRate:
+def _rate(spec: StudySpec, log2: float, half: float, regret_percent: float | None) -> LearningRate:
+    digits = known_digits(2.0**half - 1)
+    value, low, high = (significant(2.0**at, digits) for at in (log2, log2 - half, log2 + half))
+    proxies = spec.proxies
     return LearningRate(
         value=2.0**log2,
         low=2.0 ** (log2 - half),
@@ -55,6 +67,10 @@ def _rate(log2: float, half: float, regret_percent: float | None) -> LearningRat
         half_width_octaves=half,
         confidence=CONFIDENCE,
         predicted_regret_percent=regret_percent,
+        digits=digits,
+        words=f"{value} at the base (width {spec.base_width}, depth {proxies.depth}, batch"
+        f" {proxies.batch_size:,}, {proxies.tokens:,} tokens); {100 * CONFIDENCE:.0f} % interval"
+        f" {low} to {high}, ± {half:.2g} octaves",
     )
 
 

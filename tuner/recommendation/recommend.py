@@ -8,7 +8,6 @@ import json
 
 from parametrization.check.verdict import CheckVerdict
 from parametrization.rules.depth import residual_multiplier
-from parametrization.rules.horizon import horizon_row
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.shapes.deeper_models import shape_at_depth
@@ -26,6 +25,7 @@ from tuner.evidence.sensitivity import (
 from tuner.recommendation.axes.all import target_axes
 from tuner.recommendation.axes.width import Axis, Move, width_axis
 from tuner.recommendation.cost import TuningCost, tuning_cost
+from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import HyperparameterValue, Search, hyperparameter_values
 from tuner.recommendation.learning_rate import LearningRate, learning_rate
 from tuner.recommendation.values import (
@@ -85,13 +85,17 @@ class Provenance(Record):
 class Recommendation(Record):
     """Hyperparameters for one target, how they were found, and whether to trust them."""
 
+    headline: str
+    """Verdict, optimizer, target and the peak learning rates of its tensors, in one sentence."""
     study_id: str
     state: StudyState
     provisional: bool
     """The study has not completed: the answer may still move."""
     verdict: Verdict
     reasons: tuple[Reason, ...]
-    """Against trusting it, the weakest axis first; empty if the verdict is `recommend`."""
+    """Against trusting it, the weakest axis first; empty if the verdict is `recommend`.
+
+    Until the study has ended, what speaks against it so far."""
     optimizer: Optimizer
     parametrization: Parametrization
     family: Family
@@ -109,7 +113,8 @@ class Recommendation(Record):
     """Factor on every residual branch of the target: x + residual_multiplier * f(x)."""
     learning_rate: LearningRate
     base_hyperparameters: dict[str, float]
-    """At the base width, depth, batch and tokens, everything `parametrization` needs."""
+    """At the base (the base width with the proxies' depth, batch and tokens): everything that
+    `parametrization` needs."""
     hyperparameters: tuple[HyperparameterValue, ...]
     """The same, with origin and basis."""
     gradient_clip_norm: float | None
@@ -170,7 +175,7 @@ def recommend(  # one keyword per axis
         for parametrization in (Parametrization.MUP, Parametrization.SP)
     )
     prediction = predict(evidence.optima, target.width)
-    rate = learning_rate(evidence, prediction, best)
+    rate = learning_rate(spec, evidence, prediction, best)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
     policies, mults = spec.policies.chosen, others.multipliers
@@ -183,7 +188,7 @@ def recommend(  # one keyword per axis
     found = Findings(
         spec,
         study.state,
-        target.width,
+        target,
         evidence,
         prediction,
         rate.predicted_regret_percent,
@@ -196,13 +201,15 @@ def recommend(  # one keyword per axis
     except ValueError as error:
         raise IllegalTarget("depth", target.depth, str(error)) from error
     tensors = tensor_values(shape, chosen, hyperparameters, policies, mults)
-    horizon = horizon_row(policies.horizon_rule, chosen, mults.batch, mults.tokens)
-    peak = rate.value * horizon.rate.of(mults.batch, mults.tokens)
+    groups = parameter_groups(tensors, chosen, hyperparameters)
+    verdict = verdict_on(reasons, study.state)
+    model = f"{spec.family.name} with {chosen}"
     return Recommendation(
+        headline=headline(verdict, study.state, target, model, peak_rates(groups, rate.digits)),
         study_id=study.id,
         state=study.state,
         provisional=study.state is not StudyState.COMPLETED,
-        verdict=verdict_on(reasons),
+        verdict=verdict,
         reasons=reasons,
         optimizer=chosen,
         parametrization=Parametrization.MUP,
@@ -228,9 +235,9 @@ def recommend(  # one keyword per axis
             (over_width, *others.axes),
         ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
-        groups=parameter_groups(tensors, chosen, hyperparameters),
+        groups=groups,
         tensors=tensors,
-        schedule=schedule_values(spec.training_by(chosen), target.steps, peak),
+        schedule=schedule_values(spec.training_by(chosen), target.steps, groups),
         axes=(over_width, *others.axes),
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
         compared_by=spec.family.compared_by,

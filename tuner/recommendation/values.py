@@ -1,6 +1,6 @@
 """The numbers of a recommendation: per tensor, per group of equal tensors, and over training."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from parametrization.rules.lookup import Optimizer, Parametrization
@@ -71,7 +71,7 @@ class SchedulePoint(Record):
     factor: float
     """On every group's peak learning rate."""
     learning_rate: float
-    """At the base width and depth, on the target's batches."""
+    """Of the parameter group that the schedule names by `group`."""
 
 
 class ScheduleValues(Record):
@@ -84,6 +84,9 @@ class ScheduleValues(Record):
     decay_fraction: float
     """Share of training spent decaying; read by the shape `wsd` alone."""
     final_fraction: float
+    group: int
+    """Index in the recommendation's `groups` of the one whose learning rate the preview shows: the
+    first of hidden tensors, or the first of all if there is none."""
     preview: tuple[SchedulePoint, ...]
     """At most 101 updates, the first and the last among them."""
 
@@ -160,9 +163,13 @@ def parameter_groups(
     )
 
 
-def schedule_values(training: Training, steps: int, learning_rate: float) -> ScheduleValues:
-    """The schedule of a training, drawn out over `steps` around a peak learning rate."""
+def schedule_values(
+    training: Training, steps: int, groups: Sequence[ParameterGroup]
+) -> ScheduleValues:
+    """The schedule of a training, drawn out over `steps` with one group's peak learning rate."""
     schedule = training.schedule
+    shown_group = next((i for i, group in enumerate(groups) if group.role is Role.HIDDEN), 0)
+    peak = groups[shown_group].learning_rate
     shown = min(steps, PREVIEW_POINTS)
     picked = sorted({round(i * (steps - 1) / max(1, shown - 1)) for i in range(shown)})
     factors = [
@@ -182,12 +189,13 @@ def schedule_values(training: Training, steps: int, learning_rate: float) -> Sch
         warmup_fraction=schedule.warmup_fraction,
         decay_fraction=schedule.decay_fraction,
         final_fraction=schedule.final_fraction,
+        group=shown_group,
         preview=tuple(
             SchedulePoint(
                 step=step,
                 fraction=step / steps,
                 factor=factor,
-                learning_rate=factor * learning_rate,
+                learning_rate=factor * peak,
             )
             for step, factor in zip(picked, factors, strict=True)
         ),

@@ -1,10 +1,11 @@
-"""Whether a recommendation can be trusted, with every reason why not."""
+"""Judge whether a recommendation can be trusted, with every reason why not."""
 
 import math
 from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.scaling.rounding import percent
 from tuner.evidence.drift import MIN_WIDTHS, Prediction
 from tuner.evidence.regret import Regret
 from tuner.evidence.sensitivity import TransferEvidence
@@ -12,8 +13,10 @@ from tuner.recommendation.axes.width import Axis
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
+from tuner.spec.target import WholeTarget
 
-Verdict = Literal["recommend", "caution", "abstain"]
+Verdict = Literal["in_progress", "recommend", "caution", "abstain"]
+"""`in_progress`: the study has not ended, so nothing is judged yet."""
 
 REGRET_PERCENT: Final = 2.0
 """Loss that a transferred rate may cost before caution; four times that, abstain."""
@@ -57,8 +60,7 @@ class Findings(NamedTuple):
 
     spec: StudySpec
     state: StudyState
-    width: int
-    """The target's."""
+    target: WholeTarget
     evidence: TransferEvidence
     prediction: Prediction | None
     predicted_regret_percent: float | None
@@ -67,13 +69,20 @@ class Findings(NamedTuple):
     """Those beside width."""
 
     @property
+    def width(self) -> int:
+        """The target's."""
+        return self.target.width
+
+    @property
     def moved(self) -> tuple[Axis, ...]:
         """Axes beside width along which the target is not what the proxies are."""
         return tuple(axis for axis in self.axes if axis.moves)
 
 
-def verdict_on(reasons: tuple[Reason, ...]) -> Verdict:
-    """`abstain` if a reason says so, `caution` if there is any other."""
+def verdict_on(reasons: tuple[Reason, ...], state: StudyState) -> Verdict:
+    """`abstain` if a reason says so, `caution` if there is any other, once the study has ended."""
+    if state not in FINAL_STUDY_STATES:
+        return "in_progress"
     severities = {reason.severity for reason in reasons}
     if "abstain" in severities:
         return "abstain"
@@ -91,6 +100,7 @@ def reasons_against(found: Findings) -> tuple[Reason, ...]:
         *_of_proxy(found),
         *_of_reach(found),
         *_of_other_axes(found),
+        *_of_duration(found.target),
     ]
     if found.state is not StudyState.COMPLETED:
         rest = "not every trial ran" if found.state in FINAL_STUDY_STATES else "it may still move"
@@ -140,7 +150,7 @@ def _of_regret(found: Findings) -> Iterator[Reason]:
             found.predicted_regret_percent / REGRET_PERCENT,
             abstain_at=4.0,
             words="the uncertainty of the learning rate is expected to cost"
-            f" {found.predicted_regret_percent:.2g} % of loss (limit {REGRET_PERCENT:g} %)",
+            f" {percent(found.predicted_regret_percent)} of loss (limit {REGRET_PERCENT:g} %)",
         )
     if found.evidence.leave_widest_out is not None:
         yield from _of_left_out(found.evidence.leave_widest_out)
@@ -157,7 +167,7 @@ def _of_left_out(regret: Regret) -> Iterator[Reason]:
         "regret",
         regret.regret_percent / REGRET_PERCENT,
         abstain_at=4.0,
-        words=f"{tried} costs {least}{regret.regret_percent:.2g} % of loss"
+        words=f"{tried} costs {least}{percent(regret.regret_percent)} of loss"
         f" (limit {REGRET_PERCENT:g} %)",
     )
 
@@ -255,6 +265,19 @@ def _of_other_axes(found: Findings) -> Iterator[Reason]:
             words=f"{axis.name} {axis.proxy:,} in the proxies, {axis.target:,} in the target"
             f" ({axis.rule}, {axis.basis.replace('_', ' ')}): {axis.words}",
             excess=max(1.0, axis.beyond),
+        )
+
+
+def _of_duration(target: WholeTarget) -> Iterator[Reason]:
+    """A duration that nobody asked for: rates are small for a long run and this one is short."""
+    if not target.tokens_given:
+        yield Reason(
+            topic="tokens",
+            severity="caution",
+            words="the target's tokens were not given: the numbers are for a run as short as the"
+            f" proxies', {target.tokens:,} tokens in {target.steps:,} steps; ask with the target's"
+            " tokens",
+            excess=1.0,
         )
 
 

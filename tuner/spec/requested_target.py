@@ -28,8 +28,9 @@ def target_asked(
 
     """
     given = {"width": width, "depth": depth, "batch_size": batch_size, "tokens": tokens}
-    own = spec.whole_target.model_dump(exclude={"steps"})
-    asked = own | {name: value for name, value in given.items() if value is not None}
+    own = spec.whole_target
+    asked = own.model_dump(include=set(given))
+    asked |= {name: value for name, value in given.items() if value is not None}
     if problem := spec.family.width_problem(asked["width"]):
         raise IllegalTarget("width", asked["width"], problem)
     for name, value in asked.items():
@@ -37,4 +38,5 @@ def target_asked(
             raise IllegalTarget(name, value, f"{name} {value} is not positive: give 1 or more")
     if problem := spec.family.depth_problem(asked["depth"]):
         raise IllegalTarget("depth", asked["depth"], problem)
-    return filled(Target(**asked), spec.proxies)
+    tokens_given = own.tokens_given or tokens is not None
+    return filled(Target(**asked, tokens_given=tokens_given), spec.proxies)

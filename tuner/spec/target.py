@@ -1,9 +1,9 @@
 """The model that a study tunes for, and its training: what is asked for, and all of it."""
 
 import math
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tuner.spec.record import Record
 
@@ -29,6 +29,18 @@ class Target(Record):
     see. Give tokens or steps."""
     steps: Steps | None = None
     """Updates. Default: those that `tokens` take."""
+    tokens_given: bool | None = None
+    """Whether the duration is the target's own and not the proxies'. Default: whether `tokens` or
+    `steps` is given."""
+
+    @model_validator(mode="after")
+    def _duration_is_given_if_said_so(self) -> Self:
+        if self.tokens_given and self.tokens is None and self.steps is None:
+            raise ValueError(
+                "tokens_given is true, but there are neither tokens nor steps: give one of them,"
+                " or leave tokens_given out"
+            )
+        return self
 
 
 class WholeTarget(Record):
@@ -40,6 +52,17 @@ class WholeTarget(Record):
     tokens: int
     steps: int
     """Updates, the last one perhaps on fewer tokens."""
+    tokens_given: bool
+    """Whether the duration was asked for; if not, it is the proxies'."""
+
+    @property
+    def words(self) -> str:
+        """The target by all four of its axes."""
+        whose = "" if self.tokens_given else " (the proxies': yours was not given)"
+        return (
+            f"width {self.width}, depth {self.depth}, batch {self.batch_size:,},"
+            f" for a run of {self.tokens:,} tokens{whose}"
+        )
 
 
 class Proxies(Record):
@@ -64,10 +87,12 @@ def filled(asked: Target, proxies: Proxies) -> WholeTarget:
     batch_size = asked.batch_size or proxies.batch_size
     per_step = batch_size * proxies.tokens_per_example
     tokens = asked.tokens or (asked.steps * per_step if asked.steps else proxies.tokens)
+    given = asked.tokens is not None or asked.steps is not None
     return WholeTarget(
         width=asked.width,
         depth=asked.depth or proxies.depth,
         batch_size=batch_size,
         tokens=tokens,
         steps=math.ceil(tokens / per_step),
+        tokens_given=given if asked.tokens_given is None else asked.tokens_given,
     )

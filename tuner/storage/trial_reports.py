@@ -76,5 +76,5 @@ def _end_diverged(session: Session, row: TrialRow) -> None:
         row,
         TrialState.PRUNED,
         reason=StateReason.DIVERGED,
-        message=f"diverged at step {row.step} with learning rate {rate:g}",
+        message=f"diverged at step {row.step} with learning rate {rate:.4g} at the base width",
     )

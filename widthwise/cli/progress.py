@@ -19,7 +19,7 @@ LABELS: Final = {
 STATE_STYLES: Final = {
     "completed": "bold green",
     "failed": "bold red",
-    "cancelled": "bold red",
+    "cancelled": "bold magenta",
     "paused": "bold yellow",
 }
 _BAR_WIDTH: Final = 36
@@ -85,7 +85,7 @@ def _phase_row(phase: dict[str, Any]) -> Iterable[RenderableType]:
     ended, planned = _ended(phase), phase["planned"]
     begun = ended or phase["running"]
     yield Text(LABELS.get(phase["phase"], phase["phase"]), style="" if begun else "dim")
-    yield ProgressBar(total=max(planned, 1), completed=ended, width=_BAR_WIDTH)
+    yield ProgressBar(total=1.0, completed=phase["fraction"], width=_BAR_WIDTH)
     yield Text(f"{ended}/{planned}", style="" if begun else "dim", justify="right")
     yield Text(", ".join(_endings(phase)), style="dim")
 
@@ -95,7 +95,10 @@ def _ended(phase: dict[str, Any]) -> int:
 
 
 def _endings(phase: dict[str, Any]) -> list[str]:
-    notable = (("running", "running"), ("pruned", "stopped early"), ("fail", "failed"))
+    notable = (
+        *(("running", "running"), ("pruned", "stopped early")),
+        *(("fail", "failed"), ("cancelled", "cancelled")),
+    )
     return [f"{phase[key]} {word}" for key, word in notable if phase[key]]
 
 

@@ -8,7 +8,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from parametrization.scaling.rounding import percent, significant
+
 VERDICT_STYLES: Final = {
+    "in_progress": "bold cyan",
     "recommend": "bold green",
     "caution": "bold yellow",
     "abstain": "bold red",
@@ -37,36 +40,23 @@ def as_text(view: RenderableType) -> str:
 
 def _verdict(document: dict[str, Any]) -> Iterator[RenderableType]:
     verdict = document["verdict"]
-    yield Text.assemble(
-        (verdict.upper(), VERDICT_STYLES.get(verdict, "bold")),
-        f"  {document['family']['name']} of {_target(document)}, {document['optimizer']}",
-        ("  provisional: the study is " + document["state"], "yellow")
-        if document["provisional"]
-        else "",
-    )
+    said, colon, rest = document["headline"].partition(":")
+    yield Text.assemble((said, VERDICT_STYLES.get(verdict, "bold")), colon, rest)
     for reason in document["reasons"]:
-        style = VERDICT_STYLES.get(reason["severity"], "bold")
-        yield Text.assemble((f"  {reason['severity']}: ", style), reason["words"])
-
-
-def _target(document: dict[str, Any]) -> str:
-    """The target by its width, and by every other axis along which it is not the proxies'."""
-    moved = (axis for axis in document["axes"] if axis["proxy"] != axis["target"])
-    others = (f"{axis['name']} {axis['target']:,}" for axis in moved if axis["name"] != "width")
-    return ", ".join([f"width {document['width']}", *others])
+        if verdict == "in_progress":  # nothing is judged before the study has ended
+            yield Text(f"  open so far: {reason['words']}")
+        else:
+            style = VERDICT_STYLES.get(reason["severity"], "bold")
+            yield Text.assemble((f"  {reason['severity']}: ", style), reason["words"])
 
 
 def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
     rate = document["learning_rate"]
-    yield (
-        "learning rate",
-        f"{rate['value']:.4g} (2^{rate['log2']:.2f}) at base width {document['base_width']};"
-        f" {_percent(rate['confidence'])} interval {rate['low']:.4g} to {rate['high']:.4g}",
-    )
+    yield "rate tuned", rate["words"]
     if rate["predicted_regret_percent"] is not None:
         yield (
             "expected cost",
-            f"{rate['predicted_regret_percent']:.1f} % of loss, averaged over the interval",
+            f"{percent(rate['predicted_regret_percent'])} of loss, averaged over the interval",
         )
     yield "schedule", _schedule(document["schedule"])
     if document["residual_multiplier"] != 1:
@@ -110,10 +100,10 @@ def _schedule(schedule: dict[str, Any]) -> str:
     return " ".join(word for word in words if word)
 
 
-def _share(percent: float) -> str:
-    if percent >= 1000:
-        return f"{percent / 100:.0f} times the training of the target"
-    return f"{percent:.3g} % of training the target"
+def _share(share_percent: float) -> str:
+    if share_percent >= 1000:
+        return f"{significant(share_percent / 100, 2)} times the training of the target"
+    return f"{percent(share_percent)} of training the target"
 
 
 def _percent(fraction: float) -> str:
@@ -134,9 +124,8 @@ def _evidence(evidence: dict[str, Any]) -> str:
     if regret["regret_percent"] is None:
         return f"{words}; at the narrow one's rate the wide one diverges"
     bound = "at least " if regret["at_least"] else ""
-    return (
-        f"{words}; the narrow one's rate costs the wide one {bound}{regret['regret_percent']:.1f} %"
-    )
+    cost = percent(regret["regret_percent"])
+    return f"{words}; the narrow one's rate costs the wide one {bound}{cost}"
 
 
 def _tensors(document: dict[str, Any]) -> Table:
@@ -145,7 +134,7 @@ def _tensors(document: dict[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("parameters", overflow="fold", ratio=1)
     table.add_column("role", no_wrap=True)
-    columns = ["learning rate", *(_OPTIMIZER_COLUMNS[name] for name in varying)]
+    columns = ["peak learning rate", *(_OPTIMIZER_COLUMNS[name] for name in varying)]
     for column in [*columns, "init std", "multiplier"]:
         table.add_column(column, no_wrap=True, justify="right")
     for tensor in document["tensors"]:
@@ -153,8 +142,8 @@ def _tensors(document: dict[str, Any]) -> Table:
         table.add_row(
             Text(tensor["pattern"]),
             tensor["role"],
-            f"{tensor['learning_rate']:.4g}",
-            *(f"{tensor[name]:.3g}" for name in varying),
+            significant(tensor["learning_rate"], document["learning_rate"]["digits"]),
+            *("none" if (at := tensor[name]) is None else f"{at:.3g}" for name in varying),
             f"{std:.4g}" if std is not None else f"= {tensor['constant']:g}",
             f"{tensor['multiplier']:.4g}",
         )

@@ -15,12 +15,13 @@ _COLUMNS: Final = ("id", "state", "model", "width", "created")
 
 def submitted(study: dict[str, Any], page: str) -> RenderableType:
     """A study that was just queued, and what to do with it next."""
-    study_id, width = study["id"], study["spec"]["target"]["width"]
+    study_id, target = study["id"], study["spec"]["target"]
+    duration = "" if target["tokens_given"] else " --tokens N"
     return Text.assemble(
         *(("submitted ", ""), (study_id, "bold"), "\n"),
         f"page       {page}\n",
         f"watch      widthwise watch {study_id}\n",
-        f"recommend  widthwise recommend {study_id} --width {width}",
+        f"recommend  widthwise recommend {study_id} --width {target['width']}{duration}",
     )
 
 

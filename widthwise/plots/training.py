@@ -80,7 +80,7 @@ def draw_training(best: dict[str, BestRate], curves: dict[str, Any], path: Path)
             if missing:
                 raise WidthwiseError(f"there is no curve of {metric} for trial {missing[0]}")
             drawn = [by_key[number, metric] for number in chosen.numbers]
-            label = f"{optimizer}, rate {chosen.learning_rate:.3g}"
+            label = f"{optimizer}, base-width rate {chosen.learning_rate:.3g}"
             _draw(ax, drawn, label, _COLOURS[i % len(_COLOURS)], _DASHES[i % len(_DASHES)])
     axes[0].set_ylabel("mean over seeds; band: lowest to highest", color=INK)
     write_figure(figure, axes[0], path)

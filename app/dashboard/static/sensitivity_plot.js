@@ -51,7 +51,7 @@ function panelTraces(curves, suffix, look) {
       color: found.map((curve) => look.colourOf(curve.width)),
       line: { width: 1, color: look.ink },
     },
-    hovertemplate: "optimum of width %{text}: 2^%{x:.2f}, %{y:.4f}<extra></extra>",
+    hovertemplate: "optimum of width %{text}: 2^%{x:.1f} at the base width, %{y:.4g}<extra></extra>",
     showlegend: look.legend && found.length > 0,
   });
   return traces;
@@ -83,7 +83,7 @@ function curveTraces(curve, axes, look) {
       mode: "lines+markers",
       line: { color: colour, width: 2 },
       marker: { symbol: look.symbolOf(curve.width), size: 7 },
-      hovertemplate: `${group}: 2^%{x:.2f}, %{y:.4f}, mean of %{customdata} seeds<extra></extra>`,
+      hovertemplate: `${group}: 2^%{x:.2f} at the base width, %{y:.4g}, mean of %{customdata} seeds<extra></extra>`,
       showlegend: look.legend,
     },
     divergedTrace(curve, common, colour, look.top),
@@ -100,7 +100,7 @@ function divergedTrace(curve, common, colour, top) {
     mode: "markers",
     marker: { symbol: "x-thin", size: 9, line: { width: 2, color: colour } },
     cliponaxis: false,
-    hovertemplate: `width ${curve.width}: 2^%{x:.2f}, %{customdata} seeds diverged<extra></extra>`,
+    hovertemplate: `width ${curve.width}: 2^%{x:.2f} at the base width, %{customdata} seeds diverged<extra></extra>`,
     showlegend: false,
   };
 }

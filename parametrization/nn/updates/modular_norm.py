@@ -8,8 +8,7 @@ share. Average gradients replace gradients, as in the authors' code.
 Unit of the learning rate: change of the model's output, to first order, for inputs of RMS 1.
 """
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final, TypeAlias
 
 import torch
@@ -26,22 +25,6 @@ from parametrization.nn.updates.update import (
 )
 
 DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
-
-
-def mass_shares(masses: Mapping[str, float]) -> dict[str, float]:
-    """Each tensor's `mass_share` from the masses, which say how much it may learn.
-
-    >>> mass_shares({"embedding": 1.0, "blocks": 5.0, "readout": 1.0})["blocks"] == 5 / 7
-    True
-
-    Raises:
-        ValueError: if a mass is negative or all are zero.
-
-    """
-    total = math.fsum(masses.values())
-    if total <= 0 or min(masses.values()) < 0:
-        raise ValueError(f"masses are not negative and not all zero, got {dict(masses)}")
-    return {name: mass / total for name, mass in masses.items()}
 
 
 def init(parameter: Tensor) -> State:

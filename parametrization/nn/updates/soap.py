@@ -111,23 +111,18 @@ def _with_new_bases(state: State, starting: Tensor) -> State:
     return new_state
 
 
-def soap(longest_side: int = LONGEST_SIDE) -> GradientOptimizer:
-    """SOAP that leaves sides beyond `longest_side` as they are."""
-    return GradientOptimizer(
-        name="soap",
-        degree=0,
-        init=partial(init, longest_side=longest_side),
-        update=update,
-        update_between_refreshes=partial(update, refresh=False),
-        hyperparameters={
-            "beta1": 0.95,
-            "beta2": 0.95,
-            "beta_factors": 0.95,
-            "epsilon": 1e-8,
-            "weight_decay": 0.0,
-        },
-        matrices_only=True,
-    )
-
-
-SOAP: Final = soap()
+SOAP: Final = GradientOptimizer(
+    name="soap",
+    degree=0,
+    init=init,
+    update=update,
+    update_between_refreshes=partial(update, refresh=False),
+    hyperparameters={
+        "beta1": 0.95,
+        "beta2": 0.95,
+        "beta_factors": 0.95,
+        "epsilon": 1e-8,
+        "weight_decay": 0.0,
+    },
+    matrices_only=True,
+)

@@ -27,13 +27,6 @@ def test_vectors_and_scalars_never_get_a_matrix_optimizer(assignment: Assignment
         assert not named(assignment.by_role[role]).matrices_only
 
 
-def test_companions_run_at_the_ratio_of_the_searched_rate() -> None:
-    assignment = matrices_with("soap", companion="lion")
-    rates = {role: assignment.learning_rate(role, 0.5, 0.1) for role in Role}
-    assert rates.pop(Role.HIDDEN) == 0.5
-    assert set(rates.values()) == {0.05}
-
-
 def test_a_role_without_an_optimizer_is_named() -> None:
     with pytest.raises(ValueError, match="no optimizer for role vector, scalar, "):
         Assignment(dict.fromkeys([Role.INPUT, Role.HIDDEN, Role.OUTPUT], "adam"), "adam")

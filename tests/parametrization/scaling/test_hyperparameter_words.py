@@ -1,6 +1,7 @@
 """The words on a hyperparameter state what the rules do to it, for every policy and optimizer."""
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -221,7 +222,7 @@ def test_a_policy_that_sets_a_number_alone_is_cited_alone() -> None:
     shape, given = shape_for(Optimizer.ADAMW), flat(Optimizer.ADAMW)
     policies = Policies(epsilon_rule=EpsilonRule.CONSTANT, weight_decay_rule=WeightDecayRule.WD_B)
     setting = Setting(shape, Optimizer.ADAMW, given, policies, Multipliers(width=8.0))
-    assert setting.told("epsilon", AXES) == (
+    assert setting.told("epsilon", AXES)[:2] == (
         "AdamW epsilon constant in width, by epsilon_rule constant",
         CHOICES["epsilon_rule"][EpsilonRule.CONSTANT].evidence.source,
     )
@@ -247,3 +248,47 @@ def test_an_axis_that_moves_cites_the_row_of_the_optimizers_degree_and_horizon()
     )
     by_degree = DEPTH_ROWS[policies.depth_rule][1].evidence.source
     assert sgd.told("learning_rate", ("depth",)).source == by_degree
+
+
+def rate_in_words(reason: str, optimizer: Optimizer) -> float:
+    """The factor on what sets the step's length, as a tensor's reason states it."""
+    own = TRAITS[optimizer].rate.replace("learning_rate", "rate")
+    stated = (
+        rf"(?:{re.escape(TRAITS[optimizer].spoken)}|depth x \S+:|tokens x \S+:|embedding) {own}"
+    )
+    factor = 1.0
+    for found in re.finditer(rf"{stated} (unchanged|([x/]) ([\d.e+-]+))", reason):
+        if found[1] != "unchanged":
+            factor *= float(found[3]) ** (1 if found[2] == "x" else -1)
+    return factor
+
+
+@pytest.mark.parametrize(("policy", "choice"), CHOSEN)
+@pytest.mark.parametrize("lead", STUDIED)
+def test_the_reason_of_a_tensor_agrees_with_its_numbers(
+    lead: Optimizer,
+    policy: str,
+    choice: Any,  # noqa: ANN401
+) -> None:
+    policies = Policies(**{policy: choice})
+    for setting in settings(lead, policies):
+        base = scaled(lead, policies, Multipliers())
+        target = scaled(lead, policies, setting.mults)
+        for before, after in zip(base, target, strict=True):
+            quantity = TRAITS[after.optimizer].rate.replace("learning_rate", "rate")
+            found = number(after, quantity) / number(before, quantity)
+            assert rate_in_words(after.reason, after.optimizer) == pytest.approx(found, rel=1e-4)
+            if policy in after.reason:
+                assert_policy_has_a_say(after, policy)
+
+
+def assert_policy_has_a_say(scaling: TensorScaling, policy: str) -> None:
+    """A reason names a choice only on tensors that it can change."""
+    takes = TRAITS[scaling.optimizer].takes
+    assert {
+        "weight_decay_rule": "weight_decay" in takes,
+        "epsilon_rule": bool(takes & {"epsilon", "epsilon_graft", "initial_accumulator"}),
+        "soap_width_rule": scaling.optimizer is Optimizer.SOAP,
+        "fixed_kv_init_rule": scaling.role is Role.GQA_KV,
+        "embedding_lr_rule": scaling.name == "embed.weight",
+    }.get(policy, True)

@@ -19,7 +19,7 @@ from tuner.evidence.drift import (
     drift,
     predict,
 )
-from tuner.evidence.optimum import Optimum, fit_optimum
+from tuner.evidence.optimum import Z90, Optimum, fit_optimum
 
 WIDTHS = (32, 64, 128)
 
@@ -122,7 +122,7 @@ def test_the_interval_grows_with_every_doubling_beyond_the_measured_widths() -> 
     halves = [half_width(predicted(optima([-5.0, -5.1, -5.0]), 128 * 2**n)) for n in range(7)]
 
     assert halves == sorted(halves)
-    assert halves[1] > 1.6449 * SCATTER_OCTAVES
+    assert halves[1] > Z90 * SCATTER_OCTAVES
     assert halves[6] > 2 * halves[1]
 
 

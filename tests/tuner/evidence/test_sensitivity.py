@@ -16,12 +16,7 @@ from tests.tuner.builders import (
     surface,
     trial,
 )
-from tuner.evidence.sensitivity import (
-    check_verdict,
-    compare_optimizers,
-    sensitivity,
-    transfer_evidence,
-)
+from tuner.evidence.sensitivity import check_verdict, compare_optimizers, sensitivity, summarise
 from tuner.spec.states import Purpose, StateReason, TrialState
 
 ADAMW, SGD = Optimizer.ADAMW, Optimizer.SGD
@@ -82,7 +77,7 @@ def test_the_search_stands_in_for_the_proxys_grid_until_that_can_be_fitted() -> 
     curves = sensitivity(snapshot(early))
 
     assert {curve.purpose for curve in curves} == {Purpose.SEARCH, Purpose.MEASURE}
-    evidence = transfer_evidence(snapshot(early), ADAMW, MUP)
+    evidence = summarise(sensitivity(snapshot(early)), ADAMW, MUP, proxy_width=32)
     assert [at.width for at in evidence.optima] == [32]
     assert evidence.optima[0].optimum.status == "measured"
     assert evidence.optima[0].optimum.trials > 4
@@ -91,7 +86,7 @@ def test_the_search_stands_in_for_the_proxys_grid_until_that_can_be_fitted() -> 
 def test_search_trials_are_compared_with_no_wider_width_for_their_seeds_differ() -> None:
     trials = Trials(surface()).search(GRID).measure(widths=(64,))
 
-    evidence = transfer_evidence(snapshot(trials), ADAMW, MUP)
+    evidence = summarise(sensitivity(snapshot(trials)), ADAMW, MUP, proxy_width=32)
 
     assert [at.width for at in evidence.optima] == [32, 64]
     assert evidence.wider_is_better is None
@@ -106,8 +101,8 @@ def test_under_mup_the_optimum_stays_and_under_the_control_it_moves() -> None:
         .measure(widths, [float(rate) for rate in range(-12, -1)], purpose=Purpose.CONTROL)
     )
 
-    mup = transfer_evidence(everything, ADAMW, MUP)
-    sp = transfer_evidence(everything, ADAMW, SP)
+    mup = summarise(sensitivity(everything), ADAMW, MUP, proxy_width=32)
+    sp = summarise(sensitivity(everything), ADAMW, SP, proxy_width=32)
 
     assert mup.shift_octaves == pytest.approx(0.0, abs=0.3)
     assert sp.shift_octaves == pytest.approx(-3.0, abs=0.3)
@@ -123,7 +118,7 @@ def test_under_mup_the_optimum_stays_and_under_the_control_it_moves() -> None:
 
 
 def test_without_trials_there_is_no_evidence() -> None:
-    nothing = transfer_evidence(snapshot(), ADAMW, MUP)
+    nothing = summarise(sensitivity(snapshot()), ADAMW, MUP, proxy_width=32)
 
     assert nothing.optima == ()
     assert nothing.drift is None
@@ -136,7 +131,7 @@ def test_without_trials_there_is_no_evidence() -> None:
 def test_a_shift_waits_for_both_ends_to_be_measured() -> None:
     on_the_edge = measured(surface(drift=2.0))
 
-    evidence = transfer_evidence(on_the_edge, ADAMW, MUP)
+    evidence = summarise(sensitivity(on_the_edge), ADAMW, MUP, proxy_width=32)
 
     assert evidence.optima[-1].optimum.status == "inconclusive"
     assert evidence.shift_octaves is None

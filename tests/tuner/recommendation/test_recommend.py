@@ -119,10 +119,11 @@ def test_nothing_known_is_not_ready(known: StudySnapshot) -> None:
         recommend(known)
 
 
-def test_one_finished_trial_gives_a_wide_answer_that_abstains() -> None:
+def test_one_finished_trial_gives_a_wide_answer_with_a_reason_to_abstain() -> None:
     answer = recommend(snapshot([trial(0)], record=study(StudyState.SEARCHING)))
 
-    assert answer.verdict == "abstain"
+    assert answer.verdict == "in_progress"
+    assert answer.reasons[0].severity == "abstain"
     assert answer.learning_rate.value == 2.0**-5
     assert answer.learning_rate.half_width_octaves >= 2
     assert answer.learning_rate.predicted_regret_percent is None
@@ -137,7 +138,8 @@ def test_the_search_alone_gives_a_provisional_answer_that_narrows() -> None:
     assert early.provisional
     assert later.provisional
     assert not final.provisional
-    assert early.verdict == later.verdict == "caution"
+    assert early.verdict == later.verdict == "in_progress"
+    assert final.verdict == "caution"
     assert "state" in topics(early)
     assert "widths" in topics(early)
     assert early.learning_rate.half_width_octaves > 2 * later.learning_rate.half_width_octaves
@@ -213,7 +215,10 @@ def test_the_preview_of_the_schedule_starts_warming_up_and_ends_near_zero() -> N
     assert (preview[0].step, preview[-1].step) == (0, 4999)
     assert max(point.factor for point in preview) == pytest.approx(1.0, abs=0.01)
     assert preview[-1].factor < 0.001
-    assert preview[50].learning_rate == preview[50].factor * long.learning_rate.value
+    assert (
+        preview[50].learning_rate
+        == preview[50].factor * long.groups[long.schedule.group].learning_rate
+    )
     assert len(recommend(AT_TARGET).schedule.preview) == 101
     short = study(spec=spec(training={"steps": 8}))
     assert [

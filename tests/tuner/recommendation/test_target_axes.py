@@ -10,6 +10,7 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.tensor_scaling import scale_model
 from parametrization.shapes.deeper_models import shape_at_depth
+from parametrization.shapes.roles import Role
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
 from tests.tuner.recommendation.targets import BLOCKS, TOKENS, axis, known, reason
 from tuner.recommendation.recommend import Recommendation, recommend
@@ -160,7 +161,8 @@ def test_the_schedule_is_drawn_out_over_the_targets_steps_and_at_its_rate() -> N
     answer = recommend(known(), batch_size=32, tokens=8 * TOKENS)
     assert answer.schedule.steps == answer.target.steps == 800
     assert answer.schedule.preview[-1].step == 799
-    peak = answer.learning_rate.value * (2 / 8) ** 0.5
+    assert answer.groups[answer.schedule.group].role is Role.HIDDEN
+    peak = answer.learning_rate.value * (2 / 8) ** 0.5 * 32 / 256
     assert max(point.learning_rate for point in answer.schedule.preview) == pytest.approx(
         peak, rel=0.02
     )
@@ -177,9 +179,14 @@ def test_the_cost_is_a_share_of_the_targets_own_training() -> None:
 
 def test_the_studys_own_target_is_answered_unasked() -> None:
     target = {"width": 256, "depth": 6, "batch_size": 32, "tokens": 2 * TOKENS}
-    assert recommend(known(target=target)).target.model_dump() == target | {"steps": 200}
+    assert recommend(known(target=target)).target.model_dump() == target | {
+        "steps": 200,
+        "tokens_given": True,
+    }
     narrower = recommend(known(target=target), width=128)
-    assert narrower.target.model_dump() == target | {"width": 128, "steps": 200}
+    assert narrower.target.model_dump() == target | {
+        **{"width": 128, "steps": 200, "tokens_given": True}
+    }
 
 
 def test_a_target_measured_at_its_width_alone_is_still_warned_of_small_proxies() -> None:

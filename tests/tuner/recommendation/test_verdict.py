@@ -79,7 +79,7 @@ def test_an_expected_regret_of_two_percent_is_the_limit(
     found = Findings(
         spec=spec(),
         state=StudyState.COMPLETED,
-        width=answer.width,
+        target=answer.target,
         evidence=answer.evidence,
         prediction=None,
         predicted_regret_percent=percent,

@@ -1,8 +1,10 @@
 """What a study says of its target and of disputed rules: defaults, echoes and contradictions."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -22,6 +24,7 @@ from tuner.spec.target import WIDEST
 
 PROXIES = {"steps": 200, "batch_size": 16}
 CONTEXT = 32
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def targeting(**fields: Any) -> StudySpec:  # noqa: ANN401  a target's fields
@@ -42,12 +45,14 @@ def problems(**fields: Any) -> list[tuple[str, str]]:  # noqa: ANN401  a study's
 
 def test_a_target_of_a_width_alone_is_otherwise_the_proxies_and_says_so() -> None:
     tokens = 200 * 16 * CONTEXT
-    assert targeting().target.model_dump() == {
+    asked = StudySpec.model_validate({"family": {"name": "gpt"}, "target": {"width": 256}})
+    assert asked.target.model_dump() == {
         "width": 256,
         "depth": 2,
         "batch_size": 16,
         "tokens": tokens,
         "steps": 200,
+        "tokens_given": False,
     }
 
 
@@ -91,7 +96,8 @@ def test_a_study_stored_before_targets_had_more_than_a_width_loads() -> None:
     document = spec().model_dump(mode="json")
     document["target"] = {"width": 256}
     del document["policies"]
-    assert StudySpec.model_validate(document) == spec()
+    asked = {"family": {"name": "gpt"}, "target": {"width": 256}}
+    assert StudySpec.model_validate(document) == StudySpec.model_validate(asked)
     assert spec().policies.chosen == Policies()
 
 
@@ -123,6 +129,13 @@ def test_a_width_of_100_with_heads_of_16_has_the_nearest_legal_width_96() -> Non
         "width 100 is not a positive multiple of 16 (head_size): the nearest legal width is 96,"
         " or change head_size of the family"
     )
+
+
+@pytest.mark.parametrize("study", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_gives_its_targets_duration(study: Path) -> None:
+    asked = StudySpec.model_validate(yaml.safe_load(study.read_text(encoding="utf-8")))
+    assert asked.target.tokens_given
+    assert asked.target.tokens == asked.proxies.tokens
 
 
 def test_steps_and_tokens_that_disagree_are_refused() -> None:

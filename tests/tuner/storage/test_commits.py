@@ -158,7 +158,7 @@ def test_a_diverged_trial_is_pruned_with_its_step_and_rate(database: Database) -
     assert store(database, report) == ("file:///c/0/2",)
     trial = trial_of(database, study)
     assert (trial.state, trial.state_reason) == (TrialState.PRUNED, StateReason.DIVERGED)
-    assert trial.message == "diverged at step 3 with learning rate 0.01"
+    assert trial.message == "diverged at step 3 with learning rate 0.01 at the base width"
     assert (trial.value, trial.validation_loss, trial.checkpoint) == (None, None, None)
     assert trial.intermediate_values == {2: 0.5}
 

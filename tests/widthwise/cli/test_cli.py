@@ -47,7 +47,7 @@ def test_submit_prints_id_page_and_what_to_do_next(
     assert client.study(study_id)["state"] == "queued"
     assert f"{service.address}/studies/{study_id}" in shown.stdout
     assert f"widthwise watch {study_id}" in shown.stdout
-    assert f"widthwise recommend {study_id} --width 256" in shown.stdout
+    assert f"widthwise recommend {study_id} --width 256 --tokens N" in shown.stdout
 
 
 def test_submit_reads_standard_input_and_can_print_the_id_alone(
@@ -164,7 +164,7 @@ def test_recommend_shows_verdict_rate_and_every_tensor(finished: tuple[str, str]
     address, study_id = finished
     shown = widthwise("recommend", study_id, "--width", "512", address=address)
     assert shown.exit_code == 0, shown.stderr
-    assert "gpt of width 512, adamw" in shown.stdout
+    assert "CAUTION: width 512, depth 1, batch 16, for a run of" in shown.stdout
     assert "90 % interval" in shown.stdout
     for tensor in ("embed.weight", "blocks.0.weight", "readout.weight"):
         assert tensor in shown.stdout
@@ -176,7 +176,7 @@ def test_recommend_answers_for_deeper_targets_that_train_longer(finished: tuple[
     shown = widthwise("recommend", study_id, *asked, address=address)
     assert shown.exit_code == 0, shown.stderr
     said = " ".join(shown.stdout.split())
-    assert "gpt of width 256, depth 4, batch 32, tokens 204,800, adamw" in said
+    assert "width 256, depth 4, batch 32, for a run of 204,800 tokens; gpt with adamw, peak" in said
     assert "residual branches x + 0.25 f(x)" in said
     assert "32 in the target (horizon_rule complete-d, empirical): rate x 1.41," in said
     assert "schedule 200 steps: 10 % warm-up" in said
@@ -185,7 +185,7 @@ def test_recommend_answers_for_deeper_targets_that_train_longer(finished: tuple[
     )
     assert document["target"] == {
         **{"width": 256, "depth": 4, "batch_size": 32},
-        **{"tokens": 204_800, "steps": 200},
+        **{"tokens": 204_800, "steps": 200, "tokens_given": True},
     }
 
 

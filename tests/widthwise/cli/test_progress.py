@@ -9,8 +9,9 @@ from widthwise.cli.progress import progress_line, progress_view
 
 
 def phase(name: str, planned: int, **counts: int) -> dict[str, Any]:
-    none = {"waiting": 0, "running": 0, "complete": 0, "pruned": 0, "fail": 0}
-    return {"phase": name, "planned": planned, **none, **counts}
+    none = {"waiting": 0, "running": 0, "complete": 0, "pruned": 0, "fail": 0, "cancelled": 0}
+    ended = sum(counts.get(state, 0) for state in ("complete", "pruned", "fail"))
+    return {"phase": name, "planned": planned, "fraction": ended / planned, **none, **counts}
 
 
 def study(**changes: object) -> dict[str, Any]:
@@ -71,3 +72,10 @@ def test_a_service_that_does_not_answer_is_shown_beside_what_is_known() -> None:
     text = drawn(study(), interruption="connection refused")
     assert "trying again: connection refused" in text
     assert "5/16" in text
+
+
+def test_cancelled_trials_are_not_counted_as_done() -> None:
+    document = study(state="cancelled")
+    document["progress"]["phases"][1] = phase("search", 16, complete=3, cancelled=13)
+    assert "searching 3/16" in progress_line(document)
+    assert "13 cancelled" in drawn(document)

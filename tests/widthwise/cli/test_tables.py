@@ -1,6 +1,7 @@
 """What a terminal shows of studies and recommendations."""
 
 import io
+import re
 from typing import Any
 
 import pytest
@@ -40,8 +41,20 @@ def test_a_recommendation_leads_with_its_verdict_and_what_speaks_against_it(
     document: dict[str, Any],
 ) -> None:
     lines = as_text(recommendation_view(document)).splitlines()
-    assert lines[0].startswith(document["verdict"].upper())
-    assert document["reasons"][0]["words"][:40] in lines[1]
+    said = " ".join(lines)
+    assert lines[0].startswith(
+        "CAUTION: width 1024, depth 1, batch 16, for a run of 102,400 tokens (the proxies': yours"
+    )
+    assert said.startswith(document["headline"])
+    weakest = document["reasons"][0]
+    assert f"{document['headline']}   {weakest['severity']}: {weakest['words'][:40]}" in said
+
+
+def test_no_percentage_is_more_precise_than_a_tenth(document: dict[str, Any]) -> None:
+    rate = document["learning_rate"] | {"predicted_regret_percent": 0.05213}
+    text = as_text(recommendation_view(document | {"learning_rate": rate}))
+    assert "0.1 % of loss, averaged over the interval" in text
+    assert re.findall(r"\d\.\d\d+ %", text) == []
 
 
 def test_what_all_tensors_share_is_said_once(document: dict[str, Any]) -> None:
@@ -62,10 +75,13 @@ def test_a_rate_at_which_the_wide_model_diverges_is_said_to(document: dict[str, 
     assert "the wide one diverges" in " ".join(text.split())
 
 
-def test_an_answer_of_a_running_study_is_marked_provisional(document: dict[str, Any]) -> None:
+def test_an_answer_of_a_running_study_is_in_progress_and_judges_nothing(
+    document: dict[str, Any],
+) -> None:
     early = document | {"provisional": True, "state": "measuring", "check": None, "control": None}
     early |= {"evidence": document["evidence"] | {"shift_octaves": None}}
+    early |= {"verdict": "in_progress", "headline": "IN PROGRESS (the study is measuring): width"}
     text = as_text(recommendation_view(early))
-    assert "provisional: the study is measuring" in text
+    assert text.startswith("IN PROGRESS (the study is measuring): width\n  open so far: ")
+    assert "caution" not in text
     assert "too few widths measured" in text
-    assert "provisional" not in as_text(recommendation_view(document))

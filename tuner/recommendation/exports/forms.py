@@ -66,16 +66,15 @@ def as_python(recommendation: Recommendation) -> str:
 
 
 def _heading(recommendation: Recommendation) -> list[str]:
-    rate = recommendation.learning_rate
     return [
+        f"{recommendation.headline}.",
         f"Widthwise: {recommendation.optimizer} under {recommendation.parametrization} at width"
         f" {recommendation.width}, {recommendation.width_multiplier:g}x the base width"
         f" {recommendation.base_width}; study {recommendation.study_id},"
         f" {recommendation.provenance.rule_version}.",
-        f"Verdict: {recommendation.verdict}.",
         *(f"- {reason.severity}: {reason.words}" for reason in recommendation.reasons),
-        f"Peak learning rate at the base width: {rate.value:.4g}, {rate.confidence:.0%} interval"
-        f" {rate.low:.4g} to {rate.high:.4g}.",
+        "Peak learning rates of all tensors are below. They follow by the rules from"
+        f" {recommendation.learning_rate.words}.",
     ]
 
 

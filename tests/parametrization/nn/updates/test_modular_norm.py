@@ -9,15 +9,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import Tensor
 
 from parametrization.nn.updates.modular_norm import (
     MODULAR_EMBEDDING,
     MODULAR_MATRIX,
     MODULAR_VECTOR,
-    mass_shares,
 )
 from parametrization.nn.updates.update import GradientOptimizer
 from tests.parametrization.nn.updates.test_muon import through_singular_values
@@ -101,13 +98,3 @@ def test_a_matrix_step_changes_no_output_by_more_than_its_share(shape: tuple[int
     assert outputs.max() < 1.21 * 0.1 * 0.5
     norm = torch.linalg.matrix_norm(after, 2) * math.sqrt(shape[1] / shape[0])
     assert 0.65 * 0.05 < norm.item() < 1.21 * 0.05
-
-
-@given(st.dictionaries(st.text(max_size=3), st.floats(0.01, 100), min_size=1, max_size=6))
-def test_shares_of_the_mass_add_up_to_one(masses: dict[str, float]) -> None:
-    assert math.fsum(mass_shares(masses).values()) == pytest.approx(1.0)
-
-
-def test_masses_that_leave_nothing_to_learn_are_refused() -> None:
-    with pytest.raises(ValueError, match="masses are not negative and not all zero"):
-        mass_shares({"blocks": 0.0})

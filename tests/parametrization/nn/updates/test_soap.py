@@ -5,6 +5,8 @@ about 1e-6 once a basis is refreshed; without a refresh it is exact. The numpy r
 throughout.
 """
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ import torch
 from pytorch_optimizer import SOAP as LIBRARY_SOAP
 from torch import Tensor
 
-from parametrization.nn.updates.soap import SOAP, soap
+from parametrization.nn.updates.soap import SOAP, init
 from tests.parametrization.nn.updates.trajectories import (
     STEPS,
     largest_difference,
@@ -55,7 +57,8 @@ def test_soap_equals_pytorch_optimizer(refresh_every: int, tolerance: float) -> 
 
 def test_a_side_beyond_the_longest_keeps_the_identity() -> None:
     start, gradient = random(*SHAPE, seed=1), noisy_quadratic(*SHAPE)
-    mine = ours(soap(longest_side=4), start, gradient, HYPER, refresh_every=STEPS + 1)
+    short_sided = replace(SOAP, init=partial(init, longest_side=4))
+    mine = ours(short_sided, start, gradient, HYPER, refresh_every=STEPS + 1)
     options = {**OPTIONS, "precondition_frequency": STEPS + 1, "max_precondition_dim": 4}
     assert largest_difference(mine, theirs(LIBRARY_SOAP, start, gradient, options)) < 1e-12
 
