@@ -68,6 +68,10 @@ def _found(error: Mapping[str, Any], body: Json) -> Iterator[_Found]:
             yield _Found(pointer, kind, detail, None)
         return
     pointer = _pointer(error, body)
+    if kind == "json_types":
+        for path, detail in context["problems"]:
+            yield _Found(f"{pointer}/{path}", kind, detail, None)
+        return
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         field = str(context["discriminator"]).strip("'")
         pointer += f"/{field}"

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from typing import Protocol
 
 import psycopg
-from sqlalchemy.engine import make_url
 
+from tuner.connections import database_url
 from tuner.errors import LeadershipLost
 
 _ADVISORY_KEY = 0x77696474687769  # "widthwi" in ASCII
@@ -52,7 +52,7 @@ class _AdvisoryLock:
 @contextmanager
 def leadership(url: str, should_stop: Callable[[], bool]) -> Iterator[Leadership | None]:
     """Wait for the leadership of the database at `url` and hold it; None if told to stop first."""
-    parsed = make_url(url)
+    parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
         with open(f"{parsed.database}-tuner.lock", "w") as lock_file:
             held = _wait_until(lambda: _try_flock(lock_file.fileno()), should_stop)

@@ -1,6 +1,7 @@
 """The numbers of a recommendation: per tensor, per group of equal tensors, and over training."""
 
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 from typing import Final
 
 from parametrization.case import Multipliers
@@ -164,7 +165,8 @@ def schedule_values(training: Training, steps: int, learning_rate: float) -> Sch
     """The schedule of a training, drawn out over `steps` around a peak learning rate."""
     schedule = training.schedule
     shown = min(steps, PREVIEW_POINTS)
-    picked = sorted({round(i * (steps - 1) / max(1, shown - 1)) for i in range(shown)})
+    # Fractions, because a float of 10^18 steps rounds to a step beyond the last.
+    picked = sorted({round(Fraction(i * (steps - 1), max(1, shown - 1))) for i in range(shown)})
     factors = [
         schedule_factor(
             schedule.shape,

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from tuner.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
+from tuner.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, OtherVersion, StudyNotFound
 from tuner.events import EventKind, write_event
 from tuner.orders import close_order, open_orders_of, open_rows
 from tuner.plugin_versions import other_plugins
@@ -24,6 +24,7 @@ from tuner.states import (
 )
 from tuner.stored_text import storable
 from tuner.study_spec import StudySpec
+from tuner.submitted import STORED
 from tuner.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
 from tuner.trials import end_trial, trials_of, unfinished_trials
 
@@ -35,7 +36,6 @@ def open_study(
     spec: StudySpec,
     *,
     idempotency_key: str | None = None,
-    request_hash: str | None = None,
 ) -> tuple[StudyRecord, bool]:
     """Queue a study, or find the one that the same request has queued before.
 
@@ -52,9 +52,10 @@ def open_study(
     if idempotency_key is not None:
         known = session.get(IdempotencyKeyRow, idempotency_key)
         if known is not None:
-            if known.request_hash != request_hash:
+            study = get_study(session, known.study_id)
+            if study.spec != spec:  # with every default filled in: spelling one out is no change
                 raise IdempotencyKeyReused(idempotency_key)
-            return get_study(session, known.study_id), False
+            return study, False
     now = dt.datetime.now(dt.UTC)
     row = StudyRow(
         id=f"std_{secrets.token_hex(8)}",
@@ -71,7 +72,7 @@ def open_study(
         session.add(
             IdempotencyKeyRow(
                 key=idempotency_key,
-                request_hash=request_hash or "",
+                request_hash="",  # what releases before compared by
                 study_id=row.id,
                 created_at=now,
             )
@@ -119,6 +120,19 @@ def park_studies(session: Session) -> None:
     for row in session.scalars(_active(select(StudyRow))).all():
         if words := other_plugins(row.spec):
             _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
+
+
+def require_version(session: Session, study_id: str, versions: frozenset[int] | None) -> None:
+    """Check that the study is still in one of these versions; None: whatever it is in.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+        OtherVersion: if it has moved on.
+
+    """
+    row = _row(session, study_id)
+    if versions is not None and row.version not in versions:
+        raise OtherVersion(study_id, row.state)
 
 
 def pause_study(session: Session, study_id: str) -> StudyRecord:
@@ -271,7 +285,7 @@ def record_of(row: StudyRow) -> StudyRecord:
 
     """
     try:
-        return StudyRecord.model_validate(row, from_attributes=True)
+        return StudyRecord.model_validate(row, from_attributes=True, context=STORED)
     except ValidationError as error:
         if words := other_plugins(row.spec):
             raise OtherPlugin(words) from error

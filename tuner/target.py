@@ -6,8 +6,10 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from tuner.records import Record
+from tuner.submitted import Submitted
 
-Width = Annotated[int, Field(ge=1, le=2**20)]
+WIDEST: Final = 2**20
+Width = Annotated[int, Field(ge=1, le=WIDEST)]
 Depth = Annotated[int, Field(ge=1, le=1024)]
 BatchSize = Annotated[int, Field(ge=1, le=2**24)]
 MOST_TOKENS: Final = 10**18
@@ -15,7 +17,7 @@ Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 Steps = Tokens  # at least a token each
 
 
-class Target(Record):
+class Target(Submitted):
     """The model that will be trained for real, and how long; what is left out is the proxies'."""
 
     width: Width
@@ -28,6 +30,16 @@ class Target(Record):
     see. Give tokens or steps."""
     steps: Steps | None = None
     """Updates. Default: those that `tokens` take."""
+
+
+def narrower_than_proxy(width: int, proxy_width: int) -> str | None:
+    """Why a target cannot have this width; None if it is at least the proxies'."""
+    if width >= proxy_width:
+        return None
+    return (
+        f"target width {width} is narrower than the proxy's {proxy_width}: give {proxy_width} or"
+        " more"
+    )
 
 
 class WholeTarget(Record):

@@ -1,7 +1,7 @@
 """The target that a recommendation is asked for, of a study that names another."""
 
 from tuner.study_spec import StudySpec
-from tuner.target import Target, WholeTarget, filled
+from tuner.target import Target, WholeTarget, filled, narrower_than_proxy
 
 
 class IllegalTarget(ValueError):
@@ -40,6 +40,8 @@ def target_asked(
 
 
 def _check_width(spec: StudySpec, width: int) -> None:
+    if problem := narrower_than_proxy(width, spec.proxy_width):
+        raise IllegalTarget("width", width, problem)
     divisor, option = spec.family.width_divisor, spec.family.divisor_field
     if width < 1 or width % divisor:
         nearest = max(divisor, divisor * round(width / divisor))
