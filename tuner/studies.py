@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
-from tuner.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, OtherVersion, StudyNotFound
+from tuner.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.events import EventKind, write_event
 from tuner.orders import close_order, open_orders_of, open_rows
 from tuner.plugin_versions import other_plugins
@@ -120,19 +120,6 @@ def park_studies(session: Session) -> None:
     for row in session.scalars(_active(select(StudyRow))).all():
         if words := other_plugins(row.spec):
             _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
-
-
-def require_version(session: Session, study_id: str, versions: frozenset[int] | None) -> None:
-    """Check that the study is still in one of these versions; None: whatever it is in.
-
-    Raises:
-        StudyNotFound: if there is none of that id.
-        OtherVersion: if it has moved on.
-
-    """
-    row = _row(session, study_id)
-    if versions is not None and row.version not in versions:
-        raise OtherVersion(study_id, row.state)
 
 
 def pause_study(session: Session, study_id: str) -> StudyRecord:

@@ -16,6 +16,7 @@ from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
 from app.settings import AppSettings
 from tuner import studies, study_list
 from tuner.database import Database
+from tuner.preconditions import require_version
 from tuner.snapshot import StudyRecord
 from tuner.states import StudyState
 from tuner.study_spec import StudySpec
@@ -156,7 +157,7 @@ def _move(
     if_match: str | None,
 ) -> None:
     with database.write() as session:
-        studies.require_version(session, study_id, versions(if_match))
+        require_version(session, study_id, versions(if_match))
         move(session, study_id)
 
 
