@@ -130,6 +130,8 @@ def _pointer(error: Mapping[str, Any], body: Json) -> str:
     trying: the pointer is the longest part of the location that leads to the error's input.
     """
     parts = tuple(error["loc"])[1:]
+    if parts[-1:] == ("[key]",):  # the key itself is at fault, not what it leads to
+        return _joined(parts[:-1])
     if body is None:
         return _joined(parts)
     missing = parts[-1:] if error["type"] == "missing" else ()
