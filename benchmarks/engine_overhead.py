@@ -23,6 +23,7 @@ import torch
 from pydantic import TypeAdapter
 
 from benchmarks.report import command_line, give
+from tuner.connections import sqlite_url
 from tuner.database import Database, open_database
 from tuner.engine import AnyOrder, Order, OrderId, Report, Slot, TrainOrder
 from tuner.migration import migrate
@@ -172,7 +173,7 @@ def measure(packing: str) -> dict[str, Any]:
 
 
 def _database(folder: Path) -> Database:
-    url = f"sqlite:///{folder / 'overhead.db'}"
+    url = sqlite_url(folder / "overhead.db")
     migrate(url)
     return open_database(url)
 

@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from parametrization.visible_text import visible
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
 from widthwise.follow import follow
@@ -22,7 +23,7 @@ def watch_study(client: Client, study_id: str, console: Console) -> dict[str, An
     with view:
         for study in follow(client, study_id, on_interruption=view.interrupted):
             view.show(study)
-    reason = f": {study['reason']}" if study["reason"] else ""
+    reason = f": {visible(study['reason'])}" if study["reason"] else ""
     console.print(Text.assemble(state_text(study), reason), soft_wrap=True)
     return study
 
