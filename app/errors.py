@@ -20,6 +20,7 @@ from tuner.records.errors import (
     IllegalMove,
     NotReady,
     OtherPlugin,
+    OtherVersion,
     StorageBusy,
     StorageFull,
     StorageReadOnly,
@@ -41,6 +42,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     NotReady: _Answer(409, retry_after_seconds=5),
     StudyMoved: _Answer(409, retry_after_seconds=1),
     OtherPlugin: _Answer(409),
+    OtherVersion: _Answer(412),
     IdempotencyKeyReused: _Answer(422),
     BadPageToken: _Answer(422),
     StorageFull: _Answer(507),
@@ -54,6 +56,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
 _PARAMETER_OF: Final[dict[type[TunerError], tuple[str, str]]] = {
     IdempotencyKeyReused: ("header", "/Idempotency-Key"),
     BadPageToken: ("query", "/page_token"),
+    OtherVersion: ("header", "/If-Match"),
 }
 
 

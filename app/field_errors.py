@@ -68,6 +68,10 @@ def _found(error: Mapping[str, Any], body: Json) -> Iterator[_Found]:
             yield _Found(pointer, kind, detail, None)
         return
     pointer = _pointer(error, body)
+    if kind == "json_types":
+        for path, detail in context["problems"]:
+            yield _Found(f"{pointer}/{path}", kind, detail, None)
+        return
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         field = str(context["discriminator"]).strip("'")
         pointer += f"/{field}"
@@ -126,6 +130,8 @@ def _pointer(error: Mapping[str, Any], body: Json) -> str:
     trying: the pointer is the longest part of the location that leads to the error's input.
     """
     parts = tuple(error["loc"])[1:]
+    if parts[-1:] == ("[key]",):  # the key itself is at fault, not what it leads to
+        return _joined(parts[:-1])
     if body is None:
         return _joined(parts)
     missing = parts[-1:] if error["type"] == "missing" else ()

@@ -6,13 +6,15 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app.dashboard import assets, pages
+from app.entity_tags import EntityTags
 from app.errors import install_error_handlers
 from app.event_feed import EventFeed
 from app.guard import BodyLimit, KnownHosts, SecurityHeaders
 from app.openapi import PROBLEM_RESPONSES, describe
+from app.queries import known_query
 from app.routes import catalogue, events, evidence, health, recommendation, studies, trials, workers
 from app.settings import AppSettings
 from tuner.storage.database import Database
@@ -29,6 +31,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
         docs_url=None,  # both fetch scripts from other hosts
         redoc_url=None,
         responses=PROBLEM_RESPONSES,
+        dependencies=[Depends(known_query)],
     )
     app.state.database = database
     app.state.settings = settings
@@ -39,6 +42,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.include_router(assets.router, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.
+    app.add_middleware(EntityTags)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(SecurityHeaders)

@@ -4,8 +4,10 @@ import logging
 import sys
 
 import structlog
+from structlog.typing import EventDict
 
 from parametrization.optimizers.names import PLUGINS
+from parametrization.text.visible import visible
 
 
 def configure_logs(process: str) -> None:
@@ -16,6 +18,7 @@ def configure_logs(process: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
+            _hidden_characters_escaped,
             structlog.processors.LogfmtRenderer(
                 key_order=["timestamp", "level", "process", "event"]
             ),
@@ -24,6 +27,14 @@ def configure_logs(process: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _hidden_characters_escaped(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Keep what users wrote from moving the cursor or ending the line; line breaks come next."""
+    return {
+        name: visible(value, keep="\n") if isinstance(value, str) else value
+        for name, value in event.items()
+    }
 
 
 def log_plugins() -> None:

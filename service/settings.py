@@ -6,6 +6,8 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tuner.storage.connections import sqlite_url
+
 
 def _available_cores() -> int:
     return len(os.sched_getaffinity(0))
@@ -42,7 +44,7 @@ class Settings(BaseSettings):
     @property
     def url(self) -> str:
         """The database's address."""
-        return self.database_url or f"sqlite:///{self.data_dir.resolve() / 'widthwise.db'}"
+        return self.database_url or sqlite_url(self.data_dir.resolve() / "widthwise.db")
 
     @property
     def checkpoint_dir(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any, Final, Self, TypedDict, Unpack
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import httpx
 
@@ -83,7 +83,7 @@ class Client:
 
     def study(self, study_id: str) -> Document:
         """One study: state, reason, spec, progress."""
-        return self._json(f"/v1/studies/{study_id}")
+        return self._json(_path_of(study_id))
 
     def studies(self, state: str | None = None) -> Iterator[Document]:
         """Every study, newest first, fetched page by page."""
@@ -97,46 +97,46 @@ class Client:
 
     def trials(self, study_id: str) -> Document:
         """Every trial: hyperparameters, state, losses."""
-        return self._json(f"/v1/studies/{study_id}/trials")
+        return self._json(f"{_path_of(study_id)}/trials")
 
     def curves(
         self, study_id: str, *, numbers: Sequence[int] = (), metrics: Sequence[str] = ()
     ) -> Document:
         """Metrics of trials, step by step; of all trials and metrics if none are named."""
-        return self._json(f"/v1/studies/{study_id}/curves", number=numbers, metric=metrics)
+        return self._json(f"{_path_of(study_id)}/curves", number=numbers, metric=metrics)
 
     def sensitivity(self, study_id: str) -> Document:
         """Loss against learning rate by width, with the fitted optima."""
-        return self._json(f"/v1/studies/{study_id}/sensitivity")
+        return self._json(f"{_path_of(study_id)}/sensitivity")
 
     def coordinate_check(self, study_id: str) -> Document:
         """Verdict and slopes of the coordinate check."""
-        return self._json(f"/v1/studies/{study_id}/coordinate-check")
+        return self._json(f"{_path_of(study_id)}/coordinate-check")
 
     def recommendation(self, study_id: str, **asked: Unpack[Asked]) -> Document:
         """Hyperparameters for a target; what is not asked for is the study's own target's."""
-        return self._json(f"/v1/studies/{study_id}/recommendation", **asked)
+        return self._json(f"{_path_of(study_id)}/recommendation", **asked)
 
     def recommendation_text(self, study_id: str, form: str, **asked: Unpack[Asked]) -> str:
         """The recommendation as the service writes it: `json`, `yaml` or `python`."""
-        path = f"/v1/studies/{study_id}/recommendation"
+        path = f"{_path_of(study_id)}/recommendation"
         return self._get(path, **asked, format=form).text
 
     def cancel(self, study_id: str) -> Document:
         """End the study for good."""
-        return self._post(f"/v1/studies/{study_id}:cancel")
+        return self._post(f"{_path_of(study_id)}:cancel")
 
     def pause(self, study_id: str) -> Document:
         """Stop the study's work until it is resumed."""
-        return self._post(f"/v1/studies/{study_id}:pause")
+        return self._post(f"{_path_of(study_id)}:pause")
 
     def resume(self, study_id: str) -> Document:
         """Go on with a paused study."""
-        return self._post(f"/v1/studies/{study_id}:resume")
+        return self._post(f"{_path_of(study_id)}:resume")
 
     def page(self, study_id: str) -> str:
         """Address of the study's page, for a browser."""
-        return f"{self.address}/studies/{study_id}"
+        return f"{self.address}/studies/{quote(study_id, safe='')}"
 
     @contextmanager
     def events(self, study_id: str, *, after: str = "") -> Iterator[Iterator[Event]]:
@@ -145,7 +145,7 @@ class Client:
         Both opening it and reading from it raise `Unreachable` when the connection is lost:
         open another one with the id of the last event seen.
         """
-        path = f"/v1/studies/{study_id}/events"
+        path = f"{_path_of(study_id)}/events"
         headers = {"accept": "text/event-stream"} | ({"last-event-id": after} if after else {})
         timeout = httpx.Timeout(self._http.timeout.connect, read=SILENCE_SECONDS)
         with (
@@ -190,6 +190,11 @@ class Client:
             yield
         except httpx.TransportError as error:
             raise Unreachable(self.address, str(error) or type(error).__name__) from error
+
+
+def _path_of(study_id: str) -> str:
+    """Path of a study; an id with `?` or `/` in it must not lead elsewhere."""
+    return f"/v1/studies/{quote(study_id, safe='')}"
 
 
 def _is_loopback(address: str) -> bool:

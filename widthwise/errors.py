@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from parametrization.text.visible import visible
+
 
 class WidthwiseError(Exception):
     """The service could not be asked, or said no. The text says what to change."""
@@ -29,7 +31,7 @@ class Refused(WidthwiseError):
     """
 
     def __init__(self, status: int, problem: dict[str, Any]) -> None:
-        super().__init__("\n".join(_lines(status, problem)))
+        super().__init__("\n".join(map(visible, _lines(status, problem))))
         self.status = status
         self.problem = problem
 

@@ -8,11 +8,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from app.dashboard.assets import OWN_ASSETS, PLOTLY
 from app.dashboard.words import FILTERS
+from parametrization.text.visible import visible
+
+
+def _shown(value: object) -> object:
+    """Text with its hidden characters escaped; line breaks and tabs are spaces in HTML."""
+    return visible(value, keep="\n\t") if type(value) is str else value
+
 
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
     undefined=StrictUndefined,
+    finalize=_shown,
     trim_blocks=True,
     lstrip_blocks=True,
 )

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from parametrization.rules.lookup import Parametrization
-from parametrization.scaling.rounding import known_digits, percent, significant
 from parametrization.scaling.schedule import ScheduleShape
+from parametrization.text.rounding import known_digits, percent, significant
 from tuner.evidence.optimum import Optimum
 from tuner.evidence.sensitivity import TransferEvidence
 from tuner.recommendation.recommend import Recommendation

@@ -1,7 +1,6 @@
 """Studies: ask for one, list them, read one, stop it and let it go on."""
 
 import datetime as dt
-import hashlib
 from collections.abc import Callable
 from typing import Annotated, Final
 
@@ -9,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, Settings, StudyId
+from app.entity_tags import versions
 from app.json_requests import JsonRoute
 from app.liveness import study_problem
 from app.progress import progress_of
@@ -19,6 +19,7 @@ from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage import studies, study_list
 from tuner.storage.database import Database
+from tuner.storage.preconditions import require_version
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=JsonRoute)
 
@@ -39,8 +40,19 @@ _LOCATION: Final = {
     "Location": {"description": "Path of the study", "schema": {"type": "string"}, "required": True}
 }
 _ETAG: Final = {
-    "ETag": {"description": "The study's version", "schema": {"type": "string"}, "required": True}
+    "ETag": {
+        "description": "Changes whenever the answer does",
+        "schema": {"type": "string"},
+        "required": True,
+    }
 }
+IfMatch = Annotated[
+    str | None,
+    Header(
+        max_length=1_000,
+        description="Only if the study's state has not changed since the answer with this ETag",
+    ),
+]
 
 
 @router.post("", status_code=202, responses={202: {"headers": _LOCATION | _ETAG}})
@@ -56,15 +68,11 @@ def create_study(
     Family and target are required, every other field has a default. The answer shows the
     specification as stored, with every default filled in.
     """
-    asked = hashlib.sha256(body.model_dump_json(exclude_unset=True).encode()).hexdigest()
     with database.write() as session:
-        study, _ = studies.open_study(
-            session, body, idempotency_key=idempotency_key, request_hash=asked
-        )
+        study, _ = studies.open_study(session, body, idempotency_key=idempotency_key)
     answer = read_whole(database, settings, study.id)
     response.headers["Location"] = answer.links.self
-    response.headers["ETag"] = f'"{answer.version}"'
-    return answer
+    return _tagged(response, answer)
 
 
 @router.get("")
@@ -91,27 +99,46 @@ def read_study(
     study_id: StudyId, response: Response, database: Db, settings: Settings
 ) -> StudyRead:
     """One study: its state, its specification, and how far it is."""
-    answer = read_whole(database, settings, study_id)
-    response.headers["ETag"] = f'"{answer.version}"'
-    return answer
+    return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:cancel")
-def cancel_study(study_id: StudyId, database: Db, settings: Settings) -> StudyRead:
+@router.post("/{study_id}:cancel", responses={200: {"headers": _ETAG}})
+def cancel_study(
+    study_id: StudyId,
+    response: Response,
+    database: Db,
+    settings: Settings,
+    if_match: IfMatch = None,
+) -> StudyRead:
     """End the study for good. What it has learned stays readable."""
-    return _moved(studies.cancel_study, study_id, database, settings)
+    _move(database, studies.cancel_study, study_id, if_match)
+    return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:pause")
-def pause_study(study_id: StudyId, database: Db, settings: Settings) -> StudyRead:
+@router.post("/{study_id}:pause", responses={200: {"headers": _ETAG}})
+def pause_study(
+    study_id: StudyId,
+    response: Response,
+    database: Db,
+    settings: Settings,
+    if_match: IfMatch = None,
+) -> StudyRead:
     """Stop the study's work; its trials keep their last checkpoints."""
-    return _moved(studies.pause_study, study_id, database, settings)
+    _move(database, studies.pause_study, study_id, if_match)
+    return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:resume")
-def resume_study(study_id: StudyId, database: Db, settings: Settings) -> StudyRead:
+@router.post("/{study_id}:resume", responses={200: {"headers": _ETAG}})
+def resume_study(
+    study_id: StudyId,
+    response: Response,
+    database: Db,
+    settings: Settings,
+    if_match: IfMatch = None,
+) -> StudyRead:
     """Let a paused study go on where it was."""
-    return _moved(studies.resume_study, study_id, database, settings)
+    _move(database, studies.resume_study, study_id, if_match)
+    return _tagged(response, read_whole(database, settings, study_id))
 
 
 def read_whole(database: Database, settings: AppSettings, study_id: str) -> StudyRead:
@@ -123,12 +150,18 @@ def read_whole(database: Database, settings: AppSettings, study_id: str) -> Stud
     return study_read(snapshot.study, progress_of(snapshot, now), problem)
 
 
-def _moved(
+def _move(
+    database: Database,
     move: Callable[[Session, str], StudyRecord],
     study_id: str,
-    database: Database,
-    settings: AppSettings,
-) -> StudyRead:
+    if_match: str | None,
+) -> None:
     with database.write() as session:
+        require_version(session, study_id, versions(if_match))
         move(session, study_id)
-    return read_whole(database, settings, study_id)
+
+
+def _tagged(response: Response, answer: StudyRead) -> StudyRead:
+    """Give the ETag its beginning, which a later change can be conditional on."""
+    response.headers["ETag"] = f'"{answer.version}"'
+    return answer

@@ -51,7 +51,7 @@ class StudyRead(Record):
     updated_at: dt.datetime
     finished_at: dt.datetime | None
     version: int
-    """Grows with every change of state; the ETag."""
+    """Grows with every change of state; the ETag begins with it."""
     links: StudyLinks
 
 

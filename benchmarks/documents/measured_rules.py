@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.report import RESULTS
-from parametrization.rules.markdown import between, table
+from parametrization.text.markdown import between, table
 
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "rules.md"
 CHECKS: Final = RESULTS / "coordinate_checks.json"

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
-from parametrization.rules.markdown import between, table
+from parametrization.text.markdown import between, table
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 RESULT: Final = ROOT / "benchmarks" / "results" / "family_options.json"

@@ -26,6 +26,7 @@ from app.main import create_app
 from app.settings import AppSettings
 from benchmarks.report import command_line, give
 from service.sockets import listen
+from tuner.storage.connections import sqlite_url
 from tuner.storage.database import open_database
 from tuner.storage.migration import migrate
 
@@ -85,7 +86,7 @@ def measure(repeats: int) -> dict[str, Any]:
     """Everything, in milliseconds and ratios."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        url = f"sqlite:///{folder / 'bench.db'}"
+        url = sqlite_url(folder / "bench.db")
         migrate(url)
         database = open_database(url)
         with served(bare) as client:

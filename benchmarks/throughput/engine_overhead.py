@@ -29,6 +29,7 @@ from tuner.coordinator.reconcile import tick
 from tuner.engine.protocol import AnyOrder, Order, OrderId, Report, Slot, TrainOrder
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.spec.study import StudySpec
+from tuner.storage.connections import sqlite_url
 from tuner.storage.database import Database, open_database
 from tuner.storage.migration import migrate
 from tuner.storage.studies import get_study, open_study
@@ -174,7 +175,7 @@ def measure(packing: str) -> dict[str, Any]:
 
 
 def _database(folder: Path) -> Database:
-    url = f"sqlite:///{folder / 'overhead.db'}"
+    url = sqlite_url(folder / "overhead.db")
     migrate(url)
     return open_database(url)
 

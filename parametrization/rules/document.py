@@ -14,7 +14,6 @@ from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import DEPTH_ROWS, DepthRule
 from parametrization.rules.horizon import HORIZON_ROWS, HorizonRule, Powers
 from parametrization.rules.lookup import MUP_TABLES, Optimizer
-from parametrization.rules.markdown import between, table
 from parametrization.rules.not_per_tensor import NON_TENSOR_ROWS
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import SoapWidthRule
@@ -24,6 +23,7 @@ from parametrization.rules.width.matrix_norms import BUILT_IN
 from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
 from parametrization.rules.width.preconditioned import SOAP_PUBLISHED
 from parametrization.shapes.roles import Role
+from parametrization.text.markdown import between, table
 
 BEGIN: Final = "<!-- tables: begin, written by parametrization.rules.document -->"
 END: Final = "<!-- tables: end -->"

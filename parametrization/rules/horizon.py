@@ -198,13 +198,18 @@ def scaled_memory(name: str, beta: float, ratio: float) -> Memory:
     if beta == 0 or ratio == 1:
         return Memory(beta, False)
     low, high = MEMORY_RANGE
-    if not low <= ratio <= high:
-        return Memory(float(beta**ratio), True)
-    scaled = 1 - (1 - beta) * ratio
-    if not 0 < scaled < 1:
+    extrapolated = not low <= ratio <= high
+    scaled = float(beta**ratio) if extrapolated else 1 - (1 - beta) * ratio
+    if scaled == 1:
+        raise ValueError(
+            f"{name}={beta:g} cannot follow batch over tokens of {ratio:g}: 1 - {name} would be too"
+            f" small for a number to hold, and an average of {name} 1 never moves; change the"
+            " target's batch or tokens"
+        )
+    if not extrapolated and not 0 < scaled < 1:
         raise ValueError(
             f"{name}={beta:g} cannot follow batch over tokens of {ratio:g}: 1 - {name} would be"
             f" {(1 - beta) * ratio:g}, and it must stay in (0, 1); raise {name} above"
             f" {1 - 1 / ratio:g} at the base, or change the target's batch or tokens"
         )
-    return Memory(scaled, False)
+    return Memory(scaled, extrapolated)

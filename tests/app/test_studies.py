@@ -21,7 +21,7 @@ def test_a_study_is_accepted_with_its_address_and_every_default(client: httpx.Cl
     assert study["spec"]["training"]["steps"] == 200
     stored = client.get(response.headers["location"])
     assert stored.json() == study
-    assert stored.headers["etag"] == response.headers["etag"] == '"1"'
+    assert stored.headers["etag"] == response.headers["etag"]
 
 
 def test_a_study_that_nobody_works_on_says_so(client: httpx.Client) -> None:
@@ -112,7 +112,7 @@ def test_a_study_is_paused_and_goes_on_where_it_was(served: Served) -> None:
     assert served.client.post(f"{path}:pause").json() == paused.json()
     resumed = served.client.post(f"{path}:resume").json()
     assert (resumed["state"], resumed["version"]) == ("queued", 3)
-    assert served.client.get(path).headers["etag"] == '"3"'
+    assert served.client.get(path).headers["etag"].startswith('"3.')
 
 
 def test_a_cancelled_study_stays_cancelled(served: Served) -> None:

@@ -17,9 +17,9 @@ from typing import Final, Protocol
 
 import psycopg
 from sqlalchemy import update
-from sqlalchemy.engine import make_url
 
 from tuner.records.errors import LeadershipLost
+from tuner.storage.connections import database_url
 from tuner.storage.database import Database
 from tuner.storage.tables import CoordinatorRow
 
@@ -84,7 +84,7 @@ def leadership(
         idle_timeout_seconds: how long a holder on PostgreSQL may fail to renew it.
 
     """
-    parsed = make_url(url)
+    parsed = database_url(url)
     if parsed.get_backend_name() == "sqlite":
         with open(f"{parsed.database}-tuner.lock", "w") as lock_file:
             held = _wait_until(lambda: _try_flock(lock_file.fileno()), should_stop)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.rounding import significant
+from parametrization.text.rounding import significant
 from tuner.recommendation.values import ParameterGroup
 from tuner.recommendation.verdict import Verdict
 from tuner.spec.states import StudyState

@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from parametrization.scaling.rounding import known_digits, significant
+from parametrization.text.rounding import known_digits, significant
 from tuner.evidence.drift import Prediction
 from tuner.evidence.optimum import CONFIDENCE
 from tuner.evidence.sensitivity import TransferEvidence
@@ -13,6 +13,11 @@ from tuner.spec.study import StudySpec
 
 UNFITTED_OCTAVES: Final = 2.0
 """Half width of the interval around the best rate tried, until a curve can be fitted."""
+
+MOST_OCTAVES: Final = 300.0
+"""Rates beyond 2 ** 300 and below 2 ** -300 are shown as those."""
+MOST_LOG_EXCESS: Final = 600.0
+"""Natural logarithm of the largest regret that is shown."""
 
 
 class LearningRate(Record):
@@ -60,9 +65,9 @@ def _rate(spec: StudySpec, log2: float, half: float, regret_percent: float | Non
     value, low, high = (significant(2.0**at, digits) for at in (log2, log2 - half, log2 + half))
     proxies = spec.proxies
     return LearningRate(
-        value=2.0**log2,
-        low=2.0 ** (log2 - half),
-        high=2.0 ** (log2 + half),
+        value=_power_of_two(log2),
+        low=_power_of_two(log2 - half),
+        high=_power_of_two(log2 + half),
         log2=log2,
         half_width_octaves=half,
         confidence=CONFIDENCE,
@@ -74,9 +79,15 @@ def _rate(spec: StudySpec, log2: float, half: float, regret_percent: float | Non
     )
 
 
+def _power_of_two(log2: float) -> float:
+    """2 ** log2, within what floats hold with room for every rule's factor on it."""
+    return math.exp2(min(max(log2, -MOST_OCTAVES), MOST_OCTAVES))
+
+
 def _expected_regret_percent(evidence: TransferEvidence, prediction: Prediction) -> float | None:
     """Mean of the widest fit's quadratic loss excess over the prediction's error."""
     curved = [at.optimum.curvature for at in evidence.optima if at.optimum.curvature is not None]
     if not curved:
         return None
-    return 100 * math.expm1(math.log1p(curved[-1]) * prediction.standard_error_octaves**2)
+    log_excess = math.log1p(curved[-1]) * prediction.standard_error_octaves**2
+    return 100 * math.expm1(min(log_excess, MOST_LOG_EXCESS))

@@ -1,6 +1,7 @@
 """The numbers of a recommendation: per tensor, per group of equal tensors, and over training."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from fractions import Fraction
 from typing import Final
 
 from parametrization.rules.lookup import Optimizer, Parametrization
@@ -171,7 +172,8 @@ def schedule_values(
     shown_group = next((i for i, group in enumerate(groups) if group.role is Role.HIDDEN), 0)
     peak = groups[shown_group].learning_rate
     shown = min(steps, PREVIEW_POINTS)
-    picked = sorted({round(i * (steps - 1) / max(1, shown - 1)) for i in range(shown)})
+    # Fractions, because a float of 10^18 steps rounds to a step beyond the last.
+    picked = sorted({round(Fraction(i * (steps - 1), max(1, shown - 1))) for i in range(shown)})
     factors = [
         schedule_factor(
             schedule.shape,

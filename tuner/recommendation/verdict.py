@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
-from parametrization.scaling.rounding import percent
+from parametrization.text.rounding import percent
 from tuner.evidence.drift import MIN_WIDTHS, Prediction
 from tuner.evidence.regret import Regret
 from tuner.evidence.sensitivity import TransferEvidence

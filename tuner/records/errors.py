@@ -69,6 +69,18 @@ class StudyMoved(TunerError):
         self.study_id = study_id
 
 
+class OtherVersion(TunerError):
+    """The study is not the one that the change was to be made to."""
+
+    def __init__(self, study_id: str, state: str) -> None:
+        super().__init__(
+            f"Study {study_id} is not as If-Match says, it is {state} by now: read it again, then"
+            " send the ETag of that answer, or no If-Match."
+        )
+        self.study_id = study_id
+        self.state = state
+
+
 class NotReady(TunerError):
     """The study has no evidence for that yet."""
 

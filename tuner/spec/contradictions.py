@@ -7,7 +7,8 @@ from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policy_numbers import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
-from tuner.spec.target import MOST_TOKENS
+from tuner.spec.magnitudes import beyond_floats
+from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
 
 if TYPE_CHECKING:
     from tuner.spec.study import StudySpec
@@ -48,8 +49,19 @@ def contradictions(spec: "StudySpec") -> Iterator[tuple[str, str]]:
                 f"{name} cannot train a {spec.family.name}:"
                 f" {spec.family.refused_optimizers[name]}; use another optimizer",
             )
+    yield from _unknown_seeds(spec)
     yield from _unfit_target(spec)
     yield from _unfit_policies(spec)
+    yield from beyond_floats(spec.optimizers)
+
+
+def _unknown_seeds(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+    seeds, names = spec.check.seeds, {config.name for config in spec.optimizers}
+    for name in seeds.keys() - names if isinstance(seeds, dict) else ():
+        yield (
+            f"/check/seeds/{name}",
+            f"{name} is not one of the study's optimizers: leave it out, or list it there",
+        )
 
 
 def _unfit_target(spec: "StudySpec") -> Iterator[tuple[str, str]]:
@@ -97,11 +109,13 @@ def _illegal_widths(spec: "StudySpec") -> Iterator[tuple[str, str]]:
     for pointer, width in named:
         if problem := spec.family.width_problem(width):
             yield (pointer, f"{problem}, or change {spec.family.divisor_field} of the family")
-    if spec.target.width < spec.proxy_width:
+    if problem := narrower_than_proxy(spec.target.width, spec.proxy_width):
+        yield ("/target/width", f"{problem}, or lower proxy_width")
+    if (widest := max(spec.measure_widths)) > WIDEST:
         yield (
-            "/target/width",
-            f"target width {spec.target.width} is narrower than the proxy's {spec.proxy_width}:"
-            " raise target.width or lower proxy_width",
+            "/proxy_width",
+            f"proxy_width {spec.proxy_width} is measured at up to {widest}, and widths end at"
+            f" {WIDEST}: lower proxy_width, or name measure.widths",
         )
     for field, widths in (("measure", spec.measure.widths), ("check", spec.check.widths)):
         if widths and len(set(widths)) < 3:

@@ -4,10 +4,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
-from tuner.spec.record import Record
+from tuner.spec.submitted import Submitted
 
 
-class FloatDistribution(Record):
+class FloatDistribution(Submitted):
     """Real interval [low, high], sampled on a log scale if `log`."""
 
     type: Literal["float"] = "float"
@@ -27,7 +27,7 @@ class FloatDistribution(Record):
         return self
 
 
-class IntDistribution(Record):
+class IntDistribution(Submitted):
     """Whole numbers low, low + step, ... up to high."""
 
     type: Literal["int"]
@@ -45,7 +45,7 @@ class IntDistribution(Record):
         return self
 
 
-class CategoricalDistribution(Record):
+class CategoricalDistribution(Submitted):
     """One of the listed numbers."""
 
     type: Literal["categorical"]

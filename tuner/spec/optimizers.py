@@ -4,17 +4,21 @@ A hyperparameter is a number, or a distribution in Optuna's vocabulary: then it 
 records are made from the table of `optimizer_defaults`, one an optimizer.
 """
 
-from collections.abc import Mapping
-from functools import reduce
+from collections.abc import Iterator, Mapping
+from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BeforeValidator,
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
     PositiveFloat,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
     create_model,
     model_validator,
 )
@@ -32,23 +36,63 @@ from tuner.spec.distributions import (
 )
 from tuner.spec.optimizer_defaults import NOT_STUDIED, STUDIED, Studied
 from tuner.spec.record import Record
+from tuner.spec.submitted import Submitted, is_stored
 
 
-class SearchedOptimizer(Record):
+class _EndsWithin:
+    """Requires of a distribution what is required of a number: both ends can be drawn."""
+
+    def __init__(self, number: Any) -> None:  # noqa: ANN401  an annotated type
+        self._number = number
+
+    def __call__(self, value: float | Distribution, info: ValidationInfo) -> float | Distribution:
+        """Refuse a distribution with an end, or a choice, that a fixed value could not have."""
+        if not isinstance(value, Record) or is_stored(info):
+            return value
+        for name, end in _drawn(value):
+            try:
+                _adapter(self._number).validate_python(end)
+            except ValidationError as error:
+                words = error.errors()[0]["msg"].replace("Input should", "must", 1)
+                raise ValueError(f"{name} {end:g}: {words}, like a fixed value") from error
+        return value
+
+
+def _drawn(value: Distribution) -> Iterator[tuple[str, float]]:
+    if isinstance(value, CategoricalDistribution):
+        yield from (("choice", choice) for choice in value.choices)
+    else:
+        yield from (("low", value.low), ("high", value.high))
+
+
+@cache
+def _adapter(number: Any) -> TypeAdapter[float]:  # noqa: ANN401  an annotated type
+    return TypeAdapter(number)
+
+
+def _searchable(number: Any) -> Any:  # noqa: ANN401  annotated types
+    """A number of this type, or a distribution over such numbers."""
+    return Annotated[number | Distribution, AfterValidator(_EndsWithin(number))]
+
+
+Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(_EndsWithin(PositiveFloat))]
+
+
+class SearchedOptimizer(Submitted):
     """What all optimizers of a study have in common."""
 
     name: Optimizer
     learning_rate: FloatDistribution
     """Peak rate at the base width. Always searched: it is what transfers."""
-    init_std: PositiveFloat | Distribution = 1.0
+    init_std: Multiplier = 1.0
     """Factor on every weight matrix's initial standard deviation."""
-    output_multiplier: PositiveFloat | Distribution = 1.0
+    output_multiplier: Multiplier = 1.0
     """Factor on the readout's output, besides the parametrization's own."""
-    input_rate_multiplier: PositiveFloat | Distribution = 1.0
+    input_rate_multiplier: Multiplier = 1.0
     """Factor on the rate of first layers and lookup tables, at every width."""
-    output_rate_multiplier: PositiveFloat | Distribution = 1.0
+    output_rate_multiplier: Multiplier = 1.0
     """Factor on the readout's rate, at every width."""
-    vector_rate_multiplier: PositiveFloat | Distribution = 1.0
+    vector_rate_multiplier: Multiplier = 1.0
     """Factor on the rate of biases, gains and scalars, at every width."""
 
     @model_validator(mode="after")
@@ -132,7 +176,7 @@ def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
     }
     for hyperparameter, default in studied.defaults.items():
         number, words = _number(name, hyperparameter)
-        fields[hyperparameter] = (number | Distribution, Field(default=default, description=words))
+        fields[hyperparameter] = (_searchable(number), Field(default=default, description=words))
     if name in PLUGINS.usable:
         package = PLUGINS.usable[name].package
         fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))

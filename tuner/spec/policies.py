@@ -14,12 +14,12 @@ from parametrization.rules.policy_numbers import (
     SoapWidthRule,
     WeightDecayRule,
 )
-from tuner.spec.record import Record
+from tuner.spec.submitted import Submitted
 
 _DEFAULTS: Final = Policies()
 
 
-class PolicyChoices(Record):
+class PolicyChoices(Submitted):
     """One named choice for every disputed rule; docs/rules.md says what each does, and by whom."""
 
     weight_decay_rule: WeightDecayRule = _DEFAULTS.weight_decay_rule

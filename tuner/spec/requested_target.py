@@ -1,7 +1,7 @@
 """The target that a recommendation is asked for, of a study that names another."""
 
 from tuner.spec.study import StudySpec
-from tuner.spec.target import Target, WholeTarget, filled
+from tuner.spec.target import Target, WholeTarget, filled, narrower_than_proxy
 
 
 class IllegalTarget(ValueError):
@@ -31,7 +31,8 @@ def target_asked(
     own = spec.whole_target
     asked = own.model_dump(include=set(given))
     asked |= {name: value for name, value in given.items() if value is not None}
-    if problem := spec.family.width_problem(asked["width"]):
+    too_narrow = narrower_than_proxy(asked["width"], spec.proxy_width)
+    if problem := spec.family.width_problem(asked["width"]) or too_narrow:
         raise IllegalTarget("width", asked["width"], problem)
     for name, value in asked.items():
         if value < 1:

@@ -15,11 +15,11 @@ from tuner.spec.families.catalogue import DATASETS, AnyDataset, Dataset, Family,
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.optimizers import RECORDS, OptimizerConfig
 from tuner.spec.policies import PolicyChoices
-from tuner.spec.record import Record
+from tuner.spec.submitted import ReadableText, Submitted, is_stored
 from tuner.spec.target import Proxies, Target, WholeTarget, Width, filled
 
 
-class Schedule(Record):
+class Schedule(Submitted):
     """Learning-rate schedule in fractions of training."""
 
     shape: ScheduleShape = ScheduleShape.LINEAR
@@ -29,7 +29,7 @@ class Schedule(Record):
     final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class Training(Record):
+class Training(Submitted):
     """How every trial of the study trains."""
 
     steps: int = Field(default=200, ge=8, le=10_000_000)
@@ -48,17 +48,20 @@ class Training(Record):
     less memory, about a third more time, the same numbers."""
 
 
-class Check(Record):
+CheckSeeds = Annotated[int, Field(ge=4, le=32)]
+
+
+class Check(Submitted):
     """The coordinate check that runs before search money is spent."""
 
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: four doublings from 64 up."""
-    seeds: int | None = Field(default=None, ge=4, le=32)
-    """Default: 4; 8 where SGD or its like trains something, whose slopes are noisier, and for
-    plugins'."""
+    seeds: CheckSeeds | dict[Optimizer, CheckSeeds] | None = None
+    """By optimizer, or one number for all. Default: 4; 8 where SGD or its like trains something,
+    whose slopes are noisier, and for plugins'. As stored: by optimizer."""
 
 
-class Search(Record):
+class Search(Submitted):
     """Optuna's search at the proxy width, in logical batches."""
 
     trials: int = Field(default=16, ge=1, le=10_000)
@@ -68,22 +71,26 @@ class Search(Record):
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
 
 
-class Measure(Record):
+class Measure(Submitted):
     """The shared learning-rate grid around the winner, at several widths."""
 
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
-    """Default: the proxy width and its next two doublings."""
+    """Default: the proxy width and its next two doublings. The target's is added if the study
+    measures `at_target`."""
     seeds: int = Field(default=2, ge=2, le=32)
     grid_factor: float = Field(default=2.0, gt=1.0, le=8.0)
     """Ratio of neighbouring learning rates."""
     grid_points: int = Field(default=7, ge=5, le=33)
 
 
-class StudySpec(Record):
+class StudySpec(Submitted):
     """One study as stored: every default filled in."""
 
-    name: str = Field(default="", max_length=200)
-    labels: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=32)
+    name: Annotated[ReadableText, Field(max_length=200)] = ""
+    labels: dict[
+        Annotated[ReadableText, Field(max_length=200)],
+        Annotated[ReadableText, Field(max_length=200)],
+    ] = Field(default={}, max_length=32)
     priority: int = Field(default=0, ge=-100, le=100)
     """Higher runs first."""
     family: Family
@@ -128,13 +135,20 @@ class StudySpec(Record):
         return target.model_copy(update=whole | target.model_dump(exclude_none=True))
 
     @model_validator(mode="after")
-    def _fields_agree(self) -> Self:
-        if problems := list(contradictions(self)):
+    def _fields_agree_and_are_filled(self, info: ValidationInfo) -> Self:
+        if not is_stored(info) and (problems := list(contradictions(self))):
             raise PydanticCustomError(
                 "fields_disagree",
                 "{summary}",
                 {"summary": "; ".join(text for _, text in problems), "problems": problems},
             )
+        checked = self.check.widths or self.check_widths
+        seeds = {config.name: self.check_seeds(config.name) for config in self.optimizers}
+        check = self.check.model_copy(update={"widths": checked, "seeds": seeds})
+        widths = self.measure.widths or self.measure_widths
+        measure = self.measure.model_copy(update={"widths": widths})
+        object.__setattr__(self, "check", check)  # frozen for everybody else
+        object.__setattr__(self, "measure", measure)
         return self
 
     @property
@@ -157,9 +171,14 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
+        given = self.check.seeds
+        if isinstance(given, int):
+            return given
+        if given is not None and optimizer in given:
+            return given[optimizer]
         trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
         noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
-        return self.check.seeds or (8 if noisier else 4)
+        return 8 if noisier else 4
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""

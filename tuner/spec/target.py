@@ -6,6 +6,7 @@ from typing import Annotated, Final, Self
 from pydantic import Field, model_validator
 
 from tuner.spec.record import Record
+from tuner.spec.submitted import Submitted
 
 WIDEST: Final = 2**20
 Width = Annotated[int, Field(ge=1, le=WIDEST)]
@@ -16,7 +17,7 @@ Tokens = Annotated[int, Field(ge=1, le=MOST_TOKENS)]
 Steps = Tokens  # at least a token each
 
 
-class Target(Record):
+class Target(Submitted):
     """The model that will be trained for real, and how long; what is left out is the proxies'."""
 
     width: Width
@@ -41,6 +42,16 @@ class Target(Record):
                 " or leave tokens_given out"
             )
         return self
+
+
+def narrower_than_proxy(width: int, proxy_width: int) -> str | None:
+    """Why a target cannot have this width; None if it is at least the proxies'."""
+    if width >= proxy_width:
+        return None
+    return (
+        f"target width {width} is narrower than the proxy's {proxy_width}: give {proxy_width} or"
+        " more"
+    )
 
 
 class WholeTarget(Record):

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
@@ -14,6 +15,15 @@ WRITER_LOCK: Final = 0x5749_4454  # PostgreSQL's advisory lock of whoever writes
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 
 _write_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+
+
+def sqlite_url(path: Path) -> str:
+    """Address of an SQLite file, whatever characters its path has.
+
+    >>> sqlite_url(Path("/data/rate?1/widthwise.db"))
+    'sqlite:////data/rate%3F1/widthwise.db'
+    """
+    return URL.create("sqlite", database=str(path)).render_as_string()
 
 
 def database_url(url: str) -> URL:
@@ -32,9 +42,19 @@ def database_url(url: str) -> URL:
             f"unsupported database {parsed.drivername!r}: use sqlite:///path/to/file"
             " or postgresql+psycopg://user:password@host/name"
         )
-    if parsed.drivername == "sqlite" and parsed.database in (None, "", ":memory:"):
-        raise ValueError("an SQLite database needs a file: use sqlite:///path/to/file")
+    if parsed.drivername == "sqlite":
+        _require_file(url, parsed)
     return parsed
+
+
+def _require_file(url: str, parsed: URL) -> None:
+    if parsed.database in (None, "", ":memory:"):
+        raise ValueError("an SQLite database needs a file: use sqlite:///path/to/file")
+    if "?" in url:  # read as options, two paths that differ behind it would be one database
+        raise ValueError(
+            f"the SQLite address {url!r} has options after `?`, and none are known: leave them out;"
+            " in a path write ? as %3F"
+        )
 
 
 def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engine]:

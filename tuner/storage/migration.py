@@ -40,7 +40,7 @@ def migrate(url: str) -> None:
     """
     parsed = database_url(url)
     config = Config()
-    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     with storage_errors(parsed), _one_at_a_time(parsed) as connection:
         script = ScriptDirectory.from_config(config)
         current = MigrationContext.configure(connection).get_current_revision()

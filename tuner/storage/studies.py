@@ -21,6 +21,7 @@ from tuner.spec.states import (
     TrialState,
 )
 from tuner.spec.study import StudySpec
+from tuner.spec.submitted import STORED
 from tuner.spec.versions import other_plugins
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
@@ -36,7 +37,6 @@ def open_study(
     spec: StudySpec,
     *,
     idempotency_key: str | None = None,
-    request_hash: str | None = None,
 ) -> tuple[StudyRecord, bool]:
     """Queue a study, or find the one that the same request has queued before.
 
@@ -53,9 +53,10 @@ def open_study(
     if idempotency_key is not None:
         known = session.get(IdempotencyKeyRow, idempotency_key)
         if known is not None:
-            if known.request_hash != request_hash:
+            study = get_study(session, known.study_id)
+            if study.spec != spec:  # with every default filled in: spelling one out is no change
                 raise IdempotencyKeyReused(idempotency_key)
-            return get_study(session, known.study_id), False
+            return study, False
     now = dt.datetime.now(dt.UTC)
     row = StudyRow(
         id=f"std_{secrets.token_hex(8)}",
@@ -72,7 +73,7 @@ def open_study(
         session.add(
             IdempotencyKeyRow(
                 key=idempotency_key,
-                request_hash=request_hash or "",
+                request_hash="",  # what releases before compared by
                 study_id=row.id,
                 created_at=now,
             )
@@ -272,7 +273,7 @@ def record_of(row: StudyRow) -> StudyRecord:
 
     """
     try:
-        return StudyRecord.model_validate(row, from_attributes=True)
+        return StudyRecord.model_validate(row, from_attributes=True, context=STORED)
     except ValidationError as error:
         if words := other_plugins(row.spec):
             raise OtherPlugin(words) from error

@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from parametrization.text.visible import visible
 from widthwise.cli.follow import is_over
 
 LABELS: Final = {
@@ -71,7 +72,7 @@ def progress_view(
     for phase in study["progress"]["phases"]:
         bars.add_row(*_phase_row(phase))
     title = Text.assemble(
-        (study["spec"]["name"] or study["id"], "bold"), "  ", (study["id"], "dim"), "  "
+        (visible(study["spec"]["name"] or study["id"]), "bold"), "  ", (study["id"], "dim"), "  "
     )
     lines: list[RenderableType] = [title.append_text(state_text(study)), bars]
     lines += [Text("   ".join(facts)) for facts in [_facts(study, age_seconds)] if facts]
@@ -114,4 +115,4 @@ def _facts(study: dict[str, Any], age_seconds: float) -> list[str]:
 
 
 def _trouble(study: dict[str, Any]) -> list[str]:
-    return [study["problem"]] if study.get("problem") else []
+    return [visible(study["problem"])] if study.get("problem") else []

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parametrization.scaling.rounding import percent, significant
+from parametrization.text.rounding import percent, significant
 
 VERDICT_STYLES: Final = {
     "in_progress": "bold cyan",

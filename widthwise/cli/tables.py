@@ -8,6 +8,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from parametrization.text.visible import visible
 from widthwise.cli.progress import state_text
 
 _COLUMNS: Final = ("id", "state", "model", "width", "created")
@@ -44,7 +45,7 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
         table.add_column(name, no_wrap=True, width=max(map(len, [name, *cells])))
     table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
     for row, (study_id, _, *rest) in zip(rows, lines, strict=True):
-        table.add_row(study_id, state_text(row), *rest, Text(row["name"]))
+        table.add_row(study_id, state_text(row), *rest, Text(visible(row["name"])))
     return table
 
 

@@ -8,6 +8,7 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from parametrization.text.visible import visible
 from widthwise.cli.follow import follow
 from widthwise.cli.progress import progress_line, progress_view, state_text
 from widthwise.client import Client
@@ -22,7 +23,7 @@ def watch_study(client: Client, study_id: str, console: Console) -> dict[str, An
     with view:
         for study in follow(client, study_id, on_interruption=view.interrupted):
             view.show(study)
-    reason = f": {study['reason']}" if study["reason"] else ""
+    reason = f": {visible(study['reason'])}" if study["reason"] else ""
     console.print(Text.assemble(state_text(study), reason), soft_wrap=True)
     return study
 

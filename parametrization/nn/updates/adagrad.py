@@ -14,7 +14,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.adam import L2_IN_ADAM
 from parametrization.nn.updates.update import GradientOptimizer, Hyper, State
 
 
@@ -37,5 +36,4 @@ ADAGRAD: Final = GradientOptimizer(
     init=init,
     update=update,
     hyperparameters={"epsilon": 1e-10, "initial_accumulator": 0.0},
-    refused={"weight_decay": L2_IN_ADAM},
 )

@@ -21,11 +21,6 @@ from parametrization.nn.updates.update import (
     shrunk,
 )
 
-L2_IN_ADAM: Final = (
-    "L2 in the gradient is divided by the gradient's own size, which depends on the width, so no "
-    "width rule exists for it; use adamw, whose decay is decoupled from the gradient"
-)
-
 
 def init(parameter: Tensor) -> State:
     """Both moments at zero."""
@@ -69,7 +64,6 @@ ADAM: Final = GradientOptimizer(
     init=init,
     update=update,
     hyperparameters=_MOMENTS,
-    refused={"weight_decay": L2_IN_ADAM},
 )
 ADAMW: Final = GradientOptimizer(
     name="adamw",

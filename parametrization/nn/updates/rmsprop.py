@@ -12,7 +12,6 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.adam import L2_IN_ADAM
 from parametrization.nn.updates.update import GradientOptimizer, Hyper, State, decayed
 
 
@@ -36,5 +35,4 @@ RMSPROP: Final = GradientOptimizer(
     init=init,
     update=update,
     hyperparameters={"beta2": 0.99, "epsilon": 1e-8, "momentum": 0.0},
-    refused={"weight_decay": L2_IN_ADAM},
 )

@@ -11,7 +11,7 @@ convolutions).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 
@@ -60,7 +60,6 @@ class OptimizerDefinition:
             asks for a rate divided by theta ** (1 + p).
         hyperparameters: default of everything `hyper` has to hold besides `learning_rate`.
         matrices_only: it needs at least two dimensions; others get a companion (assignment.py).
-        refused: hyperparameters that users expect and that have no place here, with the reason.
 
     """
 
@@ -69,22 +68,6 @@ class OptimizerDefinition:
     init: Init
     hyperparameters: Mapping[str, float]
     matrices_only: bool = False
-    refused: Mapping[str, str] = field(default_factory=dict)
-
-    def complete(self, hyper: Hyper) -> dict[str, Number]:
-        """`hyper` with the defaults filled in.
-
-        Raises:
-            ValueError: if the learning rate is missing or a name is not one of this optimizer's.
-
-        """
-        if "learning_rate" not in hyper:
-            raise ValueError(f"{self.name}: learning_rate is missing; it has no default")
-        for name in hyper.keys() - self.hyperparameters.keys() - {"learning_rate"}:
-            known = ", ".join(["learning_rate", *self.hyperparameters])
-            reason = self.refused.get(name, f"there is no such hyperparameter; it takes {known}")
-            raise ValueError(f"{self.name}: {name}={hyper[name]}: {reason}")
-        return {**self.hyperparameters, **hyper}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

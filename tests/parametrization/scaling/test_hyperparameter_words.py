@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -52,9 +53,8 @@ SHAPE = ModelShape(
     ),
 )
 TARGETS = (
-    Multipliers(8.0, 3.0, 2.0, 1.5),
-    Multipliers(3.0, 1.0, 16.0, 1.0),
-    Multipliers(0.5, 0.5, 1.0, 40.0),
+    Multipliers(3.0, 3.0, 2.0, 1.5),
+    Multipliers(8.0, 0.5, 16.0, 1.0),  # betas beyond the range that was tested
 )
 AXES: tuple[AxisName, ...] = ("width", "depth", "batch", "tokens")
 CHOSEN = [
@@ -76,6 +76,7 @@ def trainer(lead: Optimizer, tensor: TensorShape) -> Optimizer:
     return Optimizer(assignment_of(lead).optimizer_of(tensor))
 
 
+@cache
 def shape_for(lead: Optimizer) -> ModelShape:
     """The tensors that have a rule and numbers where `lead` is named."""
     numbers = by_optimizer(lead, flat(lead))
@@ -88,6 +89,7 @@ def shape_for(lead: Optimizer) -> ModelShape:
     return replace(SHAPE, tensors=tuple(kept))
 
 
+@cache
 def scaled(lead: Optimizer, policies: Policies, mults: Multipliers) -> tuple[TensorScaling, ...]:
     """Every tensor's numbers at a target."""
     return scale_led_model(
@@ -238,11 +240,10 @@ def test_an_axis_that_moves_cites_the_row_of_the_optimizers_degree_and_horizon()
     setting = Setting(shape_for(lead), lead, flat(lead), policies, deeper)
     rows = HORIZON_ROWS[policies.horizon_rule]
     told = setting.told("learning_rate", ("batch",))
-    for optimizer in (lead, Optimizer.ADAMW):
-        source = rows[optimizer].evidence.source
-        assert f"{TRAITS[optimizer].spoken}: {source}" in told.source.replace("; ", "\n") or (
-            source in told.source
-        )
+    assert told.source == "; ".join(
+        f"{TRAITS[optimizer].spoken}: {rows[optimizer].evidence.source}"
+        for optimizer in (lead, Optimizer.ADAMW)
+    )
     sgd = Setting(
         shape_for(Optimizer.SGD), Optimizer.SGD, flat(Optimizer.SGD), policies, Multipliers(1, 4)
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import delete, func, make_url, select, text
+from sqlalchemy import delete, event, func, make_url, select, text
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError
 
 from tests.tuner.stored_studies import decide, new_trial, searching_study, spec
@@ -140,15 +141,21 @@ def test_a_database_that_cannot_be_written_says_so_and_can_still_be_read(
 ) -> None:
     open_one(database)
     url = make_url(database_url)
-    if url.get_backend_name() == "sqlite":
-        url = url.set(database=f"file:{url.database}", query={"mode": "ro", "uri": "true"})
-    else:
+    if url.get_backend_name() == "postgresql":
         url = url.update_query_dict({"options": "-c default_transaction_read_only=on"})
     read_only = open_database(url.render_as_string(hide_password=False))
+    if url.get_backend_name() == "sqlite":  # root may write to files that are read-only
+        event.listen(
+            read_only.engine, "connect", lambda dbapi, _: dbapi.execute("PRAGMA query_only=ON")
+        )
     with pytest.raises(StorageReadOnly, match="make its directory or server writable"):
         open_one(read_only)
     assert count_studies(read_only) == 1
     read_only.close()
+
+
+def _forbid_writes(connection: DBAPIConnection, _: object) -> None:
+    connection.cursor().execute("PRAGMA query_only=ON")
 
 
 def test_a_missing_directory_is_named(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from tuner.spec.record import Record
+from tuner.spec.submitted import Submitted
 from tuner.spec.target import WIDEST
 
 
@@ -22,7 +23,7 @@ class Comparison(Record):
     """How it is taken, too."""
 
 
-class ModelFamily(Record):
+class ModelFamily(Submitted):
     """Options of one family; the width is given apart."""
 
     datasets: ClassVar[tuple[str, ...]]

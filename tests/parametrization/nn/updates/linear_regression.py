@@ -11,7 +11,7 @@ from parametrization.nn.updates.update import (
     LayerSignals,
     State,
 )
-from tests.parametrization.nn.updates.trajectories import random
+from tests.parametrization.nn.updates.trajectories import completed, random
 
 FAN_OUT, FAN_IN, EXAMPLES = 3, 4, 32
 
@@ -45,7 +45,7 @@ def train(
     seed: int = 0,
 ) -> list[Tensor]:
     """The weight after each step."""
-    hyper: Mapping[str, Tensor | float] = optimizer.complete(given)
+    hyper: Mapping[str, Tensor | float] = completed(optimizer, given)
     weight, visited = start, []
     state: State = optimizer.init(start)
     for step in range(steps):

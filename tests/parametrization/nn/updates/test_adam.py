@@ -1,4 +1,3 @@
-import pytest
 import torch
 
 from parametrization.nn.updates.adam import ADAM, ADAMW
@@ -31,8 +30,3 @@ def test_adamw_equals_torch() -> None:
     )
     assert moved(mine, start) > 0.1
     assert largest_difference(mine, torchs) < 1e-13
-
-
-def test_adam_with_l2_in_the_gradient_is_refused_with_the_reason_and_the_remedy() -> None:
-    with pytest.raises(ValueError, match=r"weight_decay=0\.1: L2 in the gradient.*use adamw"):
-        ADAM.complete({"learning_rate": 0.01, "weight_decay": 0.1})

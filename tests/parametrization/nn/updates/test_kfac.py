@@ -25,7 +25,13 @@ from tests.parametrization.nn.updates.linear_regression import (
     scaled,
     train,
 )
-from tests.parametrization.nn.updates.trajectories import largest_difference, moved, random, stacked
+from tests.parametrization.nn.updates.trajectories import (
+    completed,
+    largest_difference,
+    moved,
+    random,
+    stacked,
+)
 
 STEPS = 25
 START = random(FAN_OUT, FAN_IN, seed=1)
@@ -110,7 +116,7 @@ def test_ekfac_equals_second_moments_of_every_example_in_the_dense_basis(
 @both
 def test_the_step_is_homogeneous_of_the_stated_degree(optimizer: CurvatureOptimizer) -> None:
     """A loss times 3; the damping may stay, it is relative to the curvature."""
-    hyper = optimizer.complete({"learning_rate": 0.1})
+    hyper = completed(optimizer, {"learning_rate": 0.1})
     batch, tripled = batch_at(START, 0), scaled(batch_at(START, 0), 3.0)
     once, _ = optimizer.update(START, batch[0], optimizer.init(START), hyper, batch[1])
     thrice, _ = optimizer.update(START, tripled[0], optimizer.init(START), hyper, tripled[1])
@@ -123,7 +129,7 @@ def cohort_run(
     optimizer: CurvatureOptimizer, rates: Tensor, *, poisoned: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Three trials with other rates, dampings and data; the second may see a NaN."""
-    defaults = optimizer.complete({"learning_rate": 0.1})
+    defaults = completed(optimizer, {"learning_rate": 0.1})
     hyper = {**defaults, "learning_rate": rates, "damping": rates / 2}
     weights = torch.stack([random(FAN_OUT, FAN_IN, seed=k) for k in range(3)])
     state = stacked([optimizer.init(weight) for weight in weights])
@@ -162,7 +168,7 @@ def test_a_diverged_trial_leaves_the_others_bit_exact(optimizer: CurvatureOptimi
 
 @both
 def test_a_checkpoint_in_the_middle_changes_nothing(optimizer: CurvatureOptimizer) -> None:
-    hyper = optimizer.complete({"learning_rate": 0.1})
+    hyper = completed(optimizer, {"learning_rate": 0.1})
     weight, state = START, optimizer.init(START)
     through = train(optimizer, START, {"learning_rate": 0.1}, steps=6)[-1]
     for step in range(6):
@@ -182,7 +188,7 @@ def test_a_cohort_compiles_without_a_graph_break(optimizer: CurvatureOptimizer) 
     torch.compiler.reset()
     weights = torch.stack([random(FAN_OUT, FAN_IN, seed=k) for k in range(3)])
     state = stacked([optimizer.init(weight) for weight in weights])
-    hyper = optimizer.complete({"learning_rate": torch.tensor([0.1, 0.2, 0.3]).double()})
+    hyper = completed(optimizer, {"learning_rate": torch.tensor([0.1, 0.2, 0.3]).double()})
     batches = [batch_at(weight, 0) for weight in weights]
     signals = LayerSignals(*map(torch.stack, zip(*[b.signals for b in batches], strict=True)))
     gradients = torch.stack([batch.gradient for batch in batches])

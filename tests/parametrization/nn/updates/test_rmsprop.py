@@ -20,8 +20,3 @@ def test_rmsprop_equals_torch(momentum: float) -> None:
     mine = ours(RMSPROP, start, gradient, hyper)
     assert moved(mine, start) > 0.1
     assert largest_difference(mine, theirs(torch.optim.RMSprop, start, gradient, options)) < 1e-13
-
-
-def test_l2_in_the_gradient_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"rmsprop: weight_decay=0\.1: L2 in the gradient"):
-        RMSPROP.complete({"learning_rate": 0.1, "weight_decay": 0.1})

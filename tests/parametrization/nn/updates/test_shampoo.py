@@ -18,6 +18,7 @@ from torch import Tensor
 from parametrization.nn.updates.shampoo import SHAMPOO_GRAFTED, SHAMPOO_HALF, SHAMPOO_QUARTER
 from parametrization.nn.updates.update import GradientOptimizer
 from tests.parametrization.nn.updates.trajectories import (
+    completed,
     largest_difference,
     moved,
     noisy_quadratic,
@@ -92,7 +93,7 @@ def test_shampoo_with_averages_equals_dense_matrix_powers(
 
 def test_between_refreshes_the_roots_are_those_of_the_last_refresh() -> None:
     start, gradient = random(*SHAPE, seed=1), noisy_quadratic(*SHAPE)
-    hyper = SHAMPOO_QUARTER.complete({"learning_rate": 0.05, "epsilon": 1e-3})
+    hyper = completed(SHAMPOO_QUARTER, {"learning_rate": 0.05, "epsilon": 1e-3})
     between = SHAMPOO_QUARTER.update_between_refreshes
     assert between is not None
     parameter, first = SHAMPOO_QUARTER.update(

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from parametrization.nn.updates.sign_descent import SIGN_DESCENT
 from parametrization.nn.updates.update import Number
-from tests.parametrization.nn.updates.trajectories import random
+from tests.parametrization.nn.updates.trajectories import completed, random
 
 SHAPES = {"first": (4, 3), "bias": (4,), "second": (2, 4)}
 GRADIENTS = {name: random(*shape, seed=i) for i, (name, shape) in enumerate(SHAPES.items())}
@@ -19,7 +19,7 @@ def steps(
 ) -> dict[str, Tensor]:
     """One step of every tensor from zero."""
     hypers: dict[str, dict[str, Number]] = {
-        name: SIGN_DESCENT.complete({"learning_rate": rate, "radius": radii[name]})
+        name: completed(SIGN_DESCENT, {"learning_rate": rate, "radius": radii[name]})
         for name in gradients
     }
     dual_norm = torch.stack(

@@ -11,7 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, GradientUpdate, Hyper, State
+from parametrization.nn.updates.update import (
+    GradientOptimizer,
+    GradientUpdate,
+    Hyper,
+    Number,
+    OptimizerDefinition,
+    State,
+)
 
 STEPS = 25
 Gradient = Callable[[Tensor, int], Tensor]
@@ -35,6 +42,11 @@ def noisy_quadratic(*shape: int, seed: int = 0) -> Gradient:
     return gradient
 
 
+def completed(optimizer: OptimizerDefinition, given: Hyper) -> dict[str, Number]:
+    """`given` with the optimizer's defaults filled in."""
+    return {**optimizer.hyperparameters, **given}
+
+
 def ours(
     optimizer: GradientOptimizer,
     start: Tensor,
@@ -45,7 +57,7 @@ def ours(
     refresh_every: int = 1,
 ) -> list[Tensor]:
     """The parameter after each step."""
-    hyper = optimizer.complete(given)
+    hyper = completed(optimizer, given)
     parameter, state, visited = start, optimizer.init(start), []
     for step in range(steps):
         update = _update(optimizer, refreshes=step % refresh_every == 0)

@@ -6,7 +6,7 @@ import re
 import httpx
 import pytest
 
-from parametrization.scaling.rounding import significant
+from parametrization.text.rounding import significant
 from tests.app.served import Served
 from tuner.spec.states import StudyState
 

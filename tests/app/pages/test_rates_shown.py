@@ -13,7 +13,7 @@ from app.dashboard.words import verdict_line
 from app.progress import progress_of
 from app.schemas.studies import study_read
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.rounding import significant
+from parametrization.text.rounding import significant
 from tests.tuner.builders import NOW
 from tests.tuner.recommendation.targets import TOKENS, known, led_by
 from tuner.recommendation.exports.forms import NoSnippet, as_python, as_yaml

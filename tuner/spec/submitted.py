@@ -1,0 +1,98 @@
+"""Check what users write in a study: numbers that are numbers, and text that can be read."""
+
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Annotated, Any, Final, get_args
+
+from pydantic import AfterValidator, ValidationInfo, model_validator
+from pydantic_core import PydanticCustomError
+
+from parametrization.text.visible import code_point, is_hidden
+from tuner.spec.record import Record
+
+STORED: Final = {"stored": True}
+"""Context of validation for a study read back: it was checked when it was submitted, by the rules
+of that release, and must stay readable."""
+
+
+def is_stored(info: ValidationInfo) -> bool:
+    """Whether the document is read back from the database."""
+    return info.context is STORED
+
+
+def _readable(text: str, info: ValidationInfo) -> str:
+    hidden = next(filter(is_hidden, text), None)
+    if hidden is not None and not is_stored(info):
+        raise ValueError(
+            f"contains {code_point(hidden)}, a character that is not shown or that reorders the"
+            " text around it: remove it"
+        )
+    return text
+
+
+ReadableText = Annotated[str, AfterValidator(_readable)]
+"""Text without control characters, line separators and bidirectional controls."""
+
+
+class Submitted(Record):
+    """A record that users write: true and false are no numbers, and texts are neither.
+
+    Whole numbers may be written as 1000.0 or 1e3, as YAML and JSON writers do.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _json_types_as_declared(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
+        if not isinstance(given, Mapping) or is_stored(info):
+            return given
+        problems = [
+            (path, words)
+            for field, value in given.items()
+            if field in cls.model_fields
+            for path, item in _items(field, value)
+            if (words := _problem(item, _leaves(cls, field)))
+        ]
+        if problems:
+            summary = "; ".join(f"{path} {words}" for path, words in problems)
+            raise PydanticCustomError(
+                "json_types", "{summary}", {"summary": summary, "problems": problems}
+            )
+        return given
+
+
+def _items(field: str, value: object) -> Iterator[tuple[str, object]]:
+    """The value, or each of them, with the way to it."""
+    if isinstance(value, list | tuple):
+        yield from ((f"{field}/{i}", item) for i, item in enumerate(value))
+    else:
+        yield field, value
+
+
+def _problem(value: object, leaves: frozenset[Any]) -> str | None:
+    numeric, boolean = leaves & {int, float}, bool in leaves
+    textual = any(isinstance(leaf, str) or leaf is str or _is_text(leaf) for leaf in leaves)
+    if isinstance(value, bool) and numeric and not boolean:
+        return f"must be a number, not {str(value).lower()}"
+    if isinstance(value, str) and (numeric or boolean) and not textual:
+        return f"must be {'a number' if numeric else 'true or false'}, not text: leave out quotes"
+    if isinstance(value, int | float) and not isinstance(value, bool) and boolean and not numeric:
+        return f"must be true or false, not {value}"
+    return None
+
+
+def _is_text(leaf: object) -> bool:
+    return isinstance(leaf, type) and issubclass(leaf, str)
+
+
+@cache
+def _leaves(model: type[Record], field: str) -> frozenset[Any]:
+    """The types, and values of literals, that a field's annotation is made of."""
+    found: set[Any] = set()
+    waiting = [model.model_fields[field].annotation]
+    while waiting:
+        annotation = waiting.pop()
+        parts = get_args(annotation)
+        waiting += parts
+        if not parts:
+            found.add(annotation)
+    return frozenset(found)
