@@ -11,7 +11,7 @@ import yaml
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import scale_led_model
-from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
@@ -38,7 +38,7 @@ class Recommendation:
         width: of the target.
         hyperparameters: at the base width, depth, batch and tokens.
         shape: the target's tensors, all of them, at the base width.
-        schedule: `shape`, `steps`, `warmup_fraction`, `decay_fraction`, `final_fraction`.
+        steps: updates of the target's training, which the schedule spans.
         gradient_clip_norm: largest global norm of the gradient; None: it is not clipped.
         multipliers: target over base, along every axis that the rules carry numbers along.
         policies: which rules do so.
@@ -52,7 +52,8 @@ class Recommendation:
     width: int
     hyperparameters: Mapping[str, float]
     shape: ModelShape
-    schedule: Mapping[str, Any]
+    schedule: Schedule
+    steps: int
     gradient_clip_norm: float | None
     multipliers: Multipliers
     policies: Policies
@@ -77,6 +78,7 @@ class Recommendation:
                 },
                 shape=_shape(document["base_shapes"]),
                 schedule=_schedule(document["schedule"]),
+                steps=int(document["schedule"]["steps"]),
                 gradient_clip_norm=document["gradient_clip_norm"],
                 multipliers=_multipliers(document),
                 policies=Policies(**document.get("policies", {})),
@@ -140,7 +142,6 @@ class Recommendation:
 
         """
         from parametrization.nn.apply import apply
-        from parametrization.nn.param_groups import Schedule
 
         if self.abstains and not despite_abstain:
             raise WidthwiseError(
@@ -153,7 +154,8 @@ class Recommendation:
             optimizer=self.optimizer,
             hyperparameters=self.hyperparameters,
             width=self.width,
-            schedule=Schedule(**{**self.schedule, **({} if steps is None else {"steps": steps})}),
+            schedule=self.schedule,
+            steps=self.steps if steps is None else steps,
             seed=seed,
             policies=self.policies,
             depth_mult=self.multipliers.depth,
@@ -187,11 +189,8 @@ def _shape(document: Mapping[str, Any]) -> ModelShape:
     )
 
 
-def _schedule(document: Mapping[str, Any]) -> dict[str, Any]:
-    """The schedule's own fields, without its preview."""
+def _schedule(document: Mapping[str, Any]) -> Schedule:
     fractions = ("warmup_fraction", "decay_fraction", "final_fraction")
-    return {
-        "shape": ScheduleShape(document["shape"]),
-        "steps": int(document["steps"]),
-        **{name: float(document[name]) for name in fractions},
-    }
+    return Schedule(
+        ScheduleShape(document["shape"]), *(float(document[name]) for name in fractions)
+    )

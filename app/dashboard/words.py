@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from parametrization.rules.lookup import Parametrization
-from parametrization.scaling.schedule import ScheduleShape
 from parametrization.text.rounding import known_digits, percent, significant
 from tuner.evidence.optimum import Optimum
 from tuner.evidence.sensitivity import TransferEvidence
@@ -138,16 +137,7 @@ def verdict_line(recommendation: Recommendation) -> str:
 
 def schedule_words(schedule: ScheduleValues) -> str:
     """A schedule in fractions of training."""
-    parts = [f"{schedule.warmup_fraction:.0%} linear warm-up"]
-    if schedule.shape is ScheduleShape.CONSTANT:
-        parts.append("then constant")
-    elif schedule.shape is ScheduleShape.WSD:
-        parts.append(f"constant until the last {schedule.decay_fraction:.0%}, then a linear fall")
-    else:
-        parts.append(f"then a {schedule.shape} fall")
-    if schedule.shape is not ScheduleShape.CONSTANT:
-        parts.append(f"to {schedule.final_fraction:.0%} of the peak")
-    return f"{', '.join(parts)}, over {schedule.steps:,} steps."
+    return f"{schedule.form.words}, over {schedule.steps:,} steps."
 
 
 def other_settings(group: ParameterGroup) -> str:

@@ -8,7 +8,8 @@ from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, StudyId
 from parametrization.rules.lookup import Optimizer
-from tuner.recommendation.exports.forms import NoSnippet, as_python, as_yaml
+from tuner.recommendation.exports.pytorch import NoSnippet, as_python
+from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.requested_target import IllegalTarget

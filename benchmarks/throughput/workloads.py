@@ -16,7 +16,6 @@ from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import Training
 from workers.datasets.data import Batch
 from workers.training.objective import batch_loss
-from workers.training.trainer import learning_rate_factor
 from workers.training.trial import RunningTrial, new_trial
 
 STEPS: Final = 2_000
@@ -104,7 +103,7 @@ def eager_loop(made: RunningTrial, compiled: str | None = None) -> Callable[[], 
 
     def take_step() -> None:
         nonlocal step
-        factor = learning_rate_factor(training, step)
+        factor = training.schedule.factor(step, training.steps)
         for group, peak_rate in zip(groups, peak_rates, strict=True):
             group["lr"] = peak_rate * factor
         made.model.zero_grad(set_to_none=True)

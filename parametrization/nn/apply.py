@@ -8,13 +8,14 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from parametrization.nn.initialise import initialise, set_residual_multipliers
-from parametrization.nn.param_groups import Schedule, multiplicative_schedule
+from parametrization.nn.param_groups import multiplicative_schedule
 from parametrization.nn.stepping import optimizer_for
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import scale_led_model
 from parametrization.scaling.multiplier_free import multiplier_free as without_multipliers
+from parametrization.scaling.schedule import Schedule
 from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES
 from parametrization.shapes.roles import ModelShape
 
@@ -34,6 +35,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     hyperparameters: Mapping[str, float],
     width: int,
     schedule: Schedule,
+    steps: int,
     seed: int,
     policies: Policies = DEFAULT_POLICIES,
     depth_mult: float = 1.0,
@@ -49,6 +51,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
             `initialise.materialise`. Changed in place.
         shape: base shapes, from `derive_model_shape`, a .bsh file or a recommendation.
         hyperparameters: at the base width, as in `scale_tensor`.
+        steps: updates of training that the schedule spans.
         seed: of the initial tensors; the same in every process.
         depth_mult: residual blocks over those of the base model.
         batch_mult: batch over the base's.
@@ -78,4 +81,4 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     branch = residual_multiplier(policies.depth_rule, policies.alpha, depth_mult)
     set_residual_multipliers(model, branch)
     stepping = optimizer_for(model, scalings)
-    return Prepared(stepping, multiplicative_schedule(stepping, schedule))
+    return Prepared(stepping, multiplicative_schedule(stepping, schedule, steps))

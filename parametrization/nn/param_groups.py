@@ -1,7 +1,7 @@
 """Scaled numbers as plain torch.optim parameter groups, optimizers and schedules."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import torch
 from torch import nn
@@ -9,21 +9,11 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from parametrization.nn.initialise import match
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.schedule import ScheduleShape, schedule_factor
+from parametrization.scaling.schedule import Schedule
 from parametrization.scaling.tensor_scaling import TensorScaling
 
 IN_TORCH: Final = frozenset({Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD})
 """Optimizers that torch.optim has, with every number that they take."""
-
-
-class Schedule(NamedTuple):
-    """Learning-rate schedule over `steps` updates, in fractions of training."""
-
-    steps: int
-    shape: ScheduleShape = ScheduleShape.LINEAR
-    warmup_fraction: float = 0.1
-    decay_fraction: float = 0.2  # read by WSD alone
-    final_fraction: float = 0.0
 
 
 def param_groups(model: nn.Module, scalings: Iterable[TensorScaling]) -> list[dict[str, Any]]:
@@ -59,21 +49,11 @@ def build_optimizer(
     return torch.optim.AdamW(groups, lr=0.0, betas=betas)
 
 
-def multiplicative_schedule(optimizer: torch.optim.Optimizer, schedule: Schedule) -> LambdaLR:
+def multiplicative_schedule(
+    optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int
+) -> LambdaLR:
     """LambdaLR that keeps the ratios between the groups' rates at every step.
 
-    Call its `step()` after every update; after the last one the rate stays where it is.
+    Call its `step()` after every update; after the last of `steps` the rate stays where it is.
     """
-    last = schedule.steps - 1
-
-    def factor(step: int) -> float:
-        return schedule_factor(
-            schedule.shape,
-            min(step, last),
-            schedule.steps,
-            warmup_fraction=schedule.warmup_fraction,
-            decay_fraction=schedule.decay_fraction,
-            final_fraction=schedule.final_fraction,
-        )
-
-    return LambdaLR(optimizer, factor)
+    return LambdaLR(optimizer, lambda step: schedule.factor(min(step, steps - 1), steps))

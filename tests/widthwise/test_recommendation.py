@@ -13,14 +13,14 @@ from torch import nn
 from parametrization.nn.apply import apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual
-from parametrization.nn.param_groups import Schedule
 from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, text_batch
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
 from tuner.recommendation import recommend as service
-from tuner.recommendation.exports.forms import as_yaml
+from tuner.recommendation.exports.yaml_form import as_yaml
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation
 
@@ -169,7 +169,8 @@ def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
         optimizer=Optimizer.ADAMW,
         hyperparameters=loaded.hyperparameters,
         width=64,
-        schedule=Schedule(100),
+        schedule=Schedule(),
+        steps=100,
         seed=5,
         depth_mult=2,
         batch_mult=2,
@@ -181,7 +182,7 @@ def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
         for name in ("lr", "weight_decay", "eps", "betas"):
             assert group[name] == other[name]
     assert prepared.optimizer.param_groups[0]["betas"] == pytest.approx((0.8, 0.9))
-    assert loaded.schedule["steps"] == 100
+    assert loaded.steps == 100
 
 
 def test_a_model_that_is_not_as_deep_or_has_no_branches_is_refused() -> None:

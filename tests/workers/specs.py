@@ -3,12 +3,13 @@
 from typing import Any
 
 from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.scaling.schedule import Schedule
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.spec.families.catalogue import DATASETS, AnyFamily, Gpt, Mlp
 from tuner.spec.families.gan import Gan
 from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
-from tuner.spec.study import Schedule, Training
+from tuner.spec.study import Training
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
 

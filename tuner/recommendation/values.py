@@ -1,13 +1,13 @@
 """The numbers of a recommendation: per tensor, per group of equal tensors, and over training."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from fractions import Fraction
+from dataclasses import asdict
 from typing import Final
 
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import by_optimizer, scale_led_model
-from parametrization.scaling.schedule import ScheduleShape, schedule_factor
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
@@ -15,7 +15,6 @@ from parametrization.shapes.roles import ModelShape, Role
 from tuner.spec.record import Record
 from tuner.spec.study import Training
 
-PREVIEW_POINTS: Final = 101
 _OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
 
 
@@ -90,6 +89,11 @@ class ScheduleValues(Record):
     first of hidden tensors, or the first of all if there is none."""
     preview: tuple[SchedulePoint, ...]
     """At most 101 updates, the first and the last among them."""
+
+    @property
+    def form(self) -> Schedule:
+        """The schedule without the target's steps."""
+        return Schedule(self.shape, self.warmup_fraction, self.decay_fraction, self.final_fraction)
 
 
 def tensor_values(
@@ -171,35 +175,15 @@ def schedule_values(
     schedule = training.schedule
     shown_group = next((i for i, group in enumerate(groups) if group.role is Role.HIDDEN), 0)
     peak = groups[shown_group].learning_rate
-    shown = min(steps, PREVIEW_POINTS)
-    # Fractions, because a float of 10^18 steps rounds to a step beyond the last.
-    picked = sorted({round(Fraction(i * (steps - 1), max(1, shown - 1))) for i in range(shown)})
-    factors = [
-        schedule_factor(
-            schedule.shape,
-            step,
-            steps,
-            warmup_fraction=schedule.warmup_fraction,
-            decay_fraction=schedule.decay_fraction,
-            final_fraction=schedule.final_fraction,
-        )
-        for step in picked
-    ]
     return ScheduleValues(
-        shape=schedule.shape,
+        **asdict(schedule),
         steps=steps,
-        warmup_fraction=schedule.warmup_fraction,
-        decay_fraction=schedule.decay_fraction,
-        final_fraction=schedule.final_fraction,
         group=shown_group,
         preview=tuple(
             SchedulePoint(
-                step=step,
-                fraction=step / steps,
-                factor=factor,
-                learning_rate=factor * peak,
+                step=step, fraction=step / steps, factor=factor, learning_rate=factor * peak
             )
-            for step, factor in zip(picked, factors, strict=True)
+            for step, factor in schedule.preview(steps)
         ),
     )
 

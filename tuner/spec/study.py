@@ -1,5 +1,6 @@
 """What a user asks for: one study, with a default for everything but family and target."""
 
+from dataclasses import replace
 from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
@@ -9,7 +10,7 @@ from parametrization.check.words import sized_by_gradient
 from parametrization.optimizers.names import PLUGINS
 from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.companions import assignment_of
-from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tuner.spec.contradictions import contradictions
 from tuner.spec.families.catalogue import DATASETS, AnyDataset, Dataset, Family, smallest_width
 from tuner.spec.optimizer_defaults import STUDIED
@@ -17,16 +18,6 @@ from tuner.spec.optimizers import RECORDS, OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.submitted import ReadableText, Submitted, is_stored
 from tuner.spec.target import Proxies, Target, WholeTarget, Width, filled
-
-
-class Schedule(Submitted):
-    """Learning-rate schedule in fractions of training."""
-
-    shape: ScheduleShape = ScheduleShape.LINEAR
-    warmup_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    decay_fraction: Annotated[float, Field(gt=0, le=1)] = 0.2
-    """Share of training spent decaying; read by the shape `wsd` alone."""
-    final_fraction: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class Training(Submitted):
@@ -184,7 +175,7 @@ class StudySpec(Submitted):
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
         if STUDIED[optimizer].decays:
             return self.training
-        schedule = self.training.schedule.model_copy(update={"shape": ScheduleShape.CONSTANT})
+        schedule = replace(self.training.schedule, shape=ScheduleShape.CONSTANT)
         return self.training.model_copy(update={"schedule": schedule})
 
     @property

@@ -1,8 +1,9 @@
 """Check what users write in a study: numbers that are numbers, and text that can be read."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import is_dataclass
 from functools import cache
-from typing import Annotated, Any, Final, get_args
+from typing import Annotated, Any, Final, get_args, get_type_hints
 
 from pydantic import AfterValidator, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -45,19 +46,31 @@ class Submitted(Record):
     def _json_types_as_declared(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
         if not isinstance(given, Mapping) or is_stored(info):
             return given
-        problems = [
-            (path, words)
-            for field, value in given.items()
-            if field in cls.model_fields
-            for path, item in _items(field, value)
-            if (words := _problem(item, _leaves(cls, field)))
-        ]
+        problems = list(_type_problems(cls, given))
         if problems:
             summary = "; ".join(f"{path} {words}" for path, words in problems)
             raise PydanticCustomError(
                 "json_types", "{summary}", {"summary": summary, "problems": problems}
             )
         return given
+
+
+def _type_problems(model: type, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(Way to the value, what to change) for values of another JSON type than the field's.
+
+    Other `Submitted` records inside are checked by their own validation, dataclasses here.
+    """
+    for field, value in given.items():
+        if field not in _annotations(model):
+            continue
+        leaves = _leaves(model, field)
+        nested = next((leaf for leaf in leaves if is_dataclass(leaf)), None)
+        if isinstance(nested, type) and isinstance(value, Mapping):
+            yield from ((f"{field}/{at}", words) for at, words in _type_problems(nested, value))
+            continue
+        for path, item in _items(field, value):
+            if words := _problem(item, leaves):
+                yield path, words
 
 
 def _items(field: str, value: object) -> Iterator[tuple[str, object]]:
@@ -85,10 +98,17 @@ def _is_text(leaf: object) -> bool:
 
 
 @cache
-def _leaves(model: type[Record], field: str) -> frozenset[Any]:
+def _annotations(model: type) -> Mapping[str, Any]:
+    if issubclass(model, Record):
+        return {name: field.annotation for name, field in model.model_fields.items()}
+    return get_type_hints(model)
+
+
+@cache
+def _leaves(model: type, field: str) -> frozenset[Any]:
     """The types, and values of literals, that a field's annotation is made of."""
     found: set[Any] = set()
-    waiting = [model.model_fields[field].annotation]
+    waiting = [_annotations(model)[field]]
     while waiting:
         annotation = waiting.pop()
         parts = get_args(annotation)

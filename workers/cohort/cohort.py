@@ -15,7 +15,7 @@ from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch
 from workers.training.history import History
-from workers.training.trainer import clip_fraction, learning_rate_factor
+from workers.training.trainer import clip_fraction
 from workers.training.trial import RunningTrial
 
 BLOCK_STEPS: Final = 128
@@ -106,7 +106,7 @@ class Cohort:
             if training is not before:
                 before, made = training, {}
             if step not in made:
-                made[step] = learning_rate_factor(training, step)
+                made[step] = training.schedule.factor(step, training.steps)
             factors.append(made[step])
         return factors
 

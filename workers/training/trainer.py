@@ -10,11 +10,9 @@ from torch import Tensor, nn
 from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.nn.stepping import evaluating, recording
-from parametrization.scaling.schedule import schedule_factor
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import TrialProgress
 from tuner.engine.series import Series
-from tuner.spec.study import Training
 from workers.datasets.data import Batch
 from workers.training.history import History, Update
 from workers.training.objective import objective
@@ -55,7 +53,7 @@ def ended(trial: RunningTrial, updates: History, diverged_at: int | None) -> Seg
 def take_step(trial: RunningTrial) -> Update:
     """One update of the model on the batch of its step."""
     training = trial.spec.training
-    factor = learning_rate_factor(training, trial.step)
+    factor = training.schedule.factor(trial.step, training.steps)
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):
         group["lr"] = peak_rate * factor
     trial.optimizer.zero_grad(set_to_none=True)
@@ -116,19 +114,6 @@ def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
     if trial.spec.training.precision == "fp32":
         return nullcontext()  # entering a disabled autocast costs as much as a small layer
     return torch.autocast(trial.device.type, dtype=torch.bfloat16)
-
-
-def learning_rate_factor(training: Training, step: int) -> float:
-    """Factor on every group's peak rate for update number `step` (0-based)."""
-    schedule = training.schedule
-    return schedule_factor(
-        schedule.shape,
-        step,
-        training.steps,
-        warmup_fraction=schedule.warmup_fraction,
-        decay_fraction=schedule.decay_fraction,
-        final_fraction=schedule.final_fraction,
-    )
 
 
 def validation_loss(trial: RunningTrial) -> float:

@@ -16,7 +16,8 @@ from parametrization.rules.lookup import Optimizer
 from parametrization.text.rounding import significant
 from tests.tuner.builders import NOW
 from tests.tuner.recommendation.targets import TOKENS, known, led_by
-from tuner.recommendation.exports.forms import NoSnippet, as_python, as_yaml
+from tuner.recommendation.exports.pytorch import NoSnippet, as_python
+from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.optimizer_defaults import STUDIED

@@ -15,8 +15,8 @@ from torch.distributed.tensor import DTensor
 
 from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.initialise import materialise
-from parametrization.nn.param_groups import Schedule
 from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import hyperparameters, shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import cross_entropy, image_batch
@@ -33,7 +33,8 @@ def prepared(model: ResidualMlp) -> Prepared:
         optimizer=Optimizer.ADAMW,
         hyperparameters=hyperparameters(Optimizer.ADAMW),
         width=WIDTH,
-        schedule=Schedule(STEPS),
+        schedule=Schedule(),
+        steps=STEPS,
         seed=3,
     )
 

@@ -7,13 +7,12 @@ from parametrization.nn.apply import apply
 from parametrization.nn.initialise import initialise
 from parametrization.nn.layers import Readout
 from parametrization.nn.param_groups import (
-    Schedule,
     build_optimizer,
     multiplicative_schedule,
     param_groups,
 )
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.schedule import ScheduleShape, schedule_factor
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.parametrization.builders import CORE_OPTIMIZERS, hyperparameters, scalings_of, shape_of
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch
 
@@ -61,18 +60,16 @@ def test_what_no_width_changes_is_handed_to_the_optimizer(
 
 @pytest.mark.parametrize("shape", ScheduleShape)
 def test_the_schedule_multiplies_every_groups_rate_by_one_factor(shape: ScheduleShape) -> None:
-    model, steps = Mlp(128), 20
+    model, steps, form = Mlp(128), 20, Schedule(shape, final_fraction=0.1)
     optimizer = build_optimizer(
         param_groups(model, scalings_of(Mlp, 128)),
         Optimizer.ADAMW,
         hyperparameters(Optimizer.ADAMW),
     )
     peaks = [group["lr"] for group in optimizer.param_groups]
-    schedule = multiplicative_schedule(optimizer, Schedule(steps, shape, final_fraction=0.1))
+    schedule = multiplicative_schedule(optimizer, form, steps)
     for step in range(steps):
-        factor = schedule_factor(
-            shape, step, steps, warmup_fraction=0.1, decay_fraction=0.2, final_fraction=0.1
-        )
+        factor = form.factor(step, steps)
         rates = [group["lr"] for group in optimizer.param_groups]
         assert rates == pytest.approx([peak * factor for peak in peaks], rel=1e-12)
         optimizer.step()
@@ -89,7 +86,8 @@ def test_one_call_makes_a_model_ready_to_train(optimizer: Optimizer) -> None:
         optimizer=optimizer,
         hyperparameters=given,
         width=128,
-        schedule=Schedule(30),
+        schedule=Schedule(),
+        steps=30,
         seed=5,
     )
     by_hand = Mlp(128)

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from parametrization.nn.apply import apply
 from parametrization.nn.initialise import initialise, materialise
 from parametrization.nn.layers import ConvReadout, Readout, Residual, TiedReadout
-from parametrization.nn.param_groups import Schedule
 from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import Role
 from tests.parametrization.builders import hyperparameters, scalings_of, shape_of
 from tests.parametrization.nn.many_layers import ConvNet, ResidualMlp, TiedGpt, picture_batch
@@ -159,7 +159,8 @@ def test_the_multiplier_free_form_trains_a_plain_readout_alike(optimizer: Optimi
             optimizer=optimizer,
             hyperparameters=hyperparameters(optimizer, learning_rate=2.0**-7),
             width=128,
-            schedule=Schedule(10),
+            schedule=Schedule(),
+            steps=10,
             seed=3,
             multiplier_free=free,
         )
@@ -184,7 +185,8 @@ def test_depth_sets_the_branches_multiplier() -> None:
         optimizer=Optimizer.SGD,
         hyperparameters=hyperparameters(Optimizer.SGD),
         width=64,
-        schedule=Schedule(10),
+        schedule=Schedule(),
+        steps=10,
         seed=3,
         depth_mult=4,
     )
@@ -203,7 +205,8 @@ def test_optimizers_that_torch_has_not_train_the_readers_model(optimizer: Optimi
         optimizer=optimizer,
         hyperparameters=given,
         width=64,
-        schedule=Schedule(30),
+        schedule=Schedule(),
+        steps=30,
         seed=3,
     )
     losses = []

@@ -11,13 +11,12 @@ from torch import Tensor, nn
 from parametrization.nn.base_shapes import derive_model_shape, read_base_shapes
 from parametrization.nn.initialise import initialise
 from parametrization.nn.param_groups import (
-    Schedule,
     build_optimizer,
     multiplicative_schedule,
     param_groups,
 )
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.parametrization.builders import hyperparameters, scalings_of
 from tests.parametrization.nn.small_models import Gpt, Mlp
 
@@ -101,7 +100,7 @@ def test_a_floor_keeps_the_ratios_between_groups(shape: ScheduleShape) -> None:
         Optimizer.ADAMW,
         hyperparameters(Optimizer.ADAMW),
     )
-    schedule = multiplicative_schedule(optimizer, Schedule(10, shape, final_fraction=0.1))
+    schedule = multiplicative_schedule(optimizer, Schedule(shape, final_fraction=0.1), 10)
     for _ in range(15):  # beyond the end too
         rates = sorted({group["lr"] for group in optimizer.param_groups})
         assert rates[1] / rates[0] == pytest.approx(8, rel=1e-12)

@@ -15,14 +15,14 @@ from torch import Tensor, nn
 from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual, TiedReadout
-from parametrization.nn.param_groups import Schedule
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, image_batch, text_batch
 from tests.tuner.builders import Trials, searched, snapshot, spec, study, surface
-from tuner.recommendation.exports.forms import as_python, as_yaml
+from tuner.recommendation.exports.pytorch import as_python
+from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
 from widthwise.recommendation import Recommendation as Training
 
@@ -126,7 +126,8 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
         optimizer=optimizer,
         hyperparameters=recommendation.base_hyperparameters,
         width=WIDTH,
-        schedule=Schedule(schedule.steps),
+        schedule=Schedule(),
+        steps=schedule.steps,
         seed=3,
     )
 
@@ -161,7 +162,8 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_tied_embeddings(
         optimizer=Optimizer.ADAMW,
         hyperparameters=recommendation.base_hyperparameters,
         width=WIDTH,
-        schedule=Schedule(recommendation.schedule.steps),
+        schedule=Schedule(),
+        steps=recommendation.schedule.steps,
         seed=3,
     )
 

@@ -79,7 +79,7 @@ def test_groups_hold_every_tensor_once_and_name_their_ratio_to_the_base_rate() -
     assert hidden.patterns == ("blocks.*.weight",)
 
 
-@given(heads=st.integers(1, 4096))
+@given(heads=st.integers(2, 4096))  # from the proxies' width up
 def test_any_legal_width_is_answered_with_an_ordered_interval(heads: int) -> None:
     answer = recommend(AT_TARGET, width=16 * heads)
 

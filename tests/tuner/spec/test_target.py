@@ -24,7 +24,7 @@ from tuner.spec.target import WIDEST
 
 PROXIES = {"steps": 200, "batch_size": 16}
 CONTEXT = 32
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 def targeting(**fields: Any) -> StudySpec:  # noqa: ANN401  a target's fields

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.engines.worker_processes import wait_for_death, worker_pids
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.engine.checkpoints import FileCheckpoints
@@ -26,7 +26,6 @@ from tuner.engine.protocol import (
 )
 from tuner.spec.families.catalogue import Mlp
 from tuner.spec.states import StateReason
-from tuner.spec.study import Schedule
 from workers.engines.local import LocalEngine, places
 from workers.engines.slot_process import SlotProcess
 from workers.slot.orders import OpenCohort, carry_out

@@ -14,7 +14,7 @@ from tuner.engine.protocol import ModelSpec, TrialSpec
 from tuner.spec.families.catalogue import Gpt, Mlp
 from tuner.spec.optimizer_defaults import STUDIED
 from workers.training.model_shapes import model_scalings
-from workers.training.trainer import learning_rate_factor, train_to
+from workers.training.trainer import train_to
 from workers.training.trial import RunningTrial, new_trial
 
 STEPS = 20
@@ -125,7 +125,7 @@ def by_hand(trial: RunningTrial) -> list[float]:
                 seen[name].append((states[name].detach(), gradient))
             own.append(loss.item())
         losses.append(sum(own) / len(own))
-        factor = learning_rate_factor(spec.training, step)
+        factor = spec.training.schedule.factor(step, spec.training.steps)
         for group, peak in zip(adamw.param_groups, peaks, strict=True):
             group["lr"] = peak * factor
         adamw.step()

@@ -32,7 +32,7 @@ from workers.slot.orders import OpenCohort, carry_out
 from workers.training.checkpoint import checkpoint_name, load, save
 from workers.training.model_shapes import model_scalings, model_shape
 from workers.training.objective import batch_loss
-from workers.training.trainer import learning_rate_factor, train_to
+from workers.training.trainer import train_to
 from workers.training.trial import new_trial, restored_trial
 
 ELSEWHERE = [name for name in STUDIED if name not in IN_TORCH]
@@ -69,7 +69,7 @@ def by_hand(spec: TrialSpec) -> list[float]:
         gradients = dict(
             zip(parameters, torch.autograd.grad(loss, list(parameters.values())), strict=True)
         )
-        factor = learning_rate_factor(spec.training, step)
+        factor = spec.training.schedule.factor(step, spec.training.steps)
         hypers = {
             name: hyper | {"learning_rate": hyper["learning_rate"] * factor}
             for name, (_, hyper) in numbers.items()
@@ -140,7 +140,7 @@ def test_a_trial_restored_from_its_file_goes_on_bit_for_bit(
 def test_the_schedule_reaches_every_group(name: Optimizer) -> None:
     trial = new_trial(spec_of(name))
     train_to(trial, STEPS)
-    factor = learning_rate_factor(trial.spec.training, STEPS - 1)
+    factor = trial.spec.training.schedule.factor(STEPS - 1, STEPS)
     rates = [group["lr"] for group in trial.optimizer.param_groups]
     assert rates == [peak * factor for peak in trial.peak_rates]
     assert len(set(trial.peak_rates)) > 1

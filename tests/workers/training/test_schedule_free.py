@@ -10,10 +10,10 @@ from pytorch_optimizer import ScheduleFreeAdamW
 from parametrization.nn.param_groups import param_groups
 from parametrization.nn.stepping import evaluating
 from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.cohort.cohorts import precision
 from tests.workers.specs import TINY_MLP, model_spec, training, trial_spec
 from tuner.engine.protocol import TrialSpec
-from tuner.spec.study import Schedule
 from workers.training.model_shapes import model_scalings
 from workers.training.objective import batch_loss
 from workers.training.trainer import train_to, validation_loss
@@ -32,7 +32,7 @@ VALUES = {
 
 
 def spec_of(warmup: float = 0.0) -> TrialSpec:
-    schedule = Schedule(shape="constant", warmup_fraction=warmup)
+    schedule = Schedule(ScheduleShape.CONSTANT, warmup_fraction=warmup)
     return trial_spec(
         model=model_spec(TINY_MLP, width=32),
         optimizer=Optimizer.SCHEDULE_FREE_ADAMW,

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional
 
 from parametrization.rules.lookup import Optimizer, Parametrization
-from parametrization.scaling.schedule import ScheduleShape
+from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.specs import (
     TINY_GPT,
     TINY_MLP,
@@ -18,11 +18,9 @@ from tests.workers.specs import (
 )
 from tuner.engine.protocol import TrialSpec
 from tuner.spec.families.catalogue import Gpt, Mlp
-from tuner.spec.study import Schedule
 from workers.training.objective import batch_loss
 from workers.training.trainer import (
     Segment,
-    learning_rate_factor,
     mean_loss_of_second_half,
     progress,
     take_step,
@@ -63,7 +61,7 @@ def by_hand(spec: TrialSpec) -> list[float]:
         kind = torch.optim.AdamW if spec.optimizer is Optimizer.ADAMW else torch.optim.Adam
         optimizer = kind(groups, betas=(values["beta1"], values["beta2"]), foreach=False)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: learning_rate_factor(spec.training, min(step, LONG.steps - 1))
+        optimizer, lambda step: LONG.schedule.factor(min(step, LONG.steps - 1), LONG.steps)
     )
     losses = []
     for step in range(spec.training.steps):
@@ -154,7 +152,7 @@ def test_the_schedule_multiplies_every_groups_own_rate(shape: ScheduleShape) -> 
     for step in range(20):
         update = take_step(trial)
         trial.train_losses.append(update.train_loss)
-        factor = learning_rate_factor(train, step)
+        factor = train.schedule.factor(step, train.steps)
         rates = [group["lr"] for group in trial.optimizer.param_groups]
         assert rates == pytest.approx([peak * factor for peak in trial.peak_rates])
         assert update.learning_rate == pytest.approx(2.0**-6 * factor)

@@ -1,14 +1,11 @@
-"""Forms in which a recommendation leaves: YAML, and a PyTorch snippet that needs torch alone."""
+"""Write a recommendation as a PyTorch snippet that needs torch alone."""
 
 import textwrap
 from collections.abc import Iterator
 from string import Template
 from typing import Final
 
-import yaml
-
 from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.schedule import ScheduleShape
 from tuner.recommendation.recommend import Recommendation
 
 _IN_TORCH: Final = (Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD)
@@ -23,12 +20,6 @@ class NoSnippet(ValueError):
             f" for {', '.join(_IN_TORCH)}. Fetch the recommendation as json or yaml and apply it"
             " with the widthwise library: Recommendation.from_file(path).apply(model)"
         )
-
-
-def as_yaml(recommendation: Recommendation) -> str:
-    """The whole recommendation; loading it gives back the same numbers."""
-    document = recommendation.model_dump(mode="json")
-    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=96)
 
 
 def as_python(recommendation: Recommendation) -> str:
@@ -46,18 +37,13 @@ def as_python(recommendation: Recommendation) -> str:
     if recommendation.optimizer not in _IN_TORCH:
         raise NoSnippet(recommendation.optimizer)
     schedule = recommendation.schedule
-    warmup = f"math.floor({schedule.warmup_fraction!r} * steps)"
-    decay = _DECAYS[schedule.shape].substitute(
-        decay=repr(schedule.decay_fraction), final=repr(schedule.final_fraction)
-    )
     return _SNIPPET.substitute(
         heading=_comment(_heading(recommendation)),
         tensors="\n".join(_rows(recommendation)),
         optimizer=_torch_optimizer(recommendation),
         epsilon=', "eps": eps' if recommendation.tensors[0].epsilon is not None else "",
         steps=schedule.steps,
-        warmup=warmup,
-        decay=textwrap.indent(decay, " " * 8),
+        factor=textwrap.indent(schedule.form.python_source, " " * 8),
         clipping=_clipping(recommendation.gradient_clip_norm),
         branches=_BRANCHES.substitute(multiplier=repr(recommendation.residual_multiplier))
         if recommendation.residual_multiplier != 1
@@ -117,25 +103,6 @@ def _clipping(norm: float | None) -> str:
         f"# torch.nn.utils.clip_grad_norm_(model.parameters(), {norm!r})"
     )
 
-
-_DECAYS: Final = {
-    ScheduleShape.CONSTANT: Template("return 1.0"),
-    ScheduleShape.LINEAR: Template(
-        "progress = (step - warmup) / (steps - warmup)\n"
-        "return $final + (1 - $final) * (1 - progress)"
-    ),
-    ScheduleShape.COSINE: Template(
-        "progress = (step - warmup) / (steps - warmup)\n"
-        "return $final + (1 - $final) * (1 + math.cos(math.pi * progress)) / 2"
-    ),
-    ScheduleShape.WSD: Template(
-        "decay_start = max(warmup, steps - math.ceil($decay * steps))\n"
-        "if step < decay_start:\n"
-        "    return 1.0\n"
-        "progress = (step - decay_start) / (steps - decay_start)\n"
-        "return $final + (1 - $final) * (1 - progress)"
-    ),
-}
 
 _BRANCHES: Final = Template("""\
     # The target is deeper than the proxies: every residual branch is multiplied.
@@ -210,13 +177,10 @@ def build_optimizer(model):
 
 def build_schedule(optimizer, steps=STEPS):
     """Multiplies every group's rate; schedulers with absolute floors would break their ratios."""
-    warmup = $warmup
 
     def factor(step):
         step = min(step, steps - 1)
-        if step < warmup:
-            return (step + 1) / warmup
-$decay
+$factor
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 

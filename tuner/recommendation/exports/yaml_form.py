@@ -1,0 +1,11 @@
+"""Write a recommendation as YAML."""
+
+import yaml
+
+from tuner.recommendation.recommend import Recommendation
+
+
+def as_yaml(recommendation: Recommendation) -> str:
+    """The whole recommendation; loading it gives back the same numbers."""
+    document = recommendation.model_dump(mode="json")
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=96)
