@@ -12,7 +12,8 @@ from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.series import Series
-from tuner.spec.families.catalogue import Dataset, Family
+from tuner.spec.datasets.registry import AnyDataset
+from tuner.spec.families.registry import AnyFamily
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.states import StateReason
@@ -34,8 +35,8 @@ class Slot(Record):
 class ModelSpec(Record):
     """A model of one width, and the scaling it is built under."""
 
-    family: Family
-    dataset: Dataset
+    family: AnyFamily
+    dataset: AnyDataset
     width: int
     base_width: int
     parametrization: Parametrization

@@ -47,8 +47,8 @@ from tuner.recommendation.verdict import (
 )
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudySnapshot, TrialRecord, finished_searches
-from tuner.spec.families.catalogue import Family
 from tuner.spec.families.model_family import Comparison
+from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers import OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
@@ -94,7 +94,7 @@ class Recommendation(Record):
     """Against trusting it, the weakest axis first; empty if the verdict is `recommend`."""
     optimizer: Optimizer
     parametrization: Parametrization
-    family: Family
+    family: AnyFamily
     policies: PolicyChoices
     width: int
     """The target's."""

@@ -1,26 +1,73 @@
 """What disagrees in a study's specification, field against field, and what to change."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policy_numbers import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
-from tuner.spec.target import MOST_TOKENS
+from tuner.spec.datasets.dataset import Dataset
+from tuner.spec.datasets.registry import datasets_of
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.optimizers import SearchedOptimizer
+from tuner.spec.policies import PolicyChoices
+from tuner.spec.target import MOST_TOKENS, Target, WholeTarget
 
-if TYPE_CHECKING:
-    from tuner.spec.study import StudySpec
+
+class TrainingFields(Protocol):
+    """What the checks read of how trials train."""
+
+    @property
+    def batch_size(self) -> int: ...
+    @property
+    def accumulation(self) -> int: ...
+    @property
+    def activation_checkpointing(self) -> bool: ...
 
 
-def contradictions(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+class WidthFields(Protocol):
+    """What the checks read of the coordinate check and of the measurement."""
+
+    @property
+    def widths(self) -> tuple[int, ...]: ...
+
+
+class StudyFields(Protocol):
+    """What the checks read of a study's specification, which is declared above this module."""
+
+    @property
+    def family(self) -> ModelFamily: ...
+    @property
+    def dataset(self) -> Dataset: ...
+    @property
+    def training(self) -> TrainingFields: ...
+    @property
+    def target(self) -> Target: ...
+    @property
+    def whole_target(self) -> WholeTarget: ...
+    @property
+    def proxy_width(self) -> int: ...
+    @property
+    def base_width(self) -> int: ...
+    @property
+    def optimizers(self) -> tuple[SearchedOptimizer, ...]: ...
+    @property
+    def policies(self) -> PolicyChoices: ...
+    @property
+    def check(self) -> WidthFields: ...
+    @property
+    def measure(self) -> WidthFields: ...
+
+
+def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     """(JSON pointer, what to change) for every pair of fields that disagree."""
     yield from _illegal_widths(spec)
-    if spec.dataset.name not in spec.family.datasets:
+    if not isinstance(spec.dataset, spec.family.trains_on):
         yield (
             "/dataset/name",
             f"family {spec.family.name} cannot train on {spec.dataset.name}:"
-            f" use one of {', '.join(spec.family.datasets)}",
+            f" use one of {', '.join(datasets_of(spec.family.trains_on))}",
         )
     batch_size, parts = spec.training.batch_size, spec.training.accumulation
     if batch_size % parts:
@@ -52,7 +99,7 @@ def contradictions(spec: "StudySpec") -> Iterator[tuple[str, str]]:
     yield from _unfit_policies(spec)
 
 
-def _unfit_target(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _unfit_target(spec: StudyFields) -> Iterator[tuple[str, str]]:
     whole, steps = spec.whole_target, spec.target.steps
     if problem := spec.family.depth_problem(whole.depth):
         yield ("/target/depth", problem)
@@ -70,7 +117,7 @@ def _unfit_target(spec: "StudySpec") -> Iterator[tuple[str, str]]:
         )
 
 
-def _unfit_policies(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _unfit_policies(spec: StudyFields) -> Iterator[tuple[str, str]]:
     rule = spec.policies.embedding_lr_rule
     if rule is EmbeddingRateRule.CONSTANT:
         return
@@ -86,7 +133,7 @@ def _unfit_policies(spec: "StudySpec") -> Iterator[tuple[str, str]]:
             )
 
 
-def _illegal_widths(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _illegal_widths(spec: StudyFields) -> Iterator[tuple[str, str]]:
     named = [
         ("/target/width", spec.target.width),
         ("/proxy_width", spec.proxy_width),

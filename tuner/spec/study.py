@@ -1,6 +1,6 @@
 """What a user asks for: one study, with a default for everything but family and target."""
 
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -11,7 +11,9 @@ from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.schedule import ScheduleShape
 from tuner.spec.contradictions import contradictions
-from tuner.spec.families.catalogue import DATASETS, AnyDataset, Dataset, Family, smallest_width
+from tuner.spec.datasets.registry import AnyDataset, default_dataset
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.optimizers import RECORDS, OptimizerConfig
 from tuner.spec.policies import PolicyChoices
@@ -86,13 +88,15 @@ class StudySpec(Record):
     labels: dict[str, Annotated[str, Field(max_length=200)]] = Field(default={}, max_length=32)
     priority: int = Field(default=0, ge=-100, le=100)
     """Higher runs first."""
-    family: Family
-    dataset: Dataset = Field(default_factory=lambda data: _default_dataset(data["family"]))
+    family: AnyFamily
+    dataset: AnyDataset = Field(
+        default_factory=lambda data: default_dataset(data["family"].trains_on)
+    )
     training: Training = Training()
     target: Target
     proxy_width: Width = Field(
-        default_factory=lambda data: smallest_width(
-            data["family"], max(1, data["target"].width // 8)
+        default_factory=lambda data: data["family"].smallest_width(
+            max(1, data["target"].width // 8)
         )
     )
     """Width of the trials that search. Default: an eighth of the target's."""
@@ -152,7 +156,7 @@ class StudySpec(Record):
         """Widths of the coordinate check, narrowest first."""
         if self.check.widths:
             return tuple(sorted(self.check.widths))
-        first = smallest_width(self.family, 64)
+        first = self.family.smallest_width(64)
         return tuple(first * 2**doubling for doubling in range(4))
 
     def check_seeds(self, optimizer: Optimizer) -> int:
@@ -181,15 +185,10 @@ class StudySpec(Record):
         return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
 
 
-def _proxies(family: Family, training: Training) -> Proxies:
+def _proxies(family: ModelFamily, training: Training) -> Proxies:
     return Proxies(
         depth=family.depth,
         batch_size=training.batch_size,
         steps=training.steps,
         tokens_per_example=family.tokens_per_example,
     )
-
-
-def _default_dataset(family: Family) -> AnyDataset:
-    name = family.datasets[0]
-    return cast(AnyDataset, DATASETS[name].model_validate({"name": name}))

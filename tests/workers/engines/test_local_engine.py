@@ -23,7 +23,7 @@ from tuner.engine.protocol import (
     TrainOrder,
     TrialProgress,
 )
-from tuner.spec.families.catalogue import Mlp
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
 from tuner.spec.study import Schedule
 from workers.engines.local import LocalEngine, places

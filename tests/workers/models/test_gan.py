@@ -262,7 +262,7 @@ def test_cost_counts_as_many_operations_as_torch_does() -> None:
         loss = adversarial_loss(model, spec_batch.on(torch.device("meta")))
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     parameters = sum(tensor.numel() for tensor in model.parameters())
-    expected = 6 * parameters * family.positions_per_example * batch
+    expected = 6 * parameters * family.positions_per_example(model_spec(family).dataset) * batch
     assert expected == pytest.approx(counted.get_total_flops(), rel=0.05)
 
 

@@ -16,7 +16,9 @@ from tests.workers.specs import (
     TINY_MLP,
     model_spec,
 )
-from tuner.spec.families.catalogue import AnyFamily, Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
+from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.load import load_data
 from workers.models.build import build_model
 from workers.training.model_shapes import model_shape
@@ -35,7 +37,7 @@ FAMILIES = [
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_predicts_a_class_or_a_number_for_every_target(family: AnyFamily) -> None:
+def test_a_model_predicts_a_class_or_a_number_for_every_target(family: ModelFamily) -> None:
     spec = model_spec(family)
     batch = load_data(spec).batch(0, 0, 4)
     logits = build_model(spec)(batch.inputs)
@@ -47,7 +49,7 @@ def test_a_model_predicts_a_class_or_a_number_for_every_target(family: AnyFamily
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_parameter_gets_a_gradient(family: AnyFamily) -> None:
+def test_every_parameter_gets_a_gradient(family: ModelFamily) -> None:
     spec = model_spec(family)
     model = build_model(spec)
     for parameter in model.parameters():
@@ -62,7 +64,7 @@ def test_every_parameter_gets_a_gradient(family: AnyFamily) -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_base_shapes_predict_the_shapes_of_every_width(family: AnyFamily) -> None:
+def test_base_shapes_predict_the_shapes_of_every_width(family: ModelFamily) -> None:
     shape = model_shape(model_spec(family, width=16, base_width=16))
     wide = dict(build_model(model_spec(family, width=48)).named_parameters())
     assert {tensor.name: tensor.shape_at(3) for tensor in shape.tensors} == {
@@ -116,7 +118,7 @@ def test_attention_is_the_textbooks() -> None:
 
 
 def test_a_width_that_splits_a_head_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"width 20 is not a multiple of 8 \(head_size\)"):
+    with pytest.raises(ValueError, match=r"width 20 is not a positive multiple of 8 \(head_size\)"):
         build_model(model_spec(TINY_GPT, width=20))
 
 

@@ -20,7 +20,8 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.engine.protocol import SOLO, Done, Packing, ProbeOrder, TrialSpec
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec
 from workers.cohort.programs import Programs
