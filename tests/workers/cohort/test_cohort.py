@@ -17,7 +17,7 @@ from tests.workers.cohort.cohorts import (
     together,
     varied,
 )
-from tests.workers.specs import IMAGE_FAMILIES, OPTIONED_GPT, TINY_GPT, TINY_MLP
+from tests.workers.specs import OPTIONED_GPT, TINY_GPT, TINY_MLP
 from tuner.spec.families.model_family import ModelFamily
 from workers.cohort.cohort import Cohort
 from workers.training.checkpoint import load, save
@@ -49,17 +49,6 @@ def test_a_trial_of_a_cohort_equals_the_trial_alone(
             assert distance(trial, reference) < 1e-12
             for ours, expected in zip(advance.updates, segment.updates, strict=True):
                 assert ours == pytest.approx(expected, rel=1e-12, abs=1e-12)
-
-
-@pytest.mark.parametrize("family", IMAGE_FAMILIES, ids=lambda family: family.name)
-def test_image_families_are_as_exact(family: ModelFamily) -> None:
-    """Convolutions are summed by another kernel than alone, buffers move in place."""
-    with precision(torch.float64):
-        specs = varied(3, family, width=8, steps=8)
-        for spec, trial in zip(
-            specs, together([new_trial(spec) for spec in specs], 8).trials, strict=True
-        ):
-            assert distance(trial, alone(spec, 8)) < 1e-12
 
 
 @pytest.mark.parametrize("family", EVERY_OPTION)

@@ -20,7 +20,6 @@ from tests.workers.specs import (
 )
 from tuner.engine.protocol import ModelSpec
 from tuner.spec.families.model_family import ModelFamily
-from tuner.spec.families.registry import FAMILIES
 from workers.models.build import build_model
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import train_to
@@ -52,13 +51,6 @@ def test_at_base_depth_a_model_trains_bit_for_bit_like_plain_sums(
 def test_every_tensor_of_the_blocks_is_in_a_block_and_no_other(family: ModelFamily) -> None:
     for tensor in model_shape(model_spec(family)).tensors:
         assert tensor.in_block == tensor.name.startswith("blocks."), tensor.name
-
-
-@pytest.mark.parametrize("name", FAMILIES)
-def test_a_family_has_residual_blocks_or_says_why_depth_has_no_rule(name: str) -> None:
-    family = FAMILIES[name].model_validate({"name": name})
-    shape = model_shape(model_spec(family, width=64, base_width=64))
-    assert any(tensor.in_block for tensor in shape.tensors) != bool(family.no_depth_rule)
 
 
 def test_both_branches_of_a_gpts_block_are_multiplied_and_the_stream_is_not() -> None:

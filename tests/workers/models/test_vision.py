@@ -150,13 +150,6 @@ def test_a_convolution_starts_at_the_size_of_its_whole_fan_in() -> None:
     assert found["blocks.0.branch.convolution1.weight"].base_std == pytest.approx((9 * 16) ** -0.5)
 
 
-def test_a_width_that_splits_a_group_is_refused() -> None:
-    with pytest.raises(
-        ValueError, match=r"width 18 is not a positive multiple of 4 \(group_size\)"
-    ):
-        build_model(model_spec(TINY_RESNET, width=18))
-
-
 def test_validation_uses_running_statistics_and_leaves_them_alone() -> None:
     """A batch of one image has no variance of its own: only statistics of training can serve."""
     trial = alone(trial_spec(model=model_spec(TINY_BATCHNORM_RESNET)), 12)
