@@ -43,6 +43,13 @@ def test_package_files_import_nothing() -> None:
     assert [path for path in tracked("*__init__.py") if path.read_text().strip()] == []
 
 
+def test_no_import_is_for_the_type_checker_alone() -> None:
+    """It would hide a circle. `Recommendation.apply` alone names torch, which its reader brings."""
+    word = "TYPE_" + "CHECKING"
+    using = {str(path.relative_to(ROOT)) for path in tracked("*.py") if word in path.read_text()}
+    assert using == {"widthwise/recommendation.py"}
+
+
 def test_no_file_names_a_path_of_somebodys_machine() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
