@@ -1,5 +1,7 @@
 """The API's description of itself: what FastAPI derives, and problem documents for errors."""
 
+import json
+import re
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -27,6 +29,14 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         nested = schema.pop("$defs", {})
-        document["components"]["schemas"] |= nested | {"Problem": schema}
+        schemas = document["components"]["schemas"] | nested | {"Problem": schema}
+        document["components"]["schemas"] = schemas
+        for name in schemas.keys() - _referred_to(document):
+            del schemas[name]
         app.openapi_schema = document
     return app.openapi_schema
+
+
+def _referred_to(document: dict[str, Any]) -> set[str]:
+    """Names of schemas that anything refers to: not those of records that are only extended."""
+    return set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))

@@ -43,6 +43,13 @@ def test_package_files_import_nothing() -> None:
     assert [path for path in tracked("*__init__.py") if path.read_text().strip()] == []
 
 
+def test_no_import_is_for_the_type_checker_alone() -> None:
+    """It would hide a circle. `Recommendation.apply` alone names torch, which its reader brings."""
+    word = "TYPE_" + "CHECKING"
+    using = {str(path.relative_to(ROOT)) for path in tracked("*.py") if word in path.read_text()}
+    assert using == {"widthwise/recommendation.py"}
+
+
 def test_no_file_names_a_path_of_somebodys_machine() -> None:
     found = {
         f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
@@ -68,6 +75,27 @@ def test_every_requirement_is_locked() -> None:
         if (line := raw.partition("#")[0].strip())
     }
     assert wanted - locked == set()
+
+
+def test_links_between_documents_lead_to_files() -> None:
+    broken = [
+        f"{path.relative_to(ROOT)}: {link}"
+        for path in tracked("docs/*.md")
+        for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text())
+        if not (path.parent / link).exists()
+    ]
+    assert broken == []
+
+
+def test_code_in_the_pages_on_families_and_datasets_is_the_sources() -> None:
+    sources = [path.read_text() for path in tracked("*.py")]
+    for name in ("families", "datasets"):
+        page = (ROOT / "docs" / "extending" / f"{name}.md").read_text()
+        quoted = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+        assert len(quoted) == 2
+        assert [block for block in quoted if not any(block in text for text in sources)] == []
+        named = re.findall(r"\b(?:tuner|workers|tests|benchmarks)/[\w/]+\.py", page)
+        assert [path for path in named if not (ROOT / path).is_file()] == []
 
 
 def test_every_command_and_option_is_documented() -> None:

@@ -1,15 +1,17 @@
 """What can be asked for: families, optimizers, datasets, with the schemas of their options."""
 
 from functools import cache
-from typing import Any, get_args
+from typing import Any
 
 from fastapi import APIRouter
 
 from parametrization.optimizers.names import PLUGINS
-from tuner.spec.families.catalogue import DATASETS, FAMILIES
+from tuner.spec.datasets.registry import DATASETS, datasets_of
 from tuner.spec.families.model_family import Comparison
+from tuner.spec.families.registry import FAMILIES
 from tuner.spec.optimizers import RECORDS
 from tuner.spec.record import Record
+from tuner.spec.registry import name_of
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
@@ -50,14 +52,18 @@ class OptimizerList(Record):
     """Optimizers of installed packages that cannot be used."""
 
 
+class DatasetOption(Option):
+    examples: int | None
+    """Training and held-out ones together; null where it depends on the machine."""
+
+
 class DatasetList(Record):
-    datasets: tuple[Option, ...]
+    datasets: tuple[DatasetOption, ...]
 
 
 def _described(model: type[Record]) -> dict[str, Any]:
-    name = str(get_args(model.model_fields["name"].annotation)[0])
     schema = model.model_json_schema()
-    return {"name": name, "description": schema.get("description", ""), "options": schema}
+    return {"name": name_of(model), "description": schema.get("description", ""), "options": schema}
 
 
 @router.get("/families")
@@ -67,9 +73,11 @@ def list_families() -> FamilyList:
     return FamilyList(
         families=tuple(
             FamilyOption(
-                **_described(family), datasets=family.datasets, compared_by=family.compared_by
+                **_described(family),
+                datasets=datasets_of(family.trains_on),
+                compared_by=family.compared_by,
             )
-            for family in FAMILIES
+            for family in FAMILIES.values()
         )
     )
 
@@ -97,4 +105,9 @@ def list_optimizers() -> OptimizerList:
 @cache
 def list_datasets() -> DatasetList:
     """Data that proxies can train on."""
-    return DatasetList(datasets=tuple(Option(**_described(model)) for model in DATASETS.values()))
+    return DatasetList(
+        datasets=tuple(
+            DatasetOption(**_described(dataset), examples=dataset.examples)
+            for dataset in DATASETS.values()
+        )
+    )

@@ -11,25 +11,31 @@ from torch.nn import functional
 
 from parametrization.nn.initialise import set_residual_multipliers
 from parametrization.nn.layers import Readout, Residual, attention_scale
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.datasets.digits import Digits
+from tuner.spec.datasets.imitated_digits import ImitatedDigits
+from tuner.spec.datasets.noised_digits import NoisedDigits
+from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.families.dit import Dit
 from tuner.spec.families.gan import Gan
-from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
+from tuner.spec.families.resnet import Resnet
+from tuner.spec.families.unet import Unet
+from tuner.spec.families.vit import Vit
 from workers.datasets.data import Batch, Data
-from workers.datasets.digits import CLASSES, PIXELS, load_digits_data
+from workers.datasets.digits import load_digits_data
 from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.noised_digits import NoisedDigitsData
-from workers.datasets.stdlib_text import VOCABULARY, load_text_data
-from workers.models.dit import DitModel
-from workers.models.gan import GanModel
-from workers.models.gpt import GptModel
-from workers.models.mlp import MlpModel
-from workers.models.resnet import ResnetModel
-from workers.models.unet import UnetModel
-from workers.models.vit import VitModel
+from workers.datasets.stdlib_text import load_text_data
+from workers.models import dit, gan, gpt, mlp, resnet, unet, vit
 from workers.training.objective import batch_loss, objective
 
 CONTEXT: Final = 16
 GAN: Final = Gan(name="gan")
+TEXT: Final = StdlibText(name="stdlib-text")
+DIGITS: Final = Digits(name="digits")
+NOISED_DIGITS: Final = NoisedDigits(name="noised-digits")
+IMITATED_DIGITS: Final = ImitatedDigits(name="imitated-digits")
 FIXED_HEADS: Final = 2
 IMAGE_WIDTHS: Final = (16, 32, 64, 128)
 """A channel is worked on at 64 pixels, so that narrow ones already cost and average enough."""
@@ -63,12 +69,15 @@ class FixedHeadAttention(nn.Module):
 
     def __init__(self, width: int, *, base_width: int, right: bool) -> None:
         super().__init__()
-        self.tokens, self.positions = nn.Embedding(VOCABULARY, width), nn.Embedding(CONTEXT, width)
+        self.tokens, self.positions = (
+            nn.Embedding(TEXT.vocabulary, width),
+            nn.Embedding(CONTEXT, width),
+        )
         self.norm = nn.RMSNorm(width)
         self.qkv = nn.Linear(width, 3 * width, bias=False)
         self.out = nn.Linear(width, width, bias=False)
         self.last = nn.RMSNorm(width)
-        self.readout = Readout(width, VOCABULARY, bias=False)
+        self.readout = Readout(width, TEXT.vocabulary, bias=False)
         head_size = width // FIXED_HEADS
         self.scale = attention_scale(head_size, base_width // FIXED_HEADS) if right else None
 
@@ -86,10 +95,10 @@ class ResidualMlp(nn.Module):
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.first = nn.Linear(PIXELS, width)
+        self.first = nn.Linear(DIGITS.numbers, width)
         self.blocks = nn.Sequential(*(Residual(_branch(width)) for _ in range(depth)))
         self.norm = nn.RMSNorm(width)
-        self.readout = Readout(width, CLASSES)
+        self.readout = Readout(width, DIGITS.classes)
 
     def forward(self, x: Tensor) -> Tensor:
         logits: Tensor = self.readout(self.norm(self.blocks(self.first(x))))
@@ -108,32 +117,31 @@ _text = cache(partial(load_text_data, CONTEXT))
 
 
 def _gpt(width: int, depth: int = 1) -> nn.Module:
-    config = Gpt(name="gpt", depth=depth, context=CONTEXT)
-    return GptModel(config, width, vocabulary=VOCABULARY)
+    return gpt.build(Gpt(name="gpt", depth=depth, context=CONTEXT), TEXT, width)
 
 
 def _mlp(width: int, **options: Any) -> nn.Module:  # noqa: ANN401 - fields of the family
-    return MlpModel(Mlp(name="mlp", **options), width, inputs=PIXELS, outputs=CLASSES)
+    return mlp.build(Mlp(name="mlp", **options), DIGITS, width)
 
 
 def _resnet(width: int, depth: int = 2, **options: Any) -> nn.Module:  # noqa: ANN401 - its fields
-    return ResnetModel(Resnet(name="resnet", depth=depth, **options), width, classes=CLASSES)
+    return resnet.build(Resnet(name="resnet", depth=depth, **options), DIGITS, width)
 
 
 def _vit(width: int, depth: int = 1) -> nn.Module:
-    return VitModel(Vit(name="vit", depth=depth, head_size=8), width, classes=CLASSES)
+    return vit.build(Vit(name="vit", depth=depth, head_size=8), DIGITS, width)
 
 
 def _unet(width: int) -> nn.Module:
-    return UnetModel(Unet(name="unet", depth=2), width)
+    return unet.build(Unet(name="unet", depth=2), NOISED_DIGITS, width)
 
 
 def _dit(width: int) -> nn.Module:
-    return DitModel(Dit(name="dit", depth=1), width)
+    return dit.build(Dit(name="dit", depth=1), NOISED_DIGITS, width)
 
 
 def _gan(width: int) -> nn.Module:
-    return GanModel(GAN, width)
+    return gan.build(GAN, IMITATED_DIGITS, width)
 
 
 def fixed_heads(*, right: bool) -> CheckedFamily:

@@ -10,10 +10,12 @@ from torch import Tensor
 from parametrization.nn.stepping import Stepping
 from parametrization.rules.lookup import Optimizer, Parametrization
 from tuner.engine.protocol import ModelSpec, TrialSpec
-from tuner.spec.families.catalogue import DATASETS, Gpt, Mlp
-from tuner.spec.families.vision import Resnet
+from tuner.spec.datasets.registry import default_dataset
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
+from tuner.spec.families.resnet import Resnet
 from tuner.spec.optimizer_defaults import STUDIED
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 from workers.datasets.data import Batch
 from workers.training.objective import batch_loss
 from workers.training.trial import RunningTrial, new_trial
@@ -58,13 +60,12 @@ def trial(
     workload: Workload, device: str, optimizer: Optimizer = ADAMW, number: int = 0
 ) -> RunningTrial:
     """Trial number `number` of a learning-rate grid with one seed."""
-    dataset = workload.family.datasets[0]
     defaults = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[optimizer].defaults}
     spec = TrialSpec(
         number=number,
         model=ModelSpec(
             family=workload.family,
-            dataset=DATASETS[dataset].model_validate({"name": dataset}),
+            dataset=default_dataset(workload.family.trains_on),
             width=workload.width,
             base_width=workload.width,
             parametrization=Parametrization.MUP,
@@ -79,8 +80,10 @@ def trial(
 
 def flops(workload: Workload) -> float:
     """Of one trial's step: 6 x parameters x the positions that they work on."""
-    parameters = sum(tensor.numel() for tensor in trial(workload, "cpu").model.parameters())
-    return 6.0 * workload.batch_size * workload.family.positions_per_example * parameters
+    one = trial(workload, "cpu")
+    parameters = sum(tensor.numel() for tensor in one.model.parameters())
+    positions = workload.family.positions_per_example(one.spec.model.dataset)
+    return 6.0 * workload.batch_size * positions * parameters
 
 
 def eager_loop(made: RunningTrial, compiled: str | None = None) -> Callable[[], None]:

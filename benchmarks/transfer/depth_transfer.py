@@ -30,17 +30,21 @@ from parametrization.rules.depth import DepthRule
 from parametrization.rules.lookup import Optimizer, Parametrization
 from tuner.engine.protocol import ModelSpec
 from tuner.evidence.regret import Losses
-from tuner.spec.families.catalogue import Digits, Gpt, StdlibText
-from tuner.spec.families.vision import Resnet, Vit
+from tuner.spec.datasets.dataset import Dataset
+from tuner.spec.datasets.digits import Digits
+from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.resnet import Resnet
+from tuner.spec.families.vit import Vit
 from tuner.spec.policies import PolicyChoices
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 
 
 class Workload(NamedTuple):
     """What one family trains; the first depth is the base."""
 
     family: Gpt | Vit | Resnet
-    dataset: StdlibText | Digits
+    dataset: Dataset
     width: int
     depths: tuple[int, ...]
     training: Training

@@ -26,9 +26,13 @@ from benchmarks.transfer.rate_sweeps import (
 from parametrization.rules.lookup import Optimizer, Parametrization
 from tuner.engine.protocol import ModelSpec
 from tuner.evidence.regret import Losses, wider_is_better
-from tuner.spec.families.catalogue import Digits, Gpt, Mlp, StdlibText
+from tuner.spec.datasets.dataset import Dataset
+from tuner.spec.datasets.digits import Digits
+from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.optimizer_defaults import STUDIED
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 
 SEEDS: Final = 2
 """Per rate and width."""
@@ -38,7 +42,7 @@ class Workload(NamedTuple):
     """What one family trains; the first width is the base."""
 
     family: Mlp | Gpt
-    dataset: Digits | StdlibText
+    dataset: Dataset
     widths: tuple[int, ...]
     steps: int
     batch_size: int

@@ -10,7 +10,7 @@ from tuner.evidence.drift import WidthOptimum, drift
 from tuner.evidence.optimum import Optimum, fit_optimum
 from tuner.evidence.regret import Losses
 from tuner.spec.optimizer_defaults import STUDIED
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 from workers.training.trainer import compared_value, train_to
 from workers.training.trial import new_trial
 

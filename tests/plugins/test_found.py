@@ -113,8 +113,10 @@ def test_a_default_out_of_range_is_refused() -> None:
 
 
 def test_the_documents_code_is_the_examples() -> None:
-    """Every block of docs/plugins.md stands line by line in a file of the example."""
-    blocks = re.findall(r"```\w+\n(.*?)```", (ROOT / "docs" / "plugins.md").read_text(), re.DOTALL)
+    """Every block of docs/extending/optimizers.md stands line by line in a file of the example."""
+    blocks = re.findall(
+        r"```\w+\n(.*?)```", (ROOT / "docs" / "extending" / "optimizers.md").read_text(), re.DOTALL
+    )
     files = [path.read_text() for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml")]
     assert len(blocks) == 2
     assert [block for block in blocks if not any(block in text for text in files)] == []

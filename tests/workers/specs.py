@@ -6,10 +6,16 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.scaling.schedule import Schedule
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
-from tuner.spec.families.catalogue import DATASETS, AnyFamily, Gpt, Mlp
+from tuner.spec.datasets.registry import default_dataset
+from tuner.spec.families.dit import Dit
 from tuner.spec.families.gan import Gan
-from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
-from tuner.spec.study import Training
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.resnet import Resnet
+from tuner.spec.families.unet import Unet
+from tuner.spec.families.vit import Vit
+from tuner.spec.study_fields import Training
 
 TINY_GPT = Gpt(name="gpt", depth=1, head_size=8, context=16)
 
@@ -47,7 +53,7 @@ TINY_VIT = Vit(name="vit", depth=1, head_size=8)
 TINY_UNET = Unet(name="unet", depth=2, group_size=4)
 TINY_DIT = Dit(name="dit", depth=1, head_size=8, frames=2)
 TINY_GAN = Gan(name="gan", depth=2, latents=4)
-IMAGE_FAMILIES: list[AnyFamily] = [
+IMAGE_FAMILIES: list[ModelFamily] = [
     TINY_RESNET,
     TINY_BATCHNORM_RESNET,
     TINY_VIT,
@@ -58,16 +64,15 @@ STUDY = "std_test"
 
 
 def model_spec(
-    family: AnyFamily = TINY_GPT,
+    family: ModelFamily = TINY_GPT,
     *,
     width: int = 16,
     base_width: int = 16,
     parametrization: Parametrization = Parametrization.MUP,
 ) -> ModelSpec:
-    dataset = family.datasets[0]
     return ModelSpec(
         family=family,
-        dataset=DATASETS[dataset].model_validate({"name": dataset}),
+        dataset=default_dataset(family.trains_on),
         width=width,
         base_width=base_width,
         parametrization=parametrization,

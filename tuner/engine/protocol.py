@@ -13,11 +13,12 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.series import Series
-from tuner.spec.families.catalogue import Dataset, Family
+from tuner.spec.datasets.registry import AnyDataset
+from tuner.spec.families.registry import AnyFamily
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.states import StateReason
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 
 OrderId = NewType("OrderId", str)
 DeviceKind: TypeAlias = Literal["cpu", "cuda"]
@@ -40,8 +41,8 @@ class Slot(Record):
 class ModelSpec(Record):
     """A model of one width, and the scaling it is built under."""
 
-    family: Family
-    dataset: Dataset
+    family: AnyFamily
+    dataset: AnyDataset
     width: int
     base_width: int
     parametrization: Parametrization

@@ -41,7 +41,7 @@ def tuning_cost(
 
     """
     done = [trial for trial in trials if trial.step > 0]
-    positions = spec.training.batch_size * spec.family.positions_per_example
+    positions = spec.training.batch_size * spec.family.positions_per_example(spec.dataset)
     spent = math.fsum(
         6.0 * parameter_count(shape, trial.width) * trial.step * positions for trial in done
     )
@@ -50,7 +50,7 @@ def tuning_cost(
         shape_at_depth(shape, spec.family.depth, target.depth), target.width
     )
     examples = target.tokens / spec.family.tokens_per_example
-    flops = 6.0 * parameters * examples * deep.positions_per_example
+    flops = 6.0 * parameters * examples * deep.positions_per_example(spec.dataset)
     return TuningCost(
         trials=len(done),
         tuning_flops=spent,

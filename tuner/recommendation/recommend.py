@@ -47,8 +47,8 @@ from tuner.recommendation.verdict import (
 )
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudySnapshot, TrialRecord, finished_searches
-from tuner.spec.families.catalogue import Family
 from tuner.spec.families.model_family import Comparison
+from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers import OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
@@ -98,7 +98,7 @@ class Recommendation(Record):
     Until the study has ended, what speaks against it so far."""
     optimizer: Optimizer
     parametrization: Parametrization
-    family: Family
+    family: AnyFamily
     policies: PolicyChoices
     width: int
     """The target's."""

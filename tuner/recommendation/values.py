@@ -13,7 +13,7 @@ from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape, Role
 from tuner.spec.record import Record
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 
 _OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
 

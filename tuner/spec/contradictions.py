@@ -1,27 +1,25 @@
 """What disagrees in a study's specification, field against field, and what to change."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policy_numbers import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
+from tuner.spec.datasets.registry import datasets_of
 from tuner.spec.magnitudes import beyond_floats
+from tuner.spec.study_fields import StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
 
-if TYPE_CHECKING:
-    from tuner.spec.study import StudySpec
 
-
-def contradictions(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     """(JSON pointer, what to change) for every pair of fields that disagree."""
     yield from _illegal_widths(spec)
-    if spec.dataset.name not in spec.family.datasets:
+    if not isinstance(spec.dataset, spec.family.trains_on):
         yield (
             "/dataset/name",
             f"family {spec.family.name} cannot train on {spec.dataset.name}:"
-            f" use one of {', '.join(spec.family.datasets)}",
+            f" use one of {', '.join(datasets_of(spec.family.trains_on))}",
         )
     batch_size, parts = spec.training.batch_size, spec.training.accumulation
     if batch_size % parts:
@@ -55,7 +53,7 @@ def contradictions(spec: "StudySpec") -> Iterator[tuple[str, str]]:
     yield from beyond_floats(spec.optimizers)
 
 
-def _unknown_seeds(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _unknown_seeds(spec: StudyFields) -> Iterator[tuple[str, str]]:
     seeds, names = spec.check.seeds, {config.name for config in spec.optimizers}
     for name in seeds.keys() - names if isinstance(seeds, dict) else ():
         yield (
@@ -64,7 +62,7 @@ def _unknown_seeds(spec: "StudySpec") -> Iterator[tuple[str, str]]:
         )
 
 
-def _unfit_target(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _unfit_target(spec: StudyFields) -> Iterator[tuple[str, str]]:
     whole, steps = spec.whole_target, spec.target.steps
     if problem := spec.family.depth_problem(whole.depth):
         yield ("/target/depth", problem)
@@ -82,7 +80,7 @@ def _unfit_target(spec: "StudySpec") -> Iterator[tuple[str, str]]:
         )
 
 
-def _unfit_policies(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _unfit_policies(spec: StudyFields) -> Iterator[tuple[str, str]]:
     rule = spec.policies.embedding_lr_rule
     if rule is EmbeddingRateRule.CONSTANT:
         return
@@ -98,7 +96,7 @@ def _unfit_policies(spec: "StudySpec") -> Iterator[tuple[str, str]]:
             )
 
 
-def _illegal_widths(spec: "StudySpec") -> Iterator[tuple[str, str]]:
+def _illegal_widths(spec: StudyFields) -> Iterator[tuple[str, str]]:
     named = [
         ("/target/width", spec.target.width),
         ("/proxy_width", spec.proxy_width),

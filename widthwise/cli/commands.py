@@ -18,8 +18,6 @@ from widthwise.cli.up import become_service
 from widthwise.cli.watch import watch_study
 from widthwise.client import Asked, Client, Document
 from widthwise.errors import WidthwiseError
-from widthwise.plots import sensitivity as plots
-from widthwise.plots import training as training_plot
 
 PIPED_COLUMNS: Final = 120
 """Width of what is not shown on a terminal: lines that a program reads are not cut."""
@@ -186,7 +184,9 @@ def plot(
 ) -> None:
     """Draw loss against learning rate by width, as far as it is measured."""
     with service(address) as client:
-        plots.draw_transfer(client.sensitivity(study_id), output, optimizer=optimizer)
+        from widthwise.plots.sensitivity import draw_transfer  # here: it needs matplotlib
+
+        draw_transfer(client.sensitivity(study_id), output, optimizer=optimizer)
         typer.echo(f"wrote {output}")
 
 
@@ -198,10 +198,12 @@ def compare(
 ) -> None:
     """Draw loss and parameter norm per step, each optimizer at its best measured rate."""
     with service(address) as client:
-        best = training_plot.best_rates(client.trials(study_id))
+        from widthwise.plots import training as plot  # here: it needs matplotlib
+
+        best = plot.best_rates(client.trials(study_id))
         numbers = [number for chosen in best.values() for number in chosen.numbers]
-        curves = client.curves(study_id, numbers=numbers, metrics=list(training_plot.PANELS))
-        training_plot.draw_training(best, curves, output)
+        curves = client.curves(study_id, numbers=numbers, metrics=list(plot.PANELS))
+        plot.draw_training(best, curves, output)
         typer.echo(f"wrote {output}")
 
 

@@ -1,39 +1,34 @@
-"""What the plots have in common: one look, and matplotlib only where a picture is asked for."""
+"""What the plots have in common: one look, and an error that says what to install for them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final, TypeAlias
 
 from widthwise.errors import WidthwiseError
 
-if TYPE_CHECKING:
+try:
     from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+except ModuleNotFoundError as error:
+    raise WidthwiseError(
+        "plots need matplotlib, which is not installed here: pip install matplotlib"
+    ) from error
+
+Panel: TypeAlias = Axes
 
 INK: Final = "#1c2430"
 MUTED: Final = "#6b7684"
 _LEGEND_ENTRY_INCHES: Final = 2.7  # a line and some thirty letters
 
 
-def new_figure(*, panels: int) -> "Figure":
-    """An empty picture for panels side by side.
-
-    Raises:
-        WidthwiseError: if matplotlib is not installed.
-
-    """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ModuleNotFoundError as error:
-        raise WidthwiseError(
-            "plots need matplotlib, which is not installed here: pip install matplotlib"
-        ) from error
+def new_figure(*, panels: int) -> Figure:
+    """An empty picture for panels side by side."""
     figure = Figure(figsize=(5.2 * panels + 0.6, 4.6), dpi=160, layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
-def style_panel(ax: "Axes", title: str, x_label: str) -> None:
+def style_panel(ax: Panel, title: str, x_label: str) -> None:
     """Give a panel its title, its grid and its x axis."""
     ax.set_title(title, color=INK, fontsize=12, fontweight="bold", loc="left")
     ax.set_xlabel(x_label, color=INK)
@@ -43,7 +38,7 @@ def style_panel(ax: "Axes", title: str, x_label: str) -> None:
     ax.tick_params(colors=MUTED)
 
 
-def write_figure(figure: "Figure", first: "Axes", path: Path) -> None:
+def write_figure(figure: Figure, first: Panel, path: Path) -> None:
     """Store the picture as a PNG, with the first panel's legend below.
 
     Raises:

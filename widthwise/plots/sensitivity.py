@@ -1,14 +1,10 @@
 """Loss against learning rate by width, muP beside the standard parametrization, as a PNG."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from widthwise.errors import WidthwiseError
-from widthwise.plots.figures import INK, new_figure, style_panel, write_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
+from widthwise.plots.figures import INK, Panel, new_figure, style_panel, write_figure
 
 TITLES: Final = {"mup": "μP", "sp": "standard parametrization"}
 _RATE: Final = "#b3261e"
@@ -28,7 +24,7 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
         optimizer: whose curves to draw; default: the first one's.
 
     Raises:
-        WidthwiseError: if nothing is measured yet, or matplotlib is not installed.
+        WidthwiseError: if nothing is measured yet.
 
     """
     curves = _curves_of(sensitivity, optimizer)
@@ -65,7 +61,7 @@ def _curves_of(sensitivity: dict[str, Any], optimizer: str | None) -> list[dict[
 
 
 def _draw_panel(
-    ax: "Axes", curves: list[dict[str, Any]], colours: dict[int, str], title: str
+    ax: Panel, curves: list[dict[str, Any]], colours: dict[int, str], title: str
 ) -> None:
     style_panel(ax, title, "learning rate at the base width")
     ax.locator_params(axis="x", integer=True)
@@ -75,7 +71,7 @@ def _draw_panel(
     _draw_optima(ax, curves, colours)
 
 
-def _draw_curve(ax: "Axes", curve: dict[str, Any], colour: str) -> None:
+def _draw_curve(ax: Panel, curve: dict[str, Any], colour: str) -> None:
     points = [p for p in curve["points"] if p["mean_loss"] is not None]
     rates = [p["log2_learning_rate"] for p in points]
     best = [min(_losses(p)) for p in points]
@@ -86,7 +82,7 @@ def _draw_curve(ax: "Axes", curve: dict[str, Any], colour: str) -> None:
     ax.plot(rates, means, color=colour, linewidth=1.8, marker="o", markersize=3, label=label)
 
 
-def _draw_optima(ax: "Axes", curves: list[dict[str, Any]], colours: dict[int, str]) -> None:
+def _draw_optima(ax: Panel, curves: list[dict[str, Any]], colours: dict[int, str]) -> None:
     """A star per measured optimum, and the path they take: the drift."""
     found = [c for c in curves if c["optimum"]["status"] == "measured"]
     rates = [c["optimum"]["log2_learning_rate"] for c in found]
@@ -100,7 +96,7 @@ def _draw_optima(ax: "Axes", curves: list[dict[str, Any]], colours: dict[int, st
 
 
 def _mark_diverged(
-    ax: "Axes", curves: list[dict[str, Any]], colours: dict[int, str], top: float
+    ax: Panel, curves: list[dict[str, Any]], colours: dict[int, str], top: float
 ) -> None:
     for curve in curves:
         rates = [p["log2_learning_rate"] for p in curve["points"] if p["diverged"]]
@@ -111,7 +107,7 @@ def _mark_diverged(
         crosses.set_in_layout(False)  # the layout takes a line without points for an endless one
 
 
-def _mark_transferred_rate(ax: "Axes", curves: list[dict[str, Any]]) -> None:
+def _mark_transferred_rate(ax: Panel, curves: list[dict[str, Any]]) -> None:
     """A line at the optimum that muP measured on the narrowest width."""
     proxy = next((c for c in curves if c["parametrization"] == "mup"), None)
     if proxy is None or proxy["optimum"]["status"] != "measured":

@@ -2,13 +2,10 @@
 
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from widthwise.errors import WidthwiseError
-from widthwise.plots.figures import INK, new_figure, style_panel, write_figure
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from widthwise.plots.figures import INK, Panel, new_figure, style_panel, write_figure
 
 PANELS: Final = {"train_loss": "train loss", "parameter_norm": "norm of all parameters"}
 """What is drawn, by metric."""
@@ -66,7 +63,7 @@ def draw_training(best: dict[str, BestRate], curves: dict[str, Any], path: Path)
         curves: of these trials at least, as `Client.curves` returns them.
 
     Raises:
-        WidthwiseError: if a curve is missing, or matplotlib is not installed.
+        WidthwiseError: if a curve is missing.
 
     """
     by_key = {(c["number"], c["metric"]): c for c in curves["curves"]}
@@ -86,7 +83,7 @@ def draw_training(best: dict[str, BestRate], curves: dict[str, Any], path: Path)
     write_figure(figure, axes[0], path)
 
 
-def _draw(ax: "Axes", curves: list[dict[str, Any]], label: str, colour: str, dashes: Any) -> None:  # noqa: ANN401  matplotlib's own
+def _draw(ax: Panel, curves: list[dict[str, Any]], label: str, colour: str, dashes: Any) -> None:  # noqa: ANN401  matplotlib's own
     by_step = list(zip(*(curve["values"] for curve in curves), strict=True))
     steps = curves[0]["steps"]
     low, high = [min(values) for values in by_step], [max(values) for values in by_step]

@@ -10,7 +10,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from tuner.spec.study import Training
+from tuner.spec.study_fields import Training
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch

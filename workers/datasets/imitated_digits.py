@@ -9,8 +9,10 @@ from typing import Final
 
 from torch import Tensor
 
+from tuner.spec.datasets.imitated_digits import ImitatedDigits
+from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.data import Batch, keyed_normals
-from workers.datasets.digits import PIXELS, DigitsData
+from workers.datasets.digits import DigitsData, load_digits_data
 
 _INPUTS, _VALIDATION_INPUTS = range(1, 3)  # streams; images are drawn from 0
 _VALIDATION_SEED: Final = 0
@@ -52,6 +54,11 @@ class ImitatedDigitsData:
     def _drawn(self, key: tuple[int, int, int], count: int, *, like: Tensor) -> Tensor:
         """Inputs, [count, I], of the dtype of `like`."""
         seed, step, stream = key
-        size = self._latents + PIXELS
+        size = self._latents + like.shape[1]
         inputs_BI = keyed_normals(seed, step, count * size, stream).view(count, size)
         return inputs_BI.to(like.dtype)
+
+
+def load(_dataset: ImitatedDigits, family: ModelFamily) -> ImitatedDigitsData:
+    """With latents of the family's size."""
+    return ImitatedDigitsData(load_digits_data(), family.latents_per_example)

@@ -11,14 +11,15 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from tuner.spec.datasets.noised_digits import NoisedDigits
+from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.data import Batch, keyed_draws, keyed_normals, keyed_uniforms
-from workers.datasets.digits import PIXELS, DigitsData
+from workers.datasets.digits import DigitsData, load_digits_data
 
 _NOISE, _TIMES, _WAYS, _VALIDATION_NOISE = range(1, 5)  # streams; images are drawn from 0
 _VALIDATION_SEED: Final = 0
 _VALIDATION_PASSES: Final = 4
 _STEPS_OF_A_WAY: Final = ((0, 1), (0, -1), (1, 0), (-1, 0))
-_SIDE: Final = math.isqrt(PIXELS)
 
 
 class NoisedDigitsData:
@@ -74,7 +75,7 @@ class NoisedDigitsData:
 
     def _moving(self, images_BP: Tensor, ways_B: Tensor) -> Tensor:
         """Clips of the images, [B, F * P]."""
-        images_BHW = images_BP.view(-1, _SIDE, _SIDE)
+        images_BHW = images_BP.view(-1, NoisedDigits.side, NoisedDigits.side)
         moved_4BFP = torch.stack(
             [
                 torch.stack(
@@ -88,3 +89,8 @@ class NoisedDigitsData:
             ]
         )
         return moved_4BFP[ways_B, torch.arange(len(ways_B))].flatten(1)
+
+
+def load(_dataset: NoisedDigits, family: ModelFamily) -> NoisedDigitsData:
+    """Images, or clips of as many frames as the family's examples have."""
+    return NoisedDigitsData(load_digits_data(), family.frames_per_example)

@@ -13,9 +13,10 @@ from typing import Final
 import torch
 from torch import Tensor
 
+from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.data import Batch, keyed_draws
 
-VOCABULARY: Final = 256
 MAX_BYTES: Final = 8_000_000
 _EXCLUDED_FOLDERS: Final = frozenset(
     {"site-packages", "dist-packages", "test", "tests", "idle_test", "__pycache__"}
@@ -122,6 +123,11 @@ class TextData:
 def load_text_data(context: int) -> TextData:
     """The running Python's library, read once per process, in windows of `context` bytes."""
     return TextData(_running_library(), context)
+
+
+def load(_dataset: StdlibText, family: ModelFamily) -> TextData:
+    """In windows as long as the family's sequences."""
+    return load_text_data(family.tokens_per_example)
 
 
 @cache

@@ -9,14 +9,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import Readout, Residual, ZeroLinear
-from tuner.spec.families.vision import Dit
+from tuner.spec.datasets.dataset import NoisedImages
+from tuner.spec.families.dit import Dit
 from workers.models.parts import NORM_EPSILON
 from workers.models.patches import (
-    PATCH_SIDE,
     PatchAttention,
     PatchEmbedding,
     PatchFeedForward,
     from_patches,
+    patch_numbers,
 )
 from workers.models.time_embedding import TimeEmbedding
 
@@ -58,16 +59,15 @@ class Block(nn.Module):
 class DitModel(nn.Module):
     """Patches of all frames, blocks, a last modulation, readout of every patch's pixels."""
 
-    def __init__(self, config: Dit, width: int) -> None:
+    def __init__(self, config: Dit, width: int, dataset: NoisedImages) -> None:
         super().__init__()
-        if width % config.head_size:
-            raise ValueError(f"width {width} is not a multiple of head_size {config.head_size}")
+        self.dataset = dataset
         self.time = TimeEmbedding(width)
-        self.embedding = PatchEmbedding(width, config.frames)
+        self.embedding = PatchEmbedding(width, dataset, config.frames)
         self.blocks = nn.ModuleList(Block(config, width) for _ in range(config.depth))
         self.norm = _plain_norm(width)
         self.modulation = ZeroLinear(width, 2 * width)
-        self.readout = Readout(width, PATCH_SIDE**2)
+        self.readout = Readout(width, patch_numbers(dataset))
 
     def forward(self, x_BI: Tensor) -> Tensor:
         time_BD = self.time(x_BI[:, -1])
@@ -77,7 +77,12 @@ class DitModel(nn.Module):
         modulation = self.modulation(functional.silu(time_BD))[:, None]
         shift_B1D, scale_B1D = modulation.chunk(2, dim=-1)
         patches_BNP = self.readout(self.norm(x_BND) * (1 + scale_B1D) + shift_B1D)
-        return from_patches(patches_BNP)
+        return from_patches(patches_BNP, self.dataset)
+
+
+def build(family: Dit, dataset: NoisedImages, width: int) -> nn.Module:
+    """From noised clips and the time to the noise."""
+    return DitModel(family, width, dataset)
 
 
 def _plain_norm(width: int) -> nn.Module:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from tuner.spec.families.catalogue import Mlp
+from tuner.spec.datasets.dataset import ImitatedImages
 from tuner.spec.families.gan import Gan
+from tuner.spec.families.mlp import Mlp
 from workers.datasets.data import Batch
-from workers.datasets.digits import PIXELS
 from workers.models.frechet import frechet_distance
 from workers.models.mlp import MlpModel
 
@@ -26,16 +26,21 @@ class GanModel(nn.Module):
     Pixels and logit are of a fixed size, so that each player is a model of its own to the rules.
     """
 
-    def __init__(self, config: Gan, width: int) -> None:
+    def __init__(self, config: Gan, width: int, dataset: ImitatedImages) -> None:
         super().__init__()
         player = Mlp(name="mlp", depth=config.depth, activation=config.activation)
         self.latents, self.gradient_penalty = config.latents, config.gradient_penalty
-        self.generator = MlpModel(player, width, inputs=config.latents, outputs=PIXELS)
-        self.discriminator = MlpModel(player, width, inputs=PIXELS, outputs=1)
+        self.generator = MlpModel(player, width, inputs=config.latents, outputs=dataset.numbers)
+        self.discriminator = MlpModel(player, width, inputs=dataset.numbers, outputs=1)
 
     def forward(self, inputs_BI: Tensor) -> Tensor:
         pixels_BP: Tensor = self.generator(inputs_BI[:, : self.latents])
         return pixels_BP
+
+
+def build(family: Gan, dataset: ImitatedImages, width: int) -> nn.Module:
+    """From latents to images, and from images to whether they are real."""
+    return GanModel(family, width, dataset)
 
 
 def adversarial_loss(model: nn.Module, batch: Batch) -> Tensor:

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from parametrization.nn.layers import Readout, ResidualSum, TiedReadout
 from parametrization.shapes.roles import Role
-from tuner.spec.families.catalogue import Gpt
+from tuner.spec.datasets.dataset import Text
+from tuner.spec.families.gpt import Gpt
 from workers.models.gpt_attention import Attention
 from workers.models.gpt_feed_forward import feed_forward
 from workers.models.parts import Declared, norm
@@ -44,11 +45,6 @@ class GptModel(nn.Module):
 
     def __init__(self, config: Gpt, width: int, vocabulary: int) -> None:
         super().__init__()
-        if width % config.width_divisor:
-            raise ValueError(
-                f"width {width} is not a multiple of {config.width_divisor}"
-                f" ({config.divisor_field})"
-            )
         self.tied = config.tied
         self.learned_positions = config.positions == "learned"
         self.token = _table(vocabulary, width)
@@ -72,9 +68,14 @@ class GptModel(nn.Module):
         return logits_BTV
 
 
-def declared(config: Gpt) -> Declared:
+def build(family: Gpt, dataset: Text, width: int) -> nn.Module:
+    """From tokens to the next one of each."""
+    return GptModel(family, width, dataset.vocabulary)
+
+
+def roles(family: Gpt) -> Declared:
     """Which tensors are maps to a fixed number of key and value heads."""
-    return {} if config.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
+    return {} if family.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
 
 
 def _table(rows: int, width: int) -> nn.Embedding:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuner.spec.families.catalogue import Gpt
+from tuner.spec.families.gpt import Gpt
 from workers.models.parts import norm
 
 ROPE_BASE: Final = 10_000.0

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ExpertLinear, Router
-from tuner.spec.families.catalogue import Gpt
+from tuner.spec.families.gpt import Gpt
 from workers.models.parts import ACTIVATIONS
 
 FACTOR: Final = 4

@@ -1,20 +1,19 @@
 """Layers on images, shared by the families that see them.
 
-Shape suffixes: B batch, P pixels of an image in one row, C channels, H rows, W columns.
+Shape suffixes: B batch, P numbers of an image in one row, C channels, H rows, W columns.
 """
 
-from typing import Final, Literal
+from typing import Literal
 
 from torch import Tensor, nn
 
+from tuner.spec.datasets.dataset import Images
 from workers.models.parts import NORM_EPSILON
 
-SIDE: Final = 8  # of a digit
 
-
-def as_images(x_BP: Tensor) -> Tensor:
-    """Pixels in rows of an image, with one channel: [B, 1, H, W]."""
-    return x_BP.view(-1, 1, SIDE, SIDE)
+def as_images(x_BP: Tensor, dataset: Images) -> Tensor:
+    """Numbers of an image in their rows and channels: [B, C, H, W]."""
+    return x_BP.view(-1, dataset.channels, dataset.side, dataset.side)
 
 
 def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:

@@ -6,7 +6,8 @@ Shape suffixes: B batch, I inputs, D width, O outputs.
 from torch import Tensor, nn
 
 from parametrization.nn.layers import Readout
-from tuner.spec.families.catalogue import Mlp
+from tuner.spec.datasets.dataset import LabelledImages
+from tuner.spec.families.mlp import Mlp
 from workers.models.parts import ACTIVATIONS, norm
 
 
@@ -36,3 +37,8 @@ class MlpModel(nn.Module):
         h_BD: Tensor = self.layers(x_BI)
         out_BO: Tensor = self.readout(h_BD)
         return out_BO
+
+
+def build(family: Mlp, dataset: LabelledImages, width: int) -> nn.Module:
+    """From an image's numbers to its classes."""
+    return MlpModel(family, width, inputs=dataset.numbers, outputs=dataset.classes)

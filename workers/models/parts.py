@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from parametrization.nn.classify import Declaration
 from parametrization.shapes.roles import Role
+from tuner.spec.families.model_family import ModelFamily
 
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": functional.relu,
@@ -21,6 +22,11 @@ NORM_EPSILON: Final = 1e-5
 
 Declared: TypeAlias = Mapping[str, Role | Declaration]
 """By parameter name or pattern, the roles that module types and shapes cannot tell."""
+
+
+def no_roles(_family: ModelFamily) -> Declared:
+    """Of a family whose tensors' roles all follow from module types and shapes."""
+    return {}
 
 
 def norm(

@@ -1,6 +1,6 @@
 """Layers on images cut into patches, which all see each other: no mask.
 
-Shape suffixes: B batch, F frames of 8 x 8 pixels, N patches of all frames, P pixels of a patch,
+Shape suffixes: B batch, I numbers of all frames, N patches of all frames, P numbers of a patch,
 D width, H heads, S head size.
 """
 
@@ -10,42 +10,52 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuner.spec.families.vision import PATCHES
-from workers.models.images import SIDE
+from tuner.spec.datasets.dataset import Images
+from tuner.spec.families.vit import PATCH_SIDE
 from workers.models.parts import ACTIVATIONS
 
-PATCH_SIDE: Final = 2
-_GRID: Final = SIDE // PATCH_SIDE
 _FEED_FORWARD_FACTOR: Final = 4
 
 
-def to_patches(pixels: Tensor) -> Tensor:
-    """Frames with their pixels in rows, [B, F * 64], as [B, N, P]."""
-    x = pixels.view(pixels.shape[0], -1, _GRID, PATCH_SIDE, _GRID, PATCH_SIDE)
-    return x.transpose(3, 4).reshape(pixels.shape[0], -1, PATCH_SIDE**2)
+def patch_numbers(dataset: Images) -> int:
+    """Numbers of one patch."""
+    return dataset.channels * PATCH_SIDE**2
 
 
-def from_patches(patches_BNP: Tensor) -> Tensor:
+def to_patches(rows_BI: Tensor, dataset: Images) -> Tensor:
+    """Frames with their numbers in rows, [B, F * numbers], as [B, N, P]."""
+    grid = dataset.side // PATCH_SIDE
+    frames = rows_BI.view(len(rows_BI), -1, dataset.channels, grid, PATCH_SIDE, grid, PATCH_SIDE)
+    patches = frames.permute(0, 1, 3, 5, 2, 4, 6)
+    return patches.reshape(len(rows_BI), -1, patch_numbers(dataset))
+
+
+def from_patches(patches_BNP: Tensor, dataset: Images) -> Tensor:
     """What `to_patches` was given."""
-    x = patches_BNP.reshape(patches_BNP.shape[0], -1, _GRID, _GRID, PATCH_SIDE, PATCH_SIDE)
-    return x.transpose(3, 4).flatten(1)
+    grid = dataset.side // PATCH_SIDE
+    patches = patches_BNP.reshape(
+        len(patches_BNP), -1, grid, grid, dataset.channels, PATCH_SIDE, PATCH_SIDE
+    )
+    return patches.permute(0, 1, 4, 2, 5, 3, 6).flatten(1)
 
 
 class PatchEmbedding(nn.Module):
     """Linear map of every patch, and a learned vector of its position."""
 
-    def __init__(self, width: int, frames: int = 1) -> None:
+    def __init__(self, width: int, dataset: Images, frames: int = 1) -> None:
         super().__init__()
-        self.patch = nn.Linear(PATCH_SIDE**2, width)
+        self.dataset = dataset
+        self.patch = nn.Linear(patch_numbers(dataset), width)
+        positions = frames * dataset.pixels // PATCH_SIDE**2
         # nn.Embedding's own initialisation on the meta device imports torch's compiler: 5 s.
         self.position: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]  # torch
-            torch.zeros(frames * PATCHES, width), freeze=False
+            torch.zeros(positions, width), freeze=False
         )
 
-    def forward(self, pixels: Tensor) -> Tensor:
-        x_BND = self.patch(to_patches(pixels))
+    def forward(self, rows_BI: Tensor) -> Tensor:
+        x_BND = self.patch(to_patches(rows_BI, self.dataset))
         embedded_BND: Tensor = x_BND + self.position(
-            torch.arange(x_BND.shape[1], device=pixels.device)
+            torch.arange(x_BND.shape[1], device=rows_BI.device)
         )
         return embedded_BND
 

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import Readout, Residual
-from tuner.spec.families.vision import Resnet
+from tuner.spec.datasets.dataset import LabelledImages
+from tuner.spec.families.resnet import Resnet
 from workers.models.images import as_images, channel_norm, convolution
 from workers.models.parts import ACTIVATIONS
 
@@ -36,20 +37,24 @@ class ResnetModel(nn.Module):
     mean: the average is no map, so the residual stream has no role to scale.
     """
 
-    def __init__(self, config: Resnet, width: int, classes: int) -> None:
+    def __init__(self, config: Resnet, width: int, dataset: LabelledImages) -> None:
         super().__init__()
-        if width % config.width_divisor:
-            raise ValueError(f"width {width} is not a multiple of group_size {config.group_size}")
-        self.stem = convolution(1, width)
+        self.dataset = dataset
+        self.stem = convolution(dataset.channels, width)
         self.blocks = nn.Sequential(*(Residual(Branch(config, width)) for _ in range(config.depth)))
         self.fine_blocks = config.fine_blocks
         self.norm = channel_norm(config.norm, width, config.group_size)
         self.activation = ACTIVATIONS[config.activation]
-        self.readout = Readout(width, classes)
+        self.readout = Readout(width, dataset.classes)
 
     def forward(self, x_BP: Tensor) -> Tensor:
-        fine_BDHW = self.blocks[: self.fine_blocks](self.stem(as_images(x_BP)))
+        fine_BDHW = self.blocks[: self.fine_blocks](self.stem(as_images(x_BP, self.dataset)))
         x_BDHW = self.blocks[self.fine_blocks :](functional.avg_pool2d(fine_BDHW, 2))
         features_BD = self.activation(self.norm(x_BDHW)).mean((-2, -1))
         logits_BC: Tensor = self.readout(features_BD)
         return logits_BC
+
+
+def build(family: Resnet, dataset: LabelledImages, width: int) -> nn.Module:
+    """From images to their classes."""
+    return ResnetModel(family, width, dataset)

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ConvReadout
-from tuner.spec.families.vision import Unet
+from tuner.spec.datasets.dataset import NoisedImages
+from tuner.spec.families.unet import Unet
 from workers.models.images import as_images, channel_norm, convolution
 from workers.models.parts import ACTIVATIONS
 from workers.models.time_embedding import TimeEmbedding
@@ -47,13 +48,12 @@ class UnetModel(nn.Module):
     Levels are no repeated residual blocks, so that no depth rule describes them.
     """
 
-    def __init__(self, config: Unet, width: int) -> None:
+    def __init__(self, config: Unet, width: int, dataset: NoisedImages) -> None:
         super().__init__()
-        if width % config.group_size:
-            raise ValueError(f"width {width} is not a multiple of group_size {config.group_size}")
+        self.dataset = dataset
         levels = range(config.depth - 1)
         self.time = TimeEmbedding(width)
-        self.stem = convolution(1, width)
+        self.stem = convolution(dataset.channels, width)
         self.down = nn.ModuleList(Block(config, width, width) for _ in levels)
         self.downsample = nn.ModuleList(
             nn.Conv2d(width, width, 3, stride=2, padding=1, bias=False) for _ in levels
@@ -66,11 +66,11 @@ class UnetModel(nn.Module):
         self.up = nn.ModuleList(Block(config, 2 * width, width) for _ in levels)
         self.norm = channel_norm("groupnorm", width, config.group_size)
         self.activation = ACTIVATIONS[config.activation]
-        self.readout = ConvReadout(width, 1, 3, padding=1)
+        self.readout = ConvReadout(width, dataset.channels, 3, padding=1)
 
     def forward(self, x_BI: Tensor) -> Tensor:
         time_BD = self.time(x_BI[:, -1])
-        x_BDHW, skips = self.stem(as_images(x_BI[:, :-1])), []
+        x_BDHW, skips = self.stem(as_images(x_BI[:, :-1], self.dataset)), []
         for block, downsample in zip(self.down, self.downsample, strict=True):
             x_BDHW = block(x_BDHW, time_BD)
             skips.append(x_BDHW)
@@ -81,3 +81,8 @@ class UnetModel(nn.Module):
             x_BDHW = block(x_BCHW, time_BD)
         noise_BP: Tensor = self.readout(self.activation(self.norm(x_BDHW))).flatten(1)
         return noise_BP
+
+
+def build(family: Unet, dataset: NoisedImages, width: int) -> nn.Module:
+    """From noised images and the time to the noise."""
+    return UnetModel(family, width, dataset)

@@ -6,7 +6,8 @@ Shape suffixes: B batch, P pixels, N patches, D width, C classes.
 from torch import Tensor, nn
 
 from parametrization.nn.layers import Readout, Residual
-from tuner.spec.families.vision import Vit
+from tuner.spec.datasets.dataset import LabelledImages
+from tuner.spec.families.vit import Vit
 from workers.models.parts import norm
 from workers.models.patches import PatchAttention, PatchEmbedding, PatchFeedForward
 
@@ -30,19 +31,22 @@ class VitModel(nn.Module):
     Mean pooling takes the place of a class token (Beyer et al. 2022, arXiv:2205.01580).
     """
 
-    def __init__(self, config: Vit, width: int, classes: int) -> None:
+    def __init__(self, config: Vit, width: int, dataset: LabelledImages) -> None:
         super().__init__()
-        if width % config.head_size:
-            raise ValueError(f"width {width} is not a multiple of head_size {config.head_size}")
-        self.embedding = PatchEmbedding(width)
+        self.embedding = PatchEmbedding(width, dataset)
         self.blocks = nn.Sequential(*(_block(config, width) for _ in range(config.depth)))
         self.norm = norm(config.norm, width)
-        self.readout = Readout(width, classes)
+        self.readout = Readout(width, dataset.classes)
 
     def forward(self, x_BP: Tensor) -> Tensor:
         x_BND = self.blocks(self.embedding(x_BP))
         logits_BC: Tensor = self.readout(self.norm(x_BND).mean(-2))
         return logits_BC
+
+
+def build(family: Vit, dataset: LabelledImages, width: int) -> nn.Module:
+    """From images to their classes."""
+    return VitModel(family, width, dataset)
 
 
 def _block(config: Vit, width: int) -> nn.Module:

@@ -1,15 +1,14 @@
-"""What models are trained and validated by: how well they predict, or what a family declares."""
+"""Losses that models are trained and validated by, as their family declares them."""
 
 from collections.abc import Callable
-from typing import Final, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuner.spec.families.gan import Gan
 from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.data import Batch
-from workers.models.gan import adversarial_loss, generated_distance
+from workers.references import imported
 
 Loss: TypeAlias = Callable[[nn.Module, Batch], Tensor]
 """(model, batch) -> scalar, the mean over the batch where it is a mean."""
@@ -36,13 +35,6 @@ def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
     return functional.cross_entropy(predicted.flatten(0, -2), batch.targets.flatten())
 
 
-_PREDICTION: Final = Objective(batch_loss, batch_loss)
-_DECLARED: Final[dict[type[ModelFamily], Objective]] = {
-    Gan: Objective(adversarial_loss, generated_distance)
-}
-"""Families that are not here predict their targets."""
-
-
 def objective(family: ModelFamily) -> Objective:
     """What models of the family are trained and validated by."""
-    return _DECLARED.get(type(family), _PREDICTION)
+    return Objective(imported(family.training_loss), imported(family.validation_loss))

@@ -8,7 +8,7 @@ import torch
 from parametrization.rules.lookup import Optimizer
 from tests.workers.specs import TINY_GPT, hyperparameters, model_spec, training, trial_spec
 from tuner.engine.protocol import TrialSpec
-from tuner.spec.families.catalogue import AnyFamily
+from tuner.spec.families.model_family import ModelFamily
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.datasets.digits import load_digits_data
@@ -35,7 +35,7 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
 
 def varied(
     trials: int,
-    family: AnyFamily = TINY_GPT,
+    family: ModelFamily = TINY_GPT,
     optimizer: Optimizer = Optimizer.ADAMW,
     *,
     width: int = 32,

@@ -10,7 +10,8 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from tests.workers.cohort.cohorts import alone, distance, identical, precision, together
 from tests.workers.specs import model_spec, training, trial_spec
 from tuner.engine.protocol import TrialSpec
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.optimizer_defaults import STUDIED
 from workers.cohort import programs
 from workers.cohort.cohort import Cohort

@@ -20,7 +20,8 @@ from tests.workers.cohort.cohorts import (
 )
 from tests.workers.specs import TINY_GPT, TINY_MLP
 from tuner.engine.protocol import TrialSpec
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from workers.cohort import step as step_module
 from workers.cohort.cohort import Cohort
 from workers.cohort.gradients import Stacked, gradient_function, norms, traced

@@ -24,7 +24,7 @@ from tuner.engine.protocol import (
     TrainOrder,
     TrialProgress,
 )
-from tuner.spec.families.catalogue import Mlp
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
 from workers.engines.local import LocalEngine, places
 from workers.engines.slot_process import SlotProcess

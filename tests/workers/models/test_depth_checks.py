@@ -11,18 +11,18 @@ from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.rules.lookup import Optimizer
 from tests.workers.specs import TINY_RESNET, gpt, hyperparameters, model_spec
 from tuner.engine.protocol import ModelSpec
-from tuner.spec.families.catalogue import AnyFamily
+from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.policies import PolicyChoices
 from workers.datasets.load import load_data
 from workers.models.build import build_model
 from workers.training.model_shapes import model_scalings, model_shape
 from workers.training.objective import batch_loss
 
-FAMILIES: list[AnyFamily] = [gpt(), TINY_RESNET]
+FAMILIES: list[ModelFamily] = [gpt(), TINY_RESNET]
 DEPTHS = (2, 4, 8)
 
 
-def checked(family: AnyFamily, rule: str) -> CheckVerdict:
+def checked(family: ModelFamily, rule: str) -> CheckVerdict:
     policies = PolicyChoices.model_validate({"depth_rule": rule})
     data = load_data(model_spec(family))
     numbers = hyperparameters(
@@ -48,13 +48,13 @@ def checked(family: AnyFamily, rule: str) -> CheckVerdict:
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_completep_moves_deep_models_by_a_depth_free_amount(family: AnyFamily) -> None:
+def test_completep_moves_deep_models_by_a_depth_free_amount(family: ModelFamily) -> None:
     verdict = checked(family, "completep")
     assert verdict.passed is True, verdict.summary
 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
-def test_without_a_rule_the_stream_moves_more_in_deeper_models(family: AnyFamily) -> None:
+def test_without_a_rule_the_stream_moves_more_in_deeper_models(family: ModelFamily) -> None:
     verdict = checked(family, "none")
     assert verdict.passed is False
     assert "residual stream: update grows like depth^" in verdict.summary

@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import Role
-from tests.workers.cohort.cohorts import alone, distance, identical, precision, together, varied
+from tests.workers.cohort.cohorts import alone, distance, precision
 from tests.workers.models.test_vision_checks import Case, checked
 from tests.workers.specs import TINY_GAN, hyperparameters, model_spec, training, trial_spec
 from tuner.spec.families.gan import Gan
@@ -27,7 +27,7 @@ from workers.models.frechet import frechet_distance
 from workers.models.gan import GanModel, adversarial_loss
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import progress, train_to, validation_loss
-from workers.training.trial import RunningTrial, new_trial, restored_trial
+from workers.training.trial import RunningTrial, new_trial
 
 STEPS = 20
 
@@ -189,28 +189,6 @@ def test_a_pair_that_draws_what_is_no_number_has_diverged() -> None:
     assert (segment.validation_loss, segment.diverged_at) == (None, 1)
 
 
-def test_a_trial_of_a_cohort_equals_the_trial_alone() -> None:
-    """A discriminator that is held still is one of a stack like everything else.
-
-    Validation is less exact: roots of eigenvalues that are nearly zero magnify roundings.
-    """
-    with precision(torch.float64):
-        specs = varied(3, TINY_GAN, width=8, steps=STEPS, shared_seed=False)
-        cohort = together([new_trial(spec) for spec in specs], STEPS)
-        for spec, trial in zip(specs, cohort.trials, strict=True):
-            reference = alone(spec, STEPS)
-            assert distance(trial, reference) < 1e-12
-            assert validation_loss(trial) == pytest.approx(validation_loss(reference), rel=1e-8)
-
-
-def test_a_resumed_pair_ends_as_if_never_stopped() -> None:
-    spec = trial_spec(model=model_spec(TINY_GAN))
-    whole, part = alone(spec, 12), alone(spec, 5)
-    resumed = restored_trial(spec, part.state())
-    train_to(resumed, 12)
-    assert identical(resumed, whole)
-
-
 def test_microbatches_and_half_precision_train_it_too() -> None:
     spec = trial_spec(model=model_spec(TINY_GAN), train=training(steps=8, batch_size=8))
     usual = alone(spec, 8)
@@ -262,7 +240,7 @@ def test_cost_counts_as_many_operations_as_torch_does() -> None:
         loss = adversarial_loss(model, spec_batch.on(torch.device("meta")))
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
     parameters = sum(tensor.numel() for tensor in model.parameters())
-    expected = 6 * parameters * family.positions_per_example * batch
+    expected = 6 * parameters * family.positions_per_example(model_spec(family).dataset) * batch
     assert expected == pytest.approx(counted.get_total_flops(), rel=0.05)
 
 

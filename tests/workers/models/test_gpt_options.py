@@ -13,7 +13,7 @@ from parametrization.nn.layers import ExpertLinear
 from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.roles import Role
 from tests.workers.specs import TINY_GPT, gpt, hyperparameters, model_spec
-from tuner.spec.families.catalogue import Gpt
+from tuner.spec.families.gpt import Gpt
 from workers.models.build import build_model
 from workers.models.gpt import TIED_SCALE
 from workers.models.gpt_attention import Attention, rotated

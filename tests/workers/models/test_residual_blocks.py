@@ -1,10 +1,7 @@
 """Residual blocks of the families: a multiplier on every branch, and nothing else at base depth."""
 
-from typing import get_args
-
 import pytest
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor
 
 from parametrization.nn.layers import ResidualSum
@@ -22,17 +19,16 @@ from tests.workers.specs import (
     trial_spec,
 )
 from tuner.engine.protocol import ModelSpec
-from tuner.spec.families.catalogue import FAMILIES, AnyFamily, Family
 from tuner.spec.families.model_family import ModelFamily
 from workers.models.build import build_model
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import train_to
 from workers.training.trial import RunningTrial, new_trial, restored_trial
 
-BLOCKS: list[AnyFamily] = [gpt(depth=2), OPTIONED_GPT, TINY_VIT, TINY_DIT, TINY_RESNET]
+BLOCKS: list[ModelFamily] = [gpt(depth=2), OPTIONED_GPT, TINY_VIT, TINY_DIT, TINY_RESNET]
 
 
-def trained(family: AnyFamily) -> RunningTrial:
+def trained(family: ModelFamily) -> RunningTrial:
     trial = new_trial(trial_spec(model=model_spec(family)))
     train_to(trial, 4)
     return trial
@@ -40,7 +36,7 @@ def trained(family: AnyFamily) -> RunningTrial:
 
 @pytest.mark.parametrize("family", BLOCKS, ids=lambda family: family.name)
 def test_at_base_depth_a_model_trains_bit_for_bit_like_plain_sums(
-    family: AnyFamily, monkeypatch: pytest.MonkeyPatch
+    family: ModelFamily, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_multipliers = trained(family)
 
@@ -52,19 +48,9 @@ def test_at_base_depth_a_model_trains_bit_for_bit_like_plain_sums(
 
 
 @pytest.mark.parametrize("family", BLOCKS, ids=lambda family: family.name)
-def test_every_tensor_of_the_blocks_is_in_a_block_and_no_other(family: AnyFamily) -> None:
+def test_every_tensor_of_the_blocks_is_in_a_block_and_no_other(family: ModelFamily) -> None:
     for tensor in model_shape(model_spec(family)).tensors:
         assert tensor.in_block == tensor.name.startswith("blocks."), tensor.name
-
-
-@pytest.mark.parametrize("made", FAMILIES, ids=lambda made: made.__name__)
-def test_a_family_has_residual_blocks_or_says_why_depth_has_no_rule(
-    made: type[ModelFamily],
-) -> None:
-    (name,) = get_args(made.model_fields["name"].annotation)
-    family: AnyFamily = TypeAdapter(Family).validate_python({"name": name})
-    shape = model_shape(model_spec(family, width=64, base_width=64))
-    assert any(tensor.in_block for tensor in shape.tensors) != bool(family.no_depth_rule)
 
 
 def test_both_branches_of_a_gpts_block_are_multiplied_and_the_stream_is_not() -> None:
@@ -96,7 +82,7 @@ def test_a_model_deeper_than_its_base_is_built_with_its_branch_multiplier() -> N
 
 
 @pytest.mark.parametrize("family", [gpt(depth=2), TINY_VIT], ids=lambda family: family.name)
-def test_a_cohort_multiplies_branches_as_its_trials_do_alone(family: AnyFamily) -> None:
+def test_a_cohort_multiplies_branches_as_its_trials_do_alone(family: ModelFamily) -> None:
     """Two cohorts of one shape, whose branches have multipliers of their own."""
     for base_depth in (1, 4):
         model = model_spec(family).model_copy(update={"base_depth": base_depth})
@@ -126,7 +112,7 @@ def test_a_checkpoint_from_before_blocks_had_a_multiplier_is_taken() -> None:
 
 
 @pytest.mark.parametrize("family", BLOCKS, ids=lambda family: family.name)
-def test_the_shape_of_a_deeper_model_follows_from_the_proxys(family: AnyFamily) -> None:
+def test_the_shape_of_a_deeper_model_follows_from_the_proxys(family: ModelFamily) -> None:
     deep = family.model_copy(update={"depth": 5})
     proxy = model_shape(model_spec(family))
     assert shape_at_depth(proxy, family.depth, 5) == model_shape(model_spec(deep))

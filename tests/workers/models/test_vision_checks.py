@@ -10,14 +10,17 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.scaling.tensor_scaling import scale_model
 from parametrization.shapes.roles import Role
 from tests.workers.specs import hyperparameters, model_spec
-from tuner.spec.families.catalogue import AnyFamily
-from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
+from tuner.spec.families.dit import Dit
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.resnet import Resnet
+from tuner.spec.families.unet import Unet
+from tuner.spec.families.vit import Vit
 from workers.datasets.load import load_data
 from workers.models.build import build_model
 from workers.training.model_shapes import model_shape
 from workers.training.objective import objective
 
-Case = tuple[AnyFamily, tuple[int, ...], int]
+Case = tuple[ModelFamily, tuple[int, ...], int]
 """Widths and a batch size that suffice, in a second or two."""
 RESNET: Case = (Resnet(name="resnet", depth=1), (16, 32, 64, 128), 8)
 VIT: Case = (Vit(name="vit", depth=1, head_size=8), (32, 64, 128), 8)

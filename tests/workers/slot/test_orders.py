@@ -26,7 +26,8 @@ from tuner.engine.protocol import (
     TrainOrder,
     TrialProgress,
 )
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
 from workers.slot.orders import OpenCohort, carry_out
 from workers.training.model_shapes import model_shape

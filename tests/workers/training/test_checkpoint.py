@@ -10,7 +10,8 @@ from torch.utils import _pytree as pytree
 from parametrization.rules.lookup import Optimizer
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, trial_spec
 from tuner.engine.checkpoints import Checkpoint, FileCheckpoints
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from workers.training.checkpoint import (
     CheckpointUnreadable,
     CheckpointUnwritable,

@@ -11,7 +11,8 @@ from parametrization.rules.lookup import Optimizer
 from tests.workers.cohort.cohorts import precision
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, training, trial_spec
 from tuner.engine.protocol import ModelSpec, TrialSpec
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.optimizer_defaults import STUDIED
 from workers.training.model_shapes import model_scalings
 from workers.training.trainer import train_to

@@ -21,7 +21,8 @@ from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, tra
 from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.protocol import SOLO, Done, Packing, ProbeOrder, TrialSpec
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec
 from workers.cohort.programs import Programs

@@ -17,7 +17,8 @@ from tests.workers.specs import (
     trial_spec,
 )
 from tuner.engine.protocol import TrialSpec
-from tuner.spec.families.catalogue import Gpt, Mlp
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
 from workers.training.objective import batch_loss
 from workers.training.trainer import (
     Segment,

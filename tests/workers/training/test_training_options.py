@@ -17,8 +17,11 @@ from tests.workers.specs import (
     trial_spec,
 )
 from tuner.engine.protocol import Packing, TrialSpec
-from tuner.spec.families.catalogue import AnyFamily, Gpt, Mlp
-from tuner.spec.study import StudySpec, Training
+from tuner.spec.families.gpt import Gpt
+from tuner.spec.families.mlp import Mlp
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.study import StudySpec
+from tuner.spec.study_fields import Training
 from workers.cohort.cohort import Cohort
 from workers.packing.train_together import train_packed
 from workers.slot.process import UNFUSED_NORM
@@ -31,7 +34,7 @@ DEEPER_GPT = TINY_GPT.model_copy(update={"depth": 2})
 STEPS = 10
 
 
-def spec_of(family: AnyFamily = TINY_GPT, number: int = 0, **options: Any) -> TrialSpec:  # noqa: ANN401 - of Training
+def spec_of(family: ModelFamily = TINY_GPT, number: int = 0, **options: Any) -> TrialSpec:  # noqa: ANN401 - of Training
     train = training(steps=STEPS, batch_size=12)
     return trial_spec(
         number=number, model=model_spec(family), train=train.model_copy(update=options)
@@ -66,7 +69,7 @@ def test_microbatches_give_the_gradient_of_the_whole_batch(
 
 
 @pytest.mark.parametrize("family", [DEEPER_GPT, TINY_MLP, TINY_BATCHNORM_RESNET])
-def test_checkpointed_activations_change_no_bit_of_the_curves(family: AnyFamily) -> None:
+def test_checkpointed_activations_change_no_bit_of_the_curves(family: ModelFamily) -> None:
     """Nor of what is validated: running statistics count a batch once."""
     kept, recomputed = both = [
         new_trial(spec_of(family, activation_checkpointing=on)) for on in (False, True)

@@ -1,9 +1,10 @@
-"""The family of a generator and a discriminator that train each other, without torch."""
+"""The family `gan`: a generator and a discriminator that train each other."""
 
 from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
+from tuner.spec.datasets.dataset import Dataset, ImitatedImages
 from tuner.spec.families.model_family import Comparison, ModelFamily
 
 _TWO_LOSSES: Final = (
@@ -24,7 +25,10 @@ class Gan(ModelFamily):
     generated and held-out ones.
     """
 
-    datasets: ClassVar = ("imitated-digits",)
+    trains_on: ClassVar = ImitatedImages
+    builder: ClassVar = "workers.models.gan:build"
+    training_loss: ClassVar = "workers.models.gan:adversarial_loss"
+    validation_loss: ClassVar = "workers.models.gan:generated_distance"
     refused_optimizers: ClassVar = {
         **dict.fromkeys(("kfac", "ekfac"), _TWO_LOSSES),
         **dict.fromkeys(("sgd", "sgd_nesterov"), _FADES),
@@ -55,8 +59,7 @@ class Gan(ModelFamily):
         """Normal numbers that a digit is made from."""
         return self.latents
 
-    @property
-    def positions_per_example(self) -> float:
+    def positions_per_example(self, _dataset: Dataset) -> float:
         """Passes, on average over both players.
 
         The generator's parameters work once a digit. The discriminator's see a real digit, a

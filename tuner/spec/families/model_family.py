@@ -1,4 +1,4 @@
-"""What every model family says of itself, whatever its options."""
+"""What a model family declares of itself, without torch: facts, words, which functions build it."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -7,6 +7,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted
 from tuner.spec.target import WIDEST
@@ -26,8 +27,20 @@ class Comparison(Record):
 class ModelFamily(Submitted):
     """Options of one family; the width is given apart."""
 
-    datasets: ClassVar[tuple[str, ...]]
-    """Names of what it can train on; the first one is its default."""
+    trains_on: ClassVar[type[Dataset]]
+    """The kind of its datasets: it can train on every one."""
+
+    builder: ClassVar[str]
+    """`module:function`, (family, dataset, width) -> nn.Module, for any width that is legal."""
+
+    roles: ClassVar[str] = "workers.models.parts:no_roles"
+    """`module:function`, family -> roles of tensors that module types and shapes cannot tell."""
+
+    training_loss: ClassVar[str] = "workers.training.objective:batch_loss"
+    """`module:function`, (model, batch) -> scalar whose gradient training follows."""
+
+    validation_loss: ClassVar[str] = "workers.training.objective:batch_loss"
+    """`module:function`, (model, held-out batch) -> positive scalar of which less is better."""
 
     refused_optimizers: ClassVar[Mapping[str, str]] = {}
     """Why, by the name of an optimizer that cannot train it."""
@@ -93,6 +106,10 @@ class ModelFamily(Submitted):
         multiples = (2 * width // self.width_divisor + 1) // 2
         return self.width_divisor * min(max(1, multiples), WIDEST // self.width_divisor)
 
+    def smallest_width(self, at_least: int) -> int:
+        """The narrowest legal width that is not below `at_least`."""
+        return math.ceil(at_least / self.width_divisor) * self.width_divisor
+
     def width_problem(self, width: int) -> str | None:
         """Why a model cannot have this width, and which one it can; None if it can."""
         if width >= 1 and width % self.width_divisor == 0:
@@ -118,8 +135,7 @@ class ModelFamily(Submitted):
         """Random numbers that one example is made from; 0 where nothing is generated."""
         return 0
 
-    @property
-    def positions_per_example(self) -> float:
+    def positions_per_example(self, _dataset: Dataset) -> float:
         """How often a parameter works on one example, on average over a wide model's parameters.
 
         Once a token in a sequence, once a pixel of what a convolution puts out: what floating-point

@@ -1,28 +1,12 @@
-"""Model families and datasets that a study can name: their options, without torch."""
+"""The family `gpt`: a decoder-only transformer for text."""
 
-import math
 from collections.abc import Iterator, Mapping
-from typing import Annotated, ClassVar, Final, Literal, get_args
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tuner.spec.families.gan import Gan
+from tuner.spec.datasets.dataset import Text
 from tuner.spec.families.model_family import ModelFamily
-from tuner.spec.families.vision import Dit, Resnet, Unet, Vit
-from tuner.spec.record import Record
-
-
-class Mlp(ModelFamily):
-    """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
-
-    datasets: ClassVar = ("digits",)
-    no_depth_rule: ClassVar = "its layers are no residual blocks"
-
-    name: Literal["mlp"]
-    depth: int = Field(default=3, ge=1, le=64)
-    """Hidden layers, the first one (input to width) included."""
-    norm: Literal["none", "layernorm", "rmsnorm"] = "none"
-    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
 
 
 class Gpt(ModelFamily):
@@ -31,7 +15,9 @@ class Gpt(ModelFamily):
     Which of its options pass the coordinate check is measured in docs/options.md.
     """
 
-    datasets: ClassVar = ("stdlib-text",)
+    trains_on: ClassVar = Text
+    builder: ClassVar = "workers.models.gpt:build"
+    roles: ClassVar = "workers.models.gpt:roles"
 
     name: Literal["gpt"]
     depth: int = Field(default=2, ge=1, le=64)
@@ -99,62 +85,3 @@ class Gpt(ModelFamily):
     def tokens_per_example(self) -> int:
         """Tokens of one sequence."""
         return self.context
-
-
-AnyFamily = Mlp | Gpt | Resnet | Vit | Unet | Dit | Gan
-Family = Annotated[AnyFamily, Field(discriminator="name")]
-FAMILIES: Final[tuple[type[ModelFamily], ...]] = get_args(AnyFamily)
-"""In the order of the catalogue."""
-
-
-class StdlibText(Record):
-    """Bytes of the running Python's standard library sources, split by file.
-
-    Real text on every machine: the vocabulary is the 256 bytes.
-    """
-
-    name: Literal["stdlib-text"]
-
-
-class Digits(Record):
-    """scikit-learn's 1,797 handwritten digits: 64 grey values, 10 classes."""
-
-    name: Literal["digits"]
-
-
-class NoisedDigits(Record):
-    """The digits under Gaussian noise of every strength, and that noise to predict.
-
-    The loss is the mean squared error of the noise, per pixel; the noise has variance 1. Models of
-    clips see a digit that moves by a pixel a frame.
-    """
-
-    name: Literal["noised-digits"]
-
-
-class ImitatedDigits(Record):
-    """The digits without their classes, and standard normal numbers to make others from.
-
-    A model that does is validated by the Fréchet distance between 1,436 of its digits and the 359
-    held-out ones, per pixel, in the square of the grey values' standard deviation.
-    """
-
-    name: Literal["imitated-digits"]
-
-
-AnyDataset = StdlibText | Digits | NoisedDigits | ImitatedDigits
-Dataset = Annotated[AnyDataset, Field(discriminator="name")]
-DATASETS: Final[dict[str, type[Record]]] = {
-    get_args(dataset.model_fields["name"].annotation)[0]: dataset
-    for dataset in get_args(AnyDataset)
-}
-"""By name, in the order of the catalogue."""
-
-
-def smallest_width(family: ModelFamily, at_least: int) -> int:
-    """Narrowest legal width of the family that is not below `at_least`.
-
-    >>> smallest_width(Gpt(name="gpt", head_size=24), 64)
-    72
-    """
-    return math.ceil(at_least / family.width_divisor) * family.width_divisor

@@ -1,4 +1,4 @@
-"""Model families: shapes, causality, and what grows with width."""
+"""The GPT: roles, causality, attention; and what describing a model loads."""
 
 import subprocess
 import sys
@@ -10,64 +10,12 @@ from torch import nn
 from parametrization.shapes.roles import Role
 from tests.workers.specs import (
     GPT_OPTIONS,
-    IMAGE_FAMILIES,
-    TINY_GAN,
     TINY_GPT,
-    TINY_MLP,
     model_spec,
 )
-from tuner.spec.families.catalogue import AnyFamily, Gpt, Mlp
-from workers.datasets.load import load_data
+from tuner.spec.families.gpt import Gpt
 from workers.models.build import build_model
 from workers.training.model_shapes import model_shape
-from workers.training.objective import objective
-
-FAMILIES = [
-    TINY_MLP,
-    Mlp(name="mlp", depth=3, norm="layernorm", activation="gelu"),
-    Mlp(name="mlp", depth=1, norm="rmsnorm", activation="tanh"),
-    TINY_GPT,
-    Gpt(name="gpt", depth=2, head_size=4, context=8, norm="layernorm", activation="silu"),
-    *IMAGE_FAMILIES,
-    TINY_GAN,
-    *GPT_OPTIONS,
-]
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_a_model_predicts_a_class_or_a_number_for_every_target(family: AnyFamily) -> None:
-    spec = model_spec(family)
-    batch = load_data(spec).batch(0, 0, 4)
-    logits = build_model(spec)(batch.inputs)
-    if batch.targets.is_floating_point():
-        assert logits.shape == batch.targets.shape
-        return
-    assert logits.shape[:-1] == batch.targets.shape
-    assert logits.shape[-1] > int(batch.targets.max())
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_every_parameter_gets_a_gradient(family: AnyFamily) -> None:
-    spec = model_spec(family)
-    model = build_model(spec)
-    for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.1)
-    objective(family).training(model, load_data(spec).batch(0, 0, 4)).backward()  # type: ignore[no-untyped-call]  # torch
-    silent = [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.grad is None or not parameter.grad.any()
-    ]
-    assert silent == []
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_base_shapes_predict_the_shapes_of_every_width(family: AnyFamily) -> None:
-    shape = model_shape(model_spec(family, width=16, base_width=16))
-    wide = dict(build_model(model_spec(family, width=48)).named_parameters())
-    assert {tensor.name: tensor.shape_at(3) for tensor in shape.tensors} == {
-        name: tuple(parameter.shape) for name, parameter in wide.items()
-    }
 
 
 def test_roles_of_the_gpt() -> None:
@@ -113,11 +61,6 @@ def test_attention_is_the_textbooks() -> None:
         scores = q[..., head] @ k[..., head].mT / 8**0.5
         heads.append(scores.masked_fill(future, -torch.inf).softmax(-1) @ v[..., head])
     torch.testing.assert_close(attention(x), torch.cat(heads, dim=-1) @ out.T)
-
-
-def test_a_width_that_splits_a_head_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"width 20 is not a multiple of 8 \(head_size\)"):
-        build_model(model_spec(TINY_GPT, width=20))
 
 
 def test_describing_a_model_does_not_load_torchs_compiler() -> None:

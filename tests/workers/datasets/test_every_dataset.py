@@ -1,0 +1,131 @@
+"""Every dataset of the registry: batches by seed and step, and facts that agree with the data."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from parametrization.rules.lookup import Parametrization
+from tuner.engine.protocol import ModelSpec
+from tuner.spec.datasets.dataset import (
+    Dataset,
+    ImitatedImages,
+    LabelledImages,
+    NoisedImages,
+    Text,
+)
+from tuner.spec.datasets.registry import DATASETS
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.registry import FAMILIES
+from workers.datasets.data import Batch, Data
+from workers.datasets.load import load_data
+
+DECLARED = [made.model_validate({"name": name}) for name, made in DATASETS.items()]
+BATCH = 512
+
+every_dataset = pytest.mark.parametrize("dataset", DECLARED, ids=lambda dataset: dataset.name)
+
+
+def family_for(dataset: Dataset) -> ModelFamily:
+    """The first family that trains on it."""
+    name = next(name for name, made in FAMILIES.items() if isinstance(dataset, made.trains_on))
+    return FAMILIES[name].model_validate({"name": name})
+
+
+def data_of(dataset: Dataset) -> Data:
+    spec = ModelSpec(
+        family=family_for(dataset),
+        dataset=dataset,
+        width=64,
+        base_width=64,
+        parametrization=Parametrization.MUP,
+    )
+    return load_data(spec)
+
+
+def equal(one: Batch, other: Batch) -> bool:
+    return torch.equal(one.inputs, other.inputs) and torch.equal(one.targets, other.targets)
+
+
+def whole_numbers_below(tensor: Tensor, limit: int) -> bool:
+    return not tensor.is_floating_point() and 0 <= int(tensor.min()) <= int(tensor.max()) < limit
+
+
+@every_dataset
+def test_a_batch_can_be_asked_for_again_in_any_order(dataset: Dataset) -> None:
+    data, again = data_of(dataset), data_of(dataset)
+    forwards = [data.batch(7, step, 4) for step in range(5)]
+    backwards = [again.batch(7, step, 4) for step in reversed(range(5))]
+    assert all(map(equal, forwards, reversed(backwards)))
+
+
+@every_dataset
+def test_another_seed_or_step_gives_another_batch(dataset: Dataset) -> None:
+    data = data_of(dataset)
+    assert not equal(data.batch(7, 0, 4), data.batch(7, 1, 4))
+    assert not equal(data.batch(7, 0, 4), data.batch(8, 0, 4))
+
+
+@every_dataset
+def test_validation_is_fixed(dataset: Dataset) -> None:
+    first, again = list(data_of(dataset).validation()), list(data_of(dataset).validation())
+    assert len(first) == len(again) > 0
+    assert all(map(equal, first, again))
+
+
+@every_dataset
+def test_data_is_known_by_its_hash(dataset: Dataset) -> None:
+    assert len(data_of(dataset).sha256) == 64
+    assert data_of(dataset).sha256 == data_of(dataset).sha256
+
+
+@every_dataset
+def test_facts_agree_with_what_is_loaded(dataset: Dataset) -> None:
+    family, data = family_for(dataset), data_of(dataset)
+    inputs, targets = data.batch(0, 0, BATCH)
+    match dataset:
+        case Text():
+            assert inputs.shape == targets.shape == (BATCH, family.tokens_per_example)
+            assert whole_numbers_below(inputs, dataset.vocabulary)
+            assert whole_numbers_below(targets, dataset.vocabulary)
+        case LabelledImages():
+            assert inputs.shape == (BATCH, dataset.numbers)
+            assert set(targets.tolist()) == set(range(dataset.classes))
+        case NoisedImages():
+            numbers = family.frames_per_example * dataset.numbers
+            assert inputs.shape == (BATCH, numbers + 1)
+            assert targets.shape == (BATCH, numbers)
+        case ImitatedImages():
+            assert inputs.shape == (BATCH, family.latents_per_example + dataset.numbers)
+            assert targets.shape == (BATCH, dataset.numbers)
+        case _:
+            pytest.fail(f"say here what the facts of a {type(dataset).__base__} mean")
+
+
+@pytest.mark.parametrize(
+    "dataset",
+    [one for one in DECLARED if isinstance(one, LabelledImages | ImitatedImages)],
+    ids=lambda dataset: dataset.name,
+)
+def test_there_are_as_many_images_as_declared_and_none_is_both_trained_on_and_held_out(
+    dataset: Dataset,
+) -> None:
+    """No two digits are equal, so that they can be counted by their pixels."""
+    data, labelled = data_of(dataset), isinstance(dataset, LabelledImages)
+
+    def images(batch: Batch) -> set[tuple[float, ...]]:
+        return {tuple(row) for row in (batch.inputs if labelled else batch.targets).tolist()}
+
+    trained_on = images(data.batch(0, 0, 20_000))
+    held_out = set().union(*map(images, data.validation()))
+    assert trained_on.isdisjoint(held_out)
+    assert len(trained_on | held_out) == dataset.examples
+
+
+@every_dataset
+def test_a_dataset_has_its_line_in_the_documents(dataset: Dataset) -> None:
+    documents = (Path(__file__).parents[3] / "docs" / "families.md").read_text()
+    examples = "by machine" if dataset.examples is None else f"{dataset.examples:,}"
+    assert f"\n| `{dataset.name}` | {examples} |" in documents
+    assert type(dataset).__doc__

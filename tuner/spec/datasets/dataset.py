@@ -1,0 +1,64 @@
+"""What a dataset declares of itself, without torch: its facts, and which function loads it.
+
+The kinds of datasets stand here too. A family trains on every dataset of its kind.
+"""
+
+from typing import ClassVar
+
+from tuner.spec.record import Record
+
+
+class Dataset(Record):
+    """Options of one dataset, and its facts, which no option changes."""
+
+    loader: ClassVar[str]
+    """`module:function`, (dataset, family that trains on it) -> `workers.datasets.data.Data`."""
+
+    examples: ClassVar[int | None] = None
+    """Training and held-out ones together; None where it depends on the machine."""
+
+    name: str
+
+    @property
+    def pixels(self) -> int:
+        """Places of one image, each with a number per channel; 0 where examples are no images."""
+        return 0
+
+
+class Text(Dataset):
+    """Sequences of tokens: inputs [B, T] of whole numbers, targets the tokens that follow each."""
+
+    vocabulary: ClassVar[int]
+    """Tokens are from 0 to below this."""
+
+
+class Images(Dataset):
+    """Square images, every example's numbers in one row: channels, their rows, their columns."""
+
+    channels: ClassVar[int]
+    side: ClassVar[int]
+    """Pixels."""
+
+    @property
+    def pixels(self) -> int:
+        """Of one image."""
+        return self.side**2
+
+    @property
+    def numbers(self) -> int:
+        """Of one image: every pixel has one in each channel."""
+        return self.channels * self.pixels
+
+
+class LabelledImages(Images):
+    """Inputs [B, numbers], targets [B] whole numbers: the class of each."""
+
+    classes: ClassVar[int]
+
+
+class NoisedImages(Images):
+    """Inputs [B, frames * numbers + 1]: noised clips and the time; targets: the noise."""
+
+
+class ImitatedImages(Images):
+    """Inputs [B, latents + numbers]: a latent and a direction; targets [B, numbers]: images."""

@@ -1,0 +1,30 @@
+"""Every dataset that a study can name."""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, TypeAlias
+
+from tuner.spec.datasets.dataset import Dataset
+from tuner.spec.datasets.digits import Digits
+from tuner.spec.datasets.imitated_digits import ImitatedDigits
+from tuner.spec.datasets.noised_digits import NoisedDigits
+from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.registry import OneOf, by_name
+
+DATASETS: Final[Mapping[str, type[Dataset]]] = by_name(
+    (StdlibText, Digits, NoisedDigits, ImitatedDigits)
+)
+"""By name, in the order of the catalogue; the first one of a kind is its families' default."""
+
+AnyDataset: TypeAlias = Annotated[Dataset, OneOf(DATASETS)]
+"""Any dataset of the registry, as a specification gives it."""
+
+
+def datasets_of(kind: type[Dataset]) -> tuple[str, ...]:
+    """Names of the datasets that a family which trains on this kind can have."""
+    return tuple(name for name, dataset in DATASETS.items() if issubclass(dataset, kind))
+
+
+def default_dataset(kind: type[Dataset]) -> Dataset:
+    """The dataset that a family of this kind trains on unless another one is named."""
+    name = datasets_of(kind)[0]
+    return DATASETS[name].model_validate({"name": name})

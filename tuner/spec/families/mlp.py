@@ -1,0 +1,22 @@
+"""The family `mlp`: a multilayer perceptron for images."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from tuner.spec.datasets.dataset import LabelledImages
+from tuner.spec.families.model_family import ModelFamily
+
+
+class Mlp(ModelFamily):
+    """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
+
+    trains_on: ClassVar = LabelledImages
+    builder: ClassVar = "workers.models.mlp:build"
+    no_depth_rule: ClassVar = "its layers are no residual blocks"
+
+    name: Literal["mlp"]
+    depth: int = Field(default=3, ge=1, le=64)
+    """Hidden layers, the first one (input to width) included."""
+    norm: Literal["none", "layernorm", "rmsnorm"] = "none"
+    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"

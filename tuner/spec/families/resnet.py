@@ -1,0 +1,40 @@
+"""The family `resnet`: a residual network for images."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from tuner.spec.datasets.dataset import Dataset, LabelledImages
+from tuner.spec.families.model_family import ModelFamily
+
+
+class Resnet(ModelFamily):
+    """Residual network of pre-activation blocks; `width` channels at both resolutions."""
+
+    trains_on: ClassVar = LabelledImages
+    builder: ClassVar = "workers.models.resnet:build"
+
+    name: Literal["resnet"]
+    depth: int = Field(default=2, ge=1, le=64)
+    """Residual blocks of two 3 x 3 convolutions each."""
+    norm: Literal["batchnorm", "groupnorm"] = "groupnorm"
+    group_size: int = Field(default=8, ge=1, le=1024)
+    """Channels of one group of a GroupNorm, fixed over widths: the number of groups is
+    width / group_size."""
+    activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
+
+    @property
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Whole groups, where there are any."""
+        return {"group_size": self.group_size} if self.norm == "groupnorm" else {}
+
+    @property
+    def fine_blocks(self) -> int:
+        """Blocks at full resolution, before 2 x 2 pixels become one."""
+        return (self.depth + 1) // 2
+
+    def positions_per_example(self, dataset: Dataset) -> float:
+        """Pixels that a convolution works on, on average over the blocks."""
+        blocks = self.fine_blocks + (self.depth - self.fine_blocks) / 4
+        return dataset.pixels * blocks / self.depth

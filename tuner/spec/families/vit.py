@@ -1,0 +1,36 @@
+"""The family `vit`: a vision transformer."""
+
+from collections.abc import Mapping
+from typing import ClassVar, Final, Literal
+
+from pydantic import Field
+
+from tuner.spec.datasets.dataset import Dataset, LabelledImages
+from tuner.spec.families.model_family import ModelFamily
+
+PATCH_SIDE: Final = 2
+"""Pixels of one side of the square that a transformer sees as one patch."""
+
+
+class Vit(ModelFamily):
+    """Vision transformer on patches of 2 x 2 pixels: pre-norm blocks, learned positions."""
+
+    trains_on: ClassVar = LabelledImages
+    builder: ClassVar = "workers.models.vit:build"
+
+    name: Literal["vit"]
+    depth: int = Field(default=2, ge=1, le=64)
+    """Blocks of attention and feed-forward (4 x width)."""
+    head_size: int = Field(default=16, ge=1, le=256)
+    """Size of one attention head, fixed over widths: the number of heads is width / head_size."""
+    norm: Literal["layernorm", "rmsnorm"] = "layernorm"
+    activation: Literal["relu", "gelu", "silu", "tanh"] = "gelu"
+
+    @property
+    def parts_of_width(self) -> Mapping[str, int]:
+        """Whole heads."""
+        return {"head_size": self.head_size}
+
+    def positions_per_example(self, dataset: Dataset) -> float:
+        """Patches of one image."""
+        return dataset.pixels // PATCH_SIDE**2

@@ -1,0 +1,185 @@
+"""Declare the fields of a study's specification, with what follows from them."""
+
+from dataclasses import replace
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
+
+from parametrization.check.words import sized_by_gradient
+from parametrization.optimizers.names import PLUGINS
+from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.companions import assignment_of
+from parametrization.scaling.schedule import Schedule, ScheduleShape
+from tuner.spec.datasets.registry import AnyDataset, default_dataset
+from tuner.spec.families.model_family import ModelFamily
+from tuner.spec.families.registry import AnyFamily
+from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.optimizers import RECORDS, OptimizerConfig
+from tuner.spec.policies import PolicyChoices
+from tuner.spec.submitted import ReadableText, Submitted
+from tuner.spec.target import Proxies, Target, WholeTarget, Width, filled
+
+
+class Training(Submitted):
+    """How every trial of the study trains."""
+
+    steps: int = Field(default=200, ge=8, le=10_000_000)
+    batch_size: int = Field(default=16, ge=1, le=65_536)
+    """Sequences or images per step."""
+    gradient_clip_norm: PositiveFloat | None = None
+    schedule: Schedule = Schedule()
+    precision: Literal["fp32", "bf16"] = "fp32"
+    """`bf16` computes the forward and backward pass of the layers in bfloat16, with weights,
+    gradients and optimizer state in fp32. The coordinate check stays in fp32."""
+    accumulation: int = Field(default=1, ge=1, le=65_536)
+    """Microbatches per update: less memory for the same gradient. Where a model has batch
+    statistics (BatchNorm), they are those of a microbatch, and the gradient is not the same."""
+    activation_checkpointing: bool = False
+    """Compute the activations inside blocks again in the backward pass instead of keeping them:
+    less memory, about a third more time, the same numbers."""
+
+
+CheckSeeds = Annotated[int, Field(ge=4, le=32)]
+
+
+class Check(Submitted):
+    """The coordinate check that runs before search money is spent."""
+
+    widths: tuple[Width, ...] = Field(default=(), max_length=8)
+    """Default: four doublings from 64 up."""
+    seeds: CheckSeeds | dict[Optimizer, CheckSeeds] | None = None
+    """By optimizer, or one number for all. Default: 4; 8 where SGD or its like trains something,
+    whose slopes are noisier, and for plugins'. As stored: by optimizer."""
+
+
+class Search(Submitted):
+    """Optuna's search at the proxy width, in logical batches."""
+
+    trials: int = Field(default=16, ge=1, le=10_000)
+    batch_size: int = Field(default=8, ge=1, le=1_024)
+    """Trials proposed together: the next proposal waits for the whole batch."""
+    sampler: Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"] = "tpe"
+    pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
+
+
+class Measure(Submitted):
+    """The shared learning-rate grid around the winner, at several widths."""
+
+    widths: tuple[Width, ...] = Field(default=(), max_length=8)
+    """Default: the proxy width and its next two doublings. The target's is added if the study
+    measures `at_target`."""
+    seeds: int = Field(default=2, ge=2, le=32)
+    grid_factor: float = Field(default=2.0, gt=1.0, le=8.0)
+    """Ratio of neighbouring learning rates."""
+    grid_points: int = Field(default=7, ge=5, le=33)
+
+
+class StudyFields(Submitted):
+    """Every field of a study; `StudySpec` checks them against each other."""
+
+    name: Annotated[ReadableText, Field(max_length=200)] = ""
+    labels: dict[
+        Annotated[ReadableText, Field(max_length=200)],
+        Annotated[ReadableText, Field(max_length=200)],
+    ] = Field(default={}, max_length=32)
+    priority: int = Field(default=0, ge=-100, le=100)
+    """Higher runs first."""
+    family: AnyFamily
+    dataset: AnyDataset = Field(
+        default_factory=lambda data: default_dataset(data["family"].trains_on)
+    )
+    training: Training = Training()
+    target: Target
+    proxy_width: Width = Field(
+        default_factory=lambda data: data["family"].smallest_width(
+            max(1, data["target"].width // 8)
+        )
+    )
+    """Width of the trials that search. Default: an eighth of the target's."""
+    base_width: Width = Field(default_factory=lambda data: data["proxy_width"])
+    """Width at which every multiplier is 1. Default: the proxy's."""
+    optimizers: tuple[OptimizerConfig, ...] = Field(
+        default=(RECORDS[Optimizer.ADAMW].model_validate({"name": Optimizer.ADAMW}),),
+        min_length=1,
+        max_length=16,
+    )
+    policies: PolicyChoices = PolicyChoices()
+    check: Check = Check()
+    search: Search = Search()
+    measure: Measure = Measure()
+    control: Literal["none", "sp"] = "none"
+    """`sp` repeats the measurement under the standard parametrization."""
+    at_target: bool = False
+    """Measure at the target width too (the proxies' depth, batch and steps): for demonstrations and
+    benchmarks."""
+    on_failed_check: Literal["stop", "warn"] = "stop"
+    packing: Literal["solo", "measured"] = "measured"
+    """`measured` trains trials of one shape together wherever a probe finds that faster, with
+    curves that agree with those of `solo`, one by one, within rounding. What the probe chose is
+    stored: the same study on the same machine gives the same bits either way."""
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+    @field_validator("target")
+    @classmethod
+    def _has_every_number(cls, target: Target, info: ValidationInfo) -> Target:
+        if "family" not in info.data or "training" not in info.data:
+            return target
+        whole = filled(target, _proxies(info.data["family"], info.data["training"])).model_dump()
+        return target.model_copy(update=whole | target.model_dump(exclude_none=True))
+
+    @property
+    def proxies(self) -> Proxies:
+        """Depth, batch and duration of every trial: the base of the target's."""
+        return _proxies(self.family, self.training)
+
+    @property
+    def whole_target(self) -> WholeTarget:
+        """The target; `target` as stored has the same numbers."""
+        return filled(self.target, self.proxies)
+
+    @property
+    def check_widths(self) -> tuple[int, ...]:
+        """Widths of the coordinate check, narrowest first."""
+        if self.check.widths:
+            return tuple(sorted(self.check.widths))
+        first = self.family.smallest_width(64)
+        return tuple(first * 2**doubling for doubling in range(4))
+
+    def check_seeds(self, optimizer: Optimizer) -> int:
+        """Seeds of the coordinate check for this optimizer."""
+        given = self.check.seeds
+        if isinstance(given, int):
+            return given
+        if given is not None and optimizer in given:
+            return given[optimizer]
+        trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
+        noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
+        return 8 if noisier else 4
+
+    def training_by(self, optimizer: Optimizer) -> Training:
+        """How this optimizer trains: at a constant rate if it averages instead of decaying."""
+        if STUDIED[optimizer].decays:
+            return self.training
+        schedule = replace(self.training.schedule, shape=ScheduleShape.CONSTANT)
+        return self.training.model_copy(update={"schedule": schedule})
+
+    @property
+    def measure_widths(self) -> tuple[int, ...]:
+        """Widths of the learning-rate grid, narrowest first; the target's only if `at_target`."""
+        widths = set(self.measure.widths or (self.proxy_width * 2**n for n in range(3)))
+        return tuple(sorted(widths | ({self.target.width} if self.at_target else set())))
+
+    @property
+    def rungs(self) -> tuple[int, ...]:
+        """Steps at which a trial stores a checkpoint and a pruner may act; the last is the end."""
+        steps = self.training.steps
+        return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
+
+
+def _proxies(family: ModelFamily, training: Training) -> Proxies:
+    return Proxies(
+        depth=family.depth,
+        batch_size=training.batch_size,
+        steps=training.steps,
+        tokens_per_example=family.tokens_per_example,
+    )
