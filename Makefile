@@ -1,12 +1,12 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test lint serve bench lock
+.PHONY: help install tools demo test test-fast lint serve bench lock
 
 bin := .venv/bin
 
 help:  ## show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install:  ## install everything into .venv (PYTHON=... names the interpreter)
 	@./scripts/install.sh
@@ -20,6 +20,9 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 test: tools lint  ## everything that continuous integration runs
 	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 
+test-fast: install  ## what no training, browser, PostgreSQL or process is needed for, in two minutes
+	$(bin)/pytest --numprocesses 2 --dist worksteal -m "not slow and not postgres and not browser and not gpu" </dev/null
+
 lint: install  ## ruff, mypy --strict and the import contracts
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
@@ -29,9 +32,13 @@ lint: install  ## ruff, mypy --strict and the import contracts
 serve: install  ## run the service on this machine (ARGS="--port 0 --slots 2")
 	@$(bin)/widthwise up $(ARGS)
 
-bench: install  ## run every benchmark; each prints its own table
-	@shopt -s nullglob; for file in benchmarks/[a-z]*.py; do \
-		echo "== $$file"; $(bin)/python "$$file"; \
+bench: install  ## every benchmark, quick where it has a quick form; each prints its result
+	@for arguments in \
+		"checks.coordinate_checks --quick" "checks.family_options --quick --families mlp" \
+		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" \
+		"throughput.cohort_throughput --quick" throughput.engine_overhead \
+		"service_load.responses --quick" service_load.evidence; do \
+		echo "== python -m benchmarks.$$arguments"; $(bin)/python -m benchmarks.$$arguments; \
 	done
 
 lock: install  ## pin requirements.in anew into requirements.lock

@@ -2,14 +2,23 @@
 
 import re
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import typer.main
 
+from service.settings import Settings
 from widthwise.cli.commands import app
 
 ROOT = Path(__file__).resolve().parent.parent
 MOST_LINES = 300
+MOST_FILES = 15
+# One file each of many things that are alike.
+COLLECTIONS = {
+    "docs/decisions",
+    "parametrization/nn/updates",
+    "parametrization/optimizers/built_in",
+}
 BANNED_NAMES = {"utils", "util", "helper", "helpers", "manager", "common", "base", "misc", "lib"}
 # Written so that this file does not hold what it looks for.
 MACHINE_PATH = re.compile(
@@ -33,6 +42,23 @@ def tracked(pattern: str = "*") -> list[Path]:
 def test_no_file_is_longer_than_300_lines() -> None:
     lengths = {str(path.relative_to(ROOT)): _lines(path) for path in tracked("*.py")}
     assert {name: count for name, count in lengths.items() if count > MOST_LINES} == {}
+
+
+def test_no_folder_of_code_is_crowded() -> None:
+    folders = Counter(str(path.parent.relative_to(ROOT)) for path in tracked("*.py"))
+    sources = {name: count for name, count in folders.items() if not name.startswith("tests")}
+    crowded = {name for name, count in sources.items() if count > MOST_FILES}
+    assert crowded - COLLECTIONS == set()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    rows = (ROOT / "docs" / "settings.md").read_text().splitlines()
+    documented = {row.split("`")[1]: row for row in rows if row.startswith("| `WIDTHWISE_")}
+    settings = {f"WIDTHWISE_{name.upper()}": field for name, field in Settings.model_fields.items()}
+    assert documented.keys() == settings.keys()
+    for name, field in settings.items():
+        if isinstance(field.default, str | int | Path) and field.default != "":
+            assert f"| `{field.default}` |" in documented[name]
 
 
 def test_no_file_is_named_after_nothing() -> None:
@@ -117,7 +143,7 @@ def test_make_help_names_every_target_a_person_types() -> None:
     shown = subprocess.run(
         ["make", "--no-print-directory"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout
-    wanted = ("install", "demo", "test", "serve", "lint", "bench", "lock")
+    wanted = ("install", "demo", "test", "test-fast", "serve", "lint", "bench", "lock")
     assert [target for target in wanted if f"make {target} " not in shown] == []
 
 
