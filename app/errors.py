@@ -10,9 +10,9 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from app.dashboard.templating import page
-from app.field_errors import field_errors
-from app.guard import SECURITY_HEADERS
-from app.problems import FieldError, ProblemResponse, problem
+from app.http.field_errors import field_errors
+from app.http.guard import SECURITY_HEADERS
+from app.http.problems import FieldError, ProblemResponse, problem
 from tuner.records.errors import (
     BadPageToken,
     DatabaseMismatch,

@@ -9,12 +9,12 @@ from importlib.metadata import version
 from fastapi import Depends, FastAPI
 
 from app.dashboard import assets, pages
-from app.entity_tags import EntityTags
 from app.errors import install_error_handlers
 from app.event_feed import EventFeed
-from app.guard import BodyLimit, KnownHosts, SecurityHeaders
-from app.openapi import PROBLEM_RESPONSES, describe
-from app.queries import known_query
+from app.http.entity_tags import EntityTags
+from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
+from app.http.openapi import PROBLEM_RESPONSES, describe
+from app.http.queries import known_query
 from app.routes import catalogue, events, evidence, health, recommendation, studies, trials, workers
 from app.settings import AppSettings
 from tuner.storage.database import Database

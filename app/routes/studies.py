@@ -8,8 +8,8 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, Settings, StudyId
-from app.entity_tags import versions
-from app.json_requests import JsonRoute
+from app.http.entity_tags import versions
+from app.http.json_requests import JsonRoute
 from app.liveness import study_problem
 from app.progress import progress_of
 from app.schemas.studies import StudyList, StudyRead, study_read, study_summary

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event
 
-from app.problems import PROBLEM_JSON
+from app.http.problems import PROBLEM_JSON
 from app.settings import AppSettings
 from tests.app.served import SPEC, Served, serving
 from tuner.storage.database import Database, open_database

@@ -6,8 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.field_errors import MOST_ERRORS
-from app.problems import PROBLEM_JSON
+from app.http.field_errors import MOST_ERRORS
+from app.http.problems import PROBLEM_JSON
 from tests.app.served import Served
 
 JSON = {"content-type": "application/json"}

@@ -16,9 +16,9 @@ import pytest
 from pydantic import ValidationError
 from sqlalchemy import select, update
 
-from app.field_errors import field_errors
+from app.http.field_errors import field_errors
+from app.http.problems import PROBLEM_JSON
 from app.main import create_app
-from app.problems import PROBLEM_JSON
 from app.settings import AppSettings
 from tests.app.requests.numbers import EVERYWHERE, Number, numbers
 from tests.app.served import SPEC, Served, serving

@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from app.errors import STATUS_OF
+from app.http.problems import PROBLEM_JSON
 from app.main import create_app
-from app.problems import PROBLEM_JSON
 from app.settings import AppSettings
 from tests.app.served import Served
 from tuner.records import errors

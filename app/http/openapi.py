@@ -7,7 +7,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.problems import PROBLEM_JSON, Problem
+from app.http.problems import PROBLEM_JSON, Problem
 
 PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
     "default": {

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final, Literal, NamedTuple
 
-from app.problems import FieldError
+from app.http.problems import FieldError
 
 Location = Literal["body", "query", "header", "path"]
 Json = Any

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.problems import problem
+from app.http.problems import problem
 
 SECURITY_HEADERS: Final = {
     # plotly writes style attributes; everything else comes from this host's own files
