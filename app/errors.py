@@ -26,6 +26,7 @@ from tuner.records.errors import (
     StorageUnavailable,
     StudyMoved,
     StudyNotFound,
+    StudyUnreadable,
     TunerError,
 )
 
@@ -41,6 +42,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     NotReady: _Answer(409, retry_after_seconds=5),
     StudyMoved: _Answer(409, retry_after_seconds=1),
     OtherPlugin: _Answer(409),
+    StudyUnreadable: _Answer(409),
     IdempotencyKeyReused: _Answer(422),
     BadPageToken: _Answer(422),
     StorageFull: _Answer(507),

@@ -16,6 +16,14 @@ DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 _write_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 
 
+def _read_json(stored: str) -> Any:  # noqa: ANN401  JSON
+    """What is stored, or its text where that is no JSON: SQLite stores any text as JSON."""
+    try:
+        return json.loads(stored)
+    except ValueError:
+        return stored
+
+
 def database_url(url: str) -> URL:
     """Parse and check a database's address.
 
@@ -45,6 +53,7 @@ def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engin
     engine = create_engine(
         url,
         json_serializer=_write_json,
+        json_deserializer=_read_json,
         connect_args=connect_args,
         pool_size=1,
         max_overflow=0,
@@ -56,6 +65,7 @@ def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engin
     readers = create_engine(
         url,
         json_serializer=_write_json,
+        json_deserializer=_read_json,
         connect_args=connect_args,
         max_overflow=CONCURRENT_READS - 5,
         pool_timeout=busy_timeout_seconds,

@@ -29,6 +29,7 @@ def order(*, trials: int = 4, steps: int = 50_000) -> ProbeOrder:
         study_id="std_test",
         trial=trial_spec(model=model_spec(TINY_MLP), train=training(steps=steps)),
         trials=trials,
+        device_kind="cpu",
     )
 
 

@@ -1,0 +1,162 @@
+"""Read and write the JSON documents of a study, each with the number of its format.
+
+A document of an older format is upgraded when it is read, and stored in the newest one when it is
+next written. Fields that are not known are left out: a newer release may add some to a format that
+this one reads as well. docs/contributing.md says what to do when one of the records changes.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from parametrization.shapes.roles import ModelShape
+from tuner.engine.checkpoints import checkpoint_uri
+from tuner.engine.protocol import AnyOrder, Order, Packing
+from tuner.records.errors import DocumentUnreadable
+from tuner.spec.study import StudySpec
+
+Json = dict[str, Any]
+Upgrader = Callable[[Json], Json]
+Stored = TypeVar("Stored")
+
+FORMAT: Final = "format"
+_SHOWN_ERRORS: Final = 3
+_UNKNOWN_NAMES: Final = frozenset({"union_tag_invalid", "literal_error", "enum"})
+_DEFECTS: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
+"""What upgraders and validators raise where a document is not what some release wrote."""
+
+
+@dataclass(frozen=True)
+class DocumentKind(Generic[Stored]):
+    """A record that is stored as JSON.
+
+    Attributes:
+        name: what it is called where it cannot be read.
+        adapter: its fields as this release knows them.
+        upgraders: make a document of format 1 one of format 2, of format 2 one of format 3, and
+            so on. A document without a number is of format 1.
+
+    """
+
+    name: str
+    adapter: TypeAdapter[Stored]
+    upgraders: tuple[Upgrader, ...]
+
+    @property
+    def format(self) -> int:
+        """The format that this release writes, and the newest that it reads."""
+        return len(self.upgraders) + 1
+
+    def write(self, record: Stored) -> Json:
+        """The document to store."""
+        document: Json = self.adapter.dump_python(record, mode="json")
+        return {FORMAT: self.format} | document
+
+    def read(self, stored: object) -> Stored:
+        """The record of a stored document of this format or an older one.
+
+        Raises:
+            DocumentUnreadable: if there is none, with the reason and what to do about it.
+
+        """
+        if not isinstance(stored, dict):
+            raise self._unreadable("it is not a JSON object: restore it from a backup")
+        document = dict(stored)
+        found = document.pop(FORMAT, 1)
+        if type(found) is not int or found < 1:
+            raise self._unreadable(f"its format is {found!r:.40}: restore it from a backup")
+        if found > self.format:
+            raise self._unreadable(
+                f"a newer release wrote it in format {found}, and this one reads formats up to"
+                f" {self.format}: upgrade Widthwise"
+            )
+        try:
+            for upgrade in self.upgraders[found - 1 :]:
+                document = upgrade(document)
+            return self.adapter.validate_python(document, extra="ignore")
+        except ValidationError as error:
+            raise self._unreadable(what_is_wrong(error, document)) from error
+        except _DEFECTS as error:
+            words = f"{type(error).__name__}: {error}"
+            raise self._unreadable(f"{words:.200}: restore it from a backup") from error
+
+    def _unreadable(self, reason: str) -> DocumentUnreadable:
+        return DocumentUnreadable(f"its {self.name} cannot be read: {reason}")
+
+
+def what_is_wrong(error: ValidationError, document: object) -> str:
+    """Say which fields of a document are wrong, and what to do about it."""
+    errors = error.errors(include_url=False)
+    words = [_words(one, document) for one in errors[:_SHOWN_ERRORS]]
+    more = len(errors) - len(words)
+    is_unknown = any(one["type"] in _UNKNOWN_NAMES for one in errors)
+    remedy = "install the release or plugin that has it" if is_unknown else "correct it"
+    return f"{'; '.join(words)}{f'; and {more} more' * (more > 0)}: {remedy}"
+
+
+def _words(error: ErrorDetails, document: object) -> str:
+    pointer = _pointer(error["loc"], document)
+    if error["type"] in _UNKNOWN_NAMES:
+        name = error.get("ctx", {}).get("tag", error["input"])
+        return f"{pointer} names {name!r:.80}, which is not known here"
+    return f"{pointer}: {error['msg']:.200}".removeprefix(": ")
+
+
+def _pointer(location: Iterable[str | int], document: object) -> str:
+    """JSON pointer to a place that pydantic names, without the tags of unions that it adds."""
+    parts, here = [], document
+    *path, last = location or ("",)
+    for part in path:
+        try:
+            here = here[part]  # type: ignore[index]  # whatever is stored there
+        except (LookupError, TypeError):
+            continue
+        parts.append(part)
+    return "/".join(map(str, ["", *parts, last])).rstrip("/")
+
+
+# Format 1 is what releases stored before documents had a number.
+
+
+def _unchanged(document: Json) -> Json:
+    """Format 2 of a document that only gained its number."""
+    return document
+
+
+def _name_uris_and_devices(order: Json) -> Json:
+    """Format 2 of an order: checkpoints have a URI, and probes name the device they are for."""
+    if order.get("kind") == "probe":
+        return {"device_kind": "cpu"} | order
+    if order.get("kind") != "train":
+        return order
+    return order | {"trials": [_started_by_uri(trial) for trial in order["trials"]]}
+
+
+def _started_by_uri(trial: Json) -> Json:
+    start = trial.get("start")
+    if start is None or "path" not in start:
+        return trial
+    return trial | {"start": {"step": start["step"], "uri": checkpoint_uri(start["path"])}}
+
+
+def _key_by_device(packings: Json) -> Json:
+    """Format 2 of packings: every key ends with the kind of device."""
+    keyed = {key: packing for key, packing in packings.items() if key.count("/") == 2}
+    others = {
+        f"{key}/{packing['device']}": packing
+        for key, packing in packings.items()
+        if key not in keyed
+    }
+    return others | keyed  # where both are there, the keyed one is the newer
+
+
+SPEC: Final = DocumentKind("specification", TypeAdapter(StudySpec), (_unchanged,))
+SHAPE: Final = DocumentKind("model shape", TypeAdapter(ModelShape), (_unchanged,))
+ORDER: Final[DocumentKind[AnyOrder]] = DocumentKind(
+    "payload", TypeAdapter(Order), (_name_uris_and_devices,)
+)
+PACKINGS: Final = DocumentKind("packings", TypeAdapter(dict[str, Packing]), (_key_by_device,))
+KINDS: Final = (SPEC, SHAPE, ORDER, PACKINGS)
