@@ -91,7 +91,7 @@ class Client:
             yield from page["studies"]
 
     def study_pages(self, state: str | None = None) -> Iterator[Document]:
-        """Pages of `studies`, newest first, and of those `unreadable`, with the `problem` of each."""
+        """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
         page_token: str | None = None
         while True:
             page = self._json("/v1/studies", state=state, page_size=100, page_token=page_token)

@@ -168,7 +168,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "rate": rate,
     "duration": duration,
     "utc": utc,
-    "state": _STATES.__getitem__,
+    "state": lambda state: _STATES.get(state, state),  # unreadable studies: a newer release's
     "phase": _PHASES.__getitem__,
     "check": _CHECKS.__getitem__,
     "passed": _PASSED.__getitem__,
