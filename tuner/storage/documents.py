@@ -90,11 +90,13 @@ class DocumentKind(Generic[Stored]):
 def what_is_wrong(error: ValidationError, document: object) -> str:
     """Say which fields of a document are wrong, and what to do about it."""
     errors = error.errors(include_url=False)
-    words = [_words(one, document) for one in errors[:_SHOWN_ERRORS]]
-    more = len(errors) - len(words)
-    is_unknown = any(one["type"] in _UNKNOWN_NAMES for one in errors)
-    remedy = "install the release or plugin that has it" if is_unknown else "correct it"
-    return f"{'; '.join(words)}{f'; and {more} more' * (more > 0)}: {remedy}"
+    unknown = [one for one in errors if one["type"] in _UNKNOWN_NAMES]
+    shown = unknown or errors  # what else is wrong may follow from a name that is not known
+    words = [_words(one, document) for one in shown[:_SHOWN_ERRORS]]
+    if len(shown) > len(words):
+        words.append(f"and {len(shown) - len(words)} more")
+    remedy = "install the release or plugin that has it" if unknown else "correct it"
+    return f"{'; '.join(words)}: {remedy}"
 
 
 def _words(error: ErrorDetails, document: object) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from app.settings import AppSettings
 from tests.app.served import Served, serving
@@ -22,6 +22,7 @@ from tests.tuner.storage.corpus import (
 )
 from tuner.engine.protocol import ProbeOrder, TrainOrder
 from tuner.records.errors import DocumentUnreadable
+from tuner.spec.record import Record
 from tuner.spec.states import OrderState, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
@@ -161,6 +162,28 @@ def test_a_record_does_not_change_without_a_new_format(name: str) -> None:
         f"records stored in {name} documents changed: raise its format by an upgrader in"
         " tuner/storage/documents.py, then run `python -m tests.tuner.storage.corpus`"
     )
+
+
+class _Before(Record):
+    name: str = ""
+
+
+class _After(Record):
+    name: str = Field(default="", max_length=9)
+    """A narrower limit."""
+
+
+class _Reworded(Record):
+    name: str = "other"
+    """Other words and another default."""
+
+
+def test_a_fingerprint_sees_limits_and_neither_words_nor_defaults() -> None:
+    before, after, reworded = (
+        fingerprints(DocumentKind("record", TypeAdapter[Any](record), ()))[""]
+        for record in (_Before, _After, _Reworded)
+    )
+    assert before == reworded != after
 
 
 # A whole database, as commit 9ca6b55 left it: one study completed, one at work, one queued.
