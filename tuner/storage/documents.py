@@ -128,6 +128,11 @@ def _unchanged(document: Json) -> Json:
     return document
 
 
+def _say_how_trials_were_packed(spec: Json) -> Json:
+    """Format 2 of a specification: one older than `packing` trained its trials one by one."""
+    return {"packing": "solo"} | spec
+
+
 def _name_uris_and_devices(order: Json) -> Json:
     """Format 2 of an order: checkpoints have a URI, and probes name the device they are for."""
     if order.get("kind") == "probe":
@@ -155,7 +160,7 @@ def _key_by_device(packings: Json) -> Json:
     return others | keyed  # where both are there, the keyed one is the newer
 
 
-SPEC: Final = DocumentKind("specification", TypeAdapter(StudySpec), (_unchanged,))
+SPEC: Final = DocumentKind("specification", TypeAdapter(StudySpec), (_say_how_trials_were_packed,))
 SHAPE: Final = DocumentKind("model shape", TypeAdapter(ModelShape), (_unchanged,))
 ORDER: Final[DocumentKind[AnyOrder]] = DocumentKind(
     "payload", TypeAdapter(Order), (_name_uris_and_devices,)

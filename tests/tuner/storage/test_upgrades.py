@@ -27,7 +27,7 @@ from tuner.spec.states import OrderState, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
 from tuner.storage.database import open_database
-from tuner.storage.documents import FORMAT, ORDER, PACKINGS, DocumentKind
+from tuner.storage.documents import FORMAT, ORDER, PACKINGS, SPEC, DocumentKind
 from tuner.storage.migration import migrate
 from tuner.storage.studies import get_study, read_snapshot
 from tuner.storage.tables import OrderRow, StudyRow
@@ -133,6 +133,13 @@ def test_checkpoints_of_format_1_have_paths_and_are_read_as_uris(name: str) -> N
     starts = [trial.start for trial in order.trials]
     paths = [trial["start"]["path"] for trial in document["trials"]]
     assert [start.uri for start in starts if start] == [f"file://{path}" for path in paths]
+
+
+def test_a_specification_older_than_packing_goes_on_one_trial_after_another() -> None:
+    path = DOCUMENTS / "spec" / "format_1" / "gpt_of_november_21.json"
+    document = json.loads(path.read_text())
+    assert "packing" not in document
+    assert SPEC.read(document).packing == "solo"
 
 
 def test_a_probe_of_format_1_is_one_on_a_cpu() -> None:
