@@ -34,8 +34,8 @@ from tuner.spec.versions import other_plugins
 from tuner.storage.documents import SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
-from tuner.storage.study_records import record_of, why_unreadable
-from tuner.storage.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
+from tuner.storage.study_records import record_of, statistics_of, why_unreadable
+from tuner.storage.tables import IdempotencyKeyRow, StudyRow
 from tuner.storage.text import storable
 from tuner.storage.trials import end_trial, trials_of, unfinished_trials
 
@@ -220,7 +220,7 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
 
     """
     orders = open_orders_of(session, study_id, skip_unreadable=True)
-    statistics = _statistics_of(session, study_id)
+    statistics = statistics_of(session, study_id)
     return _snapshot(session, get_study(session, study_id), statistics, orders)
 
 
@@ -240,7 +240,7 @@ def read_for_decision(
     """
     study = get_study(session, study_id)
     checking = study.state is StudyState.CHECKING
-    statistics = _statistics_of(session, study_id) if checking else ()
+    statistics = statistics_of(session, study_id) if checking else ()
     return _snapshot(session, study, statistics, open_orders_of(session, study_id), capacity)
 
 
@@ -258,22 +258,6 @@ def _snapshot(
         open_orders=open_orders,
         capacity=capacity,
     )
-
-
-def _statistics_of(session: Session, study_id: str) -> tuple[OptimizerStatistic, ...]:
-    rows = session.execute(
-        select(
-            CoordinateCheckRow.optimizer,
-            CoordinateCheckRow.tensor,
-            CoordinateCheckRow.width,
-            CoordinateCheckRow.seed,
-            CoordinateCheckRow.update_rms,
-            CoordinateCheckRow.propagation_rms,
-        )
-        .where(CoordinateCheckRow.study_id == study_id)
-        .order_by(CoordinateCheckRow.id)
-    )
-    return tuple(OptimizerStatistic.model_validate(row, from_attributes=True) for row in rows)
 
 
 def _row(session: Session, study_id: str) -> StudyRow:

@@ -1,15 +1,17 @@
-"""Read a study's row, with its documents, as a record."""
+"""Read a study's row, with its documents, and its coordinate check's statistics as records."""
 
 from collections.abc import Mapping
 from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from tuner.records.errors import DocumentUnreadable, StudyUnreadable
-from tuner.records.snapshot import StudyRecord
+from tuner.records.snapshot import OptimizerStatistic, StudyRecord
 from tuner.spec.versions import other_plugins
 from tuner.storage.documents import PACKINGS, SHAPE, SPEC, DocumentKind, what_is_wrong
-from tuner.storage.tables import StudyRow
+from tuner.storage.tables import CoordinateCheckRow, StudyRow
 
 _DOCUMENTS: Final[Mapping[str, DocumentKind[Any]]] = {
     "spec": SPEC,
@@ -17,6 +19,7 @@ _DOCUMENTS: Final[Mapping[str, DocumentKind[Any]]] = {
     "packings": PACKINGS,
 }
 """By column."""
+_STATISTICS: Final = TypeAdapter(tuple[OptimizerStatistic, ...])
 
 
 def record_of(row: StudyRow) -> StudyRecord:
@@ -45,3 +48,24 @@ def why_unreadable(row: StudyRow) -> str | None:
     except StudyUnreadable as error:
         return error.reason
     return None
+
+
+def statistics_of(session: Session, study_id: str) -> tuple[OptimizerStatistic, ...]:
+    """The coordinate check's statistics of a study, oldest first.
+
+    Raises:
+        StudyUnreadable: if one of them cannot be read.
+
+    """
+    columns = CoordinateCheckRow.__table__.columns
+    rows = session.execute(
+        select(*(columns[name] for name in OptimizerStatistic.model_fields))
+        .where(CoordinateCheckRow.study_id == study_id)
+        .order_by(CoordinateCheckRow.id)
+    ).mappings()
+    stored = tuple(map(dict, rows))
+    try:
+        return _STATISTICS.validate_python(stored)
+    except ValidationError as error:
+        reason = f"its coordinate check cannot be read: {what_is_wrong(error, stored)}"
+        raise StudyUnreadable(study_id, reason) from error

@@ -204,6 +204,19 @@ def test_an_unreadable_order_fails_with_the_reason_and_its_trials_train_on(
     assert failed.data["order_id"] == order_id
 
 
+@on_sqlite
+def test_a_study_whose_check_names_an_optimizer_that_is_gone_is_refused_with_the_reason(
+    database: Database,
+) -> None:
+    study = opened(database)
+    run_until_an_order_trains(database, AnalyticEngine(slots=2, packing=FUSED))
+    with database.write() as session:
+        session.execute(text("UPDATE coordinate_checks SET optimizer = 'gone'"))
+    words = "its coordinate check cannot be read: /0/optimizer names 'gone', which is not known"
+    with database.read() as session, pytest.raises(StudyUnreadable, match=words):
+        read_snapshot(session, study.id)
+
+
 def test_a_study_with_an_unreadable_trial_is_paused_and_the_others_go_on(
     database: Database,
 ) -> None:
