@@ -27,6 +27,7 @@ from tuner.records.errors import (
     StorageUnavailable,
     StudyMoved,
     StudyNotFound,
+    StudyUnreadable,
     TunerError,
 )
 
@@ -43,6 +44,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     StudyMoved: _Answer(409, retry_after_seconds=1),
     OtherPlugin: _Answer(409),
     OtherVersion: _Answer(412),
+    StudyUnreadable: _Answer(409),
     IdempotencyKeyReused: _Answer(422),
     BadPageToken: _Answer(422),
     StorageFull: _Answer(507),

@@ -86,11 +86,16 @@ class Client:
         return self._json(_path_of(study_id))
 
     def studies(self, state: str | None = None) -> Iterator[Document]:
-        """Every study, newest first, fetched page by page."""
+        """Every study that can be read, newest first, fetched page by page."""
+        for page in self.study_pages(state):
+            yield from page["studies"]
+
+    def study_pages(self, state: str | None = None) -> Iterator[Document]:
+        """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
         page_token: str | None = None
         while True:
             page = self._json("/v1/studies", state=state, page_size=100, page_token=page_token)
-            yield from page["studies"]
+            yield page
             page_token = page.get("next_page_token")
             if not page_token:
                 return

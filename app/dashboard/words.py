@@ -85,6 +85,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def state_words(state: str) -> str:
+    """A study's state; one of a newer release by its own name."""
+    return _STATES[StudyState(state)] if state in list(StudyState) else state
+
+
 def utc(moment: dt.datetime) -> str:
     """A time of day with its zone."""
     return f"{moment.astimezone(dt.UTC):%Y-%m-%d %H:%M} UTC"
@@ -160,7 +165,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "rate": rate,
     "duration": duration,
     "utc": utc,
-    "state": _STATES.__getitem__,
+    "state": state_words,
     "phase": _PHASES.__getitem__,
     "check": _CHECKS.__getitem__,
     "passed": _PASSED.__getitem__,

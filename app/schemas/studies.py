@@ -30,7 +30,7 @@ class StudyList(Record):
     studies: tuple[StudySummary, ...]
     """Newest first."""
     unreadable: tuple[UnreadableStudy, ...] = ()
-    """Those of the page that cannot be shown, because the plugin of their optimizer is gone."""
+    """Those of the page that cannot be read here, each with the reason and the remedy."""
     next_page_token: str | None
     """Give it as `page_token` to go on; null on the last page."""
 

@@ -19,18 +19,25 @@ from tuner.decisions.allocation import allocate
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.engine.packing import Capacity, capacity_of
-from tuner.engine.protocol import AnyOrder, Engine, Report
-from tuner.records.errors import LeadershipLost, StorageUnavailable, StudyMoved
+from tuner.engine.protocol import AnyOrder, Engine, OrderId, Report
+from tuner.records.errors import (
+    LeadershipLost,
+    OrderUnreadable,
+    StorageUnavailable,
+    StudyMoved,
+    StudyUnreadable,
+)
 from tuner.records.snapshot import ActiveStudy, Decision, StudyRecord, StudySnapshot
 from tuner.spec.states import StudyState
 from tuner.storage.commits import commit_decision, record_report, reopen_orders
 from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat
-from tuner.storage.orders import open_order_ids, read_order
+from tuner.storage.orders import fail_unreadable_orders, open_order_ids, read_order
 from tuner.storage.studies import (
     active_studies,
     move_study,
     park_studies,
+    park_study,
     read_for_decision,
 )
 
@@ -127,10 +134,28 @@ def _agree_with_engine(database: Database, engine: Engine) -> None:
     free = sum(slot.busy_with is None for slot in engine.slots())
     idle = [order_id for order_id in stored if order_id not in running][:free]
     if idle:
-        with database.read() as session:
-            orders = [read_order(session, order_id) for order_id in idle]
-        for order in orders:
+        for order in _read_orders(database, idle):
             engine.start(order)
+
+
+def _read_orders(database: Database, order_ids: list[OrderId]) -> list[AnyOrder]:
+    """Read orders; none, for this turn, if one of them cannot be read and is failed for that."""
+    try:
+        with database.read() as session:
+            return [read_order(session, order_id) for order_id in order_ids]
+    except OrderUnreadable as error:
+        _set_aside(database, error)
+        return []
+
+
+def _set_aside(database: Database, error: StudyUnreadable | OrderUnreadable) -> None:
+    """Fail orders and pause studies that cannot be read, so that the others go on."""
+    log.error("unreadable", problem=str(error))
+    with database.write() as session:
+        if isinstance(error, OrderUnreadable):
+            fail_unreadable_orders(session, error.study_id)
+        else:
+            park_study(session, error.study_id, error.reason)
 
 
 def _start_orders(database: Database, engine: Engine, settled: Settled) -> None:
@@ -194,6 +219,8 @@ def _defects_fail(database: Database, study_id: str) -> Iterator[None]:
         yield
     except StudyMoved:  # somebody paused or cancelled it meanwhile; the next turn sees that
         return
+    except (StudyUnreadable, OrderUnreadable) as error:
+        _set_aside(database, error)
     except (StorageUnavailable, LeadershipLost, OSError):
         raise
     except Exception:

@@ -9,10 +9,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path, PurePosixPath
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from pydantic import field_validator, model_validator
+from pydantic import field_validator
 
 from tuner.spec.record import Record
 
@@ -22,14 +22,7 @@ class Checkpoint(Record):
 
     step: int
     uri: str
-    """`file:///...` for one in a folder. Older releases stored an absolute path, as `path`."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_path(cls, stored: Any) -> Any:  # noqa: ANN401  whatever is validated
-        if isinstance(stored, dict) and "path" in stored:
-            return {"step": stored.get("step"), "uri": stored["path"]}
-        return stored
+    """`file:///...` for one in a folder. Trials of older releases have an absolute path."""
 
     @field_validator("uri")
     @classmethod

@@ -48,12 +48,5 @@ def packing_key(optimizer: Optimizer, width: int, device_kind: str) -> str:
 def packing_of(
     packings: Mapping[str, Packing] | None, optimizer: Optimizer, width: int, device_kind: str
 ) -> Packing | None:
-    """Find the packing of a shape on one kind of device; None if none has been measured there.
-
-    Studies stored before keys named the device have it in the packing alone.
-    """
-    packings = packings or {}
-    packing = packings.get(packing_key(optimizer, width, device_kind))
-    if packing is None:
-        packing = packings.get(f"{optimizer}/{width}")
-    return packing if packing is not None and packing.device == device_kind else None
+    """Find the packing of a shape on one kind of device; None if none has been measured there."""
+    return (packings or {}).get(packing_key(optimizer, width, device_kind))

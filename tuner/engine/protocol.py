@@ -158,8 +158,8 @@ class ProbeOrder(Record):
     """Any trial of the shape."""
     trials: int
     """How many of them wait to be trained."""
-    device_kind: DeviceKind = "cpu"
-    """Kind of device to measure on; orders stored before probes named it have the default."""
+    device_kind: DeviceKind
+    """Kind of device to measure on."""
 
 
 class TrainOrder(Record):

@@ -58,6 +58,33 @@ class OtherPlugin(TunerError):
         self.words = words
 
 
+class DocumentUnreadable(TunerError):
+    """A stored document cannot be read."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"A stored document cannot be read: {reason}.")
+        self.reason = reason
+
+
+class StudyUnreadable(TunerError):
+    """What is stored of the study cannot be read."""
+
+    def __init__(self, study_id: str, reason: str) -> None:
+        super().__init__(f"Study {study_id} cannot be shown or continued: {reason}.")
+        self.study_id = study_id
+        self.reason = reason
+
+
+class OrderUnreadable(TunerError):
+    """What is stored of the order cannot be read."""
+
+    def __init__(self, study_id: str, order_id: str, reason: str) -> None:
+        super().__init__(f"Order {order_id} of study {study_id} cannot be run: {reason}.")
+        self.study_id = study_id
+        self.order_id = order_id
+        self.reason = reason
+
+
 class StudyMoved(TunerError):
     """The study changed after the decision about it was made: read it again, decide again."""
 

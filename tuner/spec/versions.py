@@ -4,25 +4,30 @@ A study keeps package and version of every plugin's optimizer it names. Another 
 other steps under the same name, so that its trials could not be compared with those before.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from parametrization.optimizers.names import PLUGINS
 
 
-def other_plugins(spec: Mapping[str, Any]) -> str | None:
+def other_plugins(spec: object) -> str | None:
     """In words, which optimizer of a stored specification is not the installed one, if any.
 
     Args:
-        spec: as JSON, because one whose plugin is gone can no longer be read as a record.
+        spec: as stored, because one whose plugin is gone can no longer be read as a record.
 
     """
-    differing = [
-        words
-        for config in spec.get("optimizers", ())
-        if config.get("plugin") and (words := _difference(config["name"], config["plugin"]))
-    ]
-    return "; ".join(differing) or None
+    differing = (_difference(name, made_with) for name, made_with in _of_plugins(spec))
+    return "; ".join(filter(None, differing)) or None
+
+
+def _of_plugins(spec: object) -> Iterator[tuple[str, str]]:
+    """Name and package of every optimizer that comes from a plugin; none if that is not told."""
+    match spec:
+        case {"optimizers": [*configs]}:
+            for config in configs:
+                match config:
+                    case {"name": str(name), "plugin": str(plugin)}:
+                        yield name, plugin
 
 
 def _difference(name: str, made_with: str) -> str | None:

@@ -4,7 +4,6 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Final
 
-from pydantic import TypeAdapter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -24,11 +23,20 @@ from tuner.engine.protocol import (
     Reached,
     TrainOrder,
 )
-from tuner.records.errors import StudyMoved
+from tuner.records.errors import OrderUnreadable, StudyMoved
 from tuner.records.snapshot import Decision, NewTrial, StudyRecord
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
+from tuner.storage.documents import PACKINGS, SHAPE
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.orders import close_order, insert_orders, open_rows, order_of, reissue
+from tuner.storage.orders import (
+    close_order,
+    fail_order,
+    fail_unreadable_orders,
+    insert_orders,
+    open_rows,
+    order_of,
+    reissue,
+)
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.storage.trial_reports import store_progress
@@ -36,8 +44,6 @@ from tuner.storage.trials import end_trial, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
 """The third time that whoever ran an order is lost, the order is given up."""
-
-_SHAPE = TypeAdapter(ModelShape)
 
 
 def commit_decision(session: Session, study: StudyRecord, decision: Decision) -> None:
@@ -92,7 +98,11 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
     row = session.get(OrderRow, report.order_id)
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
-    order = order_of(row)
+    try:
+        order = order_of(row)
+    except OrderUnreadable:
+        fail_unreadable_orders(session, row.study_id)
+        return ()
     match report:
         case Reached():
             return _store_trials(session, order, report)
@@ -108,6 +118,7 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
 
 def reopen_orders(session: Session) -> None:
     """Prepare every open order for an engine that has just started and knows none of them."""
+    fail_unreadable_orders(session)
     for row in open_rows(session):
         reissue(session, row)
 
@@ -160,7 +171,7 @@ def _store_trials(session: Session, order: AnyOrder, report: Reached | Done) -> 
 def _store_shape(session: Session, study_id: str, shape: ModelShape | None) -> None:
     study = session.get_one(StudyRow, study_id)
     assert shape is not None, "a describe order is done when it has a shape"
-    study.shape = _SHAPE.dump_python(shape, mode="json")
+    study.shape = SHAPE.write(shape)
     study.updated_at = dt.datetime.now(dt.UTC)
 
 
@@ -172,7 +183,8 @@ def _store_packing(session: Session, order: ProbeOrder, packing: Packing) -> Non
     study = session.get_one(StudyRow, order.study_id)
     optimizer, width = order.trial.optimizer, order.trial.model.width
     key = packing_key(optimizer, width, packing.device)
-    study.packings = (study.packings or {}) | {key: packing.model_dump(mode="json")}
+    measured = {} if study.packings is None else PACKINGS.read(study.packings)
+    study.packings = PACKINGS.write(measured | {key: packing})
     study.updated_at = dt.datetime.now(dt.UTC)
     data = {"optimizer": optimizer, "width": width} | packing.model_dump(mode="json")
     write_event(
@@ -228,9 +240,7 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
 
 def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str) -> None:
     """End an order in failure: with its trials, or, if the study cannot do without, the study."""
-    close_order(row, OrderState.FAILED, message)
-    data = {"order_id": row.id, "kind": row.kind, "reason": reason, "message": message}
-    write_event(session, row.study_id, EventKind.ORDER_FAILED, data)
+    fail_order(session, row, reason, message)
     order = order_of(row)
     if isinstance(order, ProbeOrder):
         _store_packing(session, order, _solo(order))  # slower, but no reason to give up the study

@@ -26,6 +26,14 @@ def sqlite_url(path: Path) -> str:
     return URL.create("sqlite", database=str(path)).render_as_string()
 
 
+def _read_json(stored: str) -> Any:  # noqa: ANN401  JSON
+    """What is stored, or its text where that is no JSON: SQLite stores any text as JSON."""
+    try:
+        return json.loads(stored)
+    except ValueError:
+        return stored
+
+
 def database_url(url: str) -> URL:
     """Parse and check a database's address.
 
@@ -65,6 +73,7 @@ def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engin
     engine = create_engine(
         url,
         json_serializer=_write_json,
+        json_deserializer=_read_json,
         connect_args=connect_args,
         pool_size=1,
         max_overflow=0,
@@ -76,6 +85,7 @@ def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engin
     readers = create_engine(
         url,
         json_serializer=_write_json,
+        json_deserializer=_read_json,
         connect_args=connect_args,
         max_overflow=CONCURRENT_READS - 5,
         pool_timeout=busy_timeout_seconds,

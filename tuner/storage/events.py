@@ -4,6 +4,7 @@ import datetime as dt
 from enum import StrEnum
 from typing import Any
 
+from pydantic import field_validator
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
@@ -26,9 +27,16 @@ class StudyEvent(Record):
 
     id: int
     study_id: str
-    kind: EventKind
+    kind: str
+    """An `EventKind`, or one of a newer release."""
     data: dict[str, Any]
     created_at: dt.datetime
+
+    @field_validator("data", mode="before")
+    @classmethod
+    def _is_an_object(cls, stored: object) -> object:
+        """One damaged event must not end the stream of all others."""
+        return stored if isinstance(stored, dict) else {"unreadable": f"{stored!r:.200}"}
 
 
 def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str, Any]) -> None:

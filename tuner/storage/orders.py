@@ -3,26 +3,38 @@
 import datetime as dt
 from collections.abc import Iterable
 
-from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, Order, OrderId, TrainOrder
+from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, OrderId, TrainOrder
+from tuner.records.errors import DocumentUnreadable, OrderUnreadable
 from tuner.records.snapshot import OpenOrder
-from tuner.spec.states import OrderState
-from tuner.storage.tables import OrderRow, TrialRow
+from tuner.spec.states import OrderState, StateReason
+from tuner.storage.documents import ORDER
+from tuner.storage.events import EventKind, write_event
+from tuner.storage.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.text import storable
 from tuner.storage.trials import unfinished_trials
 
-_ORDER: TypeAdapter[AnyOrder] = TypeAdapter(Order)
 
+def open_orders_of(
+    session: Session, study_id: str, *, skip_unreadable: bool = False
+) -> tuple[OpenOrder, ...]:
+    """Read the study's open orders, oldest first.
 
-def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
-    """Read the study's open orders, oldest first."""
-    return tuple(
-        OpenOrder(order=order_of(row), losses=row.losses) for row in open_rows(session, study_id)
-    )
+    Raises:
+        OrderUnreadable: if one cannot be read, unless those are skipped.
+
+    """
+    orders = []
+    for row in open_rows(session, study_id):
+        try:
+            orders.append(OpenOrder(order=order_of(row), losses=row.losses))
+        except OrderUnreadable:
+            if not skip_unreadable:
+                raise
+    return tuple(orders)
 
 
 def open_order_ids(session: Session) -> tuple[OrderId, ...]:
@@ -32,7 +44,12 @@ def open_order_ids(session: Session) -> tuple[OrderId, ...]:
 
 
 def read_order(session: Session, order_id: OrderId) -> AnyOrder:
-    """Read a stored order."""
+    """Read a stored order.
+
+    Raises:
+        OrderUnreadable: if it cannot be read.
+
+    """
     return order_of(session.get_one(OrderRow, order_id))
 
 
@@ -45,8 +62,16 @@ def open_rows(session: Session, study_id: str | None = None) -> list[OrderRow]:
 
 
 def order_of(row: OrderRow) -> AnyOrder:
-    """Read an order from its row."""
-    return _ORDER.validate_python(row.payload | {"attempt": row.attempt})
+    """Read an order from its row.
+
+    Raises:
+        OrderUnreadable: if it cannot be read.
+
+    """
+    try:
+        return ORDER.read(row.payload)
+    except DocumentUnreadable as error:
+        raise OrderUnreadable(row.study_id, row.id, error.reason) from error
 
 
 def close_order(row: OrderRow, state: OrderState, message: str | None = None) -> None:
@@ -57,6 +82,29 @@ def close_order(row: OrderRow, state: OrderState, message: str | None = None) ->
     row.finished_at = dt.datetime.now(dt.UTC)
 
 
+def fail_unreadable_orders(session: Session, study_id: str | None = None) -> None:
+    """Fail the open orders of one study, or of all, that cannot be read.
+
+    Their trials are left as they are: whoever decides about the study orders them anew, from their
+    last checkpoints. Ids of orders contain the study's version and are given once, so it grows.
+    """
+    for row in open_rows(session, study_id):
+        try:
+            order_of(row)
+        except OrderUnreadable as error:
+            fail_order(session, row, StateReason.ERROR, error.reason)
+            study = session.get_one(StudyRow, row.study_id)
+            study.version += 1
+            study.updated_at = dt.datetime.now(dt.UTC)
+
+
+def fail_order(session: Session, row: OrderRow, reason: StateReason, message: str) -> None:
+    """End an order in failure, with its event."""
+    close_order(row, OrderState.FAILED, message)
+    data = {"order_id": row.id, "kind": row.kind, "reason": reason, "message": message}
+    write_event(session, row.study_id, EventKind.ORDER_FAILED, data)
+
+
 def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
     """Store orders as open."""
     now = dt.datetime.now(dt.UTC)
@@ -65,7 +113,7 @@ def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
             id=order.id,
             study_id=order.study_id,
             kind=order.kind,
-            payload=order.model_dump(mode="json"),
+            payload=ORDER.write(order),
             attempt=order.attempt,
             losses=0,
             state=OrderState.OPEN,
@@ -101,7 +149,7 @@ def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
             update={"trials": trials, "rungs": rungs} | ({"packing": SOLO} if alone else {})
         )
     row.attempt += 1
-    row.payload = order.model_copy(update={"attempt": row.attempt}).model_dump(mode="json")
+    row.payload = ORDER.write(order.model_copy(update={"attempt": row.attempt}))
 
 
 def _start(trial: TrialRow) -> Checkpoint | None:

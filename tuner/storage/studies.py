@@ -2,16 +2,25 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from tuner.engine.packing import ONE_CPU, Capacity
-from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
-from tuner.records.snapshot import ActiveStudy, OptimizerStatistic, StudyRecord, StudySnapshot
+from tuner.records.errors import (
+    IdempotencyKeyReused,
+    IllegalMove,
+    OtherPlugin,
+    StudyNotFound,
+)
+from tuner.records.snapshot import (
+    ActiveStudy,
+    OpenOrder,
+    OptimizerStatistic,
+    StudyRecord,
+    StudySnapshot,
+)
 from tuner.spec.states import (
     FINAL_STUDY_STATES,
     LEGAL_MOVES,
@@ -21,11 +30,12 @@ from tuner.spec.states import (
     TrialState,
 )
 from tuner.spec.study import StudySpec
-from tuner.spec.submitted import STORED
 from tuner.spec.versions import other_plugins
+from tuner.storage.documents import SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
-from tuner.storage.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
+from tuner.storage.study_records import record_of, statistics_of, why_unreadable
+from tuner.storage.tables import IdempotencyKeyRow, StudyRow
 from tuner.storage.text import storable
 from tuner.storage.trials import end_trial, trials_of, unfinished_trials
 
@@ -48,7 +58,7 @@ def open_study(
         OtherPlugin: if it asks for a version of a plugin that is not installed.
 
     """
-    stored = spec.model_dump(mode="json")
+    stored = SPEC.write(spec)
     _require_plugins(stored)
     if idempotency_key is not None:
         known = session.get(IdempotencyKeyRow, idempotency_key)
@@ -105,13 +115,20 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
 
 
 def park_studies(session: Session) -> None:
-    """Pause every active study that was made with other plugins than the installed ones.
+    """Pause every active study that cannot be read or was made with other plugins than installed.
 
     For the start of a coordinator: what is installed does not change while a process runs.
     """
     for row in session.scalars(_active(select(StudyRow))).all():
-        if words := other_plugins(row.spec):
-            _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
+        if words := other_plugins(row.spec) or why_unreadable(row):
+            park_study(session, row.id, words)
+
+
+def park_study(session: Session, study_id: str, reason: str) -> None:
+    """Pause an active study that cannot go on here, without reading more of it than its state."""
+    row = _row(session, study_id)
+    if row.state in ACTIVE_STATES:
+        _move_row(session, row, StudyState.PAUSED, f"{reason}; then resume the study")
 
 
 def pause_study(session: Session, study_id: str) -> StudyRecord:
@@ -202,7 +219,9 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
         StudyNotFound: if there is none of that id.
 
     """
-    return _snapshot(session, get_study(session, study_id), _statistics_of(session, study_id))
+    orders = open_orders_of(session, study_id, skip_unreadable=True)
+    statistics = statistics_of(session, study_id)
+    return _snapshot(session, get_study(session, study_id), statistics, orders)
 
 
 def read_for_decision(
@@ -215,43 +234,30 @@ def read_for_decision(
 
     Raises:
         StudyNotFound: if there is none of that id.
+        StudyUnreadable: if it cannot be read.
+        OrderUnreadable: if one of its open orders cannot.
 
     """
     study = get_study(session, study_id)
     checking = study.state is StudyState.CHECKING
-    statistics = _statistics_of(session, study_id) if checking else ()
-    return _snapshot(session, study, statistics, capacity)
+    statistics = statistics_of(session, study_id) if checking else ()
+    return _snapshot(session, study, statistics, open_orders_of(session, study_id), capacity)
 
 
 def _snapshot(
     session: Session,
     study: StudyRecord,
     statistics: tuple[OptimizerStatistic, ...],
+    open_orders: tuple[OpenOrder, ...],
     capacity: Capacity = ONE_CPU,
 ) -> StudySnapshot:
     return StudySnapshot(
         study=study,
         trials=trials_of(session, study.id),
         statistics=statistics,
-        open_orders=open_orders_of(session, study.id),
+        open_orders=open_orders,
         capacity=capacity,
     )
-
-
-def _statistics_of(session: Session, study_id: str) -> tuple[OptimizerStatistic, ...]:
-    rows = session.execute(
-        select(
-            CoordinateCheckRow.optimizer,
-            CoordinateCheckRow.tensor,
-            CoordinateCheckRow.width,
-            CoordinateCheckRow.seed,
-            CoordinateCheckRow.update_rms,
-            CoordinateCheckRow.propagation_rms,
-        )
-        .where(CoordinateCheckRow.study_id == study_id)
-        .order_by(CoordinateCheckRow.id)
-    )
-    return tuple(OptimizerStatistic.model_validate(row, from_attributes=True) for row in rows)
 
 
 def _row(session: Session, study_id: str) -> StudyRow:
@@ -265,22 +271,7 @@ def _active(studies: Select[Any]) -> Select[Any]:
     return studies.where(StudyRow.state.in_(ACTIVE_STATES))
 
 
-def record_of(row: StudyRow) -> StudyRecord:
-    """A stored study.
-
-    Raises:
-        OtherPlugin: if it cannot be read without the plugin that it was made with.
-
-    """
-    try:
-        return StudyRecord.model_validate(row, from_attributes=True, context=STORED)
-    except ValidationError as error:
-        if words := other_plugins(row.spec):
-            raise OtherPlugin(words) from error
-        raise
-
-
-def _require_plugins(spec: Mapping[str, Any]) -> None:
+def _require_plugins(spec: object) -> None:
     if words := other_plugins(spec):
         raise OtherPlugin(words)
 

@@ -3,22 +3,23 @@
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from tuner.records.errors import OtherPlugin
+from tuner.records.errors import StudyUnreadable
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.storage import page_tokens
-from tuner.storage.studies import record_of
+from tuner.storage.study_records import record_of
 from tuner.storage.tables import StudyRow
 
 
 class UnreadableStudy(Record):
-    """A study that cannot be read here, because the plugin of its optimizer is gone."""
+    """A study that cannot be read here, because a plugin is gone or what is stored is damaged."""
 
     id: str
-    state: StudyState
+    state: str
+    """A `StudyState`, or one of a newer release."""
     problem: str
-    """In words, with the remedy."""
+    """In words, why it cannot be read, with the remedy."""
 
 
 class StudyPage(Record):
@@ -52,9 +53,8 @@ def list_studies(
     for row in page:
         try:
             studies.append(record_of(row))
-        except OtherPlugin as error:
-            lost = UnreadableStudy(id=row.id, state=StudyState(row.state), problem=error.words)
-            unreadable.append(lost)
+        except StudyUnreadable as error:
+            unreadable.append(UnreadableStudy(id=row.id, state=row.state, problem=error.reason))
     return StudyPage(
         studies=tuple(studies),
         unreadable=tuple(unreadable),

@@ -3,12 +3,14 @@
 import datetime as dt
 from collections.abc import Collection
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tuner.records.errors import StudyUnreadable
 from tuner.records.snapshot import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
+from tuner.storage.documents import what_is_wrong
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow
 from tuner.storage.text import storable
@@ -17,14 +19,24 @@ _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
 
 def trials_of(session: Session, study_id: str) -> tuple[TrialRecord, ...]:
-    """Every trial of the study, by number; () if there is no such study."""
+    """Every trial of the study, by number; () if there is no such study.
+
+    Raises:
+        StudyUnreadable: if one of them cannot be read.
+
+    """
     rows = session.execute(
         select(*(TrialRow.__table__.columns[name] for name in TrialRecord.model_fields))
         .where(TrialRow.study_id == study_id)
         .order_by(TrialRow.number)
     ).mappings()
     # As dicts: reading rows by attribute takes twice as long, and this is read before every order.
-    return _RECORDS.validate_python(tuple(map(dict, rows)))
+    stored = tuple(map(dict, rows))
+    try:
+        return _RECORDS.validate_python(stored)
+    except ValidationError as error:
+        reason = f"its trials cannot be read: {what_is_wrong(error, stored)}"
+        raise StudyUnreadable(study_id, reason) from error
 
 
 def unfinished_trials(

@@ -123,9 +123,15 @@ def studies(
     state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
     address: Address = None,
 ) -> None:
-    """List the studies, newest first."""
+    """List the studies, newest first, and say which cannot be read, and why."""
     with service(address) as client:
-        out.print(tables.studies(list(client.studies(state))))
+        pages = list(client.study_pages(state))
+        readable = [study for page in pages for study in page["studies"]]
+        unreadable = [study for page in pages for study in page.get("unreadable", ())]
+        if readable or not unreadable:
+            out.print(tables.studies(readable))
+        if unreadable:
+            out.print(tables.unreadable_studies(unreadable), soft_wrap=True)
 
 
 @app.command()

@@ -49,5 +49,11 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
     return table
 
 
+def unreadable_studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """A line for each study that the service cannot read, with the reason."""
+    lines = (f"{row['id']} ({row['state']}) cannot be read: {row['problem']}" for row in rows)
+    return Text("\n".join(lines), style="yellow")
+
+
 def _local_time(timestamp: str) -> str:
     return dt.datetime.fromisoformat(timestamp).astimezone().strftime("%Y-%m-%d %H:%M")

@@ -26,8 +26,13 @@ def memory_of(order: ProbeOrder, most: int, device: str, folder: Path) -> Path:
 
 
 def recall(path: Path) -> Probed | None:
-    """What is remembered there."""
-    return Probed.model_validate_json(path.read_text()) if path.exists() else None
+    """What is remembered there; None if nothing is, or nothing that can be read."""
+    if not path.exists():
+        return None
+    try:
+        return Probed.model_validate_json(path.read_text(), extra="ignore")
+    except ValueError:  # damaged, or another release's: measured again
+        return None
 
 
 def remember(path: Path, probed: Probed) -> None:

@@ -30,18 +30,6 @@ def test_each_kind_of_device_has_a_packing_of_its_own() -> None:
     assert packing_of(None, ADAMW, 32, "cpu") is None
 
 
-def test_a_packing_stored_without_the_device_in_its_key_is_of_the_device_that_it_names() -> None:
-    stored = {"adamw/32": packing("cuda")}
-    assert packing_of(stored, ADAMW, 32, "cuda") == packing("cuda")
-    assert packing_of(stored, ADAMW, 32, "cpu") is None
-
-
-def test_a_newer_packing_takes_the_place_of_one_without_the_device_in_its_key() -> None:
-    newer = packing("cpu").model_copy(update={"most": 4})
-    stored = {"adamw/32": packing("cpu"), "adamw/32/cpu": newer}
-    assert packing_of(stored, ADAMW, 32, "cpu") == newer
-
-
 def test_trials_are_packed_for_the_gpus_where_there_are_some() -> None:
     slots = [slot(0, "cpu"), slot(0, "cuda"), slot(1, "cuda")]
     assert capacity_of(slots) == Capacity(slots=2, device_kind="cuda")

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from more_optimizers.declarations import GAUSS_NEWTON
 from parametrization.optimizers.plugins import LeftOut, Plugin, Plugins
 from tests.tuner.builders import spec
-from tuner.records.errors import OtherPlugin
+from tuner.records.errors import StudyUnreadable
 from tuner.spec import versions as plugin_versions
 from tuner.spec.states import StudyState
 from tuner.spec.versions import other_plugins
@@ -83,7 +83,7 @@ def test_a_study_whose_plugin_is_gone_is_listed_with_the_reason(
 def test_a_study_whose_plugin_is_gone_is_refused_with_the_reason(
     database: Database, two_studies: tuple[str, str]
 ) -> None:
-    with database.read() as session, pytest.raises(OtherPlugin, match=WORDS):
+    with database.read() as session, pytest.raises(StudyUnreadable, match=WORDS):
         get_study(session, two_studies[1])
 
 

@@ -81,7 +81,8 @@ def test_orders_and_trials_that_an_older_release_stored_with_paths_go_on(
         row = session.get_one(OrderRow, order.id)
         (trial,) = row.payload["trials"]
         old = trial | {"start": {"step": 2, "path": "/c/0/2.pt"}}
-        row.payload = row.payload | {"trials": [old]}
+        unnumbered = {key: value for key, value in row.payload.items() if key != "format"}
+        row.payload = unnumbered | {"trials": [old]}
         session.get_one(TrialRow, (study.id, 0)).checkpoint = "/c/0/2.pt"
     with database.read() as session:
         stored = read_order(session, order.id)

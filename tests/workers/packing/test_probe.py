@@ -15,6 +15,7 @@ from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.datasets.data import Batch
 from workers.packing.probe import WORTH_IT, choose, measured_packing, probe
+from workers.packing.stored_probes import Probed, recall, remember
 from workers.packing.timing import operations_of
 from workers.slot.orders import OpenCohort, carry_out
 from workers.training.objective import Objective, batch_loss
@@ -29,6 +30,7 @@ def order(*, trials: int = 4, steps: int = 50_000) -> ProbeOrder:
         study_id="std_test",
         trial=trial_spec(model=model_spec(TINY_MLP), train=training(steps=steps)),
         trials=trials,
+        device_kind="cpu",
     )
 
 
@@ -144,3 +146,14 @@ def test_a_probe_order_answers_with_the_packing_and_stores_no_trial(tmp_path: Pa
     assert isinstance(report.packing, Packing)
     assert cohort.trials == {}
     assert not (tmp_path / "std_test").exists()
+
+
+@pytest.mark.parametrize("stored", ["", "{", '{"solo_seconds": "soon"}'])
+def test_what_a_machine_remembers_and_cannot_be_read_is_measured_again(
+    tmp_path: Path, stored: str
+) -> None:
+    path = tmp_path / "probe.json"
+    remember(path, Probed(solo_seconds=0.5))
+    assert recall(path) == Probed(solo_seconds=0.5)
+    path.write_text(stored)
+    assert recall(path) is None

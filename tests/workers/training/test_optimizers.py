@@ -215,7 +215,9 @@ def needing_signals(number: int = 0) -> TrialSpec:
 
 
 def test_optimizers_without_a_cohort_are_probed_as_solo(tmp_path: Path) -> None:
-    order = ProbeOrder(id=train_order().id, study_id="std", trial=needing_signals(), trials=1000)
+    order = ProbeOrder(
+        id=train_order().id, study_id="std", trial=needing_signals(), trials=1000, device_kind="cpu"
+    )
     (report,) = carry_out(order, OpenCohort(), tmp_path)
     assert isinstance(report, Done)
     assert report.packing == SOLO.model_copy(update={"device": "cpu"})
