@@ -34,7 +34,9 @@ BAD_SPECS = [
     pytest.param(MLP | {"family": "mlp"}, "/family", "JSON object", id="family as text"),
     pytest.param({"family": {"name": "mlp"}}, "/target", "required", id="no target"),
     pytest.param(MLP | {"target": {}}, "/target/width", "required", id="no width"),
-    pytest.param(GPT | {"target": {"width": 500}}, "/target/width", "use 512", id="head size"),
+    pytest.param(
+        GPT | {"target": {"width": 500}}, "/target/width", "legal width is 496", id="head size"
+    ),
     pytest.param(
         GPT | {"family": {"name": "gpt", "fixed_kv_heads": 2, "query_heads_per_kv_head": 2}},
         "/family/fixed_kv_heads",

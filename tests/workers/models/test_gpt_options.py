@@ -16,8 +16,8 @@ from tests.workers.specs import TINY_GPT, gpt, hyperparameters, model_spec
 from tuner.spec.families.gpt import Gpt
 from workers.models.build import build_model
 from workers.models.gpt import TIED_SCALE
-from workers.models.gpt_attention import Attention, rotated
-from workers.models.gpt_feed_forward import FeedForward, Mixture, sparse_gates
+from workers.models.layers.gpt_attention import Attention, rotated
+from workers.models.layers.gpt_feed_forward import FeedForward, Mixture, sparse_gates
 from workers.training.model_shapes import model_scalings, model_shape
 
 M = TypeVar("M", bound=nn.Module)
