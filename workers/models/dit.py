@@ -11,15 +11,15 @@ from torch.nn import functional
 from parametrization.nn.layers import Readout, Residual, ZeroLinear
 from tuner.spec.datasets.dataset import NoisedImages
 from tuner.spec.families.dit import Dit
-from workers.models.parts import NORM_EPSILON
-from workers.models.patches import (
+from workers.models.layers.parts import NORM_EPSILON
+from workers.models.layers.patches import (
     PatchAttention,
     PatchEmbedding,
     PatchFeedForward,
     from_patches,
     patch_numbers,
 )
-from workers.models.time_embedding import TimeEmbedding
+from workers.models.layers.time_embedding import TimeEmbedding
 
 
 class Modulated(nn.Module):

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from parametrization.nn.layers import Readout
 from tuner.spec.datasets.dataset import LabelledImages
 from tuner.spec.families.mlp import Mlp
-from workers.models.parts import ACTIVATIONS, norm
+from workers.models.layers.parts import ACTIVATIONS, norm
 
 
 class MlpLayer(nn.Module):

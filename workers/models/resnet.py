@@ -9,8 +9,8 @@ from torch.nn import functional
 from parametrization.nn.layers import Readout, Residual
 from tuner.spec.datasets.dataset import LabelledImages
 from tuner.spec.families.resnet import Resnet
-from workers.models.images import as_images, channel_norm, convolution
-from workers.models.parts import ACTIVATIONS
+from workers.models.layers.images import as_images, channel_norm, convolution
+from workers.models.layers.parts import ACTIVATIONS
 
 
 class Branch(nn.Module):

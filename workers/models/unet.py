@@ -10,9 +10,9 @@ from torch.nn import functional
 from parametrization.nn.layers import ConvReadout
 from tuner.spec.datasets.dataset import NoisedImages
 from tuner.spec.families.unet import Unet
-from workers.models.images import as_images, channel_norm, convolution
-from workers.models.parts import ACTIVATIONS
-from workers.models.time_embedding import TimeEmbedding
+from workers.models.layers.images import as_images, channel_norm, convolution
+from workers.models.layers.parts import ACTIVATIONS
+from workers.models.layers.time_embedding import TimeEmbedding
 
 
 class Block(nn.Module):

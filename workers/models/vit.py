@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from parametrization.nn.layers import Readout, Residual
 from tuner.spec.datasets.dataset import LabelledImages
 from tuner.spec.families.vit import Vit
-from workers.models.parts import norm
-from workers.models.patches import PatchAttention, PatchEmbedding, PatchFeedForward
+from workers.models.layers.parts import norm
+from workers.models.layers.patches import PatchAttention, PatchEmbedding, PatchFeedForward
 
 
 class PreNorm(nn.Module):

@@ -13,7 +13,7 @@ from tuner.spec.optimizer_defaults import STUDIED
 from workers.datasets.digits import load_digits_data
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.models.build import build_model
-from workers.models.time_embedding import FEATURES, waves
+from workers.models.layers.time_embedding import FEATURES, waves
 from workers.training.model_shapes import model_shape
 from workers.training.objective import batch_loss
 from workers.training.trainer import train_to

@@ -27,7 +27,7 @@ from tuner.spec.datasets.digits import Digits
 from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.load import load_data
 from workers.models.build import build_model
-from workers.models.patches import PatchAttention, from_patches, to_patches
+from workers.models.layers.patches import PatchAttention, from_patches, to_patches
 from workers.training.checkpoint import load, save
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import train_to, validation_loss

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from tuner.spec.datasets.dataset import Images
 from tuner.spec.families.vit import PATCH_SIDE
-from workers.models.parts import ACTIVATIONS
+from workers.models.layers.parts import ACTIVATIONS
 
 _FEED_FORWARD_FACTOR: Final = 4
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from tuner.spec.families.gpt import Gpt
-from workers.models.parts import norm
+from workers.models.layers.parts import norm
 
 ROPE_BASE: Final = 10_000.0
 

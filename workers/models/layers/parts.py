@@ -1,4 +1,4 @@
-"""What the families share: activations and norms by name, and what a builder declares."""
+"""Activations and norms by name, and the roles that a family declares of its tensors."""
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal, TypeAlias

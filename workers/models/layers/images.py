@@ -8,7 +8,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from tuner.spec.datasets.dataset import Images
-from workers.models.parts import NORM_EPSILON
+from workers.models.layers.parts import NORM_EPSILON
 
 
 def as_images(x_BP: Tensor, dataset: Images) -> Tensor:

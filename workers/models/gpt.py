@@ -12,9 +12,9 @@ from parametrization.nn.layers import Readout, ResidualSum, TiedReadout
 from parametrization.shapes.roles import Role
 from tuner.spec.datasets.dataset import Text
 from tuner.spec.families.gpt import Gpt
-from workers.models.gpt.attention import Attention
-from workers.models.gpt.feed_forward import feed_forward
-from workers.models.parts import Declared, norm
+from workers.models.layers.gpt_attention import Attention
+from workers.models.layers.gpt_feed_forward import feed_forward
+from workers.models.layers.parts import Declared, norm
 
 TIED_SCALE: Final = 1 / 8
 """On what a tied readout reads, at every width.

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from parametrization.nn.layers import ExpertLinear, Router
 from tuner.spec.families.gpt import Gpt
-from workers.models.parts import ACTIVATIONS
+from workers.models.layers.parts import ACTIVATIONS
 
 FACTOR: Final = 4
 """Feed-forward width over width."""
