@@ -27,8 +27,7 @@ from workers.datasets.digits import load_digits_data
 from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.datasets.stdlib_text import load_text_data
-from workers.models import dit, gan, mlp, resnet, unet, vit
-from workers.models.gpt import gpt
+from workers.models import dit, gan, gpt, mlp, resnet, unet, vit
 from workers.training.objective import batch_loss, objective
 
 CONTEXT: Final = 16
