@@ -5,7 +5,7 @@ import sys
 
 import structlog
 
-from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.registry import PLUGINS
 
 
 def configure_logs(process: str) -> None:

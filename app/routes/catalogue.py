@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from fastapi import APIRouter
 
-from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.registry import PLUGINS
 from tuner.spec.families.catalogue import DATASETS, FAMILIES
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.optimizers import RECORDS

@@ -7,7 +7,7 @@ a cancel), finishes orders in any order it is told to, and loses some.
 import math
 import random
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.engine.protocol import (
     SOLO,

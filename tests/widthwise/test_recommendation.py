@@ -14,7 +14,6 @@ from parametrization.nn.apply import apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual
 from parametrization.nn.param_groups import Schedule
-from parametrization.rules.lookup import Optimizer
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, text_batch
@@ -156,7 +155,7 @@ def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
     expected = apply(
         by_hand,
         shape_of(partial(ResidualMlp, depth=4)),
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         hyperparameters=loaded.hyperparameters,
         width=64,
         schedule=Schedule(100),

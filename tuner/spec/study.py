@@ -6,13 +6,13 @@ from pydantic import Field, PositiveFloat, ValidationInfo, field_validator, mode
 from pydantic_core import PydanticCustomError
 
 from parametrization.check.words import sized_by_gradient
-from parametrization.optimizers.names import PLUGINS
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.built_in.adam import ADAMW
+from parametrization.optimizers.registry import PLUGINS, declared
 from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.schedule import ScheduleShape
 from tuner.spec.contradictions import contradictions
 from tuner.spec.families.catalogue import DATASETS, AnyDataset, Dataset, Family, smallest_width
-from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.optimizers import RECORDS, OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
@@ -99,7 +99,7 @@ class StudySpec(Record):
     base_width: Width = Field(default_factory=lambda data: data["proxy_width"])
     """Width at which every multiplier is 1. Default: the proxy's."""
     optimizers: tuple[OptimizerConfig, ...] = Field(
-        default=(RECORDS[Optimizer.ADAMW].model_validate({"name": Optimizer.ADAMW}),),
+        default=(RECORDS[ADAMW.name].model_validate({"name": ADAMW.name}),),
         min_length=1,
         max_length=16,
     )
@@ -157,13 +157,13 @@ class StudySpec(Record):
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
-        trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
+        trained_by = assignment_of(optimizer).optimizers
         noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
         return self.check.seeds or (8 if noisier else 4)
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
-        if STUDIED[optimizer].decays:
+        if declared(optimizer).decays:
             return self.training
         schedule = self.training.schedule.model_copy(update={"shape": ScheduleShape.CONSTANT})
         return self.training.model_copy(update={"schedule": schedule})

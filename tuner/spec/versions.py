@@ -7,7 +7,7 @@ other steps under the same name, so that its trials could not be compared with t
 from collections.abc import Mapping
 from typing import Any
 
-from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.registry import PLUGINS
 
 
 def other_plugins(spec: Mapping[str, Any]) -> str | None:

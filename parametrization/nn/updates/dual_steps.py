@@ -21,13 +21,6 @@ def spectral(gradient: Tensor, epsilon: Number) -> Tensor:
     return step * (math.sqrt(fan_out / fan_in) / math.prod(kernel))
 
 
-def spectral_at_least_one(gradient: Tensor, epsilon: Number) -> Tensor:
-    """As `spectral`, with a factor of at least 1: for few inputs such as pixels."""
-    fan_out, fan_in = gradient.flatten(1).shape
-    step = orthogonalised(gradient.flatten(1), epsilon).reshape(gradient.shape)
-    return step * max(1.0, math.sqrt(fan_out / fan_in))
-
-
 def spectral_per_tap(gradient: Tensor, epsilon: Number) -> Tensor:
     """As `spectral`, but every position of a convolution's kernel is a matrix of its own."""
     fan_out, fan_in, *kernel = gradient.shape
@@ -49,8 +42,3 @@ def rms(gradient: Tensor, epsilon: Number) -> Tensor:
 def sign(gradient: Tensor, _epsilon: Number) -> Tensor:
     """Every entry changes by 1: for a readout whose forward pass already divides by its fan-in."""
     return torch.sign(gradient)
-
-
-def sign_over_fan_in(gradient: Tensor, _epsilon: Number) -> Tensor:
-    """Every output changes by at most 1: for a readout without a forward multiplier."""
-    return torch.sign(gradient) / gradient.shape[1]

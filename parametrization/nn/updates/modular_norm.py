@@ -8,40 +8,16 @@ share. Average gradients replace gradients, as in the authors' code.
 Unit of the learning rate: change of the model's output, to first order, for inputs of RMS 1.
 """
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import dual_steps
-from parametrization.nn.updates.update import (
-    GradientOptimizer,
-    Hyper,
-    Number,
-    State,
-    decayed,
-    shrunk,
-)
+from parametrization.nn.updates.update import GradientUpdate, Hyper, Number, State, decayed, shrunk
 
 DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
-
-
-def mass_shares(masses: Mapping[str, float]) -> dict[str, float]:
-    """Each tensor's `mass_share` from the masses, which say how much it may learn.
-
-    >>> mass_shares({"embedding": 1.0, "blocks": 5.0, "readout": 1.0})["blocks"] == 5 / 7
-    True
-
-    Raises:
-        ValueError: if a mass is negative or all are zero.
-
-    """
-    total = math.fsum(masses.values())
-    if total <= 0 or min(masses.values()) < 0:
-        raise ValueError(f"masses are not negative and not all zero, got {dict(masses)}")
-    return {name: mass / total for name, mass in masses.items()}
 
 
 def init(parameter: Tensor) -> State:
@@ -49,7 +25,7 @@ def init(parameter: Tensor) -> State:
     return {"mean": torch.zeros_like(parameter)}
 
 
-def modular(name: str, dual_step: DualStep, *, matrices_only: bool) -> GradientOptimizer:
+def update_of(dual_step: DualStep) -> GradientUpdate:
     """Modular-norm descent for an atom whose steepest unit step is `dual_step`."""
 
     def update(
@@ -60,21 +36,9 @@ def modular(name: str, dual_step: DualStep, *, matrices_only: bool) -> GradientO
         step = dual_step(mean, hyper["epsilon"])
         return shrunk(parameter, hyper) - length * step, {"mean": mean}
 
-    return GradientOptimizer(
-        name=name,
-        degree=0,
-        init=init,
-        update=update,
-        hyperparameters={
-            "momentum": 0.95,
-            "mass_share": 1.0,
-            "epsilon": 1e-8,
-            "weight_decay": 0.0,
-        },
-        matrices_only=matrices_only,
-    )
+    return update
 
 
-MODULAR_MATRIX: Final = modular("modular_matrix", dual_steps.spectral_per_tap, matrices_only=True)
-MODULAR_EMBEDDING: Final = modular("modular_embedding", dual_steps.column_rms, matrices_only=True)
-MODULAR_VECTOR: Final = modular("modular_vector", dual_steps.rms, matrices_only=False)
+update_matrix = update_of(dual_steps.spectral_per_tap)
+update_embedding = update_of(dual_steps.column_rms)
+update_vector = update_of(dual_steps.rms)
