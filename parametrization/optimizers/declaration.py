@@ -189,7 +189,8 @@ class OptimizerDeclaration:
         for name in (self.name, *self.hyperparameters):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"names are lower case with underscores, got {name!r}")
-        for reference in filter(None, (self.update, self.init)):
+        references = (self.update, self.init, self.contribution, self.evaluation_point)
+        for reference in filter(None, references):
             if not _REFERENCE.fullmatch(reference):
                 raise ValueError(f"{reference!r} must be written package.module:function")
 

@@ -6,12 +6,17 @@ Newhouse 2024, arXiv:2410.21265 (duality maps). All are of degree 0. Shapes are 
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates.newton_schulz import orthogonalised
 from parametrization.nn.updates.update import Number
+
+DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
+"""(gradient, epsilon) -> step."""
 
 
 def spectral(gradient: Tensor, epsilon: Number) -> Tensor:

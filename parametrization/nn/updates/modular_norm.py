@@ -8,16 +8,12 @@ share. Average gradients replace gradients, as in the authors' code.
 Unit of the learning rate: change of the model's output, to first order, for inputs of RMS 1.
 """
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import dual_steps
-from parametrization.nn.updates.update import GradientUpdate, Hyper, Number, State, decayed, shrunk
-
-DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
+from parametrization.nn.updates.dual_steps import DualStep
+from parametrization.nn.updates.update import GradientUpdate, Hyper, State, decayed, shrunk
 
 
 def init(parameter: Tensor) -> State:

@@ -8,16 +8,12 @@ tuned per role on the proxy.
 Unit of the learning rate: the layer's norm (dual_steps.py) over its radius.
 """
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import dual_steps
-from parametrization.nn.updates.update import GradientUpdate, Hyper, Number, State, decayed, shrunk
-
-DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
+from parametrization.nn.updates.dual_steps import DualStep
+from parametrization.nn.updates.update import GradientUpdate, Hyper, State, decayed, shrunk
 
 
 def init(parameter: Tensor) -> State:

@@ -164,12 +164,12 @@ def _basis(row: HorizonRow) -> Basis:
 def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move) -> Iterator[str]:
     """What the axis multiplies, of every optimizer that trains something."""
     for optimizer, row in rows.items():
-        numbers, traits = trained.by[optimizer], declared(optimizer)
+        numbers, declaration = trained.by[optimizer], declared(optimizer)
         ratio = row.memory.of(trained.batch_mult, trained.token_mult)
         named = {
             "rate": row.rate.of(*_alone(move)),
             "weight decay": row.weight_decay.of(*_alone(move)) if "weight_decay" in numbers else 1,
-            "epsilon": row.epsilon.of(*_alone(move)) ** traits.epsilon_power
+            "epsilon": row.epsilon.of(*_alone(move)) ** declaration.epsilon_power
             if "epsilon" in numbers
             else 1,
             **{
@@ -179,7 +179,7 @@ def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move
             },
         }
         moved = {name: factor for name, factor in named.items() if factor != 1} or {"rate": 1.0}
-        whose = f"{traits.spoken} " if len(rows) > 1 else ""
+        whose = f"{declaration.spoken} " if len(rows) > 1 else ""
         yield from (f"{whose}{name} {times(factor)}" for name, factor in moved.items())
 
 
