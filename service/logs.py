@@ -6,7 +6,7 @@ import sys
 import structlog
 from structlog.typing import EventDict
 
-from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.registry import PLUGINS
 from parametrization.text.visible import visible
 
 

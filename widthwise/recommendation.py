@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import yaml
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import scale_led_model
 from parametrization.scaling.schedule import Schedule, ScheduleShape
@@ -48,7 +49,7 @@ class Recommendation:
     verdict: str
     abstains: bool
     reasons: tuple[str, ...]
-    optimizer: Optimizer
+    optimizer: str
     width: int
     hyperparameters: Mapping[str, float]
     shape: ModelShape
@@ -71,7 +72,7 @@ class Recommendation:
                 verdict=str(document["verdict"]),
                 abstains=any(r["severity"] == "abstain" for r in document["reasons"]),
                 reasons=tuple(str(reason["words"]) for reason in document["reasons"]),
-                optimizer=Optimizer(document["optimizer"]),
+                optimizer=declared(document["optimizer"]).name,
                 width=int(document["width"]),
                 hyperparameters={
                     name: float(value) for name, value in document["base_hyperparameters"].items()

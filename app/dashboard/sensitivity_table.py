@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from app.dashboard.words import NAME_OF, best_rate, number, transfer_lines
 from app.schemas.evidence import SensitivityRead, compared
-from parametrization.rules.lookup import Optimizer
 from tuner.evidence.sensitivity import SensitivityCurve, SensitivityPoint
+from tuner.spec.optimizer_name import Optimizer
 
 
 class Column(NamedTuple):
@@ -41,7 +41,7 @@ def transfer_parts(evidence: SensitivityRead) -> tuple[TransferPart, ...]:
 
 
 def _part(evidence: SensitivityRead, optimizer: Optimizer) -> TransferPart:
-    curves = [curve for curve in evidence.curves if curve.optimizer is optimizer]
+    curves = [curve for curve in evidence.curves if curve.optimizer == optimizer]
     rates = sorted({point.log2_learning_rate for curve in curves for point in curve.points})
     return TransferPart(
         optimizer=optimizer,

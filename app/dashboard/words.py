@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import known_digits, percent, significant
 from tuner.evidence.optimum import Optimum
 from tuner.evidence.sensitivity import TransferEvidence

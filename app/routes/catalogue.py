@@ -5,7 +5,7 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.registry import PLUGINS
 from tuner.spec.datasets.registry import DATASETS, datasets_of
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import FAMILIES

@@ -7,11 +7,11 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, StudyId
-from parametrization.rules.lookup import Optimizer
 from tuner.recommendation.exports.pytorch import NoSnippet, as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.snapshot import StudySnapshot
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage.studies import read_snapshot

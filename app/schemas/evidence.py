@@ -3,7 +3,7 @@
 from typing import Literal
 
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.sensitivity import (
     OptimizerStanding,
     SensitivityCurve,
@@ -15,6 +15,7 @@ from tuner.evidence.sensitivity import (
 )
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.families.model_family import Comparison
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 
@@ -78,7 +79,7 @@ def compared(
     read: SensitivityRead, optimizer: Optimizer
 ) -> dict[Parametrization, TransferEvidence]:
     """One optimizer's evidence, by parametrization."""
-    return {at.parametrization: at for at in read.transfer if at.optimizer is optimizer}
+    return {at.parametrization: at for at in read.transfer if at.optimizer == optimizer}
 
 
 def _check_read(optimizer: Optimizer, verdict: CheckVerdict | None) -> CheckRead:

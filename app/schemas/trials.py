@@ -2,8 +2,9 @@
 
 import datetime as dt
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.records.snapshot import TrialRecord
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 from tuner.storage.curves import Curve

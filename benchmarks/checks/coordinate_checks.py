@@ -23,7 +23,7 @@ from benchmarks.checks.families import (
     CheckedFamily,
     fixed_heads,
 )
-from benchmarks.checks.optimizers import ASSIGNMENTS, SLOW, is_empirical, numbers
+from benchmarks.checks.optimizers import CHECKED_OPTIMIZERS, SLOW, is_empirical, numbers
 from benchmarks.report import command_line, store
 from parametrization.check.planted_errors import (
     EPSILON_ERRORS,
@@ -35,7 +35,7 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.mixed_model import scale_mixed_model
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
@@ -116,7 +116,7 @@ _QUICK = (
 
 
 def _right_and_standard() -> Iterator[Check]:
-    for optimizer in ASSIGNMENTS:
+    for optimizer in CHECKED_OPTIMIZERS:
         for family in ("mlp_wide",) if optimizer in SLOW else ("mlp", "gpt"):
             yield Check(family, optimizer)
             yield Check(family, optimizer, SP)
@@ -140,7 +140,7 @@ def measure(check: Check) -> dict[str, Any]:
         **check._asdict(),
         "slopes": slopes,
         "passed": verdict.passed,
-        "empirical": is_empirical(ASSIGNMENTS[check.optimizer]),
+        "empirical": is_empirical(CHECKED_OPTIMIZERS[check.optimizer]),
         "seconds": round(time.perf_counter() - started, 2),
         "summary": verdict.summary,
     }
@@ -205,12 +205,12 @@ def _scaled(
     *,
     depth_mult: float = 1.0,
 ) -> Sequence[TensorScaling]:
-    assignment = ASSIGNMENTS[check.optimizer]
+    checked = CHECKED_OPTIMIZERS[check.optimizer]
     return scale_mixed_model(
         shape,
-        assignment=assignment,
+        assignment=checked.assignment,
         parametrization=check.parametrization,
-        hyperparameters=numbers(assignment, **overrides),
+        hyperparameters=numbers(checked, **overrides),
         width=width,
         depth_mult=depth_mult,
     )
@@ -226,8 +226,8 @@ def _shape(family: CheckedFamily) -> ModelShape:
         return derive_model_shape(family.build(base), family.build(2 * base), base)
 
 
-def _lead(check: Check) -> Optimizer:
-    return Optimizer(ASSIGNMENTS[check.optimizer].lead)
+def _lead(check: Check) -> str:
+    return CHECKED_OPTIMIZERS[check.optimizer].assignment.lead
 
 
 def _unharmed(scaling: TensorScaling, _growth: float) -> TensorScaling:

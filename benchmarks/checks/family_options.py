@@ -21,11 +21,12 @@ from typing import Any, Final, NamedTuple
 
 import torch
 
-from benchmarks.checks.optimizers import ASSIGNMENTS, numbers
-from parametrization.check.verdict import CHECK_LEARNING_RATE, CheckVerdict
+from benchmarks.checks.optimizers import CHECKED_OPTIMIZERS, numbers
+from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.built_in.adam import ADAMW
+from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
 from tuner.engine.protocol import ModelSpec
@@ -155,7 +156,7 @@ def _farthest(slopes: Iterable[tuple[Role, float | None]]) -> dict[str, float]:
 
 def _verdict(check: Check) -> CheckVerdict:
     spec, batch_size = model_spec(check), CHECKED[check.option.family].batch_size
-    data, hyperparameters = load_data(spec), numbers(ASSIGNMENTS["adamw"])[Optimizer.ADAMW]
+    data, hyperparameters = load_data(spec), numbers(CHECKED_OPTIMIZERS[ADAMW.name])[ADAMW.name]
 
     def training(width: int) -> CheckedTraining:
         return CheckedTraining(
@@ -166,13 +167,13 @@ def _verdict(check: Check) -> CheckVerdict:
 
     def scalings(width: int) -> tuple[TensorScaling, ...]:
         at = spec.model_copy(update={"width": width})
-        return model_scalings(at, Optimizer.ADAMW, hyperparameters)
+        return model_scalings(at, ADAMW.name, hyperparameters)
 
     return check_width(
         training,
         scalings,
         model_shape(spec),
-        optimizer=Optimizer.ADAMW,
+        optimizer=ADAMW.name,
         widths=widths(check.option),
         seeds=SEEDS,
     )
@@ -234,7 +235,7 @@ def _document(rows: list[dict[str, Any]]) -> dict[str, Any]:
         "command": "python -m benchmarks.checks.family_options --json",
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "optimizer": "adamw",
-        "log2_learning_rate": math.log2(CHECK_LEARNING_RATE[Optimizer.ADAMW]),
+        "log2_learning_rate": math.log2(ADAMW.check_learning_rate),
         "seeds": len(SEEDS),
         "rows": rows,
     }

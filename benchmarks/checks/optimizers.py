@@ -1,52 +1,47 @@
 """Optimizers that the coordinate checks run over, with their numbers at the base width."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
 
-from parametrization.check.verdict import CHECK_LEARNING_RATE
-from parametrization.nn.updates.registry import named
-from parametrization.optimizers.assignment import (
-    LARS,
-    MODULAR_NORM,
-    SCION,
-    Assignment,
-    everywhere,
-    linear_maps_with,
-    matrices_with,
-)
-from parametrization.optimizers.hyperparameters import HYPERPARAMETERS
-from parametrization.rules.lookup import MUP_TABLES, Optimizer
+from parametrization.optimizers.assignment import Assignment
+from parametrization.optimizers.hyperparameters import EVERYWHERE
+from parametrization.optimizers.lookup import WIDTH_ROWS
+from parametrization.optimizers.registry import BUILT_IN, STUDIED, declared
 from parametrization.rules.row import Row
+from parametrization.scaling.companions import companion_of
 from parametrization.shapes.roles import Role
 
-ASSIGNMENTS: Final[Mapping[str, Assignment]] = {
-    "adamw": everywhere("adamw"),
-    "adam": everywhere("adam"),
-    "sgd": everywhere("sgd"),
-    "sgd_momentum": everywhere("sgd_momentum"),
-    "sgd_nesterov": everywhere("sgd_nesterov"),
-    "rmsprop": everywhere("rmsprop"),
-    "adagrad": everywhere("adagrad"),
-    "lion": everywhere("lion"),
-    "sign_descent": everywhere("sign_descent"),
-    "schedule_free_adamw": everywhere("schedule_free_adamw"),
-    "layer_normalised_sgd": everywhere("layer_normalised_sgd"),
-    "lars+sgd": LARS,
-    "lamb": everywhere("lamb"),
-    "adafactor": everywhere("adafactor"),
-    "scion": SCION,
-    "muon_spectral+adamw": matrices_with("muon_spectral"),
-    "muon_original+adamw": matrices_with("muon_original"),
-    "muon_match_rms_adamw+adamw": matrices_with("muon_match_rms_adamw"),
-    "shampoo_quarter+adamw": matrices_with("shampoo_quarter"),
-    "shampoo_half+adamw": matrices_with("shampoo_half"),
-    "shampoo_grafted+adamw": matrices_with("shampoo_grafted"),
-    "soap+adamw": matrices_with("soap"),
-    "modular_norm": MODULAR_NORM,
-    "kfac+adamw": linear_maps_with("kfac"),
-    "ekfac+adamw": linear_maps_with("ekfac"),
+
+class Checked(NamedTuple):
+    """One row's optimizers, and values in place of their defaults."""
+
+    assignment: Assignment
+    values: Mapping[str, float] = {}
+
+
+_LABELS: Final = {"scion_spectral": "scion", "modular_matrix": "modular_norm"}
+"""Of leads whose companions are of a family."""
+_OVERRIDES: Final[Mapping[str, Mapping[str, float]]] = {
+    "sgd": {"momentum": 0.0},
+    "adagrad": {"epsilon": 1e-12, "initial_accumulator": 1e-20},
 }
-"""A new optimizer is one line."""
+"""Where a default of the optimizer would hide what is checked."""
+
+
+def _checked() -> Iterator[tuple[str, Checked]]:
+    """Every built-in optimizer that a study can name; SGD with its momentum besides."""
+    for name, declaration in STUDIED.items():
+        if name not in BUILT_IN:
+            continue
+        companion = companion_of(name)
+        label = f"{name}+{companion}" if companion else _LABELS.get(name, name)
+        yield label, Checked(declaration.assignment)
+        if name == "sgd":
+            yield "sgd_momentum", Checked(declaration.assignment, {"momentum": 0.9})
+
+
+CHECKED_OPTIMIZERS: Final[Mapping[str, Checked]] = dict(_checked())
+"""By the names that the stored results use."""
 
 SLOW: Final = (
     *("shampoo_quarter+adamw", "shampoo_half+adamw", "shampoo_grafted+adamw", "soap+adamw"),
@@ -60,39 +55,29 @@ ones (and -0.36 on a GPT), because the rank that it spreads Adam's norm over gro
 readout that may not start at zero -0.16 to -0.22 behind all of them.
 """
 
-OVERRIDES: Final[Mapping[str, Mapping[str, float]]] = {
-    "sgd_momentum": {"momentum": 0.9},
-    "sgd_nesterov": {"momentum": 0.9},
-    "adagrad": {"epsilon": 1e-12, "initial_accumulator": 1e-20},
-}
-"""Where a default of the optimizer would hide what is checked."""
 
+def numbers(checked: Checked, **values: float) -> dict[str, dict[str, float]]:
+    """Hyperparameters at the base width of every optimizer of the row.
 
-def numbers(assignment: Assignment, **overrides: float) -> dict[Optimizer, dict[str, float]]:
-    """Hyperparameters at the base width of every optimizer of the assignment."""
+    Args:
+        values: in place of all others, for the optimizers that take them.
+
+    """
     return {
-        Optimizer(name): _numbers(Optimizer(name)) | _known(Optimizer(name), overrides)
-        for name in sorted(assignment.optimizers)
+        name: _numbers(name, {**_OVERRIDES.get(name, {}), **checked.values, **values})
+        for name in sorted(checked.assignment.optimizers)
     }
 
 
-def is_empirical(assignment: Assignment) -> bool:
+def is_empirical(checked: Checked) -> bool:
     """Whether a row that it needs rests on little."""
-    rows = [MUP_TABLES[Optimizer(name)][role] for role, name in assignment.by_role.items()]
     common = (Role.INPUT, Role.HIDDEN, Role.OUTPUT, Role.VECTOR)
-    return any(
-        isinstance(row, Row) and row.evidence.confidence == "L" and role in common
-        for role, row in zip(assignment.by_role, rows, strict=True)
-    )
+    rows = [WIDTH_ROWS[checked.assignment.by_role[role]][role] for role in common]
+    return any(isinstance(row, Row) and row.evidence.confidence == "L" for row in rows)
 
 
-def _numbers(optimizer: Optimizer) -> dict[str, float]:
-    takes = HYPERPARAMETERS[optimizer]
-    defaults = {"init_std": 1.0, "output_multiplier": 1.0, **named(optimizer).hyperparameters}
-    given = {**defaults, **OVERRIDES.get(optimizer, {})}
-    given["learning_rate"] = CHECK_LEARNING_RATE[optimizer]
-    return {name: value for name, value in given.items() if name in takes}
-
-
-def _known(optimizer: Optimizer, overrides: Mapping[str, float]) -> dict[str, float]:
-    return {name: v for name, v in overrides.items() if name in HYPERPARAMETERS[optimizer]}
+def _numbers(optimizer: str, values: Mapping[str, float]) -> dict[str, float]:
+    declaration = declared(optimizer)
+    given = {**dict.fromkeys(EVERYWHERE, 1.0), **declaration.defaults}
+    known = {name: value for name, value in values.items() if name in given}
+    return {**given, **known, "learning_rate": declaration.check_learning_rate}

@@ -16,7 +16,6 @@ from typing import Any, Final, NamedTuple
 import torch
 
 from benchmarks.throughput.workloads import STEPS, WORKLOADS, eager_loop, trial
-from parametrization.rules.lookup import Optimizer
 from tuner.engine.protocol import Packing
 from workers.cohort.cohort import BLOCK_STEPS, Cohort
 from workers.cohort.graphs import WARM_UP_STEPS
@@ -44,7 +43,7 @@ class Turn(NamedTuple):
 class Bench:
     """The ways of one row in one process, made when they are first asked for."""
 
-    def __init__(self, workload: str, optimizer: Optimizer, device: str) -> None:
+    def __init__(self, workload: str, optimizer: str, device: str) -> None:
         self._workload, self._optimizer = WORKLOADS[workload], optimizer
         self._device = device
         self._programs = Programs()
@@ -131,7 +130,7 @@ def serve(connection: "Connection[Any, Any]", core: int | None, device: str) -> 
     pin(core)
     os.environ["TORCHINDUCTOR_COMPILE_THREADS"] = "1"  # as in a slot's worker
     settle_torch()
-    benches: dict[tuple[str, Optimizer], Bench] = {}
+    benches: dict[tuple[str, str], Bench] = {}
     with TemporaryDirectory() as cache:  # a warm one would hide what compiling takes
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = cache
         while (message := connection.recv()) is not None:

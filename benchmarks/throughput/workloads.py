@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from parametrization.nn.stepping import Stepping
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
+from parametrization.scaling.companions import flat_defaults
 from tuner.engine.protocol import ModelSpec, TrialSpec
 from tuner.spec.datasets.registry import default_dataset
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.families.resnet import Resnet
-from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study_fields import Training
 from workers.datasets.data import Batch
 from workers.training.objective import batch_loss
@@ -45,7 +45,7 @@ WORKLOADS: Final = {
     "gpt-w128-l4-t128-b16": Workload(Gpt(name="gpt", depth=4, head_size=32, context=128), 128, 16),
     "resnet-w16-b32": Workload(Resnet(name="resnet", depth=3), 16, 32),
 }
-ADAMW, MUON = Optimizer.ADAMW, Optimizer.MUON_SPECTRAL
+ADAMW, MUON = "adamw", "muon_spectral"
 ROWS: Final = tuple(
     (name, optimizer)
     for name, workload in WORKLOADS.items()
@@ -56,11 +56,9 @@ QUICK: Final = (("mlp-w64-b16", ADAMW), ("gpt-w32-t32-b4", ADAMW), ("gpt-w32-t32
 _RATES: Final = {ADAMW: 2.0**-10, MUON: 2.0**-7}
 
 
-def trial(
-    workload: Workload, device: str, optimizer: Optimizer = ADAMW, number: int = 0
-) -> RunningTrial:
+def trial(workload: Workload, device: str, optimizer: str = ADAMW, number: int = 0) -> RunningTrial:
     """Trial number `number` of a learning-rate grid with one seed."""
-    defaults = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[optimizer].defaults}
+    defaults = {"init_std": 1.0, "output_multiplier": 1.0, **flat_defaults(optimizer)}
     spec = TrialSpec(
         number=number,
         model=ModelSpec(

@@ -26,8 +26,9 @@ from benchmarks.transfer.rate_sweeps import (
     swept,
     trained_loss,
 )
+from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.depth import DepthRule
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.engine.protocol import ModelSpec
 from tuner.evidence.regret import Losses
 from tuner.spec.datasets.dataset import Dataset
@@ -89,7 +90,7 @@ WORKLOADS: Final = {
 
 
 def measure(
-    optimizer: Optimizer, rules: tuple[DepthRule, ...], workload: Workload, said: Callable[..., Any]
+    optimizer: str, rules: tuple[DepthRule, ...], workload: Workload, said: Callable[..., Any]
 ) -> dict[str, Any]:
     """The figures of one optimizer and family."""
     curves = {rule: _losses_by_depth(optimizer, rule, workload, said) for rule in rules}
@@ -98,7 +99,7 @@ def measure(
         for rule, by_depth in curves.items()
     }
     return {
-        "optimizer": optimizer.value,
+        "optimizer": optimizer,
         "family": workload.family.name,
         "dataset": workload.dataset.name,
         "width": workload.width,
@@ -121,7 +122,7 @@ def measure(
 
 
 def _losses_by_depth(
-    optimizer: Optimizer, rule: DepthRule, workload: Workload, said: Callable[..., Any]
+    optimizer: str, rule: DepthRule, workload: Workload, said: Callable[..., Any]
 ) -> dict[int, Losses]:
     found: dict[int, Losses] = {}
     for depth in workload.depths:
@@ -159,7 +160,7 @@ def _regret(by_depth: dict[int, Losses]) -> float | None:
 def main() -> None:
     """Measure and print."""
     parser = command_line(__doc__.partition("\n")[0])
-    parser.add_argument("--optimizer", choices=["adamw", "sgd", "lion"], default="adamw")
+    parser.add_argument("--optimizer", choices=list(STUDIED), default="adamw")
     parser.add_argument("--rule", choices=[rule.value for rule in DepthRule], help="this one alone")
     parser.add_argument("--family", choices=list(WORKLOADS), default="gpt")
     parser.add_argument("--quick", action="store_true", help="three depths, one seed, 12 steps")
@@ -168,7 +169,7 @@ def main() -> None:
     workload = WORKLOADS[given.family]
     named = (DepthRule(given.rule),) if given.rule else (DepthRule.NONE, DepthRule.COMPLETEP)
     figures = measure(
-        Optimizer(given.optimizer),
+        given.optimizer,
         named,
         workload.quick() if given.quick else workload,
         said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),

@@ -23,7 +23,8 @@ from benchmarks.transfer.rate_sweeps import (
     swept,
     trained_loss,
 )
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import STUDIED
+from parametrization.rules.parametrization import Parametrization
 from tuner.engine.protocol import ModelSpec
 from tuner.evidence.regret import Losses, wider_is_better
 from tuner.spec.datasets.dataset import Dataset
@@ -31,7 +32,6 @@ from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.stdlib_text import StdlibText
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
-from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study_fields import Training
 
 SEEDS: Final = 2
@@ -73,9 +73,7 @@ BELOW: Final = {Parametrization.MUP: 0, Parametrization.SP: 2}
 """Octaves by which the grid goes on below the default range: without muP optima fall with width."""
 
 
-def measure(
-    optimizer: Optimizer, workload: Workload, said: Callable[[str], None]
-) -> dict[str, Any]:
+def measure(optimizer: str, workload: Workload, said: Callable[[str], None]) -> dict[str, Any]:
     """The figures of one optimizer and family."""
     curves = {
         parametrization: _losses_by_width(optimizer, parametrization, workload, said)
@@ -86,7 +84,7 @@ def measure(
         for parametrization, by_width in curves.items()
     }
     return {
-        "optimizer": optimizer.value,
+        "optimizer": optimizer,
         "family": workload.family.name,
         "dataset": workload.dataset.name,
         "widths": list(workload.widths),
@@ -107,7 +105,7 @@ def measure(
 
 
 def _losses_by_width(
-    optimizer: Optimizer,
+    optimizer: str,
     parametrization: Parametrization,
     workload: Workload,
     said: Callable[[str], None],
@@ -139,7 +137,7 @@ def _losses_by_width(
 def main() -> None:
     """Measure and print."""
     parser = command_line(__doc__.partition("\n")[0])
-    parser.add_argument("--optimizer", choices=[name.value for name in STUDIED], default="adamw")
+    parser.add_argument("--optimizer", choices=list(STUDIED), default="adamw")
     parser.add_argument("--family", choices=list(WORKLOADS), default="mlp")
     parser.add_argument("--quick", action="store_true", help="three widths, half the steps")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="per rate and width")
@@ -147,7 +145,7 @@ def main() -> None:
     torch.set_num_threads(1)
     workload = WORKLOADS[given.family]._replace(seeds=given.seeds)
     figures = measure(
-        Optimizer(given.optimizer),
+        given.optimizer,
         workload.quick() if given.quick else workload,
         said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),
     )

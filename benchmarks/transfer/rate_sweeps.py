@@ -4,12 +4,11 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Final
 
-from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.companions import flat_defaults
 from tuner.engine.protocol import ModelSpec, TrialSpec
 from tuner.evidence.drift import WidthOptimum, drift
 from tuner.evidence.optimum import Optimum, fit_optimum
 from tuner.evidence.regret import Losses
-from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study_fields import Training
 from workers.training.trainer import compared_value, train_to
 from workers.training.trial import new_trial
@@ -59,7 +58,7 @@ def best_rate(losses: Losses) -> tuple[float, float]:
 
 
 def trained_loss(
-    optimizer: Optimizer, model: ModelSpec, rate: float, seed: int, training: Training
+    optimizer: str, model: ModelSpec, rate: float, seed: int, training: Training
 ) -> float | None:
     """What studies compare trials by; None if it diverged."""
     trial = new_trial(
@@ -70,7 +69,7 @@ def trained_loss(
             hyperparameters={
                 "init_std": 1.0,
                 "output_multiplier": 1.0,
-                **STUDIED[optimizer].defaults,
+                **flat_defaults(optimizer),
                 "learning_rate": rate,
             },
             training=training,

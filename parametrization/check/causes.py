@@ -13,7 +13,6 @@ from parametrization.check.words import (
     cause,
     sized_by_gradient,
 )
-from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.like_tensors import TensorFamily
 from parametrization.shapes.roles import Role
 
@@ -21,7 +20,7 @@ Failures: TypeAlias = Sequence[tuple[TensorFamily, Judged]]
 
 
 def likely_cause(
-    family: TensorFamily, found: Judged, failures: Failures, optimizer: Optimizer
+    family: TensorFamily, found: Judged, failures: Failures, optimizer: str
 ) -> str | None:
     """The likely cause in words; None where another tensor's failure explains this one.
 
@@ -39,7 +38,7 @@ def likely_cause(
     return cause(optimizer, found.statistic, family.role, found.slope.mean)
 
 
-def _by_epsilon(failures: Failures, optimizer: Optimizer) -> bool:
+def _by_epsilon(failures: Failures, optimizer: str) -> bool:
     """Whether updates of every kind of tensor fall: one number that they share is too large."""
     falling = {
         family.role
@@ -50,7 +49,7 @@ def _by_epsilon(failures: Failures, optimizer: Optimizer) -> bool:
     return not sized_by_gradient(optimizer) and not rising and {Role.INPUT, Role.HIDDEN} <= falling
 
 
-def _follows(role: Role, found: Judged, failures: Failures, optimizer: Optimizer) -> bool:
+def _follows(role: Role, found: Judged, failures: Failures, optimizer: str) -> bool:
     """Whether another tensor's failure explains this one's, so that it gets no cause of its own.
 
     A wrong update shows in every later propagation, a wrong initial size in the propagation

@@ -9,8 +9,7 @@ from typing import Final, NamedTuple
 
 from parametrization.check.slopes import Grid, Slope
 from parametrization.check.words import Statistic, sized_by_gradient
-from parametrization.optimizers.traits import TRAITS
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import declared
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.like_tensors import TensorFamily
 from parametrization.shapes.roles import ModelShape, Role
@@ -86,19 +85,19 @@ STREAM_BAND: Final = Band(-0.40, -0.25, 0.25, 0.40)
 """Slope over depth of the residual stream's change; without a rule 0.7 and more."""
 
 
-def starts_at_zero(optimizer: Optimizer) -> bool:
+def starts_at_zero(optimizer: str) -> bool:
     """Whether a readout that this optimizer trains, or trains behind, may start at zero.
 
     Not where steps are relative to the tensor's size, nor where the gradients of the first step,
     which a readout of zero makes zero, become a preconditioner.
     """
-    traits = TRAITS[optimizer]
-    return not traits.weight_degree and traits.degree >= 0 and optimizer is not Optimizer.SOAP
+    one = declared(optimizer)
+    return not (one.weight_degree or one.step.degree < 0 or one.starts_from_first_gradient)
 
 
-def update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> Band:
+def update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: str) -> Band:
     """Slopes of D of like tensors, in a model that `optimizer` trains or leads the training of."""
-    trained_by = Optimizer(assignment_of(optimizer).optimizer_of(family.tensors[0]))
+    trained_by = assignment_of(optimizer).optimizer_of(family.tensors[0])
     limit, wrong = update_threshold(family.role, shape, grid, trained_by), WRONG
     tied = any(tensor.tied for tensor in family.tensors)
     # A readout's bias gets what the logits say: at first those of the readout that was drawn.
@@ -108,7 +107,7 @@ def update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: 
     return Band(-wrong, -limit, limit, wrong)
 
 
-def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optimizer) -> float:
+def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: str) -> float:
     """Largest |slope| of D that passes for a tensor of this role in this check."""
     if role is Role.OUTPUT and grid.sizes[-1] < 8 * grid.sizes[0]:
         return NARROW_SPAN_OUTPUT_THRESHOLD
@@ -131,7 +130,7 @@ def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: Optim
     return SQUARE_THRESHOLD.get(role, NARROW_THRESHOLD) if square else OTHER_THRESHOLD
 
 
-def depth_band(optimizer: Optimizer) -> Band:
+def depth_band(optimizer: str) -> Band:
     """Slopes over depth of the mean D inside blocks."""
     limit = DEPTH_THRESHOLD[sized_by_gradient(optimizer)]
     return Band(-DEPTH_WRONG, -limit, limit, DEPTH_WRONG)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from parametrization.check.causes import likely_cause
-from parametrization.check.learning_rates import CHECK_LEARNING_RATE
 from parametrization.check.slopes import (
     ATTENTION_LOGITS,
     Grid,
@@ -34,14 +33,16 @@ from parametrization.check.words import (
     summarise,
     with_origin,
 )
-from parametrization.rules.lookup import WIDTH_RULES, Optimizer, Parametrization
+from parametrization.optimizers.lookup import width_row
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import EMBEDDING_RATE_EXPONENT
+from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES
 from parametrization.shapes.like_tensors import TensorFamily, tensor_families
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
-__all__ = ["CHECK_LEARNING_RATE", "CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
+__all__ = ["CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
 
 MIN_WIDTHS: Final = 3
 MIN_SEEDS: Final = 4  # with two, right rules fail in 6-10 % of checks
@@ -101,7 +102,7 @@ class Measured(NamedTuple):
 def judge(
     statistics: Iterable[TensorStatistic],
     shape: ModelShape,
-    optimizer: Optimizer,
+    optimizer: str,
     initial: Iterable[InitialStatistic] = (),
     policies: Policies = DEFAULT_POLICIES,
 ) -> CheckVerdict:
@@ -198,7 +199,7 @@ def all_passed(passed: Iterable[bool | None]) -> bool | None:
 
 
 def _judged(
-    family: TensorFamily, grid: Grid, optimizer: Optimizer, update: Band, policies: Policies
+    family: TensorFamily, grid: Grid, optimizer: str, update: Band, policies: Policies
 ) -> Iterable[Judged]:
     names = [tensor.name for tensor in family.tensors]
     bands = {Statistic.UPDATE: update, Statistic.INITIAL: INITIAL_BAND}
@@ -224,17 +225,13 @@ def _update_exponent(tensor: TensorShape, policies: Policies) -> float:
     return EMBEDDING_RATE_EXPONENT[policies.embedding_lr_rule] if is_table or tensor.tied else 0.0
 
 
-def _initial_exponent(tensor: TensorShape, optimizer: Optimizer) -> float:
+def _initial_exponent(tensor: TensorShape, optimizer: str) -> float:
     """Of width, in the initial size times the forward multiplier."""
     if tensor.fan_in_axis is None or not tensor.infinite[tensor.fan_in_axis]:
         return 0.0
-    # A matrix optimizer's companion trains the other roles: AdamW's rows say how they start.
-    mup = Parametrization.MUP
-    row = (
-        WIDTH_RULES.get((mup, optimizer, tensor.role))
-        or WIDTH_RULES[mup, Optimizer.ADAMW, tensor.role]
-    )
-    return row.init_std + row.multiplier
+    trained_by = assignment_of(optimizer).optimizer_of(tensor)
+    rule = width_row(Parametrization.MUP, trained_by, tensor.role).scaling
+    return rule.init_std + rule.multiplier
 
 
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
@@ -252,7 +249,7 @@ def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
     )
 
 
-def _words(one: Measured, measured: Sequence[Measured], optimizer: Optimizer) -> str:
+def _words(one: Measured, measured: Sequence[Measured], optimizer: str) -> str:
     """What was seen of one tensor and, where nothing else explains it, the likely cause."""
     name, found = one.family.name, decisive(one)
     if found is None or (

@@ -4,9 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from parametrization.optimizers.names import PLUGINS
-from parametrization.optimizers.traits import TRAITS
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import PLUGINS, declared
 from parametrization.shapes.roles import Role
 
 
@@ -92,17 +90,17 @@ DEPTH_UPDATE_FALLS: Final = {
 """By whether the update is of the gradient's size."""
 
 
-def sized_by_gradient(optimizer: Optimizer) -> bool:
+def sized_by_gradient(optimizer: str) -> bool:
     """Whether a gradient twice as large makes a step twice as large."""
-    return TRAITS[optimizer].degree > 0
+    return declared(optimizer).step.degree > 0
 
 
-def cause(optimizer: Optimizer, statistic: Statistic, role: Role, slope: float) -> str:
+def cause(optimizer: str, statistic: Statistic, role: Role, slope: float) -> str:
     """What makes a statistic of this role grow (or fall, for a negative slope).
 
-    >>> cause(Optimizer.ADAMW, Statistic.UPDATE, Role.HIDDEN, 0.98)
+    >>> cause("adamw", Statistic.UPDATE, Role.HIDDEN, 0.98)
     'a missing 1/fan_in learning rate'
-    >>> cause(Optimizer.ADAMW, Statistic.UPDATE, Role.HIDDEN, 0.49)
+    >>> cause("adamw", Statistic.UPDATE, Role.HIDDEN, 0.49)
     'a missing 1/sqrt(fan_in) learning rate'
     """
     half = abs(slope) < 0.75
@@ -140,12 +138,12 @@ def growth(slope: float, axis: str = "width") -> str:
     return f"{'grows' if slope > 0 else 'falls'} like {axis}^{slope:.2f}"
 
 
-def with_origin(optimizer: Optimizer) -> str:
+def with_origin(optimizer: str) -> str:
     """The optimizer's name and, if it is a plugin's, what its rates were derived from."""
     if optimizer not in PLUGINS.usable:
         return optimizer
-    declared, package = PLUGINS.usable[optimizer]
-    step = declared.step
+    declaration, package = PLUGINS.usable[optimizer]
+    step = declaration.step
     return f"{optimizer}, of degree {step.degree:g} by {step.kind} as {package} declares"
 
 

@@ -11,7 +11,7 @@ from parametrization.nn.initialise import initialise, set_residual_multipliers
 from parametrization.nn.param_groups import multiplicative_schedule
 from parametrization.nn.stepping import optimizer_for
 from parametrization.rules.depth import residual_multiplier
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import scale_led_model
 from parametrization.scaling.multiplier_free import multiplier_free as without_multipliers
@@ -31,7 +31,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     model: nn.Module,
     shape: ModelShape,
     *,
-    optimizer: Optimizer,
+    optimizer: str,
     hyperparameters: Mapping[str, float],
     width: int,
     schedule: Schedule,

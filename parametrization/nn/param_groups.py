@@ -8,11 +8,12 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from parametrization.nn.initialise import match
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.built_in.adam import ADAM, ADAMW
+from parametrization.optimizers.built_in.sgd import SGD
 from parametrization.scaling.schedule import Schedule
 from parametrization.scaling.tensor_scaling import TensorScaling
 
-IN_TORCH: Final = frozenset({Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD})
+IN_TORCH: Final = frozenset({ADAM.name, ADAMW.name, SGD.name})
 """Optimizers that torch.optim has, with every number that they take."""
 
 
@@ -38,13 +39,13 @@ def param_groups(model: nn.Module, scalings: Iterable[TensorScaling]) -> list[di
 
 
 def build_optimizer(
-    groups: list[dict[str, Any]], optimizer: Optimizer, hyperparameters: Mapping[str, float]
+    groups: list[dict[str, Any]], optimizer: str, hyperparameters: Mapping[str, float]
 ) -> torch.optim.Optimizer:
     """The optimizer of torch.optim, with betas or momentum, which no width changes."""
-    if optimizer is Optimizer.SGD:
+    if optimizer == SGD.name:
         return torch.optim.SGD(groups, lr=0.0, momentum=hyperparameters["momentum"])
     betas = (hyperparameters["beta1"], hyperparameters["beta2"])
-    if optimizer is Optimizer.ADAM:
+    if optimizer == ADAM.name:
         return torch.optim.Adam(groups, lr=0.0, betas=betas)
     return torch.optim.AdamW(groups, lr=0.0, betas=betas)
 

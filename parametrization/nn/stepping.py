@@ -15,8 +15,9 @@ from parametrization.nn.initialise import match
 from parametrization.nn.layer_signals import Signals, recorded_signals, refusal
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
 from parametrization.nn.parameter_names import OwnedParameter
-from parametrization.nn.updates.registry import AnyOptimizer, named
+from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
+    AnyOptimizer,
     CoupledOptimizer,
     CurvatureOptimizer,
     GradientOptimizer,

@@ -1,11 +1,7 @@
-"""Which optimizer trains which role, with two learning rates where there are two kinds of step.
-
-Pure: it names optimizers of registry.py and imports no torch.
-"""
+"""Which optimizer trains which role, with two learning rates where there are two kinds of step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
 
 from parametrization.shapes.roles import Role, TensorShape
 
@@ -19,12 +15,17 @@ class Assignment:
         lead: the optimizer whose learning rate is searched; all others run at that rate times
             `learning_rate_ratio`, a hyperparameter of its own.
         tables: of input tensors that are looked up, where that differs from other input tensors.
+        companion: the optimizer beside the lead that has hyperparameters of its own; all others
+            share those of the lead that they take.
+        learning_rate_ratio: its default.
 
     """
 
     by_role: Mapping[Role, str]
     lead: str
     tables: str | None = None
+    companion: str | None = None
+    learning_rate_ratio: float = 1.0
 
     def __post_init__(self) -> None:
         """Refuse a table with holes, or whose lead trains nothing."""
@@ -52,9 +53,8 @@ def everywhere(optimizer: str) -> Assignment:
 
 def matrices_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment:
     """A matrix optimizer on hidden matrices, another one on everything else."""
-    return Assignment(
-        {**dict.fromkeys(Role, companion), Role.HIDDEN: matrix_optimizer}, matrix_optimizer
-    )
+    by_role = {**dict.fromkeys(Role, companion), Role.HIDDEN: matrix_optimizer}
+    return Assignment(by_role, matrix_optimizer, companion=companion)
 
 
 def linear_maps_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment:
@@ -64,54 +64,4 @@ def linear_maps_with(matrix_optimizer: str, companion: str = "adamw") -> Assignm
     """
     maps = dict.fromkeys((Role.INPUT, Role.HIDDEN, Role.OUTPUT), matrix_optimizer)
     by_role = dict.fromkeys(Role, companion) | maps
-    return Assignment(by_role, matrix_optimizer, tables=companion)
-
-
-LARS: Final = Assignment(
-    {
-        **dict.fromkeys(Role, "lars"),
-        **dict.fromkeys((Role.VECTOR, Role.SCALAR, Role.QK_NORM_GAIN, Role.FINAL_NORM), "sgd"),
-    },
-    lead="lars",
-)
-"""LARS on matrices, momentum SGD on biases and gains.
-
-A bias starts at zero, where its trust ratio is 1 whatever the width, and then moves by a share of
-almost nothing: its updates fall as width^-1.16. Published implementations leave both out of the
-trust ratio (pytorch_optimizer, which the tests compare with, among them).
-"""
-
-SCION: Final = Assignment(
-    {
-        Role.INPUT: "scion_column",
-        Role.HIDDEN: "scion_spectral",
-        Role.OUTPUT: "scion_sign",  # the readout's forward pass has the 1 / fan_in
-        Role.VECTOR: "scion_rms",
-        Role.SCALAR: "scion_rms",
-        Role.QK_NORM_GAIN: "scion_rms",
-        Role.FINAL_NORM: "scion_rms",
-        Role.MOE_ROUTER: "scion_sign",
-        Role.FIXED_BOTTLENECK: "adamw",
-        Role.GQA_KV: "adamw",
-    },
-    lead="scion_spectral",
-)
-"""Scion's own table; a ratio of 1, because its radii say how roles differ."""
-
-MODULAR_NORM: Final = Assignment(
-    {
-        Role.INPUT: "modular_matrix",
-        Role.HIDDEN: "modular_matrix",
-        Role.OUTPUT: "modular_matrix",
-        Role.VECTOR: "modular_vector",
-        Role.SCALAR: "modular_vector",
-        Role.QK_NORM_GAIN: "modular_vector",
-        Role.FINAL_NORM: "modular_vector",
-        Role.MOE_ROUTER: "modular_matrix",
-        Role.FIXED_BOTTLENECK: "adamw",
-        Role.GQA_KV: "adamw",
-    },
-    lead="modular_matrix",
-    tables="modular_embedding",
-)
-"""The modular norm's own table; a ratio of 1, because its masses say how roles differ."""
+    return Assignment(by_role, matrix_optimizer, tables=companion, companion=companion)

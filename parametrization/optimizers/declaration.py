@@ -1,16 +1,32 @@
-"""What a package says of an optimizer that it adds: everything but the arithmetic, without torch.
+"""What an optimizer says of itself: everything but the arithmetic, in one record, without torch.
 
-An entry point of the group `widthwise.optimizers` names an `OptimizerDeclaration`. The service
-reads declarations in processes that never load torch; the functions that they refer to are
-imported where something trains. This module imports nothing of ours, so that a plugin may be
-imported first.
+Built-in optimizers stand in `built_in`, one file each. An entry point of the group
+`widthwise.optimizers` names the declaration of an installed package. Processes that never load
+torch read declarations; the functions that they refer to are imported where something trains.
+
+A package's declaration needs the first group of fields alone: its width rules follow from the
+degree of its step. The rows, traits and companions of the second group replace what would be
+derived, with the sources of an optimizer that has been studied.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
+
+from parametrization.optimizers.assignment import Assignment, everywhere
+from parametrization.rules.horizon import HorizonRow, HorizonRule
+from parametrization.rules.row import HyperparameterRow, Refusal, Rows
+from parametrization.rules.step import Step, StepKind
+from parametrization.rules.width.derived import (
+    DERIVED,
+    derived_rows,
+    follows_gradient,
+    ratio_of_rates,
+)
+
+__all__ = ["Hyperparameter", "OptimizerDeclaration", "PolicyRows", "Range", "Step", "StepKind"]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _REFERENCE: Final = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
@@ -18,52 +34,26 @@ _OURS: Final = re.compile(
     r"name|plugin|learning_rate|learning_rate_ratio|init_std|output_multiplier"
     r"|companion_.*|.*_rate_multiplier"
 )
-DEGREES: Final = (-2.0, 2.0)
-"""Degrees beyond these are taken for a mistake."""
-
-
-class StepKind(StrEnum):
-    """Which gradient the length of a step answers to."""
-
-    ENTRIES = "entries"  # every entry's step to that entry's gradient: SGD, Adam
-    TENSOR = "tensor"  # the whole step to the gradient's norm or singular values: LARS, Shampoo
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """How a step per unit of learning rate answers to the gradient.
-
-    Attributes:
-        degree: p, such that gradients times c make a step times c ** p once every epsilon is zero.
-        kind: irrelevant where the degree is 1.
-
-    """
-
-    degree: float
-    kind: StepKind = StepKind.ENTRIES
-
-    def __post_init__(self) -> None:
-        """Refuse a degree that no optimizer has."""
-        low, high = DEGREES
-        if isinstance(self.degree, bool) or not isinstance(self.degree, int | float):
-            raise TypeError(f"degree must be a number, got {self.degree!r}")
-        if not low <= self.degree <= high:
-            raise ValueError(f"degree must be from {low:g} to {high:g}, got {self.degree!r}")
-        object.__setattr__(self, "kind", StepKind(self.kind))
 
 
 class Range(StrEnum):
     """Which values of a hyperparameter make sense."""
 
     POSITIVE = "positive"
+    NEGATIVE = "negative"
     AT_LEAST_ZERO = "zero or more"
     FRACTION = "in [0, 1)"
+    FRACTION_ABOVE_ZERO = "in (0, 1)"
 
     def holds(self, value: float) -> bool:
         """Whether the value is in range."""
-        if self is Range.FRACTION:
-            return 0 <= value < 1
-        return value > 0 or (value == 0 and self is Range.AT_LEAST_ZERO)
+        return {
+            Range.POSITIVE: value > 0,
+            Range.NEGATIVE: value < 0,
+            Range.AT_LEAST_ZERO: value >= 0,
+            Range.FRACTION: 0 <= value < 1,
+            Range.FRACTION_ABOVE_ZERO: 0 < value < 1,
+        }[self]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +65,7 @@ class Hyperparameter:
             a second phase), how those answer to the gradient: the number is then a ratio of two
             rates, and scaled with width as theirs are.
         gradient_power: it is of the gradient's size to this power, like an epsilon; 0: free of it.
+        row: how it scales with width where neither of the two says it.
 
     """
 
@@ -83,6 +74,7 @@ class Hyperparameter:
     words: str = ""
     steps: Step | None = None
     gradient_power: float = 0
+    row: HyperparameterRow | None = None
 
     def __post_init__(self) -> None:
         """Refuse a default out of range."""
@@ -92,14 +84,26 @@ class Hyperparameter:
             raise ValueError("a ratio of rates has steps and no gradient_power")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerDeclaration:
-    """One optimizer of a plugin.
+class PolicyRows(NamedTuple):
+    """Width rows that are in force where a policy makes another choice than its default.
 
     Attributes:
-        name: what studies call it, equal to the entry point's name.
+        policy: a field of `Policies`.
+
+    """
+
+    policy: str
+    by_choice: Mapping[StrEnum, Rows]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptimizerDeclaration:
+    """One optimizer.
+
+    Attributes:
+        name: what studies call it; of a package, equal to the entry point's name.
         words: what it is, for the catalogue.
-        step: exponents of width follow from it (`derived_rules`).
+        step: how a step answers to the gradient.
         update: `module:function`, (parameter, gradient, state, hyper) -> (parameter, state), pure.
         init: `module:function`, parameter -> state; None where there is no state.
         hyperparameters: by name; `epsilon` needs a gradient_power, `weight_decay` shrinks weights
@@ -108,6 +112,32 @@ class OptimizerDeclaration:
         check_learning_rate: small enough that slopes are those of the rule, not of training.
         check_hyperparameters: what the check's few updates need another value of: every phase
             has to fall within them.
+
+        spoken: the name in sentences; default: `name`.
+        position: in the catalogue of built-in optimizers and in docs/rules.md, ascending.
+        rows: width rules by role, with their sources; default: derived from `step`.
+        policy_rows: other rows, where a policy chooses between two.
+        horizon: batch and token rules; those that are absent say nothing of this optimizer.
+        bare_factor: what the step is multiplied by, up to a constant, from (fan_out, fan_in),
+            where `rows` are those of the step without that factor.
+        weight_degree: 1 where the step is relative to the tensor's size, else 0.
+        decay_degree: of the gradient in what weight decay is multiplied by; the step's own unless
+            decay stands inside a trust ratio.
+        rate: the hyperparameter that sets the length of a tensor's step.
+        sqrt_embedding_rate: whether embedding_lr_rule sqrt is known for it.
+        starts_from_first_gradient: whether the first gradient becomes a preconditioner, so that
+            no readout may start at zero.
+        decays: whether its rate follows the schedule after warm-up; not where averaging replaces
+            decay, which then keeps its peak rate.
+        companions: which optimizer trains which role; default: this one trains everything.
+        refused: hyperparameters that users expect and that have no place here, with the reason.
+        not_studied: why a study cannot name it; None where it can.
+        contribution: `module:function`, (gradient, hyper) -> number, added up over all tensors of
+            a trial; the update then takes that sum as a fifth argument.
+        takes_layer_signals: whether the update takes what the tensor's layer saw as a fifth
+            argument.
+        evaluation_point: `module:function`, (parameter, state, hyper) -> parameter, where the
+            trained values are not the ones to validate with.
 
     """
 
@@ -121,13 +151,33 @@ class OptimizerDeclaration:
     hyperparameters: Mapping[str, Hyperparameter] = field(default_factory=dict)
     check_hyperparameters: Mapping[str, float] = field(default_factory=dict)
 
+    spoken: str = ""
+    position: int = 0
+    rows: Rows | None = None
+    policy_rows: PolicyRows | None = None
+    horizon: Mapping[HorizonRule, HorizonRow] = field(default_factory=dict)
+    bare_factor: Callable[[int, int], float] | None = None
+    weight_degree: int = 0
+    decay_degree: float | None = None
+    rate: str = "learning_rate"
+    sqrt_embedding_rate: bool = False
+    starts_from_first_gradient: bool = False
+    decays: bool = True
+    companions: Assignment | None = None
+    refused: Mapping[str, str] = field(default_factory=dict)
+    not_studied: str | None = None
+    contribution: str | None = None
+    takes_layer_signals: bool = False
+    evaluation_point: str | None = None
+
     def __post_init__(self) -> None:
-        """Refuse what could not be used later.
+        """Fill in the spoken name; refuse what could not be used later.
 
         Raises:
             ValueError: naming the field, its value and what it should be.
 
         """
+        object.__setattr__(self, "spoken", self.spoken or self.name)
         self._refuse_names()
         self._refuse_hyperparameters()
         if not self.log2_rates[0] < self.log2_rates[1]:
@@ -139,7 +189,8 @@ class OptimizerDeclaration:
         for name in (self.name, *self.hyperparameters):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"names are lower case with underscores, got {name!r}")
-        for reference in filter(None, (self.update, self.init)):
+        references = (self.update, self.init, self.contribution, self.evaluation_point)
+        for reference in filter(None, references):
             if not _REFERENCE.fullmatch(reference):
                 raise ValueError(f"{reference!r} must be written package.module:function")
 
@@ -161,3 +212,46 @@ class OptimizerDeclaration:
     def defaults(self) -> dict[str, float]:
         """Default of every hyperparameter but the learning rate."""
         return {name: given.default for name, given in self.hyperparameters.items()}
+
+    @property
+    def assignment(self) -> Assignment:
+        """Which optimizer trains which role where a study names this one."""
+        return self.companions or everywhere(self.name)
+
+    @property
+    def epsilon_power(self) -> float:
+        """Epsilon is of the gradient's size to this power."""
+        epsilon = self.hyperparameters.get("epsilon")
+        return 1 if epsilon is None else epsilon.gradient_power
+
+    @property
+    def degree_of_decay(self) -> float:
+        """Of the gradient in what weight decay is multiplied by."""
+        return self.step.degree if self.decay_degree is None else self.decay_degree
+
+    @property
+    def width_rows(self) -> Rows:
+        """The width rules of every role; where derived, refused if any of its steps has none."""
+        if self.rows is not None:
+            return self.rows
+        rows = derived_rows(
+            self.step,
+            epsilon_power=self.epsilon_power if "epsilon" in self.hyperparameters else 0,
+            decays="weight_decay" in self.hyperparameters,
+        )
+        for hyperparameter in self.hyperparameters.values():
+            if hyperparameter.steps is not None:
+                other = derived_rows(hyperparameter.steps)
+                rows |= {role: row for role, row in other.items() if isinstance(row, Refusal)}
+        return rows
+
+    def hyperparameter_row(self, name: str) -> HyperparameterRow | None:
+        """How a number beside rate, decay and epsilon scales; None where no axis changes it."""
+        given = self.hyperparameters.get(name)
+        if given is None or name == "epsilon":
+            return None
+        if given.steps is not None:
+            return ratio_of_rates(given.steps, self.step)
+        if given.row is None and given.gradient_power:
+            return follows_gradient(given.gradient_power, DERIVED, self.step.kind)
+        return given.row

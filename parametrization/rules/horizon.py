@@ -1,4 +1,4 @@
-"""Batch and token rules: factors on rates, decays, epsilons and memories, per optimizer.
+"""Batch and token rules: factors on rates, decays, epsilons and memories of one optimizer.
 
 kB is the batch and kD the number of tokens over those at the base; updates grow by kD / kB. A
 factor is kB ** batch * kD ** tokens. A memory is 1 minus a beta.
@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from parametrization.optimizers.names import Optimizer
 from parametrization.rules.row import Evidence
 
 
@@ -31,7 +30,7 @@ class Powers(NamedTuple):
 
 
 class HorizonRow(NamedTuple):
-    """One optimizer under one rule.
+    """One optimizer under one rule; the optimizer's declaration holds it.
 
     Attributes:
         epsilon: per power of the gradient in it.
@@ -57,114 +56,71 @@ TESTED_BATCH: Final[Mapping[HorizonRule, tuple[float, float]]] = dict.fromkeys(
 )
 """Batches over the base's that the source of a rule tried; rules without one are not listed."""
 
-_COMPLETE_D: Final = Evidence(
+COMPLETE_D_TABLE: Final = Evidence(
     "Complete(d)P Table 1", "Complete(d)P 2025, arXiv:2512.22382, Table 1", "E", "M"
 )
-_BORROWED: Final = Evidence(
+BORROWED: Final = Evidence(
     "Complete(d)P Table 1", "Adam's row of arXiv:2512.22382, untested here", "D", "L"
 )
-_SDE: Final = Evidence("Malladi et al.", "Malladi et al. 2022, arXiv:2205.10287", "TE", "M")
-_LINEAR: Final = Evidence(
+SDE: Final = Evidence("Malladi et al.", "Malladi et al. 2022, arXiv:2205.10287", "TE", "M")
+LINEAR_SCALING: Final = Evidence(
     "linear scaling",
     "Goyal et al. 2017, arXiv:1706.02677",
     "E",
     "M",
     "breaks near the critical batch",
 )
-_POWER_LINES: Final = Evidence(
+POWER_LINES: Final = Evidence(
     "Power Lines", "Power Lines 2025, arXiv:2505.13738", "E", "L", "at equal tokens per parameter"
 )
 
 _NO: Final = Powers()
 _ROOT: Final = Powers(0.5, -0.5)
-_UNROOT: Final = Powers(-0.5, 0.5)
-_RATIO: Final = Powers(1.0, -1.0)
-_BETAS: Final = ("beta1", "beta2")
-_MOMENTUM: Final = ("momentum",)
-_MUONS: Final = (
-    Optimizer.MUON_SPECTRAL,
-    Optimizer.MUON_ORIGINAL,
-    Optimizer.MUON_MATCH_RMS_ADAMW,
-    Optimizer.MUON_BARE,
-)
-_SGDS: Final = (Optimizer.SGD, Optimizer.SGD_MOMENTUM, Optimizer.SGD_NESTEROV)
-
-# fmt: off
-_COMPLETE: Final = {
-    #                                   rate   decay  epsilon  memory
-    Optimizer.ADAM:          HorizonRow(_ROOT, _NO,   _UNROOT, _RATIO, _BETAS, True, _COMPLETE_D),
-    Optimizer.ADAMW:         HorizonRow(_ROOT, _ROOT, _UNROOT, _RATIO, _BETAS, True, _COMPLETE_D),
-    Optimizer.LION:          HorizonRow(_ROOT, _ROOT, _NO,     _RATIO, _BETAS, True, _BORROWED),
-    **{muon:                 HorizonRow(_ROOT, _ROOT, _UNROOT, _RATIO, _MOMENTUM, True, _BORROWED)
-       for muon in _MUONS},
-}
-_HALF: Final = Powers(0.5)
-_MINUS_HALF: Final = Powers(-0.5)
-_ONE: Final = Powers(1.0)
-HORIZON_ROWS: Final[Mapping[HorizonRule, Mapping[Optimizer, HorizonRow]]] = {
-    HorizonRule.NONE: {
-        optimizer: HorizonRow(_NO, _NO, _NO, _NO, (), True, Evidence("none", "unchanged", "", ""))
-        for optimizer in Optimizer
-    },
-    HorizonRule.COMPLETE_D: _COMPLETE,
-    HorizonRule.COMPLETE_D_BATCH_EPSILON: {
-        optimizer: row._replace(
-            epsilon=Powers(row.epsilon.batch),
-            evidence=row.evidence.graded("D", "L", "gradient noise shrinks with the batch alone"))
-        for optimizer, row in _COMPLETE.items()
-    },
-    HorizonRule.SDE_SQRT: {
-        #                               rate   decay  epsilon      memory
-        Optimizer.ADAM:      HorizonRow(_HALF, _NO,   _MINUS_HALF, _ONE, _BETAS, False, _SDE),
-        Optimizer.ADAMW:     HorizonRow(_HALF, _HALF, _MINUS_HALF, _ONE, _BETAS, False, _SDE),
-        Optimizer.RMSPROP:   HorizonRow(_HALF, _NO,   _MINUS_HALF, _ONE, ("beta2",), False, _SDE),
-    },
-    HorizonRule.LINEAR: {
-        sgd:                 HorizonRow(_ONE,  _NO,   _NO,         _NO,  (), False, _LINEAR)
-        for sgd in _SGDS
-    },
-    HorizonRule.POWER_LINES: {
-        Optimizer.ADAMW:     HorizonRow(_NO,   _ONE,  _NO,         _NO,  (), False, _POWER_LINES),
-    },
-}
-# fmt: on
+UNCHANGED: Final = HorizonRow(_NO, _NO, _NO, _NO, (), True, Evidence("none", "unchanged", "", ""))
 
 
-def horizon_row(
-    rule: HorizonRule, optimizer: Optimizer, batch_mult: float, token_mult: float
-) -> HorizonRow:
-    """The row of an optimizer.
+def complete_d_rows(
+    evidence: Evidence, *, remembers: tuple[str, ...], decays: bool = True, epsilon: bool = True
+) -> dict[HorizonRule, HorizonRow]:
+    """Complete(d)P: rate and decay by sqrt(kB / kD), epsilon by its inverse, memories by kB / kD.
 
-    Raises:
-        ValueError: if the rule says nothing of this optimizer, or holds tokens still and they
-            are not.
+    Args:
+        decays: whether there is a weight decay.
+        epsilon: whether there is an epsilon.
 
     """
-    if batch_mult == token_mult == 1:
-        return HORIZON_ROWS[HorizonRule.NONE][optimizer]
-    row = HORIZON_ROWS[rule].get(optimizer)
-    if row is None:
-        raise ValueError(
-            f"horizon_rule {rule} has no row for {optimizer}: {_remedy(optimizer)}, or keep batch"
-            f" and tokens (got batch_mult={batch_mult:g}, token_mult={token_mult:g})"
-        )
-    if not row.covers_tokens and token_mult != 1:
-        raise ValueError(
-            f"horizon_rule {rule} holds the number of tokens still, got token_mult={token_mult:g}:"
-            f" keep it at 1, or use complete-d where it has a row for {optimizer}"
-        )
-    return row
+    row = HorizonRow(
+        rate=_ROOT,
+        weight_decay=_ROOT if decays else _NO,
+        epsilon=Powers(-0.5, 0.5) if epsilon else _NO,
+        memory=Powers(1.0, -1.0),
+        remembers=remembers,
+        covers_tokens=True,
+        evidence=evidence,
+    )
+    by_batch_alone = row._replace(
+        epsilon=Powers(row.epsilon.batch),
+        evidence=evidence.graded("D", "L", "gradient noise shrinks with the batch alone"),
+    )
+    return {HorizonRule.COMPLETE_D: row, HorizonRule.COMPLETE_D_BATCH_EPSILON: by_batch_alone}
 
 
-def _remedy(optimizer: Optimizer) -> str:
-    known = [
-        rule.value
-        for rule, rows in HORIZON_ROWS.items()
-        if rule is not HorizonRule.NONE and optimizer in rows
-    ]
-    if known:
-        return f"use {' or '.join(known)}"
-    return "no published rule covers it; retune its rate at the target's batch and tokens"
+def sde_rows(*, remembers: tuple[str, ...], decays: bool = False) -> dict[HorizonRule, HorizonRow]:
+    """Square-root scaling with the batch, of the limit of Adam and RMSProp at equal tokens."""
+    half = Powers(0.5)
+    decay = half if decays else _NO
+    row = HorizonRow(half, decay, Powers(-0.5), Powers(1.0), remembers, False, SDE)
+    return {HorizonRule.SDE_SQRT: row}
+
+
+def linear_rows() -> dict[HorizonRule, HorizonRow]:
+    """Linear scaling of SGD's rate with the batch, at equal epochs."""
+    return {HorizonRule.LINEAR: HorizonRow(Powers(1.0), _NO, _NO, _NO, (), False, LINEAR_SCALING)}
+
+
+def power_lines_rows() -> dict[HorizonRule, HorizonRow]:
+    """AdamW's weight decay by the batch, at an equal rate."""
+    return {HorizonRule.POWER_LINES: HorizonRow(_NO, Powers(1.0), _NO, _NO, (), False, POWER_LINES)}
 
 
 def memory_name(name: str, ratio: float) -> str:

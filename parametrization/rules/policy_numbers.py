@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from parametrization.optimizers.names import Optimizer
 from parametrization.shapes.roles import Role
 
 
@@ -60,17 +59,6 @@ EMBEDDING_RATE_EXPONENT: Final[Mapping[EmbeddingRateRule, float]] = {
     EmbeddingRateRule.CONSTANT: 0.0,
     EmbeddingRateRule.SQRT: -0.5,
 }
-EMBEDDING_RATE_OPTIMIZERS: Final = frozenset(
-    {
-        Optimizer.ADAM,
-        Optimizer.ADAMW,
-        Optimizer.RMSPROP,
-        Optimizer.ADAGRAD,
-        Optimizer.SCHEDULE_FREE_ADAMW,
-        Optimizer.LION,
-    }
-)
-"""What the sqrt rule is defined for: steps of a fixed size per entry."""
 FIXED_KV_INIT_EXPONENT: Final[Mapping[FixedKvInitRule, float]] = {
     FixedKvInitRule.FAN_IN: -0.5,
     FixedKvInitRule.MUP: -1.0,

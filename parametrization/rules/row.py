@@ -62,6 +62,40 @@ class Refusal(NamedTuple):
 Rows: TypeAlias = Mapping[Role, Row | Refusal]
 
 
+class HyperparameterRow(NamedTuple):
+    """Width rule of a hyperparameter beside rate, weight decay and epsilon.
+
+    Attributes:
+        exponents: of m_in and of m_out, by role; roles that are not listed keep the number.
+        gradient_power: the number is of the gradient's size to this power, in depth as well.
+        size_power: and of the tensor's own size to this one.
+        is_rate: it is what sets the length of a step.
+        is_ratio: of two rates, of steps of two degrees: no epsilon policy concerns it.
+
+    """
+
+    exponents: Mapping[Role, tuple[float, float]]
+    evidence: Evidence
+    gradient_power: float = 0
+    size_power: int = 0
+    is_rate: bool = False
+    is_ratio: bool = False
+
+
 def labelled(rows: Rows, evidence: Evidence) -> dict[Role, Row | Refusal]:
     """Rows of one optimizer taken over for another one, on that one's evidence."""
     return {role: row._replace(evidence=evidence) for role, row in rows.items()}
+
+
+def without(rows: Rows, *columns: str) -> dict[Role, Row | Refusal]:
+    """Rows with the columns named set to zero: the optimizer has no such number, or elsewhere.
+
+    Args:
+        columns: `lr`, `eps` or `wd`, each for both dimensions.
+
+    """
+    zeros = {f"{column}_{side}": 0.0 for column in columns for side in ("in", "out")}
+    return {
+        role: row._replace(scaling=row.scaling._replace(**zeros)) if isinstance(row, Row) else row
+        for role, row in rows.items()
+    }

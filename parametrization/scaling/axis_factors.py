@@ -1,18 +1,15 @@
 """What each axis multiplies one tensor's rate, decay, epsilon and other hyperparameters by."""
 
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.rules.depth import gradient_factor, rate_factor
 from parametrization.rules.horizon import Memory, scaled_memory
 from parametrization.rules.policy_numbers import (
     EMBEDDING_RATE_EXPONENT,
-    EMBEDDING_RATE_OPTIMIZERS,
     MATRICES,
     WEIGHT_DECAY_ROWS,
     EmbeddingRateRule,
     EpsilonRule,
 )
-from parametrization.rules.width.matrix_norms import BUILT_IN
-from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
 from parametrization.scaling.tensor_rules import Case
 from parametrization.shapes.roles import Role
 
@@ -37,8 +34,8 @@ def rate_by_width(case: Case) -> float:
 
 def rate_by_depth(case: Case) -> float:
     """By the depth rule, for the degree of the update."""
-    traits = TRAITS[case.optimizer]
-    return 1.0 if traits.rate != "learning_rate" else _rate_by_depth(case, traits.degree)
+    is_rate = case.optimizer.rate == "learning_rate"
+    return _rate_by_depth(case, case.optimizer.step.degree) if is_rate else 1.0
 
 
 def rate_by_embedding(case: Case) -> float:
@@ -52,11 +49,11 @@ def rate_by_embedding(case: Case) -> float:
     is_table = tensor.role is Role.INPUT and tensor.fan_in_axis == 0
     if rule is EmbeddingRateRule.CONSTANT or not is_table or not case.is_mup:
         return 1.0
-    if case.optimizer not in EMBEDDING_RATE_OPTIMIZERS:
+    if not case.optimizer.sqrt_embedding_rate:
+        known = sorted(name for name, one in OPTIMIZERS.items() if one.sqrt_embedding_rate)
         raise ValueError(
-            f"embedding_lr_rule {rule} has no row for {case.optimizer}: it is known for"
-            f" {', '.join(sorted(EMBEDDING_RATE_OPTIMIZERS))}; use constant, or one of those"
-            f" for {tensor.name}"
+            f"embedding_lr_rule {rule} has no row for {case.optimizer.name}: it is known for"
+            f" {', '.join(known)}; use constant, or one of those for {tensor.name}"
         )
     return float(case.m_out ** EMBEDDING_RATE_EXPONENT[rule])
 
@@ -88,17 +85,17 @@ def decay_factor(case: Case) -> float:
 
 def _compensation(case: Case) -> float:
     """What keeps rate times decay, as the optimizer combines them, free of width and depth."""
-    rule, traits = case.row.scaling, TRAITS[case.optimizer]
+    rule, optimizer = case.row.scaling, case.optimizer
     by_width = case.m_in**rule.wd_in * case.m_out**rule.wd_out * _built_in_growth(case)
-    if traits.rate != "learning_rate":
+    if optimizer.rate != "learning_rate":
         return float(by_width)
-    degree = traits.degree if traits.decay_degree is None else traits.decay_degree
-    return float(by_width / _rate_by_depth(case, degree) / rate_by_embedding(case))
+    by_depth = _rate_by_depth(case, optimizer.degree_of_decay)
+    return float(by_width / by_depth / rate_by_embedding(case))
 
 
 def epsilon_factor(case: Case) -> float:
     """On epsilon: it follows the gradient, in width, depth and noise."""
-    power = TRAITS[case.optimizer].epsilon_power
+    power = case.optimizer.epsilon_power
     by_noise = _noise(case, power)
     if not follows_the_gradient(case):
         return by_noise
@@ -111,7 +108,7 @@ def epsilon_factor(case: Case) -> float:
 
 def other_factor(case: Case, name: str) -> float:
     """On a hyperparameter beyond rate, decay and epsilon."""
-    other = OTHER_HYPERPARAMETERS.get((case.optimizer, name))
+    other = case.optimizer.hyperparameter_row(name)
     if other is None:
         return 1.0
     by_noise = 1.0 if other.is_ratio else _noise(case, other.gradient_power)
@@ -159,11 +156,11 @@ def _gradient_by_depth(case: Case, power: float) -> float:
 
 def _built_in_growth(case: Case) -> float:
     """Growth of the factor by which the optimizer itself multiplies its bare step."""
-    tensor, axis = case.tensor, case.tensor.fan_out_axis
-    if not case.is_mup or axis is None or case.optimizer not in BUILT_IN:
+    tensor, axis, factor = case.tensor, case.tensor.fan_out_axis, case.optimizer.bare_factor
+    if not case.is_mup or axis is None or factor is None:
         return 1.0
     target, base = (
-        BUILT_IN[case.optimizer](*_sides(shape, axis))
+        factor(*_sides(shape, axis))
         for shape in (tensor.shape_at(case.mults.width), tensor.base_shape)
     )
     return target / base

@@ -6,19 +6,14 @@ other tensors, as `companion_beta1` and so on.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
-from parametrization.optimizers.assignment import (
-    LARS,
-    MODULAR_NORM,
-    SCION,
-    Assignment,
-    everywhere,
-    linear_maps_with,
-    matrices_with,
-)
-from parametrization.optimizers.hyperparameters import EVERYWHERE, HYPERPARAMETERS, RATE_MULTIPLIERS
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.assignment import Assignment
+from parametrization.optimizers.declaration import Hyperparameter, Range
+from parametrization.optimizers.hyperparameters import EVERYWHERE, RATE_MULTIPLIERS, names_of
+from parametrization.optimizers.registry import declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.mixed_model import scale_mixed_model
 from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling, scale_model
@@ -27,72 +22,65 @@ from parametrization.shapes.roles import ModelShape
 RATIO: Final = "learning_rate_ratio"
 """Rate of the companion over that of the lead, both at the base width."""
 PREFIX: Final = "companion_"
-COMPANION: Final = Optimizer.ADAMW
 OPTIONAL: Final = RATE_MULTIPLIERS.keys() | {RATIO}
 """Names of a flat mapping that are 1 where they are missing."""
-
-MATRIX_OPTIMIZERS: Final = (
-    Optimizer.MUON_SPECTRAL,
-    Optimizer.MUON_ORIGINAL,
-    Optimizer.MUON_MATCH_RMS_ADAMW,
-    Optimizer.SHAMPOO_QUARTER,
-    Optimizer.SHAMPOO_HALF,
-    Optimizer.SHAMPOO_GRAFTED,
-    Optimizer.SOAP,
-    Optimizer.KFAC,
-    Optimizer.EKFAC,
-)
-"""They train hidden matrices, or every linear map; everything else is trained by `COMPANION`."""
-
-_ASSIGNMENTS: Final[Mapping[Optimizer, Assignment]] = {
-    **{lead: matrices_with(lead, COMPANION) for lead in MATRIX_OPTIMIZERS},
-    **{lead: linear_maps_with(lead, COMPANION) for lead in (Optimizer.KFAC, Optimizer.EKFAC)},
-    Optimizer.SCION_SPECTRAL: SCION,
-    Optimizer.MODULAR_MATRIX: MODULAR_NORM,
-    Optimizer.LARS: LARS,
-}
+_RATIO_WORDS: Final = "Rate of the tensors that the optimizer does not train itself, over its own."
+_COMPANION_WORDS: Final = {"weight_decay": "Of the AdamW on everything but hidden matrices."}
 
 
-def assignment_of(lead: Optimizer) -> Assignment:
+def assignment_of(lead: str) -> Assignment:
     """Which optimizer trains which role where `lead` is named."""
-    return _ASSIGNMENTS.get(lead) or everywhere(lead)
+    return declared(lead).assignment
 
 
-def companion_of(lead: Optimizer) -> Optimizer | None:
+def companion_of(lead: str) -> str | None:
     """The optimizer that runs at the lead's rate times `RATIO`; None unless there is one alone."""
     others = sorted(assignment_of(lead).optimizers - {lead})
-    return Optimizer(others[0]) if len(others) == 1 else None
+    return others[0] if len(others) == 1 else None
 
 
-def flat_names(lead: Optimizer) -> frozenset[str]:
+def flat_hyperparameters(lead: str) -> dict[str, Hyperparameter]:
+    """What a study gives beside what all optimizers have: the lead's own and its companion's."""
+    declaration = declared(lead)
+    own, assignment = dict(declaration.hyperparameters), declaration.companions
+    if assignment is None:
+        return own
+    default = assignment.learning_rate_ratio
+    own[RATIO] = Hyperparameter(default=default, range=Range.POSITIVE, words=_RATIO_WORDS)
+    beside = declared(assignment.companion).hyperparameters if assignment.companion else {}
+    return own | {
+        PREFIX + name: replace(given, words=_COMPANION_WORDS.get(name, ""))
+        for name, given in beside.items()
+    }
+
+
+def flat_defaults(lead: str) -> dict[str, float]:
+    """Their defaults."""
+    return {name: given.default for name, given in flat_hyperparameters(lead).items()}
+
+
+def flat_names(lead: str) -> frozenset[str]:
     """Everything that a trial of this optimizer is configured by; `OPTIONAL` may be missing."""
-    names = HYPERPARAMETERS[lead] | RATE_MULTIPLIERS.keys()
-    if lead not in _ASSIGNMENTS:
-        return names
-    names |= {RATIO}
-    if lead in MATRIX_OPTIMIZERS:
-        names |= {PREFIX + name for name in HYPERPARAMETERS[COMPANION] - EVERYWHERE}
-    return names
+    return EVERYWHERE | flat_hyperparameters(lead).keys() | RATE_MULTIPLIERS.keys()
 
 
-def own_name(lead: Optimizer, name: str, optimizer: Optimizer) -> str | None:
+def own_name(lead: str, name: str, optimizer: str) -> str | None:
     """What an optimizer beside the lead calls a hyperparameter of the flat mapping; None if not so.
 
-    >>> own_name(Optimizer.MUON_SPECTRAL, "companion_epsilon", Optimizer.ADAMW)
+    >>> own_name("muon_spectral", "companion_epsilon", "adamw")
     'epsilon'
-    >>> own_name(Optimizer.MUON_SPECTRAL, "epsilon", Optimizer.ADAMW)
+    >>> own_name("muon_spectral", "epsilon", "adamw")
     """
-    if lead in MATRIX_OPTIMIZERS and name not in EVERYWHERE:
+    companion = assignment_of(lead).companion
+    if companion is not None and name not in EVERYWHERE:
         if name.startswith(PREFIX):
-            return name.removeprefix(PREFIX) if optimizer is COMPANION else None
-        if optimizer is not lead:
+            return name.removeprefix(PREFIX) if optimizer == companion else None
+        if optimizer != lead:
             return None
-    return name if name in HYPERPARAMETERS[optimizer] else None
+    return name if name in names_of(optimizer) else None
 
 
-def by_optimizer(
-    lead: Optimizer, hyperparameters: Mapping[str, float]
-) -> dict[Optimizer, dict[str, float]]:
+def by_optimizer(lead: str, hyperparameters: Mapping[str, float]) -> dict[str, dict[str, float]]:
     """The flat mapping taken apart: the numbers of the lead and of what it leads.
 
     Companions of the lead's own kind (Scion's, the modular norm's, or SGD beside LARS) share those
@@ -102,14 +90,36 @@ def by_optimizer(
         ValueError: if a hyperparameter of a companion is missing or unknown, or the ratio is not
             positive. The lead's own are left to the scaling to check.
 
-    >>> flat = dict.fromkeys(flat_names(Optimizer.MUON_SPECTRAL), 0.5)
+    >>> flat = dict.fromkeys(flat_names("muon_spectral"), 0.5)
     >>> flat |= {"learning_rate": 0.02, "learning_rate_ratio": 0.1}
-    >>> round(by_optimizer(Optimizer.MUON_SPECTRAL, flat)[Optimizer.ADAMW]["learning_rate"], 6)
+    >>> round(by_optimizer("muon_spectral", flat)["adamw"]["learning_rate"], 6)
     0.002
 
     """
-    if lead not in _ASSIGNMENTS:
+    assignment = declared(lead).companions
+    if assignment is None:
         return {lead: dict(hyperparameters)}
+    _refuse_other_names(lead, hyperparameters)
+    ratio = hyperparameters.get(RATIO, 1.0)
+    if not ratio > 0:
+        raise ValueError(f"{RATIO} must be positive, got {ratio}")
+    factors = {name: hyperparameters[name] for name in RATE_MULTIPLIERS if name in hyperparameters}
+    own = {name: hyperparameters[name] for name in sorted(names_of(lead))} | factors
+    rate = {"learning_rate": own["learning_rate"] * ratio}
+    if assignment.companion is None:
+        return {lead: own} | {
+            name: {key: own[key] for key in own if key in _taken_by(name)} | rate
+            for name in sorted(assignment.optimizers - {lead})
+            if names_of(name) <= own.keys()
+        }
+    prefixed = {
+        name: own[name] if name in EVERYWHERE else hyperparameters[PREFIX + name]
+        for name in sorted(names_of(assignment.companion))
+    }
+    return {lead: own, assignment.companion: prefixed | rate | factors}
+
+
+def _refuse_other_names(lead: str, hyperparameters: Mapping[str, float]) -> None:
     known = flat_names(lead)
     if missing := sorted(known - hyperparameters.keys() - OPTIONAL):
         raise ValueError(f"{lead} needs {', '.join(missing)}")
@@ -117,34 +127,16 @@ def by_optimizer(
         raise ValueError(
             f"{lead} does not know {', '.join(unknown)}: it takes {', '.join(sorted(known))}"
         )
-    ratio = hyperparameters.get(RATIO, 1.0)
-    if not ratio > 0:
-        raise ValueError(f"{RATIO} must be positive, got {ratio}")
-    factors = {name: hyperparameters[name] for name in RATE_MULTIPLIERS if name in hyperparameters}
-    own = {name: hyperparameters[name] for name in sorted(HYPERPARAMETERS[lead])} | factors
-    rate = {"learning_rate": own["learning_rate"] * ratio}
-    companions = {Optimizer(name) for name in _ASSIGNMENTS[lead].optimizers if name != lead}
-    if lead not in MATRIX_OPTIMIZERS:
-        return {lead: own} | {
-            name: {key: own[key] for key in own if key in _taken_by(name)} | rate
-            for name in companions
-            if name is not COMPANION
-        }
-    prefixed = {
-        name: own[name] if name in EVERYWHERE else hyperparameters[PREFIX + name]
-        for name in sorted(HYPERPARAMETERS[COMPANION])
-    }
-    return {lead: own, COMPANION: prefixed | rate | factors}
 
 
-def _taken_by(optimizer: Optimizer) -> frozenset[str]:
-    return HYPERPARAMETERS[optimizer] | RATE_MULTIPLIERS.keys()
+def _taken_by(optimizer: str) -> frozenset[str]:
+    return names_of(optimizer) | RATE_MULTIPLIERS.keys()
 
 
 def scale_led_model(  # noqa: PLR0913  # one keyword per axis, all with a default
     shape: ModelShape,
     *,
-    optimizer: Optimizer,
+    optimizer: str,
     parametrization: Parametrization,
     hyperparameters: Mapping[str, float],
     width: int,
@@ -159,7 +151,8 @@ def scale_led_model(  # noqa: PLR0913  # one keyword per axis, all with a defaul
         ValueError: as `scale_model` and `by_optimizer`.
 
     """
-    if optimizer not in _ASSIGNMENTS:
+    assignment = declared(optimizer).companions
+    if assignment is None:
         return scale_model(
             shape,
             optimizer=optimizer,
@@ -173,7 +166,7 @@ def scale_led_model(  # noqa: PLR0913  # one keyword per axis, all with a defaul
         )
     return scale_mixed_model(
         shape,
-        assignment=_ASSIGNMENTS[optimizer],
+        assignment=assignment,
         parametrization=parametrization,
         hyperparameters=by_optimizer(optimizer, hyperparameters),
         width=width,

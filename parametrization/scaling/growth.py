@@ -7,15 +7,12 @@ rows that the factors took their exponents from: words made of them cannot contr
 import math
 from typing import Final, Literal, NamedTuple, TypeAlias
 
-from parametrization.optimizers.names import Optimizer
-from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import DEPTH_ROWS, depth_row
 from parametrization.rules.horizon import memory_name
 from parametrization.rules.not_per_tensor import CONSTANT_MEMORIES
 from parametrization.rules.policy_numbers import MATRICES, WEIGHT_DECAY_ROWS, EmbeddingRateRule
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.rules.row import Evidence
-from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
 from parametrization.scaling.axis_factors import (
     decay_factor,
     epsilon_factor,
@@ -97,15 +94,16 @@ def spoken(case: Case, name: str, axis: AxisName) -> str:
 
 def policies_of(case: Case, name: str) -> tuple[str, ...]:
     """The policies that have a say in this number of this tensor."""
-    other = OTHER_HYPERPARAMETERS.get((case.optimizer, name))
+    other = case.optimizer.hyperparameter_row(name)
     is_of_gradient = other is not None and bool(other.gradient_power) and not other.is_ratio
     said = {
         "epsilon_rule": name == "epsilon" or is_of_gradient,
         "weight_decay_rule": name == "weight_decay",
         "fixed_kv_init_rule": name == "init_std" and case.tensor.role is Role.GQA_KV,
-        "soap_width_rule": name == "learning_rate" and case.optimizer is Optimizer.SOAP,
         "embedding_lr_rule": name == "learning_rate" and _is_embedding(case),
     }
+    if case.optimizer.policy_rows is not None:
+        said[case.optimizer.policy_rows.policy] = name == "learning_rate"
     return tuple(policy for policy, says in said.items() if case.is_mup and says)
 
 
@@ -150,7 +148,7 @@ def _over_width(case: Case, name: str) -> tuple[Evidence, ...]:
 
 def _row_over_width(case: Case, name: str) -> tuple[Evidence, ...]:
     """The row whose exponents of width are in force; none where a policy alone sets them."""
-    row, other = case.row.evidence, OTHER_HYPERPARAMETERS.get((case.optimizer, name))
+    row, other = case.row.evidence, case.optimizer.hyperparameter_row(name)
     if name == "weight_decay":
         policy = WEIGHT_DECAY_ROWS[case.policies.weight_decay_rule]
         decays = case.tensor.role in MATRICES or policy.others is not None
@@ -166,10 +164,9 @@ def _row_over_width(case: Case, name: str) -> tuple[Evidence, ...]:
 
 def _over_depth(case: Case, name: str) -> tuple[Evidence, ...]:
     """The depth row of the update's degree, or of the gradient's size."""
-    rule, traits = case.policies.depth_rule, TRAITS[case.optimizer]
+    rule, optimizer = case.policies.depth_rule, case.optimizer
     if name == "learning_rate":
-        return (depth_row(rule, traits.degree).evidence,)
+        return (depth_row(rule, optimizer.step.degree).evidence,)
     if name == "weight_decay":
-        degree = traits.degree if traits.decay_degree is None else traits.decay_degree
-        return (depth_row(rule, degree).evidence,)
+        return (depth_row(rule, optimizer.degree_of_decay).evidence,)
     return (DEPTH_ROWS[rule][0].evidence,)

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from parametrization.optimizers.traits import TRAITS
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import assignment_of, by_optimizer, own_name
 from parametrization.scaling.growth import (
@@ -49,20 +49,20 @@ class Setting:
     """
 
     shape: ModelShape
-    lead: Optimizer
+    lead: str
     hyperparameters: Mapping[str, float]
     policies: Policies
     mults: Multipliers
 
-    def reached(self, name: str) -> dict[tuple[Optimizer, str], list[Case]]:
+    def reached(self, name: str) -> dict[tuple[str, str], list[Case]]:
         """Unlike tensors that a hyperparameter reaches, by optimizer and its own name for it.
 
         The lead comes first.
         """
         assignment = assignment_of(self.lead)
-        found: dict[tuple[Optimizer, str], list[Case]] = {}
+        found: dict[tuple[str, str], list[Case]] = {}
         for tensor in dict.fromkeys(replace(one, name="") for one in self.shape.tensors):
-            optimizer = Optimizer(assignment.optimizer_of(tensor))
+            optimizer = assignment.optimizer_of(tensor)
             own = own_name(self.lead, name, optimizer)
             if own is not None and _has(tensor, own):
                 at = case_of(tensor, optimizer, Parametrization.MUP, self.policies, self.mults)
@@ -82,11 +82,11 @@ class Setting:
                         continue
                     moves.add(axis)
                 clauses += _clauses(cases, own, axis)
-                of_optimizer = cited.setdefault(TRAITS[optimizer].spoken, [])
+                of_optimizer = cited.setdefault(declared(optimizer).spoken, [])
                 of_optimizer += (one for at in cases for one in sources(at, own, axis))
         return Told("; ".join(clauses), cite(cited), frozenset(moves))
 
-    def _moves(self, cases: Sequence[Case], optimizer: Optimizer, own: str, axis: AxisName) -> bool:
+    def _moves(self, cases: Sequence[Case], optimizer: str, own: str, axis: AxisName) -> bool:
         if getattr(self.mults, axis) == 1:
             return False
         if own in cases[0].horizon.remembers:
@@ -120,10 +120,10 @@ def _has(tensor: TensorShape, own: str) -> bool:
 
 
 def _clauses(cases: Sequence[Case], own: str, axis: AxisName) -> Iterator[str]:
-    name = f"{TRAITS[cases[0].optimizer].spoken} {spoken(cases[0], own, axis)}"
+    name = f"{cases[0].optimizer.spoken} {spoken(cases[0], own, axis)}"
     yield f"{name} {_by_role(cases, own, axis)}{_policy_words(cases, own, axis)}"
     if own == "weight_decay":
-        optimizer = TRAITS[cases[0].optimizer].spoken
+        optimizer = cases[0].optimizer.spoken
         yield f"{optimizer} {RATE_TIMES_DECAY} {_by_role(cases, RATE_TIMES_DECAY, axis)}"
 
 

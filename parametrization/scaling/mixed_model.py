@@ -7,7 +7,7 @@ base learning rates.
 from collections.abc import Mapping
 
 from parametrization.optimizers.assignment import Assignment
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.tensor_scaling import (
     DEFAULT_POLICIES,
@@ -24,7 +24,7 @@ def scale_mixed_model(  # noqa: PLR0913  # one keyword per axis, all with a defa
     *,
     assignment: Assignment,
     parametrization: Parametrization,
-    hyperparameters: Mapping[Optimizer, Mapping[str, float]],
+    hyperparameters: Mapping[str, Mapping[str, float]],
     width: int,
     policies: Policies = DEFAULT_POLICIES,
     depth_mult: float = 1.0,
@@ -43,7 +43,7 @@ def scale_mixed_model(  # noqa: PLR0913  # one keyword per axis, all with a defa
     """
     check_whole(shape, width)
     check_depth(shape, parametrization, policies, depth_mult)
-    trained_by = [Optimizer(assignment.optimizer_of(tensor)) for tensor in shape.tensors]
+    trained_by = [assignment.optimizer_of(tensor) for tensor in shape.tensors]
     if missing := sorted(set(trained_by) - hyperparameters.keys()):
         raise ValueError(
             f"no hyperparameters for {', '.join(missing)}, which the assignment gives tensors to;"

@@ -9,9 +9,8 @@ to the tensor's size, a ** p.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from parametrization.optimizers.names import Optimizer
-from parametrization.optimizers.traits import TRAITS
-from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
+from parametrization.optimizers.declaration import OptimizerDeclaration
+from parametrization.optimizers.registry import declared
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.scaling.words import factor_words
 
@@ -53,18 +52,20 @@ def _without_multiplier(scaling: TensorScaling) -> TensorScaling:
     moved = scaling.multiplier
     if moved == 1:
         return scaling
-    rate = moved ** _rate_power(scaling.optimizer)
-    epsilon_power = TRAITS[scaling.optimizer].epsilon_power
+    optimizer = declared(scaling.optimizer)
+    rate = moved ** _rate_power(optimizer)
     return replace(
         scaling,
         init_std=None if scaling.init_std is None else scaling.init_std * moved,
         constant=None if scaling.constant is None else scaling.constant * moved,
         multiplier=1.0,
         learning_rate=scaling.learning_rate * rate,
-        weight_decay=scaling.weight_decay * moved ** -_decay_power(scaling.optimizer),
-        epsilon=None if scaling.epsilon is None else scaling.epsilon * moved**-epsilon_power,
+        weight_decay=scaling.weight_decay * moved ** -_decay_power(optimizer),
+        epsilon=None
+        if scaling.epsilon is None
+        else scaling.epsilon * moved**-optimizer.epsilon_power,
         others={
-            name: value * moved ** _other_power(scaling.optimizer, name)
+            name: value * moved ** _other_power(optimizer, name)
             for name, value in scaling.others.items()
         },
         reason=f"{scaling.reason}; multiplier moved out of the forward pass: initial size"
@@ -72,21 +73,19 @@ def _without_multiplier(scaling: TensorScaling) -> TensorScaling:
     )
 
 
-def _rate_power(optimizer: Optimizer) -> float:
-    traits = TRAITS[optimizer]
-    if traits.rate != "learning_rate":
+def _rate_power(optimizer: OptimizerDeclaration) -> float:
+    if optimizer.rate != "learning_rate":
         return 0
-    return 1 + traits.degree - traits.weight_degree
+    return 1 + optimizer.step.degree - optimizer.weight_degree
 
 
-def _decay_power(optimizer: Optimizer) -> float:
+def _decay_power(optimizer: OptimizerDeclaration) -> float:
     """What the decay is divided by, so that each step shrinks the tensor by the same share."""
-    traits = TRAITS[optimizer]
-    if traits.decay_degree is None:
+    if optimizer.decay_degree is None:
         return _rate_power(optimizer)
-    return 1 + traits.decay_degree  # inside a trust ratio, beside a gradient over a weight
+    return 1 + optimizer.decay_degree  # inside a trust ratio, beside a gradient over a weight
 
 
-def _other_power(optimizer: Optimizer, name: str) -> float:
-    other = OTHER_HYPERPARAMETERS.get((optimizer, name))
-    return 0 if other is None else other.size_power - other.gradient_power
+def _other_power(optimizer: OptimizerDeclaration, name: str) -> float:
+    row = optimizer.hyperparameter_row(name)
+    return 0 if row is None else row.size_power - row.gradient_power

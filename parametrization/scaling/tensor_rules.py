@@ -2,13 +2,14 @@
 
 from typing import NamedTuple
 
-from parametrization.optimizers.names import Optimizer
-from parametrization.rules.horizon import HorizonRow, horizon_row
-from parametrization.rules.lookup import Parametrization, width_row
+from parametrization.optimizers.declaration import OptimizerDeclaration
+from parametrization.optimizers.lookup import horizon_row, width_row
+from parametrization.optimizers.registry import declared
+from parametrization.rules.horizon import HorizonRow
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.rules.policy_numbers import FIXED_KV_INIT_EXPONENT, SoapWidthRule
+from parametrization.rules.policy_numbers import FIXED_KV_INIT_EXPONENT
 from parametrization.rules.row import Row
-from parametrization.rules.width.preconditioned import SOAP_PUBLISHED
 from parametrization.shapes.roles import Role, TensorShape
 
 
@@ -25,7 +26,7 @@ class Case(NamedTuple):
     """What factors are computed from."""
 
     tensor: TensorShape
-    optimizer: Optimizer
+    optimizer: OptimizerDeclaration
     is_mup: bool
     policies: Policies
     mults: Multipliers
@@ -53,7 +54,7 @@ class Case(NamedTuple):
 
 def case_of(
     tensor: TensorShape,
-    optimizer: Optimizer,
+    optimizer: str,
     parametrization: Parametrization,
     policies: Policies,
     mults: Multipliers,
@@ -66,7 +67,7 @@ def case_of(
     """
     return Case(
         tensor,
-        optimizer,
+        declared(optimizer),
         parametrization is Parametrization.MUP,
         policies,
         mults,
@@ -76,15 +77,15 @@ def case_of(
 
 
 def _row_in_force(
-    parametrization: Parametrization, optimizer: Optimizer, role: Role, policies: Policies
+    parametrization: Parametrization, optimizer: str, role: Role, policies: Policies
 ) -> Row:
     row = width_row(parametrization, optimizer, role)
     if parametrization is Parametrization.SP:
         return row
-    if optimizer is Optimizer.SOAP and policies.soap_width_rule is SoapWidthRule.QIU:
-        published = SOAP_PUBLISHED[role]
-        assert isinstance(published, Row)  # refused above otherwise: both tables refuse the same
-        row = published
+    if by_policy := declared(optimizer).policy_rows:
+        chosen = by_policy.by_choice.get(policies.choices[by_policy.policy], {}).get(role, row)
+        assert isinstance(chosen, Row)  # refused above otherwise: all tables refuse the same
+        row = chosen
     if role is Role.GQA_KV:
         exponent = FIXED_KV_INIT_EXPONENT[policies.fixed_kv_init_rule]
         return row._replace(scaling=row.scaling._replace(init_std=exponent))

@@ -7,13 +7,13 @@ from typing import Final
 
 from parametrization.optimizers.hyperparameters import (
     EVERYWHERE,
-    HYPERPARAMETERS,
     RATE_MULTIPLIERS,
     checked,
+    names_of,
     rate_multiplier,
 )
 from parametrization.rules.depth import DepthRule
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.axis_factors import (
     decay_factor,
@@ -27,8 +27,6 @@ from parametrization.scaling.axis_factors import (
 from parametrization.scaling.tensor_rules import Case, Multipliers, case_of
 from parametrization.scaling.words import reason
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
-
-__all__ = ["HYPERPARAMETERS", "TensorScaling", "scale_model", "scale_tensor"]
 
 DEFAULT_POLICIES: Final = Policies()
 _NAMED: Final = EVERYWHERE | RATE_MULTIPLIERS.keys() | {"weight_decay", "epsilon"}
@@ -60,7 +58,7 @@ class TensorScaling:
     weight_decay: float
     epsilon: float | None
     reason: str
-    optimizer: Optimizer
+    optimizer: str
     others: Mapping[str, float] = field(hash=False)
     extrapolated: bool = False
 
@@ -71,7 +69,7 @@ class TensorScaling:
             "learning_rate": self.learning_rate,
             **(
                 {"weight_decay": self.weight_decay}
-                if "weight_decay" in HYPERPARAMETERS[self.optimizer]
+                if "weight_decay" in names_of(self.optimizer)
                 else {}
             ),
             **({} if self.epsilon is None else {"epsilon": self.epsilon}),
@@ -82,7 +80,7 @@ class TensorScaling:
 def scale_model(  # noqa: PLR0913  # one keyword per axis, all with a default
     shape: ModelShape,
     *,
-    optimizer: Optimizer,
+    optimizer: str,
     parametrization: Parametrization,
     hyperparameters: Mapping[str, float],
     width: int,
@@ -152,7 +150,7 @@ def check_depth(
 def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
     tensor: TensorShape,
     *,
-    optimizer: Optimizer,
+    optimizer: str,
     parametrization: Parametrization,
     hyperparameters: Mapping[str, float],
     width_mult: float,
@@ -166,7 +164,7 @@ def scale_tensor(  # noqa: PLR0913  # one keyword per axis, all with a default
     The standard parametrization follows batch and tokens, and neither width nor depth.
 
     Args:
-        hyperparameters: at the base width, the names in `HYPERPARAMETERS[optimizer]` and any of
+        hyperparameters: at the base width, the names in `names_of(optimizer)` and any of
             `RATE_MULTIPLIERS`. `init_std` multiplies every random tensor's standard deviation,
             `output_multiplier` the readout's forward multiplier.
         width_mult: width / base width, > 0; likewise depth, batch and tokens.

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 
-from parametrization.optimizers.traits import TRAITS
 from parametrization.rules.depth import depth_row
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
@@ -29,10 +28,10 @@ def reason(case: Case, *, extrapolated: bool, rate_multiplier: float = 1.0) -> s
 
 
 def _width_words(case: Case) -> str:
-    spoken, role = TRAITS[case.optimizer].spoken, case.tensor.role
+    spoken, role = case.optimizer.spoken, case.tensor.role
     if not case.is_mup:
         return f"{role}: the same {spoken} rate at every width (standard)"
-    rate = TRAITS[case.optimizer].rate
+    rate = case.optimizer.rate
     factor = rate_by_width(case) if rate == "learning_rate" else growth(case, rate, "width").factor
     name = "rate" if rate == "learning_rate" else rate
     parts = [*_growth_words(case), f"{spoken} {name} {factor_words(factor)}"]
@@ -64,12 +63,13 @@ def _growth_words(case: Case) -> Iterator[str]:
 def _depth_words(case: Case) -> Iterator[str]:
     if case.depth == 1:
         return
-    policies, traits = case.policies, TRAITS[case.optimizer]
-    is_rate = traits.rate == "learning_rate"
-    evidence = depth_row(policies.depth_rule, traits.degree if is_rate else 0).evidence
-    factor = factor_words(growth(case, traits.rate, "depth").factor)
+    policies, rate = case.policies, case.optimizer.rate
+    is_rate = rate == "learning_rate"
+    degree = case.optimizer.step.degree if is_rate else 0
+    evidence = depth_row(policies.depth_rule, degree).evidence
+    factor = factor_words(growth(case, rate, "depth").factor)
     yield (
-        f"depth x {case.depth:g}: {'rate' if is_rate else traits.rate} {factor}"
+        f"depth x {case.depth:g}: {'rate' if is_rate else rate} {factor}"
         f" ({policies.depth_rule}, alpha {policies.residual_alpha:g}"
         f"{_CONFIDENCE.get(evidence.confidence, '')})"
     )
@@ -93,7 +93,7 @@ def _policy_words(case: Case) -> Iterator[str]:
     if embedding != 1:
         yield f"embedding rate {factor_words(embedding)}"
     defaults = Policies().choices
-    numbers = ("learning_rate", "init_std", *sorted(TRAITS[case.optimizer].takes))
+    numbers = ("learning_rate", "init_std", *sorted(case.optimizer.hyperparameters))
     concerned = {policy for number in numbers for policy in policies_of(case, number)}
     for name, choice in case.policies.choices.items():
         if choice != defaults[name] and name in concerned:

@@ -6,9 +6,9 @@ import json
 import pytest
 import yaml
 
+from parametrization.optimizers.registry import STUDIED
 from tests.app.served import Served
 from tuner.recommendation.recommend import Recommendation
-from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.states import StudyState
 
 

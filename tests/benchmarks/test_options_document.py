@@ -14,7 +14,7 @@ from benchmarks.checks.family_options import (
     widths,
 )
 from benchmarks.documents.options import DOCUMENT, RESULT, rendered, with_tables
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 
 MEASURED = json.loads(RESULT.read_text())
 

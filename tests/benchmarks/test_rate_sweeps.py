@@ -14,7 +14,6 @@ from benchmarks.transfer.rate_sweeps import (
     swept,
 )
 from parametrization.rules.depth import DepthRule
-from parametrization.rules.lookup import Optimizer
 
 
 def parabola(best: float, rate: float, diverges_at: float = 4.0) -> tuple[float | None, ...]:
@@ -64,7 +63,7 @@ def test_depth_transfer_prints_one_figure_a_depth_for_every_rule(
     tiny = WORKLOADS["resnet"].quick()._replace(depths=(1, 2), width=8, rates=(-7, -6))
     tiny = tiny._replace(training=tiny.training.model_copy(update={"steps": 8, "batch_size": 4}))
     rules = (DepthRule.NONE, DepthRule.COMPLETEP)
-    figures = measure(Optimizer.ADAMW, rules, tiny, said=lambda _: None)
+    figures = measure("adamw", rules, tiny, said=lambda _: None)
     assert figures["depths"] == [1, 2]
     for name in ("optimum_log2_lr", "best_loss"):
         assert {rule: len(values) for rule, values in figures[name].items()} == {

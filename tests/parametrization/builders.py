@@ -7,8 +7,9 @@ from torch import nn
 
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classify import Declaration
-from parametrization.rules.lookup import Optimizer, Parametrization
-from parametrization.scaling.tensor_scaling import HYPERPARAMETERS, TensorScaling, scale_model
+from parametrization.optimizers.hyperparameters import names_of
+from parametrization.rules.parametrization import Parametrization
+from parametrization.scaling.tensor_scaling import TensorScaling, scale_model
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 BASE_WIDTH = 32
@@ -29,7 +30,7 @@ TENSORS = {
 }
 
 
-CORE_OPTIMIZERS = (Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD)
+CORE_OPTIMIZERS = ("adam", "adamw", "sgd")
 """Those that torch.optim and mup have, for tests against either."""
 
 VALUES = {
@@ -55,9 +56,9 @@ VALUES = {
 }
 
 
-def hyperparameters(optimizer: Optimizer, **overrides: float) -> dict[str, float]:
-    given = {name: VALUES[name] for name in HYPERPARAMETERS[optimizer]}
-    if optimizer is Optimizer.SGD:
+def hyperparameters(optimizer: str, **overrides: float) -> dict[str, float]:
+    given = {name: VALUES[name] for name in names_of(optimizer)}
+    if optimizer == "sgd":
         given |= {"weight_decay": 0.0}
     return given | overrides
 
@@ -79,7 +80,7 @@ def scalings_of(
     width: int,
     *,
     base_width: int = BASE_WIDTH,
-    optimizer: Optimizer = Optimizer.ADAMW,
+    optimizer: str = "adamw",
     parametrization: Parametrization = Parametrization.MUP,
     given: Mapping[str, float] | None = None,
     shape: ModelShape | None = None,

@@ -10,7 +10,6 @@ from functools import partial
 from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
-from parametrization.rules.lookup import Optimizer
 from tests.parametrization.builders import scalings_of, shape_of
 from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
 from tuner.decisions.check_hyperparameters import check_hyperparameters
@@ -22,7 +21,7 @@ WIDTHS = (128, 256, 512)
 MODEL = partial(Mlp, depth=2)
 
 
-def check(optimizer: Optimizer) -> CheckVerdict:
+def check(optimizer: str) -> CheckVerdict:
     """With the numbers that a study checks it with."""
     config = RECORDS[optimizer].model_validate({"name": optimizer})
     scalings = partial(
@@ -44,7 +43,7 @@ def check(optimizer: Optimizer) -> CheckVerdict:
 def main(names: list[str]) -> None:
     found = {}
     for name in names:
-        verdict = check(Optimizer(name))
+        verdict = check(name)
         slopes = {one.tensor: one.update_slope for one in verdict.tensors}
         found[name] = {"passed": verdict.passed, "summary": verdict.summary, "slopes": slopes}
     sys.stdout.write(json.dumps(found))

@@ -8,8 +8,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.routes.catalogue import list_optimizers
-from parametrization.rules.lookup import Optimizer
-from parametrization.rules.policies import TABLES_DIGEST
+from parametrization.optimizers.registry import OPTIMIZERS
+from parametrization.optimizers.rules_version import TABLES_DIGEST
 from service.logs import configure_logs, log_plugins
 from tuner.spec.study import StudySpec
 
@@ -22,7 +22,7 @@ def main() -> None:
     offered = [{"name": one.name} for one in catalogue.optimizers if one.plugin]
     spec = study(offered)
     found = {
-        "members": [name.value for name in Optimizer][-len(offered) :],
+        "members": list(OPTIMIZERS)[-len(offered) :],
         "plugins": {one.name: one.plugin for one in catalogue.optimizers if one.plugin},
         "options": {
             one.name: list(one.options["properties"]) for one in catalogue.optimizers if one.plugin
@@ -32,7 +32,7 @@ def main() -> None:
         "stored": [one["plugin"] for one in spec.model_dump(mode="json")["optimizers"]],
         "refused": refusal({"name": "wrong_type"}),
         "out_of_range": refusal({"name": "adam_then_sgd", "beta1": 1.0}),
-        "built_in": study([{"name": "adamw"}]).optimizers[0].name.value,
+        "built_in": study([{"name": "adamw"}]).optimizers[0].name,
         "tables": TABLES_DIGEST,
         "torch": "torch" in sys.modules,
     }

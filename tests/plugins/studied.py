@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.settings import AppSettings
-from parametrization.optimizers.names import PLUGINS
 from parametrization.optimizers.plugins import Plugins
+from parametrization.optimizers.registry import PLUGINS
 from tests.app.served import Served, serving
 from tests.service.one_process import EngineWithoutProcesses
 from tuner.coordinator.reconcile import tick

@@ -17,7 +17,7 @@ from parametrization.optimizers.declaration import (
     StepKind,
 )
 from parametrization.optimizers.plugins import find_plugins, judged
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import BUILT_IN
 from tests.plugins.conftest import EXAMPLE, LIES, ROOT, write_metadata
 
 
@@ -30,7 +30,7 @@ def test_nothing_is_installed_where_the_tests_run() -> None:
 
 
 def test_what_cannot_be_used_is_left_out_with_package_and_reason(importable: Path) -> None:
-    found = judged(points_of(importable)).beside(Optimizer)
+    found = judged(points_of(importable)).beside(BUILT_IN)
     assert list(found.usable) == ["nowhere", "second_phase", "sgd_as_adam"]
     assert {(one.name, one.package): one.reason for one in found.left_out} == {
         ("adamw", "lies 9.9"): "widthwise itself has an optimizer of that name",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parametrization.rules.policies import TABLES_DIGEST
+from parametrization.optimizers.rules_version import TABLES_DIGEST
 from tests.plugins.conftest import ROOT, environment
 
 HONEST = ("conjugate_gradient", "adam_then_sgd", "gauss_newton", "learned")

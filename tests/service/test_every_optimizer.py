@@ -5,26 +5,25 @@ from pathlib import Path
 import pytest
 
 from parametrization.nn.param_groups import IN_TORCH
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import STUDIED
 from parametrization.scaling.companions import assignment_of
 from tests.service.one_process import completed
 from tuner.recommendation.exports.pytorch import NoSnippet, as_python
 from tuner.recommendation.recommend import Recommendation, recommend
-from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec
 
 HALVES = (list(STUDIED)[::2], list(STUDIED)[1::2])
 """Two studies: one may not name as many optimizers as there are."""
 
 
-def config(name: Optimizer) -> dict[str, object]:
+def config(name: str) -> dict[str, object]:
     """The optimizer, searched around the middle of its default range."""
     middle = sum(STUDIED[name].log2_rates) / 2
     rates = {"type": "float", "low": 2 ** (middle - 1), "high": 2 ** (middle + 1), "log": True}
     return {"name": name, "learning_rate": rates}
 
 
-def spec(names: list[Optimizer]) -> StudySpec:
+def spec(names: list[str]) -> StudySpec:
     """The smallest study there is."""
     return StudySpec.model_validate(
         {
@@ -44,7 +43,7 @@ def spec(names: list[Optimizer]) -> StudySpec:
 
 @pytest.mark.parametrize("names", HALVES, ids=["one half", "other half"])
 def test_a_study_runs_to_a_recommendation_for_each_optimizer(
-    names: list[Optimizer], tmp_path: Path
+    names: list[str], tmp_path: Path
 ) -> None:
     snapshot = completed(spec(names), tmp_path)
     assert {standing.optimizer for standing in recommend(snapshot).optimizers} == set(names)
@@ -52,7 +51,7 @@ def test_a_study_runs_to_a_recommendation_for_each_optimizer(
         assert_says_who_trains_what(recommend(snapshot, optimizer=name), name)
 
 
-def assert_says_who_trains_what(answer: Recommendation, name: Optimizer) -> None:
+def assert_says_who_trains_what(answer: Recommendation, name: str) -> None:
     by_role = assignment_of(name).by_role
     assert [group.optimizer for group in answer.groups] == [
         by_role[group.role] for group in answer.groups

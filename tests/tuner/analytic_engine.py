@@ -7,7 +7,7 @@ some. An order that would take more than a million steps reports its first rung 
 import math
 import random
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import (

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.records.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
@@ -81,7 +81,7 @@ def trial(number: int, **fields: Any) -> TrialRecord:  # noqa: ANN401
     document: dict[str, Any] = {
         "number": number,
         "purpose": Purpose.SEARCH,
-        "optimizer": Optimizer.ADAMW,
+        "optimizer": "adamw",
         "parametrization": Parametrization.MUP,
         "width": 32,
         "seed": 0,
@@ -103,15 +103,13 @@ def trial(number: int, **fields: Any) -> TrialRecord:  # noqa: ANN401
     return TrialRecord.model_validate(document | fields)
 
 
-def hyperparameters(
-    learning_rate: float = 2.0**-5, optimizer: Optimizer = Optimizer.ADAMW
-) -> dict[str, float]:
+def hyperparameters(learning_rate: float = 2.0**-5, optimizer: str = "adamw") -> dict[str, float]:
     """All hyperparameters of one optimizer."""
     shared = {"learning_rate": learning_rate, "init_std": 1.0, "output_multiplier": 1.0}
-    if optimizer is Optimizer.SGD:
+    if optimizer == "sgd":
         return shared | {"momentum": 0.9, "weight_decay": 0.0}
     adam = {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8}
-    return shared | adam | ({"weight_decay": 0.1} if optimizer is Optimizer.ADAMW else {})
+    return shared | adam | ({"weight_decay": 0.1} if optimizer == "adamw" else {})
 
 
 class Trials:
@@ -124,7 +122,7 @@ class Trials:
         self.made: list[TrialRecord] = []
 
     def search(
-        self, rates: Iterable[float], optimizer: Optimizer = Optimizer.ADAMW, offset: float = 0.0
+        self, rates: Iterable[float], optimizer: str = "adamw", offset: float = 0.0
     ) -> "Trials":
         """One search trial a rate, each with a seed of its own."""
         for rate in rates:
@@ -138,7 +136,7 @@ class Trials:
         seeds: int = 2,
         *,
         purpose: Purpose = Purpose.MEASURE,
-        optimizer: Optimizer = Optimizer.ADAMW,
+        optimizer: str = "adamw",
         offset: float = 0.0,
     ) -> "Trials":
         """The grid; `offset` is added to the log loss."""
@@ -155,7 +153,7 @@ class Trials:
         width: int,
         rate: float,
         seed: int,
-        optimizer: Optimizer,
+        optimizer: str,
         offset: float,
     ) -> None:
         parametrization = Parametrization.SP if purpose is Purpose.CONTROL else Parametrization.MUP
@@ -188,7 +186,7 @@ def searched(log_loss: Surface | None = None, *, seed: int = 0) -> Trials:
     return Trials(log_loss or surface(), seed=seed).search(draw.uniform(-10, -2) for _ in range(16))
 
 
-def passing_check(optimizer: Optimizer = Optimizer.ADAMW) -> tuple[OptimizerStatistic, ...]:
+def passing_check(optimizer: str = "adamw") -> tuple[OptimizerStatistic, ...]:
     """Statistics without any slope but the readout's, at four widths and four seeds."""
     return tuple(
         OptimizerStatistic(
@@ -201,7 +199,7 @@ def passing_check(optimizer: Optimizer = Optimizer.ADAMW) -> tuple[OptimizerStat
         )
         for tensor in SHAPE.tensors
         for width in (64, 128, 256, 512)
-        for seed in range(8 if optimizer is Optimizer.SGD else 4)
+        for seed in range(8 if optimizer == "sgd" else 4)
     )
 
 

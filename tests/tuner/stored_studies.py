@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import (
@@ -43,7 +43,7 @@ def spec(**changes: object) -> StudySpec:
 def new_trial(learning_rate: float = 0.01, **changes: object) -> NewTrial:
     fields = {
         "purpose": Purpose.SEARCH,
-        "optimizer": Optimizer.ADAMW,
+        "optimizer": "adamw",
         "parametrization": Parametrization.MUP,
         "width": 32,
         "seed": 0,
@@ -75,7 +75,7 @@ def check_order(study: StudyRecord, order_id: str = "check") -> CheckOrder:
         id=OrderId(f"{study.id}-{order_id}"),
         study_id=study.id,
         model=model_of(study),
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         hyperparameters={"learning_rate": 2.0**-12},
         batch_size=16,
         seeds=(0, 1),
@@ -96,7 +96,7 @@ def train_order(
                 spec=TrialSpec(
                     number=number,
                     model=model_of(study),
-                    optimizer=Optimizer.ADAMW,
+                    optimizer="adamw",
                     hyperparameters={"learning_rate": 0.01},
                     training=study.spec.training,
                     seed=0,

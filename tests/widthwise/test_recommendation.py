@@ -13,7 +13,6 @@ from torch import nn
 from parametrization.nn.apply import apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
@@ -166,7 +165,7 @@ def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
     expected = apply(
         by_hand,
         shape_of(partial(ResidualMlp, depth=4)),
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         hyperparameters=loaded.hyperparameters,
         width=64,
         schedule=Schedule(),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.schedule import Schedule
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
@@ -79,13 +79,13 @@ def model_spec(
     )
 
 
-def hyperparameters(optimizer: Optimizer, **overrides: float) -> dict[str, float]:
+def hyperparameters(optimizer: str, **overrides: float) -> dict[str, float]:
     values = {"learning_rate": 2.0**-6, "init_std": 1.0, "output_multiplier": 1.0}
-    if optimizer is Optimizer.SGD:
+    if optimizer == "sgd":
         values |= {"learning_rate": 2.0**-4, "momentum": 0.9, "weight_decay": 0.0}
     else:
         values |= {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8}
-    if optimizer is Optimizer.ADAMW:
+    if optimizer == "adamw":
         values |= {"weight_decay": 0.01}
     return values | overrides
 
@@ -109,7 +109,7 @@ def trial_spec(
     *,
     number: int = 0,
     model: ModelSpec | None = None,
-    optimizer: Optimizer = Optimizer.ADAMW,
+    optimizer: str = "adamw",
     values: dict[str, float] | None = None,
     train: Training | None = None,
     seed: int = 0,

@@ -4,9 +4,10 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.grid import MAX_EXTENSIONS, extension, log2_grid, optimum_edge
 from tuner.records.snapshot import NewTrial, StudySnapshot, TrialRecord
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 
 
@@ -58,7 +59,7 @@ def winner(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord:
         trial
         for trial in snapshot.trials
         if trial.purpose is Purpose.SEARCH
-        and trial.optimizer is optimizer
+        and trial.optimizer == optimizer
         and trial.state is TrialState.COMPLETE
     ]
     return min(finished, key=lambda trial: (trial.value, trial.number))

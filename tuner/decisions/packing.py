@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.search import DECIDED_STEP
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.packing import packing_of
@@ -24,6 +24,7 @@ from tuner.engine.protocol import (
     TrialSpec,
 )
 from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
 

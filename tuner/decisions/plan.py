@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from itertools import groupby, product
 from typing import Final
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.decisions.measure import grid_trials
 from tuner.decisions.packing import model_spec, train_orders
@@ -17,6 +17,7 @@ from tuner.decisions.search import DECIDED_STEP, decide_rung, propose_batch
 from tuner.engine.protocol import AnyOrder, CheckOrder, DescribeOrder, OrderId
 from tuner.evidence.sensitivity import check_verdict
 from tuner.records.snapshot import Decision, StudySnapshot, TrialRecord
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.states import Purpose, StudyState, TrialState
 
 
@@ -105,7 +106,7 @@ def _select(
     return tuple(
         trial
         for trial in snapshot.trials
-        if trial.optimizer is optimizer and trial.purpose in purposes
+        if trial.optimizer == optimizer and trial.purpose in purposes
     )
 
 

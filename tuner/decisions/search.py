@@ -15,9 +15,10 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.records.snapshot import NewTrial, Promotion, StudyRecord, TrialEnding, TrialRecord
 from tuner.spec.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.optimizers import OptimizerConfig
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from parametrization.rules.lookup import Optimizer
 from tuner.engine.protocol import DeviceKind, Packing, Slot
 from tuner.spec.record import Record
 
@@ -35,10 +34,10 @@ def capacity_of(slots: Iterable[Slot]) -> Capacity:
     return Capacity(slots=max(1, kinds.count(kind)), device_kind=kind)
 
 
-def packing_key(optimizer: Optimizer, width: int, device_kind: str) -> str:
+def packing_key(optimizer: str, width: int, device_kind: str) -> str:
     """Key of a study's packing: nothing else of its trials changes what a probe measures.
 
-    >>> packing_key(Optimizer.ADAMW, 32, "cuda")
+    >>> packing_key("adamw", 32, "cuda")
     'adamw/32/cuda'
 
     """
@@ -46,7 +45,7 @@ def packing_key(optimizer: Optimizer, width: int, device_kind: str) -> str:
 
 
 def packing_of(
-    packings: Mapping[str, Packing] | None, optimizer: Optimizer, width: int, device_kind: str
+    packings: Mapping[str, Packing] | None, optimizer: str, width: int, device_kind: str
 ) -> Packing | None:
     """Find the packing of a shape on one kind of device; None if none has been measured there."""
     return (packings or {}).get(packing_key(optimizer, width, device_kind))

@@ -9,12 +9,13 @@ from typing import Annotated, Final, Literal, NewType, Protocol, TypeAlias
 from pydantic import Field
 
 from parametrization.rules.depth import residual_multiplier
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.series import Series
 from tuner.spec.datasets.registry import AnyDataset
 from tuner.spec.families.registry import AnyFamily
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.states import StateReason

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from parametrization.check.verdict import CheckVerdict, TensorStatistic, judge
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.drift import DRIFT_PRIOR_OCTAVES, Drift, WidthOptimum, drift
 from tuner.evidence.optimum import Optimum, fit_optimum
 from tuner.evidence.regret import (
@@ -17,6 +17,7 @@ from tuner.evidence.regret import (
     wider_is_better,
 )
 from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 
@@ -175,7 +176,7 @@ def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict
     statistics = [
         TensorStatistic(at.tensor, at.width, at.seed, at.update_rms, at.propagation_rms)
         for at in snapshot.statistics
-        if at.optimizer is optimizer
+        if at.optimizer == optimizer
     ]
     if not statistics or snapshot.study.shape is None:
         return None

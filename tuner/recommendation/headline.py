@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from parametrization.rules.lookup import Optimizer
 from parametrization.text.rounding import significant
 from tuner.recommendation.values import ParameterGroup
 from tuner.recommendation.verdict import Verdict
@@ -34,7 +33,7 @@ def peak_rates(groups: Iterable[ParameterGroup], digits: int) -> str:
     """
     listed = tuple(groups)
     several = len({group.optimizer for group in listed}) > 1
-    rates_of: dict[tuple[str, Optimizer], set[str]] = {}
+    rates_of: dict[tuple[str, str], set[str]] = {}
     for group in listed:
         rate = significant(group.learning_rate, digits)
         rates_of.setdefault((group.role, group.optimizer), set()).add(rate)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from typing import Final, Literal, NamedTuple
 
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.registry import declared
+from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.hyperparameter_words import Setting, Told
@@ -85,7 +86,7 @@ def _value(
         basis=weakest((own, *(axis.basis for axis in along))),
         words="; ".join(filter(None, (found, told.words))),
         source=told.source,
-        version=setting.policies.rules_version,
+        version=rules_version(setting.policies),
     )
 
 
@@ -131,7 +132,7 @@ def _told(setting: Setting, name: str) -> Told:
 
 def _told_of_ratio(setting: Setting) -> Told:
     reached = setting.reached("learning_rate")
-    others = (TRAITS[name].spoken for name, _ in reached if name is not setting.lead)
-    over = f"{' and '.join(dict.fromkeys(others))} over that of {TRAITS[setting.lead].spoken}"
+    others = (declared(name).spoken for name, _ in reached if name != setting.lead)
+    over = f"{' and '.join(dict.fromkeys(others))} over that of {declared(setting.lead).spoken}"
     rates = setting.told("learning_rate", ("width",))
     return Told(f"rate of {over} at the base, from where each follows its own rule", rates.source)

@@ -7,8 +7,9 @@ import hashlib
 import json
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.depth import residual_multiplier
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
@@ -49,6 +50,7 @@ from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudySnapshot, TrialRecord, finished_searches
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import AnyFamily
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.optimizers import OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
@@ -273,7 +275,7 @@ def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRe
 
 
 def _config(snapshot: StudySnapshot, optimizer: Optimizer) -> OptimizerConfig:
-    return next(one for one in snapshot.study.spec.optimizers if one.name is optimizer)
+    return next(one for one in snapshot.study.spec.optimizers if one.name == optimizer)
 
 
 def _provenance(
@@ -287,7 +289,7 @@ def _provenance(
             json.dumps(snapshot.study.spec.model_dump(mode="json"), sort_keys=True)
         ),
         evidence_sha256=_sha256("\n".join(results)),
-        rule_version=snapshot.study.spec.policies.chosen.rules_version,
+        rule_version=rules_version(snapshot.study.spec.policies.chosen),
         plugin=_config(snapshot, chosen).plugin_used,
         seeds=tuple(sorted(seeds)),
         trials=len(snapshot.trials),

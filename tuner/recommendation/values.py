@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import by_optimizer, scale_led_model
 from parametrization.scaling.schedule import Schedule, ScheduleShape
@@ -12,6 +12,7 @@ from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape, Role
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.study_fields import Training
 

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 from pydantic import Field
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.packing import ONE_CPU, Capacity
 from tuner.engine.protocol import AnyOrder, CoordinateStatistic, Order, Packing
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec

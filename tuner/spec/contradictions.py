@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from parametrization.rules.lookup import Optimizer
-from parametrization.rules.policy_numbers import EMBEDDING_RATE_OPTIMIZERS, EmbeddingRateRule
+from parametrization.optimizers.registry import OPTIMIZERS, declared
+from parametrization.rules.policy_numbers import EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
 from tuner.spec.datasets.registry import datasets_of
@@ -85,9 +85,9 @@ def _unfit_policies(spec: StudyFields) -> Iterator[tuple[str, str]]:
     if rule is EmbeddingRateRule.CONSTANT:
         return
     for optimizer in spec.optimizers:
-        of_tables = assignment_of(Optimizer(optimizer.name)).by_role[Role.INPUT]
-        if of_tables not in EMBEDDING_RATE_OPTIMIZERS:
-            known = ", ".join(sorted(EMBEDDING_RATE_OPTIMIZERS))
+        of_tables = assignment_of(optimizer.name).by_role[Role.INPUT]
+        if not declared(of_tables).sqrt_embedding_rate:
+            known = ", ".join(sorted(n for n, one in OPTIMIZERS.items() if one.sqrt_embedding_rate))
             yield (
                 "/policies/embedding_lr_rule",
                 f"{rule} says nothing of {of_tables}, which trains the lookup tables under"

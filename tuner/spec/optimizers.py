@@ -1,7 +1,7 @@
 """Optimizers that a study can name: their hyperparameters, fixed or searched.
 
 A hyperparameter is a number, or a distribution in Optuna's vocabulary: then it is searched. The
-records are made from the table of `optimizer_defaults`, one an optimizer.
+records are made from the declarations, one an optimizer.
 """
 
 from collections.abc import Iterator, Mapping
@@ -24,17 +24,16 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from parametrization.optimizers.declaration import Range
-from parametrization.optimizers.names import PLUGINS
-from parametrization.rules.lookup import Optimizer
-from parametrization.scaling.companions import PREFIX, RATIO
+from parametrization.optimizers.declaration import OptimizerDeclaration, Range
+from parametrization.optimizers.registry import OPTIMIZERS, PLUGINS, STUDIED
+from parametrization.scaling.companions import flat_hyperparameters
 from tuner.spec.distributions import (
     CategoricalDistribution,
     Distribution,
     FloatDistribution,
     IntDistribution,
 )
-from tuner.spec.optimizer_defaults import NOT_STUDIED, STUDIED, Studied
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted, is_stored
 
@@ -127,7 +126,7 @@ class SearchedOptimizer(Submitted):
         }
 
 
-class _MadeFromTheTable(SearchedOptimizer):
+class _MadeFromDeclaration(SearchedOptimizer):
     """No source to read descriptions from: looking for it would double the API's start."""
 
     model_config = ConfigDict(use_attribute_docstrings=False)
@@ -135,67 +134,38 @@ class _MadeFromTheTable(SearchedOptimizer):
 
 PLUGIN: Final = "plugin"
 """Field of a plugin's optimizer: its package and version, `more-optimizers 0.1.0`."""
-_MEMORY: Final = Annotated[float, Field(ge=0, lt=1)]
-_AT_LEAST_ZERO: Final = Annotated[float, Field(ge=0)]
-_NEGATIVE: Final = Annotated[float, Field(lt=0)]
-_DIVIDED_BY: Final = Annotated[float, Field(gt=0, lt=1)]
-_RANGES: Final[Mapping[str, Any]] = {
-    **dict.fromkeys(("beta1", "beta2", "beta_factors", "beta_squares", "momentum"), _MEMORY),
-    **dict.fromkeys(
-        ("radius", "mass_share", "trust_coefficient", "clip_threshold", "damping", RATIO),
-        PositiveFloat,
-    ),
-    "beta2_decay": _NEGATIVE,
-}
-_OWN_RANGES: Final[Mapping[tuple[Optimizer, str], Any]] = {
-    (Optimizer.SCHEDULE_FREE_ADAMW, "beta1"): _DIVIDED_BY,
-}
-"""Where one optimizer's is narrower."""
-_DECLARED_RANGES: Final[Mapping[Range, Any]] = {
+_NUMBERS: Final[Mapping[Range, Any]] = {
     Range.POSITIVE: PositiveFloat,
-    Range.AT_LEAST_ZERO: _AT_LEAST_ZERO,
-    Range.FRACTION: _MEMORY,
+    Range.NEGATIVE: Annotated[float, Field(lt=0)],
+    Range.AT_LEAST_ZERO: Annotated[float, Field(ge=0)],
+    Range.FRACTION: Annotated[float, Field(ge=0, lt=1)],
+    Range.FRACTION_ABOVE_ZERO: Annotated[float, Field(gt=0, lt=1)],
 }
 _PLUGIN_WORDS: Final = "Package and version that it comes from; filled in, and kept with the study."
-_WORDS: Final[Mapping[str, str]] = {
-    RATIO: "Rate of the tensors that the optimizer does not train itself, over its own.",
-    "weight_decay": "As torch takes it: multiplied by the learning rate.",
-    PREFIX + "weight_decay": "Of the AdamW on everything but hidden matrices.",
-}
 
 
-def _record(name: Optimizer, studied: Studied) -> type[SearchedOptimizer]:
-    low, high = studied.log2_rates
+def _record(declaration: OptimizerDeclaration) -> type[SearchedOptimizer]:
+    name, (low, high) = declaration.name, declaration.log2_rates
     rates = FloatDistribution(low=2.0**low, high=2.0**high, log=True)
     fields: dict[str, Any] = {
         "name": (Literal[name], ...),
-        "learning_rate": (
-            FloatDistribution,
-            Field(default=rates, description=_rate_words),
-        ),
+        "learning_rate": (FloatDistribution, Field(default=rates, description=_rate_words)),
     }
-    for hyperparameter, default in studied.defaults.items():
-        number, words = _number(name, hyperparameter)
-        fields[hyperparameter] = (_searchable(number), Field(default=default, description=words))
+    for hyperparameter, given in flat_hyperparameters(name).items():
+        fields[hyperparameter] = (
+            _searchable(_NUMBERS[given.range]),
+            Field(default=given.default, description=given.words or None),
+        )
     if name in PLUGINS.usable:
         package = PLUGINS.usable[name].package
         fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))
     title = "".join(part.capitalize() for part in name.split("_"))
-    return create_model(title, __base__=_MadeFromTheTable, __doc__=studied.words, **fields)
-
-
-def _number(name: Optimizer, hyperparameter: str) -> tuple[Any, str | None]:
-    """The type of a fixed value, and what to say of it."""
-    if name in PLUGINS.usable:
-        declared = PLUGINS.usable[name].declaration.hyperparameters[hyperparameter]
-        return _DECLARED_RANGES[declared.range], declared.words or None
-    usual = _RANGES.get(hyperparameter.removeprefix(PREFIX), _AT_LEAST_ZERO)
-    return _OWN_RANGES.get((name, hyperparameter), usual), _WORDS.get(hyperparameter)
+    return create_model(title, __base__=_MadeFromDeclaration, __doc__=declaration.words, **fields)
 
 
 _rate_words: Final = SearchedOptimizer.model_fields["learning_rate"].description
-RECORDS: Final[Mapping[Optimizer, type[SearchedOptimizer]]] = {
-    name: _record(name, studied) for name, studied in STUDIED.items()
+RECORDS: Final[Mapping[str, type[SearchedOptimizer]]] = {
+    name: _record(declaration) for name, declaration in STUDIED.items()
 }
 """What a specification gives, by the optimizer's name."""
 
@@ -216,17 +186,16 @@ def _refused_with_the_reason(given: object) -> object:
     """What users expect and cannot have, before pydantic says only that it is not known."""
     if not isinstance(given, Mapping):
         return given
+    name = given.get("name")
     for left_out in PLUGINS.left_out:
-        if left_out.name == given.get("name") and left_out.name not in list(Optimizer):
-            raise ValueError(
-                f"{left_out.name} of {left_out.package} cannot be used: {left_out.reason}"
-            )
-    if given.get("name") not in list(Optimizer):
+        if left_out.name == name and name not in OPTIMIZERS:
+            raise ValueError(f"{name} of {left_out.package} cannot be used: {left_out.reason}")
+    if not isinstance(name, str) or name not in OPTIMIZERS:
         return given
-    name = Optimizer(given["name"])
-    if name in NOT_STUDIED:
-        raise ValueError(f"a study cannot name {name}: {NOT_STUDIED[name]}")
-    for hyperparameter, reason in STUDIED[name].refused.items():
+    declaration = OPTIMIZERS[name]
+    if declaration.not_studied is not None:
+        raise ValueError(f"a study cannot name {name}: {declaration.not_studied}")
+    for hyperparameter, reason in declaration.refused.items():
         if hyperparameter in given:
             raise ValueError(f"{name} takes no {hyperparameter}: {reason}")
     return given

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 
 from parametrization.check.words import sized_by_gradient
-from parametrization.optimizers.names import PLUGINS
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.built_in.adam import ADAMW
+from parametrization.optimizers.registry import PLUGINS, declared
 from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
-from tuner.spec.optimizer_defaults import STUDIED
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.optimizers import RECORDS, OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.submitted import ReadableText, Submitted
@@ -99,7 +99,7 @@ class StudyFields(Submitted):
     base_width: Width = Field(default_factory=lambda data: data["proxy_width"])
     """Width at which every multiplier is 1. Default: the proxy's."""
     optimizers: tuple[OptimizerConfig, ...] = Field(
-        default=(RECORDS[Optimizer.ADAMW].model_validate({"name": Optimizer.ADAMW}),),
+        default=(RECORDS[ADAMW.name].model_validate({"name": ADAMW.name}),),
         min_length=1,
         max_length=16,
     )
@@ -152,13 +152,13 @@ class StudyFields(Submitted):
             return given
         if given is not None and optimizer in given:
             return given[optimizer]
-        trained_by = map(Optimizer, assignment_of(optimizer).optimizers)
+        trained_by = assignment_of(optimizer).optimizers
         noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
         return 8 if noisier else 4
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
-        if STUDIED[optimizer].decays:
+        if declared(optimizer).decays:
             return self.training
         schedule = replace(self.training.schedule, shape=ScheduleShape.CONSTANT)
         return self.training.model_copy(update={"schedule": schedule})

@@ -6,7 +6,7 @@ other steps under the same name, so that its trials could not be compared with t
 
 from collections.abc import Iterator
 
-from parametrization.optimizers.names import PLUGINS
+from parametrization.optimizers.registry import PLUGINS
 
 
 def other_plugins(spec: object) -> str | None:

@@ -6,27 +6,27 @@ from typing import Final, NamedTuple, TypeAlias
 from torch import Tensor
 
 from parametrization.nn.stepping import Stepping
-from parametrization.nn.updates.adam import ADAM, ADAMW
 from parametrization.nn.updates.registry import named
-from parametrization.nn.updates.sgd import SGD_MOMENTUM
 from parametrization.nn.updates.update import (
     CoupledOptimizer,
     CurvatureOptimizer,
     GradientOptimizer,
 )
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.built_in.adam import ADAM, ADAMW
+from parametrization.optimizers.built_in.sgd import SGD
+from parametrization.optimizers.registry import declared
 from workers.training.trial import RunningTrial
 
 PureOptimizer: TypeAlias = GradientOptimizer | CoupledOptimizer
 COUNTER: Final = "step"
 """torch's name for Adam's count of updates, and ours."""
 _ADAM_STATE: Final = {COUNTER: COUNTER, "mean": "exp_avg", "mean_square": "exp_avg_sq"}
-_TORCHS_OWN: Final[Mapping[Optimizer, tuple[GradientOptimizer, Mapping[str, str]]]] = {
-    Optimizer.ADAM: (ADAM, _ADAM_STATE),
-    Optimizer.ADAMW: (ADAMW, _ADAM_STATE),
-    Optimizer.SGD: (SGD_MOMENTUM, {"velocity": "momentum_buffer"}),
+_TORCHS_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
+    ADAM.name: _ADAM_STATE,
+    ADAMW.name: _ADAM_STATE,
+    SGD.name: {"velocity": "momentum_buffer"},
 }
-"""The pure twin of torch's optimizers, and torch's name for each part of its state."""
+"""Of torch's own optimizers: torch's name for each part of their twin's state."""
 
 
 class Kind(NamedTuple):
@@ -43,9 +43,9 @@ class Kind(NamedTuple):
         return self.optimizer.name, self.fan_out_axis
 
 
-def trains_in_cohorts(optimizer: Optimizer) -> bool:
+def trains_in_cohorts(optimizer: str) -> bool:
     """Whether gradients are all that the optimizer needs: K-FAC trains alone."""
-    return optimizer in _TORCHS_OWN or not isinstance(named(optimizer), CurvatureOptimizer)
+    return not isinstance(named(optimizer), CurvatureOptimizer)
 
 
 def has_fused_kernel(trial: RunningTrial) -> bool:
@@ -56,10 +56,10 @@ def has_fused_kernel(trial: RunningTrial) -> bool:
 def kinds_of(trial: RunningTrial) -> dict[str, Kind]:
     """By tensor name, in the model's order."""
     if not isinstance(trial.optimizer, Stepping):
-        optimizer, stored_names = _TORCHS_OWN[trial.spec.optimizer]
-        return {
-            name: Kind(optimizer, 0, stored_names) for name, _ in trial.model.named_parameters()
-        }
+        optimizer = named(trial.spec.optimizer)
+        assert isinstance(optimizer, GradientOptimizer)
+        kind = Kind(optimizer, 0, _TORCHS_NAMES[optimizer.name])
+        return {name: kind for name, _ in trial.model.named_parameters()}
     stepping = trial.optimizer
     by_parameter: dict[Tensor, Kind] = {}
     for group, stepped_by, axis in zip(
@@ -78,14 +78,12 @@ def numbers_of(trial: RunningTrial) -> dict[str, dict[str, float]]:
         if isinstance(trial.optimizer, Stepping):
             given = {**group["numbers"], "learning_rate": peak_rate}
         else:
-            optimizer, _ = _TORCHS_OWN[trial.spec.optimizer]
+            takes = declared(trial.spec.optimizer).hyperparameters
             available = trial.spec.hyperparameters | {
                 "learning_rate": peak_rate,
                 "weight_decay": group["weight_decay"],
                 "epsilon": group.get("eps"),
             }
-            given = {
-                hyper: available[hyper] for hyper in ("learning_rate", *optimizer.hyperparameters)
-            }
+            given = {hyper: available[hyper] for hyper in ("learning_rate", *takes)}
         numbers |= {names[parameter]: given for parameter in group["params"]}
     return numbers

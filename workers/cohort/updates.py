@@ -19,7 +19,8 @@ from parametrization.nn.updates.update import (
     State,
     over_trials,
 )
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.built_in.adam import ADAMW
+from parametrization.optimizers.built_in.sgd import SGD
 from workers.cohort.gradients import Tensors
 from workers.cohort.programs import Programs
 from workers.cohort.stack import CohortTensors, TensorGroup
@@ -78,7 +79,7 @@ def _fused_group(
     names = {parameter: name for name, parameter in trial.model.named_parameters()}
     optimizer, parameters = trial.spec.optimizer, group["params"]
     states = [trial.optimizer.state[parameter] for parameter in parameters]
-    if optimizer is Optimizer.SGD:
+    if optimizer == SGD.name:
         kept = [[state["momentum_buffer"] for state in states]]
         kernel = partial(
             torch._fused_sgd_,
@@ -94,7 +95,7 @@ def _fused_group(
         )
         kept = [means, squares, [], counters]  # no maxima: those are AMSGrad's
         kernel = partial(
-            torch._fused_adamw_ if optimizer is Optimizer.ADAMW else torch._fused_adam_,
+            torch._fused_adamw_ if optimizer == ADAMW.name else torch._fused_adam_,
             beta1=beta1,
             beta2=beta2,
             eps=group["eps"],

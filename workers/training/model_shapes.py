@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from functools import cache
 
 from parametrization.nn.base_shapes import derive_model_shape
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.companions import scale_led_model
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
@@ -18,7 +17,7 @@ def model_shape(spec: ModelSpec) -> ModelShape:
 
 
 def model_scalings(
-    spec: ModelSpec, optimizer: Optimizer, hyperparameters: Mapping[str, float]
+    spec: ModelSpec, optimizer: str, hyperparameters: Mapping[str, float]
 ) -> tuple[TensorScaling, ...]:
     """Every tensor's initialisation, multiplier and rates at the spec's width.
 

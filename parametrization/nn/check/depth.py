@@ -33,7 +33,6 @@ from parametrization.check.words import (
     sized_by_gradient,
 )
 from parametrization.nn.check.statistics import CheckedRun, CheckedTraining
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import TensorFamily, family_pattern
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
@@ -85,7 +84,7 @@ def depth_statistics(
     return found
 
 
-def judge_depth(statistics: Iterable[DepthStatistic], optimizer: Optimizer) -> CheckVerdict:
+def judge_depth(statistics: Iterable[DepthStatistic], optimizer: str) -> CheckVerdict:
     """The verdict, by kind of tensor; inconclusive while depths or seeds are missing."""
     given = list(statistics)
     roles = {s.tensors: s.role for s in given}
@@ -139,7 +138,7 @@ def _cells(statistics: Iterable[DepthStatistic]) -> Iterable[Cell]:
             yield Cell(s.tensors, s.depth, s.seed, Statistic.INITIAL, s.initial_rms)
 
 
-def _measured(name: str, role: Role, grid: Grid, optimizer: Optimizer) -> Measured:
+def _measured(name: str, role: Role, grid: Grid, optimizer: str) -> Measured:
     update = STREAM_BAND if name == RESIDUAL_STREAM else depth_band(optimizer)
     judged = [
         Judged(statistic, slope, band.judge(slope))
@@ -149,7 +148,7 @@ def _measured(name: str, role: Role, grid: Grid, optimizer: Optimizer) -> Measur
     return Measured(TensorFamily(name, role, ()), tuple(judged), update.pass_high)
 
 
-def _words(one: Measured, optimizer: Optimizer, *, rates_wrong: bool) -> str:
+def _words(one: Measured, optimizer: str, *, rates_wrong: bool) -> str:
     name, found = one.family.name, decisive(one)
     if found is None or (found.passed and one.of(Statistic.UPDATE) is None):
         return f"{name}: never moved, at any depth"
@@ -163,7 +162,7 @@ def _words(one: Measured, optimizer: Optimizer, *, rates_wrong: bool) -> str:
     return f"{seen}: looks like {_cause(name, found, optimizer)}"
 
 
-def _cause(name: str, found: Judged, optimizer: Optimizer) -> str:
+def _cause(name: str, found: Judged, optimizer: str) -> str:
     grows = found.slope.mean > 0
     if name == RESIDUAL_STREAM:
         return STREAM_GROWS if grows else STREAM_FALLS

@@ -9,7 +9,6 @@ from parametrization.nn.check.statistics import (
     coordinate_statistics,
     initial_statistics,
 )
-from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling
 from parametrization.shapes.roles import ModelShape
@@ -22,7 +21,7 @@ def check_width(
     scalings: Scalings,
     shape: ModelShape,
     *,
-    optimizer: Optimizer,
+    optimizer: str,
     widths: Iterable[int],
     seeds: Sequence[int] = range(4),
     policies: Policies = DEFAULT_POLICIES,
@@ -56,7 +55,7 @@ def check_depth(
     scalings: Scalings,
     shape: Callable[[int], ModelShape],
     *,
-    optimizer: Optimizer,
+    optimizer: str,
     depths: Iterable[int],
     seeds: Sequence[int] = range(4),
 ) -> CheckVerdict:

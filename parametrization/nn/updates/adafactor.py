@@ -9,13 +9,10 @@ two dimensions; vectors keep them whole.
 Unit of the learning rate: RMS change relative to the RMS of the tensor per update.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates.update import (
-    GradientOptimizer,
     Hyper,
     State,
     at_least,
@@ -71,18 +68,3 @@ def _mean_square(moments: State, hyper: Hyper) -> Tensor:
 
 def _rms(tensor: Tensor) -> Tensor:
     return tensor.square().mean().sqrt()
-
-
-ADAFACTOR: Final = GradientOptimizer(
-    name="adafactor",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters={
-        "beta2_decay": -0.8,
-        "clip_threshold": 1.0,
-        "epsilon": 2.0**-23,  # torch's default for float32
-        "smallest_size": 1e-3,
-        "weight_decay": 0.0,
-    },
-)

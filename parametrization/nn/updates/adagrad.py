@@ -9,12 +9,10 @@ width rule.
 Unit of the learning rate: change of an entry by the first update.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State
+from parametrization.nn.updates.update import Hyper, State
 
 
 def init(parameter: Tensor) -> State:
@@ -28,12 +26,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
     size = (hyper["initial_accumulator"] + sum_of_squares).sqrt() + hyper["epsilon"]
     new_parameter = parameter - hyper["learning_rate"] * gradient / size
     return new_parameter, {"sum_of_squares": sum_of_squares}
-
-
-ADAGRAD: Final = GradientOptimizer(
-    name="adagrad",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters={"epsilon": 1e-10, "initial_accumulator": 0.0},
-)

@@ -7,13 +7,10 @@ as in `torch.optim`.
 Unit of the learning rate: change of an entry per update whose sign is steady.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates.update import (
-    GradientOptimizer,
     Hyper,
     State,
     counter,
@@ -54,21 +51,3 @@ def update_decoupled(
     """Adam's step from a parameter that has first been shrunk by rate * weight decay."""
     step, state = direction(gradient, state, hyper)
     return shrunk(parameter, hyper) - hyper["learning_rate"] * step, state
-
-
-_MOMENTS: Final = {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-8}
-
-ADAM: Final = GradientOptimizer(
-    name="adam",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters=_MOMENTS,
-)
-ADAMW: Final = GradientOptimizer(
-    name="adamw",
-    degree=0,
-    init=init,
-    update=update_decoupled,
-    hyperparameters={**_MOMENTS, "weight_decay": 0.0},
-)

@@ -6,6 +6,8 @@ Newhouse 2024, arXiv:2410.21265 (duality maps). All are of degree 0. Shapes are 
 """
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -13,19 +15,15 @@ from torch import Tensor
 from parametrization.nn.updates.newton_schulz import orthogonalised
 from parametrization.nn.updates.update import Number
 
+DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
+"""(gradient, epsilon) -> step."""
+
 
 def spectral(gradient: Tensor, epsilon: Number) -> Tensor:
     """Changes outputs by RMS 1: sqrt(out / in) U V^T; a kernel is one matrix of its patches."""
     fan_out, fan_in, *kernel = gradient.shape
     step = orthogonalised(gradient.flatten(1), epsilon).reshape(gradient.shape)
     return step * (math.sqrt(fan_out / fan_in) / math.prod(kernel))
-
-
-def spectral_at_least_one(gradient: Tensor, epsilon: Number) -> Tensor:
-    """As `spectral`, with a factor of at least 1: for few inputs such as pixels."""
-    fan_out, fan_in = gradient.flatten(1).shape
-    step = orthogonalised(gradient.flatten(1), epsilon).reshape(gradient.shape)
-    return step * max(1.0, math.sqrt(fan_out / fan_in))
 
 
 def spectral_per_tap(gradient: Tensor, epsilon: Number) -> Tensor:
@@ -49,8 +47,3 @@ def rms(gradient: Tensor, epsilon: Number) -> Tensor:
 def sign(gradient: Tensor, _epsilon: Number) -> Tensor:
     """Every entry changes by 1: for a readout whose forward pass already divides by its fan-in."""
     return torch.sign(gradient)
-
-
-def sign_over_fan_in(gradient: Tensor, _epsilon: Number) -> Tensor:
-    """Every output changes by at most 1: for a readout without a forward multiplier."""
-    return torch.sign(gradient) / gradient.shape[1]

@@ -7,16 +7,12 @@ averages move to a new basis as a covariance that is diagonal in the old one wou
 Unit of the learning rate: parameter times gradient; about 1 is a Newton step of the loss.
 """
 
-from functools import partial
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates.eigenbases import eigenbasis
 from parametrization.nn.updates.kfac import init_factors, new_factors
 from parametrization.nn.updates.update import (
-    CurvatureOptimizer,
     Hyper,
     LayerSignals,
     State,
@@ -43,18 +39,13 @@ def update(
     state: State,
     hyper: Hyper,
     signals: LayerSignals,
-    *,
-    refresh: bool = True,
 ) -> tuple[Tensor, State]:
     """One step along U_B ((U_B^T g U_A) / (s + damping mean(s))) U_A^T, with momentum."""
     factors = new_factors(state, hyper, signals)
-    inputs, outputs = state["inputs_basis"], state["outputs_basis"]
-    mean_square = state["mean_square"]
-    if refresh:
-        inputs, outputs = (eigenbasis(factors[side])[1] for side in ("inputs", "outputs"))
-        turned_out = (outputs.mT @ state["outputs_basis"]).square()
-        turned_in = (inputs.mT @ state["inputs_basis"]).square()
-        mean_square = turned_out @ mean_square @ turned_in.mT
+    inputs, outputs = (eigenbasis(factors[side])[1] for side in ("inputs", "outputs"))
+    turned_out = (outputs.mT @ state["outputs_basis"]).square()
+    turned_in = (inputs.mT @ state["inputs_basis"]).square()
+    mean_square = turned_out @ state["mean_square"] @ turned_in.mT
     mean_square = decayed(mean_square, _squares(signals, inputs, outputs), hyper["beta_squares"])
     corrected = mean_square / (1 - hyper["beta_squares"] ** factors["step"])
     damped = corrected + hyper["damping"] * corrected.mean()
@@ -75,20 +66,3 @@ def _squares(signals: LayerSignals, inputs: Tensor, outputs: Tensor) -> Tensor:
     rotated_outputs = (signals.output_gradients @ outputs).square()
     rotated_inputs = (signals.inputs @ inputs).square()
     return rotated_outputs.mT @ rotated_inputs / signals.inputs.shape[0]
-
-
-EKFAC: Final = CurvatureOptimizer(
-    name="ekfac",
-    degree=-1,
-    init=init,
-    update=update,
-    update_between_refreshes=partial(update, refresh=False),
-    hyperparameters={
-        "momentum": 0.9,
-        "beta_factors": 0.95,
-        "beta_squares": 0.95,
-        "damping": 1.0,
-        "weight_decay": 0.0,
-    },
-    matrices_only=True,
-)

@@ -10,15 +10,11 @@ step then reaches the kernel solution.
 Unit of the learning rate: parameter times gradient; about 1 is a Newton step of the loss.
 """
 
-from functools import partial
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates.eigenbases import inverse_root
 from parametrization.nn.updates.update import (
-    CurvatureOptimizer,
     Hyper,
     LayerSignals,
     Number,
@@ -40,14 +36,8 @@ def init_factors(parameter: Tensor) -> State:
 
 
 def init(parameter: Tensor) -> State:
-    """Factors and, until the first update, inverses of zero."""
-    factors = init_factors(parameter)
-    return {
-        **factors,
-        "inputs_inverse": torch.zeros_like(factors["inputs"]),
-        "outputs_inverse": torch.zeros_like(factors["outputs"]),
-        "velocity": torch.zeros_like(parameter),
-    }
+    """Factors and a velocity of zero."""
+    return {**init_factors(parameter), "velocity": torch.zeros_like(parameter)}
 
 
 def new_factors(state: State, hyper: Hyper, signals: LayerSignals) -> State:
@@ -72,40 +62,19 @@ def update(
     state: State,
     hyper: Hyper,
     signals: LayerSignals,
-    *,
-    refresh: bool = True,
 ) -> tuple[Tensor, State]:
     """One step v <- momentum v + B^-1 g A^-1; w <- (1 - rate decay) w - rate v."""
     factors = new_factors(state, hyper, signals)
-    inverses = {name: state[name] for name in ("inputs_inverse", "outputs_inverse")}
-    if refresh:
-        started = 1 - hyper["beta_factors"] ** factors["step"]
-        inverses = {
-            f"{side}_inverse": _damped_inverse(factors[side] / started, hyper["damping"])
-            for side in ("inputs", "outputs")
-        }
-    step = inverses["outputs_inverse"] @ gradient.flatten(1) @ inverses["inputs_inverse"]
+    started = 1 - hyper["beta_factors"] ** factors["step"]
+    inverse_inputs, inverse_outputs = (
+        _damped_inverse(factors[side] / started, hyper["damping"]) for side in ("inputs", "outputs")
+    )
+    step = inverse_outputs @ gradient.flatten(1) @ inverse_inputs
     velocity = hyper["momentum"] * state["velocity"] + step.reshape(gradient.shape)
     new_parameter = shrunk(parameter, hyper) - hyper["learning_rate"] * velocity
-    return new_parameter, {**factors, **inverses, "velocity": velocity}
+    return new_parameter, {**factors, "velocity": velocity}
 
 
 def _damped_inverse(factor: Tensor, damping: Number) -> Tensor:
     identity = torch.eye(factor.shape[0], dtype=factor.dtype, device=factor.device)
     return inverse_root(factor + damping * factor.trace() * identity, 1.0)
-
-
-KFAC: Final = CurvatureOptimizer(
-    name="kfac",
-    degree=-1,
-    init=init,
-    update=update,
-    update_between_refreshes=partial(update, refresh=False),
-    hyperparameters={
-        "momentum": 0.9,
-        "beta_factors": 0.95,
-        "damping": 1e-2,
-        "weight_decay": 0.0,
-    },
-    matrices_only=True,
-)

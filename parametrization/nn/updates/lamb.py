@@ -7,13 +7,11 @@ is zero.
 Unit of the learning rate: relative change of a tensor per update.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import adam
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State
+from parametrization.nn.updates.update import Hyper, State
 
 
 def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> tuple[Tensor, State]:
@@ -24,12 +22,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
     ratio = size / torch.where(length == 0, 1.0, length)
     trust = torch.where((size == 0) | (length == 0), 1.0, ratio)
     return parameter - hyper["learning_rate"] * trust * step, state
-
-
-LAMB: Final = GradientOptimizer(
-    name="lamb",
-    degree=0,
-    init=adam.init,
-    update=update,
-    hyperparameters={"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-6, "weight_decay": 0.0},
-)

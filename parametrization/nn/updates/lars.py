@@ -7,12 +7,10 @@ Weight decay is L2, added before the rescaling, as in the paper.
 Unit of the learning rate: relative change of a tensor per update, over `trust_coefficient`.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State
+from parametrization.nn.updates.update import Hyper, State
 
 
 def init(parameter: Tensor) -> State:
@@ -29,12 +27,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
     regularised = gradient + hyper["weight_decay"] * parameter
     velocity = hyper["momentum"] * state["velocity"] + trust * regularised
     return parameter - hyper["learning_rate"] * velocity, {"velocity": velocity}
-
-
-LARS: Final = GradientOptimizer(
-    name="lars",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters={"momentum": 0.9, "trust_coefficient": 1e-3, "weight_decay": 0.0},
-)

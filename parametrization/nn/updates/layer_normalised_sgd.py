@@ -7,11 +7,9 @@ the learning rate: warm up, or expect a first step of rate / sqrt(1 - beta).
 Unit of the learning rate: Frobenius norm of a tensor's change per update of steady size.
 """
 
-from typing import Final
-
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State, decayed, shrunk
+from parametrization.nn.updates.update import Hyper, State, decayed, shrunk
 
 
 def init(parameter: Tensor) -> State:
@@ -26,12 +24,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
     step = gradient / squared_norm.sqrt()
     new_parameter = shrunk(parameter, hyper) - hyper["learning_rate"] * step
     return new_parameter, {"squared_norm": squared_norm}
-
-
-LAYER_NORMALISED_SGD: Final = GradientOptimizer(
-    name="layer_normalised_sgd",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters={"beta2": 0.9, "epsilon": 1e-8, "weight_decay": 0.0},
-)

@@ -5,12 +5,10 @@ Source: Chen et al. 2023, arXiv:2302.06675, Algorithm 2.
 Unit of the learning rate: change of every entry per update.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State, decayed, shrunk
+from parametrization.nn.updates.update import Hyper, State, decayed, shrunk
 
 
 def init(parameter: Tensor) -> State:
@@ -23,12 +21,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
     direction = torch.sign(decayed(state["mean"], gradient, hyper["beta1"]))
     mean = decayed(state["mean"], gradient, hyper["beta2"])
     return shrunk(parameter, hyper) - hyper["learning_rate"] * direction, {"mean": mean}
-
-
-LION: Final = GradientOptimizer(
-    name="lion",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters={"beta1": 0.9, "beta2": 0.99, "weight_decay": 0.0},
-)

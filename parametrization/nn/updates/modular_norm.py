@@ -8,23 +8,12 @@ share. Average gradients replace gradients, as in the authors' code.
 Unit of the learning rate: change of the model's output, to first order, for inputs of RMS 1.
 """
 
-from collections.abc import Callable
-from typing import Final, TypeAlias
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import dual_steps
-from parametrization.nn.updates.update import (
-    GradientOptimizer,
-    Hyper,
-    Number,
-    State,
-    decayed,
-    shrunk,
-)
-
-DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
+from parametrization.nn.updates.dual_steps import DualStep
+from parametrization.nn.updates.update import GradientUpdate, Hyper, State, decayed, shrunk
 
 
 def init(parameter: Tensor) -> State:
@@ -32,7 +21,7 @@ def init(parameter: Tensor) -> State:
     return {"mean": torch.zeros_like(parameter)}
 
 
-def modular(name: str, dual_step: DualStep, *, matrices_only: bool) -> GradientOptimizer:
+def update_of(dual_step: DualStep) -> GradientUpdate:
     """Modular-norm descent for an atom whose steepest unit step is `dual_step`."""
 
     def update(
@@ -43,21 +32,9 @@ def modular(name: str, dual_step: DualStep, *, matrices_only: bool) -> GradientO
         step = dual_step(mean, hyper["epsilon"])
         return shrunk(parameter, hyper) - length * step, {"mean": mean}
 
-    return GradientOptimizer(
-        name=name,
-        degree=0,
-        init=init,
-        update=update,
-        hyperparameters={
-            "momentum": 0.95,
-            "mass_share": 1.0,
-            "epsilon": 1e-8,
-            "weight_decay": 0.0,
-        },
-        matrices_only=matrices_only,
-    )
+    return update
 
 
-MODULAR_MATRIX: Final = modular("modular_matrix", dual_steps.spectral_per_tap, matrices_only=True)
-MODULAR_EMBEDDING: Final = modular("modular_embedding", dual_steps.column_rms, matrices_only=True)
-MODULAR_VECTOR: Final = modular("modular_vector", dual_steps.rms, matrices_only=False)
+update_matrix = update_of(dual_steps.spectral_per_tap)
+update_embedding = update_of(dual_steps.column_rms)
+update_vector = update_of(dual_steps.rms)

@@ -11,22 +11,18 @@ decay uses the rate before the convention's factor, as `torch.optim.Muon` does.
 | muon_match_rms_adamw | 0.2 sqrt(max(out, in))  | RMS change of an entry, 0.2 of it (as AdamW's) |
 """
 
-import math
 from collections.abc import Callable
-from typing import Final
 
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates.newton_schulz import orthogonalised
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State, decayed, shrunk
-
-SCALES: Final[dict[str, Callable[[int, int], float]]] = {
-    "muon_spectral": lambda fan_out, fan_in: math.sqrt(fan_out / fan_in),
-    "muon_original": lambda fan_out, fan_in: math.sqrt(max(1, fan_out / fan_in)),
-    "muon_match_rms_adamw": lambda fan_out, fan_in: 0.2 * math.sqrt(max(fan_out, fan_in)),
-}
-"""Factor on the orthogonalised step from (fan_out, fan_in)."""
+from parametrization.nn.updates.update import Hyper, State, decayed, shrunk
+from parametrization.optimizers.built_in.muon import (
+    root_of_longer_side,
+    spectral_factor_of_at_least_one,
+)
+from parametrization.rules.width.matrix_norms import spectral_factor
 
 
 def init(parameter: Tensor) -> State:
@@ -34,33 +30,41 @@ def init(parameter: Tensor) -> State:
     return {"mean": torch.zeros_like(parameter)}
 
 
-def muon(name: str, iteration_dtype: torch.dtype | None = None) -> GradientOptimizer:
-    """Muon in the convention called `name`, one of `SCALES`.
-
-    Args:
-        iteration_dtype: of the Newton-Schulz iteration; the gradient's own if None.
-
-    """
-    scale = SCALES[name]
-
-    def update(
-        parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
-    ) -> tuple[Tensor, State]:
-        mean = decayed(state["mean"], gradient, hyper["momentum"])
-        ahead = decayed(mean, gradient, hyper["momentum"])  # Nesterov
-        matrix = ahead.flatten(1)
-        step = orthogonalised(matrix, hyper["epsilon"], iteration_dtype).reshape(parameter.shape)
-        rate = hyper["learning_rate"] * scale(*matrix.shape)
-        return shrunk(parameter, hyper) - rate * step, {"mean": mean}
-
-    return GradientOptimizer(
-        name=name,
-        degree=0,
-        init=init,
-        update=update,
-        hyperparameters={"momentum": 0.95, "epsilon": 1e-7, "weight_decay": 0.0},
-        matrices_only=True,
-    )
+def update_spectral(
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+) -> tuple[Tensor, State]:
+    """One step that changes outputs by RMS 1 per RMS 1 of input at a rate of 1."""
+    return _update(parameter, gradient, state, hyper, spectral_factor)
 
 
-MUON_SPECTRAL, MUON_ORIGINAL, MUON_MATCH_RMS_ADAMW = map(muon, SCALES)
+def update_original(
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+) -> tuple[Tensor, State]:
+    """One step in the convention of the first publication."""
+    return _update(parameter, gradient, state, hyper, spectral_factor_of_at_least_one)
+
+
+def update_match_rms_adamw(
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+) -> tuple[Tensor, State]:
+    """One step whose entries are as large as AdamW's."""
+    return _update(parameter, gradient, state, hyper, _match_rms_adamw_factor)
+
+
+def _match_rms_adamw_factor(fan_out: int, fan_in: int) -> float:
+    return 0.2 * root_of_longer_side(fan_out, fan_in)
+
+
+def _update(
+    parameter: Tensor,
+    gradient: Tensor,
+    state: State,
+    hyper: Hyper,
+    factor: Callable[[int, int], float],
+) -> tuple[Tensor, State]:
+    mean = decayed(state["mean"], gradient, hyper["momentum"])
+    ahead = decayed(mean, gradient, hyper["momentum"])  # Nesterov
+    matrix = ahead.flatten(1)
+    step = orthogonalised(matrix, hyper["epsilon"]).reshape(parameter.shape)
+    rate = hyper["learning_rate"] * factor(*matrix.shape)
+    return shrunk(parameter, hyper) - rate * step, {"mean": mean}

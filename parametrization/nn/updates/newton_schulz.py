@@ -21,26 +21,22 @@ LONG: Final = 2
 of the small side and 2 of the whole matrix, in place of 5 and 10."""
 
 
-def orthogonalised(matrix: Tensor, epsilon: Number, dtype: torch.dtype | None = None) -> Tensor:
+def orthogonalised(matrix: Tensor, epsilon: Number) -> Tensor:
     """U f(S) V^T with f near 1, for a matrix U S V^T.
 
     Args:
         matrix: [fan_out, fan_in], or several of them, [count, fan_out, fan_in].
         epsilon: smallest Frobenius norm that is still divided out.
-        dtype: of the iteration; the matrix's own if None. bfloat16 is what Muon was published in
-            and what `torch.optim.Muon` does.
 
     """
     tall = matrix.shape[-2] > matrix.shape[-1]
-    start = matrix if dtype is None else matrix.to(dtype)
-    start = start.mT if tall else start
+    start = matrix.mT if tall else matrix
     norm = torch.linalg.vector_norm(start, dim=(-2, -1), keepdim=True)
     start = start / at_least(norm, epsilon)
     # A Gram matrix squares the singular values: half precision loses the small ones.
     long = start.shape[-1] >= LONG * start.shape[-2] and start.dtype.itemsize >= 4
     iterated = _iterated_on_gram(start) if long else _iterated(start)
-    upright: Tensor = iterated.mT if tall else iterated
-    return upright.to(matrix.dtype)
+    return iterated.mT if tall else iterated
 
 
 def _iterated(iterate: Tensor) -> Tensor:

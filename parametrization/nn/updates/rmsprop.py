@@ -7,12 +7,10 @@ and L2 divided by the gradient's size has no width rule.
 Unit of the learning rate: change of an entry per update of steady size.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State, decayed
+from parametrization.nn.updates.update import Hyper, State, decayed
 
 
 def init(parameter: Tensor) -> State:
@@ -27,12 +25,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
     velocity = hyper["momentum"] * state["velocity"] + normalised
     new_parameter = parameter - hyper["learning_rate"] * velocity
     return new_parameter, {"mean_square": mean_square, "velocity": velocity}
-
-
-RMSPROP: Final = GradientOptimizer(
-    name="rmsprop",
-    degree=0,
-    init=init,
-    update=update,
-    hyperparameters={"beta2": 0.99, "epsilon": 1e-8, "momentum": 0.0},
-)

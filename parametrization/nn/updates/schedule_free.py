@@ -9,12 +9,10 @@ Adam's, as decoupled as in AdamW. beta1 is above 0: it is what x is recovered wi
 Unit of the learning rate: change of an entry of z per update whose sign is steady.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State, counter, decayed
+from parametrization.nn.updates.update import Hyper, State, counter, decayed
 
 
 def init(parameter: Tensor) -> State:
@@ -54,13 +52,3 @@ def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> t
 def evaluation_point(parameter: Tensor, state: State, hyper: Hyper) -> Tensor:
     """The average x of all z, from y = (1 - beta1) z + beta1 x."""
     return state["z"] + (parameter - state["z"]) / hyper["beta1"]
-
-
-SCHEDULE_FREE_ADAMW: Final = GradientOptimizer(
-    name="schedule_free_adamw",
-    degree=0,
-    init=init,
-    update=update,
-    evaluation_point=evaluation_point,
-    hyperparameters={"beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8, "weight_decay": 0.0},
-)

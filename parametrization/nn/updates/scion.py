@@ -8,23 +8,12 @@ tuned per role on the proxy.
 Unit of the learning rate: the layer's norm (dual_steps.py) over its radius.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeAlias
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import dual_steps
-from parametrization.nn.updates.update import (
-    GradientOptimizer,
-    Hyper,
-    Number,
-    State,
-    decayed,
-    shrunk,
-)
-
-DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
+from parametrization.nn.updates.dual_steps import DualStep
+from parametrization.nn.updates.update import GradientUpdate, Hyper, State, decayed, shrunk
 
 
 def init(parameter: Tensor) -> State:
@@ -32,7 +21,7 @@ def init(parameter: Tensor) -> State:
     return {"mean": torch.zeros_like(parameter)}
 
 
-def scion(name: str, dual_step: DualStep, *, matrices_only: bool) -> GradientOptimizer:
+def update_under(dual_step: DualStep) -> GradientUpdate:
     """Scion under the norm whose steepest unit step is `dual_step`."""
 
     def update(
@@ -43,25 +32,10 @@ def scion(name: str, dual_step: DualStep, *, matrices_only: bool) -> GradientOpt
         length = hyper["learning_rate"] * hyper["radius"]
         return shrunk(parameter, hyper) - length * step, {"mean": mean}
 
-    return GradientOptimizer(
-        name=name,
-        degree=0,
-        init=init,
-        update=update,
-        hyperparameters={"momentum": 0.9, "radius": 1.0, "epsilon": 1e-8, "weight_decay": 0.0},
-        matrices_only=matrices_only,
-    )
+    return update
 
 
-_MATRIX_STEPS: Final[Mapping[str, DualStep]] = {
-    "scion_column": dual_steps.column_rms,
-    "scion_spectral": dual_steps.spectral,
-    "scion_spectral_at_least_one": dual_steps.spectral_at_least_one,
-    "scion_sign": dual_steps.sign,
-    "scion_sign_over_fan_in": dual_steps.sign_over_fan_in,
-}
-
-SCION: Final[tuple[GradientOptimizer, ...]] = (
-    *(scion(name, step, matrices_only=True) for name, step in _MATRIX_STEPS.items()),
-    scion("scion_rms", dual_steps.rms, matrices_only=False),
-)
+update_spectral = update_under(dual_steps.spectral)
+update_column = update_under(dual_steps.column_rms)
+update_sign = update_under(dual_steps.sign)
+update_rms = update_under(dual_steps.rms)

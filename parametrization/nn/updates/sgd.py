@@ -7,12 +7,10 @@ gradient, which SGD, of degree 1, scales like any gradient.
 Unit of the learning rate: parameter per gradient.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import GradientOptimizer, Hyper, State
+from parametrization.nn.updates.update import Hyper, State
 
 
 def init(parameter: Tensor) -> State:
@@ -38,20 +36,3 @@ def update_nesterov(
 def _velocity(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> Tensor:
     regularised = gradient + hyper["weight_decay"] * parameter
     return hyper["momentum"] * state["velocity"] + regularised
-
-
-_WITH_MOMENTUM: Final = {"momentum": 0.9, "weight_decay": 0.0}
-
-SGD: Final = GradientOptimizer(
-    name="sgd",
-    degree=1,
-    init=init,
-    update=update,
-    hyperparameters={"momentum": 0.0, "weight_decay": 0.0},
-)
-SGD_MOMENTUM: Final = GradientOptimizer(
-    name="sgd_momentum", degree=1, init=init, update=update, hyperparameters=_WITH_MOMENTUM
-)
-SGD_NESTEROV: Final = GradientOptimizer(
-    name="sgd_nesterov", degree=1, init=init, update=update_nesterov, hyperparameters=_WITH_MOMENTUM
-)

@@ -13,16 +13,12 @@ dimensions are flattened to [fan_out, rest].
 | shampoo_grafted | that of quarter, as long as Adam's | 0      | Adam's                      |
 """
 
-from functools import partial
-from typing import Final
-
 import torch
 from torch import Tensor
 
 from parametrization.nn.updates import adam
 from parametrization.nn.updates.eigenbases import inverse_root
 from parametrization.nn.updates.update import (
-    GradientOptimizer,
     Hyper,
     Number,
     State,
@@ -33,20 +29,18 @@ from parametrization.nn.updates.update import (
 
 
 def init(parameter: Tensor) -> State:
-    """Factors of zero and, until the first update, roots of zero."""
+    """Factors of zero."""
     rows, columns = parameter.flatten(1).shape
     return {
         "step": counter(parameter),
         "mean": torch.zeros_like(parameter),
         "left": parameter.new_zeros(rows, rows),
         "right": parameter.new_zeros(columns, columns),
-        "left_root": parameter.new_zeros(rows, rows),
-        "right_root": parameter.new_zeros(columns, columns),
     }
 
 
 def direction(
-    gradient: Tensor, state: State, hyper: Hyper, *, power: float, refresh: bool
+    gradient: Tensor, state: State, hyper: Hyper, *, power: float
 ) -> tuple[Tensor, State]:
     """The preconditioned momentum, and the new state."""
     matrix = gradient.flatten(1)
@@ -54,20 +48,10 @@ def direction(
     mean = decayed(state["mean"], gradient, beta1)
     left = _accumulated(state["left"], matrix @ matrix.mT, beta2)
     right = _accumulated(state["right"], matrix.mT @ matrix, beta2)
-    left_root, right_root = state["left_root"], state["right_root"]
-    if refresh:
-        left_root = _root(left, step, hyper, power)
-        right_root = _root(right, step, hyper, power)
+    left_root, right_root = (_root(factor, step, hyper, power) for factor in (left, right))
     corrected = mean.flatten(1) / (1 - beta1**step)
     direction = (left_root @ corrected @ right_root).reshape(gradient.shape)
-    return direction, {
-        "step": step,
-        "mean": mean,
-        "left": left,
-        "right": right,
-        "left_root": left_root,
-        "right_root": right_root,
-    }
+    return direction, {"step": step, "mean": mean, "left": left, "right": right}
 
 
 def _weight(beta2: Number, like: Tensor) -> Tensor:
@@ -88,17 +72,24 @@ def _root(factor: Tensor, step: Tensor, hyper: Hyper, power: float) -> Tensor:
     return inverse_root(corrected + hyper["epsilon"] * identity, power)
 
 
-def update(
-    parameter: Tensor,
-    gradient: Tensor,
-    state: State,
-    hyper: Hyper,
-    *,
-    power: float,
-    refresh: bool = True,
+def update_quarter(
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
 ) -> tuple[Tensor, State]:
-    """One step w <- (1 - rate decay) w - rate L^-power M R^-power."""
-    step, state = direction(gradient, state, hyper, power=power, refresh=refresh)
+    """One step w <- (1 - rate decay) w - rate L^-1/4 M R^-1/4."""
+    return _update(parameter, gradient, state, hyper, power=1 / 4)
+
+
+def update_half(
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
+) -> tuple[Tensor, State]:
+    """One step w <- (1 - rate decay) w - rate L^-1/2 M R^-1/2."""
+    return _update(parameter, gradient, state, hyper, power=1 / 2)
+
+
+def _update(
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper, *, power: float
+) -> tuple[Tensor, State]:
+    step, state = direction(gradient, state, hyper, power=power)
     return shrunk(parameter, hyper) - hyper["learning_rate"] * step, state
 
 
@@ -108,47 +99,14 @@ def init_grafted(parameter: Tensor) -> State:
 
 
 def update_grafted(
-    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper, *, refresh: bool = True
+    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
 ) -> tuple[Tensor, State]:
     """Shampoo's direction at the Frobenius norm of Adam's step."""
     lengths = {**hyper, "epsilon": hyper["epsilon_graft"]}
     adams, adam_state = adam.direction(gradient, state, lengths)
-    shampoos, state = direction(gradient, state, hyper, power=1 / 4, refresh=refresh)
+    shampoos, state = direction(gradient, state, hyper, power=1 / 4)
     norm = torch.linalg.vector_norm(shampoos)
     length = torch.linalg.vector_norm(adams)
     step = shampoos * torch.where(norm == 0, 0.0, length / norm)
     new_parameter = shrunk(parameter, hyper) - hyper["learning_rate"] * step
     return new_parameter, {**state, "mean_square": adam_state["mean_square"]}
-
-
-_DEFAULTS: Final = {"beta1": 0.9, "beta2": 0.95, "epsilon": 1e-12, "weight_decay": 0.0}
-
-SHAMPOO_QUARTER: Final = GradientOptimizer(
-    name="shampoo_quarter",
-    degree=0,
-    init=init,
-    update=partial(update, power=1 / 4),
-    update_between_refreshes=partial(update, power=1 / 4, refresh=False),
-    hyperparameters=_DEFAULTS,
-    matrices_only=True,
-)
-SHAMPOO_HALF: Final = GradientOptimizer(
-    name="shampoo_half",
-    degree=-1,
-    init=init,
-    update=partial(update, power=1 / 2),
-    update_between_refreshes=partial(update, power=1 / 2, refresh=False),
-    # Steps are the inverse of singular values: what is below fp32's resolution of the factors is
-    # noise, of which there is more the wider a layer (its step then falls as width^-0.47).
-    hyperparameters={**_DEFAULTS, "epsilon": 1e-6},
-    matrices_only=True,
-)
-SHAMPOO_GRAFTED: Final = GradientOptimizer(
-    name="shampoo_grafted",
-    degree=0,
-    init=init_grafted,
-    update=update_grafted,
-    update_between_refreshes=partial(update_grafted, refresh=False),
-    hyperparameters={**_DEFAULTS, "epsilon_graft": 1e-8},
-    matrices_only=True,
-)

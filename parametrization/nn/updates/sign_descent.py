@@ -9,12 +9,10 @@ step stays the steepest one.
 Unit of the learning rate: 1 / sharpness, squared parameter per loss.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.update import CoupledOptimizer, Hyper, State, no_state, shrunk
+from parametrization.nn.updates.update import Hyper, State, shrunk
 
 
 def contribution(gradient: Tensor, hyper: Hyper) -> Tensor:
@@ -28,13 +26,3 @@ def update(
     """One step w <- (1 - rate decay) w - rate dual_norm r sign(g)."""
     length = hyper["learning_rate"] * hyper["radius"] * dual_norm
     return shrunk(parameter, hyper) - length * torch.sign(gradient), state
-
-
-SIGN_DESCENT: Final = CoupledOptimizer(
-    name="sign_descent",
-    degree=1,
-    init=no_state,
-    contribution=contribution,
-    update=update,
-    hyperparameters={"radius": 1.0, "weight_decay": 0.0},
-)

@@ -2,14 +2,13 @@
 
 Source: Vyas et al. 2024, arXiv:2409.11321, Algorithm 3, with the details of the authors' code: the
 first gradient only starts the factors and moves nothing; bases are eigenvectors then, and after
-that one step of power iteration and a QR decomposition per refresh, sorted by eigenvalue; decay
+that one step of power iteration and a QR decomposition per update, sorted by eigenvalue; decay
 follows the step. A side longer than `longest_side` keeps the identity (one-sided SOAP, as for a
 vocabulary). Tensors beyond two dimensions are flattened to [fan_out, rest].
 
 Unit of the learning rate: change of an entry per update in the rotated basis, as Adam's.
 """
 
-from functools import partial
 from typing import Final
 
 import torch
@@ -17,7 +16,6 @@ from torch import Tensor
 
 from parametrization.nn.updates.eigenbases import eigenbasis
 from parametrization.nn.updates.update import (
-    GradientOptimizer,
     Hyper,
     State,
     counter,
@@ -42,9 +40,7 @@ def init(parameter: Tensor, *, longest_side: int = LONGEST_SIDE) -> State:
     return state
 
 
-def update(
-    parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper, *, refresh: bool = True
-) -> tuple[Tensor, State]:
+def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> tuple[Tensor, State]:
     """One step w <- (1 - rate decay) (w - rate Q_L adam(Q_L^T g Q_R) Q_R^T), then new bases."""
     matrix = gradient.flatten(1)
     count, starting = state["updates"], state["updates"] == 0
@@ -59,9 +55,7 @@ def update(
         "mean_square": torch.where(starting, state["mean_square"], mean_square),
         **_factors(matrix, state, hyper),
     }
-    if refresh:
-        new_state = _with_new_bases(new_state, starting)
-    return torch.where(starting, parameter, stepped), new_state
+    return torch.where(starting, parameter, stepped), _with_new_bases(new_state, starting)
 
 
 def _step(mean: Tensor, mean_square: Tensor, count: Tensor, state: State, hyper: Hyper) -> Tensor:
@@ -109,20 +103,3 @@ def _with_new_bases(state: State, starting: Tensor) -> State:
         sorted_squares = new_state["mean_square"].index_select(axis, order)
         new_state["mean_square"] = torch.where(starting, new_state["mean_square"], sorted_squares)
     return new_state
-
-
-SOAP: Final = GradientOptimizer(
-    name="soap",
-    degree=0,
-    init=init,
-    update=update,
-    update_between_refreshes=partial(update, refresh=False),
-    hyperparameters={
-        "beta1": 0.95,
-        "beta2": 0.95,
-        "beta_factors": 0.95,
-        "epsilon": 1e-8,
-        "weight_decay": 0.0,
-    },
-    matrices_only=True,
-)

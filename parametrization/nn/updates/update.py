@@ -18,6 +18,8 @@ from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
 import torch
 from torch import Tensor
 
+from parametrization.optimizers.declaration import OptimizerDeclaration
+
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Number: TypeAlias = Tensor | float
@@ -51,44 +53,33 @@ EvaluationPoint: TypeAlias = Callable[[Tensor, State, Hyper], Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OptimizerDefinition:
-    """What all optimizers say of themselves.
+class _Steppable:
+    """What all kinds of optimizers have: a declaration and a state to begin with."""
 
-    Attributes:
-        degree: p, such that gradients (and output gradients) times c make a step times c ** p
-            once every epsilon is zero. Rates follow from it: a forward multiplier times theta
-            asks for a rate divided by theta ** (1 + p).
-        hyperparameters: default of everything `hyper` has to hold besides `learning_rate`.
-        matrices_only: it needs at least two dimensions; others get a companion (assignment.py).
-
-    """
-
-    name: str
-    degree: float
+    declaration: OptimizerDeclaration
     init: Init
-    hyperparameters: Mapping[str, float]
-    matrices_only: bool = False
+
+    @property
+    def name(self) -> str:
+        """As declared."""
+        return self.declaration.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GradientOptimizer(OptimizerDefinition):
+class GradientOptimizer(_Steppable):
     """Needs nothing but the tensor's own gradient.
 
     Attributes:
-        update_between_refreshes: cheaper twin of `update` that reuses what decompositions the
-            state holds; None where every update costs the same. A trial's first update is always
-            `update`.
         evaluation_point: where the trained values are not the ones to validate with.
 
     """
 
     update: GradientUpdate
-    update_between_refreshes: GradientUpdate | None = None
     evaluation_point: EvaluationPoint | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CoupledOptimizer(OptimizerDefinition):
+class CoupledOptimizer(_Steppable):
     """Every tensor's step depends on one number summed over all tensors of the trial."""
 
     contribution: Contribution
@@ -96,11 +87,13 @@ class CoupledOptimizer(OptimizerDefinition):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CurvatureOptimizer(OptimizerDefinition):
+class CurvatureOptimizer(_Steppable):
     """Needs the inputs and output gradients of the layer that the tensor belongs to."""
 
     update: CurvatureUpdate
-    update_between_refreshes: CurvatureUpdate | None = None
+
+
+AnyOptimizer: TypeAlias = GradientOptimizer | CoupledOptimizer | CurvatureOptimizer
 
 
 def over_trials(update: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -142,12 +135,11 @@ def for_layout(optimizer: GradientOptimizer, fan_out_axis: int) -> GradientOptim
 
         return update_moved
 
-    point, between = optimizer.evaluation_point, optimizer.update_between_refreshes
+    point = optimizer.evaluation_point
     return replace(
         optimizer,
         init=lambda parameter: optimizer.init(parameter.movedim(fan_out_axis, 0)),
         update=moved(optimizer.update),
-        update_between_refreshes=None if between is None else moved(between),
         evaluation_point=None
         if point is None
         else lambda parameter, state, hyper: point(

@@ -29,8 +29,8 @@ confirms or refuses it.
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from parametrization.optimizers.declaration import OptimizerDeclaration, Step, StepKind
-from parametrization.rules.row import Evidence, Refusal, Row, Scaling
+from parametrization.rules.row import Evidence, HyperparameterRow, Refusal, Row, Scaling
+from parametrization.rules.step import Step, StepKind
 from parametrization.shapes.roles import Role
 
 DERIVED: Final = Evidence(
@@ -79,27 +79,27 @@ def derived_rows(
     return {role: _row(role, step, epsilon_power, decays) for role in Role}
 
 
-def rows_of(declared: OptimizerDeclaration) -> dict[Role, Row | Refusal]:
-    """The rules of a plugin's optimizer; refused where any of its steps has none."""
-    epsilon = declared.hyperparameters.get("epsilon")
-    rows = derived_rows(
-        declared.step,
-        epsilon_power=0 if epsilon is None else epsilon.gradient_power,
-        decays="weight_decay" in declared.hyperparameters,
-    )
-    for hyperparameter in declared.hyperparameters.values():
-        if hyperparameter.steps is not None:
-            other = derived_rows(hyperparameter.steps)
-            rows |= {role: row for role, row in other.items() if isinstance(row, Refusal)}
-    return rows
-
-
 def size_exponents(power: float, kind: StepKind) -> dict[Role, tuple[float, float]]:
     """Exponents of (m_in, m_out) of a number of the gradient's size to a power."""
     sizes = {role: _gradient(role, kind) for role in Role}
     return {
         role: (power * g_in + 0.0, power * g_out + 0.0) for role, (g_in, g_out) in sizes.items()
     }
+
+
+def follows_gradient(
+    power: float, evidence: Evidence, kind: StepKind = StepKind.ENTRIES
+) -> HyperparameterRow:
+    """The rule of a number that stands beside the gradient's size to a power."""
+    exponents = {role: pair for role, pair in size_exponents(power, kind).items() if any(pair)}
+    return HyperparameterRow(exponents, evidence, gradient_power=power)
+
+
+def ratio_of_rates(rate: Step, base: Step) -> HyperparameterRow:
+    """The rule of a rate, of steps of one kind, given as a ratio to the rate of others."""
+    power = base.degree - rate.degree
+    exponents = ratio_exponents(rate, base)
+    return HyperparameterRow(exponents, DERIVED, gradient_power=power, is_ratio=True)
 
 
 def ratio_exponents(rate: Step, base: Step) -> dict[Role, tuple[float, float]]:

@@ -1,20 +1,12 @@
-"""Width rules of optimizers that treat every entry alone: SGD, Adam and their kin.
+"""Width rules of steps whose entries are independent: of a fixed size, or of the gradient's size.
 
-Two tables are written out; the others share one of them, on evidence of their own.
+Adam and its kin share the first table, SGD and its kin the second.
 """
 
 from typing import Final
 
-from parametrization.optimizers.names import Optimizer
-from parametrization.rules.row import Refusal, Row, Rows, Scaling, labelled
-from parametrization.rules.sources import (
-    COMPLETE_D_P,
-    DUAL_NORM,
-    HERE,
-    ROUTER,
-    TP5,
-    TP5_OTHERS,
-)
+from parametrization.rules.row import Refusal, Row, Rows, Scaling
+from parametrization.rules.sources import COMPLETE_D_P, HERE, ROUTER, TP5
 from parametrization.shapes.roles import Role
 
 _GAIN: Final = COMPLETE_D_P
@@ -31,7 +23,7 @@ _NO_FIXED: Final = Refusal(
 )
 
 # fmt: off
-ADAMW: Final[Rows] = {                 # std  mult lr_in l_out eps_i eps_o wd_in w_out
+ADAM_LIKE: Final[Rows] = {             # std  mult lr_in l_out eps_i eps_o wd_in w_out
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.0,  0.0, -1.0,  0.0,  0.0), TP5),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -1.0,  0.0,  0.0, -1.0,  1.0,  0.0), TP5),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0), TP5),
@@ -43,7 +35,7 @@ ADAMW: Final[Rows] = {                 # std  mult lr_in l_out eps_i eps_o wd_in
     Role.FIXED_BOTTLENECK: Row(Scaling(-1.0,  0.0, -1.0,  0.0, -0.5,  0.0,  1.0,  0.0), _INTERNAL),
     Role.GQA_KV:           Row(Scaling(-0.5,  0.0, -1.0,  0.0, -0.5,  0.0,  1.0,  0.0), _KV),
 }
-SGD: Final[Rows] = {                   # std  mult lr_in l_out eps_i eps_o wd_in w_out
+SGD_LIKE: Final[Rows] = {              # std  mult lr_in l_out eps_i eps_o wd_in w_out
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  1.0,  0.0,  0.0,  0.0, -1.0), TP5),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -1.0,  1.0,  0.0,  0.0,  1.0, -1.0), TP5),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  1.0,  0.0,  0.0,  0.0, -1.0,  0.0), TP5),
@@ -56,38 +48,3 @@ SGD: Final[Rows] = {                   # std  mult lr_in l_out eps_i eps_o wd_in
     Role.GQA_KV:           _NO_FIXED,
 }
 # fmt: on
-
-
-def _without(rows: Rows, *, decay: bool = False, epsilon: bool = False, rate: bool = False) -> Rows:
-    """Rows with the columns named set to zero: the optimizer has no such thing, or elsewhere."""
-    zeros = {
-        **({"wd_in": 0.0, "wd_out": 0.0} if decay else {}),
-        **({"eps_in": 0.0, "eps_out": 0.0} if epsilon else {}),
-        **({"lr_in": 0.0, "lr_out": 0.0} if rate else {}),
-    }
-    return {
-        role: row._replace(scaling=row.scaling._replace(**zeros)) if isinstance(row, Row) else row
-        for role, row in rows.items()
-    }
-
-
-ADAM: Final[Rows] = _without(ADAMW, decay=True)
-LION: Final[Rows] = labelled(
-    _without(ADAMW, epsilon=True), HERE.graded("TV", "M", "entries change by 1, as Adam's do")
-)
-_RADIUS: Final = DUAL_NORM.graded("DV", "M", "the radius scales instead of the rate")
-
-TABLES: Final = {
-    Optimizer.ADAM: ADAM,
-    Optimizer.ADAMW: ADAMW,
-    Optimizer.SGD: SGD,
-    Optimizer.SGD_MOMENTUM: SGD,
-    Optimizer.SGD_NESTEROV: SGD,
-    Optimizer.ADAGRAD: labelled(ADAM, TP5_OTHERS.graded("TV", "M")),
-    Optimizer.RMSPROP: labelled(ADAM, TP5_OTHERS),
-    Optimizer.SCHEDULE_FREE_ADAMW: labelled(
-        ADAMW, HERE.graded("DV", "M", "averages of iterates are free of width")
-    ),
-    Optimizer.LION: LION,
-    Optimizer.SIGN_DESCENT: labelled(_without(LION, decay=True, rate=True), _RADIUS),
-}

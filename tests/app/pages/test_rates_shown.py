@@ -12,7 +12,7 @@ from app.dashboard.templating import page
 from app.dashboard.words import verdict_line
 from app.progress import progress_of
 from app.schemas.studies import study_read
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import STUDIED
 from parametrization.text.rounding import significant
 from tests.tuner.builders import NOW
 from tests.tuner.recommendation.targets import TOKENS, known, led_by
@@ -20,7 +20,6 @@ from tuner.recommendation.exports.pytorch import NoSnippet, as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.snapshot import StudySnapshot
-from tuner.spec.optimizer_defaults import STUDIED
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 
 TARGETS = st.fixed_dictionaries(
@@ -37,7 +36,7 @@ TARGETS = st.fixed_dictionaries(
 @settings(deadline=None, max_examples=60)
 @given(optimizer=st.sampled_from(list(STUDIED)), target=TARGETS)
 def test_every_rate_in_every_form_agrees_with_the_groups(
-    optimizer: Optimizer, target: dict[str, Any]
+    optimizer: str, target: dict[str, Any]
 ) -> None:
     study = led_by(optimizer)
     answer = recommend(study, **target)

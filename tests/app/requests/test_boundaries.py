@@ -78,7 +78,7 @@ def family_numbers(name: str) -> list[Number]:
 
 
 def optimizer_numbers(name: str) -> list[Number]:
-    schema = RECORDS[name].model_json_schema()  # type: ignore[index]  # a StrEnum's value
+    schema = RECORDS[name].model_json_schema()
     found = numbers(schema, schema["$defs"])
     return [Number(("optimizers", "0", *one.way), one.limits) for one in found]
 

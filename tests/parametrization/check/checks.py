@@ -6,11 +6,12 @@ from functools import partial
 from torch import Tensor, nn
 
 from parametrization.check.planted_errors import Plant
-from parametrization.check.verdict import CHECK_LEARNING_RATE, CheckVerdict
+from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.initialise import set_residual_multipliers
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_model
 from parametrization.shapes.roles import ModelShape, Role
 from tests.parametrization.builders import hyperparameters, scalings_of, shape_of
@@ -29,12 +30,12 @@ def unharmed(scaling: TensorScaling, m: float) -> TensorScaling:
     return scaling
 
 
-def seeds_for(optimizer: Optimizer) -> range:
-    return range(8) if optimizer is Optimizer.SGD else range(4)
+def seeds_for(optimizer: str) -> range:
+    return range(8) if optimizer == "sgd" else range(4)
 
 
 def check(
-    optimizer: Optimizer,
+    optimizer: str,
     *,
     build: Callable[[int], nn.Module] = Mlp,
     batch: Callable[[int, int], Batch] = image_batch,
@@ -47,7 +48,7 @@ def check(
     **overrides: float,
 ) -> CheckVerdict:
     given = hyperparameters(
-        optimizer, **{"learning_rate": CHECK_LEARNING_RATE[optimizer], **overrides}
+        optimizer, **{"learning_rate": declared(optimizer).check_learning_rate, **overrides}
     )
     shape = shape_of(build, widths[0], roles=roles)
 
@@ -74,14 +75,14 @@ def check(
 
 
 def check_over_depth(
-    optimizer: Optimizer,
+    optimizer: str,
     *,
     plant: Plant = unharmed,
     branch_power: float = -1.0,
     width: int = 64,
 ) -> CheckVerdict:
     """Of pre-norm residual blocks; `branch_power` of depth multiplies each branch."""
-    given = hyperparameters(optimizer, learning_rate=CHECK_LEARNING_RATE[optimizer])
+    given = hyperparameters(optimizer, learning_rate=declared(optimizer).check_learning_rate)
 
     def model(depth: int) -> nn.Module:
         made = ResidualMlp(width, depth=depth)

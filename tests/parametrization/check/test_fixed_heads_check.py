@@ -5,7 +5,6 @@ from itertools import product
 import pytest
 
 from parametrization.check.verdict import CheckVerdict, TensorStatistic, judge
-from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 SHAPE = ModelShape(
@@ -29,7 +28,7 @@ def checked(update: float, propagation: float) -> CheckVerdict:
             range(4),
         )
     ]
-    return judge(statistics, SHAPE, Optimizer.ADAMW)
+    return judge(statistics, SHAPE, "adamw")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,6 @@ import pytest
 
 from parametrization.check.slopes import as_readout_name
 from parametrization.check.verdict import CheckVerdict, TensorStatistic, judge
-from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import EmbeddingRateRule
 from parametrization.shapes.roles import ModelShape, Role
@@ -24,7 +23,7 @@ def verdict(slopes: dict[str, float], shape: ModelShape, policies: Policies) -> 
         TensorStatistic(name, width, seed, (1 + seed) * 1e-3 * width**slope, None)
         for (name, slope), width, seed in product(slopes.items(), (64, 128, 256, 512), range(4))
     ]
-    return judge(statistics, shape, Optimizer.ADAMW, policies=policies)
+    return judge(statistics, shape, "adamw", policies=policies)
 
 
 @pytest.mark.parametrize(

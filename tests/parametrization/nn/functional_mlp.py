@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from parametrization.nn.initialise import initial_tensor
-from parametrization.nn.updates.registry import OPTIMIZERS
+from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
     CoupledOptimizer,
     CurvatureOptimizer,
@@ -21,10 +21,12 @@ from parametrization.nn.updates.update import (
     State,
 )
 from parametrization.optimizers.assignment import Assignment, everywhere
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.hyperparameters import names_of
+from parametrization.optimizers.registry import declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.mixed_model import scale_mixed_model
-from parametrization.scaling.tensor_scaling import HYPERPARAMETERS, TensorScaling
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.nn.small_models import CLASSES, PIXELS, image_batch
 
@@ -47,16 +49,16 @@ def shape(base_width: int, *, biases: bool = False) -> ModelShape:
     return ModelShape(w, weights + (vectors if biases else ()))
 
 
-def given(optimizer: Optimizer, **values: float) -> dict[str, float]:
-    """Hyperparameters at the base width: the update function's defaults, and `values`."""
-    defaults = {**OPTIMIZERS[optimizer].hyperparameters}
+def given(optimizer: str, **values: float) -> dict[str, float]:
+    """Hyperparameters at the base width: the declared defaults, and `values`."""
+    defaults = declared(optimizer).defaults
     everything = {"init_std": 1.0, "output_multiplier": 1.0, **defaults, **values}
-    return {name: everything[name] for name in HYPERPARAMETERS[optimizer]}
+    return {name: everything[name] for name in names_of(optimizer)}
 
 
 def scalings(
-    assignment: Assignment | Optimizer,
-    hyperparameters: Mapping[Optimizer, Mapping[str, float]],
+    assignment: Assignment | str,
+    hyperparameters: Mapping[str, Mapping[str, float]],
     width: int,
     *,
     base_width: int,
@@ -65,7 +67,7 @@ def scalings(
 ) -> tuple[TensorScaling, ...]:
     return scale_mixed_model(
         shape(base_width, biases=biases),
-        assignment=everywhere(assignment) if isinstance(assignment, Optimizer) else assignment,
+        assignment=everywhere(assignment) if isinstance(assignment, str) else assignment,
         parametrization=Parametrization.MUP,
         hyperparameters=hyperparameters,
         width=width,
@@ -90,7 +92,7 @@ class Training:
         parameters = {s.name: _drawn(s, generator).to(dtype) for s in scalings}
         if zero_readout:
             parameters["readout"] = torch.zeros_like(parameters["readout"])
-        states = {s.name: OPTIMIZERS[s.optimizer].init(parameters[s.name]) for s in scalings}
+        states = {s.name: named(s.optimizer).init(parameters[s.name]) for s in scalings}
         return cls(tuple(scalings), parameters, states, [])
 
     def forward(self, x: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
@@ -126,7 +128,7 @@ class Training:
 
     def _update(self, gradients: Parameters, signals: Mapping[str, LayerSignals]) -> None:
         hypers = {s.name: s.hyper for s in self.scalings}
-        optimizers = {s.name: OPTIMIZERS[s.optimizer] for s in self.scalings}
+        optimizers = {s.name: named(s.optimizer) for s in self.scalings}
         dual_norm = sum(
             (
                 optimizer.contribution(gradients[name], hypers[name])

@@ -15,7 +15,6 @@ from torch.distributed.tensor import DTensor
 
 from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.initialise import materialise
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import hyperparameters, shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
@@ -30,8 +29,8 @@ def prepared(model: ResidualMlp) -> Prepared:
     return apply(
         model,
         shape_of(ResidualMlp),
-        optimizer=Optimizer.ADAMW,
-        hyperparameters=hyperparameters(Optimizer.ADAMW),
+        optimizer="adamw",
+        hyperparameters=hyperparameters("adamw"),
         width=WIDTH,
         schedule=Schedule(),
         steps=STEPS,

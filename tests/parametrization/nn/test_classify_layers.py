@@ -15,7 +15,7 @@ from parametrization.nn.layers import (
     Router,
     ZeroLinear,
 )
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.builders import scalings_of, shape_of
 from tests.parametrization.nn.many_layers import (
@@ -197,7 +197,7 @@ def test_sgd_has_no_rule_for_a_fixed_width_inside(role: Role) -> None:
     with pytest.raises(
         ValueError, match=r"sgd has no rule for the role .*train the tensor with adamw"
     ):
-        scalings_of(Bottleneck, 128, shape=shape, optimizer=Optimizer.SGD)
+        scalings_of(Bottleneck, 128, shape=shape, optimizer="sgd")
 
 
 def test_blocks_of_a_model_without_residual_layers_are_named_by_patterns() -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from parametrization.nn.describe import as_text, describe
-from parametrization.rules.lookup import Optimizer
 from tests.parametrization.builders import scalings_of
 from tests.parametrization.nn.small_models import Gpt, Mlp
 
@@ -39,7 +38,7 @@ def test_the_table_is_plain_text_with_one_line_per_parameter() -> None:
 
 
 def test_an_optimizer_without_epsilon_shows_none() -> None:
-    (first, *_) = describe(scalings_of(Mlp, 64, optimizer=Optimizer.SGD))
+    (first, *_) = describe(scalings_of(Mlp, 64, optimizer="sgd"))
     assert first.epsilon is None
     assert " - " in as_text([first])
 

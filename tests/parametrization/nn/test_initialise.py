@@ -8,7 +8,7 @@ from torch import nn
 
 from parametrization.nn.initialise import initialise, set_multipliers
 from parametrization.nn.layers import Readout
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.parametrization.builders import scalings_of
 from tests.parametrization.nn.small_models import Gpt, Mlp
 

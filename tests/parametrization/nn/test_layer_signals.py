@@ -11,7 +11,6 @@ from parametrization.nn.layer_signals import recorded_signals, refusal
 from parametrization.nn.layers import ConvReadout, Readout
 from parametrization.nn.stepping import Stepping, recording
 from parametrization.nn.updates.update import LayerSignals
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
 
@@ -140,7 +139,7 @@ def stepping(layer: nn.Module) -> Stepping:
                 weight_decay=0.0,
                 epsilon=None,
                 reason="",
-                optimizer=Optimizer.KFAC,
+                optimizer="kfac",
                 others=others,
             )
         ],

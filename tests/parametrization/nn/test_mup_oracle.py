@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from parametrization.nn.initialise import initialise
 from parametrization.nn.param_groups import build_optimizer, param_groups
-from parametrization.rules.lookup import Optimizer
 from tests.parametrization.builders import BASE_WIDTH, CORE_OPTIMIZERS, hyperparameters, scalings_of
 from tests.parametrization.nn.many_layers import ConvNet, TiedGpt, picture_batch
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch, text_batch
@@ -20,12 +19,12 @@ STEPS = 30
 Batch = tuple[Tensor, Tensor]
 Given = dict[str, float]
 
-MU_OPTIMIZERS: dict[Optimizer, Callable[[Any, Given], torch.optim.Optimizer]] = {
-    Optimizer.ADAM: lambda parameters, given: mup.MuAdam(parameters, **_adam(given)),
-    Optimizer.ADAMW: lambda parameters, given: mup.MuAdamW(
+MU_OPTIMIZERS: dict[str, Callable[[Any, Given], torch.optim.Optimizer]] = {
+    "adam": lambda parameters, given: mup.MuAdam(parameters, **_adam(given)),
+    "adamw": lambda parameters, given: mup.MuAdamW(
         parameters, weight_decay=given["weight_decay"], **_adam(given)
     ),
-    Optimizer.SGD: lambda parameters, given: mup.MuSGD(
+    "sgd": lambda parameters, given: mup.MuSGD(
         parameters,
         lr=given["learning_rate"],
         momentum=given["momentum"],
@@ -87,10 +86,10 @@ def groups_by_name(
 
 @pytest.mark.parametrize("build", [Mlp, Gpt, ConvNet, TiedGpt])
 @pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
-def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: Optimizer) -> None:
+def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: str) -> None:
     given = hyperparameters(optimizer)
-    given |= {} if optimizer is Optimizer.SGD else {"epsilon": 1e-12}
-    given |= {} if optimizer is Optimizer.ADAM else {"weight_decay": 0.3}
+    given |= {} if optimizer == "sgd" else {"epsilon": 1e-12}
+    given |= {} if optimizer == "adam" else {"weight_decay": 0.3}
     ours, theirs = build(WIDTH), mup_model(build, **given)
     our_groups = param_groups(ours, scalings_of(build, WIDTH, optimizer=optimizer, given=given))
     their_groups = MU_OPTIMIZERS[optimizer](theirs.parameters(), given).param_groups
@@ -106,15 +105,15 @@ def test_rates_and_decays_are_mups(build: Callable[..., nn.Module], optimizer: O
 )
 @pytest.mark.parametrize("optimizer", CORE_OPTIMIZERS)
 def test_training_losses_are_mups(
-    build: Callable[..., nn.Module], batch: Callable[[int], Batch], optimizer: Optimizer
+    build: Callable[..., nn.Module], batch: Callable[[int], Batch], optimizer: str
 ) -> None:
     """In fp64, from the same initial weights, over 30 updates.
 
     mup never scales epsilon, so it is made negligible; differences are of rounding alone.
     """
     given = hyperparameters(optimizer, output_multiplier=1.5, learning_rate=2.0**-7)
-    given |= {} if optimizer is Optimizer.SGD else {"epsilon": 1e-30}
-    given |= {} if optimizer is Optimizer.ADAM else {"weight_decay": 0.1}
+    given |= {} if optimizer == "sgd" else {"epsilon": 1e-30}
+    given |= {} if optimizer == "adam" else {"weight_decay": 0.1}
     scalings = scalings_of(build, WIDTH, optimizer=optimizer, given=given)
     ours, theirs = build(WIDTH).double(), mup_model(build, **given)
     initialise(ours, scalings, torch.Generator().manual_seed(0))

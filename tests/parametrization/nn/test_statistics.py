@@ -9,7 +9,6 @@ from parametrization.nn.check.statistics import CheckedTraining, coordinate_stat
 from parametrization.nn.initialise import initialise
 from parametrization.nn.layers import Readout
 from parametrization.nn.param_groups import build_optimizer, param_groups
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.tensor_scaling import TensorScaling
 from tests.parametrization.builders import hyperparameters, scalings_of
 from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
@@ -37,7 +36,7 @@ def token_batch(seed: int, step: int) -> tuple[Tensor, Tensor]:
 
 def test_statistics_are_those_taken_by_hand() -> None:
     """With the model's own forward pass in place of hooks."""
-    given = hyperparameters(Optimizer.ADAMW, learning_rate=2.0**-8)
+    given = hyperparameters("adamw", learning_rate=2.0**-8)
     scalings = scalings_of(Affine, 64, given=given)
     found = {
         s.tensor: s
@@ -88,7 +87,7 @@ def trained_by_hand(
         if zero_readout:
             nn.init.zeros_(model.readout.weight)
     after = models[1]
-    optimizer = build_optimizer(param_groups(after, scalings), Optimizer.ADAMW, given)
+    optimizer = build_optimizer(param_groups(after, scalings), "adamw", given)
     for step in range(4):
         optimizer.zero_grad()
         loss = cross_entropy(after, token_batch(3, step))
@@ -110,7 +109,7 @@ class Unused(Mlp):
 
 
 def test_a_layer_that_the_probe_does_not_reach_is_named() -> None:
-    given = hyperparameters(Optimizer.ADAMW)
+    given = hyperparameters("adamw")
     with pytest.raises(ValueError, match=r"does not pass through the layer of spare\.weight"):
         coordinate_statistics(
             CheckedTraining(lambda: Unused(64), cross_entropy, image_batch),

@@ -15,7 +15,6 @@ from parametrization.nn.param_groups import (
     multiplicative_schedule,
     param_groups,
 )
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.parametrization.builders import hyperparameters, scalings_of
 from tests.parametrization.nn.small_models import Gpt, Mlp
@@ -71,8 +70,8 @@ def test_a_wrapped_model_takes_the_bare_ones_scalings() -> None:
     assert len(param_groups(wrapped, scalings)) == 3
 
 
-@pytest.mark.parametrize("optimizer", [Optimizer.ADAMW, Optimizer.SGD])
-def test_no_default_weight_decay_slips_in(optimizer: Optimizer) -> None:
+@pytest.mark.parametrize("optimizer", ["adamw", "sgd"])
+def test_no_default_weight_decay_slips_in(optimizer: str) -> None:
     """MuAdamW decays by 0 unless told, torch's AdamW by 0.01."""
     for decay in (0.0, 0.25):
         groups = param_groups(
@@ -97,8 +96,8 @@ def test_a_floor_keeps_the_ratios_between_groups(shape: ScheduleShape) -> None:
     """CosineAnnealingLR(eta_min) and OneCycleLR(max_lr) would set all groups to one value."""
     optimizer = build_optimizer(
         param_groups(Mlp(256), scalings_of(Mlp, 256)),
-        Optimizer.ADAMW,
-        hyperparameters(Optimizer.ADAMW),
+        "adamw",
+        hyperparameters("adamw"),
     )
     schedule = multiplicative_schedule(optimizer, Schedule(shape, final_fraction=0.1), 10)
     for _ in range(15):  # beyond the end too

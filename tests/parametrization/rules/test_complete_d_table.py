@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.multiplier_free import multiplier_free
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
@@ -53,9 +53,9 @@ def scaled(
 ) -> TensorScaling:
     scaling = scale_tensor(
         tensor,
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         parametrization=Parametrization.MUP,
-        hyperparameters=hyperparameters(Optimizer.ADAMW),
+        hyperparameters=hyperparameters("adamw"),
         width_mult=width,
         depth_mult=depth,
         batch_mult=batch,

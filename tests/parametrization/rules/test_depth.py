@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.lookup import WIDTH_ROWS
+from parametrization.optimizers.registry import declared
 from parametrization.rules.depth import DEPTH_ROWS, DepthRule, rate_factor, residual_multiplier
-from parametrization.rules.lookup import MUP_TABLES, Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.row import Row
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_model, scale_tensor
@@ -19,14 +20,14 @@ MUP = Parametrization.MUP
 COMPLETEP, DEPTH_MUP = DepthRule.COMPLETEP, DepthRule.DEPTH_MUP
 ALL_TRAINED = [
     (optimizer, role)
-    for optimizer, rows in MUP_TABLES.items()
+    for optimizer, rows in WIDTH_ROWS.items()
     for role, row in rows.items()
     if isinstance(row, Row)
 ]
 
 
 def scale(
-    optimizer: Optimizer,
+    optimizer: str,
     role: Role,
     policies: Policies,
     depth_mult: float,
@@ -39,7 +40,7 @@ def scale(
         optimizer=optimizer,
         parametrization=parametrization,
         hyperparameters=hyperparameters(optimizer, weight_decay=0.1)
-        if "weight_decay" in TRAITS[optimizer].takes
+        if "weight_decay" in declared(optimizer).hyperparameters
         else hyperparameters(optimizer),
         width_mult=2.0,
         policies=policies,
@@ -81,22 +82,22 @@ def test_a_depth_exponent_that_is_off_by_a_half_moves_the_stream(
 @pytest.mark.parametrize(
     ("optimizer", "alpha", "rate", "epsilon", "decay"),
     [
-        (Optimizer.ADAMW, 1.0, 0, -1, 0),
-        (Optimizer.ADAMW, 0.5, -0.5, -0.5, 0.5),
-        (Optimizer.SGD, 1.0, 1, None, -1),
-        (Optimizer.SGD, 0.5, 0, None, 0),
-        (Optimizer.MUON_SPECTRAL, 1.0, 0, -1, 0),
-        (Optimizer.SHAMPOO_QUARTER, 1.0, 0, -2, 0),
-        (Optimizer.SHAMPOO_HALF, 1.0, -1, -2, 1),
-        (Optimizer.SHAMPOO_HALF, 0.5, -1, -1, 1),
-        (Optimizer.KFAC, 1.0, -1, None, 1),
-        (Optimizer.LARS, 1.0, 0, None, -1),
-        (Optimizer.LAMB, 1.0, 0, -1, 0),
-        (Optimizer.SIGN_DESCENT, 1.0, 0, None, 0),
+        ("adamw", 1.0, 0, -1, 0),
+        ("adamw", 0.5, -0.5, -0.5, 0.5),
+        ("sgd", 1.0, 1, None, -1),
+        ("sgd", 0.5, 0, None, 0),
+        ("muon_spectral", 1.0, 0, -1, 0),
+        ("shampoo_quarter", 1.0, 0, -2, 0),
+        ("shampoo_half", 1.0, -1, -2, 1),
+        ("shampoo_half", 0.5, -1, -1, 1),
+        ("kfac", 1.0, -1, None, 1),
+        ("lars", 1.0, 0, None, -1),
+        ("lamb", 1.0, 0, -1, 0),
+        ("sign_descent", 1.0, 0, None, 0),
     ],
 )
 def test_hidden_matrices_in_blocks_follow_completep_by_degree(
-    optimizer: Optimizer, alpha: float, rate: float, epsilon: float | None, decay: float
+    optimizer: str, alpha: float, rate: float, epsilon: float | None, decay: float
 ) -> None:
     """Exponents of mL for AdamW from CompleteP's Table 1, for the others by their degree."""
     policies = Policies(alpha=alpha)
@@ -108,20 +109,18 @@ def test_hidden_matrices_in_blocks_follow_completep_by_degree(
 
 
 def test_sign_descent_scales_its_radius_like_adams_rate() -> None:
-    deep, base = (
-        scale(Optimizer.SIGN_DESCENT, Role.HIDDEN, Policies(alpha=0.5), d) for d in (4, 1)
-    )
+    deep, base = (scale("sign_descent", Role.HIDDEN, Policies(alpha=0.5), d) for d in (4, 1))
     assert ratio(deep.others["radius"], base.others["radius"]) == pytest.approx(4**-0.5)
 
 
 @pytest.mark.parametrize(("optimizer", "role"), ALL_TRAINED)
-def test_tensors_outside_blocks_keep_their_numbers(optimizer: Optimizer, role: Role) -> None:
+def test_tensors_outside_blocks_keep_their_numbers(optimizer: str, role: Role) -> None:
     deep, base = (scale(optimizer, role, Policies(), d, in_block=False) for d in (4.0, 1.0))
     assert deep == base
 
 
 def test_a_qk_norm_gain_follows_depth_by_its_epsilon_alone() -> None:
-    deep, base = (scale(Optimizer.ADAMW, Role.QK_NORM_GAIN, Policies(), d) for d in (4.0, 1.0))
+    deep, base = (scale("adamw", Role.QK_NORM_GAIN, Policies(), d) for d in (4.0, 1.0))
     assert deep.learning_rate == base.learning_rate
     assert ratio(deep.epsilon, base.epsilon) == 0.25
 
@@ -133,7 +132,7 @@ def test_only_a_depth_rule_under_mup_reacts_to_depth(
 ) -> None:
     policies = Policies(depth_rule=rule, alpha=0.5)
     deep, base = (
-        scale(Optimizer.ADAMW, Role.HIDDEN, policies, d, parametrization=parametrization)
+        scale("adamw", Role.HIDDEN, policies, d, parametrization=parametrization)
         for d in (4.0, 1.0)
     )
     follows = rule is not DepthRule.NONE and parametrization is MUP
@@ -146,9 +145,9 @@ def test_a_model_without_residual_branches_has_no_depth_rule() -> None:
     def scaled(policies: Policies) -> tuple[TensorScaling, ...]:
         return scale_model(
             ModelShape(32, (TENSORS[Role.HIDDEN],)),
-            optimizer=Optimizer.ADAMW,
+            optimizer="adamw",
             parametrization=MUP,
-            hyperparameters=hyperparameters(Optimizer.ADAMW),
+            hyperparameters=hyperparameters("adamw"),
             width=64,
             policies=policies,
             depth_mult=4.0,
@@ -165,5 +164,5 @@ def test_alpha_outside_its_range_is_refused() -> None:
 
 
 def test_the_reason_names_depth_and_what_it_does() -> None:
-    deep = scale(Optimizer.SGD, Role.HIDDEN, Policies(), 4.0)
+    deep = scale("sgd", Role.HIDDEN, Policies(), 4.0)
     assert "depth x 4: rate x 4 (completep, alpha 1, medium confidence)" in deep.reason

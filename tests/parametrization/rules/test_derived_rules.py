@@ -4,11 +4,11 @@ from itertools import product
 
 import pytest
 
-from parametrization.optimizers.declaration import Step, StepKind
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.lookup import WIDTH_ROWS
+from parametrization.optimizers.registry import declared
 from parametrization.rules.depth import DepthRule, depth_row
-from parametrization.rules.lookup import MUP_TABLES, Optimizer
 from parametrization.rules.row import Refusal, Row
+from parametrization.rules.step import Step, StepKind
 from parametrization.rules.width.derived import (
     DERIVED,
     derived_rows,
@@ -16,36 +16,36 @@ from parametrization.rules.width.derived import (
     size_exponents,
 )
 from parametrization.shapes.roles import Role
-from tests.parametrization.rules.width_laws import WIDE
+from tests.parametrization.optimizers.width_laws import WIDE
 
 ENTRIES, TENSOR = StepKind
 BY_HAND = {
-    Optimizer.ADAM: Step(degree=0),
-    Optimizer.ADAMW: Step(degree=0),
-    Optimizer.LION: Step(degree=0),
-    Optimizer.RMSPROP: Step(degree=0),
-    Optimizer.SGD: Step(degree=1),
-    Optimizer.LAYER_NORMALISED_SGD: Step(degree=0, kind=TENSOR),
-    Optimizer.SHAMPOO_QUARTER: Step(degree=0, kind=TENSOR),
-    Optimizer.SHAMPOO_HALF: Step(degree=-1, kind=TENSOR),
-    Optimizer.KFAC: Step(degree=-1, kind=TENSOR),
+    "adam": Step(degree=0),
+    "adamw": Step(degree=0),
+    "lion": Step(degree=0),
+    "rmsprop": Step(degree=0),
+    "sgd": Step(degree=1),
+    "layer_normalised_sgd": Step(degree=0, kind=TENSOR),
+    "shampoo_quarter": Step(degree=0, kind=TENSOR),
+    "shampoo_half": Step(degree=-1, kind=TENSOR),
+    "kfac": Step(degree=-1, kind=TENSOR),
 }
 ELEMENTWISE = ("adam", "adamw", "lion", "rmsprop", "sgd", "layer_normalised_sgd")
 STEPS = [Step(degree=p, kind=kind) for p, kind in product((-1, -0.5, 0, 0.5, 1, 2), StepKind)]
 
 
-def derived(optimizer: Optimizer) -> dict[Role, Row | Refusal]:
-    traits = TRAITS[optimizer]
+def derived(optimizer: str) -> dict[Role, Row | Refusal]:
+    one = declared(optimizer)
     return derived_rows(
         BY_HAND[optimizer],
-        epsilon_power=traits.epsilon_power if "epsilon" in traits.takes else 0,
-        decays="weight_decay" in traits.takes,
+        epsilon_power=one.epsilon_power if "epsilon" in one.hyperparameters else 0,
+        decays="weight_decay" in one.hyperparameters,
     )
 
 
 @pytest.mark.parametrize(("optimizer", "role"), list(product(BY_HAND, Role)))
-def test_a_derived_row_is_the_one_written_by_hand(optimizer: Optimizer, role: Role) -> None:
-    written, found = MUP_TABLES[optimizer][role], derived(optimizer)[role]
+def test_a_derived_row_is_the_one_written_by_hand(optimizer: str, role: Role) -> None:
+    written, found = WIDTH_ROWS[optimizer][role], derived(optimizer)[role]
     if isinstance(written, Row):
         assert isinstance(found, Row)
         assert found.scaling == written.scaling

@@ -9,21 +9,20 @@ from typing import Any
 
 import pytest
 
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.lookup import HYPERPARAMETER_ROWS, WIDTH_ROWS
+from parametrization.optimizers.registry import STUDIED, declared
 from parametrization.rules.depth import DEPTH_ROWS
-from parametrization.rules.horizon import HORIZON_ROWS
-from parametrization.rules.lookup import MUP_TABLES, Optimizer, Parametrization
 from parametrization.rules.not_per_tensor import CONSTANT_MEMORIES
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import EpsilonRule, SoapWidthRule, WeightDecayRule
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.rules.row import Row
-from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
-from parametrization.rules.width.preconditioned import SOAP_PUBLISHED
 from parametrization.scaling.companions import (
     RATIO,
     assignment_of,
     by_optimizer,
+    flat_defaults,
     own_name,
     scale_led_model,
 )
@@ -33,7 +32,6 @@ from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.scaling.told_words import Clause, clauses
-from tuner.spec.optimizer_defaults import STUDIED
 
 SHAPE = ModelShape(
     32,
@@ -63,34 +61,34 @@ CHOSEN = [
 ]
 
 
-def flat(optimizer: Optimizer) -> dict[str, float]:
+def flat(optimizer: str) -> dict[str, float]:
     """Hyperparameters of a trial that decays its weights."""
-    given = {**STUDIED[optimizer].defaults, "learning_rate": 0.01, "init_std": 0.8}
+    given = {**flat_defaults(optimizer), "learning_rate": 0.01, "init_std": 0.8}
     decays = {name: 0.1 for name in given if name.endswith("weight_decay")}
     accumulator = {name: 0.1 for name in given if name == "initial_accumulator"}
     return given | decays | accumulator | {"output_multiplier": 1.5}
 
 
-def trainer(lead: Optimizer, tensor: TensorShape) -> Optimizer:
+def trainer(lead: str, tensor: TensorShape) -> str:
     """Which optimizer trains the tensor."""
-    return Optimizer(assignment_of(lead).optimizer_of(tensor))
+    return assignment_of(lead).optimizer_of(tensor)
 
 
 @cache
-def shape_for(lead: Optimizer) -> ModelShape:
+def shape_for(lead: str) -> ModelShape:
     """The tensors that have a rule and numbers where `lead` is named."""
     numbers = by_optimizer(lead, flat(lead))
     kept = (
         tensor
         for tensor in SHAPE.tensors
         if trainer(lead, tensor) in numbers
-        and isinstance(MUP_TABLES[trainer(lead, tensor)][tensor.role], Row)
+        and isinstance(WIDTH_ROWS[trainer(lead, tensor)][tensor.role], Row)
     )
     return replace(SHAPE, tensors=tuple(kept))
 
 
 @cache
-def scaled(lead: Optimizer, policies: Policies, mults: Multipliers) -> tuple[TensorScaling, ...]:
+def scaled(lead: str, policies: Policies, mults: Multipliers) -> tuple[TensorScaling, ...]:
     """Every tensor's numbers at a target."""
     return scale_led_model(
         shape_for(lead),
@@ -105,7 +103,7 @@ def scaled(lead: Optimizer, policies: Policies, mults: Multipliers) -> tuple[Ten
     )
 
 
-def settings(lead: Optimizer, policies: Policies) -> Iterator[Setting]:
+def settings(lead: str, policies: Policies) -> Iterator[Setting]:
     """Every target that the rules cover: without batch and tokens where they do not."""
     for mults in TARGETS:
         for covered in (mults, mults._replace(tokens=1.0), mults._replace(batch=1.0, tokens=1.0)):
@@ -156,7 +154,7 @@ def assert_words_agree(setting: Setting) -> None:
                 continue
             if own == "init_std" and before.init_std is None:
                 continue
-            spoken = TRAITS[before.optimizer].spoken
+            spoken = declared(before.optimizer).spoken
             of_tensor = [one for one in told if one.optimizer == spoken]
             for quantity in {same_number(one.quantity, of_tensor) for one in of_tensor}:
                 factor = math.prod(
@@ -174,7 +172,7 @@ def assert_words_agree(setting: Setting) -> None:
 
 @pytest.mark.parametrize(("policy", "choice"), CHOSEN)
 @pytest.mark.parametrize("lead", STUDIED)
-def test_words_agree_with_the_numbers(lead: Optimizer, policy: str, choice: Any) -> None:  # noqa: ANN401
+def test_words_agree_with_the_numbers(lead: str, policy: str, choice: Any) -> None:  # noqa: ANN401
     policies = Policies(**{policy: choice})
     told = list(settings(lead, policies))
     for setting in told:
@@ -182,11 +180,12 @@ def test_words_agree_with_the_numbers(lead: Optimizer, policy: str, choice: Any)
     assert told or policy == "embedding_lr_rule"
 
 
-def width_sources(optimizer: Optimizer, policies: Policies) -> set[str]:
+def width_sources(optimizer: str, policies: Policies) -> set[str]:
     """Of every row of width that an optimizer's tensors may take a number from."""
-    published = optimizer is Optimizer.SOAP and policies.soap_width_rule is SoapWidthRule.QIU
-    rows = SOAP_PUBLISHED if published else MUP_TABLES[optimizer]
-    others = [row for (name, _), row in OTHER_HYPERPARAMETERS.items() if name is optimizer]
+    rows, by_policy = WIDTH_ROWS[optimizer], declared(optimizer).policy_rows
+    if by_policy is not None:
+        rows = by_policy.by_choice.get(policies.choices[by_policy.policy], rows)
+    others = [row for (name, _), row in HYPERPARAMETER_ROWS.items() if name == optimizer]
     return {row.evidence.source for row in (*rows.values(), *others)} | {
         CONSTANT_MEMORIES.evidence.source
     }
@@ -195,7 +194,7 @@ def width_sources(optimizer: Optimizer, policies: Policies) -> set[str]:
 @pytest.mark.parametrize("policies", [Policies(), Policies(soap_width_rule=SoapWidthRule.QIU)])
 @pytest.mark.parametrize("lead", STUDIED)
 def test_an_optimizer_is_cited_with_the_sources_of_its_own_rows_alone(
-    lead: Optimizer, policies: Policies
+    lead: str, policies: Policies
 ) -> None:
     (setting, *_) = settings(lead, policies)
     chosen = {CHOICES[name][value].evidence.source for name, value in policies.choices.items()}
@@ -212,18 +211,18 @@ def test_an_optimizer_is_cited_with_the_sources_of_its_own_rows_alone(
 
 
 @pytest.mark.parametrize("lead", STUDIED)
-def test_the_rates_sources_are_those_of_the_rows_in_force(lead: Optimizer) -> None:
+def test_the_rates_sources_are_those_of_the_rows_in_force(lead: str) -> None:
     (setting, *_) = settings(lead, Policies())
     for (optimizer, _), cases in setting.reached("learning_rate").items():
-        used = {MUP_TABLES[optimizer][case.tensor.role].evidence.source for case in cases}
+        used = {WIDTH_ROWS[optimizer][case.tensor.role].evidence.source for case in cases}
         told = setting.told("learning_rate", ("width",)).source
         assert all(source in told for source in used)
 
 
 def test_a_policy_that_sets_a_number_alone_is_cited_alone() -> None:
-    shape, given = shape_for(Optimizer.ADAMW), flat(Optimizer.ADAMW)
+    shape, given = shape_for("adamw"), flat("adamw")
     policies = Policies(epsilon_rule=EpsilonRule.CONSTANT, weight_decay_rule=WeightDecayRule.WD_B)
-    setting = Setting(shape, Optimizer.ADAMW, given, policies, Multipliers(width=8.0))
+    setting = Setting(shape, "adamw", given, policies, Multipliers(width=8.0))
     assert setting.told("epsilon", AXES)[:2] == (
         "AdamW epsilon constant in width, by epsilon_rule constant",
         CHOICES["epsilon_rule"][EpsilonRule.CONSTANT].evidence.source,
@@ -234,28 +233,26 @@ def test_a_policy_that_sets_a_number_alone_is_cited_alone() -> None:
 
 
 def test_an_axis_that_moves_cites_the_row_of_the_optimizers_degree_and_horizon() -> None:
-    lead = Optimizer.MUON_SPECTRAL
+    lead = "muon_spectral"
     policies = Policies()
     deeper = Multipliers(depth=4.0, batch=2.0)
     setting = Setting(shape_for(lead), lead, flat(lead), policies, deeper)
-    rows = HORIZON_ROWS[policies.horizon_rule]
     told = setting.told("learning_rate", ("batch",))
     assert told.source == "; ".join(
-        f"{TRAITS[optimizer].spoken}: {rows[optimizer].evidence.source}"
-        for optimizer in (lead, Optimizer.ADAMW)
+        f"{declared(optimizer).spoken}: {declared(optimizer).horizon[rule].evidence.source}"
+        for optimizer in (lead, "adamw")
+        for rule in (policies.horizon_rule,)
     )
-    sgd = Setting(
-        shape_for(Optimizer.SGD), Optimizer.SGD, flat(Optimizer.SGD), policies, Multipliers(1, 4)
-    )
+    sgd = Setting(shape_for("sgd"), "sgd", flat("sgd"), policies, Multipliers(1, 4))
     by_degree = DEPTH_ROWS[policies.depth_rule][1].evidence.source
     assert sgd.told("learning_rate", ("depth",)).source == by_degree
 
 
-def rate_in_words(reason: str, optimizer: Optimizer) -> float:
+def rate_in_words(reason: str, optimizer: str) -> float:
     """The factor on what sets the step's length, as a tensor's reason states it."""
-    own = TRAITS[optimizer].rate.replace("learning_rate", "rate")
+    own = declared(optimizer).rate.replace("learning_rate", "rate")
     stated = (
-        rf"(?:{re.escape(TRAITS[optimizer].spoken)}|depth x \S+:|tokens x \S+:|embedding) {own}"
+        rf"(?:{re.escape(declared(optimizer).spoken)}|depth x \S+:|tokens x \S+:|embedding) {own}"
     )
     factor = 1.0
     for found in re.finditer(rf"{stated} (unchanged|([x/]) ([\d.e+-]+))", reason):
@@ -267,7 +264,7 @@ def rate_in_words(reason: str, optimizer: Optimizer) -> float:
 @pytest.mark.parametrize(("policy", "choice"), CHOSEN)
 @pytest.mark.parametrize("lead", STUDIED)
 def test_the_reason_of_a_tensor_agrees_with_its_numbers(
-    lead: Optimizer,
+    lead: str,
     policy: str,
     choice: Any,  # noqa: ANN401
 ) -> None:
@@ -276,7 +273,7 @@ def test_the_reason_of_a_tensor_agrees_with_its_numbers(
         base = scaled(lead, policies, Multipliers())
         target = scaled(lead, policies, setting.mults)
         for before, after in zip(base, target, strict=True):
-            quantity = TRAITS[after.optimizer].rate.replace("learning_rate", "rate")
+            quantity = declared(after.optimizer).rate.replace("learning_rate", "rate")
             found = number(after, quantity) / number(before, quantity)
             assert rate_in_words(after.reason, after.optimizer) == pytest.approx(found, rel=1e-4)
             if policy in after.reason:
@@ -285,11 +282,11 @@ def test_the_reason_of_a_tensor_agrees_with_its_numbers(
 
 def assert_policy_has_a_say(scaling: TensorScaling, policy: str) -> None:
     """A reason names a choice only on tensors that it can change."""
-    takes = TRAITS[scaling.optimizer].takes
+    takes = declared(scaling.optimizer).hyperparameters.keys()
     assert {
         "weight_decay_rule": "weight_decay" in takes,
         "epsilon_rule": bool(takes & {"epsilon", "epsilon_graft", "initial_accumulator"}),
-        "soap_width_rule": scaling.optimizer is Optimizer.SOAP,
+        "soap_width_rule": scaling.optimizer == "soap",
         "fixed_kv_init_rule": scaling.role is Role.GQA_KV,
         "embedding_lr_rule": scaling.name == "embed.weight",
     }.get(policy, True)

@@ -9,10 +9,12 @@ from hypothesis import given as given_values
 from hypothesis import strategies as st
 from torch import Tensor
 
-from parametrization.nn.updates.registry import OPTIMIZERS
+from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import GradientOptimizer
 from parametrization.optimizers.assignment import Assignment, everywhere, matrices_with
-from parametrization.rules.lookup import MUP_TABLES, Optimizer, Parametrization
+from parametrization.optimizers.lookup import WIDTH_ROWS
+from parametrization.optimizers.registry import BUILT_IN, declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.row import Row
 from parametrization.scaling.multiplier_free import multiplier_free
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
@@ -21,44 +23,44 @@ from tests.parametrization.builders import TENSORS, hyperparameters
 from tests.parametrization.nn.functional_mlp import given, scalings, trained
 
 STEPS: Final = 20
-ADAMW: Final = Optimizer.ADAMW
-MUON: Final = Optimizer.MUON_SPECTRAL
+ADAMW: Final = "adamw"
+MUON: Final = "muon_spectral"
 ON_ALL_MATRICES: Final = [
-    *(o for o in (Optimizer.SGD, ADAMW, Optimizer.LION, Optimizer.SGD_NESTEROV)),
-    *(Optimizer.RMSPROP, Optimizer.ADAGRAD, Optimizer.SCHEDULE_FREE_ADAMW),
-    *(Optimizer.SIGN_DESCENT, Optimizer.LAYER_NORMALISED_SGD, Optimizer.LARS, Optimizer.LAMB),
-    *(Optimizer.ADAFACTOR, MUON, Optimizer.MUON_ORIGINAL, Optimizer.MUON_MATCH_RMS_ADAMW),
-    *(Optimizer.SHAMPOO_QUARTER, Optimizer.SHAMPOO_HALF, Optimizer.SHAMPOO_GRAFTED),
-    *(Optimizer.SOAP, Optimizer.KFAC),
+    *(o for o in ("sgd", ADAMW, "lion", "sgd_nesterov")),
+    *("rmsprop", "adagrad", "schedule_free_adamw"),
+    *("sign_descent", "layer_normalised_sgd", "lars", "lamb"),
+    *("adafactor", MUON, "muon_original", "muon_match_rms_adamw"),
+    *("shampoo_quarter", "shampoo_half", "shampoo_grafted"),
+    *("soap", "kfac"),
 ]
 # Large enough to take effect, small enough to keep every comparison away from chaos.
 RATES: Final = {
-    Optimizer.SGD: 2.0**-4,
-    Optimizer.SGD_NESTEROV: 2.0**-6,
-    Optimizer.LARS: 1.0,
-    Optimizer.SIGN_DESCENT: 2.0**-12,
-    Optimizer.LAYER_NORMALISED_SGD: 2.0**-5,
-    Optimizer.LAMB: 2.0**-7,
-    Optimizer.SHAMPOO_HALF: 2.0**-16,
-    Optimizer.KFAC: 2.0**-8,
+    "sgd": 2.0**-4,
+    "sgd_nesterov": 2.0**-6,
+    "lars": 1.0,
+    "sign_descent": 2.0**-12,
+    "layer_normalised_sgd": 2.0**-5,
+    "lamb": 2.0**-7,
+    "shampoo_half": 2.0**-16,
+    "kfac": 2.0**-8,
     MUON: 2.0**-5,
-    Optimizer.MUON_ORIGINAL: 2.0**-5,
+    "muon_original": 2.0**-5,
 }
 
 
-def numbers(optimizer: Optimizer, **values: float) -> dict[str, float]:
-    takes = OPTIMIZERS[optimizer].hyperparameters
+def numbers(optimizer: str, **values: float) -> dict[str, float]:
+    takes = declared(optimizer).hyperparameters
     values |= {"weight_decay": 0.1} if "weight_decay" in takes else {}
     # Away from rounding: a relative 1e-16 in a gradient must not decide about an epsilon.
     values |= {"epsilon": 1e-6} if "epsilon" in takes else {}
     rate = RATES.get(optimizer, 2.0**-9)
     # SOAP's factors have null spaces whose bases rounding decides: powers of two round nothing
-    output = 1.0 if optimizer is Optimizer.SOAP else 1.5
+    output = 1.0 if optimizer == "soap" else 1.5
     return given(optimizer, learning_rate=rate, output_multiplier=output, **values)
 
 
 def both_losses(
-    assignment: Assignment, hyper: Mapping[Optimizer, Mapping[str, float]], *, biases: bool
+    assignment: Assignment, hyper: Mapping[str, Mapping[str, float]], *, biases: bool
 ) -> tuple[list[float], list[float]]:
     """With the multiplier and without, from the same draws, at twice the base width."""
     with_multiplier = scalings(assignment, hyper, 64, base_width=32, biases=biases)
@@ -72,7 +74,7 @@ def both_losses(
 
 
 @pytest.mark.parametrize("optimizer", ON_ALL_MATRICES)
-def test_both_forms_give_the_same_losses(optimizer: Optimizer) -> None:
+def test_both_forms_give_the_same_losses(optimizer: str) -> None:
     """In fp64 over 20 steps; the forms differ in rounding alone."""
     first, second = both_losses(
         everywhere(optimizer), {optimizer: numbers(optimizer)}, biases=False
@@ -92,11 +94,11 @@ def test_the_readouts_numbers_are_the_published_ones() -> None:
     """Exponents of m = 4 and powers of output_multiplier = 1.5, per optimizer."""
     expected = {  # rate, epsilon
         ADAMW: (4**-1 * 1.5, 1 / 1.5),
-        Optimizer.LION: (4**-1 * 1.5, None),
-        Optimizer.SGD: (4**-1 * 1.5**2, None),
-        Optimizer.SHAMPOO_QUARTER: (4**-0.5 * 1.5, None),
-        Optimizer.KFAC: (1.0, None),
-        Optimizer.LAMB: (1.0, 1 / 1.5),
+        "lion": (4**-1 * 1.5, None),
+        "sgd": (4**-1 * 1.5**2, None),
+        "shampoo_quarter": (4**-0.5 * 1.5, None),
+        "kfac": (1.0, None),
+        "lamb": (1.0, 1 / 1.5),
     }
     for optimizer, (rate, epsilon) in expected.items():
         given_ones = hyperparameters(optimizer, output_multiplier=1.5)
@@ -107,7 +109,7 @@ def test_the_readouts_numbers_are_the_published_ones() -> None:
             assert free.epsilon == pytest.approx(epsilon * given_ones["epsilon"])
 
 
-def readout(optimizer: Optimizer, width_mult: float, **values: float) -> TensorScaling:
+def readout(optimizer: str, width_mult: float, **values: float) -> TensorScaling:
     return scale_tensor(
         TENSORS[Role.OUTPUT],
         optimizer=optimizer,
@@ -119,9 +121,8 @@ def readout(optimizer: Optimizer, width_mult: float, **values: float) -> TensorS
 
 READOUT_OPTIMIZERS: Final = [
     name
-    for name, definition in OPTIMIZERS.items()
-    if isinstance(definition, GradientOptimizer)
-    and isinstance(MUP_TABLES[Optimizer(name)][Role.OUTPUT], Row)
+    for name in BUILT_IN
+    if isinstance(named(name), GradientOptimizer) and isinstance(WIDTH_ROWS[name][Role.OUTPUT], Row)
 ]
 
 
@@ -134,11 +135,11 @@ def test_a_step_of_the_moved_tensor_is_the_moved_step(name: str, exponent: float
     """
     a = 2.0 ** (round(exponent) if name == "soap" else exponent)
     generator = torch.Generator().manual_seed(0)
-    optimizer, definition = Optimizer(name), OPTIMIZERS[name]
+    definition = named(name)
     assert isinstance(definition, GradientOptimizer)
-    values = {**hyperparameters(optimizer, output_multiplier=a), "learning_rate": 2.0**-6}
+    values = {**hyperparameters(name, output_multiplier=a), "learning_rate": 2.0**-6}
     values |= {"epsilon": 1e-6} if "epsilon" in values else {}
-    scaling = readout(optimizer, 1.0, **values)
+    scaling = readout(name, 1.0, **values)
     [free] = multiplier_free([scaling])
     if scaling.multiplier == 1:
         assert free == scaling

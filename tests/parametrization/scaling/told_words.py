@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.shapes.roles import TensorShape
 
@@ -16,7 +16,9 @@ QUANTITIES = (
     *("rate x decay", "rate", "weight decay", "initial standard deviation", "forward multiplier"),
     *(rf"1 - {memory}" for memory in ("beta1", "beta2", "momentum")),
     *(rf"log\({memory}\)" for memory in ("beta1", "beta2", "momentum")),
-    *sorted({name for traits in TRAITS.values() for name in traits.takes}, key=len, reverse=True),
+    *sorted(
+        {name for one in OPTIMIZERS.values() for name in one.hyperparameters}, key=len, reverse=True
+    ),
 )
 
 
@@ -45,7 +47,7 @@ def clauses(words: str) -> Iterator[Clause]:
 
 
 def _clause(sentence: str) -> Clause:
-    spoken = sorted((traits.spoken for traits in TRAITS.values()), key=len, reverse=True)
+    spoken = sorted((one.spoken for one in OPTIMIZERS.values()), key=len, reverse=True)
     optimizer = next(name for name in spoken if sentence.startswith(f"{name} "))
     rest = sentence.removeprefix(f"{optimizer} ")
     quantity = next(found for name in QUANTITIES if (found := _starts(rest, name)))

@@ -7,7 +7,7 @@ from random import Random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.tuner import builders
 from tuner.decisions.allocation import allocate
 from tuner.decisions.packing import model_spec

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.rules.lookup import Optimizer
 from tests.tuner import builders
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.decisions.test_plan import essence, run_to_end, spec, submit
@@ -65,7 +64,7 @@ def snapshot(
 
 
 def packed(width: int = 32, packing: Packing = FUSED) -> dict[str, Packing]:
-    return {packing_key(Optimizer.ADAMW, width, packing.device): packing}
+    return {packing_key("adamw", width, packing.device): packing}
 
 
 def first_orders(
@@ -225,7 +224,7 @@ def test_the_choice_is_stored_and_told_and_not_made_again(database: Database) ->
         probed
     )
     assert snapshot.study.packings is not None
-    assert snapshot.study.packings[packing_key(Optimizer.ADAMW, 32, "cpu")] == FUSED
+    assert snapshot.study.packings[packing_key("adamw", 32, "cpu")] == FUSED
     chosen = events_of(database, snapshot.study, [EventKind.PACKING_CHOSEN])
     told = [event.data["summary"] for event in chosen]
     assert told[0] == "adamw, width 32: fused K=8: 2.4x solo here"
@@ -255,7 +254,7 @@ def test_a_probe_that_fails_leaves_the_trials_to_train_alone(database: Database)
         )
     now = snapshot_of(database, study)
     assert now.study.state is StudyState.SEARCHING
-    assert now.study.packings == {packing_key(Optimizer.ADAMW, 32, "cpu"): SOLO}
+    assert now.study.packings == {packing_key("adamw", 32, "cpu"): SOLO}
     assert [numbers(order) for order in first_orders(now, 3)] == [[0], [1], [2]]
 
 

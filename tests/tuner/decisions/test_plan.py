@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine, optimum
 from tuner.coordinator.reconcile import tick
 from tuner.coordinator.waiting_studies import Settled

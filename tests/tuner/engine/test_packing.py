@@ -1,6 +1,5 @@
 """Packings are measured and kept for each kind of device."""
 
-from parametrization.rules.lookup import Optimizer
 from tests.tuner.decisions.test_packing import first_orders, numbers, packed, snapshot, waiting
 from tests.tuner.stored_studies import decide, searching_study, snapshot_of
 from tests.tuner.stored_studies import spec as stored_spec
@@ -11,7 +10,7 @@ from tuner.spec.states import StateReason
 from tuner.storage.commits import record_report
 from tuner.storage.database import Database
 
-ADAMW = Optimizer.ADAMW
+ADAMW = "adamw"
 
 
 def packing(device: str) -> Packing:

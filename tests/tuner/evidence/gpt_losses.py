@@ -7,7 +7,7 @@ zero; loss is the mean over the second half. At width 32 both parametrizations a
 import csv
 from pathlib import Path
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 
 Losses = dict[float, list[float | None]]
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.tuner.evidence.gpt_losses import gpt_losses
 from tuner.evidence.drift import (
     DRIFT_PRIOR_OCTAVES,

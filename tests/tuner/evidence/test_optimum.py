@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import make_smoothing_spline
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.tuner.evidence.gpt_losses import gpt_losses
 from tuner.evidence.optimum import MIN_TRIALS, SHAPE_OCTAVES, Optimum, fit_optimum
 

@@ -3,14 +3,13 @@
 from dataclasses import replace
 from typing import Any
 
-from parametrization.rules.lookup import Optimizer
+from parametrization.scaling.companions import flat_defaults
 from parametrization.shapes.roles import ModelShape
 from tests.tuner.builders import SHAPE, hyperparameters, measured, snapshot, spec, study, trial
 from tuner.recommendation.axes.width import Axis
 from tuner.recommendation.recommend import Recommendation
 from tuner.recommendation.verdict import Reason
 from tuner.records.snapshot import StudySnapshot
-from tuner.spec.optimizer_defaults import STUDIED
 
 BLOCKS = ModelShape(
     SHAPE.base_width,
@@ -25,11 +24,11 @@ def known(**fields: Any) -> StudySnapshot:  # noqa: ANN401  a study's fields
     return snapshot(TRIALS, record=study(spec=spec(**fields), shape=BLOCKS))
 
 
-def led_by(optimizer: Optimizer, **fields: Any) -> StudySnapshot:  # noqa: ANN401
+def led_by(optimizer: str, **fields: Any) -> StudySnapshot:  # noqa: ANN401
     """The same with another optimizer, and what it takes."""
-    numbers = hyperparameters() | dict(STUDIED[optimizer].defaults) | {"learning_rate": 2.0**-5}
+    numbers = hyperparameters() | dict(flat_defaults(optimizer)) | {"learning_rate": 2.0**-5}
     record = study(spec=spec(optimizers=[{"name": optimizer}], **fields), shape=BLOCKS)
-    taken = {k: v for k, v in numbers.items() if k in STUDIED[optimizer].defaults}
+    taken = {k: v for k, v in numbers.items() if k in flat_defaults(optimizer)}
     kept = {"init_std": 1.0, "output_multiplier": 1.0, "learning_rate": 2.0**-5}
     one = trial(0, optimizer=optimizer, hyperparameters=taken | kept)
     return snapshot([one], statistics=(), record=record)

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.roles import Role, TensorShape
 from tests.tuner.builders import measured, snapshot, spec, study
 from tests.tuner.recommendation.targets import BLOCKS, TOKENS, TRIALS, known, led_by, reason
@@ -73,7 +72,7 @@ def test_rates_of_a_longer_run_on_larger_batches_are_those_of_its_tensors() -> N
 
 
 def test_rates_of_a_companion_are_named_apart() -> None:
-    headline = recommend(led_by(Optimizer.MUON_SPECTRAL)).headline
+    headline = recommend(led_by("muon_spectral")).headline
     assert "hidden by muon_spectral" in headline
     assert "input by adamw" in headline
 

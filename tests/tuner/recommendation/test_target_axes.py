@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.rules_version import rules_version
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.tensor_scaling import scale_model
 from parametrization.shapes.deeper_models import shape_at_depth
@@ -34,7 +35,7 @@ def test_every_tensor_of_the_target_has_the_rules_numbers(
     depth = asked.get("depth", 2)
     scalings = scale_model(
         shape_at_depth(BLOCKS, 2, depth),
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         parametrization=Parametrization.MUP,
         hyperparameters=answer.base_hyperparameters,
         width=asked.get("width", 256),
@@ -94,7 +95,7 @@ def test_an_axis_that_moves_names_its_rule_and_asks_for_caution(
     answer = recommend(known(), **asked)
     found = axis(answer, name)
     assert (found.basis, found.rule) == (basis, rule)
-    assert found.version == Policies().rules_version
+    assert found.version == rules_version(Policies())
     assert "arXiv:" in found.source
     assert words in found.words
     assert "by the rule alone: this study did not measure it" in found.words

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.tuner.builders import (
     Trials,
     measured,

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import STUDIED
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.companions import flat_names, scale_led_model
+from parametrization.scaling.companions import flat_defaults, flat_names, scale_led_model
 from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
@@ -21,7 +22,6 @@ from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.recommendation.axes.width import Move, kept_axis
 from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.values import parameter_groups, tensor_values
-from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec
 
 BROAD = ModelShape(
@@ -42,8 +42,8 @@ OF_ROLE = {
 }
 
 
-def scaled(name: Optimizer, width: int, factors: dict[str, float]) -> tuple[TensorScaling, ...]:
-    flat = {**STUDIED[name].defaults, "learning_rate": 0.01, "init_std": 1.0}
+def scaled(name: str, width: int, factors: dict[str, float]) -> tuple[TensorScaling, ...]:
+    flat = {**flat_defaults(name), "learning_rate": 0.01, "init_std": 1.0}
     return scale_led_model(
         BROAD,
         optimizer=name,
@@ -61,7 +61,7 @@ def scaled(name: Optimizer, width: int, factors: dict[str, float]) -> tuple[Tens
     ),
 )
 def test_a_multiplier_changes_the_rates_of_its_role_by_that_factor_and_nothing_else(
-    name: Optimizer, doublings: int, factors: dict[str, float]
+    name: str, doublings: int, factors: dict[str, float]
 ) -> None:
     width = 32 * 2**doublings
     pairs = zip(scaled(name, width, {}), scaled(name, width, factors), strict=True)
@@ -73,8 +73,8 @@ def test_a_multiplier_changes_the_rates_of_its_role_by_that_factor_and_nothing_e
         assert ("rate multiplier" in after.reason) == (factor != 1)
 
 
-@pytest.mark.parametrize("name", [Optimizer.ADAMW, Optimizer.MUON_SPECTRAL, Optimizer.LARS])
-def test_trials_stored_without_multipliers_mean_multipliers_of_1(name: Optimizer) -> None:
+@pytest.mark.parametrize("name", ["adamw", "muon_spectral", "lars"])
+def test_trials_stored_without_multipliers_mean_multipliers_of_1(name: str) -> None:
     assert scaled(name, 64, {}) == scaled(name, 64, dict.fromkeys(RATE_MULTIPLIERS, 1.0))
 
 
@@ -90,7 +90,7 @@ def test_a_study_gives_a_number_or_searches_and_is_checked_without() -> None:
     assert config.fixed["vector_rate_multiplier"] == 1.0
     assert config.searched.keys() == {"learning_rate", "output_rate_multiplier"}
     checked = check_hyperparameters(config)
-    assert checked.keys() == flat_names(Optimizer.ADAMW)
+    assert checked.keys() == flat_names("adamw")
     assert {checked[name] for name in RATE_MULTIPLIERS} == {1.0}
 
 
@@ -107,21 +107,21 @@ def test_a_multiplier_that_is_not_positive_is_refused(name: str, factor: float) 
     with pytest.raises(ValidationError, match=name):
         study(**{name: factor})
     with pytest.raises(ValueError, match=f"{name} must be"):
-        scaled(Optimizer.ADAMW, 32, {name: factor})
+        scaled("adamw", 32, {name: factor})
 
 
 def test_a_recommendation_says_the_multiplier_and_the_rates_that_it_makes() -> None:
     spec = study(input_rate_multiplier=5.0)
-    defaults = {**STUDIED[Optimizer.ADAMW].defaults, "init_std": 1.0, "output_multiplier": 1.0}
+    defaults = {**flat_defaults("adamw"), "init_std": 1.0, "output_multiplier": 1.0}
     given = {**defaults, "learning_rate": 0.01, "input_rate_multiplier": 5.0}
-    values = tensor_values(SHAPE, Optimizer.ADAMW, given, Policies(), Multipliers(width=2.0))
-    groups = parameter_groups(values, Optimizer.ADAMW, given)
+    values = tensor_values(SHAPE, "adamw", given, Policies(), Multipliers(width=2.0))
+    groups = parameter_groups(values, "adamw", given)
     by_role = {group.role: group for group in groups}
     assert by_role[Role.INPUT].learning_rate == pytest.approx(0.05)
     assert by_role[Role.INPUT].learning_rate_multiplier == pytest.approx(5.0)
     assert by_role[Role.HIDDEN].learning_rate == pytest.approx(0.005)
     kept = kept_axis(Move("width", 32, 32), "nothing moves", Policies())
-    setting = Setting(SHAPE, Optimizer.ADAMW, given, Policies(), Multipliers())
+    setting = Setting(SHAPE, "adamw", given, Policies(), Multipliers())
     (config,) = spec.optimizers
     listed = hyperparameter_values(setting, Search(config, None, (), 1), [kept])
     (said,) = [value for value in listed if value.name == "input_rate_multiplier"]

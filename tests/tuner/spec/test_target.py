@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.policies import Policies
 from tests.tuner.builders import passing_check, snapshot, spec, study, trial
 from tuner.decisions.packing import trial_spec
@@ -181,7 +181,7 @@ def test_policies_are_chosen_by_name_and_reach_the_rules() -> None:
         weight_decay_rule=chosen.policies.weight_decay_rule,
         depth_rule=chosen.policies.depth_rule,
     )
-    assert chosen.policies.chosen.rules_version != Policies().rules_version
+    assert rules_version(chosen.policies.chosen) != rules_version(Policies())
     assert PolicyChoices.model_validate(chosen.policies.model_dump(mode="json")) == chosen.policies
 
 
@@ -216,6 +216,6 @@ def test_a_study_is_checked_by_what_its_policies_ask(rule: str, slope: float) ->
             else at
             for at in passing_check()
         )
-        verdict = check_verdict(snapshot(statistics=statistics, record=record), Optimizer.ADAMW)
+        verdict = check_verdict(snapshot(statistics=statistics, record=record), "adamw")
         assert verdict is not None
         assert verdict.passed is (wrong == slope)

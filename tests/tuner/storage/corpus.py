@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec

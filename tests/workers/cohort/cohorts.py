@@ -5,7 +5,6 @@ from contextlib import contextmanager
 
 import torch
 
-from parametrization.rules.lookup import Optimizer
 from tests.workers.specs import TINY_GPT, hyperparameters, model_spec, training, trial_spec
 from tuner.engine.protocol import TrialSpec
 from tuner.spec.families.model_family import ModelFamily
@@ -15,7 +14,7 @@ from workers.datasets.digits import load_digits_data
 from workers.training.trainer import train_to
 from workers.training.trial import RunningTrial, new_trial
 
-EVERY_OPTIMIZER = [Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD]
+EVERY_OPTIMIZER = ["adam", "adamw", "sgd"]
 PROGRAMS = Programs()
 """Of all tests: tracing takes longer than what they train."""
 
@@ -36,7 +35,7 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
 def varied(
     trials: int,
     family: ModelFamily = TINY_GPT,
-    optimizer: Optimizer = Optimizer.ADAMW,
+    optimizer: str = "adamw",
     *,
     width: int = 32,
     steps: int = 40,
@@ -59,20 +58,20 @@ def varied(
     ]
 
 
-def _values(optimizer: Optimizer, number: int) -> dict[str, float]:
+def _values(optimizer: str, number: int) -> dict[str, float]:
     number %= 5
     shift = {
         "learning_rate": 2.0 ** (-6 - number / 2),
         "init_std": 1.0 + 0.1 * number,
         "output_multiplier": 1.0 / (1 + number),
     }
-    if optimizer is Optimizer.SGD:
+    if optimizer == "sgd":
         return hyperparameters(
             optimizer, **shift, momentum=0.9 - 0.1 * number, weight_decay=0.01 * number
         )
     adam = {"beta1": 0.9 - 0.1 * number, "beta2": 0.95 - 0.02 * number}
     adam |= {"epsilon": 10.0 ** (-8 + number)}
-    if optimizer is Optimizer.ADAMW:
+    if optimizer == "adamw":
         adam |= {"weight_decay": 0.1 * number}
     return hyperparameters(optimizer, **shift, **adam)
 

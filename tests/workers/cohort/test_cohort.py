@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from parametrization.rules.lookup import Optimizer
 from tests.workers.cohort.cohorts import (
     EVERY_OPTIMIZER,
     PROGRAMS,
@@ -38,7 +37,7 @@ EVERY_OPTION: list[ModelFamily] = [
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_trial_of_a_cohort_equals_the_trial_alone(
-    family: ModelFamily, optimizer: Optimizer, shared_seed: bool
+    family: ModelFamily, optimizer: str, shared_seed: bool
 ) -> None:
     """fp64: products are summed in another order, 5e-15 over 40 steps; a fault shows at 1e-6."""
     with precision(torch.float64):
@@ -81,7 +80,7 @@ def test_single_precision_drifts_no_more_than_a_trial_from_itself(family: ModelF
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_pruning_leaves_the_survivors_untouched(family: ModelFamily, optimizer: Optimizer) -> None:
+def test_pruning_leaves_the_survivors_untouched(family: ModelFamily, optimizer: str) -> None:
     specs = varied(5, family, optimizer)
     whole = together([new_trial(spec) for spec in specs], STEPS)
     half = together([new_trial(spec) for spec in specs], STEPS // 2)
@@ -92,9 +91,7 @@ def test_pruning_leaves_the_survivors_untouched(family: ModelFamily, optimizer: 
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_diverging_trial_leaves_the_others_untouched(
-    family: ModelFamily, optimizer: Optimizer
-) -> None:
+def test_a_diverging_trial_leaves_the_others_untouched(family: ModelFamily, optimizer: str) -> None:
     specs = varied(4, family, optimizer)
     hot = specs[1].model_copy(
         update={"hyperparameters": specs[1].hyperparameters | {"learning_rate": 1e30}}
@@ -138,7 +135,7 @@ def test_a_new_trial_in_a_freed_place_equals_itself_alone(family: ModelFamily) -
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 def test_a_cohort_resumed_from_checkpoints_ends_as_if_never_stopped(
-    optimizer: Optimizer, tmp_path: Path
+    optimizer: str, tmp_path: Path
 ) -> None:
     specs = varied(3, optimizer=optimizer)
     whole = together([new_trial(spec) for spec in specs], STEPS)
@@ -155,7 +152,7 @@ def test_a_cohort_resumed_from_checkpoints_ends_as_if_never_stopped(
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 def test_checkpoints_of_cohorts_and_of_lone_trials_are_of_one_kind(
-    optimizer: Optimizer, tmp_path: Path
+    optimizer: str, tmp_path: Path
 ) -> None:
     with precision(torch.float64):
         specs = varied(3, optimizer=optimizer)

@@ -6,13 +6,14 @@ from functools import cache
 import pytest
 import torch
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import STUDIED
+from parametrization.rules.parametrization import Parametrization
+from parametrization.scaling.companions import flat_defaults
 from tests.workers.cohort.cohorts import alone, distance, identical, precision, together
 from tests.workers.specs import model_spec, training, trial_spec
 from tuner.engine.protocol import TrialSpec
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
-from tuner.spec.optimizer_defaults import STUDIED
 from workers.cohort import programs
 from workers.cohort.cohort import Cohort
 from workers.cohort.stack import stack_trials
@@ -23,18 +24,18 @@ from workers.training.trial import new_trial, restored_trial
 STEPS = 20
 NARROW_MLP = Mlp(name="mlp", depth=3, activation="tanh")  # two hidden matrices of one shape
 NARROW_GPT = Gpt(name="gpt", depth=2, head_size=8, context=8)
-DECOMPOSING = [Optimizer.SHAMPOO_QUARTER, Optimizer.SHAMPOO_HALF, Optimizer.SOAP]
+DECOMPOSING = ["shampoo_quarter", "shampoo_half", "soap"]
 """Full-rank gradients from the first step on: a readout that starts at zero sends back none."""
 PLAIN = [
-    Optimizer.LION,
-    Optimizer.SIGN_DESCENT,
-    Optimizer.LAYER_NORMALISED_SGD,
-    Optimizer.LARS,
-    Optimizer.LAMB,
-    Optimizer.ADAFACTOR,
-    Optimizer.MUON_SPECTRAL,
-    Optimizer.SCION_SPECTRAL,
-    Optimizer.MODULAR_MATRIX,
+    "lion",
+    "sign_descent",
+    "layer_normalised_sgd",
+    "lars",
+    "lamb",
+    "adafactor",
+    "muon_spectral",
+    "scion_spectral",
+    "modular_matrix",
 ]
 """One of each sort: elementwise, coupled over tensors, one norm a tensor, factored, orthogonal."""
 
@@ -45,10 +46,10 @@ def _in_double_precision() -> Iterator[None]:
         yield
 
 
-def varied(optimizer: Optimizer, family: Gpt | Mlp = NARROW_MLP) -> list[TrialSpec]:
+def varied(optimizer: str, family: Gpt | Mlp = NARROW_MLP) -> list[TrialSpec]:
     """Three trials that differ in rate, decay and clipping."""
     low, high = STUDIED[optimizer].log2_rates
-    numbers = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[optimizer].defaults}
+    numbers = {"init_std": 1.0, "output_multiplier": 1.0, **flat_defaults(optimizer)}
     decays = [name for name in numbers if name.endswith("weight_decay")]
     return [
         trial_spec(
@@ -67,7 +68,7 @@ def varied(optimizer: Optimizer, family: Gpt | Mlp = NARROW_MLP) -> list[TrialSp
 
 
 @cache
-def trained(optimizer: Optimizer, family: Gpt | Mlp = NARROW_MLP) -> Cohort:
+def trained(optimizer: str, family: Gpt | Mlp = NARROW_MLP) -> Cohort:
     """The varied trials after all their steps."""
     return together([new_trial(spec) for spec in varied(optimizer, family)], STEPS)
 
@@ -78,19 +79,19 @@ def largest_distance(cohort: Cohort) -> float:
 
 
 @pytest.mark.parametrize("optimizer", [*PLAIN, *DECOMPOSING])
-def test_a_trial_of_a_cohort_equals_the_trial_alone(optimizer: Optimizer) -> None:
+def test_a_trial_of_a_cohort_equals_the_trial_alone(optimizer: str) -> None:
     """Measured: 5e-16, and 1e-13 where roots of almost singular factors magnify roundings."""
     assert largest_distance(trained(optimizer)) < 1e-12
 
 
-@pytest.mark.parametrize("optimizer", [Optimizer.MUON_SPECTRAL, Optimizer.MODULAR_MATRIX])
-def test_matrix_optimizers_on_a_transformer_are_as_exact(optimizer: Optimizer) -> None:
+@pytest.mark.parametrize("optimizer", ["muon_spectral", "modular_matrix"])
+def test_matrix_optimizers_on_a_transformer_are_as_exact(optimizer: str) -> None:
     """Embeddings have their fan-out last, and matrices of one shape are stepped as one."""
     assert largest_distance(trained(optimizer, NARROW_GPT)) < 1e-12
 
 
 @pytest.mark.parametrize("optimizer", [*PLAIN, *DECOMPOSING])
-def test_a_diverging_trial_leaves_the_others_untouched(optimizer: Optimizer) -> None:
+def test_a_diverging_trial_leaves_the_others_untouched(optimizer: str) -> None:
     specs = varied(optimizer)
     hot = specs[1].model_copy(
         update={"hyperparameters": specs[1].hyperparameters | {"learning_rate": 1e30}}
@@ -101,8 +102,8 @@ def test_a_diverging_trial_leaves_the_others_untouched(optimizer: Optimizer) -> 
         assert identical(mixed.trials[number], trained(optimizer).trials[number])
 
 
-@pytest.mark.parametrize("optimizer", [Optimizer.MUON_SPECTRAL, Optimizer.SOAP])
-def test_a_cohort_resumed_from_states_ends_as_if_never_stopped(optimizer: Optimizer) -> None:
+@pytest.mark.parametrize("optimizer", ["muon_spectral", "soap"])
+def test_a_cohort_resumed_from_states_ends_as_if_never_stopped(optimizer: str) -> None:
     specs = varied(optimizer)
     head = together([new_trial(spec) for spec in specs], 8)
     stored = [trial.state() for trial in head.trials]
@@ -114,14 +115,14 @@ def test_a_cohort_resumed_from_states_ends_as_if_never_stopped(optimizer: Optimi
 
 
 def test_a_survivor_goes_on_alone_from_its_slice() -> None:
-    specs = varied(Optimizer.MUON_SPECTRAL)
+    specs = varied("muon_spectral")
     for trial in together([new_trial(spec) for spec in specs], 8).trials:
         train_to(trial, STEPS)
         assert distance(trial, alone(trial.spec, STEPS)) < 1e-12
 
 
 def test_matrices_of_one_shape_are_stepped_as_one_stack() -> None:
-    trials = [new_trial(spec) for spec in varied(Optimizer.MUON_SPECTRAL, NARROW_GPT)]
+    trials = [new_trial(spec) for spec in varied("muon_spectral", NARROW_GPT)]
     tensors = stack_trials(trials)
     muons = [group for group in tensors.groups if group.kind.optimizer.name == "muon_spectral"]
     assert {len(group.names) for group in muons} == {NARROW_GPT.depth}
@@ -136,7 +137,7 @@ def test_matrices_of_one_shape_are_stepped_as_one_stack() -> None:
 
 
 def test_the_updates_of_a_shape_are_traced_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    specs = varied(Optimizer.LION)
+    specs = varied("lion")
     together([new_trial(spec) for spec in specs], 1)
     monkeypatch.setattr(programs, "make_fx", lambda _: pytest.fail("it was traced again"))
     together([new_trial(spec) for spec in specs], 1)
@@ -144,5 +145,5 @@ def test_the_updates_of_a_shape_are_traced_once(monkeypatch: pytest.MonkeyPatch)
 
 def test_all_but_what_reads_layers_signals_trains_in_cohorts() -> None:
     alone = {name for name in STUDIED if not trains_in_cohorts(name)}
-    assert alone <= {Optimizer.KFAC, Optimizer.EKFAC}
-    assert not trains_in_cohorts(Optimizer.KFAC)
+    assert alone <= {"kfac", "ekfac"}
+    assert not trains_in_cohorts("kfac")

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 
 from parametrization.nn.layers import Readout, ResidualSum
-from parametrization.rules.lookup import Optimizer
 from tests.workers.cohort.cohorts import (
     EVERY_OPTIMIZER,
     PROGRAMS,
@@ -152,7 +151,7 @@ def assert_gradients_agree(build: Callable[[], nn.Module], inputs: torch.Tensor)
 
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 def test_the_pure_updates_train_a_stack_as_the_kernels_do(
-    optimizer: Optimizer, monkeypatch: pytest.MonkeyPatch
+    optimizer: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One definition for solo and cohort: what a GPU runs, here on a CPU."""
     with precision(torch.float64):
@@ -174,9 +173,7 @@ def test_on_a_cpu_the_kernels_run_on_slices() -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 @pytest.mark.parametrize("optimizer", EVERY_OPTIMIZER)
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_cohort_on_a_gpu_equals_its_trials_alone_there(
-    family: Gpt | Mlp, optimizer: Optimizer
-) -> None:
+def test_a_cohort_on_a_gpu_equals_its_trials_alone_there(family: Gpt | Mlp, optimizer: str) -> None:
     with precision(torch.float64):
         specs = varied(4, family, optimizer)
         cohort = together([new_trial(spec, "cuda") for spec in specs], 40)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tuner.engine.protocol import ModelSpec
 from tuner.spec.datasets.dataset import (
     Dataset,

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.engines.worker_processes import wait_for_death, worker_pids
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
@@ -172,7 +171,7 @@ def test_a_worker_out_of_memory_fails_its_trial_and_goes_on(
 def test_a_successor_goes_to_the_slot_that_holds_its_trial(
     engine: LocalEngine, folder: Path
 ) -> None:
-    spec = trial_spec(number=41, optimizer=Optimizer.SGD)
+    spec = trial_spec(number=41, optimizer="sgd")
     describe = DescribeOrder(id=OrderId("ord_describe"), study_id=STUDY, model=spec.model)
     engine.start(describe)  # takes the first slot, so that the trial gets the second
     engine.start(train_order(spec, name="ord_head", rungs=(6,)))

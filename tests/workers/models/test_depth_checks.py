@@ -5,10 +5,10 @@ benchmarks.checks.coordinate_checks has depths up to 16 and more families.
 
 import pytest
 
-from parametrization.check.verdict import CHECK_LEARNING_RATE, CheckVerdict
+from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_depth
 from parametrization.nn.check.statistics import CheckedTraining
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import declared
 from tests.workers.specs import TINY_RESNET, gpt, hyperparameters, model_spec
 from tuner.engine.protocol import ModelSpec
 from tuner.spec.families.model_family import ModelFamily
@@ -26,7 +26,7 @@ def checked(family: ModelFamily, rule: str) -> CheckVerdict:
     policies = PolicyChoices.model_validate({"depth_rule": rule})
     data = load_data(model_spec(family))
     numbers = hyperparameters(
-        Optimizer.ADAMW, learning_rate=CHECK_LEARNING_RATE[Optimizer.ADAMW], weight_decay=0.0
+        "adamw", learning_rate=declared("adamw").check_learning_rate, weight_decay=0.0
     )
 
     def at(depth: int) -> ModelSpec:
@@ -40,9 +40,9 @@ def checked(family: ModelFamily, rule: str) -> CheckVerdict:
             batch_loss,
             lambda seed, step: data.batch(seed, step, 8),
         ),
-        lambda depth: model_scalings(at(depth), Optimizer.ADAMW, numbers),
+        lambda depth: model_scalings(at(depth), "adamw", numbers),
         lambda depth: model_shape(at(depth)),
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         depths=DEPTHS,
     )
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.registry import STUDIED
+from parametrization.scaling.companions import flat_defaults
 from parametrization.shapes.roles import Role
 from tests.workers.specs import TINY_DIT, TINY_UNET, model_spec, trial_spec
-from tuner.spec.optimizer_defaults import STUDIED
 from workers.datasets.digits import load_digits_data
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.models.build import build_model
@@ -200,9 +200,9 @@ def test_a_patch_of_the_dit_sees_all_frames() -> None:
 
 def test_what_the_dit_refuses_does_diverge_on_blocks_that_start_closed() -> None:
     """Should this fail, the refusal can go."""
-    assert TINY_DIT.refused_optimizers.keys() == {Optimizer.KFAC, Optimizer.EKFAC}
-    for name in (Optimizer.KFAC, Optimizer.EKFAC):
-        values = {"init_std": 1.0, "output_multiplier": 1.0, **STUDIED[name].defaults}
+    assert TINY_DIT.refused_optimizers.keys() == {"kfac", "ekfac"}
+    for name in ("kfac", "ekfac"):
+        values = {"init_std": 1.0, "output_multiplier": 1.0, **flat_defaults(name)}
         for log2_rate in STUDIED[name].log2_rates:
             spec = trial_spec(
                 model=model_spec(TINY_DIT),

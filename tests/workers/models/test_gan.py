@@ -11,7 +11,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import CheckpointError
 from torch.utils.flop_counter import FlopCounterMode
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import Role
 from tests.workers.cohort.cohorts import alone, distance, precision
 from tests.workers.models.test_vision_checks import Case, checked
@@ -48,7 +48,7 @@ def trained(steps: int, learning_rate: float) -> RunningTrial:
     spec = trial_spec(
         model=model_spec(Gan(name="gan"), width=64, base_width=32),
         values=hyperparameters(
-            Optimizer.ADAMW, learning_rate=learning_rate, beta1=0.0, beta2=0.99, weight_decay=0.0
+            "adamw", learning_rate=learning_rate, beta1=0.0, beta2=0.99, weight_decay=0.0
         ),
         train=training(steps=steps, batch_size=64),
     )
@@ -220,7 +220,7 @@ def test_the_standard_rule_fails_in_the_hidden_maps_of_both_players() -> None:
 def test_steps_as_long_as_their_gradient_fade_in_the_generator_and_are_refused() -> None:
     """In fp64, where nothing is lost to rounding. Should this fail, the refusal can go."""
     with precision(torch.float64):
-        verdict = checked(CASE, Parametrization.MUP, Optimizer.SGD)
+        verdict = checked(CASE, Parametrization.MUP, "sgd")
     slopes = {tensor.tensor: tensor.update_slope for tensor in verdict.tensors}
     assert verdict.passed is not True
     for name in ("generator.layers.0.linear.weight", "generator.layers.1.linear.weight"):

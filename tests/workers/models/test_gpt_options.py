@@ -10,7 +10,6 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ExpertLinear
-from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.roles import Role
 from tests.workers.specs import TINY_GPT, gpt, hyperparameters, model_spec
 from tuner.spec.families.gpt import Gpt
@@ -136,13 +135,12 @@ def test_fixed_heads_keep_their_number_and_grouped_ones_their_ratio() -> None:
 def test_fixed_heads_train_at_a_rate_over_fan_in_and_not_with_sgd() -> None:
     spec = model_spec(gpt(fixed_kv_heads=1), width=64)
     scaled = {
-        scaling.name: scaling
-        for scaling in model_scalings(spec, Optimizer.ADAMW, hyperparameters(Optimizer.ADAMW))
+        scaling.name: scaling for scaling in model_scalings(spec, "adamw", hyperparameters("adamw"))
     }
-    rate = hyperparameters(Optimizer.ADAMW)["learning_rate"]
+    rate = hyperparameters("adamw")["learning_rate"]
     assert scaled[f"{ATTENTION}.kv.weight"].learning_rate == rate / 4
     with pytest.raises(ValueError, match="let that dimension grow with width"):
-        model_scalings(spec, Optimizer.SGD, hyperparameters(Optimizer.SGD))
+        model_scalings(spec, "sgd", hyperparameters("sgd"))
 
 
 @pytest.mark.parametrize("qk_norm", [True, False])
@@ -205,9 +203,7 @@ def test_a_tied_readout_reads_the_embeddings_table() -> None:
 
 def test_a_tied_readouts_logits_are_divided_by_the_growth_of_width() -> None:
     spec = model_spec(gpt(tied=True), width=64)
-    scaled = model_scalings(
-        spec, Optimizer.ADAMW, hyperparameters(Optimizer.ADAMW, output_multiplier=3.0)
-    )
+    scaled = model_scalings(spec, "adamw", hyperparameters("adamw", output_multiplier=3.0))
     table = next(scaling for scaling in scaled if scaling.name == "token.weight")
     assert (table.init_std, table.multiplier) == (1.0, 3.0 / 4)
 
@@ -250,9 +246,7 @@ def test_gates_are_the_largest_shares_and_let_the_router_learn_even_from_one() -
 
 def test_a_routers_logits_are_divided_by_the_growth_of_width() -> None:
     spec = model_spec(gpt(experts=4), width=64)
-    scaled = model_scalings(
-        spec, Optimizer.ADAMW, hyperparameters(Optimizer.ADAMW, output_multiplier=3.0)
-    )
+    scaled = model_scalings(spec, "adamw", hyperparameters("adamw", output_multiplier=3.0))
     router = next(scaling for scaling in scaled if scaling.role is Role.MOE_ROUTER)
     assert (router.init_std, router.multiplier) == (1 / 4, 1 / 4)
 

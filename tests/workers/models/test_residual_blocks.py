@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from parametrization.nn.layers import ResidualSum
-from parametrization.rules.lookup import Parametrization
+from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.deeper_models import shape_at_depth
 from tests.workers.cohort.cohorts import alone, distance, identical, together
 from tests.workers.specs import (

@@ -8,7 +8,6 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from parametrization.rules.lookup import Optimizer
 from parametrization.shapes.roles import Role
 from tests.workers.cohort.cohorts import alone, distance, precision, together, varied
 from tests.workers.specs import (
@@ -42,7 +41,7 @@ def test_a_tiny_model_learns(family: ModelFamily) -> None:
     trial = new_trial(
         trial_spec(
             model=model_spec(family),
-            values=hyperparameters(Optimizer.ADAMW, learning_rate=2.0**-7),
+            values=hyperparameters("adamw", learning_rate=2.0**-7),
             train=training(steps=60, batch_size=16),
         )
     )

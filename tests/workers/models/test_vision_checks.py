@@ -3,10 +3,11 @@
 import pytest
 
 from parametrization.check.thresholds import WRONG
-from parametrization.check.verdict import CHECK_LEARNING_RATE, CheckVerdict
+from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.optimizers.registry import declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.tensor_scaling import scale_model
 from parametrization.shapes.roles import Role
 from tests.workers.specs import hyperparameters, model_spec
@@ -28,14 +29,12 @@ UNET: Case = (Unet(name="unet", depth=2), (16, 32, 64), 8)
 DIT: Case = (Dit(name="dit", depth=1), (64, 128, 256), 4)
 
 
-def checked(
-    case: Case, parametrization: Parametrization, optimizer: Optimizer = Optimizer.ADAMW
-) -> CheckVerdict:
+def checked(case: Case, parametrization: Parametrization, optimizer: str = "adamw") -> CheckVerdict:
     family, widths, batch_size = case
     spec = model_spec(family, width=widths[0], base_width=widths[0])
     shape, data = model_shape(spec), load_data(spec)
     numbers = hyperparameters(
-        optimizer, learning_rate=CHECK_LEARNING_RATE[optimizer], weight_decay=0.0
+        optimizer, learning_rate=declared(optimizer).check_learning_rate, weight_decay=0.0
     )
     return check_width(
         lambda width: CheckedTraining(

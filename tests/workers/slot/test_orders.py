@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.parametrization import Parametrization
 from tests.workers.specs import (
     STUDY,
     TINY_GPT,
@@ -157,7 +157,7 @@ def test_a_check_takes_both_statistics_of_every_tensor_and_seed(
         id=OrderId("ord_check"),
         study_id=STUDY,
         model=model_spec(family, width=32),
-        optimizer=Optimizer.ADAMW,
+        optimizer="adamw",
         hyperparameters=_rate(2.0**-12),
         batch_size=4,
         seeds=(0, 1),
@@ -182,7 +182,7 @@ def test_the_check_tells_mup_from_the_standard_parametrization(tmp_path: Path) -
                 id=OrderId(f"ord_{width}"),
                 study_id=STUDY,
                 model=model_spec(width=width, base_width=64, parametrization=parametrization),
-                optimizer=Optimizer.ADAMW,
+                optimizer="adamw",
                 hyperparameters=_rate(2.0**-12),
                 batch_size=8,
                 seeds=(0, 1),
@@ -223,7 +223,7 @@ def test_a_failed_order_leaves_nothing_in_memory(tmp_path: Path) -> None:
 
 
 def _rate(learning_rate: float) -> dict[str, float]:
-    return hyperparameters(Optimizer.ADAMW, learning_rate=learning_rate)
+    return hyperparameters("adamw", learning_rate=learning_rate)
 
 
 def test_trials_of_earlier_orders_are_continued_from_memory_too(tmp_path: Path) -> None:

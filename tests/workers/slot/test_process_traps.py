@@ -7,7 +7,6 @@ import sys
 import pytest
 import torch
 
-from parametrization.rules.lookup import Optimizer
 from tests.workers.cohort.cohorts import together, varied
 from tests.workers.specs import TINY_MLP
 from workers.slot.process import settle_torch
@@ -50,7 +49,7 @@ def test_large_tensors_are_not_mapped_anew_at_every_step() -> None:
 
 def test_denormals_are_flushed_in_steps_alone_and_in_cohorts_alike() -> None:
     """Weights without a gradient stay what they are, or become zero where denormals are."""
-    specs = varied(2, TINY_MLP, Optimizer.SGD, clip=None)
+    specs = varied(2, TINY_MLP, "sgd", clip=None)
     lone, *trials = (new_trial(spec) for spec in (specs[0], *specs))
     with torch.no_grad():
         for trial in (lone, *trials):

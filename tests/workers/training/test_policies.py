@@ -2,7 +2,6 @@
 
 import pytest
 
-from parametrization.rules.lookup import Optimizer
 from tests.workers.specs import gpt, hyperparameters, model_spec, trial_spec
 from tuner.spec.policies import PolicyChoices
 from workers.training.model_shapes import model_scalings
@@ -16,10 +15,10 @@ def numbers(**choices: object) -> dict[str, tuple[float, float, float | None]]:
     spec = model_spec(FAMILY, width=64).model_copy(
         update={"policies": PolicyChoices.model_validate(choices)}
     )
-    given = hyperparameters(Optimizer.ADAMW)
+    given = hyperparameters("adamw")
     return {
         one.name: (one.learning_rate, one.weight_decay, one.epsilon)
-        for one in model_scalings(spec, Optimizer.ADAMW, given)
+        for one in model_scalings(spec, "adamw", given)
     }
 
 

@@ -9,7 +9,6 @@ from pytorch_optimizer import ScheduleFreeAdamW
 
 from parametrization.nn.param_groups import param_groups
 from parametrization.nn.stepping import evaluating
-from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.cohort.cohorts import precision
 from tests.workers.specs import TINY_MLP, model_spec, training, trial_spec
@@ -35,7 +34,7 @@ def spec_of(warmup: float = 0.0) -> TrialSpec:
     schedule = Schedule(ScheduleShape.CONSTANT, warmup_fraction=warmup)
     return trial_spec(
         model=model_spec(TINY_MLP, width=32),
-        optimizer=Optimizer.SCHEDULE_FREE_ADAMW,
+        optimizer="schedule_free_adamw",
         values=VALUES,
         train=training(steps=STEPS, batch_size=16, schedule=schedule),
     )

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.registry import declared
+from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.depth import DepthRule, depth_row, rate_factor, residual_multiplier
-from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.companions import assignment_of, by_optimizer
@@ -14,6 +14,7 @@ from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.shapes.roles import ModelShape
 from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes
 from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times
+from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.study import StudySpec
 from tuner.spec.target import WholeTarget
 
@@ -66,7 +67,7 @@ def _trained_by(
     lead: Optimizer, shape: ModelShape, hyperparameters: Mapping[str, float]
 ) -> TrainedBy:
     assignment = assignment_of(lead)
-    training = {Optimizer(assignment.optimizer_of(tensor)) for tensor in shape.tensors}
+    training = {assignment.optimizer_of(tensor) for tensor in shape.tensors}
     numbers = by_optimizer(lead, hyperparameters)
     return {name: of for name, of in numbers.items() if name in training}
 
@@ -85,7 +86,7 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
         basis, words = "theory", _depth_words(policies, trained_by, move.ratio)
         source = cite(
             {
-                TRAITS[name].spoken: [depth_row(rule, _degree(name)).evidence.source]
+                declared(name).spoken: [depth_row(rule, _degree(name)).evidence.source]
                 for name in trained_by
             }
         )
@@ -96,7 +97,7 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
         target=move.target,
         basis=basis,
         rule=f"depth_rule {rule}{alpha}",
-        version=policies.rules_version,
+        version=rules_version(policies),
         source=source,
         words=words,
         beyond=1.0,
@@ -108,15 +109,15 @@ def _depth_words(policies: Policies, trained_by: TrainedBy, depth_mult: float) -
     parts = [f"branches {times(residual_multiplier(rule, alpha, depth_mult))}"]
     notes = []
     for name in trained_by:
-        traits, degree = TRAITS[name], _degree(name)
-        rate = traits.rate.replace("_", " ")
+        optimizer, degree = declared(name), _degree(name)
+        rate = optimizer.rate.replace("_", " ")
         factor = times(rate_factor(rule, alpha, degree, depth_mult))
-        parts.append(f"{traits.spoken} {rate} there {factor}")
+        parts.append(f"{optimizer.spoken} {rate} there {factor}")
         notes.append(depth_row(rule, degree).evidence.note)
     return "; ".join([", ".join(parts), RULE_ALONE, *sorted({*notes} - {""})])
 
 
 def _degree(name: Optimizer) -> float:
     """Of the update that the rate, or what stands for it, sets the length of."""
-    traits = TRAITS[name]
-    return traits.degree if traits.rate == "learning_rate" else 0.0
+    optimizer = declared(name)
+    return optimizer.step.degree if optimizer.rate == "learning_rate" else 0.0

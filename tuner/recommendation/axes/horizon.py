@@ -3,21 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.lookup import horizon_row
+from parametrization.optimizers.registry import declared
+from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.horizon import (
     MEMORY_RANGE,
     TESTED_BATCH,
     HorizonRow,
     HorizonRule,
-    horizon_row,
     memory_name,
     scaled_memory,
 )
-from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.hyperparameter_words import cite
 from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times, weakest
+from tuner.spec.optimizer_name import Optimizer
 
 TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]
 """Hyperparameters at the base of every optimizer that trains something, the lead first."""
@@ -139,14 +140,14 @@ def _axis(trained: _Trained, move: Move, refusal: str | None, beyond: float) -> 
         basis = basis if beyond == 1 else weakest((basis, "extrapolated"))
         factors = ", ".join(_factors(trained, rows, move))
         words = "; ".join((factors, *_words(rows, move, rule, beyond)))
-        source = cite({TRAITS[name].spoken: [row.evidence.source] for name, row in rows.items()})
+        source = cite({declared(name).spoken: [row.evidence.source] for name, row in rows.items()})
     return Axis(
         name=move.name,
         proxy=move.proxy,
         target=move.target,
         basis=basis,
         rule=f"horizon_rule {rule}",
-        version=policies.rules_version,
+        version=rules_version(policies),
         source=source,
         words=words,
         beyond=beyond,
@@ -163,12 +164,12 @@ def _basis(row: HorizonRow) -> Basis:
 def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move) -> Iterator[str]:
     """What the axis multiplies, of every optimizer that trains something."""
     for optimizer, row in rows.items():
-        numbers, traits = trained.by[optimizer], TRAITS[optimizer]
+        numbers, declaration = trained.by[optimizer], declared(optimizer)
         ratio = row.memory.of(trained.batch_mult, trained.token_mult)
         named = {
             "rate": row.rate.of(*_alone(move)),
             "weight decay": row.weight_decay.of(*_alone(move)) if "weight_decay" in numbers else 1,
-            "epsilon": row.epsilon.of(*_alone(move)) ** traits.epsilon_power
+            "epsilon": row.epsilon.of(*_alone(move)) ** declaration.epsilon_power
             if "epsilon" in numbers
             else 1,
             **{
@@ -178,7 +179,7 @@ def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move
             },
         }
         moved = {name: factor for name, factor in named.items() if factor != 1} or {"rate": 1.0}
-        whose = f"{traits.spoken} " if len(rows) > 1 else ""
+        whose = f"{declaration.spoken} " if len(rows) > 1 else ""
         yield from (f"{whose}{name} {times(factor)}" for name, factor in moved.items())
 
 

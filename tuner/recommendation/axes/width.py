@@ -4,7 +4,8 @@ import math
 from collections.abc import Iterable
 from typing import Literal, NamedTuple, get_args
 
-from parametrization.rules.lookup import Parametrization
+from parametrization.optimizers.rules_version import rules_version
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.growth import AxisName
 from parametrization.scaling.hyperparameter_words import Setting
@@ -72,7 +73,7 @@ def width_axis(
         target=move.target,
         basis=basis,
         rule=f"{Parametrization.MUP}, {trained_by}: per-role exponents of width",
-        version=setting.policies.rules_version,
+        version=rules_version(setting.policies),
         source=setting.told("learning_rate", ("width",)).source,
         words=words,
         beyond=1.0 if prediction is None else 2**prediction.doublings_beyond,
@@ -105,7 +106,7 @@ def kept_axis(move: Move, words: str, policies: Policies) -> Axis:
         target=move.target,
         basis="measured",
         rule="unchanged",
-        version=policies.rules_version,
+        version=rules_version(policies),
         source="this study's trials",
         words=f"equal at proxy and target: {words}",
         beyond=1.0,

@@ -5,16 +5,17 @@ from collections.abc import Iterator
 from string import Template
 from typing import Final
 
-from parametrization.rules.lookup import Optimizer
+from parametrization.optimizers.built_in.adam import ADAM, ADAMW
+from parametrization.optimizers.built_in.sgd import SGD
 from tuner.recommendation.recommend import Recommendation
 
-_IN_TORCH: Final = (Optimizer.ADAM, Optimizer.ADAMW, Optimizer.SGD)
+_IN_TORCH: Final = (ADAM.name, ADAMW.name, SGD.name)
 
 
 class NoSnippet(ValueError):
     """The recommendation cannot be said in PyTorch alone."""
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: str) -> None:
         super().__init__(
             f"torch.optim cannot train this as the study did with {optimizer}: the snippet exists"
             f" for {', '.join(_IN_TORCH)}. Fetch the recommendation as json or yaml and apply it"
@@ -89,9 +90,9 @@ def _rows(recommendation: Recommendation) -> Iterator[str]:
 
 def _torch_optimizer(recommendation: Recommendation) -> str:
     given = recommendation.tensors[0].others  # the target's: batch and tokens change them
-    if recommendation.optimizer is Optimizer.SGD:
+    if recommendation.optimizer == SGD.name:
         return f"torch.optim.SGD(listed, momentum={given['momentum']!r})"
-    name = {Optimizer.ADAM: "Adam", Optimizer.ADAMW: "AdamW"}[recommendation.optimizer]
+    name = {ADAM.name: "Adam", ADAMW.name: "AdamW"}[recommendation.optimizer]
     return f"torch.optim.{name}(listed, betas=({given['beta1']!r}, {given['beta2']!r}))"
 
 

@@ -7,11 +7,11 @@ from torch import Tensor
 
 from parametrization.nn.updates.update import (
     CurvatureOptimizer,
-    Hyper,
     LayerSignals,
+    Number,
     State,
 )
-from tests.parametrization.nn.updates.trajectories import completed, random
+from tests.parametrization.nn.updates.trajectories import hyper_of, random
 
 FAN_OUT, FAN_IN, EXAMPLES = 3, 4, 32
 
@@ -38,21 +38,17 @@ def scaled(batch: Batch, factor: float) -> Batch:
 def train(
     optimizer: CurvatureOptimizer,
     start: Tensor,
-    given: Hyper,
+    given: Mapping[str, Number],
     *,
     steps: int,
-    refresh_every: int = 1,
     seed: int = 0,
 ) -> list[Tensor]:
     """The weight after each step."""
-    hyper: Mapping[str, Tensor | float] = completed(optimizer, given)
+    hyper = hyper_of(optimizer, **given)
     weight, visited = start, []
     state: State = optimizer.init(start)
     for step in range(steps):
-        between = optimizer.update_between_refreshes
-        assert between is not None
-        update = optimizer.update if step % refresh_every == 0 else between
         gradient, signals = batch_at(weight, step, seed=seed)
-        weight, state = update(weight, gradient, state, hyper, signals)
+        weight, state = optimizer.update(weight, gradient, state, hyper, signals)
         visited.append(weight)
     return visited

@@ -11,8 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.ekfac import EKFAC
-from parametrization.nn.updates.kfac import KFAC
+from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
     CurvatureOptimizer,
     LayerSignals,
@@ -26,7 +25,7 @@ from tests.parametrization.nn.updates.linear_regression import (
     train,
 )
 from tests.parametrization.nn.updates.trajectories import (
-    completed,
+    hyper_of,
     largest_difference,
     moved,
     random,
@@ -44,6 +43,14 @@ KFAC_HYPER = {
 }
 EKFAC_HYPER = {**KFAC_HYPER, "beta_squares": 0.9}
 
+
+def of_curvature(name: str) -> CurvatureOptimizer:
+    optimizer = named(name)
+    assert isinstance(optimizer, CurvatureOptimizer)
+    return optimizer
+
+
+KFAC, EKFAC = of_curvature("kfac"), of_curvature("ekfac")
 both = pytest.mark.parametrize("optimizer", [KFAC, EKFAC], ids=lambda o: o.name)
 
 
@@ -64,43 +71,34 @@ class Averages:
         return weight * (1 - 0.1 * 0.3) - 0.1 * torch.from_numpy(moved_by.copy())
 
 
-@pytest.mark.parametrize("refresh_every", [1, 4])
-def test_kfac_equals_solving_with_the_dense_kronecker_product(refresh_every: int) -> None:
+def test_kfac_equals_solving_with_the_dense_kronecker_product() -> None:
     averages, weight, reference = Averages(), START, []
-    fisher = np.eye(FAN_IN * FAN_OUT)
     for step in range(STEPS):
         gradient, (a, g) = batch_at(weight, step)
         averages.add(a.numpy(), g.numpy())
-        if step % refresh_every == 0:
-            started = 1 - 0.8 ** (step + 1)
-            inputs, outputs = averages.inputs / started, averages.outputs / started
-            fisher = np.kron(
-                inputs + 0.02 * np.trace(inputs) * np.eye(FAN_IN),
-                outputs + 0.02 * np.trace(outputs) * np.eye(FAN_OUT),
-            )
+        started = 1 - 0.8 ** (step + 1)
+        inputs, outputs = averages.inputs / started, averages.outputs / started
+        fisher = np.kron(
+            inputs + 0.02 * np.trace(inputs) * np.eye(FAN_IN),
+            outputs + 0.02 * np.trace(outputs) * np.eye(FAN_OUT),
+        )
         direction = np.linalg.solve(fisher, gradient.numpy().T.reshape(-1))
         weight = averages.move(weight, direction)
         reference.append(weight)
-    mine = train(KFAC, START, KFAC_HYPER, steps=STEPS, refresh_every=refresh_every)
+    mine = train(KFAC, START, KFAC_HYPER, steps=STEPS)
     assert moved(mine, START) > 0.1
     assert largest_difference(mine, reference) < 1e-11
 
 
-@pytest.mark.parametrize("refresh_every", [1, 4])
-def test_ekfac_equals_second_moments_of_every_example_in_the_dense_basis(
-    refresh_every: int,
-) -> None:
+def test_ekfac_equals_second_moments_of_every_example_in_the_dense_basis() -> None:
     averages, weight, reference = Averages(), START, []
     basis, squares = np.eye(FAN_IN * FAN_OUT), np.zeros(FAN_IN * FAN_OUT)
     for step in range(STEPS):
         gradient, (a, g) = batch_at(weight, step)
         averages.add(a.numpy(), g.numpy())
-        if step % refresh_every == 0:
-            turned = np.kron(
-                np.linalg.eigh(averages.inputs)[1], np.linalg.eigh(averages.outputs)[1]
-            )
-            covariance = basis @ np.diag(squares) @ basis.T
-            basis, squares = turned, np.diag(turned.T @ covariance @ turned)
+        turned = np.kron(np.linalg.eigh(averages.inputs)[1], np.linalg.eigh(averages.outputs)[1])
+        covariance = basis @ np.diag(squares) @ basis.T
+        basis, squares = turned, np.diag(turned.T @ covariance @ turned)
         rows = np.array([np.kron(x, y) for x, y in zip(a.numpy(), g.numpy(), strict=True)])
         squares = 0.9 * squares + 0.1 * np.mean((rows @ basis) ** 2, axis=0)
         corrected = squares / (1 - 0.9 ** (step + 1))
@@ -108,7 +106,7 @@ def test_ekfac_equals_second_moments_of_every_example_in_the_dense_basis(
         direction = basis @ (basis.T @ gradient.numpy().T.reshape(-1) / damped)
         weight = averages.move(weight, direction)
         reference.append(weight)
-    mine = train(EKFAC, START, EKFAC_HYPER, steps=STEPS, refresh_every=refresh_every)
+    mine = train(EKFAC, START, EKFAC_HYPER, steps=STEPS)
     assert moved(mine, START) > 0.1
     assert largest_difference(mine, reference) < 1e-11
 
@@ -116,12 +114,15 @@ def test_ekfac_equals_second_moments_of_every_example_in_the_dense_basis(
 @both
 def test_the_step_is_homogeneous_of_the_stated_degree(optimizer: CurvatureOptimizer) -> None:
     """A loss times 3; the damping may stay, it is relative to the curvature."""
-    hyper = completed(optimizer, {"learning_rate": 0.1})
+    hyper = hyper_of(optimizer, learning_rate=0.1)
     batch, tripled = batch_at(START, 0), scaled(batch_at(START, 0), 3.0)
     once, _ = optimizer.update(START, batch[0], optimizer.init(START), hyper, batch[1])
     thrice, _ = optimizer.update(START, tripled[0], optimizer.init(START), hyper, tripled[1])
     torch.testing.assert_close(
-        thrice - START, 3.0**optimizer.degree * (once - START), rtol=1e-10, atol=1e-12
+        thrice - START,
+        3.0**optimizer.declaration.step.degree * (once - START),
+        rtol=1e-10,
+        atol=1e-12,
     )
 
 
@@ -129,7 +130,7 @@ def cohort_run(
     optimizer: CurvatureOptimizer, rates: Tensor, *, poisoned: bool = False
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Three trials with other rates, dampings and data; the second may see a NaN."""
-    defaults = completed(optimizer, {"learning_rate": 0.1})
+    defaults = hyper_of(optimizer, learning_rate=0.1)
     hyper = {**defaults, "learning_rate": rates, "damping": rates / 2}
     weights = torch.stack([random(FAN_OUT, FAN_IN, seed=k) for k in range(3)])
     state = stacked([optimizer.init(weight) for weight in weights])
@@ -168,7 +169,7 @@ def test_a_diverged_trial_leaves_the_others_bit_exact(optimizer: CurvatureOptimi
 
 @both
 def test_a_checkpoint_in_the_middle_changes_nothing(optimizer: CurvatureOptimizer) -> None:
-    hyper = completed(optimizer, {"learning_rate": 0.1})
+    hyper = hyper_of(optimizer, learning_rate=0.1)
     weight, state = START, optimizer.init(START)
     through = train(optimizer, START, {"learning_rate": 0.1}, steps=6)[-1]
     for step in range(6):
@@ -188,7 +189,7 @@ def test_a_cohort_compiles_without_a_graph_break(optimizer: CurvatureOptimizer) 
     torch.compiler.reset()
     weights = torch.stack([random(FAN_OUT, FAN_IN, seed=k) for k in range(3)])
     state = stacked([optimizer.init(weight) for weight in weights])
-    hyper = completed(optimizer, {"learning_rate": torch.tensor([0.1, 0.2, 0.3]).double()})
+    hyper = hyper_of(optimizer, learning_rate=torch.tensor([0.1, 0.2, 0.3]).double())
     batches = [batch_at(weight, 0) for weight in weights]
     signals = LayerSignals(*map(torch.stack, zip(*[b.signals for b in batches], strict=True)))
     gradients = torch.stack([batch.gradient for batch in batches])

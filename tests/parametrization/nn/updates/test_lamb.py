@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.lamb import LAMB
 from tests.parametrization.nn.updates.trajectories import (
+    gradient_optimizer,
     largest_difference,
     moved,
     noisy_quadratic,
@@ -19,6 +19,7 @@ from tests.parametrization.nn.updates.trajectories import (
     referenced,
 )
 
+LAMB = gradient_optimizer("lamb")
 HYPER = {
     "learning_rate": 0.05,
     "beta1": 0.8,

@@ -1,30 +1,21 @@
-"""LARS against pytorch_optimizer, which rescales matrices only; the paper rescales all tensors."""
+"""LARS on vectors, which the paper rescales and libraries do not."""
 
 import numpy as np
 import torch
-from pytorch_optimizer import LARS as LIBRARY_LARS
 from torch import Tensor
 
-from parametrization.nn.updates.lars import LARS
 from tests.parametrization.nn.updates.trajectories import (
+    gradient_optimizer,
     largest_difference,
     moved,
     noisy_quadratic,
     ours,
     random,
     referenced,
-    theirs,
 )
 
 HYPER = {"learning_rate": 3.0, "momentum": 0.8, "weight_decay": 0.3, "trust_coefficient": 0.01}
-OPTIONS = {"lr": 3.0, "momentum": 0.8, "weight_decay": 0.3, "trust_coefficient": 0.01}
-
-
-def test_lars_equals_pytorch_optimizer() -> None:
-    start, gradient = random(5, 4, seed=1), noisy_quadratic(5, 4)
-    mine = ours(LARS, start, gradient, HYPER)
-    assert moved(mine, start) > 0.1
-    assert largest_difference(mine, theirs(LIBRARY_LARS, start, gradient, OPTIONS)) < 1e-13
+LARS = gradient_optimizer("lars")
 
 
 def test_a_vector_is_rescaled_as_in_the_paper() -> None:

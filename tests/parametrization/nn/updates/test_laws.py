@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.registry import OPTIMIZERS
+from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
     GradientOptimizer,
     GradientUpdate,
@@ -14,25 +14,37 @@ from parametrization.nn.updates.update import (
     State,
     over_trials,
 )
-from tests.parametrization.nn.updates.trajectories import completed, random, stacked
+from parametrization.optimizers.registry import BUILT_IN
+from tests.parametrization.nn.updates.trajectories import (
+    gradient_optimizer,
+    hyper_of,
+    random,
+    stacked,
+)
 
 TRIALS, STEPS, SHAPE = 3, 6, (5, 5)  # square: eps = 0 needs invertible Gram matrices
 RATES = torch.tensor([0.01, 0.03, 0.1], dtype=torch.float64)
 
-GRADIENT_ONLY = [o for o in OPTIMIZERS.values() if isinstance(o, GradientOptimizer)]
+GRADIENT_ONLY = [o for o in map(named, BUILT_IN) if isinstance(o, GradientOptimizer)]
 every_optimizer = pytest.mark.parametrize("optimizer", GRADIENT_ONLY, ids=lambda o: o.name)
 ONE_PER_FORMULA = [  # tracing takes a second each; the others differ in a scale or an exponent
-    "sgd_momentum", "adamw", "lion", "muon_spectral", "adagrad", "rmsprop", "layer_normalised_sgd",
+    "sgd", "adamw", "lion", "muon_spectral", "adagrad", "rmsprop", "layer_normalised_sgd",
     "shampoo_grafted", "soap", "lars", "lamb", "adafactor", "scion_column", "scion_rms",
     "modular_matrix", "schedule_free_adamw",
 ]  # fmt: skip
+
+
+def decays_by_itself(optimizer: GradientOptimizer) -> bool:
+    """Whether it has a weight decay, and no trust ratio around it."""
+    declaration = optimizer.declaration
+    return "weight_decay" in declaration.hyperparameters and declaration.decay_degree is None
 
 
 def per_trial(optimizer: GradientOptimizer) -> dict[str, Tensor]:
     """Other values of every hyperparameter for each trial, as [K] tensors."""
     defaults = {
         name: torch.tensor([value, 0.9 * value, 0.8 * value], dtype=torch.float64)
-        for name, value in optimizer.hyperparameters.items()
+        for name, value in optimizer.declaration.defaults.items()
     }
     decay = {"weight_decay": torch.tensor([0.0, 0.1, 0.2], dtype=torch.float64)}
     return {"learning_rate": RATES, **defaults, **(decay if "weight_decay" in defaults else {})}
@@ -101,23 +113,37 @@ def test_the_step_is_homogeneous_of_the_stated_degree(optimizer: GradientOptimiz
     """With every epsilon at zero and no decay, gradients times 3 make steps times 3 ** p."""
     silent = {
         name: 0.0
-        for name in optimizer.hyperparameters
+        for name in optimizer.declaration.hyperparameters
         if name.startswith("epsilon") or name == "weight_decay"
     }
-    hyper = completed(optimizer, {"learning_rate": 0.01, **silent})
+    hyper = hyper_of(optimizer, learning_rate=0.01, **silent)
     start = random(*SHAPE, seed=50)
     once, _ = run(optimizer.update, start, optimizer.init(start), gradients_of(0), hyper)
     tripled = [3 * gradient for gradient in gradients_of(0)]
     thrice, _ = run(optimizer.update, start, optimizer.init(start), tripled, hyper)
     assert (once - start).abs().max() > 1e-4
     torch.testing.assert_close(
-        thrice - start, 3.0**optimizer.degree * (once - start), rtol=1e-8, atol=1e-10
+        thrice - start,
+        3.0**optimizer.declaration.step.degree * (once - start),
+        rtol=1e-8,
+        atol=1e-10,
     )
+
+
+@pytest.mark.parametrize("name", [o.name for o in GRADIENT_ONLY if decays_by_itself(o)])
+def test_without_a_gradient_weights_shrink_by_the_product_of_rate_and_decay(name: str) -> None:
+    optimizer, start = gradient_optimizer(name), random(*SHAPE, seed=50)
+    still = {"momentum": 0.0} if "momentum" in optimizer.declaration.hyperparameters else {}
+    hyper = hyper_of(optimizer, learning_rate=0.1, weight_decay=0.3, **still)
+    updates = 2 if optimizer.declaration.starts_from_first_gradient else 1
+    nothing = [torch.zeros_like(start)] * updates
+    shrunk, _ = run(optimizer.update, start, optimizer.init(start), nothing, hyper)
+    torch.testing.assert_close(shrunk, start * (1 - 0.1 * 0.3), rtol=1e-12, atol=0)
 
 
 @every_optimizer
 def test_a_checkpoint_in_the_middle_changes_nothing(optimizer: GradientOptimizer) -> None:
-    hyper = completed(optimizer, {"learning_rate": 0.01})
+    hyper = hyper_of(optimizer, learning_rate=0.01)
     start, gradients = random(*SHAPE, seed=50), gradients_of(0)
     through, through_state = run(optimizer.update, start, optimizer.init(start), gradients, hyper)
     half, half_state = run(optimizer.update, start, optimizer.init(start), gradients[:3], hyper)
@@ -162,8 +188,7 @@ def test_single_precision_stays_single_with_double_hyperparameters(
 @pytest.mark.parametrize("name", ONE_PER_FORMULA)
 def test_a_cohort_compiles_without_a_graph_break(name: str) -> None:
     torch.compiler.reset()
-    optimizer = OPTIMIZERS[name]
-    assert isinstance(optimizer, GradientOptimizer)
+    optimizer = gradient_optimizer(name)
     hyper = per_trial(optimizer)
     start, state, gradients = cohort_of(optimizer)
     eager, _ = over_trials(optimizer.update)(start, gradients[0], state, hyper)

@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.layer_normalised_sgd import LAYER_NORMALISED_SGD
 from tests.parametrization.nn.updates.trajectories import (
+    gradient_optimizer,
     largest_difference,
     moved,
     noisy_quadratic,
@@ -15,6 +15,7 @@ from tests.parametrization.nn.updates.trajectories import (
     referenced,
 )
 
+LAYER_NORMALISED_SGD = gradient_optimizer("layer_normalised_sgd")
 HYPER = {"learning_rate": 0.1, "beta2": 0.9, "epsilon": 1e-3, "weight_decay": 0.3}
 
 

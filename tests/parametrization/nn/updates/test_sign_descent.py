@@ -5,10 +5,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from parametrization.nn.updates.sign_descent import SIGN_DESCENT
-from parametrization.nn.updates.update import Number
-from tests.parametrization.nn.updates.trajectories import completed, random
+from parametrization.nn.updates.registry import named
+from parametrization.nn.updates.update import CoupledOptimizer, Number
+from tests.parametrization.nn.updates.trajectories import hyper_of, random
 
+
+def sign_descent() -> CoupledOptimizer:
+    optimizer = named("sign_descent")
+    assert isinstance(optimizer, CoupledOptimizer)
+    return optimizer
+
+
+SIGN_DESCENT = sign_descent()
 SHAPES = {"first": (4, 3), "bias": (4,), "second": (2, 4)}
 GRADIENTS = {name: random(*shape, seed=i) for i, (name, shape) in enumerate(SHAPES.items())}
 SHARPNESS = 3.0
@@ -19,8 +27,7 @@ def steps(
 ) -> dict[str, Tensor]:
     """One step of every tensor from zero."""
     hypers: dict[str, dict[str, Number]] = {
-        name: completed(SIGN_DESCENT, {"learning_rate": rate, "radius": radii[name]})
-        for name in gradients
+        name: hyper_of(SIGN_DESCENT, learning_rate=rate, radius=radii[name]) for name in gradients
     }
     dual_norm = torch.stack(
         [SIGN_DESCENT.contribution(gradients[name], hypers[name]) for name in gradients]
@@ -66,7 +73,9 @@ def test_the_step_is_homogeneous_of_degree_one(factor: float) -> None:
     once = steps(GRADIENTS, radii)
     scaled = steps({name: factor * g for name, g in GRADIENTS.items()}, radii)
     for name in SHAPES:
-        torch.testing.assert_close(scaled[name], factor**SIGN_DESCENT.degree * once[name])
+        torch.testing.assert_close(
+            scaled[name], factor**SIGN_DESCENT.declaration.step.degree * once[name]
+        )
 
 
 def test_trials_of_a_cohort_are_coupled_over_layers_and_not_over_trials() -> None:

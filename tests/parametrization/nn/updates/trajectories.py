@@ -11,12 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
+    AnyOptimizer,
     GradientOptimizer,
-    GradientUpdate,
-    Hyper,
     Number,
-    OptimizerDefinition,
     State,
 )
 
@@ -42,33 +41,34 @@ def noisy_quadratic(*shape: int, seed: int = 0) -> Gradient:
     return gradient
 
 
-def completed(optimizer: OptimizerDefinition, given: Hyper) -> dict[str, Number]:
-    """`given` with the optimizer's defaults filled in."""
-    return {**optimizer.hyperparameters, **given}
+def gradient_optimizer(name: str) -> GradientOptimizer:
+    """The optimizer called `name`, which needs gradients alone."""
+    optimizer = named(name)
+    assert isinstance(optimizer, GradientOptimizer)
+    return optimizer
+
+
+def hyper_of(optimizer: AnyOptimizer, **given: Number) -> dict[str, Number]:
+    """The declared defaults with some of them replaced."""
+    assert given.keys() <= {"learning_rate", *optimizer.declaration.hyperparameters}
+    return {**optimizer.declaration.defaults, **given}
 
 
 def ours(
     optimizer: GradientOptimizer,
     start: Tensor,
     gradient: Gradient,
-    given: Hyper,
+    given: Mapping[str, Number],
     *,
     steps: int = STEPS,
-    refresh_every: int = 1,
 ) -> list[Tensor]:
     """The parameter after each step."""
-    hyper = completed(optimizer, given)
+    hyper = hyper_of(optimizer, **given)
     parameter, state, visited = start, optimizer.init(start), []
     for step in range(steps):
-        update = _update(optimizer, refreshes=step % refresh_every == 0)
-        parameter, state = update(parameter, gradient(parameter, step), state, hyper)
+        parameter, state = optimizer.update(parameter, gradient(parameter, step), state, hyper)
         visited.append(parameter)
     return visited
-
-
-def _update(optimizer: GradientOptimizer, *, refreshes: bool) -> GradientUpdate:
-    between = optimizer.update_between_refreshes
-    return optimizer.update if refreshes or between is None else between
 
 
 def theirs(

@@ -4,22 +4,23 @@ from pathlib import Path
 
 import pytest
 
-from parametrization.rules.document import rendered, with_tables
-from parametrization.rules.lookup import MUP_TABLES, Optimizer
+from parametrization.optimizers.document import rendered, with_tables
+from parametrization.optimizers.lookup import WIDTH_ROWS
+from parametrization.optimizers.registry import OPTIMIZERS
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "rules.md"
 
 
 def test_the_document_is_current() -> None:
-    """If this fails: run `python -m parametrization.rules.document docs/rules.md`."""
+    """If this fails: run `python -m parametrization.optimizers.document docs/rules.md`."""
     document = DOCUMENT.read_text()
     assert with_tables(document) == document
 
 
 def test_every_optimizer_and_every_source_is_shown() -> None:
     tables = rendered()
-    assert [o for o in Optimizer if f"`{o}`" not in tables] == []
-    sources = {row.evidence.source for rows in MUP_TABLES.values() for row in rows.values()}
+    assert [o for o in OPTIMIZERS if f"`{o}`" not in tables] == []
+    sources = {row.evidence.source for rows in WIDTH_ROWS.values() for row in rows.values()}
     assert sources
     assert [source for source in sources if source not in tables and source != HERE] == []
 

@@ -5,10 +5,11 @@ once, and the smaller the wider the layer it reaches. A step is measured by its 
 of single entries are coherent over a batch, hence of a spectral norm like their Frobenius norm.
 """
 
+from collections.abc import Mapping
 from enum import Enum
 from typing import Final, NamedTuple
 
-from parametrization.rules.lookup import Optimizer, Scaling
+from parametrization.rules.row import Scaling
 from parametrization.shapes.roles import Role
 
 WIDE: Final = {  # whether fan-in and fan-out grow
@@ -45,40 +46,35 @@ class Step(NamedTuple):
 
 
 E, W, T = Size
-O = Optimizer  # noqa: E741  # the table below is read by its columns
-STEPS: Final = {
-    O.ADAM: Step(E, 0),
-    O.ADAMW: Step(E, 0),
-    O.SGD: Step(E, 1, 0),
-    O.SGD_MOMENTUM: Step(E, 1, 0),
-    O.SGD_NESTEROV: Step(E, 1, 0),
-    O.ADAGRAD: Step(E, 0),
-    O.RMSPROP: Step(E, 0),
-    O.SCHEDULE_FREE_ADAMW: Step(E, 0),
-    O.LION: Step(E, 0, 0),
-    O.LAYER_NORMALISED_SGD: Step(W, 0, 2, W),
-    O.LARS: Step(T, 0, 0),
-    O.LAMB: Step(T, 0),
-    O.ADAFACTOR: Step(T, 0),
-    O.MUON_SPECTRAL: Step(W, 0, 1, W),
-    O.MUON_ORIGINAL: Step(W, 0, 1, W),
-    O.MUON_MATCH_RMS_ADAMW: Step(W, 0, 1, W),
-    O.MUON_BARE: Step(W, 0, 1, W),
-    O.SCION_COLUMN: Step(E, 0),
-    O.SCION_SPECTRAL: Step(W, 0, 1, W),
-    O.SCION_SPECTRAL_AT_LEAST_ONE: Step(W, 0, 1, W),
-    O.SCION_SIGN: Step(E, 0, 0),
-    O.SCION_SIGN_OVER_FAN_IN: Step(E, 0, 0),
-    O.SCION_RMS: Step(E, 0),
-    O.MODULAR_MATRIX: Step(W, 0, 1, W),
-    O.MODULAR_EMBEDDING: Step(E, 0),
-    O.MODULAR_VECTOR: Step(E, 0),
-    O.SHAMPOO_QUARTER: Step(W, 0, 2, W),
-    O.SHAMPOO_HALF: Step(W, -1, 2, W),
-    O.SHAMPOO_GRAFTED: Step(E, 0, 2, W),
-    O.SOAP: Step(W, 0, 1, W),
-    O.KFAC: Step(W, -1, 0),
-    O.EKFAC: Step(W, -1, 0),
+STEPS: Final[Mapping[str, Step]] = {
+    "adam": Step(E, 0),
+    "adamw": Step(E, 0),
+    "sgd": Step(E, 1, 0),
+    "sgd_nesterov": Step(E, 1, 0),
+    "adagrad": Step(E, 0),
+    "rmsprop": Step(E, 0),
+    "schedule_free_adamw": Step(E, 0),
+    "lion": Step(E, 0, 0),
+    "layer_normalised_sgd": Step(W, 0, 2, W),
+    "lars": Step(T, 0, 0),
+    "lamb": Step(T, 0),
+    "adafactor": Step(T, 0),
+    "muon_spectral": Step(W, 0, 1, W),
+    "muon_original": Step(W, 0, 1, W),
+    "muon_match_rms_adamw": Step(W, 0, 1, W),
+    "scion_column": Step(E, 0),
+    "scion_spectral": Step(W, 0, 1, W),
+    "scion_sign": Step(E, 0, 0),
+    "scion_rms": Step(E, 0),
+    "modular_matrix": Step(W, 0, 1, W),
+    "modular_embedding": Step(E, 0),
+    "modular_vector": Step(E, 0),
+    "shampoo_quarter": Step(W, 0, 2, W),
+    "shampoo_half": Step(W, -1, 2, W),
+    "shampoo_grafted": Step(E, 0, 2, W),
+    "soap": Step(W, 0, 1, W),
+    "kfac": Step(W, -1, 0),
+    "ekfac": Step(W, -1, 0),
 }
 """Sign descent is absent: its rate is free of width and its radius is Lion's rate."""
 
@@ -135,13 +131,13 @@ def expected_epsilon(step: Step, role: Role, rule: Scaling) -> Pair:
     return times(step.epsilon, size)
 
 
-def relative_decay(optimizer: Optimizer, role: Role, rule: Scaling) -> Pair:
+def relative_decay(optimizer: str, role: Role, rule: Scaling) -> Pair:
     """Of the share of a tensor that one step's decay removes, per unit of weight decay."""
     rate = (rule.lr_in, rule.lr_out)
     size = (rule.init_std, 0.0)
-    if optimizer is Optimizer.LAMB:  # rate ||w|| / ||adam(g)|| * decay, Adam's entries about 1
+    if optimizer == "lamb":  # rate ||w|| / ||adam(g)|| * decay, Adam's entries about 1
         return plus(rate, size)
-    if optimizer is Optimizer.LARS:  # rate ||w|| / ||g|| * decay
+    if optimizer == "lars":  # rate ||w|| / ||g|| * decay
         return plus(rate, size, times(-1, gradient(role, rule)))
     return rate
 

@@ -1,4 +1,4 @@
-"""The rules as tables for readers: `python -m parametrization.rules.document docs/rules.md`.
+"""The rules as tables for readers: `python -m parametrization.optimizers.document docs/rules.md`.
 
 Replaces what stands between the two markers of that file.
 """
@@ -9,23 +9,18 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from parametrization.optimizers.names import PLUGINS
-from parametrization.optimizers.traits import TRAITS
+from parametrization.optimizers.lookup import HYPERPARAMETER_ROWS, WIDTH_ROWS
+from parametrization.optimizers.registry import BUILT_IN
 from parametrization.rules.depth import DEPTH_ROWS, DepthRule
-from parametrization.rules.horizon import HORIZON_ROWS, HorizonRule, Powers
-from parametrization.rules.lookup import MUP_TABLES, Optimizer
+from parametrization.rules.horizon import HorizonRule, Powers
 from parametrization.rules.not_per_tensor import NON_TENSOR_ROWS
 from parametrization.rules.policies import Policies
-from parametrization.rules.policy_numbers import SoapWidthRule
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.rules.row import Evidence, Refusal, Row, Rows
-from parametrization.rules.width.matrix_norms import BUILT_IN
-from parametrization.rules.width.other_hyperparameters import OTHER_HYPERPARAMETERS
-from parametrization.rules.width.preconditioned import SOAP_PUBLISHED
 from parametrization.shapes.roles import Role
 from parametrization.text.markdown import between, table
 
-BEGIN: Final = "<!-- tables: begin, written by parametrization.rules.document -->"
+BEGIN: Final = "<!-- tables: begin, written by parametrization.optimizers.document -->"
 END: Final = "<!-- tables: end -->"
 
 
@@ -72,18 +67,28 @@ def _width() -> str:
     blocks = []
     for names, rows in _alike().items():
         title = ", ".join(f"`{name}`" for name in names)
-        degree = ", ".join(sorted({str(TRAITS[name].degree) for name in names}))
+        alike = [BUILT_IN[name] for name in names]
+        degree = ", ".join(sorted({str(one.step.degree) for one in alike}))
         built_in = (
             " Rates are for the bare step: the growth of the factor that the optimizer multiplies"
             " by itself is divided out of the rate and multiplied into the decay."
-            if any(name in BUILT_IN for name in names)
+            if any(one.bare_factor for one in alike)
             else ""
         )
-        drawn = _width_table(rows, frozenset().union(*(TRAITS[name].takes for name in names)))
+        drawn = _width_table(rows, frozenset().union(*(one.hyperparameters for one in alike)))
         blocks.append(f"### {title}\n\nDegree {degree}.{built_in}\n\n{drawn}{_refusals(rows)}")
-    published = _width_table(SOAP_PUBLISHED, TRAITS[Optimizer.SOAP].takes)
-    blocks.append(f"### `soap` with soap_width_rule `{SoapWidthRule.QIU}`\n\n{published}")
-    return "\n".join(blocks)
+    return "\n".join([*blocks, *_by_policy()])
+
+
+def _by_policy() -> Iterator[str]:
+    """Tables that are in force where a policy makes another choice than its default."""
+    for name, declaration in BUILT_IN.items():
+        if declaration.policy_rows is None:
+            continue
+        policy, by_choice = declaration.policy_rows
+        for choice, rows in by_choice.items():
+            drawn = _width_table(rows, frozenset(declaration.hyperparameters))
+            yield f"### `{name}` with {policy} `{choice}`\n\n{drawn}"
 
 
 def _width_table(rows: Rows, takes: frozenset[str]) -> str:
@@ -94,12 +99,11 @@ def _width_table(rows: Rows, takes: frozenset[str]) -> str:
     )
 
 
-def _alike() -> dict[tuple[Optimizer, ...], Rows]:
+def _alike() -> dict[tuple[str, ...], Rows]:
     """Optimizers by equal rows, evidence included."""
-    groups: list[tuple[list[Optimizer], Rows]] = []
-    for optimizer, rows in MUP_TABLES.items():
-        if optimizer in PLUGINS.usable:
-            continue
+    groups: list[tuple[list[str], Rows]] = []
+    for optimizer in BUILT_IN:
+        rows = WIDTH_ROWS[optimizer]
         same = next((names for names, other in groups if other == rows), None)
         if same is None:
             groups.append(([optimizer], rows))
@@ -143,8 +147,8 @@ def _others() -> str:
                 _product({"m_in": x_in, "m_out": x_out}),
                 *_graded(row.evidence),
             ]
-            for (optimizer, name), row in OTHER_HYPERPARAMETERS.items()
-            if optimizer not in PLUGINS.usable
+            for (optimizer, name), row in HYPERPARAMETER_ROWS.items()
+            if optimizer in BUILT_IN
             for role, (x_in, x_out) in row.exponents.items()
         ),
     )
@@ -184,7 +188,10 @@ def _horizon() -> str:
 
 def _lines(rule: HorizonRule) -> Iterator[list[str]]:
     groups: dict[tuple[str, ...], list[str]] = {}
-    for optimizer, row in HORIZON_ROWS[rule].items():
+    for optimizer, declaration in BUILT_IN.items():
+        if rule not in declaration.horizon:
+            continue
+        row = declaration.horizon[rule]
         factors = (row.rate, row.weight_decay, row.epsilon, row.memory)
         tokens = "any" if row.covers_tokens else "equal"
         key = (*(_of(powers) for powers in factors), tokens, *_graded(row.evidence))
