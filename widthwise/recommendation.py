@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import yaml
 
 from parametrization.optimizers.registry import declared
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.companions import scale_led_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, ScheduleShape
-from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from widthwise.errors import WidthwiseError
@@ -105,16 +104,12 @@ class Recommendation:
 
     def scalings(self) -> tuple[TensorScaling, ...]:
         """The numbers of every tensor of the target."""
-        return scale_led_model(
+        return scale(
             self.shape,
+            self.hyperparameters,
+            self.multipliers,
             optimizer=self.optimizer,
-            parametrization=Parametrization.MUP,
-            hyperparameters=self.hyperparameters,
-            width=self.width,
             policies=self.policies,
-            depth_mult=self.multipliers.depth,
-            batch_mult=self.multipliers.batch,
-            token_mult=self.multipliers.tokens,
         )
 
     def apply(
@@ -152,16 +147,13 @@ class Recommendation:
         return apply(
             model,
             self.shape,
+            self.hyperparameters,
+            self.multipliers,
             optimizer=self.optimizer,
-            hyperparameters=self.hyperparameters,
-            width=self.width,
             schedule=self.schedule,
             steps=self.steps if steps is None else steps,
             seed=seed,
             policies=self.policies,
-            depth_mult=self.multipliers.depth,
-            batch_mult=self.multipliers.batch,
-            token_mult=self.multipliers.tokens,
         )
 
 

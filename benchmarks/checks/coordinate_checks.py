@@ -36,7 +36,8 @@ from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.rules.parametrization import Parametrization
-from parametrization.scaling.mixed_model import scale_mixed_model
+from parametrization.scaling.model_scaling import scale_assigned
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 
@@ -206,13 +207,12 @@ def _scaled(
     depth_mult: float = 1.0,
 ) -> Sequence[TensorScaling]:
     checked = CHECKED_OPTIMIZERS[check.optimizer]
-    return scale_mixed_model(
+    return scale_assigned(
         shape,
+        numbers(checked, **overrides),
+        Multipliers(width=width / shape.base_width, depth=depth_mult),
         assignment=checked.assignment,
         parametrization=check.parametrization,
-        hyperparameters=numbers(checked, **overrides),
-        width=width,
-        depth_mult=depth_mult,
     )
 
 

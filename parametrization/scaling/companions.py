@@ -13,11 +13,6 @@ from parametrization.optimizers.assignment import Assignment
 from parametrization.optimizers.declaration import Hyperparameter, Range
 from parametrization.optimizers.hyperparameters import EVERYWHERE, RATE_MULTIPLIERS, names_of
 from parametrization.optimizers.registry import declared
-from parametrization.rules.parametrization import Parametrization
-from parametrization.rules.policies import Policies
-from parametrization.scaling.mixed_model import scale_mixed_model
-from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling, scale_model
-from parametrization.shapes.roles import ModelShape
 
 RATIO: Final = "learning_rate_ratio"
 """Rate of the companion over that of the lead, both at the base width."""
@@ -131,47 +126,3 @@ def _refuse_other_names(lead: str, hyperparameters: Mapping[str, float]) -> None
 
 def _taken_by(optimizer: str) -> frozenset[str]:
     return names_of(optimizer) | RATE_MULTIPLIERS.keys()
-
-
-def scale_led_model(  # noqa: PLR0913  # one keyword per axis, all with a default
-    shape: ModelShape,
-    *,
-    optimizer: str,
-    parametrization: Parametrization,
-    hyperparameters: Mapping[str, float],
-    width: int,
-    policies: Policies = DEFAULT_POLICIES,
-    depth_mult: float = 1.0,
-    batch_mult: float = 1.0,
-    token_mult: float = 1.0,
-) -> tuple[TensorScaling, ...]:
-    """Every tensor at `width`, from a flat mapping: as `scale_model`, or with a companion.
-
-    Raises:
-        ValueError: as `scale_model` and `by_optimizer`.
-
-    """
-    assignment = declared(optimizer).companions
-    if assignment is None:
-        return scale_model(
-            shape,
-            optimizer=optimizer,
-            parametrization=parametrization,
-            hyperparameters=hyperparameters,
-            width=width,
-            policies=policies,
-            depth_mult=depth_mult,
-            batch_mult=batch_mult,
-            token_mult=token_mult,
-        )
-    return scale_mixed_model(
-        shape,
-        assignment=assignment,
-        parametrization=parametrization,
-        hyperparameters=by_optimizer(optimizer, hyperparameters),
-        width=width,
-        policies=policies,
-        depth_mult=depth_mult,
-        batch_mult=batch_mult,
-        token_mult=token_mult,
-    )

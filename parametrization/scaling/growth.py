@@ -23,7 +23,8 @@ from parametrization.scaling.axis_factors import (
     rate_by_embedding,
     rate_factor_of,
 )
-from parametrization.scaling.tensor_rules import Case, Multipliers
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_rules import Case
 from parametrization.shapes.roles import Role
 
 AxisName: TypeAlias = Literal["width", "depth", "batch", "tokens"]

@@ -20,7 +20,8 @@ from parametrization.scaling.growth import (
     sources,
     spoken,
 )
-from parametrization.scaling.tensor_rules import Case, Multipliers, case_of
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_rules import Case, case_of
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 

@@ -10,16 +10,8 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import FIXED_KV_INIT_EXPONENT
 from parametrization.rules.row import Row
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import Role, TensorShape
-
-
-class Multipliers(NamedTuple):
-    """Target over base, each > 0."""
-
-    width: float = 1.0
-    depth: float = 1.0
-    batch: float = 1.0
-    tokens: float = 1.0
 
 
 class Case(NamedTuple):

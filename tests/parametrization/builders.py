@@ -9,7 +9,9 @@ from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classify import Declaration
 from parametrization.optimizers.hyperparameters import names_of
 from parametrization.rules.parametrization import Parametrization
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 BASE_WIDTH = 32
@@ -86,10 +88,10 @@ def scalings_of(
     shape: ModelShape | None = None,
     **overrides: float,
 ) -> tuple[TensorScaling, ...]:
-    return scale_model(
+    return scale(
         shape or shape_of(build, base_width),
+        given or hyperparameters(optimizer, **overrides),
+        Multipliers(width / base_width),
         optimizer=optimizer,
         parametrization=parametrization,
-        hyperparameters=given or hyperparameters(optimizer, **overrides),
-        width=width,
     )

@@ -13,6 +13,7 @@ from torch import nn
 from parametrization.nn.apply import apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
@@ -100,7 +101,8 @@ def test_the_schedule_stretches_to_the_targets_steps() -> None:
 def test_numbers_that_the_service_would_not_trust_are_not_applied_unasked() -> None:
     distrusted = document(width=32 * 512)
     assert distrusted["verdict"] == "abstain"
-    loaded = Recommendation.from_document(distrusted | {"width": 64})
+    narrow = {"width": 64, "multipliers": distrusted["multipliers"] | {"width": 2.0}}
+    loaded = Recommendation.from_document(distrusted | narrow)
 
     with pytest.raises(WidthwiseError, match="the verdict is abstain: width 16384"):
         loaded.apply(Gpt(64))
@@ -165,14 +167,12 @@ def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
     expected = apply(
         by_hand,
         shape_of(partial(ResidualMlp, depth=4)),
+        loaded.hyperparameters,
+        Multipliers(64 / 32, depth=2, batch=2),
         optimizer="adamw",
-        hyperparameters=loaded.hyperparameters,
-        width=64,
         schedule=Schedule(),
         steps=100,
         seed=5,
-        depth_mult=2,
-        batch_mult=2,
     )
     assert all(map(torch.equal, model.parameters(), by_hand.parameters()))
     for group, other in zip(

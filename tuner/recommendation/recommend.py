@@ -11,6 +11,7 @@ from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.hyperparameter_words import Setting
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
 from tuner.evidence.drift import predict
@@ -59,15 +60,6 @@ from tuner.spec.states import StudyState
 from tuner.spec.target import WholeTarget
 
 
-class TargetOverBase(Record):
-    """What the rules were applied to: target over base, 1 along an axis not transferable."""
-
-    width: float
-    depth: float
-    batch: float
-    tokens: float
-
-
 class Provenance(Record):
     """What the answer was computed from."""
 
@@ -110,7 +102,8 @@ class Recommendation(Record):
     base_depth: int
     """The proxies'."""
     width_multiplier: float
-    multipliers: TargetOverBase
+    multipliers: Multipliers
+    """Target over base as the rules were applied: 1 along an axis that is not transferable."""
     residual_multiplier: float
     """Factor on every residual branch of the target: x + residual_multiplier * f(x)."""
     learning_rate: LearningRate
@@ -222,7 +215,7 @@ def recommend(  # one keyword per axis
         base_width=spec.base_width,
         base_depth=spec.family.depth,
         width_multiplier=mults.width,
-        multipliers=TargetOverBase(**mults._asdict()),
+        multipliers=mults,
         residual_multiplier=residual_multiplier(policies.depth_rule, policies.alpha, mults.depth),
         learning_rate=rate,
         base_hyperparameters=hyperparameters,

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.companions import by_optimizer, scale_led_model
+from parametrization.scaling.companions import by_optimizer
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, ScheduleShape
-from parametrization.scaling.tensor_rules import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape, Role
@@ -102,30 +102,20 @@ def tensor_values(
     optimizer: Optimizer,
     hyperparameters: Mapping[str, float],
     policies: Policies,
-    mults: Multipliers,
+    multipliers: Multipliers,
 ) -> tuple[TensorValues, ...]:
     """Every tensor's numbers under muP, like tensors of repeated blocks together.
 
     Args:
         shape: at the base width and the target's depth.
         hyperparameters: at the base.
-        mults: target over base.
+        multipliers: target over base.
 
     Raises:
         ValueError: if a hyperparameter is unfit, or the width gives a tensor no whole shape.
 
     """
-    scalings = scale_led_model(
-        shape,
-        optimizer=optimizer,
-        parametrization=Parametrization.MUP,
-        hyperparameters=hyperparameters,
-        width=round(mults.width * shape.base_width),
-        policies=policies,
-        depth_mult=mults.depth,
-        batch_mult=mults.batch,
-        token_mult=mults.tokens,
-    )
+    scalings = scale(shape, hyperparameters, multipliers, optimizer=optimizer, policies=policies)
     by_name = {scaling.name: scaling for scaling in scalings}
     return tuple(
         _values(family.name, like)

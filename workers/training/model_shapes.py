@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from functools import cache
 
 from parametrization.nn.base_shapes import derive_model_shape
-from parametrization.scaling.companions import scale_led_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.protocol import ModelSpec
@@ -25,14 +26,13 @@ def model_scalings(
         ValueError: if a hyperparameter is missing, unknown or out of range.
 
     """
-    return scale_led_model(
+    return scale(
         model_shape(spec),
+        hyperparameters,
+        Multipliers(width=spec.width / spec.base_width, depth=spec.depth_multiplier),
         optimizer=optimizer,
         parametrization=spec.parametrization,
-        hyperparameters=hyperparameters,
-        width=spec.width,
         policies=spec.policies.chosen,
-        depth_mult=spec.depth_multiplier,
     )
 
 

@@ -12,7 +12,9 @@ from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.initialise import set_residual_multipliers
 from parametrization.optimizers.registry import declared
 from parametrization.rules.parametrization import Parametrization
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role
 from tests.parametrization.builders import hyperparameters, scalings_of, shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
@@ -94,13 +96,11 @@ def check_over_depth(
 
     def scalings(depth: int) -> list[TensorScaling]:
         at = shape(depth)
-        right = scale_model(
+        right = scale(
             at,
+            given,
+            Multipliers(width / at.base_width, depth=depth / BASE_DEPTH),
             optimizer=optimizer,
-            parametrization=Parametrization.MUP,
-            hyperparameters=given,
-            width=width,
-            depth_mult=depth / BASE_DEPTH,
         )
         inside = {tensor.name for tensor in at.tensors if tensor.in_block}
         return [plant(s, depth / BASE_DEPTH) if s.name in inside else s for s in right]

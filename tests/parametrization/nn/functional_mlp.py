@@ -23,9 +23,9 @@ from parametrization.nn.updates.update import (
 from parametrization.optimizers.assignment import Assignment, everywhere
 from parametrization.optimizers.hyperparameters import names_of
 from parametrization.optimizers.registry import declared
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.mixed_model import scale_mixed_model
+from parametrization.scaling.model_scaling import scale_assigned
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.nn.small_models import CLASSES, PIXELS, image_batch
@@ -65,12 +65,11 @@ def scalings(
     biases: bool = False,
     policies: Policies | None = None,
 ) -> tuple[TensorScaling, ...]:
-    return scale_mixed_model(
+    return scale_assigned(
         shape(base_width, biases=biases),
+        hyperparameters,
+        Multipliers(width / base_width),
         assignment=everywhere(assignment) if isinstance(assignment, str) else assignment,
-        parametrization=Parametrization.MUP,
-        hyperparameters=hyperparameters,
-        width=width,
         policies=policies or Policies(),
     )
 

@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 
 from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.initialise import materialise
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import hyperparameters, shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
@@ -29,9 +30,9 @@ def prepared(model: ResidualMlp) -> Prepared:
     return apply(
         model,
         shape_of(ResidualMlp),
+        hyperparameters("adamw"),
+        Multipliers(WIDTH / 32),
         optimizer="adamw",
-        hyperparameters=hyperparameters("adamw"),
-        width=WIDTH,
         schedule=Schedule(),
         steps=STEPS,
         seed=3,

@@ -11,6 +11,7 @@ from parametrization.nn.param_groups import (
     multiplicative_schedule,
     param_groups,
 )
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.parametrization.builders import CORE_OPTIMIZERS, hyperparameters, scalings_of, shape_of
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch
@@ -82,9 +83,9 @@ def test_one_call_makes_a_model_ready_to_train(optimizer: str) -> None:
     stepping, schedule = apply(
         model,
         shape_of(Mlp),
+        given,
+        Multipliers(128 / 32),
         optimizer=optimizer,
-        hyperparameters=given,
-        width=128,
         schedule=Schedule(),
         steps=30,
         seed=5,

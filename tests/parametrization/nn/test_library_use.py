@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from parametrization.nn.apply import apply
 from parametrization.nn.initialise import initialise, materialise
 from parametrization.nn.layers import ConvReadout, Readout, Residual, TiedReadout
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import Role
 from tests.parametrization.builders import hyperparameters, scalings_of, shape_of
@@ -155,9 +156,9 @@ def test_the_multiplier_free_form_trains_a_plain_readout_alike(optimizer: str) -
         training = apply(
             model.double(),
             shape,
+            hyperparameters(optimizer, learning_rate=2.0**-7),
+            Multipliers(128 / shape.base_width),
             optimizer=optimizer,
-            hyperparameters=hyperparameters(optimizer, learning_rate=2.0**-7),
-            width=128,
             schedule=Schedule(),
             steps=10,
             seed=3,
@@ -181,13 +182,12 @@ def test_depth_sets_the_branches_multiplier() -> None:
     apply(
         model,
         shape_of(lambda width: ResidualMlp(width, depth=8)),
+        hyperparameters("sgd"),
+        Multipliers(64 / 32, depth=4),
         optimizer="sgd",
-        hyperparameters=hyperparameters("sgd"),
-        width=64,
         schedule=Schedule(),
         steps=10,
         seed=3,
-        depth_mult=4,
     )
     assert {m.multiplier for m in model.modules() if isinstance(m, Residual)} == {0.25}
 
@@ -199,9 +199,9 @@ def test_optimizers_that_torch_has_not_train_the_readers_model(optimizer: str) -
     training = apply(
         model,
         shape_of(Mlp),
+        given,
+        Multipliers(64 / 32),
         optimizer=optimizer,
-        hyperparameters=given,
-        width=64,
         schedule=Schedule(),
         steps=30,
         seed=3,

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.multiplier_free import multiplier_free
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
 from parametrization.shapes.roles import Role, TensorShape
 from tests.parametrization.builders import TENSORS, hyperparameters
@@ -53,13 +53,9 @@ def scaled(
 ) -> TensorScaling:
     scaling = scale_tensor(
         tensor,
+        hyperparameters("adamw"),
+        Multipliers(width, depth=depth, batch=batch, tokens=tokens),
         optimizer="adamw",
-        parametrization=Parametrization.MUP,
-        hyperparameters=hyperparameters("adamw"),
-        width_mult=width,
-        depth_mult=depth,
-        batch_mult=batch,
-        token_mult=tokens,
         policies=Policies(alpha=alpha),
     )
     return multiplier_free([scaling])[0]

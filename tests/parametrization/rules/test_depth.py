@@ -12,7 +12,9 @@ from parametrization.rules.depth import DEPTH_ROWS, DepthRule, rate_factor, resi
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.row import Row
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_model, scale_tensor
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
 from parametrization.shapes.roles import ModelShape, Role
 from tests.parametrization.builders import TENSORS, hyperparameters
 
@@ -26,7 +28,7 @@ ALL_TRAINED = [
 ]
 
 
-def scale(
+def scaled_tensor(
     optimizer: str,
     role: Role,
     policies: Policies,
@@ -37,14 +39,13 @@ def scale(
 ) -> TensorScaling:
     return scale_tensor(
         replace(TENSORS[role], in_block=in_block),
-        optimizer=optimizer,
-        parametrization=parametrization,
-        hyperparameters=hyperparameters(optimizer, weight_decay=0.1)
+        hyperparameters(optimizer, weight_decay=0.1)
         if "weight_decay" in declared(optimizer).hyperparameters
         else hyperparameters(optimizer),
-        width_mult=2.0,
+        Multipliers(2.0, depth=depth_mult),
+        optimizer=optimizer,
+        parametrization=parametrization,
         policies=policies,
-        depth_mult=depth_mult,
     )
 
 
@@ -101,7 +102,7 @@ def test_hidden_matrices_in_blocks_follow_completep_by_degree(
 ) -> None:
     """Exponents of mL for AdamW from CompleteP's Table 1, for the others by their degree."""
     policies = Policies(alpha=alpha)
-    deep, base = (scale(optimizer, Role.HIDDEN, policies, depth) for depth in (4.0, 1.0))
+    deep, base = (scaled_tensor(optimizer, Role.HIDDEN, policies, depth) for depth in (4.0, 1.0))
     assert ratio(deep.learning_rate, base.learning_rate) == pytest.approx(4.0**rate)
     assert ratio(deep.weight_decay, base.weight_decay) == pytest.approx(4.0**decay)
     if epsilon is not None:
@@ -109,18 +110,20 @@ def test_hidden_matrices_in_blocks_follow_completep_by_degree(
 
 
 def test_sign_descent_scales_its_radius_like_adams_rate() -> None:
-    deep, base = (scale("sign_descent", Role.HIDDEN, Policies(alpha=0.5), d) for d in (4, 1))
+    deep, base = (
+        scaled_tensor("sign_descent", Role.HIDDEN, Policies(alpha=0.5), d) for d in (4, 1)
+    )
     assert ratio(deep.others["radius"], base.others["radius"]) == pytest.approx(4**-0.5)
 
 
 @pytest.mark.parametrize(("optimizer", "role"), ALL_TRAINED)
 def test_tensors_outside_blocks_keep_their_numbers(optimizer: str, role: Role) -> None:
-    deep, base = (scale(optimizer, role, Policies(), d, in_block=False) for d in (4.0, 1.0))
+    deep, base = (scaled_tensor(optimizer, role, Policies(), d, in_block=False) for d in (4.0, 1.0))
     assert deep == base
 
 
 def test_a_qk_norm_gain_follows_depth_by_its_epsilon_alone() -> None:
-    deep, base = (scale("adamw", Role.QK_NORM_GAIN, Policies(), d) for d in (4.0, 1.0))
+    deep, base = (scaled_tensor("adamw", Role.QK_NORM_GAIN, Policies(), d) for d in (4.0, 1.0))
     assert deep.learning_rate == base.learning_rate
     assert ratio(deep.epsilon, base.epsilon) == 0.25
 
@@ -132,7 +135,7 @@ def test_only_a_depth_rule_under_mup_reacts_to_depth(
 ) -> None:
     policies = Policies(depth_rule=rule, alpha=0.5)
     deep, base = (
-        scale("adamw", Role.HIDDEN, policies, d, parametrization=parametrization)
+        scaled_tensor("adamw", Role.HIDDEN, policies, d, parametrization=parametrization)
         for d in (4.0, 1.0)
     )
     follows = rule is not DepthRule.NONE and parametrization is MUP
@@ -143,14 +146,12 @@ def test_only_a_depth_rule_under_mup_reacts_to_depth(
 
 def test_a_model_without_residual_branches_has_no_depth_rule() -> None:
     def scaled(policies: Policies) -> tuple[TensorScaling, ...]:
-        return scale_model(
+        return scale(
             ModelShape(32, (TENSORS[Role.HIDDEN],)),
+            hyperparameters("adamw"),
+            Multipliers(64 / 32, depth=4.0),
             optimizer="adamw",
-            parametrization=MUP,
-            hyperparameters=hyperparameters("adamw"),
-            width=64,
             policies=policies,
-            depth_mult=4.0,
         )
 
     with pytest.raises(ValueError, match=r"completep has no row for this model.*residual block"):
@@ -164,5 +165,5 @@ def test_alpha_outside_its_range_is_refused() -> None:
 
 
 def test_the_reason_names_depth_and_what_it_does() -> None:
-    deep = scale("sgd", Role.HIDDEN, Policies(), 4.0)
+    deep = scaled_tensor("sgd", Role.HIDDEN, Policies(), 4.0)
     assert "depth x 4: rate x 4 (completep, alpha 1, medium confidence)" in deep.reason

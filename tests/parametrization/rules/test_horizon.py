@@ -12,6 +12,7 @@ from parametrization.rules.horizon import HorizonRule, scaled_memory
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.row import Row
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
 from parametrization.shapes.roles import Role, TensorShape
 from tests.parametrization.builders import TENSORS, hyperparameters
@@ -34,13 +35,11 @@ def scale(
 ) -> TensorScaling:
     return scale_tensor(
         tensor,
+        hyperparameters(optimizer, **overrides),
+        Multipliers(2.0, batch=batch, tokens=tokens),
         optimizer=optimizer,
         parametrization=parametrization,
-        hyperparameters=hyperparameters(optimizer, **overrides),
-        width_mult=2.0,
         policies=Policies(horizon_rule=rule),
-        batch_mult=batch,
-        token_mult=tokens,
     )
 
 

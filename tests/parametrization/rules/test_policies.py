@@ -17,6 +17,7 @@ from parametrization.rules.policy_numbers import (
     WeightDecayRule,
 )
 from parametrization.rules.policy_sources import CHOICES
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
 from parametrization.shapes.roles import Role, TensorShape
 from tests.parametrization.builders import TENSORS, hyperparameters
@@ -36,10 +37,10 @@ def scale(
 ) -> TensorScaling:
     return scale_tensor(
         TENSORS[tensor] if isinstance(tensor, Role) else tensor,
+        hyperparameters(optimizer),
+        Multipliers(width_mult),
         optimizer=optimizer,
         parametrization=parametrization,
-        hyperparameters=hyperparameters(optimizer),
-        width_mult=width_mult,
         policies=policies,
     )
 

@@ -13,7 +13,6 @@ from parametrization.optimizers.lookup import HYPERPARAMETER_ROWS, WIDTH_ROWS
 from parametrization.optimizers.registry import STUDIED, declared
 from parametrization.rules.depth import DEPTH_ROWS
 from parametrization.rules.not_per_tensor import CONSTANT_MEMORIES
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import EpsilonRule, SoapWidthRule, WeightDecayRule
 from parametrization.rules.policy_sources import CHOICES
@@ -24,11 +23,11 @@ from parametrization.scaling.companions import (
     by_optimizer,
     flat_defaults,
     own_name,
-    scale_led_model,
 )
 from parametrization.scaling.growth import AxisName, sources
 from parametrization.scaling.hyperparameter_words import Setting
-from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.scaling.told_words import Clause, clauses
@@ -90,23 +89,19 @@ def shape_for(lead: str) -> ModelShape:
 @cache
 def scaled(lead: str, policies: Policies, mults: Multipliers) -> tuple[TensorScaling, ...]:
     """Every tensor's numbers at a target."""
-    return scale_led_model(
+    return scale(
         shape_for(lead),
+        flat(lead),
+        mults,
         optimizer=lead,
-        parametrization=Parametrization.MUP,
-        hyperparameters=flat(lead),
-        width=round(32 * mults.width),
         policies=policies,
-        depth_mult=mults.depth,
-        batch_mult=mults.batch,
-        token_mult=mults.tokens,
     )
 
 
 def settings(lead: str, policies: Policies) -> Iterator[Setting]:
     """Every target that the rules cover: without batch and tokens where they do not."""
     for mults in TARGETS:
-        for covered in (mults, mults._replace(tokens=1.0), mults._replace(batch=1.0, tokens=1.0)):
+        for covered in (mults, replace(mults, tokens=1.0), replace(mults, batch=1.0, tokens=1.0)):
             try:
                 scaled(lead, policies, covered)
             except ValueError:

@@ -14,9 +14,9 @@ from parametrization.nn.updates.update import GradientOptimizer
 from parametrization.optimizers.assignment import Assignment, everywhere, matrices_with
 from parametrization.optimizers.lookup import WIDTH_ROWS
 from parametrization.optimizers.registry import BUILT_IN, declared
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.row import Row
 from parametrization.scaling.multiplier_free import multiplier_free
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
 from parametrization.shapes.roles import Role
 from tests.parametrization.builders import TENSORS, hyperparameters
@@ -110,13 +110,7 @@ def test_the_readouts_numbers_are_the_published_ones() -> None:
 
 
 def readout(optimizer: str, width_mult: float, **values: float) -> TensorScaling:
-    return scale_tensor(
-        TENSORS[Role.OUTPUT],
-        optimizer=optimizer,
-        parametrization=Parametrization.MUP,
-        hyperparameters=values,
-        width_mult=width_mult,
-    )
+    return scale_tensor(TENSORS[Role.OUTPUT], values, Multipliers(width_mult), optimizer=optimizer)
 
 
 READOUT_OPTIMIZERS: Final = [

@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parametrization.rules.parametrization import Parametrization
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_model, scale_tensor
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.builders import CORE_OPTIMIZERS, TENSORS, hyperparameters, scalings_of
 from tests.parametrization.nn.small_models import Gpt, Mlp
@@ -20,7 +22,7 @@ rates = st.floats(2.0**-14, 1.0)
 width_mults = st.floats(1 / 16, 1024.0)
 
 
-def scale(
+def scaled_tensor(
     role: Role,
     optimizer: str,
     parametrization: Parametrization,
@@ -29,10 +31,10 @@ def scale(
 ) -> TensorScaling:
     return scale_tensor(
         TENSORS[role],
+        hyperparameters(optimizer, **overrides),
+        Multipliers(width_mult),
         optimizer=optimizer,
         parametrization=parametrization,
-        hyperparameters=hyperparameters(optimizer, **overrides),
-        width_mult=width_mult,
     )
 
 
@@ -51,7 +53,7 @@ def test_both_parametrizations_are_one_at_the_base_width(
     role: Role, optimizer: str, rate: float, init: float
 ) -> None:
     sp, mup = (
-        scale(role, optimizer, parametrization, 1.0, learning_rate=rate, init_std=init)
+        scaled_tensor(role, optimizer, parametrization, 1.0, learning_rate=rate, init_std=init)
         for parametrization in Parametrization
     )
     assert numbers(sp) == numbers(mup)
@@ -65,7 +67,7 @@ def test_widening_twice_is_widening_once(
     role: Role, optimizer: str, parametrization: Parametrization, a: float, b: float
 ) -> None:
     at_one, at_a, at_b, at_both = (
-        numbers(scale(role, optimizer, parametrization, m)) for m in (1.0, a, b, a * b)
+        numbers(scaled_tensor(role, optimizer, parametrization, m)) for m in (1.0, a, b, a * b)
     )
     for one, by_a, by_b, by_both in zip(at_one, at_a, at_b, at_both, strict=True):
         assert by_a * by_b == pytest.approx(one * by_both, rel=1e-12)
@@ -78,7 +80,8 @@ def test_rate_times_decay_does_not_depend_on_width(
     if optimizer == "adam":
         return
     base, wide = (
-        scale(role, optimizer, parametrization, factor, weight_decay=0.3) for factor in (1.0, m)
+        scaled_tensor(role, optimizer, parametrization, factor, weight_decay=0.3)
+        for factor in (1.0, m)
     )
     assert wide.learning_rate * wide.weight_decay == pytest.approx(
         base.learning_rate * base.weight_decay, rel=1e-12
@@ -89,9 +92,9 @@ def test_rate_times_decay_does_not_depend_on_width(
 def test_hyperparameters_act_on_their_own_number_alone(
     role: Role, optimizer: str, parametrization: Parametrization, m: float
 ) -> None:
-    plain = scale(role, optimizer, parametrization, m)
-    init = scale(role, optimizer, parametrization, m, init_std=2.0)
-    output = scale(role, optimizer, parametrization, m, output_multiplier=2.0)
+    plain = scaled_tensor(role, optimizer, parametrization, m)
+    init = scaled_tensor(role, optimizer, parametrization, m, init_std=2.0)
+    output = scaled_tensor(role, optimizer, parametrization, m, output_multiplier=2.0)
     is_matrix = plain.init_std is not None
     assert init.init_std == (2.0 * plain.init_std if plain.init_std is not None else None)
     assert is_matrix == (role in (Role.INPUT, Role.HIDDEN, Role.OUTPUT))
@@ -167,17 +170,17 @@ def test_the_reason_says_what_grows_and_what_that_does(
     width_mult: float,
     reason: str,
 ) -> None:
-    assert scale(role, optimizer, parametrization, width_mult).reason == reason
+    assert scaled_tensor(role, optimizer, parametrization, width_mult).reason == reason
 
 
 @pytest.mark.parametrize("parametrization", Parametrization)
 def test_adam_refuses_weight_decay_and_says_why(parametrization: Parametrization) -> None:
     with pytest.raises(ValueError, match=r"L2 in the gradient.*use adamw"):
-        scale(Role.HIDDEN, ADAM, parametrization, 2.0, weight_decay=0.1)
+        scaled_tensor(Role.HIDDEN, ADAM, parametrization, 2.0, weight_decay=0.1)
 
 
 def test_adam_accepts_a_weight_decay_of_zero() -> None:
-    assert scale(Role.HIDDEN, ADAM, MUP, 2.0, weight_decay=0.0).weight_decay == 0.0
+    assert scaled_tensor(Role.HIDDEN, ADAM, MUP, 2.0, weight_decay=0.0).weight_decay == 0.0
 
 
 @pytest.mark.parametrize(
@@ -194,7 +197,7 @@ def test_adam_accepts_a_weight_decay_of_zero() -> None:
 )
 def test_a_hyperparameter_out_of_range_is_named(name: str, value: float, remedy: str) -> None:
     with pytest.raises(ValueError, match=f"{name} must be {remedy}, got"):
-        scale(Role.HIDDEN, ADAMW, MUP, 2.0, **{name: value})
+        scaled_tensor(Role.HIDDEN, ADAMW, MUP, 2.0, **{name: value})
 
 
 @pytest.mark.parametrize(
@@ -205,30 +208,20 @@ def test_a_missing_hyperparameter_is_named(optimizer: str, name: str) -> None:
     given_ones = hyperparameters(optimizer)
     del given_ones[name]
     with pytest.raises(ValueError, match=f"{optimizer} needs {name}"):
-        scale_tensor(
-            TENSORS[Role.HIDDEN],
-            optimizer=optimizer,
-            parametrization=MUP,
-            hyperparameters=given_ones,
-            width_mult=2.0,
-        )
+        scale_tensor(TENSORS[Role.HIDDEN], given_ones, Multipliers(2.0), optimizer=optimizer)
 
 
 def test_an_unknown_hyperparameter_is_named() -> None:
     with pytest.raises(ValueError, match="sgd does not know beta1: it takes"):
-        scale(Role.HIDDEN, SGD, MUP, 2.0, beta1=0.9)
+        scaled_tensor(Role.HIDDEN, SGD, MUP, 2.0, beta1=0.9)
 
 
 def test_a_width_that_gives_no_whole_shape_names_the_next_step() -> None:
     bias = TensorShape("bias", Role.VECTOR, (48,), (True,), None, 0)
 
     def shape_at(width: int) -> tuple[int, ...]:
-        scalings = scale_model(
-            ModelShape(32, (bias,)),
-            optimizer=SGD,
-            parametrization=MUP,
-            hyperparameters=hyperparameters(SGD),
-            width=width,
+        scalings = scale(
+            ModelShape(32, (bias,)), hyperparameters(SGD), Multipliers(width / 32), optimizer=SGD
         )
         return scalings[0].shape
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from parametrization.optimizers.registry import OPTIMIZERS
-from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import TensorShape
 
 AXES = ("width", "depth", "batch", "tokens")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual, TiedReadout
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
@@ -122,9 +123,9 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
     reference = apply(
         ours,
         recommendation.base_shapes,
+        recommendation.base_hyperparameters,
+        Multipliers(WIDTH / recommendation.base_shapes.base_width),
         optimizer=optimizer,
-        hyperparameters=recommendation.base_hyperparameters,
-        width=WIDTH,
         schedule=Schedule(),
         steps=schedule.steps,
         seed=3,
@@ -158,9 +159,9 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_tied_embeddings(
     reference = apply(
         ours,
         recommendation.base_shapes,
+        recommendation.base_hyperparameters,
+        Multipliers(WIDTH / recommendation.base_shapes.base_width),
         optimizer="adamw",
-        hyperparameters=recommendation.base_hyperparameters,
-        width=WIDTH,
         schedule=Schedule(),
         steps=recommendation.schedule.steps,
         seed=3,

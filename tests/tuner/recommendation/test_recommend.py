@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.tensor_scaling import scale_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.tuner.builders import (
     SHAPE,
@@ -50,12 +51,8 @@ def test_a_study_measured_at_its_target_is_recommended_without_a_reason_against(
 def test_every_tensor_has_the_rules_numbers_at_the_target_width() -> None:
     answer = recommend(AT_TARGET, width=512)
 
-    scalings = scale_model(
-        SHAPE,
-        optimizer="adamw",
-        parametrization=Parametrization.MUP,
-        hyperparameters=answer.base_hyperparameters,
-        width=512,
+    scalings = scale(
+        SHAPE, answer.base_hyperparameters, Multipliers(512 / SHAPE.base_width), optimizer="adamw"
     )
     rows = {name: tensor for tensor in answer.tensors for name in tensor.names}
     assert list(rows)

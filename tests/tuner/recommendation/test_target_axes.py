@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parametrization.optimizers.rules_version import rules_version
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.tensor_scaling import scale_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import Role
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
@@ -33,16 +33,17 @@ def test_every_tensor_of_the_target_has_the_rules_numbers(
 ) -> None:
     answer = recommend(known(policies=choices), **asked)
     depth = asked.get("depth", 2)
-    scalings = scale_model(
+    scalings = scale(
         shape_at_depth(BLOCKS, 2, depth),
+        answer.base_hyperparameters,
+        Multipliers(
+            asked.get("width", 256) / BLOCKS.base_width,
+            depth=depth / 2,
+            batch=asked.get("batch_size", 16) / 16,
+            tokens=asked.get("tokens", TOKENS) / TOKENS,
+        ),
         optimizer="adamw",
-        parametrization=Parametrization.MUP,
-        hyperparameters=answer.base_hyperparameters,
-        width=asked.get("width", 256),
         policies=Policies(**choices),
-        depth_mult=depth / 2,
-        batch_mult=asked.get("batch_size", 16) / 16,
-        token_mult=asked.get("tokens", TOKENS) / TOKENS,
     )
     rows = {name: tensor for tensor in answer.tensors for name in tensor.names}
     assert sorted(rows) == sorted(scaling.name for scaling in scalings)

@@ -10,11 +10,11 @@ from pydantic import ValidationError
 
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.registry import STUDIED
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
-from parametrization.scaling.companions import flat_defaults, flat_names, scale_led_model
+from parametrization.scaling.companions import flat_defaults, flat_names
 from parametrization.scaling.hyperparameter_words import Setting
-from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.tuner.builders import SHAPE
@@ -44,12 +44,11 @@ OF_ROLE = {
 
 def scaled(name: str, width: int, factors: dict[str, float]) -> tuple[TensorScaling, ...]:
     flat = {**flat_defaults(name), "learning_rate": 0.01, "init_std": 1.0}
-    return scale_led_model(
+    return scale(
         BROAD,
+        flat | {"output_multiplier": 1.0} | factors,
+        Multipliers(width / BROAD.base_width),
         optimizer=name,
-        parametrization=Parametrization.MUP,
-        hyperparameters=flat | {"output_multiplier": 1.0} | factors,
-        width=width,
     )
 
 

@@ -8,7 +8,8 @@ from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.optimizers.registry import declared
 from parametrization.rules.parametrization import Parametrization
-from parametrization.scaling.tensor_scaling import scale_model
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import Role
 from tests.workers.specs import hyperparameters, model_spec
 from tuner.spec.families.dit import Dit
@@ -42,12 +43,12 @@ def checked(case: Case, parametrization: Parametrization, optimizer: str = "adam
             objective(family).training,
             lambda seed, step: data.batch(seed, step, batch_size),
         ),
-        lambda width: scale_model(
+        lambda width: scale(
             shape,
+            numbers,
+            Multipliers(width / shape.base_width),
             optimizer=optimizer,
             parametrization=parametrization,
-            hyperparameters=numbers,
-            width=width,
         ),
         shape,
         optimizer=optimizer,

@@ -10,7 +10,7 @@ from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.companions import assignment_of, by_optimizer
 from parametrization.scaling.hyperparameter_words import cite
-from parametrization.scaling.tensor_rules import Multipliers
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import ModelShape
 from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes
 from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times
