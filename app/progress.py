@@ -9,7 +9,8 @@ from typing import Literal
 from pydantic import Field
 
 from parametrization.shapes.roles import ModelShape
-from tuner.records.snapshot import StudyRecord, StudySnapshot, TrialRecord
+from tuner.records.snapshot import StudyRecord, StudySnapshot
+from tuner.records.trials import TrialRecord
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StudyState, TrialState
 from tuner.spec.study import StudySpec
@@ -91,7 +92,7 @@ def _phases(snapshot: StudySnapshot) -> Iterator[PhaseProgress]:
         yield PhaseProgress(phase=purpose.value, planned=max(wanted, len(states)), **counts)
 
 
-def _costs_left(study: StudyRecord, trials: tuple[TrialRecord, ...]) -> Iterator[float]:
+def _costs_left(study: StudyRecord, trials: Sequence[TrialRecord]) -> Iterator[float]:
     """Training that is still to be done, in parameters times steps."""
     if study.state in FINAL_STUDY_STATES:
         return

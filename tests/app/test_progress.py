@@ -7,7 +7,8 @@ import pytest
 
 from app.progress import planned_trials, progress_of
 from tests.tuner.builders import NOW, spec, study, trial
-from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import TrialRecord
 from tuner.spec.states import Purpose, StudyState, TrialState
 
 

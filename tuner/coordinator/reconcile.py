@@ -20,8 +20,9 @@ from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.engine.packing import Capacity, capacity_of
 from tuner.engine.protocol import AnyOrder, Engine, Report
+from tuner.records.decision import Decision
 from tuner.records.errors import LeadershipLost, StorageUnavailable, StudyMoved
-from tuner.records.snapshot import ActiveStudy, Decision, StudyRecord, StudySnapshot
+from tuner.records.snapshot import ActiveStudy, StudyRecord, StudySnapshot
 from tuner.spec.states import StudyState
 from tuner.storage.commits import commit_decision, record_report, reopen_orders
 from tuner.storage.database import Database

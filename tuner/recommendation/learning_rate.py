@@ -6,7 +6,7 @@ from typing import Final
 from tuner.evidence.drift import Prediction
 from tuner.evidence.optimum import CONFIDENCE
 from tuner.evidence.sensitivity import TransferEvidence
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.record import Record
 
 UNFITTED_OCTAVES: Final = 2.0

@@ -24,8 +24,10 @@ from tuner.engine.protocol import (
     Reached,
     TrainOrder,
 )
+from tuner.records.decision import Decision
 from tuner.records.errors import StudyMoved
-from tuner.records.snapshot import Decision, NewTrial, StudyRecord
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, insert_orders, open_rows, order_of, reissue

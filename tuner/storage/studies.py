@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from tuner.engine.packing import ONE_CPU, Capacity
 from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.records.snapshot import ActiveStudy, OptimizerStatistic, StudyRecord, StudySnapshot
+from tuner.records.trials import StudyTrials
 from tuner.spec.states import (
     FINAL_STUDY_STATES,
     LEGAL_MOVES,
@@ -230,7 +231,7 @@ def _snapshot(
 ) -> StudySnapshot:
     return StudySnapshot(
         study=study,
-        trials=trials_of(session, study.id),
+        trials=StudyTrials(trials_of(session, study.id)),
         statistics=statistics,
         open_orders=open_orders_of(session, study.id),
         capacity=capacity,

@@ -7,7 +7,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow

@@ -20,8 +20,8 @@ from tests.tuner.stored_studies import (
     trial_of,
 )
 from tuner.engine.protocol import Done, Failed, Lost, Reached
+from tuner.records.decision import Decision, Promotion, TrialEnding
 from tuner.records.errors import StudyMoved
-from tuner.records.snapshot import Decision, Promotion, TrialEnding
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
 from tuner.storage.commits import commit_decision, record_report
 from tuner.storage.database import Database

@@ -14,7 +14,8 @@ from tests.tuner.stored_studies import (
     study_in_training,
 )
 from tuner.engine.protocol import Done, Failed, Lost, OrderId, Reached
-from tuner.records.snapshot import StudyRecord, TrialRecord
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.states import StateReason, TrialState
 from tuner.storage.commits import record_report, reopen_orders
 from tuner.storage.curves import Curve, curves_of

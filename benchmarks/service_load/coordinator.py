@@ -1,0 +1,120 @@
+"""How long the coordinator works for each report of an engine, by the number of trials.
+
+    python -m benchmarks.service_load.coordinator --trials 1000 10000 --json
+
+One study a row, searched, measured and completed on an engine whose losses come from a formula:
+nothing trains, so what is left is the coordinator's own work, which this counts apart from the
+engine's. Of that, Optuna's share is what its samplers and pruners take to propose and to prune.
+"""
+
+import platform
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from benchmarks.report import command_line, give
+from tests.tuner.analytic_engine import AnalyticEngine
+from tuner.coordinator.reconcile import tick
+from tuner.coordinator.waiting_studies import Settled
+from tuner.engine.protocol import AnyOrder, OrderId, Report, Slot
+from tuner.spec.states import FINAL_STUDY_STATES
+from tuner.spec.study import StudySpec
+from tuner.storage.database import open_database
+from tuner.storage.migration import migrate
+from tuner.storage.studies import get_study, open_study
+
+SLOTS = 4
+Sampler = Literal["tpe", "random", "qmc", "grid"]
+Pruner = Literal["median", "none"]
+T = TypeVar("T")
+
+
+class TimedEngine(AnalyticEngine):
+    """Counts its reports and the seconds spent inside it."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots)
+        self.seconds = 0.0
+        self.reports = 0
+
+    def slots(self) -> tuple[Slot, ...]:
+        return self._timed(super().slots)
+
+    def start(self, order: AnyOrder) -> None:
+        self._timed(lambda: super(TimedEngine, self).start(order))
+
+    def cancel(self, order_id: OrderId) -> None:
+        self._timed(lambda: super(TimedEngine, self).cancel(order_id))
+
+    def wait(self, timeout_seconds: float) -> list[Report]:
+        reports = self._timed(lambda: super(TimedEngine, self).wait(timeout_seconds))
+        self.reports += len(reports)
+        return reports
+
+    def _timed(self, call: Callable[[], T]) -> T:
+        started = time.perf_counter()
+        try:
+            return call()
+        finally:
+            self.seconds += time.perf_counter() - started
+
+
+def coordinator_load(
+    trials: int, sampler: Sampler = "tpe", pruner: Pruner = "median", slots: int = SLOTS
+) -> dict[str, Any]:
+    """Run a study of so many search trials to its end; seconds and reports of its coordinator."""
+    with tempfile.TemporaryDirectory() as folder:
+        return _load(Path(folder), _spec(trials, sampler, pruner), slots)
+
+
+def _spec(trials: int, sampler: Sampler, pruner: Pruner) -> StudySpec:
+    return StudySpec.model_validate(
+        {
+            "family": {"name": "gpt"},
+            "target": {"width": 256},
+            "search": {"trials": trials, "sampler": sampler, "pruner": pruner},
+        }
+    )
+
+
+def _load(folder: Path, spec: StudySpec, slots: int) -> dict[str, Any]:
+    url = f"sqlite:///{folder / 'studies.db'}"
+    migrate(url)
+    database, engine = open_database(url), TimedEngine(slots)
+    with database.write() as session:
+        study_id = open_study(session, spec)[0].id
+    settled, state, busy = Settled(), "", 0.0
+    while state not in FINAL_STUDY_STATES:
+        started = time.perf_counter()
+        tick(database, engine, wait_seconds=0, settled=settled)
+        busy += time.perf_counter() - started
+        with database.read() as session:
+            state = get_study(session, study_id).state
+    database.close()
+    busy -= engine.seconds
+    return {
+        "trials": spec.search.trials,
+        "sampler": spec.search.sampler,
+        "pruner": spec.search.pruner,
+        "reports": engine.reports,
+        "busy_seconds": round(busy, 2),
+        "milliseconds_per_report": round(1e3 * busy / engine.reports, 3),
+    }
+
+
+def main() -> None:
+    """Print a row for each number of trials."""
+    parser = command_line(__doc__)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--sampler", default="tpe")
+    parser.add_argument("--pruner", default="median")
+    given = parser.parse_args()
+    rows = [coordinator_load(trials, given.sampler, given.pruner) for trials in given.trials]
+    machine = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    give({"platform": machine, "coordinator": rows}, given)
+
+
+if __name__ == "__main__":
+    main()
