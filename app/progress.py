@@ -92,7 +92,7 @@ def _phases(snapshot: StudySnapshot) -> Iterator[PhaseProgress]:
         yield PhaseProgress(phase=purpose.value, planned=max(wanted, len(states)), **counts)
 
 
-def _costs_left(study: StudyRecord, trials: Sequence[TrialRecord]) -> Iterator[float]:
+def _costs_left(study: StudyRecord, trials: Iterable[TrialRecord]) -> Iterator[float]:
     """Training that is still to be done, in parameters times steps."""
     if study.state in FINAL_STUDY_STATES:
         return

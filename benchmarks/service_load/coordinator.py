@@ -16,8 +16,8 @@ from typing import Any, Literal, TypeVar
 
 from benchmarks.report import command_line, give
 from tests.tuner.analytic_engine import AnalyticEngine
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
-from tuner.coordinator.waiting_studies import Settled
 from tuner.engine.protocol import AnyOrder, OrderId, Report, Slot
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.spec.study import StudySpec
@@ -85,15 +85,17 @@ def _load(folder: Path, spec: StudySpec, slots: int) -> dict[str, Any]:
     database, engine = open_database(url), TimedEngine(slots)
     with database.write() as session:
         study_id = open_study(session, spec)[0].id
-    settled, state, busy = Settled(), "", 0.0
+    memory, state = Memory(), ""
+    busy, computing = 0.0, 0.0
     while state not in FINAL_STUDY_STATES:
-        started = time.perf_counter()
-        tick(database, engine, wait_seconds=0, settled=settled)
+        started, started_computing = time.perf_counter(), time.process_time()
+        tick(database, engine, wait_seconds=0, memory=memory)
         busy += time.perf_counter() - started
+        computing += time.process_time() - started_computing
         with database.read() as session:
             state = get_study(session, study_id).state
     database.close()
-    busy -= engine.seconds
+    busy, computing = busy - engine.seconds, computing - engine.seconds
     return {
         "trials": spec.search.trials,
         "sampler": spec.search.sampler,
@@ -101,6 +103,7 @@ def _load(folder: Path, spec: StudySpec, slots: int) -> dict[str, Any]:
         "reports": engine.reports,
         "busy_seconds": round(busy, 2),
         "milliseconds_per_report": round(1e3 * busy / engine.reports, 3),
+        "cpu_milliseconds_per_report": round(1e3 * computing / engine.reports, 3),
     }
 
 

@@ -37,7 +37,7 @@ from tuner.storage.trial_reports import store_progress
 from tuner.storage.trials import end_trial, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
-"""The third time that whoever ran an order is lost, the order is given up."""
+"""The third time that the worker running an order dies, the order is given up."""
 
 _SHAPE = TypeAdapter(ModelShape)
 
@@ -49,8 +49,8 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         StudyMoved: if the study, or a trial that is to end, changed since it was read.
 
     """
-    row = session.get(StudyRow, study.id)
-    if row is None or row.version != study.version:
+    version = session.scalar(select(StudyRow.version).where(StudyRow.id == study.id))
+    if version != study.version:
         raise StudyMoved(study.id)
     _insert_trials(session, study.id, decision.new_trials)
     trained = {
@@ -84,8 +84,13 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         _move(session, study, decision.move_to, decision.reason)
 
 
-def record_report(session: Session, report: Reached | Done | Failed | Lost) -> tuple[str, ...]:
+def record_report(
+    session: Session, report: Reached | Done | Failed | Lost, started: AnyOrder | None = None
+) -> tuple[str, ...]:
     """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
+
+    Args:
+        started: the order as it was started, which saves reading it.
 
     Returns:
         URIs of checkpoints that are no longer needed once this is committed.
@@ -94,7 +99,7 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
     row = session.get(OrderRow, report.order_id)
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
-    order = order_of(row)
+    order = started if started and started.attempt == row.attempt else order_of(row)
     match report:
         case Reached():
             return _store_trials(session, order, report)
@@ -224,7 +229,8 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
         # As before at first, so that a killed worker changes no bit of what is trained.
         reissue(session, row, alone=row.losses > 1)
         return
-    words = f"whoever ran it was lost {row.losses} times, the last time: {message}"
+    what = "trial" if row.kind == "train" else "order"
+    words = f"the worker running this {what} died {row.losses} times, the last time: {message}"
     _give_up(session, row, StateReason.WORKER_LOST, words)
 
 

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, Order, OrderId, TrainOrder
 from tuner.records.snapshot import OpenOrder
-from tuner.spec.states import OrderState
-from tuner.storage.tables import OrderRow, TrialRow
+from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState
+from tuner.storage.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.text import storable
 from tuner.storage.trials import unfinished_trials
 
@@ -27,7 +27,11 @@ def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
 
 def open_order_ids(session: Session) -> tuple[OrderId, ...]:
     """Ids of the open orders of all studies, oldest first."""
-    query = select(OrderRow.id).where(OrderRow.state == OrderState.OPEN)
+    # By the active studies, which are few: orders that have ended are many, and stay.
+    active = select(StudyRow.id).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
+    query = select(OrderRow.id).where(
+        OrderRow.study_id.in_(active), OrderRow.state == OrderState.OPEN
+    )
     return tuple(map(OrderId, session.scalars(query.order_by(OrderRow.created_at, OrderRow.id))))
 
 
@@ -85,7 +89,10 @@ def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
     """
     order = order_of(row)
     if isinstance(order, TrainOrder):
-        unfinished = {trial.number: trial for trial in unfinished_trials(session, row.study_id)}
+        numbers = [trial.spec.number for trial in order.trials]
+        unfinished = {
+            trial.number: trial for trial in unfinished_trials(session, row.study_id, numbers)
+        }
         trials = tuple(
             OpenTrial(spec=trial.spec, start=_start(unfinished[trial.spec.number]))
             for trial in order.trials

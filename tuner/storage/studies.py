@@ -14,6 +14,7 @@ from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin,
 from tuner.records.snapshot import ActiveStudy, OptimizerStatistic, StudyRecord, StudySnapshot
 from tuner.records.trials import StudyTrials
 from tuner.spec.states import (
+    ACTIVE_STUDY_STATES,
     FINAL_STUDY_STATES,
     LEGAL_MOVES,
     OrderState,
@@ -28,8 +29,6 @@ from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
 from tuner.storage.text import storable
 from tuner.storage.trials import end_trial, trials_of, unfinished_trials
-
-ACTIVE_STATES = frozenset(StudyState) - FINAL_STUDY_STATES - {StudyState.PAUSED}
 
 
 def open_study(
@@ -138,7 +137,7 @@ def resume_study(session: Session, study_id: str) -> StudyRecord:
 
     """
     study = get_study(session, study_id)
-    if study.state in ACTIVE_STATES:
+    if study.state in ACTIVE_STUDY_STATES:
         return study
     _require_plugins(_row(session, study_id).spec)
     return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
@@ -185,7 +184,7 @@ def _move_row(session: Session, row: StudyRow, to: StudyState, reason: str | Non
     row.reason = storable(reason)
     row.updated_at = now
     row.version += 1
-    if to not in ACTIVE_STATES:
+    if to not in ACTIVE_STUDY_STATES:
         for order in open_rows(session, study_id):
             close_order(order, OrderState.CANCELLED)
     if to in FINAL_STUDY_STATES:
@@ -262,7 +261,7 @@ def _row(session: Session, study_id: str) -> StudyRow:
 
 
 def _active(studies: Select[Any]) -> Select[Any]:
-    return studies.where(StudyRow.state.in_(ACTIVE_STATES))
+    return studies.where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
 
 
 def record_of(row: StudyRow) -> StudyRecord:
