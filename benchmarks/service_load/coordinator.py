@@ -19,7 +19,7 @@ from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.engine.protocol import AnyOrder, OrderId, Report, Slot
-from tuner.spec.states import FINAL_STUDY_STATES
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.database import open_database
 from tuner.storage.migration import migrate
@@ -95,6 +95,8 @@ def _load(folder: Path, spec: StudySpec, slots: int) -> dict[str, Any]:
         with database.read() as session:
             state = get_study(session, study_id).state
     database.close()
+    if state != StudyState.COMPLETED:
+        raise RuntimeError(f"the study ended as {state}")
     busy, computing = busy - engine.seconds, computing - engine.seconds
     return {
         "trials": spec.search.trials,

@@ -1,12 +1,12 @@
 """What the coordinator writes: its decisions, and what the engine reports about its orders."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from pydantic import TypeAdapter
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, func, select
+from sqlalchemy.orm import Session, defer
 
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.packing import packing_key
@@ -34,12 +34,14 @@ from tuner.storage.orders import close_order, insert_orders, open_rows, order_of
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.storage.trial_reports import store_progress
-from tuner.storage.trials import end_trial, unfinished_trials
+from tuner.storage.trials import end_trial, start_trials, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
 """The third time that the worker running an order dies, the order is given up."""
 
 _SHAPE = TypeAdapter(ModelShape)
+_VERSION = select(StudyRow.version).where(StudyRow.id == bindparam("id"))
+_WITHOUT_PAYLOAD = defer(OrderRow.payload)
 
 
 def commit_decision(session: Session, study: StudyRecord, decision: Decision) -> None:
@@ -49,19 +51,11 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         StudyMoved: if the study, or a trial that is to end, changed since it was read.
 
     """
-    version = session.scalar(select(StudyRow.version).where(StudyRow.id == study.id))
-    if version != study.version:
+    if session.scalar(_VERSION, {"id": study.id}) != study.version:
         raise StudyMoved(study.id)
     _insert_trials(session, study.id, decision.new_trials)
-    trained = {
-        trial.spec.number
-        for order in decision.orders
-        if isinstance(order, TrainOrder)
-        for trial in order.trials
-    }
-    ended = {ending.number for ending in decision.endings}
-    promoted = {promotion.number for promotion in decision.promotions}
-    concerned = trained | ended | promoted
+    concerned = {ending.number for ending in decision.endings}
+    concerned |= {promotion.number for promotion in decision.promotions}
     rows = {row.number: row for row in unfinished_trials(session, study.id, concerned)}
     if rows.keys() != concerned:
         raise StudyMoved(study.id)
@@ -76,10 +70,14 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
             message=ending.message,
         )
     insert_orders(session, decision.orders)
-    now = dt.datetime.now(dt.UTC)
-    for number in trained:
-        rows[number].state = TrialState.RUNNING
-        rows[number].started_at = rows[number].started_at or now
+    trained = {
+        trial.spec.number
+        for order in decision.orders
+        if isinstance(order, TrainOrder)
+        for trial in order.trials
+    }
+    if trained and start_trials(session, study.id, trained) != len(trained):
+        raise StudyMoved(study.id)
     if decision.move_to is not None:
         _move(session, study, decision.move_to, decision.reason)
 
@@ -96,7 +94,7 @@ def record_report(
         URIs of checkpoints that are no longer needed once this is committed.
 
     """
-    row = session.get(OrderRow, report.order_id)
+    row = session.get(OrderRow, report.order_id, options=(_WITHOUT_PAYLOAD,) if started else ())
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
     order = started if started and started.attempt == row.attempt else order_of(row)
@@ -119,7 +117,9 @@ def reopen_orders(session: Session) -> None:
         reissue(session, row)
 
 
-def _insert_trials(session: Session, study_id: str, trials: Iterable[NewTrial]) -> None:
+def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) -> None:
+    if not trials:
+        return
     highest = session.scalar(select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id))
     first = 0 if highest is None else highest + 1
     now = dt.datetime.now(dt.UTC)
@@ -248,6 +248,5 @@ def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str)
         move_study(session, row.study_id, StudyState.FAILED, reason=words)
         return
     numbers = {trial.spec.number for trial in order.trials}
-    for trial in unfinished_trials(session, row.study_id):
-        if trial.number in numbers:
-            end_trial(session, trial, TrialState.FAIL, reason=reason, message=message)
+    for trial in unfinished_trials(session, row.study_id, numbers):
+        end_trial(session, trial, TrialState.FAIL, reason=reason, message=message)

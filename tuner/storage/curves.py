@@ -1,6 +1,6 @@
 """Training curves as stored: one row per trial and metric, appended rung by rung."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 from sqlalchemy import select
@@ -46,12 +46,19 @@ def curves_of(
     )
 
 
-def append_curves(session: Session, study_id: str, trials: Iterable[TrialProgress]) -> None:
-    """Append what is new; a step that is stored stays as it is."""
-    reported = list(trials)
-    numbers = [trial.number for trial in reported]
-    query = select(CurveRow).where(CurveRow.study_id == study_id, CurveRow.number.in_(numbers))
-    rows = {(row.number, row.metric): row for row in session.scalars(query)}
+def append_curves(
+    session: Session, study_id: str, reported: Iterable[TrialProgress], begun: Collection[int]
+) -> None:
+    """Append what is new; a step that is stored stays as it is.
+
+    Args:
+        begun: numbers of those trials of which something may be stored.
+
+    """
+    rows: dict[tuple[int, str], CurveRow] = {}
+    if begun:
+        query = select(CurveRow).where(CurveRow.study_id == study_id, CurveRow.number.in_(begun))
+        rows = {(row.number, row.metric): row for row in session.scalars(query)}
     for trial in reported:
         for series in trial.curves:
             row = rows.get((trial.number, series.metric))

@@ -17,6 +17,16 @@ from tuner.storage.trials import unfinished_trials
 
 _ORDER: TypeAdapter[AnyOrder] = TypeAdapter(Order)
 
+# By the active studies, which are few: orders that have ended are many, and stay.
+_OPEN_IDS = (
+    select(OrderRow.id)
+    .where(
+        OrderRow.study_id.in_(select(StudyRow.id).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))),
+        OrderRow.state == OrderState.OPEN,
+    )
+    .order_by(OrderRow.created_at, OrderRow.id)
+)
+
 
 def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
     """Read the study's open orders, oldest first."""
@@ -27,12 +37,7 @@ def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
 
 def open_order_ids(session: Session) -> tuple[OrderId, ...]:
     """Ids of the open orders of all studies, oldest first."""
-    # By the active studies, which are few: orders that have ended are many, and stay.
-    active = select(StudyRow.id).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
-    query = select(OrderRow.id).where(
-        OrderRow.study_id.in_(active), OrderRow.state == OrderState.OPEN
-    )
-    return tuple(map(OrderId, session.scalars(query.order_by(OrderRow.created_at, OrderRow.id))))
+    return tuple(map(OrderId, session.scalars(_OPEN_IDS)))
 
 
 def read_order(session: Session, order_id: OrderId) -> AnyOrder:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.engine.packing import ONE_CPU, Capacity
@@ -29,6 +29,10 @@ from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
 from tuner.storage.text import storable
 from tuner.storage.trials import end_trial, trials_of, unfinished_trials
+
+_ACTIVE = select(
+    StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at, StudyRow.spec
+).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
 
 
 def open_study(
@@ -97,8 +101,7 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     Those made with other plugins than the installed ones are left out: see `park_studies`. Read
     several times a second, so specifications stay as they are stored.
     """
-    columns = (StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at)
-    rows = session.execute(_active(select(*columns, StudyRow.spec)))
+    rows = session.execute(_ACTIVE)
     studies = [ActiveStudy(*row[:-1]) for row in rows if other_plugins(row.spec) is None]
     return tuple(sorted(studies, key=lambda study: study.precedence))
 
@@ -108,7 +111,9 @@ def park_studies(session: Session) -> None:
 
     For the start of a coordinator: what is installed does not change while a process runs.
     """
-    for row in session.scalars(_active(select(StudyRow))).all():
+    for row in session.scalars(
+        select(StudyRow).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
+    ).all():
         if words := other_plugins(row.spec):
             _move_row(session, row, StudyState.PAUSED, f"{words}; then resume the study")
 
@@ -258,10 +263,6 @@ def _row(session: Session, study_id: str) -> StudyRow:
     if row is None:
         raise StudyNotFound(study_id)
     return row
-
-
-def _active(studies: Select[Any]) -> Select[Any]:
-    return studies.where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
 
 
 def record_of(row: StudyRow) -> StudyRecord:

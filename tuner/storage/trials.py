@@ -1,43 +1,90 @@
 """Trials as stored: read as records, ended once."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any, cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import CursorResult, bindparam, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.tables import TrialRow
+from tuner.storage.tables import TrialRow, UtcDateTime
 from tuner.storage.text import storable
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
+
+
+# Built once: what is asked at every report must not be put together every time.
+_RECORD_COLUMNS = [TrialRow.__table__.columns[name] for name in TrialRecord.model_fields]
+_NUMBERED = TrialRow.number.in_(bindparam("numbers", expanding=True))
+_ALL = (
+    select(*_RECORD_COLUMNS)
+    .where(TrialRow.study_id == bindparam("of_study"))
+    .order_by(TrialRow.number)
+)
+_SOME = _ALL.where(_NUMBERED)
+_ROWS = select(TrialRow).where(TrialRow.study_id == bindparam("of_study"), _NUMBERED)
+_START = (
+    update(TrialRow)
+    .where(
+        TrialRow.study_id == bindparam("of_study"),
+        _NUMBERED,
+        TrialRow.state.not_in(FINAL_TRIAL_STATES),
+    )
+    .values(
+        state=TrialState.RUNNING,
+        started_at=func.coalesce(TrialRow.started_at, bindparam("now", type_=UtcDateTime)),
+    )
+    .execution_options(synchronize_session=False)
+)
 
 
 def trials_of(
     session: Session, study_id: str, numbers: Collection[int] | None = None
 ) -> tuple[TrialRecord, ...]:
     """Read the trials of a study, or of these numbers, by number; () if there is no such study."""
-    columns = (TrialRow.__table__.columns[name] for name in TrialRecord.model_fields)
-    query = select(*columns).where(TrialRow.study_id == study_id).order_by(TrialRow.number)
-    if numbers is not None:
-        query = query.where(TrialRow.number.in_(numbers))
+    if numbers is None:
+        rows = session.execute(_ALL, {"of_study": study_id})
+    else:
+        rows = session.execute(_SOME, {"of_study": study_id, "numbers": sorted(numbers)})
     # As dicts: reading rows by attribute takes twice as long.
-    return _RECORDS.validate_python(tuple(map(dict, session.execute(query).mappings())))
+    return _RECORDS.validate_python(tuple(map(dict, rows.mappings())))
+
+
+def trial_rows(session: Session, study_id: str, numbers: Iterable[int]) -> dict[int, TrialRow]:
+    """Rows of the study's trials of these numbers; what the session holds is not read again."""
+    places = {number: identity_key(TrialRow, (study_id, number)) for number in numbers}
+    held = session.identity_map
+    rows: dict[int, TrialRow] = {n: held[key] for n, key in places.items() if key in held}
+    if missing := sorted(places.keys() - rows.keys()):
+        with session.no_autoflush:
+            found = session.scalars(_ROWS, {"of_study": study_id, "numbers": missing})
+            rows |= {row.number: row for row in found}
+    return rows
 
 
 def unfinished_trials(
-    session: Session, study_id: str, numbers: Collection[int] | None = None
+    session: Session, study_id: str, numbers: Iterable[int] | None = None
 ) -> list[TrialRow]:
     """Rows of the study's trials, or of these of them, that are waiting or running, by number."""
+    if numbers is not None:
+        rows = trial_rows(session, study_id, numbers)
+        return [rows[n] for n in sorted(rows) if rows[n].state not in FINAL_TRIAL_STATES]
     query = select(TrialRow).where(
         TrialRow.study_id == study_id, TrialRow.state.not_in(FINAL_TRIAL_STATES)
     )
-    if numbers is not None:
-        query = query.where(TrialRow.number.in_(numbers))
     return list(session.scalars(query.order_by(TrialRow.number)))
+
+
+def start_trials(session: Session, study_id: str, numbers: Collection[int]) -> int:
+    """Note that these trials run; how many of them have not ended."""
+    given = {"of_study": study_id, "numbers": sorted(numbers), "now": dt.datetime.now(dt.UTC)}
+    result = session.execute(_START, given)
+    return cast("CursorResult[Any]", result).rowcount
 
 
 def end_trial(
