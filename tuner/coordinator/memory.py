@@ -76,10 +76,10 @@ class Memory:
         """What Optuna has been told of a study; its snapshot has been asked for."""
         return self._known[study_id].searches
 
-    def open_order(self, order_id: OrderId) -> AnyOrder | None:
-        """Give an open order as it was started, if its study is remembered."""
-        known = self._holding(order_id)
-        return None if known is None else known.open_orders[order_id].order
+    def started(self, order_ids: Iterable[OrderId]) -> dict[OrderId, AnyOrder]:
+        """Those of these orders that are open and whose studies are remembered."""
+        found = {order_id: self._holding(order_id) for order_id in order_ids}
+        return {id_: known.open_orders[id_].order for id_, known in found.items() if known}
 
     def decided(self, study_id: str, decision: Decision) -> None:
         """Follow a decision that has been stored."""

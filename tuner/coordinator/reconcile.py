@@ -19,12 +19,12 @@ from tuner.decisions.allocation import allocate
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.engine.packing import Capacity, capacity_of
-from tuner.engine.protocol import AnyOrder, Engine, Report
+from tuner.engine.protocol import AnyOrder, Engine, OrderId, Report
 from tuner.records.decision import Decision
 from tuner.records.errors import LeadershipLost, StorageUnavailable, StudyMoved
 from tuner.records.snapshot import ActiveStudy, StudySnapshot
 from tuner.spec.states import StudyState
-from tuner.storage.commits import commit_decision, record_report, reopen_orders
+from tuner.storage.commits import commit_decision, record_reports, reopen_orders
 from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat
 from tuner.storage.orders import open_order_ids, read_order
@@ -105,17 +105,17 @@ def tick(
 
     """
     memory = memory or Memory()
-    _agree_with_engine(database, engine)
-    _start_orders(database, engine, memory)
+    with database.read() as session:
+        stored, studies = open_order_ids(session), active_studies(session)
+    _agree_with_engine(database, engine, stored)
+    _start_orders(database, engine, memory, studies)
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
     if reports:
         _store(database, reports, memory, checkpoints)
 
 
-def _agree_with_engine(database: Database, engine: Engine) -> None:
+def _agree_with_engine(database: Database, engine: Engine, stored: tuple[OrderId, ...]) -> None:
     """Make the slots run the open orders and nothing else."""
-    with database.read() as session:
-        stored = open_order_ids(session)
     running = {slot.busy_with for slot in engine.slots() if slot.busy_with is not None}
     for order_id in running.difference(stored):
         engine.cancel(order_id)
@@ -128,13 +128,14 @@ def _agree_with_engine(database: Database, engine: Engine) -> None:
             engine.start(order)
 
 
-def _start_orders(database: Database, engine: Engine, memory: Memory) -> None:
+def _start_orders(
+    database: Database, engine: Engine, memory: Memory, studies: tuple[ActiveStudy, ...]
+) -> None:
     """Store what is due about the active studies and start orders on the free slots."""
     slots = engine.slots()
     capacity, free = capacity_of(slots), sum(slot.busy_with is None for slot in slots)
     if not free:
         return
-    studies = _active(database)
     memory.keep(studies)
     snapshots: dict[str, StudySnapshot] = {}
     wanted: dict[str, tuple[AnyOrder, ...]] = {}
@@ -155,11 +156,6 @@ def _start_orders(database: Database, engine: Engine, memory: Memory) -> None:
             _store_and_start(database, engine, memory, snapshots[study_id], starting)
             if starting == orders and len(orders) < free:
                 memory.note_waiting(study_id, capacity)
-
-
-def _active(database: Database) -> tuple[ActiveStudy, ...]:
-    with database.read() as session:
-        return active_studies(session)
 
 
 def _decided(
@@ -223,10 +219,9 @@ def _store(
     memory: Memory,
     checkpoints: CheckpointStore | None,
 ) -> None:
-    stale: list[str] = []
+    started = memory.started(report.order_id for report in reports)
     with database.write() as session:
-        for report in reports:
-            stale += record_report(session, report, memory.open_order(report.order_id))
+        stale = record_reports(session, reports, started)
     for report in reports:
         memory.reported(report)
     # Only now, with the newer state committed, may the older one go.

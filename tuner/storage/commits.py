@@ -1,7 +1,7 @@
 """What the coordinator writes: its decisions, and what the engine reports about its orders."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from pydantic import TypeAdapter
@@ -19,9 +19,11 @@ from tuner.engine.protocol import (
     Done,
     Failed,
     Lost,
+    OrderId,
     Packing,
     ProbeOrder,
     Reached,
+    Report,
     TrainOrder,
 )
 from tuner.records.decision import Decision
@@ -34,14 +36,14 @@ from tuner.storage.orders import close_order, insert_orders, open_rows, order_of
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.storage.trial_reports import store_progress
-from tuner.storage.trials import end_trial, start_trials, unfinished_trials
+from tuner.storage.trials import end_trial, start_trials, trial_rows, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
 """The third time that the worker running an order dies, the order is given up."""
 
 _SHAPE = TypeAdapter(ModelShape)
 _VERSION = select(StudyRow.version).where(StudyRow.id == bindparam("id"))
-_WITHOUT_PAYLOAD = defer(OrderRow.payload)
+_WITHOUT_PAYLOAD = (defer(OrderRow.payload),)
 
 
 def commit_decision(session: Session, study: StudyRecord, decision: Decision) -> None:
@@ -82,19 +84,40 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         _move(session, study, decision.move_to, decision.reason)
 
 
+def record_reports(
+    session: Session, reports: Iterable[Report], started: Mapping[OrderId, AnyOrder]
+) -> tuple[str, ...]:
+    """Store reports; see `record_report`.
+
+    Args:
+        started: orders as they were started, by id; what is known here need not be read.
+
+    """
+    stale: list[str] = []
+    held: list[object] = []  # a session forgets rows that nobody holds, and reads them again
+    for report in reports:
+        order = started.get(report.order_id)
+        held.append(_order_row(session, report.order_id, is_known=order is not None))
+        if isinstance(order, TrainOrder):
+            numbers = [trial.spec.number for trial in order.trials]
+            held.append(trial_rows(session, order.study_id, numbers))
+        stale += record_report(session, report, order)
+    return tuple(stale)
+
+
 def record_report(
-    session: Session, report: Reached | Done | Failed | Lost, started: AnyOrder | None = None
+    session: Session, report: Report, started: AnyOrder | None = None
 ) -> tuple[str, ...]:
     """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
 
     Args:
-        started: the order as it was started, which saves reading it.
+        started: the order as it was started, where that is known.
 
     Returns:
         URIs of checkpoints that are no longer needed once this is committed.
 
     """
-    row = session.get(OrderRow, report.order_id, options=(_WITHOUT_PAYLOAD,) if started else ())
+    row = _order_row(session, report.order_id, is_known=started is not None)
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
     order = started if started and started.attempt == row.attempt else order_of(row)
@@ -109,6 +132,10 @@ def record_report(
         case Lost():
             _count_loss(session, row, report.message)
     return ()
+
+
+def _order_row(session: Session, order_id: OrderId, *, is_known: bool) -> OrderRow | None:
+    return session.get(OrderRow, order_id, options=_WITHOUT_PAYLOAD if is_known else ())
 
 
 def reopen_orders(session: Session) -> None:

@@ -2,9 +2,9 @@
 
 import datetime as dt
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
@@ -21,6 +21,9 @@ class EventKind(StrEnum):
     ORDER_FAILED = "order.failed"  # order_id, kind, reason, message
 
 
+_INSERT = insert(cast("Table", StudyEventRow.__table__))
+
+
 class StudyEvent(Record):
     """Something that happened to a study; a later event has a higher id."""
 
@@ -34,7 +37,9 @@ class StudyEvent(Record):
 def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str, Any]) -> None:
     """Store an event; it becomes visible with the change that it tells of."""
     now = dt.datetime.now(dt.UTC)
-    session.add(StudyEventRow(study_id=study_id, kind=kind, data=data, created_at=now))
+    row = {"study_id": study_id, "kind": kind, "data": data, "created_at": now}
+    # Not as an object of the session: several of these are written for every report.
+    session.connection().execute(_INSERT, row)
 
 
 def events_after(
