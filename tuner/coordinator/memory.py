@@ -2,20 +2,33 @@
 
 Nobody but the coordinator writes trials and orders, and whatever else changes a study raises its
 version. So what was read stays true until the coordinator stores something; then it reads the
-trials that this changed again, and no others. Changes that it does not follow make it read the
-whole study anew: moves from state to state, lost and failed orders, results of checks and probes.
+trials that this changed again, and no others. What it does not follow makes it read the whole
+study anew: another version, lost and failed orders, results of checks.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from sqlalchemy.orm import Session
+
 from tuner.decisions.search import Searches
 from tuner.engine.packing import Capacity
-from tuner.engine.protocol import AnyOrder, Done, OrderId, Reached, Report, TrainOrder
+from tuner.engine.protocol import (
+    AnyOrder,
+    CheckOrder,
+    DescribeOrder,
+    Done,
+    Failed,
+    Lost,
+    OrderId,
+    ProbeOrder,
+    Report,
+    TrainOrder,
+)
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
 from tuner.storage.database import Database
-from tuner.storage.studies import read_for_decision
+from tuner.storage.studies import get_study, read_for_decision
 from tuner.storage.trials import trials_of
 
 
@@ -25,10 +38,14 @@ class _Known:
 
     read: StudySnapshot
     """Its trials are kept up to date."""
+    version: int
+    """Of the study, as the coordinator's own moves have left it."""
     open_orders: dict[OrderId, OpenOrder]
     searches: Searches = field(default_factory=Searches)
     changed: set[int] = field(default_factory=set)
     """Numbers of the trials that must be read again."""
+    study_changed: bool = False
+    """The study's own record must be read again."""
     waits_on: Capacity | None = None
     """With this capacity nothing is due, and all orders that could start have been started."""
 
@@ -43,7 +60,7 @@ class Memory:
         """Forget every study that is none of these, or has another version by now."""
         versions = {study.id: study.version for study in studies}
         for study_id, known in list(self._known.items()):
-            if versions.get(study_id) != known.read.study.version:
+            if versions.get(study_id) != known.version:
                 self.forget(study_id)
 
     def forget(self, study_id: str) -> None:
@@ -58,19 +75,30 @@ class Memory:
 
         """
         known = self._known.get(study_id)
-        if known is None:
+        if known is None or known.changed or known.study_changed:
             with database.read() as session:
-                read = read_for_decision(session, study_id)
-            known = _Known(read, {one.order.id: one for one in read.open_orders})
-            self._known[study_id] = known
-        if known.changed:
-            with database.read() as session:
-                changed = trials_of(session, study_id, known.changed)
-            for trial in changed:
-                known.read.trials.put(trial)
-            known.changed.clear()
+                known = self._read(session, study_id)
         now = {"open_orders": tuple(known.open_orders.values()), "capacity": capacity}
         return known.read.model_copy(update=now)
+
+    def _read(self, session: Session, study_id: str) -> _Known:
+        """Read what may have changed of a study: all of it, if it is not remembered."""
+        known = self._known.get(study_id)
+        if known is not None and known.study_changed:
+            study = get_study(session, study_id)
+            known.read = known.read.model_copy(update={"study": study})
+            known.study_changed = False
+            if study.version != known.version:  # somebody else moved it too
+                known = None
+        if known is None:
+            read = read_for_decision(session, study_id)
+            orders = {one.order.id: one for one in read.open_orders}
+            known = self._known[study_id] = _Known(read, read.study.version, orders)
+        if known.changed:
+            for trial in trials_of(session, study_id, known.changed):
+                known.read.trials.put(trial)
+            known.changed.clear()
+        return known
 
     def searches(self, study_id: str) -> Searches:
         """What Optuna has been told of a study; its snapshot has been asked for."""
@@ -84,10 +112,11 @@ class Memory:
     def decided(self, study_id: str, decision: Decision) -> None:
         """Follow a decision that has been stored."""
         known = self._known[study_id]
-        if decision.move_to is not None:
-            self.forget(study_id)
-            return
         trials = known.read.trials
+        if decision.move_to is not None:
+            known.study_changed, known.version = True, known.version + 1
+            if not trials:  # little to read, and the check's statistics among it
+                self.forget(study_id)
         first = trials[-1].number + 1 if trials else 0
         known.changed |= set(range(first, first + len(decision.new_trials)))
         known.changed |= {ending.number for ending in decision.endings}
@@ -104,11 +133,12 @@ class Memory:
         order = known.open_orders[report.order_id].order
         if order.attempt != report.attempt:
             return
-        if not isinstance(order, TrainOrder) or not isinstance(report, Reached | Done):
+        if isinstance(order, DescribeOrder | CheckOrder) or isinstance(report, Failed | Lost):
             self.forget(order.study_id)
             return
         known.waits_on = None
         known.changed |= _numbers(order)
+        known.study_changed |= isinstance(order, ProbeOrder)  # the packing that was found
         if isinstance(report, Done):
             del known.open_orders[order.id]
 

@@ -107,6 +107,7 @@ def tick(
     memory = memory or Memory()
     with database.read() as session:
         stored, studies = open_order_ids(session), active_studies(session)
+    memory.keep(studies)
     _agree_with_engine(database, engine, stored)
     _start_orders(database, engine, memory, studies)
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
@@ -136,7 +137,6 @@ def _start_orders(
     capacity, free = capacity_of(slots), sum(slot.busy_with is None for slot in slots)
     if not free:
         return
-    memory.keep(studies)
     snapshots: dict[str, StudySnapshot] = {}
     wanted: dict[str, tuple[AnyOrder, ...]] = {}
     chosen: tuple[AnyOrder, ...] = ()

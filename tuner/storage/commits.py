@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 from sqlalchemy import bindparam, func, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session
 
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.packing import packing_key
@@ -31,8 +31,16 @@ from tuner.records.errors import StudyMoved
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
+from tuner.storage.database import connection_of
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.orders import close_order, insert_orders, open_rows, order_of, reissue
+from tuner.storage.orders import (
+    close_order,
+    insert_orders,
+    note_report,
+    open_rows,
+    order_of,
+    reissue,
+)
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.storage.trial_reports import store_progress
@@ -43,7 +51,6 @@ LOSSES_ALLOWED: Final = 3
 
 _SHAPE = TypeAdapter(ModelShape)
 _VERSION = select(StudyRow.version).where(StudyRow.id == bindparam("id"))
-_WITHOUT_PAYLOAD = (defer(OrderRow.payload),)
 
 
 def commit_decision(session: Session, study: StudyRecord, decision: Decision) -> None:
@@ -53,7 +60,7 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         StudyMoved: if the study, or a trial that is to end, changed since it was read.
 
     """
-    if session.scalar(_VERSION, {"id": study.id}) != study.version:
+    if connection_of(session).scalar(_VERSION, {"id": study.id}) != study.version:
         raise StudyMoved(study.id)
     _insert_trials(session, study.id, decision.new_trials)
     concerned = {ending.number for ending in decision.endings}
@@ -97,7 +104,8 @@ def record_reports(
     held: list[object] = []  # a session forgets rows that nobody holds, and reads them again
     for report in reports:
         order = started.get(report.order_id)
-        held.append(_order_row(session, report.order_id, is_known=order is not None))
+        if order is not None and order.attempt != report.attempt:
+            order = None
         if isinstance(order, TrainOrder):
             numbers = [trial.spec.number for trial in order.trials]
             held.append(trial_rows(session, order.study_id, numbers))
@@ -117,10 +125,14 @@ def record_report(
         URIs of checkpoints that are no longer needed once this is committed.
 
     """
-    row = _order_row(session, report.order_id, is_known=started is not None)
+    if isinstance(started, TrainOrder) and isinstance(report, Reached | Done):
+        is_done = isinstance(report, Done)
+        is_open = note_report(session, report.order_id, report.attempt, is_done=is_done)
+        return _store_trials(session, started, report) if is_open else ()
+    row = session.get(OrderRow, report.order_id)
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
-    order = started if started and started.attempt == row.attempt else order_of(row)
+    order = order_of(row)
     match report:
         case Reached():
             return _store_trials(session, order, report)
@@ -131,11 +143,8 @@ def record_report(
             _give_up(session, row, report.reason, report.message)
         case Lost():
             _count_loss(session, row, report.message)
+    session.flush()  # the next report's order is looked up past the session's objects
     return ()
-
-
-def _order_row(session: Session, order_id: OrderId, *, is_known: bool) -> OrderRow | None:
-    return session.get(OrderRow, order_id, options=_WITHOUT_PAYLOAD if is_known else ())
 
 
 def reopen_orders(session: Session) -> None:

@@ -2,16 +2,18 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, Order, OrderId, TrainOrder
 from tuner.records.snapshot import OpenOrder
 from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState
-from tuner.storage.tables import OrderRow, StudyRow, TrialRow
+from tuner.storage.database import connection_of
+from tuner.storage.tables import OrderRow, StudyRow, TrialRow, UtcDateTime
 from tuner.storage.text import storable
 from tuner.storage.trials import unfinished_trials
 
@@ -27,6 +29,19 @@ _OPEN_IDS = (
     .order_by(OrderRow.created_at, OrderRow.id)
 )
 
+_TABLE = cast("Table", OrderRow.__table__)
+_RUNNING = and_(
+    OrderRow.id == bindparam("of_order"),
+    OrderRow.state == OrderState.OPEN,
+    OrderRow.attempt == bindparam("at_attempt"),
+)
+_RUNS = select(OrderRow.id).where(_RUNNING)
+_END = (
+    update(_TABLE)
+    .where(_RUNNING)
+    .values(state=OrderState.DONE, finished_at=bindparam("now", type_=UtcDateTime))
+)
+
 
 def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
     """Read the study's open orders, oldest first."""
@@ -37,7 +52,7 @@ def open_orders_of(session: Session, study_id: str) -> tuple[OpenOrder, ...]:
 
 def open_order_ids(session: Session) -> tuple[OrderId, ...]:
     """Ids of the open orders of all studies, oldest first."""
-    return tuple(map(OrderId, session.scalars(_OPEN_IDS)))
+    return tuple(map(OrderId, connection_of(session).scalars(_OPEN_IDS)))
 
 
 def read_order(session: Session, order_id: OrderId) -> AnyOrder:
@@ -64,6 +79,15 @@ def close_order(row: OrderRow, state: OrderState, message: str | None = None) ->
     row.state = state
     row.message = storable(message)
     row.finished_at = dt.datetime.now(dt.UTC)
+
+
+def note_report(session: Session, order_id: OrderId, attempt: int, *, is_done: bool) -> bool:
+    """End an order if it is done; whether it was open and at this attempt."""
+    given = {"of_order": order_id, "at_attempt": attempt}
+    connection = session.connection()
+    if not is_done:
+        return connection.scalar(_RUNS, given) is not None
+    return connection.execute(_END, given | {"now": dt.datetime.now(dt.UTC)}).rowcount == 1
 
 
 def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:

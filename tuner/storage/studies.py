@@ -24,6 +24,7 @@ from tuner.spec.states import (
 )
 from tuner.spec.study import StudySpec
 from tuner.spec.versions import other_plugins
+from tuner.storage.database import connection_of
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.tables import CoordinateCheckRow, IdempotencyKeyRow, StudyRow
@@ -101,7 +102,7 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     Those made with other plugins than the installed ones are left out: see `park_studies`. Read
     several times a second, so specifications stay as they are stored.
     """
-    rows = session.execute(_ACTIVE)
+    rows = connection_of(session).execute(_ACTIVE)
     studies = [ActiveStudy(*row[:-1]) for row in rows if other_plugins(row.spec) is None]
     return tuple(sorted(studies, key=lambda study: study.precedence))
 

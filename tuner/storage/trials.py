@@ -2,15 +2,16 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterable
-from typing import Any, cast
+from typing import cast
 
 from pydantic import TypeAdapter
-from sqlalchemy import CursorResult, bindparam, func, select, update
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
+from tuner.storage.database import connection_of
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow, UtcDateTime
 from tuner.storage.text import storable
@@ -19,7 +20,8 @@ _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
 
 # Built once: what is asked at every report must not be put together every time.
-_RECORD_COLUMNS = [TrialRow.__table__.columns[name] for name in TrialRecord.model_fields]
+_TABLE = cast("Table", TrialRow.__table__)
+_RECORD_COLUMNS = [_TABLE.columns[name] for name in TrialRecord.model_fields]
 _NUMBERED = TrialRow.number.in_(bindparam("numbers", expanding=True))
 _ALL = (
     select(*_RECORD_COLUMNS)
@@ -29,7 +31,7 @@ _ALL = (
 _SOME = _ALL.where(_NUMBERED)
 _ROWS = select(TrialRow).where(TrialRow.study_id == bindparam("of_study"), _NUMBERED)
 _START = (
-    update(TrialRow)
+    update(_TABLE)
     .where(
         TrialRow.study_id == bindparam("of_study"),
         _NUMBERED,
@@ -39,7 +41,6 @@ _START = (
         state=TrialState.RUNNING,
         started_at=func.coalesce(TrialRow.started_at, bindparam("now", type_=UtcDateTime)),
     )
-    .execution_options(synchronize_session=False)
 )
 
 
@@ -47,10 +48,11 @@ def trials_of(
     session: Session, study_id: str, numbers: Collection[int] | None = None
 ) -> tuple[TrialRecord, ...]:
     """Read the trials of a study, or of these numbers, by number; () if there is no such study."""
+    connection = connection_of(session)
     if numbers is None:
-        rows = session.execute(_ALL, {"of_study": study_id})
+        rows = connection.execute(_ALL, {"of_study": study_id})
     else:
-        rows = session.execute(_SOME, {"of_study": study_id, "numbers": sorted(numbers)})
+        rows = connection.execute(_SOME, {"of_study": study_id, "numbers": sorted(numbers)})
     # As dicts: reading rows by attribute takes twice as long.
     return _RECORDS.validate_python(tuple(map(dict, rows.mappings())))
 
@@ -83,8 +85,7 @@ def unfinished_trials(
 def start_trials(session: Session, study_id: str, numbers: Collection[int]) -> int:
     """Note that these trials run; how many of them have not ended."""
     given = {"of_study": study_id, "numbers": sorted(numbers), "now": dt.datetime.now(dt.UTC)}
-    result = session.execute(_START, given)
-    return cast("CursorResult[Any]", result).rowcount
+    return connection_of(session).execute(_START, given).rowcount
 
 
 def end_trial(
