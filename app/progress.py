@@ -9,7 +9,8 @@ from pydantic import Field
 
 from tuner.evidence.grid import EXTENSION_POINTS, MAX_EXTENSIONS
 from tuner.recommendation.cost import parameter_count
-from tuner.records.snapshot import StudyRecord, StudySnapshot, TrialRecord
+from tuner.records.snapshot import StudyRecord, StudySnapshot
+from tuner.records.trials import TrialRecord
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
@@ -100,7 +101,7 @@ class _Work(NamedTuple):
     """Of what is planned, and of the trials that extend it."""
 
 
-def _work(study: StudyRecord, trials: tuple[TrialRecord, ...]) -> Iterator[_Work]:
+def _work(study: StudyRecord, trials: Iterable[TrialRecord]) -> Iterator[_Work]:
     spec = study.spec
     steps = spec.training.steps
     extensions = len(spec.optimizers) * spec.measure.seeds * EXTENSION_POINTS * MAX_EXTENSIONS

@@ -9,7 +9,7 @@ from app.dependencies import Db, StudyId
 from app.schemas.trials import CurveList, TrialList, trial_read
 from parametrization.rules.parametrization import Parametrization
 from tuner.engine.series import Metric
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 from tuner.storage.curves import curves_of

@@ -3,7 +3,7 @@
 import datetime as dt
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState

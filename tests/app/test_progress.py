@@ -10,12 +10,15 @@ from hypothesis import strategies as st
 
 from app.progress import KEPT_FOR_EXTENSIONS, Progress, planned_trials, progress_of
 from tests.tuner.builders import NOW, spec, study, trial
-from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 
 
 def snapshot(state: StudyState, *trials: TrialRecord, **fields: Any) -> StudySnapshot:  # noqa: ANN401
-    return StudySnapshot(study=study(state, **fields), trials=trials, statistics=(), open_orders=())
+    return StudySnapshot(
+        study=study(state, **fields), trials=StudyTrials(trials), statistics=(), open_orders=()
+    )
 
 
 def finished(number: int, seconds: float = 10.0, **fields: Any) -> TrialRecord:  # noqa: ANN401

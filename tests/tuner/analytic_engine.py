@@ -77,6 +77,7 @@ class AnalyticEngine:
         self._endless: set[str] = set()
         self._killed: set[str] = set()
         self.started: list[Order] = []
+        self._attempts: set[tuple[OrderId, int]] = set()
 
     def slots(self) -> tuple[Slot, ...]:
         return tuple(
@@ -90,12 +91,13 @@ class AnalyticEngine:
         )
 
     def start(self, order: Order) -> None:
-        if any((o.id, o.attempt) == (order.id, order.attempt) for o in self.started):
+        if (order.id, order.attempt) in self._attempts:
             return
         free = [name for name, running in self._running.items() if running is None]
         if not free:
             raise RuntimeError(f"no slot is free for {order.id}")
         self._running[free[0]] = order
+        self._attempts.add((order.id, order.attempt))
         self.started.append(order)
 
     def cancel(self, order_id: OrderId) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
-from tuner.records.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot, TrialRecord
+from tuner.records.snapshot import OptimizerStatistic, StudyRecord, StudySnapshot
+from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
 
@@ -218,7 +219,7 @@ def snapshot(
     """A completed study with a passing check."""
     return StudySnapshot(
         study=record or study(),
-        trials=tuple(trials.made if isinstance(trials, Trials) else trials),
+        trials=StudyTrials(trials.made if isinstance(trials, Trials) else trials),
         statistics=passing_check() if statistics is None else statistics,
         open_orders=(),
     )

@@ -17,7 +17,9 @@ from tuner.engine.protocol import (
     TrialSpec,
 )
 from tuner.engine.series import Series
-from tuner.records.snapshot import Decision, NewTrial, StudyRecord, StudySnapshot, TrialRecord
+from tuner.records.decision import Decision
+from tuner.records.snapshot import StudyRecord, StudySnapshot
+from tuner.records.trials import NewTrial, TrialRecord
 from tuner.spec.states import Purpose, StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import commit_decision

@@ -1,8 +1,8 @@
 """Coordinate the studies: read what is stored, decide, commit, start, wait, store the reports.
 
 The database is the only truth: an open order that no slot runs is started, a slot that runs an
-order which is no longer open is stopped. All that is remembered from turn to turn is which studies
-need not be read again. Killing the process between any two lines loses no finished trial.
+order which is no longer open is stopped. What is remembered from turn to turn only saves reading
+it again. Killing the process between any two lines loses no finished trial.
 """
 
 import time
@@ -14,12 +14,13 @@ import structlog
 
 from tuner.coordinator.checkpoint_cleanup import sweep_checkpoints
 from tuner.coordinator.leadership import Leadership, begin_epoch
-from tuner.coordinator.waiting_studies import Settled
+from tuner.coordinator.memory import Memory
 from tuner.decisions.allocation import allocate
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.engine.packing import Capacity, capacity_of
 from tuner.engine.protocol import AnyOrder, Engine, OrderId, Report
+from tuner.records.decision import Decision
 from tuner.records.errors import (
     LeadershipLost,
     OrderUnreadable,
@@ -27,9 +28,9 @@ from tuner.records.errors import (
     StudyMoved,
     StudyUnreadable,
 )
-from tuner.records.snapshot import ActiveStudy, Decision, StudyRecord, StudySnapshot
+from tuner.records.snapshot import ActiveStudy, StudySnapshot
 from tuner.spec.states import StudyState
-from tuner.storage.commits import commit_decision, record_report, reopen_orders
+from tuner.storage.commits import commit_decision, record_reports, reopen_orders
 from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat
 from tuner.storage.orders import fail_unreadable_orders, open_order_ids, read_order
@@ -38,7 +39,6 @@ from tuner.storage.studies import (
     move_study,
     park_studies,
     park_study,
-    read_for_decision,
 )
 
 WAIT_SECONDS = 0.25
@@ -87,14 +87,14 @@ def _lead(
     with database.write() as session:
         park_studies(session)
         reopen_orders(session)
-    last_beat, settled = -BEAT_SECONDS, Settled()
+    last_beat, memory = -BEAT_SECONDS, Memory()
     while not should_stop():
         if time.monotonic() - last_beat >= BEAT_SECONDS:
             last_beat = time.monotonic()
             leadership.renew()
             _beat(database, engine)
             sweep_checkpoints(database, checkpoints)
-        tick(database, engine, settled=settled, checkpoints=checkpoints)
+        tick(database, engine, memory=memory, checkpoints=checkpoints)
 
 
 def tick(
@@ -102,7 +102,7 @@ def tick(
     engine: Engine,
     wait_seconds: float = WAIT_SECONDS,
     *,
-    settled: Settled | None = None,
+    memory: Memory | None = None,
     checkpoints: CheckpointStore | None = None,
 ) -> None:
     """One turn of the coordinator.
@@ -111,23 +111,23 @@ def tick(
     starts it once, and storing a report that is already there changes nothing.
 
     Args:
-        settled: what the turns before found, if this is not the first.
+        memory: of the turns before, with the same database.
         checkpoints: where to delete those that nobody goes on from; None keeps them.
 
     """
-    settled = settled or Settled()
-    _agree_with_engine(database, engine)
-    _start_orders(database, engine, settled)
+    memory = memory or Memory()
+    with database.read() as session:
+        stored, studies = open_order_ids(session), active_studies(session)
+    memory.keep(studies)
+    _agree_with_engine(database, engine, stored)
+    _start_orders(database, engine, memory, studies)
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
     if reports:
-        settled.forget()
-        _store(database, reports, checkpoints)
+        _store(database, reports, memory, checkpoints)
 
 
-def _agree_with_engine(database: Database, engine: Engine) -> None:
+def _agree_with_engine(database: Database, engine: Engine, stored: tuple[OrderId, ...]) -> None:
     """Make the slots run the open orders and nothing else."""
-    with database.read() as session:
-        stored = open_order_ids(session)
     running = {slot.busy_with for slot in engine.slots() if slot.busy_with is not None}
     for order_id in running.difference(stored):
         engine.cancel(order_id)
@@ -158,73 +158,83 @@ def _set_aside(database: Database, error: StudyUnreadable | OrderUnreadable) -> 
             park_study(session, error.study_id, error.reason)
 
 
-def _start_orders(database: Database, engine: Engine, settled: Settled) -> None:
+def _start_orders(
+    database: Database, engine: Engine, memory: Memory, studies: tuple[ActiveStudy, ...]
+) -> None:
     """Store what is due about the active studies and start orders on the free slots."""
     slots = engine.slots()
     capacity, free = capacity_of(slots), sum(slot.busy_with is None for slot in slots)
-    studies = _active(database) if free else ()
+    if not free:
+        return
     snapshots: dict[str, StudySnapshot] = {}
     wanted: dict[str, tuple[AnyOrder, ...]] = {}
     chosen: tuple[AnyOrder, ...] = ()
     for study in studies:
         if len(chosen) == free:  # whatever else is due follows a report, which frees a slot
             break
-        if settled.has(study, capacity):
+        if memory.waits(study.id, capacity):
             continue
-        with _defects_fail(database, study.id):
-            snapshots[study.id] = _decided(database, study.id, capacity)
+        with _defects_fail(database, memory, study.id):
+            snapshots[study.id] = _decided(database, memory, study.id, capacity)
             # Orders are made as they are asked for: no more than could start.
             wanted[study.id] = tuple(islice(wanted_orders(snapshots[study.id]), free))
             chosen = allocate(wanted, slots, studies)
     for study_id, orders in wanted.items():
         starting = tuple(order for order in chosen if order.study_id == study_id)
-        with _defects_fail(database, study_id):
-            _commit_and_start(database, engine, snapshots[study_id].study, starting)
+        with _defects_fail(database, memory, study_id):
+            _store_and_start(database, engine, memory, snapshots[study_id], starting)
             if starting == orders and len(orders) < free:
-                settled.add(snapshots[study_id].study, capacity)
+                memory.note_waiting(study_id, capacity)
 
 
-def _active(database: Database) -> tuple[ActiveStudy, ...]:
-    with database.read() as session:
-        return active_studies(session)
-
-
-def _decided(database: Database, study_id: str, capacity: Capacity) -> StudySnapshot:
+def _decided(
+    database: Database, memory: Memory, study_id: str, capacity: Capacity
+) -> StudySnapshot:
     """Store everything that is due about a study, orders apart; the study after that."""
     while True:
-        with database.read() as session:
-            snapshot = read_for_decision(session, study_id, capacity)
-        decision = next_decision(snapshot)
+        snapshot = memory.snapshot(database, study_id, capacity)
+        decision = next_decision(snapshot, memory.searches(study_id))
         if decision.is_empty:
             return snapshot
-        with database.write() as session:
-            commit_decision(session, snapshot.study, decision)
+        _store_decision(database, memory, snapshot, decision)
 
 
-def _commit_and_start(
-    database: Database, engine: Engine, study: StudyRecord, orders: tuple[AnyOrder, ...]
+def _store_and_start(
+    database: Database,
+    engine: Engine,
+    memory: Memory,
+    snapshot: StudySnapshot,
+    orders: tuple[AnyOrder, ...],
 ) -> None:
-    if not orders:
-        return
-    with database.write() as session:
-        commit_decision(session, study, Decision(orders=orders))
+    if orders:
+        _store_decision(database, memory, snapshot, Decision(orders=orders))
     for order in orders:
         engine.start(order)
 
 
+def _store_decision(
+    database: Database, memory: Memory, snapshot: StudySnapshot, decision: Decision
+) -> None:
+    with database.write() as session:
+        commit_decision(session, snapshot.study, decision)
+    memory.decided(snapshot.study.id, decision)
+
+
 @contextmanager
-def _defects_fail(database: Database, study_id: str) -> Iterator[None]:
+def _defects_fail(database: Database, memory: Memory, study_id: str) -> Iterator[None]:
     """Fail the study whose decision raises, so that one study's defect does not stop the others."""
     try:
         yield
     except StudyMoved:  # somebody paused or cancelled it meanwhile; the next turn sees that
-        return
+        memory.forget(study_id)
     except (StudyUnreadable, OrderUnreadable) as error:
+        memory.forget(study_id)
         _set_aside(database, error)
     except (StorageUnavailable, LeadershipLost, OSError):
         raise
     except Exception:
         log.exception("decision failed", study=study_id)
+        memory.forget(study_id)
         with database.write() as session:
             move_study(
                 session,
@@ -235,11 +245,17 @@ def _defects_fail(database: Database, study_id: str) -> Iterator[None]:
             )
 
 
-def _store(database: Database, reports: list[Report], checkpoints: CheckpointStore | None) -> None:
-    stale: list[str] = []
+def _store(
+    database: Database,
+    reports: list[Report],
+    memory: Memory,
+    checkpoints: CheckpointStore | None,
+) -> None:
+    started = memory.started(report.order_id for report in reports)
     with database.write() as session:
-        for report in reports:
-            stale += record_report(session, report)
+        stale = record_reports(session, reports, started)
+    for report in reports:
+        memory.reported(report)
     # Only now, with the newer state committed, may the older one go.
     if checkpoints is not None:
         for uri in stale:

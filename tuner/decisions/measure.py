@@ -1,12 +1,13 @@
 """The measurement: one shared learning-rate grid around the winner, at several widths."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import product
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.grid import MAX_EXTENSIONS, extension, log2_grid, optimum_edge
-from tuner.records.snapshot import NewTrial, StudySnapshot, TrialRecord
+from tuner.evidence.grid import MAX_EXTENSIONS, Edge, extension, log2_grid, optimum_edge
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 
@@ -29,12 +30,8 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
             points=spec.measure.grid_points,
         )
         for (purpose, parametrization), width in product(purposes, spec.measure_widths):
-            mine = [
-                trial
-                for trial in snapshot.trials
-                if (trial.purpose, trial.optimizer, trial.width) == (purpose, config.name, width)
-            ]
-            wave, due = _due(mine, grid, spec.measure.grid_factor)
+            tried = snapshot.trials.of(purpose, config.name, width=width)
+            wave, due = _due(tried, grid, spec.measure.grid_factor)
             for log2_lr, seed in product(due, range(spec.measure.seeds)):
                 yield NewTrial(
                     purpose=purpose,
@@ -55,29 +52,36 @@ def winner(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord:
     Raises:
         ValueError: if none has finished.
     """
-    finished = [
-        trial
-        for trial in snapshot.trials
-        if trial.purpose is Purpose.SEARCH
-        and trial.optimizer == optimizer
-        and trial.state is TrialState.COMPLETE
-    ]
-    return min(finished, key=lambda trial: (trial.value, trial.number))
+    best = snapshot.trials.of(Purpose.SEARCH, optimizer).best
+    if best is None:
+        raise ValueError(f"no search trial of {optimizer} has finished")
+    return best
 
 
 def _due(
-    mine: list[TrialRecord], grid: tuple[float, ...], factor: float
+    tried: TrialGroup, grid: tuple[float, ...], factor: float
 ) -> tuple[int, tuple[float, ...]]:
     """(extension, log2 learning rates to ask for) of one optimizer, width and parametrization."""
-    if not mine:
+    if not tried:
         return 0, grid
-    wave = max(trial.batch for trial in mine)
-    if wave == MAX_EXTENSIONS or not all(trial.is_final for trial in mine):
+    wave = tried[-1].batch
+    if wave == MAX_EXTENSIONS or tried.unfinished:
         return wave, ()
+    side = tried.answer(_edge)
+    if side is None:
+        return wave, ()
+    return wave + 1, extension(_losses(tried), side, factor=factor)
+
+
+def _edge(trials: Iterable[TrialRecord]) -> Edge | None:
+    return optimum_edge(_losses(trials))
+
+
+def _losses(trials: Iterable[TrialRecord]) -> dict[float, list[float | None]]:
+    """Losses by log2 learning rate."""
     losses: dict[float, list[float | None]] = {}
-    for trial in mine:
+    for trial in trials:
         if trial.state is not TrialState.FAIL:  # a lost worker says nothing about a rate
             rate = math.log2(trial.hyperparameters["learning_rate"])
             losses.setdefault(rate, []).append(trial.value)
-    side = optimum_edge(losses)
-    return (wave, ()) if side is None else (wave + 1, extension(losses, side, factor=factor))
+    return losses

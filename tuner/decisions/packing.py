@@ -1,13 +1,11 @@
-"""Which waiting trials train next, and how many in one order: pure decisions over a snapshot.
+"""Choose which waiting trials train next, and how many in one order: pure decisions.
 
 Only the packing is decided here: what is proposed and pruned is the same however trials are packed.
 """
 
 import math
-from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
-from typing import NamedTuple
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.search import DECIDED_STEP
@@ -23,27 +21,10 @@ from tuner.engine.protocol import (
     TrainOrder,
     TrialSpec,
 )
-from tuner.records.snapshot import StudySnapshot, TrialRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import TrialRecord
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
-
-
-class _Generation(NamedTuple):
-    """Trials that were asked for together and reach their rungs together."""
-
-    optimizer: Optimizer
-    pruned_at_rungs: bool
-    batch: int
-
-
-class _Alike(NamedTuple):
-    """What trials of one order have in common; the widest, which take longest, come first."""
-
-    minus_width: int
-    generation: _Generation
-    seed: int
-    """They see the same batches, which is faster, and fairer to compare."""
 
 
 def train_orders(snapshot: StudySnapshot) -> Iterator[ProbeOrder | TrainOrder]:
@@ -68,37 +49,44 @@ def train_orders(snapshot: StudySnapshot) -> Iterator[ProbeOrder | TrainOrder]:
                 yield _probe_order(snapshot, members)
             continue
         packing = packing or SOLO.model_copy(update={"device": capacity.device_kind})
-        waiting = {trial.number for trial in members}
-        for step, _ in groupby(members, lambda trial: trial.step):
-            for together in _divided(snapshot, width, optimizer, step, packing):
-                here = [t for t in together if t.number in waiting and t.step == step]
-                pays = len(here) >= packing.least
-                for trials in [here] if pays else ([trial] for trial in here):
+        for _, at_step in groupby(members, lambda trial: trial.step):
+            for cohort in _cohorts(snapshot, list(at_step), packing):
+                pays = len(cohort) >= packing.least
+                for trials in [cohort] if pays else ([trial] for trial in cohort):
                     yield _train_order(snapshot, trials, packing)
 
 
-def _divided(  # what a division depends on
-    snapshot: StudySnapshot, width: int, optimizer: Optimizer, step: int, packing: Packing
+def _cohorts(
+    snapshot: StudySnapshot, idle: list[TrialRecord], packing: Packing
 ) -> Iterator[list[TrialRecord]]:
-    """All trials of a shape that go or went on from a step, in orders' worth."""
-    spec = snapshot.study.spec
-    going = [
-        trial
-        for trial in snapshot.trials
-        if trial.optimizer == optimizer and _goes_on_from(spec, trial, step)
-    ]
-    # So that the last trials do not queue for one slot while others stand empty.
-    sizes = Counter(_generation(spec, trial) for trial in going)
-    ours = sorted(
-        (_Alike(-width, _generation(spec, trial), trial.seed), trial.number, trial)
-        for trial in going
-        if trial.width == width
-    )
-    for alike, family in groupby(ours, lambda entry: entry[0]):
-        share = math.ceil(sizes[alike.generation] / snapshot.capacity.slots)
+    """Divide idle trials of one shape and step into those that may train in one order.
+
+    Trials of one seed are kept together: they see the same batches of data, which is faster, and
+    fairer to compare. All trials that were asked for together are divided, those included that
+    train already or have ended, so that the rest is divided the same however many have started.
+    """
+    (first, *_), slots = idle, snapshot.capacity.slots
+    spec, waiting = snapshot.study.spec, {trial.number for trial in idle}
+    batches = {(_is_pruned_at_rungs(spec, trial.purpose), trial.batch) for trial in idle}
+    for pruned_at_rungs, batch in sorted(batches):
+        together = [
+            trial
+            for purpose in Purpose
+            if _is_pruned_at_rungs(spec, purpose) == pruned_at_rungs
+            for trial in snapshot.trials.of(purpose, first.optimizer, batch=batch)
+            if _goes_on_from(spec, trial, first.step)
+        ]
+        # So that the last trials do not queue for one slot while others stand empty.
+        share = math.ceil(len(together) / slots)
         size = min(packing.most, max(packing.least, share)) if packing.way != "solo" else 1
-        members = [trial for _, _, trial in family]
-        yield from (members[first : first + size] for first in range(0, len(members), size))
+        same_width = [trial for trial in together if trial.width == first.width]
+        same_width.sort(key=lambda trial: (trial.seed, trial.number))
+        for _, same_seed in groupby(same_width, lambda trial: trial.seed):
+            members = list(same_seed)
+            for start in range(0, len(members), size):
+                cohort = [t for t in members[start : start + size] if t.number in waiting]
+                if cohort:
+                    yield cohort
 
 
 def _goes_on_from(spec: StudySpec, trial: TrialRecord, step: int) -> bool:
@@ -111,10 +99,6 @@ def _goes_on_from(spec: StudySpec, trial: TrialRecord, step: int) -> bool:
     )
 
 
-def _generation(spec: StudySpec, trial: TrialRecord) -> _Generation:
-    return _Generation(trial.optimizer, _pruned_at_rungs(spec, trial), trial.batch)
-
-
 def _idle(snapshot: StudySnapshot) -> list[TrialRecord]:
     training = {
         trial.spec.number
@@ -124,21 +108,19 @@ def _idle(snapshot: StudySnapshot) -> list[TrialRecord]:
     }
     return [
         trial
-        for trial in snapshot.trials
-        if not trial.is_final
-        and trial.number not in training
-        and _may_go_on(snapshot.study.spec, trial)
+        for trial in snapshot.trials.unfinished.values()
+        if trial.number not in training and _may_go_on(snapshot.study.spec, trial)
     ]
 
 
-def _pruned_at_rungs(spec: StudySpec, trial: TrialRecord) -> bool:
-    return trial.purpose is Purpose.SEARCH and spec.search.pruner != "none"
+def _is_pruned_at_rungs(spec: StudySpec, purpose: Purpose) -> bool:
+    return purpose is Purpose.SEARCH and spec.search.pruner != "none"
 
 
 def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
     """Whether no decision is due before the trial's next segment."""
     decided = trial.step == 0 or trial.system_attrs.get(DECIDED_STEP) == trial.step
-    return decided or not _pruned_at_rungs(spec, trial)
+    return decided or not _is_pruned_at_rungs(spec, trial.purpose)
 
 
 def _probe_order(snapshot: StudySnapshot, trials: list[TrialRecord]) -> ProbeOrder:
@@ -170,7 +152,7 @@ def _train_order(
             )
             for trial in trials
         ),
-        rungs=rungs[:1] if _pruned_at_rungs(study.spec, first) else rungs,
+        rungs=rungs[:1] if _is_pruned_at_rungs(study.spec, first.purpose) else rungs,
         packing=packing,
     )
 

@@ -1,22 +1,27 @@
-"""Optuna, rebuilt in memory from the stored trials whenever it is asked something.
+"""Ask Optuna, in memory, what to try next and which trials to prune.
 
-A rebuilt study proposes and prunes exactly as the one that lived through the trials, because
-rows carry what the samplers and pruners noted (`system_attrs`), running trials are included
-(without them every ask of a batch gives the same point), and its name is the study's.
-Each batch seeds its sampler anew, from the study's seed, the optimizer and the batch.
+Optuna is told of the stored trials. A study rebuilt from them proposes and prunes exactly as one
+that lived through them, because rows carry what the samplers and pruners noted (`system_attrs`),
+running trials are included (without them every ask of a batch gives the same point), and its name
+is the optimizer's. Each batch seeds its sampler anew, from the study's seed, the optimizer and the
+batch.
 """
 
 import hashlib
-import math
 import warnings
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple
 
 import optuna
 from optuna.distributions import BaseDistribution
 from optuna.storages import InMemoryStorage
+from optuna.study import StudyDirection
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.records.snapshot import NewTrial, Promotion, StudyRecord, TrialEnding, TrialRecord
+from tuner.decisions.search_grid import search_grid
+from tuner.records.decision import Promotion, TrialEnding
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
 from tuner.spec.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.optimizers import OptimizerConfig
@@ -35,22 +40,49 @@ _STUDY_ATTRS: Final = "widthwise:study"  # what a sampler notes on the study, ke
 DECIDED_STEP: Final = "widthwise:decided_step"  # the last rung at which the trial was let go on
 
 
-def propose_batch(
-    study: StudyRecord, config: OptimizerConfig, trials: tuple[TrialRecord, ...], batch: int
-) -> tuple[NewTrial, ...]:
+class Search(NamedTuple):
+    """The search of one optimizer, and Optuna's storage, which has been told of its trials."""
+
+    study: StudyRecord
+    config: OptimizerConfig
+    trials: TrialGroup
+    storage: "_Storage"
+
+
+class Searches:
+    """Tells Optuna of the trials of one study, and remembers what it has been told already.
+
+    Optuna answers as if it were told of all trials anew: those that were unfinished when it was
+    last asked are told again, and what it noted or proposed since then is forgotten, because it
+    is among the trials if it was stored. One that has ended does not change any more.
+    """
+
+    def __init__(self) -> None:
+        self._storages: dict[Optimizer, _Storage] = {}
+
+    def told(self, study: StudyRecord, config: OptimizerConfig, trials: TrialGroup) -> Search:
+        """Tell Optuna of one optimizer's search trials."""
+        storage = self._storages.get(config.name)
+        if storage is None or storage.told > len(trials):
+            storage = self._storages[config.name] = _Storage(config)
+        storage.tell(trials)
+        return Search(study, config, trials, storage)
+
+
+def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
     """The next logical batch of search trials of one optimizer.
 
     Args:
-        trials: the optimizer's search trials so far, by number.
+        search: has no unfinished trials.
         batch: number of the batch, from 0.
     """
+    study, config, trials, storage = search
     spec = study.spec
     distributions = _distributions(config)
-    optuna_study, storage = _rebuild(study, config, trials, batch)
-    study_id = storage.get_study_id_from_name(optuna_study.study_name)
-    count = min(spec.search.batch_size, spec.search.trials - len(trials))
-    asked = [optuna_study.ask(fixed_distributions=distributions) for _ in range(count)]
-    study_attrs = storage.get_study_system_attrs(study_id)
+    optuna_study = _optuna_study(search, batch)
+    for _ in range(min(spec.search.batch_size, spec.search.trials - len(trials))):
+        optuna_study.ask(fixed_distributions=distributions)
+    study_attrs = storage.get_study_system_attrs(storage.study_id)
     return tuple(
         NewTrial(
             purpose=Purpose.SEARCH,
@@ -64,59 +96,86 @@ def propose_batch(
             system_attrs=trial.system_attrs
             | ({_STUDY_ATTRS: dict(study_attrs)} if study_attrs else {}),
         )
-        for trial in optuna_study.trials[len(trials) :][: len(asked)]
+        for trial in storage.get_all_trials(storage.study_id, deepcopy=False)[len(trials) :]
     )
 
 
 def decide_rung(
-    study: StudyRecord,
-    config: OptimizerConfig,
-    trials: tuple[TrialRecord, ...],
-    at_rung: tuple[TrialRecord, ...],
+    search: Search, at_rung: Sequence[TrialRecord]
 ) -> tuple[tuple[TrialEnding, ...], tuple[Promotion, ...]]:
     """Which of the trials that stand at one rung end there, and which go on.
 
     Args:
-        trials: the optimizer's search trials, by number.
+        search: of these and all earlier trials.
         at_rung: the members of one batch whose last stored step is the rung.
     """
-    optuna_study, _ = _rebuild(study, config, trials, at_rung[0].batch)
-    positions = {trial.number: position for position, trial in enumerate(trials)}
+    optuna_study = _optuna_study(search, at_rung[0].batch)
     endings, promotions = [], []
     for trial in at_rung:
-        position = positions[trial.number]
-        # Not `study.trials`: that copies all of them, deeply, for every trial at the rung.
-        standing = optuna_study.get_trials(deepcopy=False)[position]
-        if optuna_study.pruner.prune(optuna_study, standing):
+        position = search.trials.position(trial.number)
+        if optuna_study.pruner.prune(optuna_study, search.storage.at(position)):
             endings.append(TrialEnding(number=trial.number, state=TrialState.PRUNED))
         else:
-            noted = optuna_study.get_trials(deepcopy=False)[position].system_attrs
+            noted = search.storage.at(position).system_attrs
             promotions.append(
                 Promotion(number=trial.number, system_attrs=noted | {DECIDED_STEP: trial.step})
             )
     return tuple(endings), tuple(promotions)
 
 
-def _rebuild(
-    study: StudyRecord, config: OptimizerConfig, trials: tuple[TrialRecord, ...], batch: int
-) -> tuple[optuna.Study, InMemoryStorage]:
-    storage = InMemoryStorage()
+class _Storage(InMemoryStorage):
+    """Optuna's storage of one study, in which trials can be replaced and taken back."""
+
+    def __init__(self, config: OptimizerConfig) -> None:
+        super().__init__()
+        # Hyperband draws brackets by the name: the same for equal specs.
+        self.study_id = self.create_new_study([StudyDirection.MINIMIZE], config.name)
+        self.told = 0
+        self._unfinished: list[int] = []
+        self._study_attrs: dict[str, Any] = {}
+        self._distributions = _distributions(config)
+
+    def tell(self, trials: TrialGroup) -> None:
+        """Make these all there is: the last ones told, and more."""
+        self._take_back_proposals()
+        positions = [*self._unfinished, *range(self.told, len(trials))]
+        for position in positions:
+            self._put(position, _as_optuna(trials[position], self._distributions))
+            self._study_attrs |= trials[position].system_attrs.get(_STUDY_ATTRS, {})
+        self._studies[self.study_id].system_attrs = dict(self._study_attrs)
+        self._unfinished = [n for n in positions if not trials[n].is_final]
+        self.told = len(trials)
+
+    def at(self, position: int) -> optuna.trial.FrozenTrial:
+        """The trial at a position; not a copy."""
+        return self._studies[self.study_id].trials[position]
+
+    def _put(self, position: int, trial: optuna.trial.FrozenTrial) -> None:
+        if position == len(self._studies[self.study_id].trials):
+            self.create_new_trial(self.study_id, trial)
+            return
+        trial.number = position
+        trial._trial_id = self.at(position)._trial_id
+        self._set_trial(trial._trial_id, trial)
+        self._update_cache(trial._trial_id, self.study_id)
+
+    def _take_back_proposals(self) -> None:
+        proposed = self._studies[self.study_id].trials
+        while len(proposed) > self.told:
+            del self._trial_id_to_study_id_and_number[proposed.pop()._trial_id]
+            self._max_trial_id -= 1
+
+
+def _optuna_study(search: Search, batch: int) -> optuna.Study:
     with warnings.catch_warnings():  # the user chose the sampler by name; its status is documented
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        sampler = _sampler(study.spec, config, batch)
-    optuna_study = optuna.create_study(
-        storage=storage,
-        study_name=config.name,  # Hyperband draws brackets by it: the same for equal specs
+        sampler = _sampler(search.study.spec, search.config, batch)
+    return optuna.load_study(
+        storage=search.storage,
+        study_name=search.config.name,
         sampler=sampler,
-        pruner=_pruner(study.spec),
+        pruner=_pruner(search.study.spec),
     )
-    distributions = _distributions(config)
-    study_id = storage.get_study_id_from_name(optuna_study.study_name)
-    for trial in trials:
-        optuna_study.add_trial(_as_optuna(trial, distributions))
-        for key, value in trial.system_attrs.get(_STUDY_ATTRS, {}).items():
-            storage.set_study_system_attr(study_id, key, value)
-    return optuna_study, storage
 
 
 def _as_optuna(
@@ -180,7 +239,7 @@ def _sampler(spec: StudySpec, config: OptimizerConfig, batch: int) -> optuna.sam
         case "random":
             return optuna.samplers.RandomSampler(seed=seed)
         case "grid":
-            return optuna.samplers.GridSampler(_grid(spec, config), seed=whole_study)
+            return optuna.samplers.GridSampler(search_grid(spec, config), seed=whole_study)
         case "qmc":
             return _QmcOverKnownSpace(_distributions(config), whole_study)
         case "cmaes":
@@ -193,31 +252,6 @@ def _sampler(spec: StudySpec, config: OptimizerConfig, batch: int) -> optuna.sam
             return optuna.samplers.TPESampler(
                 seed=seed, n_startup_trials=spec.search.batch_size, constant_liar=True
             )
-
-
-def _grid(spec: StudySpec, config: OptimizerConfig) -> dict[str, list[float]]:
-    """About `trials` points: every range cut into equally many, evenly on its own scale."""
-    searched = config.searched
-    points = max(2, math.ceil(spec.search.trials ** (1 / len(searched))))
-    return {name: _spread(value, points) for name, value in searched.items()}
-
-
-def _spread(
-    ours: FloatDistribution | IntDistribution | CategoricalDistribution, points: int
-) -> list[float]:
-    if isinstance(ours, CategoricalDistribution):
-        return list(ours.choices)
-    fractions = [i / (points - 1) for i in range(points)]
-    if ours.log:
-        spread = [ours.low * (ours.high / ours.low) ** fraction for fraction in fractions]
-    else:
-        spread = [ours.low + (ours.high - ours.low) * fraction for fraction in fractions]
-    if isinstance(ours, IntDistribution):
-        return sorted({ours.low + round((x - ours.low) / ours.step) * ours.step for x in spread})
-    spread[-1] = ours.high  # rounding must not leave the range
-    if ours.step is not None:
-        return sorted({ours.low + round((x - ours.low) / ours.step) * ours.step for x in spread})
-    return spread
 
 
 def _pruner(spec: StudySpec) -> optuna.pruners.BasePruner:

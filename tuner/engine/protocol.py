@@ -245,7 +245,7 @@ class Failed(Record):
 
 
 class Lost(Record):
-    """Whoever ran the order is gone: it may be started again."""
+    """The worker that ran the order died: the order may be started again."""
 
     kind: Literal["lost"] = "lost"
     order_id: OrderId

@@ -16,7 +16,8 @@ from tuner.evidence.regret import (
     regrets,
     wider_is_better,
 )
-from tuner.records.snapshot import StudySnapshot, TrialRecord
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import TrialRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.record import Record
 from tuner.spec.study import StudySpec
 from tuner.spec.target import WholeTarget

@@ -7,7 +7,7 @@ from parametrization.text.rounding import known_digits, significant
 from tuner.evidence.drift import Prediction
 from tuner.evidence.optimum import CONFIDENCE
 from tuner.evidence.sensitivity import TransferEvidence
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.record import Record
 from tuner.spec.study import StudySpec
 

@@ -48,7 +48,8 @@ from tuner.recommendation.verdict import (
     verdict_on,
 )
 from tuner.records.errors import NotReady
-from tuner.records.snapshot import StudySnapshot, TrialRecord, finished_searches
+from tuner.records.snapshot import StudySnapshot, finished_searches
+from tuner.records.trials import TrialRecord
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizer_name import Optimizer

@@ -1,17 +1,15 @@
 """A study as the decisions see it: frozen records, detached from the database."""
 
 import datetime as dt
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from pydantic import Field
-
-from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.packing import ONE_CPU, Capacity
-from tuner.engine.protocol import AnyOrder, CoordinateStatistic, Order, Packing
+from tuner.engine.protocol import CoordinateStatistic, Order, Packing
+from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
-from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, StudyState, TrialState
+from tuner.spec.states import Purpose, StudyState, TrialState
 from tuner.spec.study import StudySpec
 
 
@@ -45,40 +43,6 @@ class ActiveStudy(NamedTuple):
         return -self.priority, self.created_at, self.id
 
 
-class NewTrial(Record):
-    """A trial as it is asked for; the database gives it its number."""
-
-    purpose: Purpose
-    optimizer: Optimizer
-    parametrization: Parametrization
-    width: int
-    seed: int
-    batch: int
-    hyperparameters: dict[str, float]
-    params: dict[str, float]
-    system_attrs: dict[str, Any] = Field(default_factory=dict)
-
-
-class TrialRecord(NewTrial):
-    number: int
-    state: TrialState
-    state_reason: StateReason | None
-    message: str | None
-    value: float | None
-    validation_loss: float | None
-    intermediate_values: dict[int, float]
-    step: int
-    checkpoint: str | None
-    created_at: dt.datetime
-    started_at: dt.datetime | None
-    finished_at: dt.datetime | None
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.state in FINAL_TRIAL_STATES
-
-
 class OptimizerStatistic(CoordinateStatistic):
     """A coordinate-check statistic, and the optimizer it was taken with."""
 
@@ -90,52 +54,18 @@ class OpenOrder(Record):
 
     order: Order
     losses: int
-    """How often whoever ran it was lost."""
+    """How often a worker running it has died."""
 
 
 class StudySnapshot(Record):
     """Everything that a decision about one study depends on."""
 
     study: StudyRecord
-    trials: tuple[TrialRecord, ...]
-    """By number."""
+    trials: StudyTrials
     statistics: tuple[OptimizerStatistic, ...]
     open_orders: tuple[OpenOrder, ...]
     capacity: Capacity = ONE_CPU
     """Slots that the study's trials are packed for."""
-
-
-class TrialEnding(Record):
-    """A trial that a decision ends: pruned at a rung, or given up."""
-
-    number: int
-    state: TrialState
-    reason: StateReason | None = None
-    message: str | None = None
-
-
-class Promotion(Record):
-    """A search trial that a rung's decision lets go on."""
-
-    number: int
-    system_attrs: dict[str, Any]
-    """Replaces the trial's: pruners keep their notes there."""
-
-
-class Decision(Record):
-    """What to do next about one study; empty if it only has to wait."""
-
-    move_to: StudyState | None = None
-    reason: str | None = None
-    new_trials: tuple[NewTrial, ...] = ()
-    endings: tuple[TrialEnding, ...] = ()
-    promotions: tuple[Promotion, ...] = ()
-    orders: tuple[AnyOrder, ...] = ()
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to do but wait."""
-        return self == Decision()
 
 
 def finished_searches(
@@ -144,8 +74,6 @@ def finished_searches(
     """Value and number of every search trial with a result, and the trial."""
     return [
         (trial.value, trial.number, trial)
-        for trial in snapshot.trials
-        if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
-        and trial.state is TrialState.COMPLETE
-        and trial.value is not None
+        for trial in snapshot.trials.of(Purpose.SEARCH, optimizer)
+        if trial.state is TrialState.COMPLETE and trial.value is not None
     ]

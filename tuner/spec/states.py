@@ -53,6 +53,8 @@ class Purpose(StrEnum):
 FINAL_STUDY_STATES: Final = frozenset(
     {StudyState.COMPLETED, StudyState.CANCELLED, StudyState.FAILED}
 )
+ACTIVE_STUDY_STATES: Final = frozenset(StudyState) - FINAL_STUDY_STATES - {StudyState.PAUSED}
+"""States in which a study has something to do."""
 FINAL_TRIAL_STATES: Final = frozenset({TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL})
 
 _STOPS: Final = frozenset({StudyState.PAUSED, StudyState.CANCELLED, StudyState.FAILED})

@@ -1,10 +1,10 @@
 """What the coordinator writes: its decisions, and what the engine reports about its orders."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from parametrization.shapes.roles import ModelShape
@@ -18,14 +18,19 @@ from tuner.engine.protocol import (
     Done,
     Failed,
     Lost,
+    OrderId,
     Packing,
     ProbeOrder,
     Reached,
+    Report,
     TrainOrder,
 )
+from tuner.records.decision import Decision
 from tuner.records.errors import OrderUnreadable, StudyMoved
-from tuner.records.snapshot import Decision, NewTrial, StudyRecord
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
+from tuner.storage.database import connection_of
 from tuner.storage.documents import PACKINGS, SHAPE
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import (
@@ -33,6 +38,7 @@ from tuner.storage.orders import (
     fail_order,
     fail_unreadable_orders,
     insert_orders,
+    note_report,
     open_rows,
     order_of,
     reissue,
@@ -40,10 +46,12 @@ from tuner.storage.orders import (
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.storage.trial_reports import store_progress
-from tuner.storage.trials import end_trial, unfinished_trials
+from tuner.storage.trials import end_trial, start_trials, trial_rows, unfinished_trials
 
 LOSSES_ALLOWED: Final = 3
-"""The third time that whoever ran an order is lost, the order is given up."""
+"""The third time that the worker running an order dies, the order is given up."""
+
+_VERSION = select(StudyRow.version).where(StudyRow.id == bindparam("id"))
 
 
 def commit_decision(session: Session, study: StudyRecord, decision: Decision) -> None:
@@ -53,19 +61,11 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         StudyMoved: if the study, or a trial that is to end, changed since it was read.
 
     """
-    row = session.get(StudyRow, study.id)
-    if row is None or row.version != study.version:
+    if connection_of(session).scalar(_VERSION, {"id": study.id}) != study.version:
         raise StudyMoved(study.id)
     _insert_trials(session, study.id, decision.new_trials)
-    trained = {
-        trial.spec.number
-        for order in decision.orders
-        if isinstance(order, TrainOrder)
-        for trial in order.trials
-    }
-    ended = {ending.number for ending in decision.endings}
-    promoted = {promotion.number for promotion in decision.promotions}
-    concerned = trained | ended | promoted
+    concerned = {ending.number for ending in decision.endings}
+    concerned |= {promotion.number for promotion in decision.promotions}
     rows = {row.number: row for row in unfinished_trials(session, study.id, concerned)}
     if rows.keys() != concerned:
         raise StudyMoved(study.id)
@@ -80,21 +80,56 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
             message=ending.message,
         )
     insert_orders(session, decision.orders)
-    now = dt.datetime.now(dt.UTC)
-    for number in trained:
-        rows[number].state = TrialState.RUNNING
-        rows[number].started_at = rows[number].started_at or now
+    trained = {
+        trial.spec.number
+        for order in decision.orders
+        if isinstance(order, TrainOrder)
+        for trial in order.trials
+    }
+    if trained and start_trials(session, study.id, trained) != len(trained):
+        raise StudyMoved(study.id)
     if decision.move_to is not None:
         _move(session, study, decision.move_to, decision.reason)
 
 
-def record_report(session: Session, report: Reached | Done | Failed | Lost) -> tuple[str, ...]:
+def record_reports(
+    session: Session, reports: Iterable[Report], started: Mapping[OrderId, AnyOrder]
+) -> tuple[str, ...]:
+    """Store reports; see `record_report`.
+
+    Args:
+        started: orders as they were started, by id; what is known here need not be read.
+
+    """
+    stale: list[str] = []
+    held: list[object] = []  # a session forgets rows that nobody holds, and reads them again
+    for report in reports:
+        order = started.get(report.order_id)
+        if order is not None and order.attempt != report.attempt:
+            order = None
+        if isinstance(order, TrainOrder):
+            numbers = [trial.spec.number for trial in order.trials]
+            held.append(trial_rows(session, order.study_id, numbers))
+        stale += record_report(session, report, order)
+    return tuple(stale)
+
+
+def record_report(
+    session: Session, report: Report, started: AnyOrder | None = None
+) -> tuple[str, ...]:
     """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
+
+    Args:
+        started: the order as it was started, where that is known.
 
     Returns:
         URIs of checkpoints that are no longer needed once this is committed.
 
     """
+    if isinstance(started, TrainOrder) and isinstance(report, Reached | Done):
+        is_done = isinstance(report, Done)
+        is_open = note_report(session, report.order_id, report.attempt, is_done=is_done)
+        return _store_trials(session, started, report) if is_open else ()
     row = session.get(OrderRow, report.order_id)
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
@@ -113,6 +148,7 @@ def record_report(session: Session, report: Reached | Done | Failed | Lost) -> t
             _give_up(session, row, report.reason, report.message)
         case Lost():
             _count_loss(session, row, report.message)
+    session.flush()  # the next report's order is looked up past the session's objects
     return ()
 
 
@@ -123,7 +159,9 @@ def reopen_orders(session: Session) -> None:
         reissue(session, row)
 
 
-def _insert_trials(session: Session, study_id: str, trials: Iterable[NewTrial]) -> None:
+def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) -> None:
+    if not trials:
+        return
     highest = session.scalar(select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id))
     first = 0 if highest is None else highest + 1
     now = dt.datetime.now(dt.UTC)
@@ -234,7 +272,8 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
         # As before at first, so that a killed worker changes no bit of what is trained.
         reissue(session, row, alone=row.losses > 1)
         return
-    words = f"whoever ran it was lost {row.losses} times, the last time: {message}"
+    what = "trial" if row.kind == "train" else "order"
+    words = f"the worker running this {what} died {row.losses} times, the last time: {message}"
     _give_up(session, row, StateReason.WORKER_LOST, words)
 
 
@@ -250,6 +289,5 @@ def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str)
         move_study(session, row.study_id, StudyState.FAILED, reason=words)
         return
     numbers = {trial.spec.number for trial in order.trials}
-    for trial in unfinished_trials(session, row.study_id):
-        if trial.number in numbers:
-            end_trial(session, trial, TrialState.FAIL, reason=reason, message=message)
+    for trial in unfinished_trials(session, row.study_id, numbers):
+        end_trial(session, trial, TrialState.FAIL, reason=reason, message=message)

@@ -1,9 +1,10 @@
 """Training curves as stored: one row per trial and metric, appended rung by rung."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, cast
 
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.protocol import TrialProgress
@@ -20,6 +21,32 @@ class Curve(Record):
     steps: tuple[int, ...]
     """Updates done, ascending."""
     values: tuple[float, ...]
+
+
+_TABLE = cast("Table", CurveRow.__table__)
+# Built once, and not of the session's objects: this is done at every report.
+_STORED = select(*_TABLE.columns).where(
+    CurveRow.study_id == bindparam("of_study"),
+    CurveRow.number.in_(bindparam("numbers", expanding=True)),
+)
+_INSERT = insert(_TABLE).values(
+    {
+        "study_id": bindparam("of_study"),
+        "number": bindparam("of_number"),
+        "metric": bindparam("of_metric"),
+        "steps": bindparam("new_steps"),
+        "values": bindparam("new_values"),
+    }
+)
+_UPDATE = (
+    update(_TABLE)
+    .where(
+        CurveRow.study_id == bindparam("of_study"),
+        CurveRow.number == bindparam("of_number"),
+        CurveRow.metric == bindparam("of_metric"),
+    )
+    .values({"steps": bindparam("new_steps"), "values": bindparam("new_values")})
+)
 
 
 def curves_of(
@@ -46,31 +73,47 @@ def curves_of(
     )
 
 
-def append_curves(session: Session, study_id: str, trials: Iterable[TrialProgress]) -> None:
-    """Append what is new; a step that is stored stays as it is."""
-    reported = list(trials)
-    numbers = [trial.number for trial in reported]
-    query = select(CurveRow).where(CurveRow.study_id == study_id, CurveRow.number.in_(numbers))
-    rows = {(row.number, row.metric): row for row in session.scalars(query)}
+def append_curves(
+    session: Session, study_id: str, reported: Iterable[TrialProgress], begun: Collection[int]
+) -> None:
+    """Append what is new; a step that is stored stays as it is.
+
+    Args:
+        begun: numbers of those trials of which something may be stored.
+
+    """
+    connection = session.connection()
+    stored: dict[tuple[int, str], tuple[bytes, bytes]] = {}
+    if begun:
+        rows = connection.execute(_STORED, {"of_study": study_id, "numbers": list(begun)})
+        stored = {(row.number, row.metric): (row.steps, row.values) for row in rows}
+    grown: dict[tuple[int, str], tuple[bytes, bytes]] = {}
     for trial in reported:
         for series in trial.curves:
-            row = rows.get((trial.number, series.metric))
-            if row is None:
-                row = CurveRow(
-                    study_id=study_id,
-                    number=trial.number,
-                    metric=series.metric,
-                    steps=b"",
-                    values=b"",
-                )
-                session.add(row)
-                rows[trial.number, series.metric] = row
-            _append(row, series)
+            key = (trial.number, series.metric)
+            grown[key] = _appended(grown.get(key) or stored.get(key) or (b"", b""), series)
+    for statement, keys in (
+        (_INSERT, grown.keys() - stored.keys()),
+        (_UPDATE, grown.keys() & stored.keys()),
+    ):
+        written = [_row(study_id, key, *grown[key]) for key in sorted(keys)]
+        if written:
+            connection.execute(statement, written)
 
 
-def _append(row: CurveRow, series: Series) -> None:
-    stored = np.frombuffer(row.steps, STEP)
-    steps, values = series.after(int(stored[-1]) if stored.size else 0)
-    if steps.size:
-        row.steps += steps.tobytes()
-        row.values += values.tobytes()
+def _row(study_id: str, key: tuple[int, str], steps: bytes, values: bytes) -> dict[str, Any]:
+    number, metric = key
+    return {
+        "of_study": study_id,
+        "of_number": number,
+        "of_metric": metric,
+        "new_steps": steps,
+        "new_values": values,
+    }
+
+
+def _appended(stored: tuple[bytes, bytes], series: Series) -> tuple[bytes, bytes]:
+    """Steps and values as stored, with what is new at their ends."""
+    known = np.frombuffer(stored[0], STEP)
+    steps, values = series.after(int(known[-1]) if known.size else 0)
+    return stored[0] + steps.tobytes(), stored[1] + values.tobytes()

@@ -91,6 +91,15 @@ def open_database(url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECOND
     return Database(*engines(parsed, busy_timeout_seconds))
 
 
+def connection_of(session: Session) -> Connection:
+    """Give a session's connection, for statements that need no objects, with all that is pending.
+
+    At every report a session's objects would take longer than everything else.
+    """
+    session.flush()
+    return session.connection()
+
+
 def require_current(database: Database) -> None:
     """Check that this code can serve the database.
 

@@ -2,10 +2,10 @@
 
 import datetime as dt
 from enum import StrEnum
-from typing import Any
+from typing import Any, cast
 
 from pydantic import field_validator
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
@@ -20,6 +20,9 @@ class EventKind(StrEnum):
     TRIAL_PROGRESS = "trial.progress"  # number, step, loss; once per stored rung
     ORDER_LOST = "order.lost"  # order_id, kind, attempt, losses, message
     ORDER_FAILED = "order.failed"  # order_id, kind, reason, message
+
+
+_INSERT = insert(cast("Table", StudyEventRow.__table__))
 
 
 class StudyEvent(Record):
@@ -42,7 +45,9 @@ class StudyEvent(Record):
 def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str, Any]) -> None:
     """Store an event; it becomes visible with the change that it tells of."""
     now = dt.datetime.now(dt.UTC)
-    session.add(StudyEventRow(study_id=study_id, kind=kind, data=data, created_at=now))
+    row = {"study_id": study_id, "kind": kind, "data": data, "created_at": now}
+    # Not as an object of the session: several of these are written for every report.
+    session.connection().execute(_INSERT, row)
 
 
 def events_after(

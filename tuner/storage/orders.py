@@ -2,20 +2,45 @@
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, OrderId, TrainOrder
 from tuner.records.errors import DocumentUnreadable, OrderUnreadable
 from tuner.records.snapshot import OpenOrder
-from tuner.spec.states import OrderState, StateReason
+from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, StateReason
+from tuner.storage.database import connection_of
 from tuner.storage.documents import ORDER
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.tables import OrderRow, StudyRow, TrialRow
+from tuner.storage.tables import OrderRow, StudyRow, TrialRow, UtcDateTime
 from tuner.storage.text import storable
 from tuner.storage.trials import unfinished_trials
+
+# By the active studies, which are few: orders that have ended are many, and stay.
+_OPEN_IDS = (
+    select(OrderRow.id)
+    .where(
+        OrderRow.study_id.in_(select(StudyRow.id).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))),
+        OrderRow.state == OrderState.OPEN,
+    )
+    .order_by(OrderRow.created_at, OrderRow.id)
+)
+
+_TABLE = cast("Table", OrderRow.__table__)
+_RUNNING = and_(
+    OrderRow.id == bindparam("of_order"),
+    OrderRow.state == OrderState.OPEN,
+    OrderRow.attempt == bindparam("at_attempt"),
+)
+_RUNS = select(OrderRow.id).where(_RUNNING)
+_END = (
+    update(_TABLE)
+    .where(_RUNNING)
+    .values(state=OrderState.DONE, finished_at=bindparam("now", type_=UtcDateTime))
+)
 
 
 def open_orders_of(
@@ -39,8 +64,7 @@ def open_orders_of(
 
 def open_order_ids(session: Session) -> tuple[OrderId, ...]:
     """Ids of the open orders of all studies, oldest first."""
-    query = select(OrderRow.id).where(OrderRow.state == OrderState.OPEN)
-    return tuple(map(OrderId, session.scalars(query.order_by(OrderRow.created_at, OrderRow.id))))
+    return tuple(map(OrderId, connection_of(session).scalars(_OPEN_IDS)))
 
 
 def read_order(session: Session, order_id: OrderId) -> AnyOrder:
@@ -105,6 +129,15 @@ def fail_order(session: Session, row: OrderRow, reason: StateReason, message: st
     write_event(session, row.study_id, EventKind.ORDER_FAILED, data)
 
 
+def note_report(session: Session, order_id: OrderId, attempt: int, *, is_done: bool) -> bool:
+    """End an order if it is done; whether it was open and at this attempt."""
+    given = {"of_order": order_id, "at_attempt": attempt}
+    connection = session.connection()
+    if not is_done:
+        return connection.scalar(_RUNS, given) is not None
+    return connection.execute(_END, given | {"now": dt.datetime.now(dt.UTC)}).rowcount == 1
+
+
 def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
     """Store orders as open."""
     now = dt.datetime.now(dt.UTC)
@@ -133,7 +166,10 @@ def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
     """
     order = order_of(row)
     if isinstance(order, TrainOrder):
-        unfinished = {trial.number: trial for trial in unfinished_trials(session, row.study_id)}
+        numbers = [trial.spec.number for trial in order.trials]
+        unfinished = {
+            trial.number: trial for trial in unfinished_trials(session, row.study_id, numbers)
+        }
         trials = tuple(
             OpenTrial(spec=trial.spec, start=_start(unfinished[trial.spec.number]))
             for trial in order.trials

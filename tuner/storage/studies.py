@@ -2,18 +2,12 @@
 
 import datetime as dt
 import secrets
-from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.engine.packing import ONE_CPU, Capacity
-from tuner.records.errors import (
-    IdempotencyKeyReused,
-    IllegalMove,
-    OtherPlugin,
-    StudyNotFound,
-)
+from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.records.snapshot import (
     ActiveStudy,
     OpenOrder,
@@ -21,7 +15,9 @@ from tuner.records.snapshot import (
     StudyRecord,
     StudySnapshot,
 )
+from tuner.records.trials import StudyTrials
 from tuner.spec.states import (
+    ACTIVE_STUDY_STATES,
     FINAL_STUDY_STATES,
     LEGAL_MOVES,
     OrderState,
@@ -31,6 +27,7 @@ from tuner.spec.states import (
 )
 from tuner.spec.study import StudySpec
 from tuner.spec.versions import other_plugins
+from tuner.storage.database import connection_of
 from tuner.storage.documents import SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
@@ -39,7 +36,9 @@ from tuner.storage.tables import IdempotencyKeyRow, StudyRow
 from tuner.storage.text import storable
 from tuner.storage.trials import end_trial, trials_of, unfinished_trials
 
-ACTIVE_STATES = frozenset(StudyState) - FINAL_STUDY_STATES - {StudyState.PAUSED}
+_ACTIVE = select(
+    StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at, StudyRow.spec
+).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
 
 
 def open_study(
@@ -108,8 +107,7 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     Those made with other plugins than the installed ones are left out: see `park_studies`. Read
     several times a second, so specifications stay as they are stored.
     """
-    columns = (StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at)
-    rows = session.execute(_active(select(*columns, StudyRow.spec)))
+    rows = connection_of(session).execute(_ACTIVE)
     studies = [ActiveStudy(*row[:-1]) for row in rows if other_plugins(row.spec) is None]
     return tuple(sorted(studies, key=lambda study: study.precedence))
 
@@ -119,7 +117,8 @@ def park_studies(session: Session) -> None:
 
     For the start of a coordinator: what is installed does not change while a process runs.
     """
-    for row in session.scalars(_active(select(StudyRow))).all():
+    active = select(StudyRow).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
+    for row in session.scalars(active).all():
         if words := other_plugins(row.spec) or why_unreadable(row):
             park_study(session, row.id, words)
 
@@ -127,7 +126,7 @@ def park_studies(session: Session) -> None:
 def park_study(session: Session, study_id: str, reason: str) -> None:
     """Pause an active study that cannot go on here, without reading more of it than its state."""
     row = _row(session, study_id)
-    if row.state in ACTIVE_STATES:
+    if row.state in ACTIVE_STUDY_STATES:
         _move_row(session, row, StudyState.PAUSED, f"{reason}; then resume the study")
 
 
@@ -155,7 +154,7 @@ def resume_study(session: Session, study_id: str) -> StudyRecord:
 
     """
     study = get_study(session, study_id)
-    if study.state in ACTIVE_STATES:
+    if study.state in ACTIVE_STUDY_STATES:
         return study
     _require_plugins(_row(session, study_id).spec)
     return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
@@ -202,7 +201,7 @@ def _move_row(session: Session, row: StudyRow, to: StudyState, reason: str | Non
     row.reason = storable(reason)
     row.updated_at = now
     row.version += 1
-    if to not in ACTIVE_STATES:
+    if to not in ACTIVE_STUDY_STATES:
         for order in open_rows(session, study_id):
             close_order(order, OrderState.CANCELLED)
     if to in FINAL_STUDY_STATES:
@@ -253,7 +252,7 @@ def _snapshot(
 ) -> StudySnapshot:
     return StudySnapshot(
         study=study,
-        trials=trials_of(session, study.id),
+        trials=StudyTrials(trials_of(session, study.id)),
         statistics=statistics,
         open_orders=open_orders,
         capacity=capacity,
@@ -265,10 +264,6 @@ def _row(session: Session, study_id: str) -> StudyRow:
     if row is None:
         raise StudyNotFound(study_id)
     return row
-
-
-def _active(studies: Select[Any]) -> Select[Any]:
-    return studies.where(StudyRow.state.in_(ACTIVE_STATES))
 
 
 def _require_plugins(spec: object) -> None:

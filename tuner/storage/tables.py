@@ -175,7 +175,7 @@ class OrderRow(Base):
     payload: Mapped[dict[str, Any]]
     attempt: Mapped[int]
     losses: Mapped[int] = mapped_column(default=0)
-    """How often whoever ran it was lost while the coordinator lived."""
+    """How often a worker running it died while the coordinator lived."""
     state: Mapped[str] = mapped_column(String(16))
     message: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[dt.datetime]

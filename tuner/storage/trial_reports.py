@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import checkpoint_uri
@@ -11,7 +10,7 @@ from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.curves import append_curves
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow
-from tuner.storage.trials import end_trial
+from tuner.storage.trials import end_trial, trial_rows
 
 
 def store_progress(
@@ -29,10 +28,11 @@ def store_progress(
         URIs of checkpoints that are no longer needed.
 
     """
-    query = select(TrialRow).where(TrialRow.study_id == study_id, TrialRow.number.in_(goals))
-    rows = {row.number: row for row in session.scalars(query)}
+    asked = [trial.number for trial in reported if trial.number in goals]
+    rows = trial_rows(session, study_id, asked)
     news = [trial for trial in reported if _is_news(trial, rows.get(trial.number))]
-    append_curves(session, study_id, news)
+    begun = [trial.number for trial in news if rows[trial.number].step > 0]
+    append_curves(session, study_id, news, begun)
     stale: list[str] = []
     for trial in news:
         row = rows[trial.number]

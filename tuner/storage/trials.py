@@ -1,37 +1,67 @@
 """Trials as stored: read as records, ended once."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import cast
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
 from tuner.records.errors import StudyUnreadable
-from tuner.records.snapshot import TrialRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
+from tuner.storage.database import connection_of
 from tuner.storage.documents import what_is_wrong
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.tables import TrialRow
+from tuner.storage.tables import TrialRow, UtcDateTime
 from tuner.storage.text import storable
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
 
-def trials_of(session: Session, study_id: str) -> tuple[TrialRecord, ...]:
-    """Every trial of the study, by number; () if there is no such study.
+# Built once: what is asked at every report must not be put together every time.
+_TABLE = cast("Table", TrialRow.__table__)
+_RECORD_COLUMNS = [_TABLE.columns[name] for name in TrialRecord.model_fields]
+_NUMBERED = TrialRow.number.in_(bindparam("numbers", expanding=True))
+_ALL = (
+    select(*_RECORD_COLUMNS)
+    .where(TrialRow.study_id == bindparam("of_study"))
+    .order_by(TrialRow.number)
+)
+_SOME = _ALL.where(_NUMBERED)
+_ROWS = select(TrialRow).where(TrialRow.study_id == bindparam("of_study"), _NUMBERED)
+_START = (
+    update(_TABLE)
+    .where(
+        TrialRow.study_id == bindparam("of_study"),
+        _NUMBERED,
+        TrialRow.state.not_in(FINAL_TRIAL_STATES),
+    )
+    .values(
+        state=TrialState.RUNNING,
+        started_at=func.coalesce(TrialRow.started_at, bindparam("now", type_=UtcDateTime)),
+    )
+)
+
+
+def trials_of(
+    session: Session, study_id: str, numbers: Collection[int] | None = None
+) -> tuple[TrialRecord, ...]:
+    """Read the trials of a study, or of these numbers, by number; () if there is no such study.
 
     Raises:
         StudyUnreadable: if one of them cannot be read.
 
     """
-    rows = session.execute(
-        select(*(TrialRow.__table__.columns[name] for name in TrialRecord.model_fields))
-        .where(TrialRow.study_id == study_id)
-        .order_by(TrialRow.number)
-    ).mappings()
-    # As dicts: reading rows by attribute takes twice as long, and this is read before every order.
-    stored = tuple(map(dict, rows))
+    connection = connection_of(session)
+    if numbers is None:
+        rows = connection.execute(_ALL, {"of_study": study_id})
+    else:
+        rows = connection.execute(_SOME, {"of_study": study_id, "numbers": sorted(numbers)})
+    # As dicts: reading rows by attribute takes twice as long.
+    stored = tuple(map(dict, rows.mappings()))
     try:
         return _RECORDS.validate_python(stored)
     except ValidationError as error:
@@ -39,16 +69,35 @@ def trials_of(session: Session, study_id: str) -> tuple[TrialRecord, ...]:
         raise StudyUnreadable(study_id, reason) from error
 
 
+def trial_rows(session: Session, study_id: str, numbers: Iterable[int]) -> dict[int, TrialRow]:
+    """Rows of the study's trials of these numbers; what the session holds is not read again."""
+    places = {number: identity_key(TrialRow, (study_id, number)) for number in numbers}
+    held = session.identity_map
+    rows: dict[int, TrialRow] = {n: held[key] for n, key in places.items() if key in held}
+    if missing := sorted(places.keys() - rows.keys()):
+        with session.no_autoflush:
+            found = session.scalars(_ROWS, {"of_study": study_id, "numbers": missing})
+            rows |= {row.number: row for row in found}
+    return rows
+
+
 def unfinished_trials(
-    session: Session, study_id: str, numbers: Collection[int] | None = None
+    session: Session, study_id: str, numbers: Iterable[int] | None = None
 ) -> list[TrialRow]:
     """Rows of the study's trials, or of these of them, that are waiting or running, by number."""
+    if numbers is not None:
+        rows = trial_rows(session, study_id, numbers)
+        return [rows[n] for n in sorted(rows) if rows[n].state not in FINAL_TRIAL_STATES]
     query = select(TrialRow).where(
         TrialRow.study_id == study_id, TrialRow.state.not_in(FINAL_TRIAL_STATES)
     )
-    if numbers is not None:
-        query = query.where(TrialRow.number.in_(numbers))
     return list(session.scalars(query.order_by(TrialRow.number)))
+
+
+def start_trials(session: Session, study_id: str, numbers: Collection[int]) -> int:
+    """Note that these trials run; how many of them have not ended."""
+    given = {"of_study": study_id, "numbers": sorted(numbers), "now": dt.datetime.now(dt.UTC)}
+    return connection_of(session).execute(_START, given).rowcount
 
 
 def end_trial(

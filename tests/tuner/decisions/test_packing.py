@@ -24,7 +24,9 @@ from tuner.engine.protocol import (
     ProbeOrder,
     TrainOrder,
 )
-from tuner.records.snapshot import Decision, OpenOrder, StudyRecord, StudySnapshot, TrialRecord
+from tuner.records.decision import Decision
+from tuner.records.snapshot import OpenOrder, StudyRecord, StudySnapshot
+from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.commits import record_report, reopen_orders
 from tuner.storage.database import Database, open_database
@@ -188,7 +190,7 @@ def test_which_trials_train_together_does_not_depend_on_when_slots_become_free(
                 ]
                 busy = () if over else (OpenOrder(order=order, losses=0),)
                 now = now.model_copy(
-                    update={"trials": tuple(trials), "open_orders": now.open_orders + busy}
+                    update={"trials": StudyTrials(trials), "open_orders": now.open_orders + busy}
                 )
         assert sum(map(len, made)) == len(seeds)
         return set(made)

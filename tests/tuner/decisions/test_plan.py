@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine, optimum
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
-from tuner.coordinator.waiting_studies import Settled
-from tuner.engine.packing import Capacity
 from tuner.engine.protocol import TrainOrder
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
@@ -252,25 +251,25 @@ def test_a_study_that_waits_is_not_read_again_before_something_changes(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study_id = submit(database, spec())
-    engine, settled = AnalyticEngine(slots=2), Settled()
+    engine, memory = AnalyticEngine(slots=2), Memory()
     reads: list[str] = []
 
-    def noted(session: Session, study_id: str, capacity: Capacity) -> StudySnapshot:
+    def noted(session: Session, study_id: str) -> StudySnapshot:
         reads.append(study_id)
-        return read_for_decision(session, study_id, capacity)
+        return read_for_decision(session, study_id)
 
-    monkeypatch.setattr("tuner.coordinator.reconcile.read_for_decision", noted)
+    monkeypatch.setattr("tuner.coordinator.memory.read_for_decision", noted)
     monkeypatch.setattr(engine, "wait", lambda _: [])
     for _ in range(3):
-        tick(database, engine, wait_seconds=0, settled=settled)
+        tick(database, engine, wait_seconds=0, memory=memory)
     assert len(engine.started) == 1  # the model's description: all else waits for it
     assert len(reads) == 2  # queued, checking
     with database.write() as session:
         pause_study(session, study_id)
         resume_study(session, study_id)
-    tick(database, engine, wait_seconds=0, settled=settled)
+    tick(database, engine, wait_seconds=0, memory=memory)
     assert len(reads) > 2
     monkeypatch.undo()
-    tick(database, engine, wait_seconds=0, settled=settled)
-    tick(database, engine, wait_seconds=0, settled=settled)
+    tick(database, engine, wait_seconds=0, memory=memory)
+    tick(database, engine, wait_seconds=0, memory=memory)
     assert len(engine.started) > 2  # its report made the checks due

@@ -5,7 +5,7 @@ from tests.tuner.stored_studies import decide, searching_study, snapshot_of
 from tests.tuner.stored_studies import spec as stored_spec
 from tuner.engine.packing import Capacity, capacity_of, packing_key, packing_of
 from tuner.engine.protocol import DeviceKind, Failed, Packing, ProbeOrder, Slot, TrainOrder
-from tuner.records.snapshot import Decision
+from tuner.records.decision import Decision
 from tuner.spec.states import StateReason
 from tuner.storage.commits import record_report
 from tuner.storage.database import Database

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import tick
@@ -139,7 +140,6 @@ def fingerprints(kind: DocumentKind[Any]) -> dict[str, str]:
     return {
         name: hashlib.sha256(json.dumps(_fields_of(record), sort_keys=True).encode()).hexdigest()
         for name, record in sorted(records.items())
-        if name != "Optimizer"
     }
 
 
@@ -149,6 +149,8 @@ def _fields_of(schema: Any) -> Any:  # noqa: ANN401  any part of a JSON schema
         return [_fields_of(entry) for entry in schema]
     if not isinstance(schema, dict):
         return schema
+    if schema.get("enum") == list(OPTIMIZERS):
+        return {"name of": "optimizer"}
     if "discriminator" in schema:
         return {"tagged by": schema["discriminator"]["propertyName"]}
     fields = {name: _fields_of(field) for name, field in schema.get("properties", {}).items()}

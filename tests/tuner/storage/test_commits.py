@@ -20,8 +20,8 @@ from tests.tuner.stored_studies import (
     trial_of,
 )
 from tuner.engine.protocol import Done, Failed, Lost, Reached
+from tuner.records.decision import Decision, Promotion, TrialEnding
 from tuner.records.errors import StudyMoved
-from tuner.records.snapshot import Decision, Promotion, TrialEnding
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
 from tuner.storage.commits import commit_decision, record_report
 from tuner.storage.database import Database
@@ -238,7 +238,7 @@ def test_the_third_loss_gives_an_order_up(database: Database) -> None:
     store(database, Lost(order_id=order.id, attempt=3, message="killed"))
     trial = trial_of(database, study)
     assert (trial.state, trial.state_reason) == (TrialState.FAIL, StateReason.WORKER_LOST)
-    assert trial.message == "whoever ran it was lost 3 times, the last time: killed"
+    assert trial.message == "the worker running this trial died 3 times, the last time: killed"
     assert order_states(database) == [OrderState.FAILED]
     assert len(events_of(database, study, [EventKind.ORDER_LOST])) == 3
 
@@ -251,4 +251,4 @@ def test_a_check_lost_three_times_fails_the_study(database: Database) -> None:
         store(database, Lost(order_id=order.id, attempt=attempt, message="killed"))
     stored = snapshot_of(database, study).study
     assert stored.state is StudyState.FAILED
-    assert "was lost 3 times" in (stored.reason or "")
+    assert "died 3 times" in (stored.reason or "")

@@ -11,8 +11,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import IntegrityError
 
 from tests.tuner.stored_studies import decide, new_trial, searching_study, spec
+from tuner.records.decision import Decision
 from tuner.records.errors import StorageBusy, StorageFull, StorageReadOnly, StorageUnavailable
-from tuner.records.snapshot import Decision
 from tuner.storage.database import Database, open_database
 from tuner.storage.heartbeats import beat, workers
 from tuner.storage.studies import open_study

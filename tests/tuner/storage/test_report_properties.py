@@ -13,10 +13,11 @@ from tests.tuner.stored_studies import (
     snapshot_of,
     study_in_training,
 )
-from tuner.engine.protocol import Done, Failed, Lost, OrderId, Reached
-from tuner.records.snapshot import StudyRecord, TrialRecord
+from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, Reached, Report
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trials import TrialRecord
 from tuner.spec.states import StateReason, TrialState
-from tuner.storage.commits import record_report, reopen_orders
+from tuner.storage.commits import record_reports, reopen_orders
 from tuner.storage.curves import Curve, curves_of
 from tuner.storage.database import Database
 from tuner.storage.events import EventKind
@@ -42,23 +43,31 @@ def reports(draw: st.DrawFn) -> dict[str, Any]:
         "kind": draw(st.sampled_from(kinds)),
         "age": draw(st.sampled_from([0, 0, 0, 0, 1])),
         "trials": trials,
+        "is_known": draw(st.booleans()),
+        "times": draw(st.sampled_from([1, 1, 2])),
     }
 
 
-def send(database: Database, order_id: str, attempt: int, report: dict[str, Any]) -> None:
-    address = {"order_id": OrderId(order_id), "attempt": attempt}
+def send(
+    database: Database,
+    attempt: int,
+    order: AnyOrder,
+    report: dict[str, Any],
+) -> None:
+    """Store the report; the order as it was started is known to whoever stores it, or is not."""
+    address = {"order_id": order.id, "attempt": attempt}
+    reports: dict[str, Report] = {
+        "reached": Reached(trials=report["trials"], **address),
+        "done": Done(trials=report["trials"], **address),
+        "failed": Failed(reason=StateReason.ERROR, message="no", **address),
+        "lost": Lost(message="killed", **address),
+    }
+    started = {order.id: order} if report["is_known"] else {}
     with database.write() as session:
-        match report["kind"]:
-            case "reached":
-                record_report(session, Reached(trials=report["trials"], **address))
-            case "done":
-                record_report(session, Done(trials=report["trials"], **address))
-            case "failed":
-                record_report(session, Failed(reason=StateReason.ERROR, message="no", **address))
-            case "lost":
-                record_report(session, Lost(message="killed", **address))
-            case "reopen":
-                reopen_orders(session)
+        if report["kind"] == "reopen":
+            reopen_orders(session)
+        else:
+            record_reports(session, [reports[report["kind"]]] * report["times"], started)
 
 
 def stored_curves(database: Database, study: StudyRecord) -> dict[tuple[int, str], Curve]:
@@ -101,11 +110,12 @@ def test_any_interleaving_of_reports_stores_each_step_and_each_end_once(
 ) -> None:
     study, order = study_in_training(database, trials=TRIALS)
     attempt = 1
+    started: AnyOrder = order
     curves: dict[tuple[int, str], Curve] = {}
     for report in told:
         before = snapshot_of(database, study)
         sent_as = attempt - report["age"]
-        send(database, order.id, sent_as, report)
+        send(database, sent_as, started, report)
         after = snapshot_of(database, study)
         for trial, changed in zip(before.trials, after.trials, strict=True):
             assert_legal(trial, changed)
@@ -115,13 +125,14 @@ def test_any_interleaving_of_reports_stores_each_step_and_each_end_once(
             assert after == before, "an old attempt is not heard"
         if report["kind"] != "reopen":
             events = len(events_of(database, study))
-            send(database, order.id, sent_as, report)
+            send(database, sent_as, started, report)
             assert snapshot_of(database, study) == after, "the second time changes nothing"
             assert stored_curves(database, study) == now
             assert len(events_of(database, study)) == events
         curves = now
         if after.open_orders:
-            attempt = after.open_orders[0].order.attempt
+            started = after.open_orders[0].order
+            attempt = started.attempt
     ended = [trial.number for trial in snapshot_of(database, study).trials if trial.is_final]
     endings = events_of(database, study, [EventKind.TRIAL_STATE])
     assert sorted(event.data["number"] for event in endings) == ended, "each end is told once"

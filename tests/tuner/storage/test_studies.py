@@ -19,6 +19,7 @@ from tuner.engine.protocol import Reached
 from tuner.records.errors import BadPageToken, IdempotencyKeyReused, IllegalMove, StudyNotFound
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import (
+    ACTIVE_STUDY_STATES,
     FINAL_STUDY_STATES,
     LEGAL_MOVES,
     OrderState,
@@ -31,7 +32,6 @@ from tuner.storage.commits import record_report
 from tuner.storage.database import Database
 from tuner.storage.events import EventKind
 from tuner.storage.studies import (
-    ACTIVE_STATES,
     active_studies,
     cancel_study,
     get_study,
@@ -180,7 +180,7 @@ def test_only_legal_moves_happen_each_with_exactly_one_event(
         assert (after.resume_state is not None) == (after.state is StudyState.PAUSED)
 
 
-@pytest.mark.parametrize("state", sorted(ACTIVE_STATES))
+@pytest.mark.parametrize("state", sorted(ACTIVE_STUDY_STATES))
 def test_a_paused_study_resumes_to_where_it_was(database: Database, state: StudyState) -> None:
     study = opened(database)
     path = [StudyState.CHECKING, StudyState.SEARCHING, StudyState.MEASURING]

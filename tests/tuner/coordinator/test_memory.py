@@ -1,0 +1,139 @@
+"""What the coordinator remembers of a study is what is stored, whatever happens meanwhile."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from tests.tuner.analytic_engine import AnalyticEngine
+from tests.tuner.decisions.test_plan import essence, run_to_end, snapshot_of, spec, submit
+from tuner.coordinator.memory import Memory
+from tuner.coordinator.reconcile import tick
+from tuner.decisions.plan import next_decision, wanted_orders
+from tuner.engine.packing import Capacity, capacity_of
+from tuner.engine.protocol import Packing, Report
+from tuner.spec.states import FINAL_STUDY_STATES, TrialState
+from tuner.spec.study import StudySpec
+from tuner.storage.commits import reopen_orders
+from tuner.storage.database import Database, open_database
+from tuner.storage.migration import migrate
+from tuner.storage.studies import active_studies, pause_study, read_for_decision, resume_study
+
+FUSED = Packing(way="fused", least=2, most=3, speedup=2.0, device="cpu")
+
+
+class ForgetfulEngine(AnalyticEngine):
+    """Sends its last reports once more when it is asked to."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(slots=2, seed=seed, losing=0.05, packing=FUSED)
+        self._last: list[Report] = []
+        self.repeats = False
+
+    def wait(self, timeout_seconds: float) -> list[Report]:
+        if self.repeats:
+            self.repeats = False
+            return self._last
+        self._last = super().wait(timeout_seconds)
+        return self._last
+
+
+def small(pruner: str) -> StudySpec:
+    return spec(
+        search={"trials": 6, "batch_size": 3, "pruner": pruner},
+        measure={"grid_points": 5, "widths": [32, 64, 128]},
+        control="none",
+        packing="measured",
+    )
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Database:
+    folder: Path = tmp_path_factory.mktemp("memory")
+    url = f"sqlite:///{folder / 'studies.db'}"
+    migrate(url)
+    return open_database(url)
+
+
+def assert_remembered_as_stored(
+    database: Database, memory: Memory, study_id: str, capacity: Capacity
+) -> None:
+    with database.read() as session:
+        memory.keep(active_studies(session))
+        stored = read_for_decision(session, study_id, capacity)
+    remembered = memory.snapshot(database, study_id, capacity)
+    assert remembered.study == stored.study
+    assert remembered.trials == stored.trials
+    assert {o.order.id: o for o in remembered.open_orders} == {
+        o.order.id: o for o in stored.open_orders
+    }
+    decision = next_decision(stored)
+    assert next_decision(remembered, memory.searches(study_id)) == decision
+    if decision.is_empty:
+        assert list(wanted_orders(remembered)) == list(wanted_orders(stored))
+
+
+class Coordinator:
+    """One coordinator after another of a database, and what happens to them."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self.database, self.seed = database, seed
+        self.memory, self.engine = Memory(), ForgetfulEngine(seed)
+
+    def turn(self) -> None:
+        tick(self.database, self.engine, wait_seconds=0, memory=self.memory)
+
+    def restart(self) -> None:
+        self.memory, self.engine = Memory(), ForgetfulEngine(self.seed)
+        with self.database.write() as session:
+            reopen_orders(session)
+
+    def meet(self, event: str, study_id: str) -> None:
+        match event:
+            case "pause":
+                with self.database.write() as session:
+                    pause_study(session, study_id)
+                    resume_study(session, study_id)
+            case "repeat":
+                self.engine.repeats = True
+            case "kill":
+                busy = [slot.busy_with for slot in self.engine.slots() if slot.busy_with]
+                for order_id in busy[:1]:
+                    self.engine.kill(order_id)
+            case "restart":
+                self.restart()
+
+
+EVENTS = st.sampled_from([*["nothing"] * 6, "pause", "repeat", "kill", "restart"])
+
+
+@settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    phases=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking, minutes
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    pruner=st.sampled_from(["none", "median", "successive_halving"]),
+    seed=st.integers(0, 1_000),
+    events=st.lists(EVENTS, min_size=30, max_size=60),
+)
+def test_a_remembered_study_is_the_stored_one_after_every_turn(
+    database: Database, pruner: str, seed: int, events: list[str]
+) -> None:
+    study_id, coordinator = submit(database, small(pruner)), Coordinator(database, seed)
+    for event in (*events, *["nothing"] * 300):
+        coordinator.turn()
+        if snapshot_of(database, study_id).study.state in FINAL_STUDY_STATES:
+            break
+        capacity = capacity_of(coordinator.engine.slots())
+        assert_remembered_as_stored(database, coordinator.memory, study_id, capacity)
+        coordinator.meet(event, study_id)
+    found = snapshot_of(database, study_id)
+    assert found.study.state in FINAL_STUDY_STATES
+    if any(trial.state is TrialState.FAIL for trial in found.trials):
+        return  # its worker died three times: the answer may differ
+    alone = run_to_end(database, submit(database, small(pruner)), AnalyticEngine(slots=1))
+    assert essence(found) == essence(alone)

@@ -1,0 +1,159 @@
+"""Remember the active studies as they were read, so that a report costs what it changes.
+
+Nobody but the coordinator writes trials and orders, and whatever else changes a study raises its
+version. So what was read stays true until the coordinator stores something; then it reads the
+trials that this changed again, and no others. What it does not follow makes it read the whole
+study anew: another version, lost and failed orders, results of checks.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import Session
+
+from tuner.decisions.search import Searches
+from tuner.engine.packing import Capacity
+from tuner.engine.protocol import (
+    AnyOrder,
+    CheckOrder,
+    DescribeOrder,
+    Done,
+    Failed,
+    Lost,
+    OrderId,
+    ProbeOrder,
+    Report,
+    TrainOrder,
+)
+from tuner.records.decision import Decision
+from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
+from tuner.storage.database import Database
+from tuner.storage.studies import get_study, read_for_decision
+from tuner.storage.trials import trials_of
+
+
+@dataclass
+class _Known:
+    """What is remembered of one study."""
+
+    read: StudySnapshot
+    """Its trials are kept up to date."""
+    version: int
+    """Of the study, as the coordinator's own moves have left it."""
+    open_orders: dict[OrderId, OpenOrder]
+    searches: Searches = field(default_factory=Searches)
+    changed: set[int] = field(default_factory=set)
+    """Numbers of the trials that must be read again."""
+    study_changed: bool = False
+    """The study's own record must be read again."""
+    waits_on: Capacity | None = None
+    """With this capacity nothing is due, and all orders that could start have been started."""
+
+
+class Memory:
+    """What one coordinator has read of the studies since it began to lead."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, _Known] = {}
+
+    def keep(self, studies: Iterable[ActiveStudy]) -> None:
+        """Forget every study that is none of these, or has another version by now."""
+        versions = {study.id: study.version for study in studies}
+        for study_id, known in list(self._known.items()):
+            if versions.get(study_id) != known.version:
+                self.forget(study_id)
+
+    def forget(self, study_id: str) -> None:
+        """Read the whole study when it is asked for again."""
+        self._known.pop(study_id, None)
+
+    def snapshot(self, database: Database, study_id: str, capacity: Capacity) -> StudySnapshot:
+        """Give the study as it is stored, for a decision; its trials change with later calls.
+
+        Raises:
+            StudyNotFound: if there is none of that id.
+
+        """
+        known = self._known.get(study_id)
+        if known is None or known.changed or known.study_changed:
+            with database.read() as session:
+                known = self._read(session, study_id)
+        now = {"open_orders": tuple(known.open_orders.values()), "capacity": capacity}
+        return known.read.model_copy(update=now)
+
+    def _read(self, session: Session, study_id: str) -> _Known:
+        """Read what may have changed of a study: all of it, if it is not remembered."""
+        known = self._known.get(study_id)
+        if known is not None and known.study_changed:
+            study = get_study(session, study_id)
+            known.read = known.read.model_copy(update={"study": study})
+            known.study_changed = False
+            if study.version != known.version:  # somebody else moved it too
+                known = None
+        if known is None:
+            read = read_for_decision(session, study_id)
+            orders = {one.order.id: one for one in read.open_orders}
+            known = self._known[study_id] = _Known(read, read.study.version, orders)
+        if known.changed:
+            for trial in trials_of(session, study_id, known.changed):
+                known.read.trials.put(trial)
+            known.changed.clear()
+        return known
+
+    def searches(self, study_id: str) -> Searches:
+        """What Optuna has been told of a study; its snapshot has been asked for."""
+        return self._known[study_id].searches
+
+    def started(self, order_ids: Iterable[OrderId]) -> dict[OrderId, AnyOrder]:
+        """Those of these orders that are open and whose studies are remembered."""
+        found = {order_id: self._holding(order_id) for order_id in order_ids}
+        return {id_: known.open_orders[id_].order for id_, known in found.items() if known}
+
+    def decided(self, study_id: str, decision: Decision) -> None:
+        """Follow a decision that has been stored."""
+        known = self._known[study_id]
+        trials = known.read.trials
+        if decision.move_to is not None:
+            known.study_changed, known.version = True, known.version + 1
+            if not trials:  # little to read, and the check's statistics among it
+                self.forget(study_id)
+        first = trials[-1].number + 1 if trials else 0
+        known.changed |= set(range(first, first + len(decision.new_trials)))
+        known.changed |= {ending.number for ending in decision.endings}
+        known.changed |= {promotion.number for promotion in decision.promotions}
+        for order in decision.orders:
+            known.changed |= _numbers(order)
+            known.open_orders[order.id] = OpenOrder(order=order, losses=0)
+
+    def reported(self, report: Report) -> None:
+        """Follow a report that has been stored, or was ignored as of an old attempt."""
+        known = self._holding(report.order_id)
+        if known is None:
+            return
+        order = known.open_orders[report.order_id].order
+        if order.attempt != report.attempt:
+            return
+        if isinstance(order, DescribeOrder | CheckOrder) or isinstance(report, Failed | Lost):
+            self.forget(order.study_id)
+            return
+        known.waits_on = None
+        known.changed |= _numbers(order)
+        known.study_changed |= isinstance(order, ProbeOrder)  # the packing that was found
+        if isinstance(report, Done):
+            del known.open_orders[order.id]
+
+    def waits(self, study_id: str, capacity: Capacity) -> bool:
+        """Whether a study has nothing to do before a report arrives or somebody moves it."""
+        known = self._known.get(study_id)
+        return known is not None and known.waits_on == capacity
+
+    def note_waiting(self, study_id: str, capacity: Capacity) -> None:
+        """Note that all orders that a study could start have started, and nothing else is due."""
+        self._known[study_id].waits_on = capacity
+
+    def _holding(self, order_id: OrderId) -> _Known | None:
+        return next((one for one in self._known.values() if order_id in one.open_orders), None)
+
+
+def _numbers(order: AnyOrder) -> set[int]:
+    return {trial.spec.number for trial in order.trials} if isinstance(order, TrainOrder) else set()

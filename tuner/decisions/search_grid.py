@@ -1,0 +1,32 @@
+"""Choose the points of a grid search."""
+
+import math
+
+from tuner.spec.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from tuner.spec.optimizers import OptimizerConfig
+from tuner.spec.study import StudySpec
+
+
+def search_grid(spec: StudySpec, config: OptimizerConfig) -> dict[str, list[float]]:
+    """Cut every range into equally many, evenly on its own scale, to about `trials` points."""
+    searched = config.searched
+    points = max(2, math.ceil(spec.search.trials ** (1 / len(searched))))
+    return {name: _spread(value, points) for name, value in searched.items()}
+
+
+def _spread(
+    ours: FloatDistribution | IntDistribution | CategoricalDistribution, points: int
+) -> list[float]:
+    if isinstance(ours, CategoricalDistribution):
+        return list(ours.choices)
+    fractions = [i / (points - 1) for i in range(points)]
+    if ours.log:
+        spread = [ours.low * (ours.high / ours.low) ** fraction for fraction in fractions]
+    else:
+        spread = [ours.low + (ours.high - ours.low) * fraction for fraction in fractions]
+    if isinstance(ours, IntDistribution):
+        return sorted({ours.low + round((x - ours.low) / ours.step) * ours.step for x in spread})
+    spread[-1] = ours.high  # rounding must not leave the range
+    if ours.step is not None:
+        return sorted({ours.low + round((x - ours.low) / ours.step) * ours.step for x in spread})
+    return spread
