@@ -29,7 +29,7 @@ from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from tuner.spec.study import StudySpec
 from workers.datasets.load import load_data
 from workers.models.build import build_model

@@ -22,7 +22,9 @@ from benchmarks.service_load.responses import commit_milliseconds
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
-from tuner.engine.protocol import AnyOrder, OrderId, Report, Slot
+from tuner.engine.orders import AnyOrder, OrderId
+from tuner.engine.reports import Report
+from tuner.engine.slots import Slot
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.database import open_database

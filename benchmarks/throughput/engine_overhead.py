@@ -26,7 +26,9 @@ from pydantic import TypeAdapter
 
 from benchmarks.report import command_line, give
 from tuner.coordinator.reconcile import tick
-from tuner.engine.protocol import AnyOrder, Order, OrderId, Report, Slot, TrainOrder
+from tuner.engine.orders import AnyOrder, Order, OrderId, TrainOrder
+from tuner.engine.reports import Report
+from tuner.engine.slots import Slot
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.spec.study import StudySpec
 from tuner.storage.connections import sqlite_url

@@ -16,7 +16,7 @@ from typing import Any, Final, NamedTuple
 import torch
 
 from benchmarks.throughput.workloads import STEPS, WORKLOADS, eager_loop, trial
-from tuner.engine.protocol import Packing
+from tuner.engine.packing import Packing
 from workers.cohort.cohort import BLOCK_STEPS, Cohort
 from workers.cohort.graphs import WARM_UP_STEPS
 from workers.cohort.programs import Programs

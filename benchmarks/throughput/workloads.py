@@ -10,7 +10,7 @@ from torch import Tensor
 from parametrization.nn.stepping import Stepping
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.companions import flat_defaults
-from tuner.engine.protocol import ModelSpec, TrialSpec
+from tuner.engine.orders import ModelSpec, TrialSpec
 from tuner.spec.datasets.registry import default_dataset
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp

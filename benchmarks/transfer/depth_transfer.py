@@ -29,7 +29,7 @@ from benchmarks.transfer.rate_sweeps import (
 from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.depth import DepthRule
 from parametrization.rules.parametrization import Parametrization
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from tuner.evidence.regret import Losses
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.datasets.digits import Digits

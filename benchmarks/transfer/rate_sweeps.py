@@ -5,7 +5,7 @@ from statistics import fmean
 from typing import Final
 
 from parametrization.scaling.companions import flat_defaults
-from tuner.engine.protocol import ModelSpec, TrialSpec
+from tuner.engine.orders import ModelSpec, TrialSpec
 from tuner.evidence.drift import WidthOptimum, drift
 from tuner.evidence.optimum import Optimum, fit_optimum
 from tuner.evidence.regret import Losses

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from tuner.coordinator.reconcile import tick
 from tuner.engine.checkpoints import FileCheckpoints
-from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, OrderId, Reached, Slot
+from tuner.engine.orders import AnyOrder, OrderId
+from tuner.engine.reports import Done, Failed, Lost, Reached
+from tuner.engine.slots import Slot
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec

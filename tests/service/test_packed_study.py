@@ -10,7 +10,8 @@ import pytest
 from tests.service.one_process import EngineWithoutProcesses
 from tuner.coordinator.reconcile import tick
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
-from tuner.engine.protocol import Done, Failed, Lost, Packing, Reached
+from tuner.engine.packing import Packing
+from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders

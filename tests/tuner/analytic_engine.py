@@ -10,25 +10,19 @@ import random
 from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import (
-    SOLO,
+from tuner.engine.orders import (
     CheckOrder,
-    CoordinateStatistic,
     DescribeOrder,
-    Done,
-    Lost,
     OpenTrial,
     Order,
     OrderId,
-    Packing,
     ProbeOrder,
-    Reached,
-    Report,
-    Slot,
     TrainOrder,
-    TrialProgress,
 )
+from tuner.engine.packing import SOLO, Packing
+from tuner.engine.reports import CoordinateStatistic, Done, Lost, Reached, Report, TrialProgress
 from tuner.engine.series import Series
+from tuner.engine.slots import Slot
 
 # Of one block: a study whose family is one block deep can be asked for deeper targets.
 SHAPE = ModelShape(

@@ -5,17 +5,16 @@ from collections.abc import Iterable, Sequence
 from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import (
+from tuner.engine.orders import (
     CheckOrder,
-    CoordinateStatistic,
     DescribeOrder,
     ModelSpec,
     OpenTrial,
     OrderId,
     TrainOrder,
-    TrialProgress,
     TrialSpec,
 )
+from tuner.engine.reports import CoordinateStatistic, TrialProgress
 from tuner.engine.series import Series
 from tuner.records.decision import Decision
 from tuner.records.snapshot import StudyRecord, StudySnapshot

@@ -5,7 +5,7 @@ from typing import Any
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.schedule import Schedule
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
+from tuner.engine.orders import ModelSpec, OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.spec.datasets.registry import default_dataset
 from tuner.spec.families.dit import Dit
 from tuner.spec.families.gan import Gan

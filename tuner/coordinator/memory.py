@@ -12,19 +12,9 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from tuner.decisions.search import Searches
-from tuner.engine.packing import Capacity
-from tuner.engine.protocol import (
-    AnyOrder,
-    CheckOrder,
-    DescribeOrder,
-    Done,
-    Failed,
-    Lost,
-    OrderId,
-    ProbeOrder,
-    Report,
-    TrainOrder,
-)
+from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
+from tuner.engine.reports import Done, Failed, Lost, Report
+from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
 from tuner.storage.database import Database

@@ -18,8 +18,10 @@ from tuner.coordinator.memory import Memory
 from tuner.decisions.allocation import allocate
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.checkpoints import CheckpointStore
-from tuner.engine.packing import Capacity, capacity_of
-from tuner.engine.protocol import AnyOrder, Engine, OrderId, Report
+from tuner.engine.orders import AnyOrder, OrderId
+from tuner.engine.protocol import Engine
+from tuner.engine.reports import Report
+from tuner.engine.slots import Capacity, capacity_of
 from tuner.records.decision import Decision
 from tuner.records.errors import (
     LeadershipLost,

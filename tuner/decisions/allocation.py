@@ -3,7 +3,8 @@
 from collections.abc import Collection, Iterable, Mapping
 from itertools import islice
 
-from tuner.engine.protocol import AnyOrder, Slot
+from tuner.engine.orders import AnyOrder
+from tuner.engine.slots import Slot
 from tuner.records.snapshot import ActiveStudy
 
 

@@ -10,17 +10,8 @@ from itertools import groupby
 from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.search import DECIDED_STEP
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.packing import packing_of
-from tuner.engine.protocol import (
-    SOLO,
-    ModelSpec,
-    OpenTrial,
-    OrderId,
-    Packing,
-    ProbeOrder,
-    TrainOrder,
-    TrialSpec,
-)
+from tuner.engine.orders import ModelSpec, OpenTrial, OrderId, ProbeOrder, TrainOrder, TrialSpec
+from tuner.engine.packing import SOLO, Packing, packing_of
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import Purpose, TrialState

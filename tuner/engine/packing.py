@@ -1,37 +1,48 @@
-"""Look up how trials of one shape train together on one kind of device."""
+"""Say how trials of one shape train together on one kind of device, and look that up."""
 
-from collections.abc import Iterable, Mapping
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, Literal, TypeAlias
 
-from tuner.engine.protocol import DeviceKind, Packing, Slot
 from tuner.spec.record import Record
 
-
-class Capacity(Record):
-    """The slots of an engine that trials are packed for, busy or free.
-
-    It changes when slots are added or removed, not when they become busy: a study that is run
-    twice on one machine is packed twice the same.
-    """
-
-    slots: int
-    device_kind: DeviceKind
+DeviceKind: TypeAlias = Literal["cpu", "cuda"]
+"""torch's name of a kind of device."""
 
 
-ONE_CPU: Final = Capacity(slots=1, device_kind="cpu")
+class Packing(Record):
+    """How trials of one shape train fastest on one kind of device, as a probe measured it."""
+
+    way: Literal["solo", "fused", "compiled"]
+    """One after another; as one program; as one program that a compiler made."""
+    least: int
+    """Fewer trials than this train one after another."""
+    most: int
+    """Trials of one order."""
+    speedup: float | None = None
+    """Trial-steps a second of `most` together over those of one trial alone; 0 if they cannot, None
+    where measuring it would have cost more than it could save."""
+    device: str
+    """torch's kind of device: `cpu`, `cuda`."""
+
+    @property
+    def words(self) -> str:
+        """What was chosen, for people.
+
+        >>> Packing(way="fused", least=2, most=32, speedup=2.41, device="cpu").words
+        'fused K=32: 2.4x solo here'
+
+        """
+        if self.speedup is None:
+            return "solo: training together could not save what finding out would cost"
+        if self.speedup == 0:
+            return "solo: such trials cannot train together"
+        if self.way == "solo":
+            return f"solo: together would be {self.speedup:.1f}x as fast here"
+        return f"{self.way} K={self.most}: {self.speedup:.1f}x solo here"
 
 
-def capacity_of(slots: Iterable[Slot]) -> Capacity:
-    """Count the slots to pack for: those on GPUs if there are any, else those on CPU cores.
-
-    >>> slots = [Slot(name=f"cpu-{n}", device="cpu", device_kind="cpu") for n in range(2)]
-    >>> capacity_of(slots)
-    Capacity(slots=2, device_kind='cpu')
-
-    """
-    kinds = [slot.device_kind for slot in slots]
-    kind: DeviceKind = "cuda" if "cuda" in kinds else "cpu"
-    return Capacity(slots=max(1, kinds.count(kind)), device_kind=kind)
+SOLO: Final = Packing(way="solo", least=2, most=1, device="cpu")
+"""One trial an order, as long as nothing faster is known."""
 
 
 def packing_key(optimizer: str, width: int, device_kind: str) -> str:

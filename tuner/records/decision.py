@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tuner.engine.protocol import AnyOrder
+from tuner.engine.orders import AnyOrder
 from tuner.records.trials import NewTrial
 from tuner.spec.record import Record
 from tuner.spec.states import StateReason, StudyState, TrialState

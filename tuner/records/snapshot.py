@@ -4,8 +4,10 @@ import datetime as dt
 from typing import NamedTuple
 
 from parametrization.shapes.roles import ModelShape
-from tuner.engine.packing import ONE_CPU, Capacity
-from tuner.engine.protocol import CoordinateStatistic, Order, Packing
+from tuner.engine.orders import Order
+from tuner.engine.packing import Packing
+from tuner.engine.reports import CoordinateStatistic
+from tuner.engine.slots import ONE_CPU, Capacity
 from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record

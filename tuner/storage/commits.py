@@ -8,23 +8,9 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from parametrization.shapes.roles import ModelShape
-from tuner.engine.packing import packing_key
-from tuner.engine.protocol import (
-    SOLO,
-    AnyOrder,
-    CheckOrder,
-    CoordinateStatistic,
-    DescribeOrder,
-    Done,
-    Failed,
-    Lost,
-    OrderId,
-    Packing,
-    ProbeOrder,
-    Reached,
-    Report,
-    TrainOrder,
-)
+from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
+from tuner.engine.packing import SOLO, Packing, packing_key
+from tuner.engine.reports import CoordinateStatistic, Done, Failed, Lost, Reached, Report
 from tuner.records.decision import Decision
 from tuner.records.errors import OrderUnreadable, StudyMoved
 from tuner.records.snapshot import StudyRecord

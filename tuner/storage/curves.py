@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from tuner.engine.protocol import TrialProgress
+from tuner.engine.reports import TrialProgress
 from tuner.engine.series import STEP, VALUE, Series
 from tuner.spec.record import Record
 from tuner.storage.tables import CurveRow

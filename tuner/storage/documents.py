@@ -14,7 +14,8 @@ from pydantic_core import ErrorDetails
 
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import checkpoint_uri
-from tuner.engine.protocol import AnyOrder, Order, Packing
+from tuner.engine.orders import AnyOrder, Order
+from tuner.engine.packing import Packing
 from tuner.records.errors import DocumentUnreadable
 from tuner.spec.study import StudySpec
 from tuner.spec.submitted import STORED

@@ -8,7 +8,8 @@ from sqlalchemy import Table, and_, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import SOLO, AnyOrder, OpenTrial, OrderId, TrainOrder
+from tuner.engine.orders import AnyOrder, OpenTrial, OrderId, TrainOrder
+from tuner.engine.packing import SOLO
 from tuner.records.errors import DocumentUnreadable, OrderUnreadable
 from tuner.records.snapshot import OpenOrder
 from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, StateReason

@@ -6,7 +6,7 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.engine.packing import ONE_CPU, Capacity
+from tuner.engine.slots import ONE_CPU, Capacity
 from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.records.snapshot import (
     ActiveStudy,

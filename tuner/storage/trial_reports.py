@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import checkpoint_uri
-from tuner.engine.protocol import TrialProgress
+from tuner.engine.reports import TrialProgress
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.curves import append_curves
 from tuner.storage.events import EventKind, write_event

@@ -1,6 +1,6 @@
 """The dataset that a model trains on, by the loader that its declaration names."""
 
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from workers.datasets.data import Data
 from workers.references import imported
 

@@ -6,15 +6,9 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
-from tuner.engine.protocol import (
-    AnyOrder,
-    Done,
-    Failed,
-    Lost,
-    OrderId,
-    Reached,
-    Slot,
-)
+from tuner.engine.orders import AnyOrder, OrderId
+from tuner.engine.reports import Done, Failed, Lost, Reached
+from tuner.engine.slots import Slot
 from workers.device.out_of_memory import MIB, SMALLEST_LIMIT_BYTES
 from workers.engines.slot_process import SlotProcess, trials_of
 from workers.slot.process import available_cores

@@ -17,7 +17,8 @@ from typing import Final
 from pydantic import TypeAdapter
 
 import workers
-from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, Reached, Report, TrainOrder
+from tuner.engine.orders import AnyOrder, TrainOrder
+from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from workers.slot.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)

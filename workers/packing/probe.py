@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 
 import torch
 
-from tuner.engine.protocol import SOLO, Packing, ProbeOrder
+from tuner.engine.orders import ProbeOrder
+from tuner.engine.packing import SOLO, Packing
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.device.gpu_memory import peak_bytes, start_measuring, usable_bytes

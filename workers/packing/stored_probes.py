@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 
-from tuner.engine.protocol import Packing, ProbeOrder
+from tuner.engine.orders import ProbeOrder
+from tuner.engine.packing import Packing
 from tuner.spec.record import Record
 
 

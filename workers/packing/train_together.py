@@ -5,7 +5,8 @@ import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from tuner.engine.protocol import Packing, TrialSpec
+from tuner.engine.orders import TrialSpec
+from tuner.engine.packing import Packing
 from workers.cohort.cohort import Advance, Cohort
 from workers.cohort.programs import Programs
 from workers.cohort.tensor_updates import trains_in_cohorts

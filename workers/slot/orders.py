@@ -10,19 +10,15 @@ from typing import Final
 
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
-from tuner.engine.protocol import (
+from tuner.engine.orders import (
     AnyOrder,
     CheckOrder,
-    CoordinateStatistic,
     DescribeOrder,
-    Done,
-    Failed,
     OpenTrial,
     ProbeOrder,
-    Reached,
     TrainOrder,
-    TrialProgress,
 )
+from tuner.engine.reports import CoordinateStatistic, Done, Failed, Reached, TrialProgress
 from tuner.spec.states import StateReason
 from workers.cohort.programs import Programs
 from workers.datasets.load import load_data

@@ -65,7 +65,7 @@ def _work(
     import torch
     from pydantic import TypeAdapter
 
-    from tuner.engine.protocol import AnyOrder, Order
+    from tuner.engine.orders import AnyOrder, Order
     from workers.device.out_of_memory import limit_memory
     from workers.slot.orders import OpenCohort, carry_out
 

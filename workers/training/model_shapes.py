@@ -8,7 +8,7 @@ from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from workers.models.build import build_model, declared
 
 

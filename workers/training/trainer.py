@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.nn.stepping import evaluating, recording
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import TrialProgress
+from tuner.engine.reports import TrialProgress
 from tuner.engine.series import Series
 from workers.datasets.data import Batch
 from workers.training.history import History, Update

@@ -11,7 +11,7 @@ from parametrization.nn.initialise import initialise
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
 from parametrization.nn.stepping import Stepping
 from parametrization.scaling.tensor_scaling import TensorScaling
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
 from workers.models.build import build_model

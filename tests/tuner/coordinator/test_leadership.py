@@ -15,7 +15,7 @@ from tests.tuner.stored_studies import snapshot_of, spec
 from tuner.coordinator.leadership import begin_epoch, leadership
 from tuner.coordinator.reconcile import run
 from tuner.engine.checkpoints import FileCheckpoints
-from tuner.engine.protocol import Report
+from tuner.engine.reports import Report
 from tuner.records.errors import LeadershipLost
 from tuner.spec.states import StudyState
 from tuner.storage.database import Database

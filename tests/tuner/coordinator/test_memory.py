@@ -11,8 +11,9 @@ from tests.tuner.decisions.test_plan import essence, run_to_end, snapshot_of, sp
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.plan import next_decision, wanted_orders
-from tuner.engine.packing import Capacity, capacity_of
-from tuner.engine.protocol import Packing, Report
+from tuner.engine.packing import Packing
+from tuner.engine.reports import Report
+from tuner.engine.slots import Capacity, capacity_of
 from tuner.spec.states import FINAL_STUDY_STATES, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders

@@ -10,7 +10,7 @@ from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.storage.corpus import FUSED, SMALL
 from tests.tuner.stored_studies import events_of
 from tuner.coordinator.reconcile import tick
-from tuner.engine.protocol import OrderId
+from tuner.engine.orders import OrderId
 from tuner.records.errors import StudyUnreadable
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import OrderState, StudyState, TrialState

@@ -11,7 +11,8 @@ from parametrization.rules.parametrization import Parametrization
 from tests.tuner import builders
 from tuner.decisions.allocation import allocate
 from tuner.decisions.packing import model_spec
-from tuner.engine.protocol import AnyOrder, DescribeOrder, OrderId, Slot
+from tuner.engine.orders import AnyOrder, DescribeOrder, OrderId
+from tuner.engine.slots import Slot
 from tuner.records.snapshot import ActiveStudy
 
 SPEC = builders.study().spec

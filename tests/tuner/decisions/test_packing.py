@@ -13,17 +13,10 @@ from tests.tuner.decisions.test_plan import essence, run_to_end, spec, submit
 from tests.tuner.stored_studies import decide, events_of, searching_study, snapshot_of
 from tests.tuner.stored_studies import spec as stored_spec
 from tuner.decisions.packing import train_orders
-from tuner.engine.packing import Capacity, packing_key
-from tuner.engine.protocol import (
-    SOLO,
-    DeviceKind,
-    Done,
-    Failed,
-    Lost,
-    Packing,
-    ProbeOrder,
-    TrainOrder,
-)
+from tuner.engine.orders import ProbeOrder, TrainOrder
+from tuner.engine.packing import SOLO, DeviceKind, Packing, packing_key
+from tuner.engine.reports import Done, Failed, Lost
+from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import OpenOrder, StudyRecord, StudySnapshot
 from tuner.records.trials import StudyTrials, TrialRecord

@@ -12,7 +12,7 @@ from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine, optimum
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
-from tuner.engine.protocol import TrainOrder
+from tuner.engine.orders import TrainOrder
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec

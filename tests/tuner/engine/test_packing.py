@@ -3,8 +3,10 @@
 from tests.tuner.decisions.test_packing import first_orders, numbers, packed, snapshot, waiting
 from tests.tuner.stored_studies import decide, searching_study, snapshot_of
 from tests.tuner.stored_studies import spec as stored_spec
-from tuner.engine.packing import Capacity, capacity_of, packing_key, packing_of
-from tuner.engine.protocol import DeviceKind, Failed, Packing, ProbeOrder, Slot, TrainOrder
+from tuner.engine.orders import ProbeOrder, TrainOrder
+from tuner.engine.packing import DeviceKind, Packing, packing_key, packing_of
+from tuner.engine.reports import Failed
+from tuner.engine.slots import Capacity, Slot, capacity_of
 from tuner.records.decision import Decision
 from tuner.spec.states import StateReason
 from tuner.storage.commits import record_report

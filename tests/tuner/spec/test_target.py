@@ -14,7 +14,7 @@ from parametrization.rules.policies import Policies
 from tests.tuner.builders import passing_check, snapshot, spec, study, trial
 from tuner.decisions.packing import trial_spec
 from tuner.decisions.plan import wanted_orders
-from tuner.engine.protocol import CheckOrder, TrialSpec
+from tuner.engine.orders import CheckOrder, TrialSpec
 from tuner.evidence.sensitivity import check_verdict
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.requested_target import IllegalTarget, target_asked

@@ -16,7 +16,8 @@ from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
-from tuner.engine.protocol import AnyOrder, Packing, TrainOrder
+from tuner.engine.orders import AnyOrder, TrainOrder
+from tuner.engine.packing import Packing
 from tuner.spec.optimizers import RECORDS
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec

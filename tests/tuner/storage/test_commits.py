@@ -19,7 +19,7 @@ from tests.tuner.stored_studies import (
     train_order,
     trial_of,
 )
-from tuner.engine.protocol import Done, Failed, Lost, Reached
+from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.records.decision import Decision, Promotion, TrialEnding
 from tuner.records.errors import StudyMoved
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tests.tuner.stored_studies import progress, study_in_training
-from tuner.engine.protocol import Reached, TrialProgress
+from tuner.engine.reports import Reached, TrialProgress
 from tuner.engine.series import Series
 from tuner.records.snapshot import StudyRecord
 from tuner.storage.commits import record_report

@@ -4,7 +4,8 @@ from sqlalchemy import select
 
 from tests.tuner.stored_studies import progress, snapshot_of, study_in_training
 from tuner.engine.checkpoints import Checkpoint
-from tuner.engine.protocol import Reached, TrainOrder
+from tuner.engine.orders import TrainOrder
+from tuner.engine.reports import Reached
 from tuner.spec.states import OrderState
 from tuner.storage.commits import record_report, reopen_orders
 from tuner.storage.database import Database

@@ -13,7 +13,8 @@ from tests.tuner.stored_studies import (
     snapshot_of,
     study_in_training,
 )
-from tuner.engine.protocol import AnyOrder, Done, Failed, Lost, Reached, Report
+from tuner.engine.orders import AnyOrder
+from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import StateReason, TrialState

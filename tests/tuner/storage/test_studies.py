@@ -15,7 +15,7 @@ from tests.tuner.stored_studies import (
     spec,
     study_in_training,
 )
-from tuner.engine.protocol import Reached
+from tuner.engine.reports import Reached
 from tuner.records.errors import BadPageToken, IdempotencyKeyReused, IllegalMove, StudyNotFound
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import (

@@ -20,7 +20,7 @@ from tests.tuner.storage.corpus import (
     fingerprints_path,
     stored_documents,
 )
-from tuner.engine.protocol import ProbeOrder, TrainOrder
+from tuner.engine.orders import ProbeOrder, TrainOrder
 from tuner.records.errors import DocumentUnreadable
 from tuner.spec.record import Record
 from tuner.spec.states import OrderState, StudyState, TrialState

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import torch
 
 from tests.workers.specs import TINY_GPT, hyperparameters, model_spec, training, trial_spec
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from tuner.spec.families.model_family import ModelFamily
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs

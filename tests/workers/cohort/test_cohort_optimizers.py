@@ -11,7 +11,7 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.companions import flat_defaults
 from tests.workers.cohort.cohorts import alone, distance, identical, precision, together
 from tests.workers.specs import model_spec, training, trial_spec
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from workers.cohort import programs

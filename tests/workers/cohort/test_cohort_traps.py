@@ -18,7 +18,7 @@ from tests.workers.cohort.cohorts import (
     varied,
 )
 from tests.workers.specs import TINY_GPT, TINY_MLP
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from workers.cohort import step as step_module

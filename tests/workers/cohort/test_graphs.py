@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.workers.cohort.cohorts import PROGRAMS, alone, distance, precision, varied
 from tests.workers.specs import TINY_GPT
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from workers.cohort.cohort import Cohort
 from workers.cohort.graphs import WARM_UP_STEPS, StaticStep, Work
 from workers.device.gpu_memory import limit_gpu_memory, peak_bytes, start_measuring, usable_bytes

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from tuner.spec.datasets.dataset import (
     Dataset,
     ImitatedImages,

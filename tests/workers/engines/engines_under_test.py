@@ -10,7 +10,8 @@ from typing import TypeAlias
 
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.workers.engines.worker_processes import worker_pids
-from tuner.engine.protocol import Engine, OrderId
+from tuner.engine.orders import OrderId
+from tuner.engine.protocol import Engine
 from workers.engines.local import LocalEngine
 
 

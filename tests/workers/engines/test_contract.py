@@ -11,7 +11,8 @@ import pytest
 from tests.workers.engines.engines_under_test import EngineUnderTest, Opened, analytic, local
 from tests.workers.engines.worker_processes import wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
-from tuner.engine.protocol import Done, Failed, Lost, OrderId, Reached, TrainOrder
+from tuner.engine.orders import OrderId, TrainOrder
+from tuner.engine.reports import Done, Failed, Lost, Reached
 
 ENGINES = [
     pytest.param(local, id="local", marks=pytest.mark.slow),

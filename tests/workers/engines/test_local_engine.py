@@ -13,16 +13,8 @@ from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.engines.worker_processes import wait_for_death, worker_pids
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.engine.checkpoints import FileCheckpoints
-from tuner.engine.protocol import (
-    DescribeOrder,
-    Done,
-    Failed,
-    Lost,
-    OrderId,
-    Reached,
-    TrainOrder,
-    TrialProgress,
-)
+from tuner.engine.orders import DescribeOrder, OrderId, TrainOrder
+from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
 from workers.engines.local import LocalEngine, places

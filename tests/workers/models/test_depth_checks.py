@@ -10,7 +10,7 @@ from parametrization.nn.check.run import check_depth
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.optimizers.registry import declared
 from tests.workers.specs import TINY_RESNET, gpt, hyperparameters, model_spec
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.policies import PolicyChoices
 from workers.datasets.load import load_data

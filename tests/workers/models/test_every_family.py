@@ -22,7 +22,7 @@ from tests.workers.specs import (
     model_spec,
     trial_spec,
 )
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from tuner.spec.datasets.dataset import Images
 from tuner.spec.datasets.registry import default_dataset
 from tuner.spec.families.mlp import Mlp

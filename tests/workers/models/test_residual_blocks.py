@@ -18,7 +18,7 @@ from tests.workers.specs import (
     model_spec,
     trial_spec,
 )
-from tuner.engine.protocol import ModelSpec
+from tuner.engine.orders import ModelSpec
 from tuner.spec.families.model_family import ModelFamily
 from workers.models.build import build_model
 from workers.training.model_shapes import model_shape

@@ -8,7 +8,9 @@ import torch
 
 from tests.workers.cohort.cohorts import PROGRAMS, alone, distance, precision, varied
 from tests.workers.specs import TINY_MLP, train_order, training, trial_spec
-from tuner.engine.protocol import SOLO, Done, OpenTrial, Packing, Reached, TrainOrder
+from tuner.engine.orders import OpenTrial, TrainOrder
+from tuner.engine.packing import SOLO, Packing
+from tuner.engine.reports import Done, Reached
 from workers.cohort.cohort import Cohort
 from workers.packing.train_together import train_packed
 from workers.slot.orders import OpenCohort, carry_out

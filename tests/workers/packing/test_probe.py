@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from tests.workers.specs import TINY_MLP, model_spec, training, trial_spec
-from tuner.engine.protocol import Done, OrderId, Packing, ProbeOrder
+from tuner.engine.orders import OrderId, ProbeOrder
+from tuner.engine.packing import Packing
+from tuner.engine.reports import Done
 from workers.cohort import step
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs

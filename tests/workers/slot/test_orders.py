@@ -16,16 +16,8 @@ from tests.workers.specs import (
     trial_spec,
 )
 from tuner.engine.checkpoints import Checkpoint, FileCheckpoints
-from tuner.engine.protocol import (
-    CheckOrder,
-    DescribeOrder,
-    Done,
-    Failed,
-    OrderId,
-    Reached,
-    TrainOrder,
-    TrialProgress,
-)
+from tuner.engine.orders import CheckOrder, DescribeOrder, OrderId, TrainOrder
+from tuner.engine.reports import Done, Failed, Reached, TrialProgress
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason

@@ -10,7 +10,7 @@ from torch.nn import functional
 from parametrization.scaling.companions import flat_defaults
 from tests.workers.cohort.cohorts import precision
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, training, trial_spec
-from tuner.engine.protocol import ModelSpec, TrialSpec
+from tuner.engine.orders import ModelSpec, TrialSpec
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from workers.training.model_shapes import model_scalings

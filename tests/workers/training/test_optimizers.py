@@ -22,7 +22,9 @@ from parametrization.scaling.companions import flat_defaults
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.engine.checkpoints import FileCheckpoints
-from tuner.engine.protocol import SOLO, Done, Packing, ProbeOrder, TrialSpec
+from tuner.engine.orders import ProbeOrder, TrialSpec
+from tuner.engine.packing import SOLO, Packing
+from tuner.engine.reports import Done
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.study import StudySpec

@@ -12,7 +12,7 @@ from parametrization.nn.stepping import evaluating
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.cohort.cohorts import precision
 from tests.workers.specs import TINY_MLP, model_spec, training, trial_spec
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from workers.training.model_shapes import model_scalings
 from workers.training.objective import batch_loss
 from workers.training.trainer import train_to, validation_loss

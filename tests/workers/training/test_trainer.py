@@ -16,7 +16,7 @@ from tests.workers.specs import (
     training,
     trial_spec,
 )
-from tuner.engine.protocol import TrialSpec
+from tuner.engine.orders import TrialSpec
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from workers.training.objective import batch_loss

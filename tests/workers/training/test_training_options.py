@@ -16,7 +16,8 @@ from tests.workers.specs import (
     training,
     trial_spec,
 )
-from tuner.engine.protocol import Packing, TrialSpec
+from tuner.engine.orders import TrialSpec
+from tuner.engine.packing import Packing
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.families.model_family import ModelFamily

@@ -1,0 +1,84 @@
+"""Define reports: an engine's answers about its orders."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from parametrization.shapes.roles import ModelShape
+from tuner.engine.checkpoints import Checkpoint
+from tuner.engine.orders import OrderId
+from tuner.engine.packing import Packing
+from tuner.engine.series import Series
+from tuner.spec.record import Record
+from tuner.spec.states import StateReason
+
+
+class TrialProgress(Record):
+    """What one trial has done since its last report."""
+
+    number: int
+    step: int
+    """Updates done in all."""
+    loss: float | None
+    """What the family is compared by, of the steps done so far; None once diverged."""
+    validation_loss: float | None
+    diverged: bool = False
+    """The loss or the parameters left the finite numbers, at `step`; the trial is over."""
+    checkpoint: Checkpoint | None
+    """State at `step`; None if the trial is over."""
+    curves: tuple[Series, ...]
+
+
+class CoordinateStatistic(Record):
+    """One tensor's coordinate-check statistics at one width and seed (transfer.md)."""
+
+    tensor: str
+    width: int
+    seed: int
+    update_rms: float
+    """D: rms of dW(t) x(t), zero readout: sees a wrong learning rate."""
+    propagation_rms: float | None
+    """P: rms of W0 (x(t) - x(0)), non-zero readout: sees a wrong init. None for vectors."""
+
+
+class Reached(Record):
+    """A rung on the way: checkpoints are stored, the order goes on."""
+
+    kind: Literal["reached"] = "reached"
+    order_id: OrderId
+    attempt: int
+    trials: tuple[TrialProgress, ...]
+
+
+class Done(Record):
+    """The order is finished. Which field is filled follows from the order's kind."""
+
+    kind: Literal["done"] = "done"
+    order_id: OrderId
+    attempt: int
+    trials: tuple[TrialProgress, ...] = ()
+    statistics: tuple[CoordinateStatistic, ...] = ()
+    shape: ModelShape | None = None
+    packing: Packing | None = None
+
+
+class Failed(Record):
+    """The order ended in an error that would come again; its process is well."""
+
+    kind: Literal["failed"] = "failed"
+    order_id: OrderId
+    attempt: int
+    reason: StateReason
+    message: str
+
+
+class Lost(Record):
+    """The worker that ran the order died: the order may be started again."""
+
+    kind: Literal["lost"] = "lost"
+    order_id: OrderId
+    attempt: int
+    message: str
+
+
+Report = Annotated[Reached | Done | Failed | Lost, Field(discriminator="kind")]

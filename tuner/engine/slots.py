@@ -1,0 +1,48 @@
+"""Define slots, where orders run, and the capacity that an engine's slots add up to."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from tuner.engine.orders import OrderId
+from tuner.engine.packing import DeviceKind
+from tuner.spec.record import Record
+
+
+class Slot(Record):
+    """One place where a cohort can run: a GPU, part of one, or a CPU core."""
+
+    name: str
+    """Unique within the engine, for people: `cpu-0`, `cuda-1`."""
+    device: str
+    """torch's name of the device: `cpu`, `cuda:1`."""
+    device_kind: DeviceKind
+    memory_bytes: int | None = None
+    """Most that an order may allocate; None where the engine sets no limit."""
+    busy_with: OrderId | None = None
+
+
+class Capacity(Record):
+    """The slots of an engine that trials are packed for, busy or free.
+
+    It changes when slots are added or removed, not when they become busy: a study that is run
+    twice on one machine is packed twice the same.
+    """
+
+    slots: int
+    device_kind: DeviceKind
+
+
+ONE_CPU: Final = Capacity(slots=1, device_kind="cpu")
+
+
+def capacity_of(slots: Iterable[Slot]) -> Capacity:
+    """Count the slots to pack for: those on GPUs if there are any, else those on CPU cores.
+
+    >>> slots = [Slot(name=f"cpu-{n}", device="cpu", device_kind="cpu") for n in range(2)]
+    >>> capacity_of(slots)
+    Capacity(slots=2, device_kind='cpu')
+
+    """
+    kinds = [slot.device_kind for slot in slots]
+    kind: DeviceKind = "cuda" if "cuda" in kinds else "cpu"
+    return Capacity(slots=max(1, kinds.count(kind)), device_kind=kind)
