@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import psycopg
 import pytest
@@ -20,7 +21,18 @@ from tuner.storage.migration import migrate
 settings.register_profile("widthwise", derandomize=True, deadline=None)
 settings.load_profile("widthwise")
 
+TRAINING: Final = ("workers", "service", "plugins", "parametrization/nn", "parametrization/check")
+"""Folders whose tests train models or start processes: `slow`, and left out of `make test-fast`."""
+
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test of a folder whose tests train as slow."""
+    tests = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(tests).as_posix().startswith(TRAINING):
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")
