@@ -9,6 +9,7 @@ from parametrization.rules.lookup import Optimizer, Parametrization
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.packing import ONE_CPU, Capacity
 from tuner.engine.protocol import AnyOrder, CoordinateStatistic, Order, Packing
+from tuner.records.trial_counts import TrialCounts
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
@@ -23,6 +24,8 @@ class StudyRecord(Record):
     shape: ModelShape | None
     packings: dict[str, Packing] | None = None
     """By `packing_key`: how trials of each shape train, measured once and kept."""
+    counts: TrialCounts | None = None
+    """None until its trials are counted: see `tuner.storage.trial_counts.counts_of`."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None

@@ -31,6 +31,7 @@ from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, insert_orders, open_rows, order_of, reissue
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
+from tuner.storage.trial_counts import count_changes, facts_of
 from tuner.storage.trial_reports import store_progress
 from tuner.storage.trials import end_trial, unfinished_trials
 
@@ -74,10 +75,7 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
             message=ending.message,
         )
     insert_orders(session, decision.orders)
-    now = dt.datetime.now(dt.UTC)
-    for number in trained:
-        rows[number].state = TrialState.RUNNING
-        rows[number].started_at = rows[number].started_at or now
+    _start_trials(session, study.id, [rows[number] for number in trained])
     if decision.move_to is not None:
         _move(session, study, decision.move_to, decision.reason)
 
@@ -116,7 +114,7 @@ def _insert_trials(session: Session, study_id: str, trials: Iterable[NewTrial]) 
     highest = session.scalar(select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id))
     first = 0 if highest is None else highest + 1
     now = dt.datetime.now(dt.UTC)
-    session.add_all(
+    rows = [
         TrialRow(
             study_id=study_id,
             number=number,
@@ -127,8 +125,21 @@ def _insert_trials(session: Session, study_id: str, trials: Iterable[NewTrial]) 
             **trial.model_dump(),
         )
         for number, trial in enumerate(trials, first)
-    )
+    ]
+    session.add_all(rows)
     session.flush()
+    count_changes(session, study_id, [(None, facts_of(row)) for row in rows])
+
+
+def _start_trials(session: Session, study_id: str, rows: Iterable[TrialRow]) -> None:
+    now = dt.datetime.now(dt.UTC)
+    changes = []
+    for row in rows:
+        before = facts_of(row)
+        row.state = TrialState.RUNNING
+        row.started_at = row.started_at or now
+        changes.append((before, facts_of(row)))
+    count_changes(session, study_id, changes)
 
 
 def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | None) -> None:

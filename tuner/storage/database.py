@@ -19,7 +19,7 @@ from tuner.storage.driver_errors import storage_errors
 from tuner.storage.tables import CoordinatorRow
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261123_coordinator_epoch"
+SCHEMA_REVISION: Final = "20261128_study_evidence"
 """The newest revision in migrations/, which this code was written for."""
 
 

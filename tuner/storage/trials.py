@@ -12,6 +12,7 @@ from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow
 from tuner.storage.text import storable
+from tuner.storage.trial_counts import count_changes, facts_of
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
@@ -51,11 +52,13 @@ def end_trial(
     """Bring a trial to its final state, with its event: the only function that does."""
     assert trial.state not in FINAL_TRIAL_STATES, "a trial ends once"
     assert state in FINAL_TRIAL_STATES, "an ended trial is in a final state"
+    before = facts_of(trial)
     trial.state = state
     trial.state_reason = reason
     trial.message = storable(message)
     trial.value = value
     trial.finished_at = dt.datetime.now(dt.UTC)
+    count_changes(session, trial.study_id, [(before, facts_of(trial))])
     write_event(
         session,
         trial.study_id,
