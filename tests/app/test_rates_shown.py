@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from app.dashboard.templating import page
 from app.dashboard.words import verdict_line
-from app.progress import progress_of
 from app.schemas.studies import study_read
 from parametrization.rules.lookup import Optimizer
 from parametrization.scaling.rounding import significant
+from tests.app.counted import progress_of
 from tests.tuner.builders import NOW
 from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import TOKENS, known, led_by

@@ -13,6 +13,7 @@ from itertools import islice
 import structlog
 
 from tuner.coordinator.checkpoint_cleanup import sweep_checkpoints
+from tuner.coordinator.evidence_refresh import EvidenceRefresh
 from tuner.coordinator.leadership import Leadership, begin_epoch
 from tuner.coordinator.waiting_studies import Settled
 from tuner.decisions.allocation import allocate
@@ -28,11 +29,13 @@ from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat
 from tuner.storage.orders import open_order_ids, read_order
 from tuner.storage.studies import (
+    ACTIVE_STATES,
     active_studies,
     move_study,
     park_studies,
     read_for_decision,
 )
+from tuner.storage.trial_counts import forget_counts
 
 WAIT_SECONDS = 0.25
 BEAT_SECONDS = 2.0
@@ -80,7 +83,8 @@ def _lead(
     with database.write() as session:
         park_studies(session)
         reopen_orders(session)
-    last_beat, settled = -BEAT_SECONDS, Settled()
+        forget_counts(session, ACTIVE_STATES)
+    last_beat, settled, evidence = -BEAT_SECONDS, Settled(), EvidenceRefresh(database)
     while not should_stop():
         if time.monotonic() - last_beat >= BEAT_SECONDS:
             last_beat = time.monotonic()
@@ -88,6 +92,7 @@ def _lead(
             _beat(database, engine)
             sweep_checkpoints(database, checkpoints)
         tick(database, engine, settled=settled, checkpoints=checkpoints)
+        evidence.turn()
 
 
 def tick(

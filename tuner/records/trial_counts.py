@@ -66,12 +66,21 @@ class GroupCounts(Record):
         """All of them."""
         return self.waiting + self.running + self.finished
 
+    def in_state(self, state: TrialState) -> int:
+        """Trials in one state."""
+        return {
+            TrialState.WAITING: self.waiting,
+            TrialState.RUNNING: self.running,
+            TrialState.COMPLETE: self.complete,
+            TrialState.PRUNED: self.pruned,
+            TrialState.FAIL: self.fail,
+        }[state]
+
     def changed(self, trial: TrialFacts, by: int) -> Self:
         """With one trial more (`by` 1) or less (-1)."""
-        state = trial.state.value
         return self.model_copy(
             update={
-                state: getattr(self, state) + by,
+                trial.state.value: self.in_state(trial.state) + by,
                 "cancelled": self.cancelled + by * trial.is_left_undone,
                 "unfinished_steps": self.unfinished_steps + by * trial.step * (not trial.is_done),
             }

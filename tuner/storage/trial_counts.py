@@ -1,13 +1,13 @@
 """Keep the counts of a study's trials: changed by every transaction that changes a trial."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
-from tuner.spec.states import Purpose, StateReason, TrialState
+from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.tables import StudyRow, TrialRow
 
 
@@ -37,12 +37,19 @@ def count_changes(
     study = session.get_one(StudyRow, study_id)
     if study.counts is None:
         session.flush()
-        counts = _counted(session, study_id)
-    else:
-        counts = TrialCounts.model_validate(study.counts)
-        for before, after in changes:
-            counts = counts.changed(before, after)
+        count_if_uncounted(session, study_id)
+        return
+    counts = TrialCounts.model_validate(study.counts)
+    for before, after in changes:
+        counts = counts.changed(before, after)
     study.counts = counts.model_dump(mode="json")
+
+
+def count_if_uncounted(session: Session, study_id: str) -> None:
+    """Count all trials of a study if that was never done."""
+    study = session.get_one(StudyRow, study_id)
+    if study.counts is None:
+        study.counts = _counted(session, study_id).model_dump(mode="json")
 
 
 def counts_of(session: Session, study: StudyRecord) -> TrialCounts:
@@ -50,13 +57,12 @@ def counts_of(session: Session, study: StudyRecord) -> TrialCounts:
     return _counted(session, study.id) if study.counts is None else study.counts
 
 
-def forget_counts(session: Session, state: Iterable[str]) -> None:
-    """Let the trials of studies in these states be counted afresh.
+def forget_counts(session: Session, states: Collection[StudyState]) -> None:
+    """Have the trials of all studies in these states counted afresh.
 
-    For the start of a coordinator: one of an older release, which counts nothing, may have changed
-    the trials.
+    For the start of a coordinator: before it, one of a release that counts nothing may have led.
     """
-    session.execute(update(StudyRow).where(StudyRow.state.in_(state)).values(counts=None))
+    session.execute(update(StudyRow).where(StudyRow.state.in_(states)).values(counts=None))
 
 
 def _counted(session: Session, study_id: str) -> TrialCounts:
@@ -78,7 +84,10 @@ def _counted(session: Session, study_id: str) -> TrialCounts:
             width,
             TrialState(state),
             None if reason is None else StateReason(reason),
-            *rest,
+            step,
+            value,
+            started_at,
+            finished_at,
         )
-        for purpose, width, state, reason, *rest in rows
+        for purpose, width, state, reason, step, value, started_at, finished_at in rows
     )

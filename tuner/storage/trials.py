@@ -2,9 +2,10 @@
 
 import datetime as dt
 from collections.abc import Collection
+from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import TrialRecord
@@ -19,13 +20,22 @@ _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
 def trials_of(session: Session, study_id: str) -> tuple[TrialRecord, ...]:
     """Every trial of the study, by number; () if there is no such study."""
-    rows = session.execute(
+    return trial_records(session, select_trials(study_id))
+
+
+def select_trials(study_id: str) -> Select[Any]:
+    """A query for the study's trials, by number."""
+    return (
         select(*(TrialRow.__table__.columns[name] for name in TrialRecord.model_fields))
         .where(TrialRow.study_id == study_id)
         .order_by(TrialRow.number)
-    ).mappings()
-    # As dicts: reading rows by attribute takes twice as long, and this is read before every order.
-    return _RECORDS.validate_python(tuple(map(dict, rows)))
+    )
+
+
+def trial_records(session: Session, query: Select[Any]) -> tuple[TrialRecord, ...]:
+    """The trials of such a query."""
+    # As dicts: reading rows by attribute takes twice as long.
+    return _RECORDS.validate_python(tuple(map(dict, session.execute(query).mappings())))
 
 
 def unfinished_trials(
