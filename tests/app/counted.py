@@ -4,8 +4,9 @@ import datetime as dt
 
 from app import progress
 from app.progress import Progress
-from tuner.records.snapshot import StudySnapshot, TrialRecord
-from tuner.records.trial_counts import TrialFacts, count_trials
+from tests.tuner.stored_studies import facts
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trial_counts import count_trials
 from tuner.storage.check_progress import CheckProgress
 
 
@@ -16,16 +17,3 @@ def progress_of(snapshot: StudySnapshot, now: dt.datetime) -> Progress:
     )
     counts = count_trials(facts(trial) for trial in snapshot.trials)
     return progress.progress_of(snapshot.study, counts, checks, now)
-
-
-def facts(trial: TrialRecord) -> TrialFacts:
-    return TrialFacts(
-        purpose=trial.purpose,
-        width=trial.width,
-        state=trial.state,
-        reason=trial.state_reason,
-        step=trial.step,
-        value=trial.value,
-        started_at=trial.started_at,
-        finished_at=trial.finished_at,
-    )
