@@ -31,7 +31,7 @@ from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, insert_orders, open_rows, order_of, reissue
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
-from tuner.storage.trial_counts import count_changes, facts_of
+from tuner.storage.trial_counts import facts_of, note_changes
 from tuner.storage.trial_reports import store_progress
 from tuner.storage.trials import end_trial, unfinished_trials
 
@@ -128,7 +128,7 @@ def _insert_trials(session: Session, study_id: str, trials: Iterable[NewTrial]) 
     ]
     session.add_all(rows)
     session.flush()
-    count_changes(session, study_id, [(None, facts_of(row)) for row in rows])
+    note_changes(session, study_id, [(None, facts_of(row)) for row in rows])
 
 
 def _start_trials(session: Session, study_id: str, rows: Iterable[TrialRow]) -> None:
@@ -139,7 +139,7 @@ def _start_trials(session: Session, study_id: str, rows: Iterable[TrialRow]) -> 
         row.state = TrialState.RUNNING
         row.started_at = row.started_at or now
         changes.append((before, facts_of(row)))
-    count_changes(session, study_id, changes)
+    note_changes(session, study_id, changes)
 
 
 def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | None) -> None:

@@ -1,14 +1,26 @@
 """Keep the counts of a study's trials: changed by every transaction that changes a trial."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable
+from typing import Final, TypeAlias
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.tables import StudyRow, TrialRow
+
+# Made once: to make them takes longer than to execute them, in every transaction of a coordinator.
+_COUNTS: Final = select(StudyRow.counts).where(StudyRow.id == bindparam("study_id"))
+_STORE: Final = (
+    update(StudyRow.__table__)  # type: ignore[arg-type]  # declared as any FROM clause
+    .where(StudyRow.id == bindparam("study_id"))
+    .values(counts=bindparam("changed"))
+)
+_NOTED: Final = "changes of trials"
+_Noted: TypeAlias = dict[str, list[tuple[TrialFacts | None, TrialFacts]]]
+"""By study."""
 
 
 def facts_of(row: TrialRow) -> TrialFacts:
@@ -25,31 +37,48 @@ def facts_of(row: TrialRow) -> TrialFacts:
     )
 
 
-def count_changes(
-    session: Session, study_id: str, changes: Sequence[tuple[TrialFacts | None, TrialFacts]]
+def note_changes(
+    session: Session, study_id: str, changes: Iterable[tuple[TrialFacts | None, TrialFacts]]
 ) -> None:
-    """Count changes of trials that this transaction has made: what each was before, and is now.
+    """Note changes of trials that this transaction has made: what each was before, and is now.
+
+    `store_counts` counts them all at once before the transaction is committed.
+    """
+    noted: _Noted = session.info.setdefault(_NOTED, {})
+    noted.setdefault(study_id, []).extend(changes)
+
+
+def store_counts(session: Session) -> None:
+    """Count the changes that this transaction has noted.
 
     Trials of a study that were never counted are counted one and all.
     """
-    if not changes:
-        return
-    study = session.get_one(StudyRow, study_id)
-    if study.counts is None:
-        session.flush()
-        count_if_uncounted(session, study_id)
-        return
-    counts = TrialCounts.model_validate(study.counts)
-    for before, after in changes:
-        counts = counts.changed(before, after)
-    study.counts = counts.model_dump(mode="json")
+    noted: _Noted = session.info.pop(_NOTED, {})
+    for study_id, changes in noted.items():
+        counts = _stored(session, study_id)
+        if counts is None:
+            session.flush()
+            counts = _counted(session, study_id)
+        else:
+            for before, after in changes:
+                counts = counts.changed(before, after)
+        _store(session, study_id, counts)
 
 
 def count_if_uncounted(session: Session, study_id: str) -> None:
     """Count all trials of a study if that was never done."""
-    study = session.get_one(StudyRow, study_id)
-    if study.counts is None:
-        study.counts = _counted(session, study_id).model_dump(mode="json")
+    if _stored(session, study_id) is None:
+        _store(session, study_id, _counted(session, study_id))
+
+
+def _stored(session: Session, study_id: str) -> TrialCounts | None:
+    stored = session.connection().scalar(_COUNTS, {"study_id": study_id})
+    return None if stored is None else TrialCounts.model_validate(stored)
+
+
+def _store(session: Session, study_id: str, counts: TrialCounts) -> None:
+    changed = {"study_id": study_id, "changed": counts.model_dump(mode="json")}
+    session.connection().execute(_STORE, changed)
 
 
 def counts_of(session: Session, study: StudyRecord) -> TrialCounts:

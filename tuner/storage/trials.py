@@ -13,7 +13,7 @@ from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow
 from tuner.storage.text import storable
-from tuner.storage.trial_counts import count_changes, facts_of
+from tuner.storage.trial_counts import facts_of, note_changes
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
@@ -68,7 +68,7 @@ def end_trial(
     trial.message = storable(message)
     trial.value = value
     trial.finished_at = dt.datetime.now(dt.UTC)
-    count_changes(session, trial.study_id, [(before, facts_of(trial))])
+    note_changes(session, trial.study_id, [(before, facts_of(trial))])
     write_event(
         session,
         trial.study_id,
