@@ -7,10 +7,10 @@ rate, of a page of trials and of the study's page, from the API served by uvicor
 over SQLite. The trials are stored as a coordinator would, with losses of the tests' analytic
 engine: most are a search's, the others a grid at four widths under muP and the standard rules.
 
-`evidence_ms_per_report` is what refreshing the evidence adds to each report while trials end as fast
-as reports can be stored: its share of the time is at most one eleventh, beside that of the reports.
-`coordinator_ms_per_report`, with `--coordinator`, is all else that the coordinator does, measured by
-`benchmarks.service_load.coordinator` on a study of so many search trials that runs from its start.
+`evidence_ms_per_report` is what refreshing the evidence adds to each report while trials end as
+fast as reports can be stored: at most a tenth of the time beside it, and a summary at the end.
+`coordinator_ms_per_report`, with `--coordinator`, is all else that the coordinator does, measured
+by `benchmarks.service_load.coordinator` on a study of so many search trials from its start on.
 """
 
 import importlib
@@ -48,26 +48,35 @@ ANSWERS: Final = {
 REPORTS: Final = 300
 
 
-def percentiles(action: Callable[[], object], repeats: int) -> tuple[float, float]:
-    """Median and 99th percentile in milliseconds, after one warm-up."""
+def timed(name: str, action: Callable[[], object], repeats: int) -> dict[str, float]:
+    """Milliseconds of an action: median, 99th percentile, and mean of this process's CPU time.
+
+    The last is what survives a machine that is busy with something else; client and server are both
+    in it.
+    """
     action()
-    taken = []
+    taken, computing = [], time.process_time()
     for _ in range(repeats):
         started = time.perf_counter()
         action()
         taken.append(1e3 * (time.perf_counter() - started))
-    return round(statistics.median(taken), 2), round(statistics.quantiles(taken, n=100)[98], 2)
+    computing = 1e3 * (time.process_time() - computing) / repeats
+    return {
+        f"{name}_p50_ms": round(statistics.median(taken), 2),
+        f"{name}_p99_ms": round(statistics.quantiles(taken, n=100)[98], 2),
+        f"{name}_cpu_ms": round(computing, 2),
+    }
 
 
 def answers(client: httpx.Client, study_id: str, repeats: int) -> dict[str, float]:
-    """Percentiles of every answer about a study."""
+    """Milliseconds of every answer about a study."""
     row: dict[str, float] = {}
     for name, path in ANSWERS.items():
 
         def ask(url: str = path.format(study_id)) -> None:
             client.get(url).raise_for_status()
 
-        row[f"{name}_p50_ms"], row[f"{name}_p99_ms"] = percentiles(ask, repeats)
+        row |= timed(name, ask, repeats)
     return row
 
 

@@ -92,9 +92,9 @@ def stored_study(database: Database, kind: Kind, trials: int, running: int) -> S
         _row(study_id, number, one, now) for number, one in enumerate(made[proposed:], proposed)
     ]
     last = [row["number"] for row in rows[len(rows) - running :]]
-    for row in rows[len(rows) - running :]:
-        row |= {"state": TrialState.RUNNING, "state_reason": None, "value": None}
-        row |= {"finished_at": None}
+    for values in rows[len(rows) - running :]:
+        values |= {"state": TrialState.RUNNING, "state_reason": None, "value": None}
+        values |= {"finished_at": None}
     with database.write() as session:
         session.execute(insert(TrialRow), rows)
         session.execute(update(StudyRow).where(StudyRow.id == study_id).values(counts=None))
@@ -170,7 +170,7 @@ def _row(
         "message": None,
         "value": loss,
         "validation_loss": loss,
-        "intermediate_values": {str(STEPS): loss},
+        "intermediate_values": {} if loss is None else {str(STEPS): loss},
         "system_attrs": {},
         "step": STEPS,
         "checkpoint": None,

@@ -108,7 +108,7 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
     if not finite:
         return Optimum(status="unknown", log2_learning_rate=None, **counts)
 
-    means = {rate: float(np.mean(losses)) for rate, losses in finite.items()}
+    means = {rate: _mean(losses) for rate, losses in finite.items()}
     best = min(means, key=lambda rate: means[rate])
     tried = Optimum(status="unknown", log2_learning_rate=best, loss=means[best], **counts)
     if len(trials) < MIN_TRIALS or len(finite) < MIN_RATES:
@@ -121,11 +121,16 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
     return _fitted(tried, trials, (min(finite), high), bracketed=ceiling is not None)
 
 
+def _mean(losses: list[float]) -> float:
+    """Their mean; one alone is a search's, which has thousands of rates."""
+    return losses[0] if len(losses) == 1 else float(np.mean(losses))
+
+
 def _without_exploded(losses: dict[float, list[float]]) -> dict[float, list[float]]:
     """Without rates past the best where a seed ended far off, above all that slower rates did."""
     if not losses:
         return losses
-    best = min(losses, key=lambda rate: np.mean(losses[rate]))
+    best = min(losses, key=lambda rate: _mean(losses[rate]))
     slower = (loss for rate, seeds in losses.items() if rate < best for loss in seeds)
     bound = max([EXPLODED * min(losses[best]), *slower])
     return {rate: seeds for rate, seeds in losses.items() if rate <= best or max(seeds) <= bound}
