@@ -1,4 +1,4 @@
-"""Compute how far a study is, and when it may be done, from its snapshot."""
+"""Compute how far a study is, and when it may be done, from the counts of its trials."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
@@ -6,14 +6,17 @@ from itertools import product
 from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
+from sqlalchemy.orm import Session
 
 from tuner.evidence.grid import EXTENSION_POINTS, MAX_EXTENSIONS
 from tuner.recommendation.cost import parameter_count
-from tuner.records.snapshot import StudyRecord, StudySnapshot
-from tuner.records.trials import TrialRecord
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trial_counts import GroupCounts, TrialCounts
 from tuner.spec.record import Record
-from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
+from tuner.spec.states import Purpose, StudyState, TrialState
 from tuner.spec.study import StudySpec
+from tuner.storage.check_progress import CheckProgress, check_progress
+from tuner.storage.trial_counts import counts_of
 
 KEPT_FOR_EXTENSIONS: Final = 0.05
 """Share of the progress that only extensions of grids, or the end of the study, fill."""
@@ -53,28 +56,33 @@ class Progress(Record):
     """At the pace so far; null before there is a pace, and when nothing runs."""
 
 
-def progress_of(snapshot: StudySnapshot, now: dt.datetime) -> Progress:
+def read_progress(session: Session, study: StudyRecord, now: dt.datetime) -> Progress:
+    """Progress of one study, from the counts that are stored of it."""
+    counts, check = counts_of(session, study), check_progress(session, study.id)
+    return progress_of(study, counts, check, now)
+
+
+def progress_of(
+    study: StudyRecord, counts: TrialCounts, check: CheckProgress, now: dt.datetime
+) -> Progress:
     """Progress of one study.
 
     Args:
+        counts: of its trials.
+        check: how far its coordinate check is.
         now: aware; ends the run time of trials that still train.
 
     """
-    study, trials = snapshot.study, snapshot.trials
-    work = tuple(_work(study, trials))
+    work = tuple(_work(study, counts))
     done, left = sum(at.done for at in work), sum(at.left for at in work)
-    busy_seconds = _busy_seconds(trials, now)
+    busy_seconds = counts.busy_until(now)
     moves = study.state in (StudyState.CHECKING, StudyState.SEARCHING, StudyState.MEASURING)
     has_pace = moves and done > 0 and busy_seconds > 0
-    best = min(
-        (t.value for t in trials if t.purpose is Purpose.SEARCH and t.value is not None),
-        default=None,
-    )
     return Progress(
-        phases=tuple(_phases(snapshot, work)),
-        trials={state: sum(t.state is state for t in trials) for state in TrialState},
+        phases=(_check_phase(study.spec, check), *_phases(study, counts, work)),
+        trials={state: _in_state(counts.groups, state) for state in TrialState},
         fraction=_fraction(study, work),
-        best_loss=best,
+        best_loss=counts.best_loss,
         compared_by=study.spec.family.compared_by.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
     )
@@ -101,20 +109,22 @@ class _Work(NamedTuple):
     """Of what is planned, and of the trials that extend it."""
 
 
-def _work(study: StudyRecord, trials: Iterable[TrialRecord]) -> Iterator[_Work]:
+def _work(study: StudyRecord, counts: TrialCounts) -> Iterator[_Work]:
     spec = study.spec
     steps = spec.training.steps
     extensions = len(spec.optimizers) * spec.measure.seeds * EXTENSION_POINTS * MAX_EXTENSIONS
+    groups = {(group.purpose, group.width): group for group in counts.groups}
     for (purpose, width), count in planned_trials(spec).items():
-        mine = [t for t in trials if (t.purpose, t.width) == (purpose, width)]
+        group = groups.get((purpose, width)) or GroupCounts(purpose=purpose, width=width)
         trial_cost = _cost(study, width) * steps
-        done = trial_cost * sum(_share_done(trial, steps) for trial in mine)
+        whole = group.finished - group.cancelled
+        done = trial_cost * (whole + group.unfinished_steps / steps)
         yield _Work(
             purpose,
             planned=trial_cost * count,
             longest=trial_cost * (count + (extensions if purpose is not Purpose.SEARCH else 0)),
             done=done,
-            left=trial_cost * max(count, len(mine)) - done,
+            left=trial_cost * max(count, group.trials) - done,
         )
 
 
@@ -132,53 +142,39 @@ def _fraction(study: StudyRecord, work: Iterable[_Work]) -> float:
     return (1 - KEPT_FOR_EXTENSIONS) * share + KEPT_FOR_EXTENSIONS * min(1.0, beyond)
 
 
-def _phases(snapshot: StudySnapshot, work: Iterable[_Work]) -> Iterator[PhaseProgress]:
-    spec = snapshot.study.spec
-    checks = len(spec.optimizers) * len(spec.check_widths)
-    checked = len({(stat.optimizer, stat.width) for stat in snapshot.statistics})
-    running = sum(open_order.order.kind == "check" for open_order in snapshot.open_orders)
-    yield PhaseProgress(
+def _check_phase(spec: StudySpec, check: CheckProgress) -> PhaseProgress:
+    planned = len(spec.optimizers) * len(spec.check_widths)
+    return PhaseProgress(
         phase="check",
-        planned=checks,
-        complete=checked,
-        running=running,
-        fraction=min(1.0, checked / checks),
+        planned=planned,
+        complete=check.finished,
+        running=check.running,
+        fraction=min(1.0, check.finished / planned),
     )
-    planned = planned_trials(spec)
+
+
+def _phases(
+    study: StudyRecord, counts: TrialCounts, work: Iterable[_Work]
+) -> Iterator[PhaseProgress]:
+    listed, planned = tuple(work), planned_trials(study.spec)
     for purpose in dict.fromkeys(purpose for purpose, _ in planned):
-        mine = [trial for trial in snapshot.trials if trial.purpose is purpose]
-        undone = sum(map(_is_left_undone, mine))
-        counts = {state.value: sum(t.state is state for t in mine) for state in TrialState}
+        groups = [group for group in counts.groups if group.purpose is purpose]
+        undone = sum(group.cancelled for group in groups)
+        by_state = {state.value: _in_state(groups, state) for state in TrialState}
         wanted = sum(count for (for_, _), count in planned.items() if for_ is purpose)
         yield PhaseProgress(
             phase=purpose.value,
-            planned=max(wanted, len(mine)),
+            planned=max(wanted, sum(group.trials for group in groups)),
             cancelled=undone,
-            fraction=_fraction(snapshot.study, [at for at in work if at.purpose is purpose]),
-            **counts | {"fail": counts["fail"] - undone},
+            fraction=_fraction(study, [at for at in listed if at.purpose is purpose]),
+            **by_state | {"fail": by_state["fail"] - undone},
         )
 
 
-def _share_done(trial: TrialRecord, steps: int) -> float:
-    """Share of a trial's training that need not be done any more."""
-    whole = trial.is_final and not _is_left_undone(trial)
-    return 1.0 if whole else min(1.0, trial.step / steps)
-
-
-def _is_left_undone(trial: TrialRecord) -> bool:
-    return trial.state_reason is StateReason.CANCELLED
+def _in_state(groups: Iterable[GroupCounts], state: TrialState) -> int:
+    return sum(group.in_state(state) for group in groups)
 
 
 def _cost(study: StudyRecord, width: int) -> float:
     """Relative cost of one step: the parameters, or the squared width before they are known."""
     return float(width**2 if study.shape is None else parameter_count(study.shape, width))
-
-
-def _busy_seconds(trials: Iterable[TrialRecord], now: dt.datetime) -> float:
-    """Wall time during which at least one trial was under way."""
-    spans = sorted((t.started_at, t.finished_at or now) for t in trials if t.started_at)
-    seconds, reached = 0.0, dt.datetime.min.replace(tzinfo=dt.UTC)
-    for start, end in spans:
-        seconds += max(0.0, (end - max(start, reached)).total_seconds())
-        reached = max(reached, end)
-    return seconds

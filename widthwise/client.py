@@ -92,23 +92,20 @@ class Client:
 
     def study_pages(self, state: str | None = None) -> Iterator[Document]:
         """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
-        page_token: str | None = None
-        while True:
-            page = self._json("/v1/studies", state=state, page_size=100, page_token=page_token)
-            yield page
-            page_token = page.get("next_page_token")
-            if not page_token:
-                return
+        return self._pages("/v1/studies", state=state, page_size=100)
 
     def trials(self, study_id: str) -> Document:
-        """Every trial: hyperparameters, state, losses."""
-        return self._json(f"{_path_of(study_id)}/trials")
+        """Every trial: hyperparameters, state, losses; fetched page by page."""
+        pages = self._pages(f"{_path_of(study_id)}/trials", page_size=1_000)
+        return {"study_id": study_id, "trials": [one for page in pages for one in page["trials"]]}
 
     def curves(
         self, study_id: str, *, numbers: Sequence[int] = (), metrics: Sequence[str] = ()
     ) -> Document:
         """Metrics of trials, step by step; of all trials and metrics if none are named."""
-        return self._json(f"{_path_of(study_id)}/curves", number=numbers, metric=metrics)
+        path = f"{_path_of(study_id)}/curves"
+        pages = self._pages(path, number=numbers, metric=metrics, page_size=100)
+        return {"study_id": study_id, "curves": [one for page in pages for one in page["curves"]]}
 
     def sensitivity(self, study_id: str) -> Document:
         """Loss against learning rate by width, with the fitted optima."""
@@ -160,6 +157,15 @@ class Client:
             if not response.is_success:
                 response.read()
             yield parse_events(_checked(response).iter_lines())
+
+    def _pages(
+        self, path: str, **query: str | int | Sequence[str | int] | None
+    ) -> Iterator[Document]:
+        page = self._json(path, **query)
+        yield page
+        while page_token := page.get("next_page_token"):
+            page = self._json(path, **query, page_token=page_token)
+            yield page
 
     def _json(self, path: str, **query: str | int | Sequence[str | int] | None) -> Document:
         return _document(self._get(path, **query))

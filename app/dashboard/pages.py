@@ -1,7 +1,7 @@
 """The pages: what the JSON routes answer, for people."""
 
 import datetime as dt
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -10,18 +10,23 @@ from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, StudyId
 from app.liveness import coordinator, coordinator_problem, study_problem
-from app.progress import progress_of
+from app.progress import read_progress
 from app.routes.studies import list_studies
 from app.routes.workers import list_workers
 from app.schemas.evidence import coordinate_check_read, sensitivity_read
 from app.schemas.studies import study_read
+from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.errors import NotReady
-from tuner.records.snapshot import StudySnapshot
+from tuner.records.snapshot import StudyRecord
 from tuner.storage.events import last_event_id
-from tuner.storage.studies import read_snapshot
+from tuner.storage.evidence import read_evidence
+from tuner.storage.studies import get_study
+from tuner.storage.trial_list import list_trials
 
 router = APIRouter()
+
+TRIALS_SHOWN: Final = 100
 
 
 @router.get("/")
@@ -42,29 +47,40 @@ def show_studies(
 
 
 @router.get("/studies/{study_id}")
-def show_study(study_id: StudyId, database: Db, settings: Settings) -> HTMLResponse:
+def show_study(
+    study_id: StudyId,
+    database: Db,
+    settings: Settings,
+    page_token: Annotated[str | None, Query(max_length=500, description="Of trials")] = None,
+) -> HTMLResponse:
     """One study: where it is, what it measured, what it recommends."""
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         last_event = last_event_id(session)
-        snapshot = read_snapshot(session, study_id)
-        problem = study_problem(session, snapshot.study, now, settings.coordinator_silence_seconds)
-    evidence = sensitivity_read(snapshot)
+        study = get_study(session, study_id)
+        progress = read_progress(session, study, now)
+        evidence = read_evidence(session, study)
+        trials = list_trials(session, study_id, page_size=TRIALS_SHOWN, page_token=page_token)
+        problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
+    learned = sensitivity_read(study, evidence)
     return page(
         "study.html",
-        study=study_read(snapshot.study, progress_of(snapshot, now), problem),
+        study=study_read(study, progress, problem),
         last_event=last_event,
-        evidence=evidence,
-        transfer_parts=transfer_parts(evidence),
-        checks=coordinate_check_read(snapshot).checks,
-        trials=snapshot.trials,
-        recommendation=_recommendation(snapshot),
+        evidence=learned,
+        transfer_parts=transfer_parts(learned),
+        checks=coordinate_check_read(study, evidence.summary).checks,
+        trials=trials.trials,
+        trials_in_all=sum(progress.trials.values()),
+        trials_page_token=page_token,
+        next_trials_page_token=trials.next_page_token,
+        recommendation=_recommendation(study, evidence.summary),
     )
 
 
-def _recommendation(snapshot: StudySnapshot) -> Recommendation | None:
+def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendation | None:
     try:
-        return recommend(snapshot)
+        return recommend(study, known)
     except NotReady:
         return None
 

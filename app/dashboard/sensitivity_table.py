@@ -1,7 +1,6 @@
 """The table under a plot: loss by learning rate, one column per panel and width."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.dashboard.words import NAME_OF, best_rate, number, transfer_lines
 from app.schemas.evidence import SensitivityRead, compared
@@ -19,6 +18,9 @@ class Cell(NamedTuple):
     is_best: bool
 
 
+_NOT_TRIED: Final = Cell("not tried", is_best=False)
+
+
 class Row(NamedTuple):
     rate: float
     """log2 of the learning rate."""
@@ -32,6 +34,8 @@ class TransferPart(NamedTuple):
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     lines: tuple[str, ...]
+    points_left_out: int
+    """Learning rates of a long search that are not shown."""
 
 
 def transfer_parts(evidence: SensitivityRead) -> tuple[TransferPart, ...]:
@@ -42,12 +46,16 @@ def transfer_parts(evidence: SensitivityRead) -> tuple[TransferPart, ...]:
 
 def _part(evidence: SensitivityRead, optimizer: Optimizer) -> TransferPart:
     curves = [curve for curve in evidence.curves if curve.optimizer == optimizer]
-    rates = sorted({point.log2_learning_rate for curve in curves for point in curve.points})
+    columns = [_cells(curve) for curve in curves]
+    rates = sorted({rate for column in columns for rate in column})
     return TransferPart(
         optimizer=optimizer,
         columns=tuple(_column(curve) for curve in curves),
-        rows=tuple(Row(at, tuple(_cells(curves, at))) for at in rates),
+        rows=tuple(
+            Row(rate, tuple(column.get(rate, _NOT_TRIED) for column in columns)) for rate in rates
+        ),
         lines=tuple(transfer_lines(compared(evidence, optimizer))),
+        points_left_out=sum(curve.points_left_out for curve in curves),
     )
 
 
@@ -56,17 +64,18 @@ def _column(curve: SensitivityCurve) -> Column:
     return Column(title, best_rate(curve.optimum))
 
 
-def _cells(curves: Iterable[SensitivityCurve], log2_rate: float) -> Iterable[Cell]:
-    for curve in curves:
-        losses = [point.mean_loss for point in curve.points if point.mean_loss is not None]
-        point = next((p for p in curve.points if p.log2_learning_rate == log2_rate), None)
-        best = point is not None and point.mean_loss == min(losses, default=None)
-        yield Cell(_text(point), best and point is not None and point.mean_loss is not None)
+def _cells(curve: SensitivityCurve) -> dict[float, Cell]:
+    """By log2 of the learning rate."""
+    best = min((p.mean_loss for p in curve.points if p.mean_loss is not None), default=None)
+    return {
+        point.log2_learning_rate: Cell(
+            _text(point), point.mean_loss is not None and point.mean_loss == best
+        )
+        for point in curve.points
+    }
 
 
-def _text(point: SensitivityPoint | None) -> str:
-    if point is None:
-        return "not tried"
+def _text(point: SensitivityPoint) -> str:
     if point.diverged:
         return f"✕ {point.diverged} of {len(point.seeds)} diverged"
     return number(point.mean_loss)

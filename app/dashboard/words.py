@@ -7,7 +7,7 @@ from typing import Final
 from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import known_digits, percent, significant
 from tuner.evidence.optimum import Optimum
-from tuner.evidence.sensitivity import TransferEvidence
+from tuner.evidence.transfer import TransferEvidence
 from tuner.recommendation.recommend import Recommendation
 from tuner.recommendation.values import ParameterGroup, ScheduleValues
 from tuner.spec.states import StudyState

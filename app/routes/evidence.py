@@ -9,7 +9,8 @@ from app.schemas.evidence import (
     coordinate_check_read,
     sensitivity_read,
 )
-from tuner.storage.studies import read_snapshot
+from tuner.storage.evidence import read_evidence, read_summary
+from tuner.storage.studies import get_study
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["evidence"])
 
@@ -18,13 +19,19 @@ router = APIRouter(prefix="/v1/studies/{study_id}", tags=["evidence"])
 def read_coordinate_check(study_id: StudyId, database: Db) -> CoordinateCheckRead:
     """Do a few updates move activations alike at every width? In words, and by tensor."""
     with database.read() as session:
-        snapshot = read_snapshot(session, study_id)
-    return coordinate_check_read(snapshot)
+        study = get_study(session, study_id)
+        known = read_summary(session, study)
+    return coordinate_check_read(study, known)
 
 
 @router.get("/sensitivity")
 def read_sensitivity(study_id: StudyId, database: Db) -> SensitivityRead:
-    """Loss against learning rate by width, the fitted optima, and how far they move."""
+    """Loss against learning rate by width, the fitted optima, and how far they move.
+
+    While trials run it may lack those that ended in the last seconds. Of a search with more than
+    200 learning rates, evenly many of them are listed, and the best.
+    """
     with database.read() as session:
-        snapshot = read_snapshot(session, study_id)
-    return sensitivity_read(snapshot)
+        study = get_study(session, study_id)
+        evidence = read_evidence(session, study)
+    return sensitivity_read(study, evidence)

@@ -10,11 +10,12 @@ from app.dependencies import Db, StudyId
 from tuner.recommendation.exports.pytorch import NoSnippet, as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
-from tuner.records.snapshot import StudySnapshot
+from tuner.records.snapshot import StudyRecord
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
-from tuner.storage.studies import read_snapshot
+from tuner.storage.evidence import read_summary
+from tuner.storage.studies import get_study
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"])
 
@@ -64,11 +65,13 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     these axes says what the transfer along it rests on. Provisional until the study is completed.
     """
     with database.read() as session:
-        snapshot = read_snapshot(session, study_id)
-    _require_own(snapshot, optimizer)
+        study = get_study(session, study_id)
+        known = read_summary(session, study)
+    _require_own(study, optimizer)
     try:
         answer = recommend(
-            snapshot,
+            study,
+            known,
             width=width,
             depth=depth,
             batch_size=batch_size,
@@ -86,8 +89,8 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
         raise _bad_parameter("format", form.value, str(error)) from error
 
 
-def _require_own(snapshot: StudySnapshot, optimizer: Optimizer | None) -> None:
-    names = [config.name for config in snapshot.study.spec.optimizers]
+def _require_own(study: StudyRecord, optimizer: Optimizer | None) -> None:
+    names = [config.name for config in study.spec.optimizers]
     if optimizer is not None and optimizer not in names:
         detail = f"{optimizer} is not one of the study's: choose one of {', '.join(names)}"
         raise _bad_parameter("optimizer", optimizer, detail)

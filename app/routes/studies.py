@@ -11,7 +11,7 @@ from app.dependencies import Db, Settings, StudyId
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.liveness import study_problem
-from app.progress import progress_of
+from app.progress import read_progress
 from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
 from app.settings import AppSettings
 from tuner.records.snapshot import StudyRecord
@@ -145,9 +145,10 @@ def read_whole(database: Database, settings: AppSettings, study_id: str) -> Stud
     """A study with its progress, from one state of the database."""
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
-        snapshot = studies.read_snapshot(session, study_id)
-        problem = study_problem(session, snapshot.study, now, settings.coordinator_silence_seconds)
-    return study_read(snapshot.study, progress_of(snapshot, now), problem)
+        study = studies.get_study(session, study_id)
+        progress = read_progress(session, study, now)
+        problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
+    return study_read(study, progress, problem)
 
 
 def _move(

@@ -4,16 +4,13 @@ from typing import Literal
 
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
 from parametrization.rules.parametrization import Parametrization
+from tuner.evidence.comparison import OptimizerStanding
 from tuner.evidence.sensitivity import (
-    OptimizerStanding,
     SensitivityCurve,
-    TransferEvidence,
-    check_verdict,
-    compare_optimizers,
-    sensitivity,
-    summarise,
 )
-from tuner.records.snapshot import StudySnapshot
+from tuner.evidence.study_evidence import EvidenceSummary, StudyEvidence
+from tuner.evidence.transfer import TransferEvidence
+from tuner.records.snapshot import StudyRecord
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
@@ -51,27 +48,24 @@ class SensitivityRead(Record):
     """The study's optimizers at equal width, tokens and FLOPs, best first."""
 
 
-def coordinate_check_read(snapshot: StudySnapshot) -> CoordinateCheckRead:
+def coordinate_check_read(study: StudyRecord, known: EvidenceSummary) -> CoordinateCheckRead:
     """The coordinate check of every optimizer of the study."""
-    names = [config.name for config in snapshot.study.spec.optimizers]
     return CoordinateCheckRead(
-        study_id=snapshot.study.id,
-        checks=tuple(_check_read(name, check_verdict(snapshot, name)) for name in names),
+        study_id=study.id,
+        checks=tuple(_check_read(one.optimizer, one.check) for one in known.optimizers),
     )
 
 
-def sensitivity_read(snapshot: StudySnapshot) -> SensitivityRead:
+def sensitivity_read(study: StudyRecord, evidence: StudyEvidence) -> SensitivityRead:
     """Every curve of the study and what the curves say."""
-    curves = sensitivity(snapshot)
-    spec = snapshot.study.spec
-    groups = dict.fromkeys((curve.optimizer, curve.parametrization) for curve in curves)
+    known = evidence.summary
     return SensitivityRead(
-        study_id=snapshot.study.id,
-        state=snapshot.study.state,
-        compared_by=spec.family.compared_by,
-        curves=curves,
-        transfer=tuple(summarise(curves, *group, proxy_width=spec.proxy_width) for group in groups),
-        standings=compare_optimizers(curves, [config.name for config in spec.optimizers]),
+        study_id=study.id,
+        state=study.state,
+        compared_by=study.spec.family.compared_by,
+        curves=evidence.curves,
+        transfer=tuple(at for one in known.optimizers for at in one.transfer),
+        standings=known.standings,
     )
 
 

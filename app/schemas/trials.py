@@ -42,11 +42,16 @@ class TrialList(Record):
     study_id: str
     trials: tuple[TrialRead, ...]
     """By number."""
+    next_page_token: str | None
+    """Give it as `page_token` to go on; null on the last page."""
 
 
 class CurveList(Record):
     study_id: str
     curves: tuple[Curve, ...]
+    """By number and metric; all of a trial's on one page."""
+    next_page_token: str | None
+    """Give it as `page_token` to go on; null on the last page."""
 
 
 def trial_read(trial: TrialRecord) -> TrialRead:

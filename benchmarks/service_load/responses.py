@@ -51,10 +51,12 @@ def served(application: Any) -> Iterator[httpx.Client]:  # noqa: ANN401  any ASG
     server = uvicorn.Server(uvicorn.Config(application, log_level="error"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
     thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
-        yield client
-    server.should_exit = True
-    thread.join()
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}") as client:
+            yield client
+    finally:
+        server.should_exit = True
+        thread.join()
 
 
 async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.progress import KEPT_FOR_EXTENSIONS, Progress, planned_trials, progress_of
+from app.progress import KEPT_FOR_EXTENSIONS, Progress, planned_trials
+from tests.app.counted import progress_of
 from tests.tuner.builders import NOW, spec, study, trial
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import StudyTrials, TrialRecord

@@ -8,8 +8,9 @@ from parametrization.nn.param_groups import IN_TORCH
 from parametrization.optimizers.registry import STUDIED
 from parametrization.scaling.companions import assignment_of
 from tests.service.one_process import completed
+from tests.tuner.recommendation.answers import recommend
 from tuner.recommendation.exports.pytorch import NoSnippet, as_python
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.spec.study import StudySpec
 
 HALVES = (list(STUDIED)[::2], list(STUDIED)[1::2])
@@ -58,7 +59,7 @@ def assert_says_who_trains_what(answer: Recommendation, name: str) -> None:
     ]
     given = answer.base_hyperparameters
     for group in answer.groups:
-        ratio = 1.0 if group.optimizer is name else given["learning_rate_ratio"]
+        ratio = 1.0 if group.optimizer == name else given["learning_rate_ratio"]
         base = given["learning_rate"] * ratio
         assert group.learning_rate == pytest.approx(base * group.learning_rate_multiplier)
     shape = "linear" if STUDIED[name].decays else "constant"

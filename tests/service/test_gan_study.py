@@ -5,7 +5,8 @@ from typing import Any
 
 from app.schemas.evidence import sensitivity_read
 from tests.service.one_process import completed
-from tuner.recommendation.recommend import recommend
+from tests.tuner.recommendation.answers import recommend
+from tuner.evidence.study_evidence import study_evidence
 from tuner.spec.states import Purpose, StateReason, TrialState
 from tuner.spec.study import StudySpec
 from widthwise.cli.spec_file import read_spec
@@ -35,7 +36,7 @@ def test_the_example_runs_to_a_recommendation_and_prunes_and_compares_by_the_dis
         assert trial.value == trial.validation_loss == trial.intermediate_values[8] > 0
         assert trial.intermediate_values.keys() == {2, 4, 8}
     assert all(trial.state_reason is not StateReason.ERROR for trial in snapshot.trials)
-    evidence = sensitivity_read(snapshot)
+    evidence = sensitivity_read(snapshot.study, study_evidence(snapshot))
     assert evidence.compared_by == spec.family.compared_by
     losses = {seed.loss for curve in evidence.curves for p in curve.points for seed in p.seeds}
     assert losses <= {trial.value for trial in snapshot.trials}

@@ -18,6 +18,7 @@ from tuner.engine.reports import CoordinateStatistic, TrialProgress
 from tuner.engine.series import Series
 from tuner.records.decision import Decision
 from tuner.records.snapshot import StudyRecord, StudySnapshot
+from tuner.records.trial_counts import TrialFacts, count_trials
 from tuner.records.trials import NewTrial, TrialRecord
 from tuner.spec.states import Purpose, StudyState
 from tuner.spec.study import StudySpec
@@ -183,3 +184,22 @@ def events_of(
     with database.read() as session:
         events = events_after(session, study.id, 0, 100_000)
     return [event for event in events if event.kind in kinds]
+
+
+def facts(trial: TrialRecord) -> TrialFacts:
+    """What is counted of a trial."""
+    return TrialFacts(
+        purpose=trial.purpose,
+        width=trial.width,
+        state=trial.state,
+        reason=trial.state_reason,
+        step=trial.step,
+        value=trial.value,
+        started_at=trial.started_at,
+        finished_at=trial.finished_at,
+    )
+
+
+def assert_counted(snapshot: StudySnapshot) -> None:
+    """The counts that are stored are those of the trials that are stored."""
+    assert snapshot.study.counts == count_trials(map(facts, snapshot.trials))

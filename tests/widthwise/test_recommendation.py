@@ -19,6 +19,7 @@ from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, text_batch
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
+from tests.tuner.recommendation.answers import recommend
 from tuner.recommendation import recommend as service
 from tuner.recommendation.exports.yaml_form import as_yaml
 from widthwise.errors import WidthwiseError
@@ -31,7 +32,7 @@ def answered(width: int = 64) -> service.Recommendation:
         shape = derive_model_shape(Gpt(32), Gpt(48), 32)
     trials = Trials(surface()).search([-6.0, -5.0, -4.5]).measure()
     record = study(spec=spec(training={"gradient_clip_norm": 1.0}), shape=shape)
-    return service.recommend(snapshot(trials, statistics=(), record=record), width=width)
+    return recommend(snapshot(trials, statistics=(), record=record), width=width)
 
 
 def document(width: int = 64) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def deeper() -> Recommendation:
     """For four blocks on twice the batch, from proxies of two."""
     trials = Trials(surface()).search([-6.0, -5.0, -4.5]).measure()
     record = study(spec=spec(), shape=shape_of(ResidualMlp))
-    answer = service.recommend(
+    answer = recommend(
         snapshot(trials, statistics=(), record=record),
         width=64,
         depth=4,

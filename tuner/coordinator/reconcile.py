@@ -13,6 +13,7 @@ from itertools import islice
 import structlog
 
 from tuner.coordinator.checkpoint_cleanup import sweep_checkpoints
+from tuner.coordinator.evidence_refresh import EvidenceRefresh
 from tuner.coordinator.leadership import Leadership, begin_epoch
 from tuner.coordinator.memory import Memory
 from tuner.decisions.allocation import allocate
@@ -31,7 +32,7 @@ from tuner.records.errors import (
     StudyUnreadable,
 )
 from tuner.records.snapshot import ActiveStudy, StudySnapshot
-from tuner.spec.states import StudyState
+from tuner.spec.states import ACTIVE_STUDY_STATES, StudyState
 from tuner.storage.commits import commit_decision, record_reports, reopen_orders
 from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat
@@ -42,6 +43,7 @@ from tuner.storage.studies import (
     park_studies,
     park_study,
 )
+from tuner.storage.trial_counts import forget_counts
 
 WAIT_SECONDS = 0.25
 BEAT_SECONDS = 2.0
@@ -89,7 +91,8 @@ def _lead(
     with database.write() as session:
         park_studies(session)
         reopen_orders(session)
-    last_beat, memory = -BEAT_SECONDS, Memory()
+        forget_counts(session, ACTIVE_STUDY_STATES)
+    last_beat, memory, evidence = -BEAT_SECONDS, Memory(), EvidenceRefresh(database)
     while not should_stop():
         if time.monotonic() - last_beat >= BEAT_SECONDS:
             last_beat = time.monotonic()
@@ -97,6 +100,7 @@ def _lead(
             _beat(database, engine)
             sweep_checkpoints(database, checkpoints)
         tick(database, engine, memory=memory, checkpoints=checkpoints)
+        evidence.turn()
 
 
 def tick(

@@ -16,7 +16,7 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
     """Grid trials that are due and not asked for yet, for every optimizer and width.
 
     The grid is the same at every width. Where the best rate lies on its edge once all trials of
-    a width have ended, that width alone gets points beyond it.
+    a width have ended, that width alone gets points beyond it. Every search has a result.
     """
     spec = snapshot.study.spec
     purposes = [(Purpose.MEASURE, Parametrization.MUP)]

@@ -15,7 +15,7 @@ from tuner.decisions.measure import grid_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId
-from tuner.evidence.sensitivity import check_verdict
+from tuner.evidence.coordinate_check import check_verdict
 from tuner.records.decision import Decision
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord

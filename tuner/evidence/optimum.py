@@ -36,6 +36,9 @@ EXPLODED: Final = 2.0
 MIN_TRIALS: Final = 5
 MIN_RATES: Final = 3
 _REPLICATES: Final = 400
+_FEW_TRIALS: Final = 500
+"""Up to so many trials each of them is weighed at every rate, in all replicates."""
+_ROUNDING: Final = 1e-6
 _REFITS: Final = 2
 _SEED: Final = 20220307
 
@@ -105,7 +108,7 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
     if not finite:
         return Optimum(status="unknown", log2_learning_rate=None, **counts)
 
-    means = {rate: float(np.mean(losses)) for rate, losses in finite.items()}
+    means = {rate: _mean(losses) for rate, losses in finite.items()}
     best = min(means, key=lambda rate: means[rate])
     tried = Optimum(status="unknown", log2_learning_rate=best, loss=means[best], **counts)
     if len(trials) < MIN_TRIALS or len(finite) < MIN_RATES:
@@ -118,11 +121,16 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
     return _fitted(tried, trials, (min(finite), high), bracketed=ceiling is not None)
 
 
+def _mean(losses: list[float]) -> float:
+    """Their mean; one alone is a search's, which has thousands of rates."""
+    return losses[0] if len(losses) == 1 else float(np.mean(losses))
+
+
 def _without_exploded(losses: dict[float, list[float]]) -> dict[float, list[float]]:
     """Without rates past the best where a seed ended far off, above all that slower rates did."""
     if not losses:
         return losses
-    best = min(losses, key=lambda rate: np.mean(losses[rate]))
+    best = min(losses, key=lambda rate: _mean(losses[rate]))
     slower = (loss for rate, seeds in losses.items() if rate < best for loss in seeds)
     bound = max([EXPLODED * min(losses[best]), *slower])
     return {rate: seeds for rate, seeds in losses.items() if rate <= best or max(seeds) <= bound}
@@ -140,7 +148,7 @@ def _fitted(
     log_loss = np.log(np.array([y for _, y in finite]) / floor)
     window = max(WINDOW_OCTAVES, 1.5 * float(np.median(np.diff(np.unique(rate)))))
     count = len(finite)
-    replicates = _REPLICATES if count <= 500 else _REPLICATES // 4
+    replicates = _REPLICATES if count <= _FEW_TRIALS else _REPLICATES // 4
     draws = np.random.default_rng(_SEED).multinomial(
         count, np.full(count, 1 / count), size=replicates
     )
@@ -186,11 +194,8 @@ def _minima(
     has none moves half a window downhill. Shapes: (trials), (trials), (replicates, trials).
     """
     rates = np.unique(rate)
-    near = np.clip(1 - np.abs(rates[:, None] - rate) * 2 / window, 0, None)
-    mass = weights @ near.T
-    smooth = np.full(mass.shape, np.inf)
-    np.divide(weights @ (near * log_loss).T, mass, out=smooth, where=mass > 0)
-    centre = rates[smooth.argmin(axis=1)]
+    smoothed = _smoothed if len(rate) <= _FEW_TRIALS else _smoothed_by_sums
+    centre = rates[smoothed(rates, rate, log_loss, weights, window / 2).argmin(axis=1)]
     for _ in range(_REFITS):
         level, slope, curve = _local_quadratic(rate - centre[:, None], log_loss, weights, window)
         convex = curve > 1e-6
@@ -203,6 +208,46 @@ def _minima(
         height = level + slope * (moved - centre) + curve * (moved - centre) ** 2
         centre = moved
     return centre, curve, height
+
+
+def _smoothed(
+    rates: Floats, rate: Floats, log_loss: Floats, weights: Floats, reach: float
+) -> Floats:
+    """Means of the losses around each of `rates`, by triangular weights that end at `reach`."""
+    near = np.clip(1 - np.abs(rates[:, None] - rate) / reach, 0, None)
+    mass = weights @ near.T
+    smooth = np.full(mass.shape, np.inf)
+    np.divide(weights @ (near * log_loss).T, mass, out=smooth, where=mass > 0)
+    return smooth
+
+
+def _smoothed_by_sums(
+    rates: Floats, rate: Floats, log_loss: Floats, weights: Floats, reach: float
+) -> Floats:
+    """The same within rounding, where trials times rates would be too many numbers.
+
+    A triangle is linear on both sides, so that differences of running sums over the sorted trials
+    are enough.
+    """
+    first, here, last = (
+        np.searchsorted(rate, rates - reach),
+        np.searchsorted(rate, rates),
+        np.searchsorted(rate, rates + reach),
+    )
+
+    def triangle(values: Floats) -> Floats:
+        plain, moment = (
+            np.pad(np.cumsum(of, axis=1), ((0, 0), (1, 0))) for of in (values, values * rate)
+        )
+        rising = plain[:, here] - plain[:, first], moment[:, here] - moment[:, first]
+        falling = plain[:, last] - plain[:, here], moment[:, last] - moment[:, here]
+        result: Floats = (1 - rates / reach) * rising[0] + rising[1] / reach
+        return result + (1 + rates / reach) * falling[0] - falling[1] / reach
+
+    mass = triangle(weights)
+    smooth = np.full(mass.shape, np.inf)
+    np.divide(triangle(weights * log_loss), mass, out=smooth, where=mass > _ROUNDING)
+    return smooth
 
 
 def _local_quadratic(

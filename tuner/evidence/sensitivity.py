@@ -1,20 +1,14 @@
-"""What a study's trials say: loss against learning rate, and how far the optimum transfers."""
+"""Collect loss against learning rate at each width, and fit each curve's best rate."""
 
 import math
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, NamedTuple
 
-from parametrization.check.verdict import CheckVerdict, TensorStatistic, judge
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.drift import DRIFT_PRIOR_OCTAVES, Drift, WidthOptimum, drift
+from tuner.evidence.grid import mean_loss
 from tuner.evidence.optimum import Optimum, fit_optimum
 from tuner.evidence.regret import (
     Losses,
-    Regret,
-    WiderIsBetter,
-    leave_widest_out,
-    regrets,
-    wider_is_better,
 )
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
@@ -22,10 +16,17 @@ from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 
-PRIOR_OCTAVES: Final[dict[Parametrization, float | None]] = {
-    Parametrization.MUP: DRIFT_PRIOR_OCTAVES,
-    Parametrization.SP: None,  # promises nothing: the data alone speak
-}
+SEARCH_POINTS: Final = 200
+"""Points listed of a search's curve: every trial of a search has a learning rate of its own."""
+
+
+class CurveKey(NamedTuple):
+    """Which trials make a curve."""
+
+    optimizer: Optimizer
+    parametrization: Parametrization
+    width: int
+    purpose: Purpose
 
 
 class SeedLoss(Record):
@@ -60,162 +61,75 @@ class SensitivityCurve(Record):
     """`search`: Optuna's proposals, listed until the width's own grid has enough for a fit."""
     points: tuple[SensitivityPoint, ...]
     """By learning rate."""
+    points_left_out: int = 0
+    """Of a search with more than 200 different rates, which lists evenly many and the best."""
     optimum: Optimum
 
-
-class TransferEvidence(Record):
-    """How the optimum of one optimizer moves with width under one parametrization."""
-
-    optimizer: Optimizer
-    parametrization: Parametrization
-    proxy_width: int
-    optima: tuple[WidthOptimum, ...]
-    """Narrowest first; every width with trials."""
-    drift: Drift | None
-    """None until two widths are measured."""
-    shift_octaves: float | None
-    """Optimum of the widest width less the proxy's; None unless both are measured."""
-    shift_doublings: float | None
-    """Doublings of width between the two."""
-    proxy_regret: Regret | None
-    """What the proxy's optimum costs at the widest width."""
-    regrets: tuple[Regret, ...]
-    """What every narrower width's optimum costs at the widest width, narrowest first."""
-    leave_widest_out: Regret | None
-    """What the rate that the narrower widths predict for the widest one costs there."""
-    wider_is_better: WiderIsBetter | None
+    @property
+    def key(self) -> CurveKey:
+        """Which trials make the curve."""
+        return CurveKey(self.optimizer, self.parametrization, self.width, self.purpose)
 
 
-class OptimizerStanding(Record):
-    """One optimizer of a study that names several, after tuning."""
+class CurveFits:
+    """Fits of one study's curves: a curve is fitted again only when its trials have changed."""
 
-    optimizer: Optimizer
-    width: int
-    """The widest width that every optimizer of the study is measured at."""
-    loss: float
-    """At the optimizer's own best rate there."""
-    log2_learning_rate: float
-    """That rate, at the base width."""
-    excess_percent: float
-    """Loss over the best optimizer's; 0 for the best one."""
+    def __init__(self) -> None:
+        self._known: dict[CurveKey, tuple[Losses, Optimum]] = {}
+
+    def fit(self, key: CurveKey, losses: Losses) -> Optimum:
+        """The optimum of a curve, from the losses of every seed by log2(learning rate)."""
+        known = self._known.get(key)
+        if known is not None and known[0] == losses:
+            return known[1]
+        optimum = fit_optimum((rate, loss) for rate, seeds in losses.items() for loss in seeds)
+        self._known[key] = losses, optimum
+        return optimum
 
 
-def sensitivity(snapshot: StudySnapshot) -> tuple[SensitivityCurve, ...]:
+def sensitivity(
+    snapshot: StudySnapshot, fits: CurveFits | None = None
+) -> tuple[SensitivityCurve, ...]:
     """Every curve there is, by optimizer, parametrization (muP first) and width.
 
     A curve lists trials that ended with a loss or diverged. The proxy width has two curves, the
     search's and the grid's, until the grid has enough for a fit.
+
+    Args:
+        fits: of the same study's curves when it had fewer trials.
+
     """
-    found: dict[tuple[Optimizer, Parametrization, int, Purpose], list[TrialRecord]] = {}
+    fits = fits or CurveFits()
+    found: dict[CurveKey, list[TrialRecord]] = {}
     for trial in snapshot.trials:
-        if _says_something(trial):
-            key = (trial.optimizer, trial.parametrization, trial.width, trial.purpose)
-            found.setdefault(key, []).append(trial)
-    optimizers: list[Optimizer] = [config.name for config in snapshot.study.spec.optimizers]
-    order = sorted(
-        found, key=lambda key: (optimizers.index(key[0]), key[1] is Parametrization.SP, key[2])
-    )
-    curves = [_curve(key, found[key]) for key in order]
+        if has_result(trial):
+            found.setdefault(key_of(trial), []).append(trial)
+    grids = {
+        key: _curve(key, trials, fits)
+        for key, trials in found.items()
+        if key.purpose is not Purpose.SEARCH
+    }
     fitted = {
-        (curve.optimizer, curve.width)
-        for curve in curves
-        if curve.purpose is Purpose.MEASURE and curve.optimum.status != "unknown"
+        (key.optimizer, key.width)
+        for key, curve in grids.items()
+        if key.purpose is Purpose.MEASURE and curve.optimum.status != "unknown"
     }
-    return tuple(
-        curve
-        for curve in curves
-        if curve.purpose is not Purpose.SEARCH or (curve.optimizer, curve.width) not in fitted
-    )
-
-
-def summarise(
-    curves: Iterable[SensitivityCurve],
-    optimizer: Optimizer,
-    parametrization: Parametrization,
-    *,
-    proxy_width: int,
-) -> TransferEvidence:
-    """The evidence that `sensitivity`'s curves hold about one optimizer's transfer."""
-    by_width: dict[int, SensitivityCurve] = {}
-    for curve in curves:
-        if (curve.optimizer, curve.parametrization) == (optimizer, parametrization):
-            other = by_width.get(curve.width)
-            if other is None or other.optimum.status == "unknown":
-                by_width[curve.width] = curve
-    optima = tuple(
-        WidthOptimum(width=width, optimum=by_width[width].optimum) for width in sorted(by_width)
-    )
-    known = [at for at in optima if at.optimum.status != "unknown"]
-    losses = {
-        width: losses_of(curve)
-        for width, curve in by_width.items()
-        if curve.purpose is not Purpose.SEARCH
+    searches = {
+        key: _curve(key, trials, fits)
+        for key, trials in found.items()
+        if key.purpose is Purpose.SEARCH and (key.optimizer, key.width) not in fitted
     }
-    prior = PRIOR_OCTAVES[parametrization]
-    widest = losses.get(known[-1].width) if len(known) > 1 else None
-    reused = () if widest is None else regrets(known, widest)
-    shift = _shift(known, proxy_width)
-    return TransferEvidence(
-        optimizer=optimizer,
-        parametrization=parametrization,
-        proxy_width=proxy_width,
-        optima=optima,
-        drift=drift(optima, prior_octaves=prior),
-        shift_octaves=shift,
-        shift_doublings=None if shift is None else math.log2(known[-1].width / proxy_width),
-        proxy_regret=next((regret for regret in reused if regret.from_width == proxy_width), None),
-        regrets=reused,
-        leave_widest_out=None
-        if widest is None
-        else leave_widest_out(known, widest, prior_octaves=prior),
-        wider_is_better=wider_is_better(losses),
+    optimizers: list[Optimizer] = [config.name for config in snapshot.study.spec.optimizers]
+    curves = grids | searches
+    order = sorted(
+        (key for key in found if key in curves),
+        key=lambda key: (
+            optimizers.index(key.optimizer),
+            key.parametrization is Parametrization.SP,
+            key.width,
+        ),
     )
-
-
-def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict | None:
-    """The coordinate check's verdict on one optimizer; None until it has run."""
-    statistics = [
-        TensorStatistic(at.tensor, at.width, at.seed, at.update_rms, at.propagation_rms)
-        for at in snapshot.statistics
-        if at.optimizer == optimizer
-    ]
-    if not statistics or snapshot.study.shape is None:
-        return None
-    policies = snapshot.study.spec.policies.chosen
-    return judge(statistics, snapshot.study.shape, optimizer, policies=policies)
-
-
-def compare_optimizers(
-    curves: Iterable[SensitivityCurve], optimizers: Sequence[Optimizer]
-) -> tuple[OptimizerStanding, ...]:
-    """Standings of a study's optimizers under muP, best first; () until all can be compared.
-
-    Trials of one study see the same tokens and, because an optimizer's own arithmetic is
-    negligible beside the model's, spend the same FLOPs: one comparison serves for both.
-    """
-    best_at: dict[tuple[Optimizer, int], tuple[float, float]] = {}
-    for curve in curves:
-        rate, loss = curve.optimum.log2_learning_rate, curve.optimum.loss
-        if curve.parametrization is Parametrization.MUP and rate is not None and loss is not None:
-            best_at[curve.optimizer, curve.width] = (loss, rate)
-    widths = [
-        width
-        for width in {at for _, at in best_at}
-        if all((optimizer, width) in best_at for optimizer in optimizers)
-    ]
-    if not widths:
-        return ()
-    ranked = sorted((*best_at[optimizer, max(widths)], optimizer) for optimizer in optimizers)
-    return tuple(
-        OptimizerStanding(
-            optimizer=optimizer,
-            width=max(widths),
-            loss=loss,
-            log2_learning_rate=rate,
-            excess_percent=100 * (loss / ranked[0][0] - 1),
-        )
-        for loss, rate, optimizer in ranked
-    )
+    return tuple(curves[key] for key in order)
 
 
 def losses_of(curve: SensitivityCurve) -> Losses:
@@ -225,7 +139,12 @@ def losses_of(curve: SensitivityCurve) -> Losses:
     }
 
 
-def _says_something(trial: TrialRecord) -> bool:
+def key_of(trial: TrialRecord) -> CurveKey:
+    """The curve that the trial belongs to."""
+    return CurveKey(trial.optimizer, trial.parametrization, trial.width, trial.purpose)
+
+
+def has_result(trial: TrialRecord) -> bool:
     """Whether the trial tells of its learning rate: it ended with a loss, or diverged.
 
     One that a pruner stopped, or whose worker was lost, does neither.
@@ -235,9 +154,7 @@ def _says_something(trial: TrialRecord) -> bool:
     )
 
 
-def _curve(
-    key: tuple[Optimizer, Parametrization, int, Purpose], trials: Iterable[TrialRecord]
-) -> SensitivityCurve:
+def _curve(key: CurveKey, trials: Iterable[TrialRecord], fits: CurveFits) -> SensitivityCurve:
     by_rate: dict[float, list[SeedLoss]] = {}
     for trial in sorted(trials, key=lambda trial: (trial.seed, trial.number)):
         # Rounded, for 2 ** x and log2 need not undo each other to the last bit.
@@ -246,18 +163,28 @@ def _curve(
         by_rate.setdefault(rate, []).append(
             SeedLoss(seed=trial.seed, number=trial.number, loss=loss)
         )
-    optimizer, parametrization, width, purpose = key
-    points = tuple(_point(rate, by_rate[rate]) for rate in sorted(by_rate))
+    losses = {rate: tuple(seed.loss for seed in by_rate[rate]) for rate in sorted(by_rate)}
+    shown = listed_rates(losses) if key.purpose is Purpose.SEARCH else tuple(losses)
     return SensitivityCurve(
-        optimizer=optimizer,
-        parametrization=parametrization,
-        width=width,
-        purpose=purpose,
-        points=points,
-        optimum=fit_optimum(
-            (point.log2_learning_rate, seed.loss) for point in points for seed in point.seeds
-        ),
+        **key._asdict(),
+        points=tuple(_point(rate, by_rate[rate]) for rate in shown),
+        points_left_out=len(losses) - len(shown),
+        optimum=fits.fit(key, losses),
     )
+
+
+def listed_rates(losses: Losses) -> tuple[float, ...]:
+    """Rates to list of a search's curve, ascending: evenly many of them, and the best one.
+
+    >>> listed_rates({1.0: (0.5,), 2.0: (None,)})
+    (1.0, 2.0)
+    """
+    rates = sorted(losses)
+    if len(rates) <= SEARCH_POINTS:
+        return tuple(rates)
+    last = len(rates) - 1
+    even = {rates[round(at * last / (SEARCH_POINTS - 2))] for at in range(SEARCH_POINTS - 1)}
+    return tuple(sorted(even | {min(rates, key=lambda rate: mean_loss(losses[rate]))}))
 
 
 def _point(rate: float, seeds: list[SeedLoss]) -> SensitivityPoint:
@@ -270,13 +197,3 @@ def _point(rate: float, seeds: list[SeedLoss]) -> SensitivityPoint:
         diverged=diverged,
         seeds=tuple(seeds),
     )
-
-
-def _shift(known: Sequence[WidthOptimum], proxy_width: int) -> float | None:
-    measured = {
-        at.width: at.optimum.log2_learning_rate for at in known if at.optimum.status == "measured"
-    }
-    if not known or known[-1].width == proxy_width:
-        return None
-    proxy, widest = measured.get(proxy_width), measured.get(known[-1].width)
-    return None if proxy is None or widest is None else widest - proxy

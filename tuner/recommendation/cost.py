@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Iterable
+from itertools import repeat
 
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
-from tuner.records.trials import TrialRecord
+from tuner.evidence.study_evidence import TrainedTrials
 from tuner.spec.record import Record
 from tuner.spec.study import StudySpec
 from tuner.spec.target import WholeTarget
@@ -32,18 +33,22 @@ class TuningCost(Record):
 
 
 def tuning_cost(
-    trials: Iterable[TrialRecord], spec: StudySpec, shape: ModelShape, target: WholeTarget
+    trained: Iterable[TrainedTrials], spec: StudySpec, shape: ModelShape, target: WholeTarget
 ) -> TuningCost:
     """Cost of the trials as a share of training the target.
 
     Args:
+        trained: how many trials have done how many steps.
         shape: of the proxies.
 
     """
-    done = [trial for trial in trials if trial.step > 0]
+    done = tuple(trained)
     positions = spec.training.batch_size * spec.family.positions_per_example(spec.dataset)
+    parameters_at = {at.width: parameter_count(shape, at.width) for at in done}
     spent = math.fsum(
-        6.0 * parameter_count(shape, trial.width) * trial.step * positions for trial in done
+        flops
+        for at in done
+        for flops in repeat(6.0 * parameters_at[at.width] * at.step * positions, at.trials)
     )
     deep = spec.family.model_copy(update={"depth": target.depth})
     parameters = parameter_count(
@@ -52,7 +57,7 @@ def tuning_cost(
     examples = target.tokens / spec.family.tokens_per_example
     flops = 6.0 * parameters * examples * deep.positions_per_example(spec.dataset)
     return TuningCost(
-        trials=len(done),
+        trials=sum(at.trials for at in done),
         tuning_flops=spent,
         target_parameters=parameters,
         target_tokens=target.tokens,

@@ -1,13 +1,13 @@
 """The learning rate of a recommendation, with its interval and what the interval costs."""
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 from parametrization.text.rounding import known_digits, significant
 from tuner.evidence.drift import Prediction
 from tuner.evidence.optimum import CONFIDENCE
-from tuner.evidence.sensitivity import TransferEvidence
-from tuner.records.trials import TrialRecord
+from tuner.evidence.transfer import TransferEvidence
 from tuner.spec.record import Record
 from tuner.spec.study import StudySpec
 
@@ -44,9 +44,17 @@ class LearningRate(Record):
 
 
 def learning_rate(
-    spec: StudySpec, evidence: TransferEvidence, prediction: Prediction | None, best: TrialRecord
+    spec: StudySpec,
+    evidence: TransferEvidence,
+    prediction: Prediction | None,
+    best: Mapping[str, float],
 ) -> LearningRate:
-    """The predicted optimum; until a width is measured the best rate tried, and all that was."""
+    """The predicted optimum; until a width is measured the best rate tried, and all that was.
+
+    Args:
+        best: hyperparameters of the search's winner.
+
+    """
     if prediction is None:
         return _unfitted(spec, best, [at.optimum.log2_learning_rate for at in evidence.optima])
     half = prediction.high_log2_learning_rate - prediction.log2_learning_rate
@@ -54,8 +62,10 @@ def learning_rate(
     return _rate(spec, prediction.log2_learning_rate, half, regret)
 
 
-def _unfitted(spec: StudySpec, best: TrialRecord, tried: list[float | None]) -> LearningRate:
-    centre = math.log2(best.hyperparameters["learning_rate"])
+def _unfitted(
+    spec: StudySpec, best: Mapping[str, float], tried: list[float | None]
+) -> LearningRate:
+    centre = math.log2(best["learning_rate"])
     reach = max((abs(rate - centre) for rate in tried if rate is not None), default=0.0)
     return _rate(spec, centre, UNFITTED_OCTAVES + reach, None)
 

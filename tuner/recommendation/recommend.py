@@ -14,16 +14,10 @@ from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
+from tuner.evidence.comparison import OptimizerStanding
 from tuner.evidence.drift import predict
-from tuner.evidence.sensitivity import (
-    OptimizerStanding,
-    SensitivityCurve,
-    TransferEvidence,
-    check_verdict,
-    compare_optimizers,
-    sensitivity,
-    summarise,
-)
+from tuner.evidence.study_evidence import EvidenceSummary
+from tuner.evidence.transfer import TransferEvidence
 from tuner.recommendation.axes.all import target_axes
 from tuner.recommendation.axes.width import Axis, Move, width_axis
 from tuner.recommendation.cost import TuningCost, tuning_cost
@@ -48,8 +42,7 @@ from tuner.recommendation.verdict import (
     verdict_on,
 )
 from tuner.records.errors import NotReady
-from tuner.records.snapshot import StudySnapshot, finished_searches
-from tuner.records.trials import TrialRecord
+from tuner.records.snapshot import StudyRecord
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizer_name import Optimizer
@@ -58,6 +51,7 @@ from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.requested_target import IllegalTarget, target_asked
 from tuner.spec.states import StudyState
+from tuner.spec.study import StudySpec
 from tuner.spec.target import WholeTarget
 
 
@@ -137,7 +131,8 @@ class Recommendation(Record):
 
 
 def recommend(  # one keyword per axis
-    snapshot: StudySnapshot,
+    study: StudyRecord,
+    known: EvidenceSummary,
     *,
     width: int | None = None,
     depth: int | None = None,
@@ -148,6 +143,7 @@ def recommend(  # one keyword per axis
     """The recommendation for a target.
 
     Args:
+        known: the evidence of the study.
         width: of the target, as its depth, batch_size and tokens; default: what the study names.
         optimizer: one of the study's; default: the best one measured, the first one until then.
 
@@ -157,21 +153,16 @@ def recommend(  # one keyword per axis
         ValueError: if the study has no such optimizer.
 
     """
-    study, spec = snapshot.study, snapshot.study.spec
+    spec = study.spec
     target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)
-    curves = sensitivity(snapshot)
-    standings = compare_optimizers(curves, [config.name for config in spec.optimizers])
-    chosen = _chosen(snapshot, optimizer, standings)
-    best = _best_search_trial(snapshot, chosen)
-    if best is None or study.shape is None:
+    chosen = _chosen(spec, known, optimizer)
+    own = known.about(chosen)
+    best, evidence = own.winner, own.transfer_under(Parametrization.MUP)
+    if best is None or evidence is None or study.shape is None:
         raise NotReady(study.id, "a recommendation")
 
-    evidence, control = (
-        summarise(curves, chosen, parametrization, proxy_width=spec.proxy_width)
-        for parametrization in (Parametrization.MUP, Parametrization.SP)
-    )
     prediction = predict(evidence.optima, target.width)
-    rate = learning_rate(spec, evidence, prediction, best)
+    rate = learning_rate(spec, evidence, prediction, best.hyperparameters)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
     policies, mults = spec.policies.chosen, others.multipliers
@@ -180,7 +171,6 @@ def recommend(  # one keyword per axis
     over_width = width_axis(
         setting, Move("width", spec.proxy_width, target.width), prediction, widths
     )
-    check = check_verdict(snapshot, chosen)
     found = Findings(
         spec,
         study.state,
@@ -188,7 +178,7 @@ def recommend(  # one keyword per axis
         evidence,
         prediction,
         rate.predicted_regret_percent,
-        check,
+        own.check,
         others.axes,
     )
     reasons = reasons_against(found)
@@ -223,10 +213,10 @@ def recommend(  # one keyword per axis
         hyperparameters=hyperparameter_values(
             setting,
             Search(
-                _config(snapshot, chosen),
+                _config(spec, chosen),
                 prediction,
                 widths,
-                len(finished_searches(snapshot, chosen)),
+                own.finished_searches,
             ),
             (over_width, *others.axes),
         ),
@@ -238,23 +228,21 @@ def recommend(  # one keyword per axis
         extrapolated_drift_octaves=extrapolated_drift_octaves(found),
         compared_by=spec.family.compared_by,
         evidence=evidence,
-        control=control if control.optima else None,
-        check=check,
-        optimizers=standings,
-        cost=tuning_cost(snapshot.trials, spec, study.shape, target),
-        provenance=_provenance(snapshot, curves, chosen),
+        control=own.transfer_under(Parametrization.SP),
+        check=own.check,
+        optimizers=known.standings,
+        cost=tuning_cost(known.trained, spec, study.shape, target),
+        provenance=_provenance(study, known, chosen),
         base_shapes=shape,
     )
 
 
-def _chosen(
-    snapshot: StudySnapshot, asked: Optimizer | None, standings: tuple[OptimizerStanding, ...]
-) -> Optimizer:
-    names = [config.name for config in snapshot.study.spec.optimizers]
+def _chosen(spec: StudySpec, known: EvidenceSummary, asked: Optimizer | None) -> Optimizer:
+    names = [config.name for config in spec.optimizers]
     if asked is None:
-        if standings:
-            return standings[0].optimizer
-        ready = (name for name in names if _best_search_trial(snapshot, name) is not None)
+        if known.standings:
+            return known.standings[0].optimizer
+        ready = (one.optimizer for one in known.optimizers if one.winner is not None)
         return next(ready, names[0])
     if asked not in names:
         raise ValueError(
@@ -263,30 +251,19 @@ def _chosen(
     return asked
 
 
-def _best_search_trial(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord | None:
-    """Whose hyperparameters the measurement shares; ties go to the earlier trial."""
-    return min(finished_searches(snapshot, optimizer), default=(0.0, 0, None))[2]
+def _config(spec: StudySpec, optimizer: Optimizer) -> OptimizerConfig:
+    return next(one for one in spec.optimizers if one.name == optimizer)
 
 
-def _config(snapshot: StudySnapshot, optimizer: Optimizer) -> OptimizerConfig:
-    return next(one for one in snapshot.study.spec.optimizers if one.name == optimizer)
-
-
-def _provenance(
-    snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], chosen: Optimizer
-) -> Provenance:
-    results = [f"{trial.number} {trial.state} {trial.value!r}" for trial in snapshot.trials]
-    seeds = {seed.seed for curve in curves for point in curve.points for seed in point.seeds}
+def _provenance(study: StudyRecord, known: EvidenceSummary, chosen: Optimizer) -> Provenance:
     return Provenance(
-        study_id=snapshot.study.id,
-        spec_sha256=_sha256(
-            json.dumps(snapshot.study.spec.model_dump(mode="json"), sort_keys=True)
-        ),
-        evidence_sha256=_sha256("\n".join(results)),
-        rule_version=rules_version(snapshot.study.spec.policies.chosen),
-        plugin=_config(snapshot, chosen).plugin_used,
-        seeds=tuple(sorted(seeds)),
-        trials=len(snapshot.trials),
+        study_id=study.id,
+        spec_sha256=_sha256(json.dumps(study.spec.model_dump(mode="json"), sort_keys=True)),
+        evidence_sha256=known.results_sha256,
+        rule_version=rules_version(study.spec.policies.chosen),
+        plugin=_config(study.spec, chosen).plugin_used,
+        seeds=known.seeds,
+        trials=known.trials,
     )
 
 

@@ -8,7 +8,7 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.text.rounding import percent
 from tuner.evidence.drift import MIN_WIDTHS, Prediction
 from tuner.evidence.regret import Regret
-from tuner.evidence.sensitivity import TransferEvidence
+from tuner.evidence.transfer import TransferEvidence
 from tuner.recommendation.axes.width import Axis
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState

@@ -8,10 +8,11 @@ from tuner.engine.orders import Order
 from tuner.engine.packing import Packing
 from tuner.engine.reports import CoordinateStatistic
 from tuner.engine.slots import ONE_CPU, Capacity
-from tuner.records.trials import StudyTrials, TrialRecord
+from tuner.records.trial_counts import TrialCounts
+from tuner.records.trials import StudyTrials
 from tuner.spec.optimizer_name import Optimizer
 from tuner.spec.record import Record
-from tuner.spec.states import Purpose, StudyState, TrialState
+from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 
 
@@ -24,6 +25,8 @@ class StudyRecord(Record):
     shape: ModelShape | None
     packings: dict[str, Packing] | None = None
     """By `packing_key`: how trials of each shape train, measured once and kept."""
+    counts: TrialCounts | None = None
+    """None until its trials are counted: see `tuner.storage.trial_counts.counts_of`."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None
@@ -68,14 +71,3 @@ class StudySnapshot(Record):
     open_orders: tuple[OpenOrder, ...]
     capacity: Capacity = ONE_CPU
     """Slots that the study's trials are packed for."""
-
-
-def finished_searches(
-    snapshot: StudySnapshot, optimizer: Optimizer
-) -> list[tuple[float, int, TrialRecord]]:
-    """Value and number of every search trial with a result, and the trial."""
-    return [
-        (trial.value, trial.number, trial)
-        for trial in snapshot.trials.of(Purpose.SEARCH, optimizer)
-        if trial.state is TrialState.COMPLETE and trial.value is not None
-    ]

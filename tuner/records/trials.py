@@ -74,7 +74,7 @@ class TrialGroup(Sequence[TrialRecord]):
             self._unfinished[trial.number] = trial
             return
         self._unfinished.pop(trial.number, None)
-        if trial.state is TrialState.COMPLETE:
+        if trial.state is TrialState.COMPLETE and trial.value is not None:
             self._best = min(self._best or trial, trial, key=_rank)
 
     @property

@@ -31,6 +31,7 @@ from tuner.storage.orders import (
 )
 from tuner.storage.studies import move_study
 from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
+from tuner.storage.trial_counts import facts_of, note_changes
 from tuner.storage.trial_reports import store_progress
 from tuner.storage.trials import end_trial, start_trials, trial_rows, unfinished_trials
 
@@ -151,7 +152,7 @@ def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) 
     highest = session.scalar(select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id))
     first = 0 if highest is None else highest + 1
     now = dt.datetime.now(dt.UTC)
-    session.add_all(
+    rows = [
         TrialRow(
             study_id=study_id,
             number=number,
@@ -162,8 +163,21 @@ def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) 
             **trial.model_dump(),
         )
         for number, trial in enumerate(trials, first)
-    )
+    ]
+    session.add_all(rows)
     session.flush()
+    note_changes(session, study_id, [(None, facts_of(row)) for row in rows])
+
+
+def _start_trials(session: Session, study_id: str, rows: Iterable[TrialRow]) -> None:
+    now = dt.datetime.now(dt.UTC)
+    changes = []
+    for row in rows:
+        before = facts_of(row)
+        row.state = TrialState.RUNNING
+        row.started_at = row.started_at or now
+        changes.append((before, facts_of(row)))
+    note_changes(session, study_id, changes)
 
 
 def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | None) -> None:

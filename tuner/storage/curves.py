@@ -1,15 +1,16 @@
 """Training curves as stored: one row per trial and metric, appended rung by rung."""
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import numpy as np
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Select, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.reports import TrialProgress
 from tuner.engine.series import STEP, VALUE, Series
 from tuner.spec.record import Record
+from tuner.storage import page_tokens
 from tuner.storage.tables import CurveRow
 
 
@@ -57,11 +58,7 @@ def curves_of(
     metrics: Sequence[str] | None = None,
 ) -> tuple[Curve, ...]:
     """Read the study's curves by trial number and metric; of all trials or metrics if None."""
-    query = select(*CurveRow.__table__.columns).where(CurveRow.study_id == study_id)
-    if numbers is not None:
-        query = query.where(CurveRow.number.in_(numbers))
-    if metrics is not None:
-        query = query.where(CurveRow.metric.in_(metrics))
+    query = _chosen(select(*CurveRow.__table__.columns), study_id, numbers, metrics)
     return tuple(
         Curve(
             number=row.number,
@@ -71,6 +68,57 @@ def curves_of(
         )
         for row in session.execute(query.order_by(CurveRow.number, CurveRow.metric))
     )
+
+
+class CurvePage(NamedTuple):
+    """Curves of some trials, and where those of the next ones are."""
+
+    curves: tuple[Curve, ...]
+    next_page_token: str | None
+
+
+def list_curves(  # one argument each
+    session: Session,
+    study_id: str,
+    *,
+    page_size: int,
+    page_token: str | None = None,
+    numbers: Sequence[int] | None = None,
+    metrics: Sequence[str] | None = None,
+) -> CurvePage:
+    """Read the curves of the next trials that have any of these.
+
+    Args:
+        page_size: how many trials.
+        page_token: of the page before.
+        numbers: of trials; all if None.
+        metrics: all if None.
+
+    Raises:
+        BadPageToken: if the token is not one that this function gave.
+
+    """
+    having = _chosen(select(CurveRow.number), study_id, numbers, metrics)
+    if page_token is not None:
+        having = having.where(CurveRow.number > page_tokens.read_number(page_token))
+    found = list(session.scalars(having.distinct().order_by(CurveRow.number).limit(page_size + 1)))
+    page = found[:page_size]
+    return CurvePage(
+        curves=curves_of(session, study_id, numbers=page, metrics=metrics),
+        next_page_token=page_tokens.write_number(page[-1]) if len(found) > page_size else None,
+    )
+
+
+def _chosen(
+    query: Select[Any],
+    study_id: str,
+    numbers: Sequence[int] | None,
+    metrics: Sequence[str] | None,
+) -> Select[Any]:
+    query = query.where(CurveRow.study_id == study_id)
+    if numbers is not None:
+        query = query.where(CurveRow.number.in_(numbers))
+    return query if metrics is None else query.where(CurveRow.metric.in_(metrics))
 
 
 def append_curves(

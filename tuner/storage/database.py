@@ -17,9 +17,10 @@ from tuner.records.errors import LeadershipLost
 from tuner.storage.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage.driver_errors import storage_errors
 from tuner.storage.tables import CoordinatorRow
+from tuner.storage.trial_counts import store_counts
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261123_coordinator_epoch"
+SCHEMA_REVISION: Final = "20261128_study_evidence"
 """The newest revision in migrations/, which this code was written for."""
 
 
@@ -68,6 +69,7 @@ class Database:
             if self.epoch is not None:
                 _require_epoch(session, self.epoch)
             yield session
+            store_counts(session)
 
     def close(self) -> None:
         """Close every connection."""

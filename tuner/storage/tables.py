@@ -108,6 +108,8 @@ class StudyRow(Base):
     """ModelShape, once the describe order has answered."""
     packings: Mapped[dict[str, Any] | None]
     """Packing by `packing_key`, as probes have measured them."""
+    counts: Mapped[dict[str, Any] | None]
+    """TrialCounts; NULL until a release that counts trials has changed one."""
     priority: Mapped[int]
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
@@ -148,6 +150,25 @@ class TrialRow(Base):
     created_at: Mapped[dt.datetime]
     started_at: Mapped[dt.datetime | None]
     finished_at: Mapped[dt.datetime | None]
+
+
+class StudyEvidenceRow(Base):
+    """What a study's trials say, so that an answer need not read them."""
+
+    __tablename__ = "study_evidence"
+
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"), primary_key=True)
+    version: Mapped[int]
+    """EVIDENCE_VERSION of the code that computed it."""
+    finished_trials: Mapped[int]
+    """Trials that had ended when it was computed: with fewer than the study has, it is old."""
+    study_version: Mapped[int]
+    """The study's when it was computed."""
+    summary: Mapped[str] = mapped_column(Text)
+    """EvidenceSummary as JSON."""
+    curves: Mapped[str] = mapped_column(Text)
+    """SensitivityCurves as JSON; apart, for they are long and a recommendation needs none."""
+    updated_at: Mapped[dt.datetime]
 
 
 class CurveRow(Base):

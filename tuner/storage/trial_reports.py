@@ -10,6 +10,7 @@ from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.curves import append_curves
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow
+from tuner.storage.trial_counts import facts_of, note_changes
 from tuner.storage.trials import end_trial, trial_rows
 
 
@@ -36,11 +37,12 @@ def store_progress(
     stale: list[str] = []
     for trial in news:
         row = rows[trial.number]
-        before = row.checkpoint
+        held, before = row.checkpoint, facts_of(row)
         row.step = trial.step
         row.checkpoint = written = trial.checkpoint.uri if trial.checkpoint else None
+        note_changes(session, study_id, [(before, facts_of(row))])
         _advance(session, row, trial, goals[trial.number])
-        unneeded = {before, written} - {row.checkpoint}
+        unneeded = {held, written} - {row.checkpoint}
         stale += [checkpoint_uri(stored) for stored in unneeded if stored is not None]
     return tuple(stale)
 

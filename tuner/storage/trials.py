@@ -1,11 +1,11 @@
 """Trials as stored: read as records, ended once."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable
-from typing import cast
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, cast
 
 from pydantic import TypeAdapter, ValidationError
-from sqlalchemy import Table, bindparam, func, select, update
+from sqlalchemy import Select, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.util import identity_key
 
@@ -17,6 +17,7 @@ from tuner.storage.documents import what_is_wrong
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.tables import TrialRow, UtcDateTime
 from tuner.storage.text import storable
+from tuner.storage.trial_counts import COUNTED, facts_of, note_changes
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
@@ -32,6 +33,9 @@ _ALL = (
 )
 _SOME = _ALL.where(_NUMBERED)
 _ROWS = select(TrialRow).where(TrialRow.study_id == bindparam("of_study"), _NUMBERED)
+_FACTS = select(*(_TABLE.columns[name] for name in COUNTED)).where(
+    TrialRow.study_id == bindparam("of_study"), _NUMBERED
+)
 _START = (
     update(_TABLE)
     .where(
@@ -55,13 +59,32 @@ def trials_of(
         StudyUnreadable: if one of them cannot be read.
 
     """
-    connection = connection_of(session)
     if numbers is None:
-        rows = connection.execute(_ALL, {"of_study": study_id})
-    else:
-        rows = connection.execute(_SOME, {"of_study": study_id, "numbers": sorted(numbers)})
+        return trial_records(session, study_id, _ALL, {"of_study": study_id})
+    return trial_records(
+        session, study_id, _SOME, {"of_study": study_id, "numbers": sorted(numbers)}
+    )
+
+
+def select_trials(study_id: str) -> Select[Any]:
+    """A query for the study's trials, by number."""
+    return select(*_RECORD_COLUMNS).where(TrialRow.study_id == study_id).order_by(TrialRow.number)
+
+
+def trial_records(
+    session: Session,
+    study_id: str,
+    query: Select[Any],
+    given: Mapping[str, object] | None = None,
+) -> tuple[TrialRecord, ...]:
+    """The study's trials of a query for the columns of `select_trials`, with its parameters.
+
+    Raises:
+        StudyUnreadable: if one of them cannot be read.
+
+    """
     # As dicts: reading rows by attribute takes twice as long.
-    stored = tuple(map(dict, rows.mappings()))
+    stored = tuple(map(dict, connection_of(session).execute(query, given or {}).mappings()))
     try:
         return _RECORDS.validate_python(stored)
     except ValidationError as error:
@@ -96,8 +119,16 @@ def unfinished_trials(
 
 def start_trials(session: Session, study_id: str, numbers: Collection[int]) -> int:
     """Note that these trials run; how many of them have not ended."""
-    given = {"of_study": study_id, "numbers": sorted(numbers), "now": dt.datetime.now(dt.UTC)}
-    return connection_of(session).execute(_START, given).rowcount
+    now = dt.datetime.now(dt.UTC)
+    given = {"of_study": study_id, "numbers": sorted(numbers)}
+    connection = connection_of(session)
+    changes = [
+        (before, before.started(now))
+        for before in map(facts_of, connection.execute(_FACTS, given))
+        if before.state not in FINAL_TRIAL_STATES
+    ]
+    note_changes(session, study_id, changes)
+    return connection.execute(_START, given | {"now": now}).rowcount
 
 
 def end_trial(
@@ -112,11 +143,13 @@ def end_trial(
     """Bring a trial to its final state, with its event: the only function that does."""
     assert trial.state not in FINAL_TRIAL_STATES, "a trial ends once"
     assert state in FINAL_TRIAL_STATES, "an ended trial is in a final state"
+    before = facts_of(trial)
     trial.state = state
     trial.state_reason = reason
     trial.message = storable(message)
     trial.value = value
     trial.finished_at = dt.datetime.now(dt.UTC)
+    note_changes(session, trial.study_id, [(before, facts_of(trial))])
     write_event(
         session,
         trial.study_id,

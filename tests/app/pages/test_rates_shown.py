@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 
 from app.dashboard.templating import page
 from app.dashboard.words import verdict_line
-from app.progress import progress_of
 from app.schemas.studies import study_read
 from parametrization.optimizers.registry import STUDIED
 from parametrization.text.rounding import significant
+from tests.app.counted import progress_of
 from tests.tuner.builders import NOW
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import TOKENS, known, led_by
 from tuner.recommendation.exports.pytorch import NoSnippet, as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.records.snapshot import StudySnapshot
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 

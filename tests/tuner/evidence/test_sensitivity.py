@@ -1,4 +1,4 @@
-"""What a study's trials show, read from its snapshot."""
+"""Loss against learning rate at each width, from the trials of a study."""
 
 import pytest
 
@@ -8,15 +8,13 @@ from tests.tuner.builders import (
     Trials,
     hyperparameters,
     measured,
-    passing_check,
     searched,
     snapshot,
-    spec,
-    study,
     surface,
     trial,
 )
-from tuner.evidence.sensitivity import check_verdict, compare_optimizers, sensitivity, summarise
+from tuner.evidence.sensitivity import sensitivity
+from tuner.evidence.transfer import summarise_transfer
 from tuner.spec.states import Purpose, StateReason, TrialState
 
 ADAMW, SGD = "adamw", "sgd"
@@ -77,96 +75,7 @@ def test_the_search_stands_in_for_the_proxys_grid_until_that_can_be_fitted() -> 
     curves = sensitivity(snapshot(early))
 
     assert {curve.purpose for curve in curves} == {Purpose.SEARCH, Purpose.MEASURE}
-    evidence = summarise(sensitivity(snapshot(early)), ADAMW, MUP, proxy_width=32)
+    evidence = summarise_transfer(sensitivity(snapshot(early)), ADAMW, MUP, proxy_width=32)
     assert [at.width for at in evidence.optima] == [32]
     assert evidence.optima[0].optimum.status == "measured"
     assert evidence.optima[0].optimum.trials > 4
-
-
-def test_search_trials_are_compared_with_no_wider_width_for_their_seeds_differ() -> None:
-    trials = Trials(surface()).search(GRID).measure(widths=(64,))
-
-    evidence = summarise(sensitivity(snapshot(trials)), ADAMW, MUP, proxy_width=32)
-
-    assert [at.width for at in evidence.optima] == [32, 64]
-    assert evidence.wider_is_better is None
-    assert evidence.proxy_regret is not None
-
-
-def test_under_mup_the_optimum_stays_and_under_the_control_it_moves() -> None:
-    widths = (32, 64, 128, 256)
-    everything = snapshot(
-        searched()
-        .measure(widths)
-        .measure(widths, [float(rate) for rate in range(-12, -1)], purpose=Purpose.CONTROL)
-    )
-
-    mup = summarise(sensitivity(everything), ADAMW, MUP, proxy_width=32)
-    sp = summarise(sensitivity(everything), ADAMW, SP, proxy_width=32)
-
-    assert mup.shift_octaves == pytest.approx(0.0, abs=0.3)
-    assert sp.shift_octaves == pytest.approx(-3.0, abs=0.3)
-    assert mup.shift_doublings == sp.shift_doublings == 3
-    assert mup.proxy_regret is not None
-    assert sp.proxy_regret is not None
-    assert mup.proxy_regret.regret_percent == pytest.approx(0.0, abs=0.3)
-    assert sp.proxy_regret.regret_percent == pytest.approx(20, abs=5)
-    assert mup.wider_is_better is not None
-    assert sp.wider_is_better is not None
-    assert mup.wider_is_better.share == 1.0
-    assert sp.wider_is_better.share < 0.8
-
-
-def test_without_trials_there_is_no_evidence() -> None:
-    nothing = summarise(sensitivity(snapshot()), ADAMW, MUP, proxy_width=32)
-
-    assert nothing.optima == ()
-    assert nothing.drift is None
-    assert nothing.shift_octaves is None
-    assert nothing.regrets == ()
-    assert nothing.leave_widest_out is None
-    assert nothing.wider_is_better is None
-
-
-def test_a_shift_waits_for_both_ends_to_be_measured() -> None:
-    on_the_edge = measured(surface(drift=2.0))
-
-    evidence = summarise(sensitivity(on_the_edge), ADAMW, MUP, proxy_width=32)
-
-    assert evidence.optima[-1].optimum.status == "inconclusive"
-    assert evidence.shift_octaves is None
-    assert evidence.proxy_regret is None
-
-
-def test_the_check_is_judged_per_optimizer() -> None:
-    wrong = tuple(
-        at.model_copy(update={"update_rms": at.update_rms * at.width / 64})
-        for at in passing_check(SGD)
-    )
-    both = snapshot(statistics=passing_check(ADAMW) + wrong)
-
-    right, failed = check_verdict(both, ADAMW), check_verdict(both, SGD)
-
-    assert right is not None
-    assert failed is not None
-    assert right.passed
-    assert failed.passed is False
-    assert check_verdict(both, "adam") is None
-    assert check_verdict(snapshot(record=study(shape=None)), ADAMW) is None
-
-
-def test_optimizers_are_ranked_at_the_widest_width_that_all_are_measured_at() -> None:
-    record = study(spec=spec(optimizers=[{"name": "sgd"}, {"name": "adamw"}]))
-    trials = (
-        Trials(surface())
-        .measure(optimizer=ADAMW)
-        .measure(widths=(32, 64), optimizer=SGD, offset=0.05)
-    )
-
-    standings = compare_optimizers(sensitivity(snapshot(trials, record=record)), [SGD, ADAMW])
-
-    assert [at.optimizer for at in standings] == [ADAMW, SGD]
-    assert {at.width for at in standings} == {64}
-    assert standings[0].excess_percent == 0
-    assert standings[1].excess_percent == pytest.approx(5.1, abs=1)
-    assert compare_optimizers(sensitivity(measured()), [ADAMW, SGD]) == ()

@@ -21,9 +21,10 @@ from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, image_batch, text_batch
 from tests.tuner.builders import Trials, searched, snapshot, spec, study, surface
+from tests.tuner.recommendation.answers import recommend
 from tuner.recommendation.exports.pytorch import as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from widthwise.recommendation import Recommendation as Training
 
 WIDTH = 64

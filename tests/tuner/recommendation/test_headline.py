@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from parametrization.shapes.roles import Role, TensorShape
 from tests.tuner.builders import measured, snapshot, spec, study
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import BLOCKS, TOKENS, TRIALS, known, led_by, reason
-from tuner.recommendation.recommend import recommend
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from tests.tuner.builders import hyperparameters, snapshot, spec, study, trial
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import BLOCKS, TOKENS, axis, known, led_by, reason
-from tuner.recommendation.recommend import recommend
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "soap", "lamb"])

@@ -24,7 +24,8 @@ from tests.tuner.builders import (
     surface,
     trial,
 )
-from tuner.recommendation.recommend import Recommendation, recommend
+from tests.tuner.recommendation.answers import recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState

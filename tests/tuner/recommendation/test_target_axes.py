@@ -13,8 +13,9 @@ from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import Role
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
+from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import BLOCKS, TOKENS, axis, known, reason
-from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.spec.requested_target import IllegalTarget
 
 

@@ -15,7 +15,8 @@ from tests.tuner.builders import (
     study,
     surface,
 )
-from tuner.recommendation.recommend import Recommendation, recommend
+from tests.tuner.recommendation.answers import recommend
+from tuner.recommendation.recommend import Recommendation
 from tuner.recommendation.verdict import Findings, Reason, reasons_against
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import StudyState

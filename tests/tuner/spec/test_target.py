@@ -15,7 +15,7 @@ from tests.tuner.builders import passing_check, snapshot, spec, study, trial
 from tuner.decisions.packing import trial_spec
 from tuner.decisions.plan import wanted_orders
 from tuner.engine.orders import CheckOrder, TrialSpec
-from tuner.evidence.sensitivity import check_verdict
+from tuner.evidence.coordinate_check import check_verdict
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.requested_target import IllegalTarget, target_asked
 from tuner.spec.states import StudyState

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.tuner.stored_studies import (
     RUNGS,
+    assert_counted,
     events_of,
     progress,
     snapshot_of,
@@ -120,6 +121,7 @@ def test_any_interleaving_of_reports_stores_each_step_and_each_end_once(
         after = snapshot_of(database, study)
         for trial, changed in zip(before.trials, after.trials, strict=True):
             assert_legal(trial, changed)
+        assert_counted(after)
         now = stored_curves(database, study)
         assert_only_grew(curves, now)
         if report["age"] and report["kind"] != "reopen":

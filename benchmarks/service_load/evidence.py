@@ -1,0 +1,168 @@
+"""How fast a study with many trials is answered, and what keeping its evidence costs.
+
+    python -m benchmarks.service_load.evidence --json
+
+One row for each number of trials: percentiles of a recommendation, of the loss against learning
+rate, of a page of trials and of the study's page, from the API served by uvicorn on a loopback port
+over SQLite. The trials are stored as a coordinator would, with losses of the tests' analytic
+engine: most are a search's, the others a grid at four widths under muP and the standard rules.
+
+`evidence_ms_per_report` is what refreshing the evidence adds to each report while trials end as
+fast as reports can be stored: at most a tenth of the time beside it, and a summary at the end.
+`coordinator_ms_per_report`, with `--coordinator`, is all else that the coordinator does, measured
+by `benchmarks.service_load.coordinator` on a study of so many search trials from its start on.
+"""
+
+import importlib
+import importlib.util
+import os
+import platform
+import sqlite3
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+
+from app.main import create_app
+from app.settings import AppSettings
+from benchmarks.report import command_line, give
+from benchmarks.service_load.responses import served
+from benchmarks.service_load.study_of_trials import Kind, Study, stored_study
+from tuner.coordinator.evidence_refresh import EvidenceRefresh
+from tuner.storage.database import Database, open_database
+from tuner.storage.migration import migrate
+
+ANSWERS: Final = {
+    "recommendation": "/v1/studies/{}/recommendation?width=512",
+    "page": "/studies/{}",
+    "sensitivity": "/v1/studies/{}/sensitivity",
+    "study": "/v1/studies/{}",
+    "trials": "/v1/studies/{}/trials?state=complete&page_size=100",
+}
+REPORTS: Final = 300
+
+
+def timed(name: str, action: Callable[[], object], repeats: int) -> dict[str, float]:
+    """Milliseconds of an action: median, 99th percentile, and mean of this process's CPU time.
+
+    The last is what survives a machine that is busy with something else; client and server are both
+    in it.
+    """
+    action()
+    taken, computing = [], time.process_time()
+    for _ in range(repeats):
+        started = time.perf_counter()
+        action()
+        taken.append(1e3 * (time.perf_counter() - started))
+    computing = 1e3 * (time.process_time() - computing) / repeats
+    return {
+        f"{name}_p50_ms": round(statistics.median(taken), 2),
+        f"{name}_p99_ms": round(statistics.quantiles(taken, n=100)[98], 2),
+        f"{name}_cpu_ms": round(computing, 2),
+    }
+
+
+def answers(client: httpx.Client, study_id: str, repeats: int) -> dict[str, float]:
+    """Milliseconds of every answer about a study."""
+    row: dict[str, float] = {}
+    for name, path in ANSWERS.items():
+
+        def ask(url: str = path.format(study_id)) -> None:
+            client.get(url).raise_for_status()
+
+        row |= timed(name, ask, repeats)
+    return row
+
+
+def evidence_cost(database: Database, study: Study) -> dict[str, float]:
+    """What refreshing the evidence costs while the last trials of a study end, one a report."""
+    refresh = EvidenceRefresh(database)
+    refresh.turn()
+    first = refresh.seconds_spent
+    started, reporting = time.perf_counter(), 0.0
+    for _ in range(REPORTS):
+        before = time.perf_counter()
+        study.end_a_trial()
+        reporting += time.perf_counter() - before
+        refresh.turn()
+    whole = time.perf_counter() - started
+    spent = refresh.seconds_spent - first
+    after = EvidenceRefresh(database)
+    after.turn()
+    return {
+        "summary_ms": round(1e3 * after.seconds_spent, 1),
+        "report_ms": round(1e3 * reporting / REPORTS, 3),
+        "evidence_ms_per_report": round(1e3 * spent / REPORTS, 3),
+        "evidence_share": round(spent / whole, 4),
+    }
+
+
+def coordinator_cost(trials: int) -> dict[str, float]:
+    """What the coordinator does beside, for each report; nothing where that is not measured."""
+    if importlib.util.find_spec("benchmarks.service_load.coordinator") is None:
+        return {}
+    module = importlib.import_module("benchmarks.service_load.coordinator")
+    load = module.coordinator_load(trials)
+    return {"coordinator_ms_per_report": load["milliseconds_per_report"]}
+
+
+def measured(kind: Kind, trials: int, repeats: int) -> dict[str, Any]:
+    """One row."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{Path(folder) / 'studies.db'}"
+        migrate(url)
+        database = open_database(url)
+        study = stored_study(database, kind, trials, REPORTS)
+        cost = evidence_cost(database, study)
+        study.complete()
+        EvidenceRefresh(database).turn()
+        with served(create_app(database, AppSettings())) as client:
+            row = answers(client, study.id, repeats)
+        database.close()
+    return {"study": kind, "trials": trials, **row, **cost}
+
+
+def ratios(rows: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+    """The most trials over the fewest, of every percentile and cost of a measured study."""
+    few, *_, many = [row for row in rows if row["study"] == "measured"]
+    return {
+        name: round(many[name] / few[name], 2)
+        for name in few
+        if name not in ("study", "trials") and few[name] and name in many
+    }
+
+
+def main() -> None:
+    """Print a row for each kind of study and number of trials."""
+    parser = command_line(__doc__)
+    parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--repeats", type=int, default=200)
+    parser.add_argument("--coordinator", action="store_true", help="run whole studies as well")
+    given = parser.parse_args()
+    rows = [
+        measured(kind, trials, given.repeats)
+        for kind in ("measured", "searching")
+        for trials in given.trials
+    ]
+    if given.coordinator:
+        for row in rows[: len(given.trials)]:
+            row |= coordinator_cost(row["trials"])
+    result = {
+        "rows": rows,
+        "ratios": ratios(rows),
+        "device": f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}, SQLite",
+        "versions": {name: version(name) for name in ("fastapi", "sqlalchemy", "numpy")}
+        | {"python": platform.python_version(), "sqlite": sqlite3.sqlite_version},
+        "command": " ".join(["python", "-m", "benchmarks.service_load.evidence", *sys.argv[1:]]),
+    }
+    give(result, given)
+
+
+if __name__ == "__main__":
+    main()

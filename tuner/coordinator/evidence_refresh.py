@@ -1,0 +1,86 @@
+"""Summarise what trials say after they have ended, apart from storing them, a little at a time.
+
+Reports are stored first. If the process dies before their evidence is, the stored evidence has
+fewer trials than the study, which the next coordinator sees and mends.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+
+from tuner.evidence.sensitivity import CurveFits
+from tuner.evidence.study_evidence import study_evidence
+from tuner.records.errors import StorageUnavailable
+from tuner.storage.database import Database
+from tuner.storage.evidence import evidence_ages, store_evidence
+from tuner.storage.studies import read_snapshot
+
+LOOK_SECONDS: Final = 0.25
+"""Between two looks for studies whose evidence is old."""
+REST: Final = 10
+"""Times the duration of the last summary that passes before the next: a tenth of the time goes
+into evidence at most, however many trials end. The end of a phase does not wait."""
+
+log = structlog.get_logger()
+
+
+class EvidenceRefresh:
+    """Keeps the stored evidence of all studies up to date.
+
+    Args:
+        database: of the coordinator that leads.
+        clock: seconds that only grow.
+
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
+        self._clock = clock
+        self._next_look = -LOOK_SECONDS
+        self._next_summary = 0.0
+        self._watched: set[str] | None = None
+        """Studies that were old or unfinished; None before the first look, which is at all."""
+        self._fits: dict[str, CurveFits] = {}
+        self._given_up: set[str] = set()
+        """Studies that cannot be summarised by this process; answers say why."""
+        self.seconds_spent = 0.0
+        """On looking and summarising, in all."""
+
+    def turn(self) -> None:
+        """Refresh the evidence of one study, if one is due."""
+        started = self._clock()
+        if started < self._next_look:
+            return
+        study_id = self._due(started)
+        if study_id is not None:
+            self._refresh(study_id)
+            self._next_summary = self._clock() + REST * (self._clock() - started)
+        self._next_look = self._clock() + LOOK_SECONDS
+        self.seconds_spent += self._clock() - started
+
+    def _due(self, now: float) -> str | None:
+        with self._database.read() as session:
+            ages = evidence_ages(session, self._watched)
+        self._watched = {age.study_id for age in ages if age.is_old or not age.has_ended}
+        self._fits = {id_: fits for id_, fits in self._fits.items() if id_ in self._watched}
+        old = [age for age in ages if age.is_old and age.study_id not in self._given_up]
+        urgent = [age.study_id for age in old if age.phase_ended]
+        rested = [age.study_id for age in old if now >= self._next_summary]
+        return next(iter(urgent + rested), None)
+
+    def _refresh(self, study_id: str) -> None:
+        fits = self._fits.setdefault(study_id, CurveFits())
+        try:
+            with self._database.read() as session:
+                snapshot = read_snapshot(session, study_id)
+            evidence = study_evidence(snapshot, fits)
+        except StorageUnavailable:
+            raise
+        except Exception:
+            log.exception("evidence not summarised", study=study_id)
+            self._given_up.add(study_id)
+            return
+        with self._database.write() as session:
+            store_evidence(session, snapshot.study, evidence)

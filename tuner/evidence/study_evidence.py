@@ -1,0 +1,160 @@
+"""Summarise everything that the trials of a study say, so that answers need not read them."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from parametrization.check.verdict import CheckVerdict
+from parametrization.rules.parametrization import Parametrization
+from tuner.evidence.comparison import OptimizerStanding, compare_optimizers
+from tuner.evidence.coordinate_check import check_verdict
+from tuner.evidence.sensitivity import (
+    CurveFits,
+    SensitivityCurve,
+    has_result,
+    key_of,
+    sensitivity,
+)
+from tuner.evidence.transfer import TransferEvidence, summarise_transfer
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import TrialRecord
+from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.record import Record
+from tuner.spec.states import Purpose
+
+EVIDENCE_VERSION: Final = 1
+"""Raise it with every change of what is computed here, or of a record that is stored with it:
+evidence that was stored by another version is computed again."""
+
+
+class SearchWinner(Record):
+    """The best search trial of one optimizer."""
+
+    number: int
+    hyperparameters: dict[str, float]
+
+
+class OptimizerEvidence(Record):
+    """What the trials say about one optimizer."""
+
+    optimizer: Optimizer
+    winner: SearchWinner | None
+    """None until a search trial has a result."""
+    finished_searches: int
+    """Search trials with a result."""
+    check: CheckVerdict | None
+    """None until the coordinate check has run."""
+    transfer: tuple[TransferEvidence, ...]
+    """Of every parametrization with a curve, muP first."""
+
+    def transfer_under(self, parametrization: Parametrization) -> TransferEvidence | None:
+        """How the optimum moves with width under it; None while there is no curve."""
+        return next((at for at in self.transfer if at.parametrization is parametrization), None)
+
+
+class TrainedTrials(Record):
+    """How many trials have trained for equally many steps at one width."""
+
+    width: int
+    step: int
+    trials: int
+
+
+class EvidenceSummary(Record):
+    """What the trials of a study say, without the curves."""
+
+    trials: int
+    """All of the study's when this was computed."""
+    finished_trials: int
+    """Those among them that had ended."""
+    optimizers: tuple[OptimizerEvidence, ...]
+    """In the order of the specification."""
+    standings: tuple[OptimizerStanding, ...]
+    """Best first; empty until all optimizers can be compared."""
+    trained: tuple[TrainedTrials, ...]
+    """Of trials that have trained at all, by width and step."""
+    seeds: tuple[int, ...]
+    """Of the trials with a result."""
+    results_sha256: str
+    """Of the number, state and value of every trial."""
+
+    def about(self, optimizer: Optimizer) -> OptimizerEvidence:
+        """What is known of one of the study's optimizers."""
+        return next(one for one in self.optimizers if one.optimizer == optimizer)
+
+
+class StudyEvidence(NamedTuple):
+    """What the trials of a study say, and loss against learning rate at each width."""
+
+    summary: EvidenceSummary
+    curves: tuple[SensitivityCurve, ...]
+
+
+def study_evidence(snapshot: StudySnapshot, fits: CurveFits | None = None) -> StudyEvidence:
+    """Compute the evidence from all trials of a study.
+
+    Args:
+        fits: of the same study's curves when it had fewer trials.
+
+    """
+    trials, spec = snapshot.trials, snapshot.study.spec
+    curves = sensitivity(snapshot, fits)
+    names: list[Optimizer] = [config.name for config in spec.optimizers]
+    summary = EvidenceSummary(
+        trials=len(trials),
+        finished_trials=sum(trial.is_final for trial in trials),
+        optimizers=tuple(_of_optimizer(snapshot, curves, name) for name in names),
+        standings=compare_optimizers(curves, names),
+        trained=_trained(trials),
+        seeds=_seeds(trials, curves),
+        results_sha256=_digest(trials),
+    )
+    return StudyEvidence(summary, curves)
+
+
+def _of_optimizer(
+    snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], optimizer: Optimizer
+) -> OptimizerEvidence:
+    searched = snapshot.trials.of(Purpose.SEARCH, optimizer)
+    under = dict.fromkeys(curve.parametrization for curve in curves if curve.optimizer == optimizer)
+    best = searched.best
+    winner = (
+        None
+        if best is None
+        else SearchWinner(number=best.number, hyperparameters=best.hyperparameters)
+    )
+    return OptimizerEvidence(
+        optimizer=optimizer,
+        winner=winner,
+        finished_searches=sum(has_result(trial) and trial.value is not None for trial in searched),
+        check=check_verdict(snapshot, optimizer),
+        transfer=tuple(
+            summarise_transfer(
+                curves, optimizer, parametrization, proxy_width=snapshot.study.spec.proxy_width
+            )
+            for parametrization in under
+        ),
+    )
+
+
+def _seeds(trials: Iterable[TrialRecord], curves: Iterable[SensitivityCurve]) -> tuple[int, ...]:
+    """Of the trials behind the curves, also of those that a long search does not list."""
+    keys = {
+        (curve.optimizer, curve.parametrization, curve.width, curve.purpose) for curve in curves
+    }
+    seeds = {trial.seed for trial in trials if has_result(trial) and key_of(trial) in keys}
+    return tuple(sorted(seeds))
+
+
+def _trained(trials: Iterable[TrialRecord]) -> tuple[TrainedTrials, ...]:
+    counts = Counter((trial.width, trial.step) for trial in trials if trial.step > 0)
+    return tuple(
+        TrainedTrials(width=width, step=step, trials=counts[width, step])
+        for width, step in sorted(counts)
+    )
+
+
+def _digest(trials: Iterable[TrialRecord]) -> str:
+    results = "\n".join(f"{trial.number} {trial.state} {trial.value!r}" for trial in trials)
+    return hashlib.sha256(results.encode()).hexdigest()

@@ -1,0 +1,101 @@
+"""Summarise how the optimum of one optimizer moves with width under one parametrization."""
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from parametrization.rules.parametrization import Parametrization
+from tuner.evidence.drift import DRIFT_PRIOR_OCTAVES, Drift, WidthOptimum, drift
+from tuner.evidence.regret import (
+    Regret,
+    WiderIsBetter,
+    leave_widest_out,
+    regrets,
+    wider_is_better,
+)
+from tuner.evidence.sensitivity import SensitivityCurve, losses_of
+from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.record import Record
+from tuner.spec.states import Purpose
+
+PRIOR_OCTAVES: Final[dict[Parametrization, float | None]] = {
+    Parametrization.MUP: DRIFT_PRIOR_OCTAVES,
+    Parametrization.SP: None,  # promises nothing: the data alone speak
+}
+
+
+class TransferEvidence(Record):
+    """How the optimum of one optimizer moves with width under one parametrization."""
+
+    optimizer: Optimizer
+    parametrization: Parametrization
+    proxy_width: int
+    optima: tuple[WidthOptimum, ...]
+    """Narrowest first; every width with trials."""
+    drift: Drift | None
+    """None until two widths are measured."""
+    shift_octaves: float | None
+    """Optimum of the widest width less the proxy's; None unless both are measured."""
+    shift_doublings: float | None
+    """Doublings of width between the two."""
+    proxy_regret: Regret | None
+    """What the proxy's optimum costs at the widest width."""
+    regrets: tuple[Regret, ...]
+    """What every narrower width's optimum costs at the widest width, narrowest first."""
+    leave_widest_out: Regret | None
+    """What the rate that the narrower widths predict for the widest one costs there."""
+    wider_is_better: WiderIsBetter | None
+
+
+def summarise_transfer(
+    curves: Iterable[SensitivityCurve],
+    optimizer: Optimizer,
+    parametrization: Parametrization,
+    *,
+    proxy_width: int,
+) -> TransferEvidence:
+    """The evidence that `sensitivity`'s curves hold about one optimizer's transfer."""
+    by_width: dict[int, SensitivityCurve] = {}
+    for curve in curves:
+        if (curve.optimizer, curve.parametrization) == (optimizer, parametrization):
+            other = by_width.get(curve.width)
+            if other is None or other.optimum.status == "unknown":
+                by_width[curve.width] = curve
+    optima = tuple(
+        WidthOptimum(width=width, optimum=by_width[width].optimum) for width in sorted(by_width)
+    )
+    known = [at for at in optima if at.optimum.status != "unknown"]
+    losses = {
+        width: losses_of(curve)
+        for width, curve in by_width.items()
+        if curve.purpose is not Purpose.SEARCH
+    }
+    prior = PRIOR_OCTAVES[parametrization]
+    widest = losses.get(known[-1].width) if len(known) > 1 else None
+    reused = () if widest is None else regrets(known, widest)
+    shift = _shift(known, proxy_width)
+    return TransferEvidence(
+        optimizer=optimizer,
+        parametrization=parametrization,
+        proxy_width=proxy_width,
+        optima=optima,
+        drift=drift(optima, prior_octaves=prior),
+        shift_octaves=shift,
+        shift_doublings=None if shift is None else math.log2(known[-1].width / proxy_width),
+        proxy_regret=next((regret for regret in reused if regret.from_width == proxy_width), None),
+        regrets=reused,
+        leave_widest_out=None
+        if widest is None
+        else leave_widest_out(known, widest, prior_octaves=prior),
+        wider_is_better=wider_is_better(losses),
+    )
+
+
+def _shift(known: Sequence[WidthOptimum], proxy_width: int) -> float | None:
+    measured = {
+        at.width: at.optimum.log2_learning_rate for at in known if at.optimum.status == "measured"
+    }
+    if not known or known[-1].width == proxy_width:
+        return None
+    proxy, widest = measured.get(proxy_width), measured.get(known[-1].width)
+    return None if proxy is None or widest is None else widest - proxy

@@ -1,0 +1,160 @@
+"""The evidence of studies as stored: written by the coordinator, read by every answer.
+
+Evidence that is missing, of another version or out of date is computed from the trials by the same
+function: whatever happens to the stored one, no answer is lost or wrong, only slower.
+"""
+
+import datetime as dt
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy import or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from tuner.evidence.sensitivity import SensitivityCurve
+from tuner.evidence.study_evidence import (
+    EVIDENCE_VERSION,
+    EvidenceSummary,
+    StudyEvidence,
+    study_evidence,
+)
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trial_counts import TrialCounts
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.storage.studies import read_snapshot
+from tuner.storage.tables import StudyEvidenceRow, StudyRow
+from tuner.storage.trial_counts import count_if_uncounted
+
+_CURVES = TypeAdapter(tuple[SensitivityCurve, ...])
+_WITHOUT_TRIALS = (StudyState.QUEUED, StudyState.CHECKING)
+_TRAINING = (StudyState.SEARCHING, StudyState.MEASURING)
+
+
+class EvidenceAge(NamedTuple):
+    """Whether the stored evidence of a study is up to date."""
+
+    study_id: str
+    has_ended: bool
+    """The study has: its evidence will not grow old again."""
+    is_old: bool
+    """It is missing, of another version, or has fewer finished trials than the study."""
+    phase_ended: bool
+    """The study has changed its state since."""
+
+
+def read_summary(session: Session, study: StudyRecord) -> EvidenceSummary:
+    """What is known about a study, without its curves.
+
+    While its trials run it is as of when the coordinator last summarised them, which
+    `finished_trials` tells; of every other study it includes all trials.
+    """
+    stored = _document(session, study, StudyEvidenceRow.summary)
+    if stored is not None:
+        try:
+            return EvidenceSummary.model_validate_json(stored)
+        except ValidationError:  # the version was not raised when the record changed
+            pass
+    return study_evidence(read_snapshot(session, study.id)).summary
+
+
+def read_evidence(session: Session, study: StudyRecord) -> StudyEvidence:
+    """What is known about a study, with its curves; as `read_summary` otherwise."""
+    curves = _document(session, study, StudyEvidenceRow.curves)
+    if curves is not None:
+        try:
+            return StudyEvidence(read_summary(session, study), _CURVES.validate_json(curves))
+        except ValidationError:  # the version was not raised when the record changed
+            pass
+    return study_evidence(read_snapshot(session, study.id))
+
+
+def store_evidence(session: Session, study: StudyRecord, evidence: StudyEvidence) -> None:
+    """Store what the trials of a study said when it was read, and count them if nobody has."""
+    count_if_uncounted(session, study.id)
+    values = {
+        "version": EVIDENCE_VERSION,
+        "finished_trials": evidence.summary.finished_trials,
+        "study_version": study.version,
+        "summary": evidence.summary.model_dump_json(),
+        "curves": _CURVES.dump_json(evidence.curves).decode(),
+        "updated_at": dt.datetime.now(dt.UTC),
+    }
+    # Not loaded first: the documents are long.
+    renewed = (
+        update(StudyEvidenceRow)
+        .where(StudyEvidenceRow.study_id == study.id)
+        .values(values)
+        .returning(StudyEvidenceRow.study_id)
+    )
+    if session.scalar(renewed) is None:
+        session.add(StudyEvidenceRow(study_id=study.id, **values))
+
+
+def evidence_ages(
+    session: Session, ended: Collection[str] | None = None
+) -> tuple[EvidenceAge, ...]:
+    """How old the evidence is of studies that have trials and may get more, the oldest first.
+
+    Args:
+        ended: ids of further studies, which may have ended; None for all that have.
+
+    """
+    query = (
+        select(
+            StudyRow.id,
+            StudyRow.state,
+            StudyRow.version,
+            StudyRow.counts,
+            StudyEvidenceRow.version,
+            StudyEvidenceRow.study_version,
+            StudyEvidenceRow.finished_trials,
+        )
+        .outerjoin(StudyEvidenceRow, StudyEvidenceRow.study_id == StudyRow.id)
+        .where(StudyRow.state.not_in(_WITHOUT_TRIALS))
+        .order_by(StudyEvidenceRow.updated_at.nulls_first(), StudyRow.id)
+    )
+    if ended is not None:
+        unfinished = StudyRow.state.not_in(FINAL_STUDY_STATES)
+        query = query.where(or_(StudyRow.id.in_(ended), unfinished))
+    return tuple(_age(*row) for row in session.execute(query))
+
+
+def _age(  # the columns of one row
+    study_id: str,
+    state: str,
+    study_version: int,
+    counts: dict[str, Any] | None,
+    version: int | None,
+    of_study_version: int | None,
+    of_finished: int | None,
+) -> EvidenceAge:
+    finished = None if counts is None else TrialCounts.model_validate(counts).finished
+    now = EVIDENCE_VERSION, study_version, finished
+    return EvidenceAge(
+        study_id=study_id,
+        has_ended=state in FINAL_STUDY_STATES,
+        is_old=(version, of_study_version, of_finished) != now,
+        phase_ended=of_study_version is not None and of_study_version != study_version,
+    )
+
+
+def _document(
+    session: Session, study: StudyRecord, column: InstrumentedAttribute[str]
+) -> str | None:
+    """A stored document, if it may be used for an answer."""
+    row = session.execute(
+        select(
+            StudyEvidenceRow.version,
+            StudyEvidenceRow.study_version,
+            StudyEvidenceRow.finished_trials,
+            column,
+        ).where(StudyEvidenceRow.study_id == study.id)
+    ).one_or_none()
+    if row is None:
+        return None
+    version, study_version, finished, document = row
+    if (version, study_version) != (EVIDENCE_VERSION, study.version):
+        return None
+    has_every_trial = study.counts is not None and finished == study.counts.finished
+    return document if has_every_trial or study.state in _TRAINING else None

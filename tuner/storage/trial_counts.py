@@ -1,0 +1,113 @@
+"""Keep the counts of a study's trials: changed by every transaction that changes a trial."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy.orm import Session
+
+from tuner.records.snapshot import StudyRecord
+from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
+from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
+from tuner.storage.tables import StudyRow, TrialRow
+
+# Made once: to make them takes longer than to execute them, in every transaction of a coordinator.
+_COUNTS: Final = select(StudyRow.counts).where(StudyRow.id == bindparam("study_id"))
+_STORE: Final = (
+    update(StudyRow.__table__)  # type: ignore[arg-type]  # declared as any FROM clause
+    .where(StudyRow.id == bindparam("study_id"))
+    .values(counts=bindparam("changed"))
+)
+_NOTED: Final = "changes of trials"
+_Noted: TypeAlias = dict[str, list[tuple[TrialFacts | None, TrialFacts]]]
+"""By study."""
+
+
+COUNTED: Final = (
+    "purpose",
+    "width",
+    "state",
+    "state_reason",
+    "step",
+    "value",
+    "started_at",
+    "finished_at",
+)
+"""Columns of a trial that counts depend on."""
+
+
+def facts_of(row: TrialRow | Row[Any]) -> TrialFacts:
+    """What is counted of a trial as it is now."""
+    return TrialFacts(
+        purpose=Purpose(row.purpose),
+        width=row.width,
+        state=TrialState(row.state),
+        reason=None if row.state_reason is None else StateReason(row.state_reason),
+        step=row.step,
+        value=row.value,
+        started_at=row.started_at,
+        finished_at=row.finished_at,
+    )
+
+
+def note_changes(
+    session: Session, study_id: str, changes: Iterable[tuple[TrialFacts | None, TrialFacts]]
+) -> None:
+    """Note changes of trials that this transaction has made: what each was before, and is now.
+
+    `store_counts` counts them all at once before the transaction is committed.
+    """
+    noted: _Noted = session.info.setdefault(_NOTED, {})
+    noted.setdefault(study_id, []).extend(changes)
+
+
+def store_counts(session: Session) -> None:
+    """Count the changes that this transaction has noted.
+
+    Trials of a study that were never counted are counted one and all.
+    """
+    noted: _Noted = session.info.pop(_NOTED, {})
+    for study_id, changes in noted.items():
+        counts = _stored(session, study_id)
+        if counts is None:
+            session.flush()
+            counts = _counted(session, study_id)
+        else:
+            for before, after in changes:
+                counts = counts.changed(before, after)
+        _store(session, study_id, counts)
+
+
+def count_if_uncounted(session: Session, study_id: str) -> None:
+    """Count all trials of a study if that was never done."""
+    if _stored(session, study_id) is None:
+        _store(session, study_id, _counted(session, study_id))
+
+
+def _stored(session: Session, study_id: str) -> TrialCounts | None:
+    stored = session.connection().scalar(_COUNTS, {"study_id": study_id})
+    return None if stored is None else TrialCounts.model_validate(stored)
+
+
+def _store(session: Session, study_id: str, counts: TrialCounts) -> None:
+    changed = {"study_id": study_id, "changed": counts.model_dump(mode="json")}
+    session.connection().execute(_STORE, changed)
+
+
+def counts_of(session: Session, study: StudyRecord) -> TrialCounts:
+    """The counts of the study's trials, counted now if they never were."""
+    return _counted(session, study.id) if study.counts is None else study.counts
+
+
+def forget_counts(session: Session, states: Collection[StudyState]) -> None:
+    """Have the trials of all studies in these states counted afresh.
+
+    For the start of a coordinator: before it, one of a release that counts nothing may have led.
+    """
+    session.execute(update(StudyRow).where(StudyRow.state.in_(states)).values(counts=None))
+
+
+def _counted(session: Session, study_id: str) -> TrialCounts:
+    columns = (TrialRow.__table__.columns[name] for name in COUNTED)
+    rows = session.execute(select(*columns).where(TrialRow.study_id == study_id))
+    return count_trials(map(facts_of, rows))
