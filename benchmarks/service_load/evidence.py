@@ -3,8 +3,8 @@
     python -m benchmarks.service_load.evidence --json
 
 One row for each number of trials: percentiles of a recommendation, of the loss against learning
-rate, of a page of trials and of the study's page, from the API served by uvicorn on a loopback port
-over SQLite. The trials are stored as a coordinator would, with losses of the tests' analytic
+rate, of a page of trials and of the study's page, from an API process on a loopback port over
+SQLite. The trials are stored as a coordinator would, with losses of the tests' analytic
 engine: most are a search's, the others a grid at four widths under muP and the standard rules.
 
 `evidence_ms_per_report` is what refreshing the evidence adds to each report while trials end as
@@ -19,21 +19,21 @@ import os
 import platform
 import sqlite3
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
 
-from app.main import create_app
-from app.settings import AppSettings
 from benchmarks.report import command_line, give
-from benchmarks.service_load.responses import served
 from benchmarks.service_load.study_of_trials import Kind, Study, stored_study
+from service.sockets import listen
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
 from tuner.storage.database import Database, open_database
 from tuner.storage.migration import migrate
@@ -48,35 +48,50 @@ ANSWERS: Final = {
 REPORTS: Final = 300
 
 
-def timed(name: str, action: Callable[[], object], repeats: int) -> dict[str, float]:
-    """Milliseconds of an action: median, 99th percentile, and mean of this process's CPU time.
+@contextmanager
+def api_process(url: str) -> Iterator[tuple[httpx.Client, int]]:
+    """A client of the service's API over the database at `url`, and the API's process id.
 
-    The last is what survives a machine that is busy with something else; client and server are both
-    in it.
+    A process of its own: what a benchmark imports would slow down its garbage collections.
     """
-    action()
-    taken, computing = [], time.process_time()
-    for _ in range(repeats):
-        started = time.perf_counter()
-        action()
-        taken.append(1e3 * (time.perf_counter() - started))
-    computing = 1e3 * (time.process_time() - computing) / repeats
-    return {
-        f"{name}_p50_ms": round(statistics.median(taken), 2),
-        f"{name}_p99_ms": round(statistics.quantiles(taken, n=100)[98], 2),
-        f"{name}_cpu_ms": round(computing, 2),
-    }
+    listening = listen("127.0.0.1", 0)
+    descriptor = listening.fileno()
+    command = [sys.executable, "-m", "service.api", "--socket", str(descriptor)]
+    environment = os.environ | {"WIDTHWISE_DATABASE_URL": url}
+    address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+    with subprocess.Popen(command, env=environment, pass_fds=[descriptor]) as process:
+        try:
+            with httpx.Client(base_url=address, trust_env=False, timeout=60) as client:
+                yield client, process.pid
+        finally:
+            process.terminate()
+            listening.close()
 
 
-def answers(client: httpx.Client, study_id: str, repeats: int) -> dict[str, float]:
-    """Milliseconds of every answer about a study."""
+def cpu_seconds(process_id: int) -> float:
+    """CPU time that a process has taken so far."""
+    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def answers(client: httpx.Client, process_id: int, study_id: str, repeats: int) -> dict[str, float]:
+    """Milliseconds of every answer about a study: median, 99th percentile, the API's CPU time.
+
+    The last survives a machine that is busy with something else.
+    """
     row: dict[str, float] = {}
     for name, path in ANSWERS.items():
-
-        def ask(url: str = path.format(study_id)) -> None:
+        url = path.format(study_id)
+        client.get(url).raise_for_status()
+        taken, computing = [], cpu_seconds(process_id)
+        for _ in range(repeats):
+            started = time.perf_counter()
             client.get(url).raise_for_status()
-
-        row |= timed(name, ask, repeats)
+            taken.append(1e3 * (time.perf_counter() - started))
+        computing = 1e3 * (cpu_seconds(process_id) - computing) / repeats
+        row[f"{name}_p50_ms"] = round(statistics.median(taken), 2)
+        row[f"{name}_p99_ms"] = round(statistics.quantiles(taken, n=100)[98], 2)
+        row[f"{name}_cpu_ms"] = round(computing, 2)
     return row
 
 
@@ -122,8 +137,8 @@ def measured(kind: Kind, trials: int, repeats: int) -> dict[str, Any]:
         cost = evidence_cost(database, study)
         study.complete()
         EvidenceRefresh(database).turn()
-        with served(create_app(database, AppSettings())) as client:
-            row = answers(client, study.id, repeats)
+        with api_process(url) as (client, process_id):
+            row = answers(client, process_id, study.id, repeats)
         database.close()
     return {"study": kind, "trials": trials, **row, **cost}
 
