@@ -58,7 +58,7 @@ def assert_says_who_trains_what(answer: Recommendation, name: str) -> None:
     ]
     given = answer.base_hyperparameters
     for group in answer.groups:
-        ratio = 1.0 if group.optimizer is name else given["learning_rate_ratio"]
+        ratio = 1.0 if group.optimizer == name else given["learning_rate_ratio"]
         base = given["learning_rate"] * ratio
         assert group.learning_rate == pytest.approx(base * group.learning_rate_multiplier)
     shape = "linear" if STUDIED[name].decays else "constant"
