@@ -50,7 +50,7 @@ ROWS: Final = tuple(
     (name, optimizer)
     for name, workload in WORKLOADS.items()
     for optimizer in (ADAMW, MUON)
-    if optimizer is ADAMW or isinstance(workload.family, Gpt)
+    if optimizer == ADAMW or isinstance(workload.family, Gpt)
 )
 QUICK: Final = (("mlp-w64-b16", ADAMW), ("gpt-w32-t32-b4", ADAMW), ("gpt-w32-t32-b4", MUON))
 _RATES: Final = {ADAMW: 2.0**-10, MUON: 2.0**-7}

@@ -30,7 +30,7 @@ def check_width(
 
     Args:
         training: the model and its data at a width.
-        scalings: the numbers under test at a width, at `CHECK_LEARNING_RATE`.
+        scalings: the numbers under test at a width, at the declared check rate.
         shape: the model's base shapes, from `derive_model_shape`.
         widths: three or more, spanning a factor of eight if they can.
         seeds: four or more; eight for SGD.

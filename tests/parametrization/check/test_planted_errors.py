@@ -95,7 +95,7 @@ def test_a_planted_error_is_found_and_its_layer_named(optimizer: str, error: str
     if " rate " in error:
         power = POWERS[error.partition("^")[2]]
         assert found.update_slope == pytest.approx(power, abs=0.25)
-        assert "looks like" in found.words or optimizer is SGD
+        assert "looks like" in found.words or optimizer == SGD
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def violations(optimizer: str, role: Role, rule: Scaling) -> Iterator[str]:
     if rate_error(optimizer, role, rule) != (0, 0):
         yield "rate"
     epsilon = (0.0, 0.0)
-    if optimizer is not SIGN_DESCENT:
+    if optimizer != SIGN_DESCENT:
         epsilon = expected_epsilon(STEPS[optimizer], role, rule)
     if (rule.eps_in, rule.eps_out) != epsilon:
         yield "epsilon"
@@ -63,7 +63,7 @@ def violations(optimizer: str, role: Role, rule: Scaling) -> Iterator[str]:
 
 
 def rate_error(optimizer: str, role: Role, rule: Scaling) -> tuple[float, float]:
-    if optimizer is SIGN_DESCENT:
+    if optimizer == SIGN_DESCENT:
         return rule.lr_in, rule.lr_out
     error = activation_change(STEPS[optimizer], role, rule)
     # SOAP's rows are empirical: 1/sqrt(m) of what the law asks, along the side that grows
