@@ -217,9 +217,11 @@ def snapshot(
     record: StudyRecord | None = None,
 ) -> StudySnapshot:
     """A completed study with a passing check."""
+    made = list(trials.made if isinstance(trials, Trials) else trials)
+    assert len({one.number for one in made}) == len(made), "trials of a study have unique numbers"
     return StudySnapshot(
         study=record or study(),
-        trials=StudyTrials(trials.made if isinstance(trials, Trials) else trials),
+        trials=StudyTrials(made),
         statistics=passing_check() if statistics is None else statistics,
         open_orders=(),
     )

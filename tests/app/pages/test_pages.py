@@ -213,7 +213,7 @@ def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Se
     assert f"Recommendation for {whole}</h2>" in text
     assert f"tuned at width 32 for {whole}; submitted" in text
     assert "<dt>Multiplier of every residual branch</dt><dd>0.25</dd>" in text
-    assert "depth_rule completep, alpha 1 (Dey et al. 2025, arXiv:2505.01618)" in text
+    assert "depth_rule completep, alpha 1 (Dey et al. 2025, arXiv:2505.01618, Table 1)" in text
     assert "over 16 steps." in text
     for name, basis in (("depth", "theory"), ("batch", "empirical"), ("tokens", "empirical")):
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', text)

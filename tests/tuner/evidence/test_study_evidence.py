@@ -25,7 +25,7 @@ from tuner.evidence import optimum, sensitivity
 from tuner.evidence.sensitivity import SEARCH_POINTS, CurveFits
 from tuner.evidence.study_evidence import EVIDENCE_VERSION, EvidenceSummary, study_evidence
 from tuner.records.snapshot import StudySnapshot
-from tuner.records.trials import TrialRecord
+from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 
 DATA = Path(__file__).parent / "data"
@@ -60,7 +60,7 @@ def test_evidence_kept_up_while_trials_end_equals_that_of_all_trials(
     for look in range(1, looks + 1):
         ended = set(ending[: len(ending) * look // looks])
         trials = tuple(at if at.number in ended else waiting(at) for at in WHOLE.trials)
-        partial = WHOLE.model_copy(update={"trials": trials})
+        partial = WHOLE.model_copy(update={"trials": StudyTrials(trials)})
         kept_up = study_evidence(partial, fits)
         assert kept_up.summary.finished_trials == len(ended)
     assert kept_up == EVIDENCE
@@ -82,7 +82,7 @@ def test_only_curves_that_changed_are_fitted_again(monkeypatch: pytest.MonkeyPat
     study_evidence(known, fits)
     assert len(fitted) == 3
     more = trial(len(known.trials), purpose=Purpose.MEASURE, width=64, seed=7)
-    study_evidence(known.model_copy(update={"trials": (*known.trials, more)}), fits)
+    study_evidence(known.model_copy(update={"trials": StudyTrials((*known.trials, more))}), fits)
     assert fitted[3:] == [15]
 
 

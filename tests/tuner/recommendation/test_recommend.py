@@ -174,9 +174,7 @@ def test_the_best_optimizer_answers_unless_another_is_asked_for() -> None:
 
 
 def test_the_control_is_shown_if_it_ran() -> None:
-    with_control = tuple(measured().trials) + tuple(
-        Trials(surface()).measure(purpose=Purpose.CONTROL).made
-    )
+    with_control = searched().measure().measure(purpose=Purpose.CONTROL)
 
     answer = recommend(snapshot(with_control))
 
