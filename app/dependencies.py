@@ -1,4 +1,4 @@
-"""What routes ask for by annotation."""
+"""Define the dependencies that routes ask for by annotation."""
 
 from typing import Annotated, cast
 
@@ -6,7 +6,7 @@ from fastapi import Depends, Path, Request
 
 from app.event_feed import EventFeed
 from app.settings import AppSettings
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 
 # Coroutines, because FastAPI sends a plain function through its thread pool: a hop for nothing.
 

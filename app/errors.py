@@ -1,4 +1,4 @@
-"""Which status every error answers with; the documents themselves are in problems.py."""
+"""Map every error to its HTTP status; the documents themselves are in problems.py."""
 
 import re
 from collections.abc import Awaitable, Callable

@@ -15,8 +15,8 @@ from typing import Final
 from anyio.to_thread import run_sync
 
 from tuner.records.errors import TunerError
-from tuner.storage.database import Database
 from tuner.storage.events import StudyEvent, events_after, last_event_id
+from tuner.storage.sql.database import Database
 
 _log = logging.getLogger(__name__)
 

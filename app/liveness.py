@@ -1,4 +1,4 @@
-"""Whether the coordinator and its slots are at work, and in words what is wrong if not."""
+"""Judge whether the coordinator and its slots are at work, and say what is wrong if not."""
 
 import datetime as dt
 from enum import StrEnum

@@ -17,7 +17,7 @@ from app.http.openapi import PROBLEM_RESPONSES, describe
 from app.http.queries import known_query
 from app.routes import catalogue, events, evidence, health, recommendation, studies, trials, workers
 from app.settings import AppSettings
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 
 ROUTERS = (studies, trials, events, evidence, recommendation, catalogue, workers, health)
 

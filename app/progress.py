@@ -16,7 +16,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.check_progress import CheckProgress, check_progress
-from tuner.storage.trial_counts import counts_of
+from tuner.storage.trials.trial_counts import counts_of
 
 KEPT_FOR_EXTENSIONS: Final = 0.05
 """Share of the progress that only extensions of grids, or the end of the study, fill."""

@@ -1,4 +1,4 @@
-"""What the operator decides about the API process; everything about one study is in its spec."""
+"""Define the API process's settings; everything about one study is in its spec."""
 
 from pydantic import Field, PositiveFloat, PositiveInt
 

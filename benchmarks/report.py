@@ -1,4 +1,4 @@
-"""How a benchmark gives its result: printed, and as it is kept under `benchmarks/results`."""
+"""Print a benchmark's result, as it is kept under `benchmarks/results`."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""Runs revisions on the connection that `tuner.storage.database.migrate` hands over.
+"""Runs revisions on the connection that `tuner.storage.sql.database.migrate` hands over.
 
 After each step the database states the oldest code that may serve it, so that code which
 does not know a newer revision can tell whether it may go on (a rolling upgrade).
@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script
 from sqlalchemy import text
 
-from tuner.storage.tables import Base
+from tuner.storage.sql.tables import Base
 
 
 def state_oldest_code(

@@ -12,7 +12,7 @@ from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from service.sockets import listen
-from tuner.storage.database import open_database, require_current
+from tuner.storage.sql.database import open_database, require_current
 from workers.slot.process import follow_parent_into_death
 
 GRACE_SECONDS = 3

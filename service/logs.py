@@ -1,4 +1,4 @@
-"""How every process of the service writes its log: one line of key=value pairs to stderr."""
+"""Configure the log of every process of the service: one line of key=value pairs to stderr."""
 
 import logging
 import sys

@@ -5,7 +5,7 @@ import sys
 
 from service.settings import Settings
 from tuner.records.errors import TunerError
-from tuner.storage.migration import migrate
+from tuner.storage.sql.migration import migrate
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from tuner.storage.connections import sqlite_url
+from tuner.storage.sql.connections import sqlite_url
 
 
 def _available_cores() -> int:

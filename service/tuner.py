@@ -16,7 +16,7 @@ from tuner.coordinator.reconcile import run
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
-from tuner.storage.database import open_database, require_current
+from tuner.storage.sql.database import open_database, require_current
 from workers.engines.local import LocalEngine
 from workers.slot.process import follow_parent_into_death
 

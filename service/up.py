@@ -23,7 +23,7 @@ from service.logs import configure_logs
 from service.settings import Settings
 from service.sockets import listen
 from tuner.records.errors import TunerError
-from tuner.storage.migration import migrate
+from tuner.storage.sql.migration import migrate
 
 STOP_SECONDS = 10.0
 """How long a child may take to stop before it is killed."""

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import settings
 from sqlalchemy import URL, make_url
 
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 
 # The same examples in every run, and no time limit: a limit would fail on a busy machine.
 settings.register_profile("widthwise", derandomize=True, deadline=None)

@@ -1,4 +1,4 @@
-"""Where the service is: what the user said, else what `widthwise up` wrote, else its default."""
+"""Find the service's address: the user's, else that of `widthwise up`, else the default."""
 
 from pathlib import Path
 from typing import Final

@@ -1,4 +1,4 @@
-"""What can go wrong between a client and the service, in words a user can act on."""
+"""Define the errors between a client and the service, in words a user can act on."""
 
 from typing import Any
 

@@ -22,7 +22,7 @@ from tuner.records.snapshot import StudyRecord
 from tuner.storage.events import last_event_id
 from tuner.storage.evidence import read_evidence
 from tuner.storage.studies import get_study
-from tuner.storage.trial_list import list_trials
+from tuner.storage.trials.trial_list import list_trials
 
 router = APIRouter()
 

@@ -5,7 +5,7 @@ from typing import Final, NamedTuple
 from app.dashboard.words import NAME_OF, best_rate, number, transfer_lines
 from app.schemas.evidence import SensitivityRead, compared
 from tuner.evidence.sensitivity import SensitivityCurve, SensitivityPoint
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 
 
 class Column(NamedTuple):

@@ -1,4 +1,4 @@
-"""How numbers, states and evidence read on a page."""
+"""Format numbers, states and evidence for the pages."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Turns pydantic's validation errors into field errors that point into the submitted document."""
+"""Turn pydantic's validation errors into field errors that point into the submitted document."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations

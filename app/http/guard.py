@@ -1,4 +1,4 @@
-"""What stands before every route: the Host header, the size of the body, security headers."""
+"""Guard every route: the Host header, the size of the body, security headers."""
 
 from collections.abc import Collection
 from typing import Final

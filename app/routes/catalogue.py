@@ -1,4 +1,4 @@
-"""What can be asked for: families, optimizers, datasets, with the schemas of their options."""
+"""Serve the catalogue: families, optimizers, datasets, with the schemas of their options."""
 
 from functools import cache
 from typing import Any
@@ -9,7 +9,7 @@ from parametrization.optimizers.registry import PLUGINS
 from tuner.spec.datasets.registry import DATASETS, datasets_of
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import FAMILIES
-from tuner.spec.optimizers import RECORDS
+from tuner.spec.optimizers.records import RECORDS
 from tuner.spec.record import Record
 from tuner.spec.registry import name_of
 

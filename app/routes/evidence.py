@@ -1,4 +1,4 @@
-"""What a study has measured: coordinate check, and loss against learning rate by width."""
+"""Serve a study's evidence: coordinate check, and loss against learning rate by width."""
 
 from fastapi import APIRouter
 

@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from app.dependencies import Db, Settings
 from app.liveness import age_seconds, coordinator, coordinator_problem
 from tuner.spec.record import Record
-from tuner.storage.database import require_current
+from tuner.storage.sql.database import require_current
 
 router = APIRouter(tags=["health"])
 

@@ -11,7 +11,7 @@ from tuner.recommendation.exports.pytorch import NoSnippet, as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage.evidence import read_summary

@@ -18,8 +18,8 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage import studies, study_list
-from tuner.storage.database import Database
 from tuner.storage.preconditions import require_version
+from tuner.storage.sql.database import Database
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=JsonRoute)
 

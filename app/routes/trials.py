@@ -9,11 +9,11 @@ from app.dependencies import Db, StudyId
 from app.schemas.trials import CurveList, TrialList, trial_read
 from parametrization.rules.parametrization import Parametrization
 from tuner.engine.series import Metric
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose, TrialState
-from tuner.storage import curves, trial_list
 from tuner.storage.studies import get_study
-from tuner.storage.trial_list import TrialFilter
+from tuner.storage.trials import curves, trial_list
+from tuner.storage.trials.trial_list import TrialFilter
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["trials"])
 

@@ -1,4 +1,4 @@
-"""What a study has measured, as the API shows it."""
+"""Define the API's records of a study's evidence."""
 
 from typing import Literal
 
@@ -12,7 +12,7 @@ from tuner.evidence.study_evidence import EvidenceSummary, StudyEvidence
 from tuner.evidence.transfer import TransferEvidence
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.families.model_family import Comparison
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 

@@ -1,4 +1,4 @@
-"""Where to go from a study."""
+"""Define the links of a study."""
 
 from tuner.spec.record import Record
 

@@ -4,10 +4,10 @@ import datetime as dt
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.records.trials import TrialRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
-from tuner.storage.curves import Curve
+from tuner.storage.trials.curves import Curve
 
 
 class TrialRead(Record):

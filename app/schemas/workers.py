@@ -1,4 +1,4 @@
-"""What works for the studies, and whether it does."""
+"""Define the API's records of workers."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""Which options of the model families pass the coordinate check.
+"""Run the coordinate check over the options of the model families.
 
     python -m benchmarks.checks.family_options --json [--quick] [--families gpt mlp] [--processes N]
 

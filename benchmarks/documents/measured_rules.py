@@ -1,4 +1,4 @@
-"""What measurements say of the rules, as tables: `python -m benchmarks.documents.measured_rules`.
+"""Write the measured tables of docs/rules.md: `python -m benchmarks.documents.measured_rules`.
 
 Reads the stored results of `coordinate_checks` and `lr_transfer` and replaces what stands between
 the two markers of docs/rules.md.

@@ -27,8 +27,8 @@ from tuner.engine.reports import Report
 from tuner.engine.slots import Slot
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
-from tuner.storage.database import open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, open_study
 
 Sampler = Literal["tpe", "random", "qmc", "grid"]

@@ -35,8 +35,8 @@ from benchmarks.report import command_line, give
 from benchmarks.service_load.study_of_trials import Kind, Study, stored_study
 from service.sockets import listen
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 
 ANSWERS: Final = {
     "recommendation": "/v1/studies/{}/recommendation?width=512",

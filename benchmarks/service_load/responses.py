@@ -1,4 +1,4 @@
-"""How fast the service around the training is: start, answers, and the coordinator's own cost.
+"""Measure the service around the training: start, answers, and the coordinator's own cost.
 
     python -m benchmarks.service_load.responses --json
 
@@ -26,9 +26,9 @@ from app.main import create_app
 from app.settings import AppSettings
 from benchmarks.report import command_line, give
 from service.sockets import listen
-from tuner.storage.connections import sqlite_url
-from tuner.storage.database import open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.connections import sqlite_url
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 
 SPEC = {"family": {"name": "gpt"}, "target": {"width": 1024}}
 

@@ -14,11 +14,11 @@ from tuner.coordinator.reconcile import tick
 from tuner.engine.orders import ModelSpec, OpenTrial, TrialSpec
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import StudyRow, TrialRow
 from tuner.storage.studies import get_study, move_study, open_study
-from tuner.storage.tables import StudyRow, TrialRow
-from tuner.storage.trial_counts import count_if_uncounted
-from tuner.storage.trials import end_trial, unfinished_trials
+from tuner.storage.trials.rows import end_trial, unfinished_trials
+from tuner.storage.trials.trial_counts import count_if_uncounted
 
 Kind = Literal["measured", "searching"]
 

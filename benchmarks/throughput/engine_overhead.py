@@ -1,4 +1,4 @@
-"""What the service costs beside training: everything but the steps, as a share of trials' time.
+"""Measure the service's cost beside training: all but the steps, as a share of trials' time.
 
     python -m benchmarks.throughput.engine_overhead --json
 
@@ -31,11 +31,11 @@ from tuner.engine.reports import Report
 from tuner.engine.slots import Slot
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.spec.study import StudySpec
-from tuner.storage.connections import sqlite_url
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.connections import sqlite_url
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, open_study
-from tuner.storage.trials import trials_of
+from tuner.storage.trials.rows import trials_of
 from workers.cohort.cohort import Cohort
 from workers.packing import train_together as packing_of_trials
 from workers.slot.orders import OpenCohort, carry_out

@@ -1,4 +1,4 @@
-"""What the cohort benchmark trains: our families, and the loop users write today."""
+"""Define the cohort benchmark's workloads: our families, and the loop users write today."""
 
 import time
 from collections.abc import Callable

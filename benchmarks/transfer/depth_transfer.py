@@ -1,4 +1,4 @@
-"""How far the best learning rate moves with depth, by depth rule.
+"""Measure how far the best learning rate moves with depth, by depth rule.
 
     python -m benchmarks.transfer.depth_transfer --rule completep --family gpt --json [--quick]
 

@@ -1,4 +1,4 @@
-"""How far the best learning rate moves with width, under muP and under the standard rules.
+"""Measure how far the best learning rate moves with width, under muP and the standard rules.
 
     python -m benchmarks.transfer.lr_transfer --optimizer muon_spectral --family mlp --json
 

@@ -1,4 +1,4 @@
-"""How trials of each shape train fastest, measured once a study."""
+"""Store how trials of each shape train fastest, measured once a study."""
 
 from typing import Final
 

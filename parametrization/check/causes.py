@@ -1,4 +1,4 @@
-"""Which failure of a coordinate check is a cause, and which only follows from another."""
+"""Tell failures of a coordinate check that are causes from those that follow from others."""
 
 from collections.abc import Sequence
 from typing import TypeAlias

@@ -1,4 +1,4 @@
-"""Which slopes a right rule shows, measured for four updates at the check's small rates.
+"""Define the slopes that correct rules show, measured for four updates at small rates.
 
 Thresholds are the 95 % quantile of a right rule's |slope|, with a margin; rules wrong by half a
 power of width or more show at least 0.35.

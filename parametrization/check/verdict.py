@@ -1,4 +1,4 @@
-"""Whether a few updates move activations by the same amount at every width: the verdict.
+"""Judge whether a few updates move activations by the same amount at every width.
 
 Judges the statistics of `coordinate_statistics` by their slopes. Passing is necessary for the
 learning rate to transfer, not sufficient.

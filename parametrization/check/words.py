@@ -1,4 +1,4 @@
-"""What a coordinate check's slope says and what usually causes it, as rows of data."""
+"""Describe slopes of a coordinate check and their usual causes, as rows of data."""
 
 from collections.abc import Sequence
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""Which role each parameter of a torch model has: an ordered table, first match wins.
+"""Classify the parameters of a torch model by role: an ordered table, first match wins.
 
 Follows `mup`'s notion of infinite dimensions (Yang et al. 2022, App. B.2). What no row describes
 is refused, never guessed, unless the caller declares it.

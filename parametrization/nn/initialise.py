@@ -1,4 +1,4 @@
-"""Brings a model to step 0: initial tensors and forward multipliers."""
+"""Bring a model to step 0: initial tensors and forward multipliers."""
 
 from collections.abc import Iterable, Iterator
 

@@ -1,4 +1,4 @@
-"""What layers see and send back while a model trains: the signals that K-FAC and EKFAC need.
+"""Record layers' inputs and output gradients in training, which K-FAC and EKFAC need.
 
 Layers whose weight many rows share (positions of a sequence, patches of an image) are treated as
 in Eschenhagen et al. 2023, arXiv:2311.00636, "expand": every row counts by itself, and the rows of

@@ -1,4 +1,4 @@
-"""Which optimizer trains which role, with two learning rates where there are two kinds of step."""
+"""Assign optimizers to roles, with two learning rates where there are two kinds of step."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What each optimizer is configured by, and the values that make sense."""
+"""List and validate each optimizer's hyperparameters."""
 
 import math
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Which plugins are installed, and why those that cannot be used are left out.
+"""Find the installed plugins, and say why those that cannot be used are left out.
 
 A plugin that fails must not stop the service: it is left out with its reason, which the log, the
 catalogue and the refusal of a study that names it repeat.

@@ -1,4 +1,4 @@
-"""What becomes of hyperparameters that belong to no tensor, when a model or its training grows."""
+"""Say how hyperparameters that belong to no tensor change when a model or its training grows."""
 
 from typing import Final, NamedTuple
 

@@ -1,4 +1,4 @@
-"""What every named choice of a policy means, and where it comes from."""
+"""Describe every choice of a policy, with its source."""
 
 from collections.abc import Mapping
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What one row of the width rules holds: exponents, where they come from, and how sure they are."""
+"""Define a row of the width rules: exponents, their source, and how sure they are."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias

@@ -1,4 +1,4 @@
-"""Where the width rules come from: one entry per paper or published code."""
+"""List the sources of the width rules: one entry per paper or published code."""
 
 from typing import Final
 

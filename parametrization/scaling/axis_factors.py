@@ -1,4 +1,4 @@
-"""What each axis multiplies one tensor's rate, decay, epsilon and other hyperparameters by."""
+"""Compute each axis's factor on one tensor's rate, decay, epsilon and other numbers."""
 
 from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.rules.depth import gradient_factor, rate_factor

@@ -1,4 +1,4 @@
-"""One tensor under one optimizer, grown along some axes, and the rules that its policies choose."""
+"""Look up the rules in force for one tensor under one optimizer and its policies."""
 
 from typing import NamedTuple
 

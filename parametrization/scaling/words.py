@@ -1,4 +1,4 @@
-"""Which rules gave a tensor its numbers, in one sentence."""
+"""Explain a tensor's numbers by the rules that gave them, in one sentence."""
 
 import math
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What a tensor is to the scaling rules, and the base shapes of a model's tensors."""
+"""Define the roles that tensors have in the scaling rules, and a model's base shapes."""
 
 import math
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ import pytest
 
 from app.settings import AppSettings
 from tests.app.served import Served, serving
-from tuner.storage.database import Database, open_database
+from tuner.storage.sql.database import Database, open_database
 
 
 @pytest.fixture

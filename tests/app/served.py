@@ -16,7 +16,7 @@ from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study
 
 SPEC: dict[str, Any] = {

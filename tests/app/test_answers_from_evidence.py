@@ -10,7 +10,7 @@ from sqlalchemy import event
 from tests.app.served import Served
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
 from tuner.spec.states import StudyState
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 
 ANSWERS = (
     "/v1/studies/{}",

@@ -13,8 +13,8 @@ import pytest
 from app.settings import AppSettings
 from tests.app.served import Served, serving
 from tuner.spec.states import StudyState
-from tuner.storage.database import Database
 from tuner.storage.events import events_after
+from tuner.storage.sql.database import Database
 
 
 class Event(NamedTuple):

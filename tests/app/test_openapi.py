@@ -22,8 +22,8 @@ from sqlalchemy import URL
 from app.main import create_app
 from app.settings import AppSettings
 from tests.app.served import Served, serving
-from tuner.storage.database import open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 
 CHECKS = [
     not_a_server_error,

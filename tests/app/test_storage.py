@@ -12,7 +12,7 @@ from sqlalchemy import event
 from app.http.problems import PROBLEM_JSON
 from app.settings import AppSettings
 from tests.app.served import SPEC, Served, serving
-from tuner.storage.database import Database, open_database
+from tuner.storage.sql.database import Database, open_database
 
 LARGE = {"labels": {f"label {i}": "x" * 200 for i in range(32)}}
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.app.served import Served
 from tuner.storage.documents import FORMAT, SPEC
-from tuner.storage.tables import StudyRow
+from tuner.storage.sql.tables import StudyRow
 from widthwise.cli.tables import unreadable_studies
 from widthwise.client import Client
 

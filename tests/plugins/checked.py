@@ -13,7 +13,7 @@ from parametrization.nn.check.statistics import CheckedTraining
 from tests.parametrization.builders import scalings_of, shape_of
 from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
 from tuner.decisions.check_hyperparameters import check_hyperparameters
-from tuner.spec.optimizers import RECORDS
+from tuner.spec.optimizers.records import RECORDS
 
 WIDTHS = (128, 256, 512)
 

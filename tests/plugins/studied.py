@@ -19,8 +19,8 @@ from tests.service.one_process import EngineWithoutProcesses
 from tuner.coordinator.reconcile import tick
 from tuner.spec import versions as plugin_versions
 from tuner.spec.states import FINAL_STUDY_STATES
-from tuner.storage.database import open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, park_studies
 
 NAME = "adam_then_sgd"

@@ -11,8 +11,8 @@ from tuner.engine.slots import Slot
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
-from tuner.storage.database import open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, open_study, read_snapshot
 from workers.slot.orders import OpenCohort, carry_out
 

@@ -7,9 +7,9 @@ import pytest
 from service.settings import Settings
 from tests.tuner.stored_studies import spec
 from tuner.coordinator.leadership import leadership
-from tuner.storage.connections import database_url
-from tuner.storage.database import open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.connections import database_url
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import open_study
 
 NAMES = ["lr?1", "lr?2", "a#b", "50%", "a%20b", "a b", "größe"]

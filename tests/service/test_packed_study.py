@@ -15,10 +15,10 @@ from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
-from tuner.storage.curves import curves_of
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, open_study, read_snapshot
+from tuner.storage.trials.curves import curves_of
 from workers.cohort.programs import Programs
 from workers.packing import probe
 from workers.slot.orders import carry_out

@@ -23,8 +23,8 @@ from tuner.records.trials import NewTrial, TrialRecord
 from tuner.spec.states import Purpose, StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import commit_decision
-from tuner.storage.database import Database
 from tuner.storage.events import EventKind, StudyEvent, events_after
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, move_study, open_study, read_snapshot
 
 RUNGS = (2, 4, 8)

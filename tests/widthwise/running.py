@@ -19,8 +19,8 @@ from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import FINAL_STUDY_STATES
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study
 
 

@@ -4,8 +4,8 @@ from sqlalchemy import select
 
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.spec.states import FINAL_STUDY_STATES
-from tuner.storage.database import Database
-from tuner.storage.tables import StudyRow
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import StudyRow
 
 
 def sweep_checkpoints(database: Database, checkpoints: CheckpointStore) -> None:

@@ -13,8 +13,8 @@ import structlog
 from tuner.evidence.sensitivity import CurveFits
 from tuner.evidence.study_evidence import study_evidence
 from tuner.records.errors import StorageUnavailable
-from tuner.storage.database import Database
 from tuner.storage.evidence import evidence_ages, store_evidence
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import read_snapshot
 
 LOOK_SECONDS: Final = 0.25

@@ -19,9 +19,9 @@ import psycopg
 from sqlalchemy import update
 
 from tuner.records.errors import LeadershipLost
-from tuner.storage.connections import database_url
-from tuner.storage.database import Database
-from tuner.storage.tables import CoordinatorRow
+from tuner.storage.sql.connections import database_url
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import CoordinatorRow
 
 _ADVISORY_KEY = 0x77696474687769  # "widthwi" in ASCII
 IDLE_TIMEOUT_SECONDS: Final = 15.0

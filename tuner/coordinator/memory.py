@@ -17,9 +17,9 @@ from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, read_for_decision
-from tuner.storage.trials import trials_of
+from tuner.storage.trials.rows import trials_of
 
 
 @dataclass

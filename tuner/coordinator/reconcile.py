@@ -34,16 +34,16 @@ from tuner.records.errors import (
 from tuner.records.snapshot import ActiveStudy, StudySnapshot
 from tuner.spec.states import ACTIVE_STUDY_STATES, StudyState
 from tuner.storage.commits import commit_decision, record_reports, reopen_orders
-from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat
 from tuner.storage.orders import fail_unreadable_orders, open_order_ids, read_order
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import (
     active_studies,
     move_study,
     park_studies,
     park_study,
 )
-from tuner.storage.trial_counts import forget_counts
+from tuner.storage.trials.trial_counts import forget_counts
 
 WAIT_SECONDS = 0.25
 BEAT_SECONDS = 2.0

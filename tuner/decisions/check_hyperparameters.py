@@ -1,9 +1,9 @@
-"""The numbers that a coordinate check trains with: small rates, and no searched value."""
+"""Choose a coordinate check's hyperparameters: small rates, and no searched value."""
 
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.registry import declared
 from parametrization.scaling.companions import RATIO, companion_of, flat_defaults
-from tuner.spec.optimizers import SearchedOptimizer
+from tuner.spec.optimizers.records import SearchedOptimizer
 
 
 def check_hyperparameters(config: SearchedOptimizer) -> dict[str, float]:

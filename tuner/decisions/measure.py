@@ -8,7 +8,7 @@ from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.grid import MAX_EXTENSIONS, Edge, extension, log2_grid, optimum_edge
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 
 

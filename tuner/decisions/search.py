@@ -22,9 +22,13 @@ from tuner.decisions.search_grid import search_grid
 from tuner.records.decision import Promotion, TrialEnding
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
-from tuner.spec.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from tuner.spec.optimizer_name import Optimizer
-from tuner.spec.optimizers import OptimizerConfig
+from tuner.spec.optimizers.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
 

@@ -2,8 +2,12 @@
 
 import math
 
-from tuner.spec.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from tuner.spec.optimizers import OptimizerConfig
+from tuner.spec.optimizers.distributions import (
+    CategoricalDistribution,
+    FloatDistribution,
+    IntDistribution,
+)
+from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.study import StudySpec
 
 

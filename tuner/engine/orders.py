@@ -14,7 +14,7 @@ from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.packing import SOLO, DeviceKind, Packing
 from tuner.spec.datasets.registry import AnyDataset
 from tuner.spec.families.registry import AnyFamily
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.study_fields import Training

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.sensitivity import SensitivityCurve
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 
 

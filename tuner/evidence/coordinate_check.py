@@ -2,7 +2,7 @@
 
 from parametrization.check.verdict import CheckVerdict, TensorStatistic, judge
 from tuner.records.snapshot import StudySnapshot
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 
 
 def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict | None:

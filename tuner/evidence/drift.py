@@ -1,4 +1,4 @@
-"""How the optimum moves with width, and where it is expected at a width nobody trained.
+"""Fit how the optimum moves with width, and predict it at a width that was not trained.
 
 Rates are log2(learning rate) at the base width, distances on that axis are octaves; widths
 count in doublings.

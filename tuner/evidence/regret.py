@@ -1,4 +1,4 @@
-"""What it costs to reuse a narrow width's learning rate at a wide one, as measured there."""
+"""Measure the loss of reusing a narrow width's learning rate at a wide one."""
 
 import itertools
 import math

@@ -12,7 +12,7 @@ from tuner.evidence.regret import (
 )
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 

@@ -19,7 +19,7 @@ from tuner.evidence.sensitivity import (
 from tuner.evidence.transfer import TransferEvidence, summarise_transfer
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 

@@ -14,7 +14,7 @@ from tuner.evidence.regret import (
     wider_is_better,
 )
 from tuner.evidence.sensitivity import SensitivityCurve, losses_of
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 

@@ -1,4 +1,4 @@
-"""What the tuning has cost, beside what training the target will."""
+"""Compute the cost of tuning, beside that of training the target."""
 
 import math
 from collections.abc import Iterable

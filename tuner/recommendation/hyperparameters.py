@@ -11,7 +11,7 @@ from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.hyperparameter_words import Setting, Told
 from tuner.evidence.drift import Prediction
 from tuner.recommendation.axes.width import Axis, Basis, weakest
-from tuner.spec.optimizers import OptimizerConfig
+from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.record import Record
 
 Origin = Literal["fitted", "searched", "given"]

@@ -45,8 +45,8 @@ from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import AnyFamily
-from tuner.spec.optimizer_name import Optimizer
-from tuner.spec.optimizers import OptimizerConfig
+from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.requested_target import IllegalTarget, target_asked

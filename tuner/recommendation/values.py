@@ -12,7 +12,7 @@ from parametrization.scaling.schedule import Schedule, ScheduleShape
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape, Role
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.study_fields import Training
 

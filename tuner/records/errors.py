@@ -1,4 +1,4 @@
-"""What the tuner refuses or cannot do, each with a message that can be shown to a user."""
+"""Define the tuner's errors, each with a message that can be shown to a user."""
 
 import inspect
 

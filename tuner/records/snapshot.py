@@ -10,7 +10,7 @@ from tuner.engine.reports import CoordinateStatistic
 from tuner.engine.slots import ONE_CPU, Capacity
 from tuner.records.trial_counts import TrialCounts
 from tuner.records.trials import StudyTrials
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
@@ -26,7 +26,7 @@ class StudyRecord(Record):
     packings: dict[str, Packing] | None = None
     """By `packing_key`: how trials of each shape train, measured once and kept."""
     counts: TrialCounts | None = None
-    """None until its trials are counted: see `tuner.storage.trial_counts.counts_of`."""
+    """None until its trials are counted: see `tuner.storage.trials.trial_counts.counts_of`."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None

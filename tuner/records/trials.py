@@ -10,7 +10,7 @@ from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, TrialState
 

@@ -1,4 +1,4 @@
-"""What disagrees in a study's specification, field against field, and what to change."""
+"""Find fields of a study's specification that contradict each other, and say what to change."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from parametrization.rules.policy_numbers import EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
 from tuner.spec.datasets.registry import datasets_of
-from tuner.spec.magnitudes import beyond_floats
+from tuner.spec.optimizers.magnitudes import beyond_floats
 from tuner.spec.study_fields import StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
 

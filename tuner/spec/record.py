@@ -1,4 +1,4 @@
-"""What every record that crosses a boundary has in common."""
+"""Define the base class of every record that crosses a boundary."""
 
 from pydantic import BaseModel, ConfigDict
 

@@ -13,8 +13,8 @@ from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
-from tuner.spec.optimizer_name import Optimizer
-from tuner.spec.optimizers import RECORDS, OptimizerConfig
+from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.optimizers.records import RECORDS, OptimizerConfig
 from tuner.spec.policies import PolicyChoices
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.spec.target import Proxies, Target, WholeTarget, Width, filled

@@ -1,4 +1,4 @@
-"""Whether the plugins that a study was made with are those installed here.
+"""Compare the plugins that a study was made with to those installed here.
 
 A study keeps package and version of every plugin's optimizer it names. Another version may take
 other steps under the same name, so that its trials could not be compared with those before.

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.states import OrderState
-from tuner.storage.tables import CoordinateCheckRow, OrderRow
+from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow
 
 
 class CheckProgress(NamedTuple):

@@ -1,4 +1,4 @@
-"""What the coordinator writes: its decisions, and what the engine reports about its orders."""
+"""Commit the coordinator's decisions, and the engine's reports about its orders."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +16,6 @@ from tuner.records.errors import OrderUnreadable, StudyMoved
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
-from tuner.storage.database import connection_of
 from tuner.storage.documents import PACKINGS, SHAPE
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import (
@@ -29,11 +28,12 @@ from tuner.storage.orders import (
     order_of,
     reissue,
 )
+from tuner.storage.sql.database import connection_of
+from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
 from tuner.storage.studies import move_study
-from tuner.storage.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
-from tuner.storage.trial_counts import facts_of, note_changes
-from tuner.storage.trial_reports import store_progress
-from tuner.storage.trials import end_trial, start_trials, trial_rows, unfinished_trials
+from tuner.storage.trials.rows import end_trial, start_trials, trial_rows, unfinished_trials
+from tuner.storage.trials.trial_counts import facts_of, note_changes
+from tuner.storage.trials.trial_reports import store_progress
 
 LOSSES_ALLOWED: Final = 3
 """The third time that the worker running an order dies, the order is given up."""

@@ -9,7 +9,7 @@ from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
-from tuner.storage.tables import StudyEventRow
+from tuner.storage.sql.tables import StudyEventRow
 
 
 class EventKind(StrEnum):

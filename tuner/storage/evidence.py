@@ -22,9 +22,9 @@ from tuner.evidence.study_evidence import (
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import TrialCounts
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.storage.sql.tables import StudyEvidenceRow, StudyRow
 from tuner.storage.studies import read_snapshot
-from tuner.storage.tables import StudyEvidenceRow, StudyRow
-from tuner.storage.trial_counts import count_if_uncounted
+from tuner.storage.trials.trial_counts import count_if_uncounted
 
 _CURVES = TypeAdapter(tuple[SensitivityCurve, ...])
 _WITHOUT_TRIALS = (StudyState.QUEUED, StudyState.CHECKING)

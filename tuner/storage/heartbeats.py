@@ -1,4 +1,4 @@
-"""Who is at work: the coordinator and the slots, as they last reported."""
+"""Store and read heartbeats of the coordinator and of every slot."""
 
 import datetime as dt
 
@@ -6,8 +6,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
-from tuner.storage.tables import WorkerRow
-from tuner.storage.text import storable
+from tuner.storage.sql.tables import WorkerRow
+from tuner.storage.sql.text import storable
 
 
 class WorkerRecord(Record):

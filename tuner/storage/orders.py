@@ -13,12 +13,12 @@ from tuner.engine.packing import SOLO
 from tuner.records.errors import DocumentUnreadable, OrderUnreadable
 from tuner.records.snapshot import OpenOrder
 from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, StateReason
-from tuner.storage.database import connection_of
 from tuner.storage.documents import ORDER
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.tables import OrderRow, StudyRow, TrialRow, UtcDateTime
-from tuner.storage.text import storable
-from tuner.storage.trials import unfinished_trials
+from tuner.storage.sql.database import connection_of
+from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow, UtcDateTime
+from tuner.storage.sql.text import storable
+from tuner.storage.trials.rows import unfinished_trials
 
 # By the active studies, which are few: orders that have ended are many, and stay.
 _OPEN_IDS = (

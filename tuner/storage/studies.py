@@ -27,14 +27,14 @@ from tuner.spec.states import (
 )
 from tuner.spec.study import StudySpec
 from tuner.spec.versions import other_plugins
-from tuner.storage.database import connection_of
 from tuner.storage.documents import SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
+from tuner.storage.sql.database import connection_of
+from tuner.storage.sql.tables import IdempotencyKeyRow, StudyRow
+from tuner.storage.sql.text import storable
 from tuner.storage.study_records import record_of, statistics_of, why_unreadable
-from tuner.storage.tables import IdempotencyKeyRow, StudyRow
-from tuner.storage.text import storable
-from tuner.storage.trials import end_trial, trials_of, unfinished_trials
+from tuner.storage.trials.rows import end_trial, trials_of, unfinished_trials
 
 _ACTIVE = select(
     StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at, StudyRow.spec

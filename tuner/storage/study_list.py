@@ -8,8 +8,8 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.storage import page_tokens
+from tuner.storage.sql.tables import StudyRow
 from tuner.storage.study_records import record_of
-from tuner.storage.tables import StudyRow
 
 
 class UnreadableStudy(Record):

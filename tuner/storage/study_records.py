@@ -11,7 +11,7 @@ from tuner.records.errors import DocumentUnreadable, StudyUnreadable
 from tuner.records.snapshot import OptimizerStatistic, StudyRecord
 from tuner.spec.versions import other_plugins
 from tuner.storage.documents import PACKINGS, SHAPE, SPEC, DocumentKind, what_is_wrong
-from tuner.storage.tables import CoordinateCheckRow, StudyRow
+from tuner.storage.sql.tables import CoordinateCheckRow, StudyRow
 
 _DOCUMENTS: Final[Mapping[str, DocumentKind[Any]]] = {
     "spec": SPEC,

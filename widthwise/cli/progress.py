@@ -1,4 +1,4 @@
-"""How far a study is, in words and bars."""
+"""Show a study's progress in words and bars."""
 
 from collections.abc import Iterable
 from typing import Any, Final

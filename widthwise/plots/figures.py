@@ -1,4 +1,4 @@
-"""What the plots have in common: one look, and an error that says what to install for them."""
+"""Set up matplotlib for all plots: one look, and an error that says what to install for them."""
 
 from pathlib import Path
 from typing import Final, TypeAlias

@@ -1,4 +1,4 @@
-"""How each tensor of a trial is stepped: by which pure update, and with which numbers."""
+"""Choose each tensor's update function and its numbers for a cohort."""
 
 from collections.abc import Hashable, Mapping
 from typing import Final, NamedTuple, TypeAlias

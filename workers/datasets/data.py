@@ -1,4 +1,4 @@
-"""What training needs of a dataset: batches that any step can ask for again.
+"""Define datasets for training: batches that any step can ask for again.
 
 Draws are keyed by (seed, step), so a trial sees the same data alone, in company, resumed on
 another machine, and at every width.

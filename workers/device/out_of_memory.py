@@ -1,4 +1,4 @@
-"""Running out of memory as an error that names what asked for too much."""
+"""Turn running out of memory into an error that names what asked for too much."""
 
 import resource
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How far generated samples are from real ones: the Fréchet distance of two normal distributions.
+"""Compute the Fréchet distance of generated and real samples, as normal distributions.
 
 Shape suffixes: N samples, D dimensions.
 """

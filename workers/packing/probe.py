@@ -1,4 +1,4 @@
-"""How trials of one shape train fastest here: measured once on a few steps."""
+"""Measure on a few steps how trials of one shape train fastest here."""
 
 import gc
 import logging

@@ -1,4 +1,4 @@
-"""What one machine remembers of its probes, so that a study run again is packed again the same."""
+"""Store a machine's probe results, so that a study run again is packed the same."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""How long steps take here, and how much there is to do in one."""
+"""Time training steps, and count the operations of one."""
 
 import statistics
 import time

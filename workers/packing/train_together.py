@@ -1,4 +1,4 @@
-"""Training several trials on one device: those that pay together, the others one by one."""
+"""Train several trials on one device: together where that pays, the others one by one."""
 
 import gc
 import logging

@@ -1,4 +1,4 @@
-"""Carrying out one order inside a worker: reports, as they become known."""
+"""Carry out one order inside a worker, and report as results become known."""
 
 import gc
 import logging

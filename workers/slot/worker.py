@@ -1,4 +1,4 @@
-"""A worker: one process that carries out orders from a pipe until its parent is gone.
+"""Run a worker: one process that carries out orders from a pipe until its parent is gone.
 
 `python -m workers.slot.worker SETTINGS`, started by `workers.engines.slot_process`. Orders come and
 reports go as JSON. Only the standard library is imported up here: the ties to the parent are in

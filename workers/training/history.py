@@ -1,4 +1,4 @@
-"""What a trial's updates measured."""
+"""Keep what a trial's updates measured, metric by metric."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Training one trial by itself: the reference that every faster way has to agree with."""
+"""Train one trial by itself: the reference that every faster way has to agree with."""
 
 import math
 from collections.abc import Iterator, Sequence

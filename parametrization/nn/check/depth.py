@@ -1,4 +1,4 @@
-"""Whether a few updates move activations by the same amount at every depth.
+"""Check that a few updates move activations by the same amount at every depth.
 
 Two statistics beside the initial sizes: D of every tensor inside the residual blocks, averaged
 over the blocks, which sees the rates; and the change of the stream that the last block leaves,

@@ -1,4 +1,4 @@
-"""What a parameter's value adds to its layer's output, for every layer that has rules."""
+"""Compute what a parameter contributes to its layer's output, for every layer that has rules."""
 
 from typing import Any, Final
 

@@ -1,4 +1,4 @@
-"""What a few updates do to each tensor's share of the activations, measured on a real model.
+"""Measure how a few updates change each tensor's contribution to a model's activations.
 
 Per tensor, on one probe batch, after `steps` updates at a small rate:
 

@@ -1,4 +1,4 @@
-"""What an optimizer is here: pure functions over one tensor of one trial.
+"""Define an optimizer's update as pure functions over one tensor of one trial.
 
 The same functions train a trial alone and, mapped over a leading axis by `over_trials`, a whole
 cohort: no input is changed in place and no Python branch reads a tensor's values. State is a flat

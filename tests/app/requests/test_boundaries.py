@@ -22,12 +22,12 @@ from app.main import create_app
 from app.settings import AppSettings
 from tests.app.requests.numbers import EVERYWHERE, Number, numbers
 from tests.app.served import SPEC, Served, serving
-from tuner.spec.optimizers import RECORDS
+from tuner.spec.optimizers.records import RECORDS
 from tuner.spec.study import StudySpec
 from tuner.spec.submitted import STORED
-from tuner.storage.database import open_database
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.tables import StudyRow, TrialRow
 from tuner.storage.studies import read_snapshot
-from tuner.storage.tables import StudyRow, TrialRow
 
 RULES = {"depth_rule": "completep", "horizon_rule": "complete-d"}
 STUDIES: dict[str, dict[str, Any]] = {

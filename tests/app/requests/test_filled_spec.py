@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import update
 
 from tests.app.served import Served
-from tuner.storage.tables import StudyRow
+from tuner.storage.sql.tables import StudyRow
 
 MINIMAL: dict[str, Any] = {"family": {"name": "mlp"}, "target": {"width": 512}}
 

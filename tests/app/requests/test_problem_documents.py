@@ -12,7 +12,7 @@ from app.main import create_app
 from app.settings import AppSettings
 from tests.app.served import Served
 from tuner.records import errors
-from tuner.storage.database import open_database
+from tuner.storage.sql.database import open_database
 
 FIELDS = {"type", "title", "status", "detail", "instance", "errors"}
 

@@ -7,7 +7,7 @@ from app.http.problems import PROBLEM_JSON
 from app.main import create_app
 from app.settings import AppSettings
 from tests.app.served import Served
-from tuner.storage.database import open_database
+from tuner.storage.sql.database import open_database
 
 PAGES = ["/", "/studies/std_nobody", "/workers", "/docs"]
 

@@ -11,8 +11,8 @@ from contextlib import suppress
 
 from tuner.coordinator.leadership import begin_epoch, leadership
 from tuner.records.errors import LeadershipLost
-from tuner.storage.database import open_database
 from tuner.storage.heartbeats import beat
+from tuner.storage.sql.database import open_database
 
 
 def main(url: str, idle_timeout: str) -> None:

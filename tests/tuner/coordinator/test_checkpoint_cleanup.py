@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.tuner.stored_studies import searching_study
 from tuner.coordinator.checkpoint_cleanup import sweep_checkpoints
 from tuner.engine.checkpoints import FileCheckpoints
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import cancel_study
 
 

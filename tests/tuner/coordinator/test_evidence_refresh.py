@@ -11,8 +11,8 @@ from tuner.evidence.sensitivity import CurveFits
 from tuner.evidence.study_evidence import StudyEvidence, study_evidence
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import StudyState
-from tuner.storage.database import Database
 from tuner.storage.evidence import evidence_ages
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, open_study, pause_study
 
 

@@ -18,8 +18,8 @@ from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.reports import Report
 from tuner.records.errors import LeadershipLost
 from tuner.spec.states import StudyState
-from tuner.storage.database import Database
 from tuner.storage.heartbeats import beat, workers
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import open_study
 
 IDLE_TIMEOUT_SECONDS = 1.0

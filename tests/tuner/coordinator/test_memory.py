@@ -17,8 +17,8 @@ from tuner.engine.slots import Capacity, capacity_of
 from tuner.spec.states import FINAL_STUDY_STATES, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import active_studies, pause_study, read_for_decision, resume_study
 
 FUSED = Packing(way="fused", least=2, most=3, speedup=2.0, device="cpu")

@@ -16,10 +16,11 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import OrderState, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
-from tuner.storage.database import Database
 from tuner.storage.documents import FORMAT, SPEC
 from tuner.storage.events import EventKind
 from tuner.storage.orders import open_order_ids, read_order
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.studies import (
     get_study,
     open_study,
@@ -28,7 +29,6 @@ from tuner.storage.studies import (
     resume_study,
 )
 from tuner.storage.study_list import list_studies
-from tuner.storage.tables import OrderRow, StudyRow
 
 Damage = Callable[[dict[str, Any]], dict[str, Any]]
 

@@ -22,9 +22,9 @@ from tuner.records.snapshot import OpenOrder, StudyRecord, StudySnapshot
 from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.commits import record_report, reopen_orders
-from tuner.storage.database import Database, open_database
 from tuner.storage.events import EventKind
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 
 FUSED = Packing(way="fused", least=3, most=8, speedup=2.4, device="cpu")
 

@@ -16,8 +16,8 @@ from tuner.engine.orders import TrainOrder
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
-from tuner.storage.database import Database, open_database
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import (
     cancel_study,
     get_study,

@@ -10,7 +10,7 @@ from tuner.engine.slots import Capacity, Slot, capacity_of
 from tuner.records.decision import Decision
 from tuner.spec.states import StateReason
 from tuner.storage.commits import record_report
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 
 ADAMW = "adamw"
 

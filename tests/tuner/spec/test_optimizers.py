@@ -19,7 +19,7 @@ from parametrization.scaling.companions import (
 )
 from parametrization.shapes.roles import Role
 from tuner.decisions.check_hyperparameters import check_hyperparameters
-from tuner.spec.optimizers import RECORDS, SearchedOptimizer
+from tuner.spec.optimizers.records import RECORDS, SearchedOptimizer
 from tuner.spec.study import StudySpec
 
 

@@ -12,10 +12,10 @@ from tuner.records.errors import StudyUnreadable
 from tuner.spec import versions as plugin_versions
 from tuner.spec.states import StudyState
 from tuner.spec.versions import other_plugins
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import StudyRow
 from tuner.storage.studies import active_studies, get_study, open_study, park_studies
 from tuner.storage.study_list import list_studies
-from tuner.storage.tables import StudyRow
 
 GONE = {"name": "gauss_newton", "plugin": "more-optimizers 0.1.0"}
 WORDS = "gauss_newton is of more-optimizers 0.1.0, which is not installed: install it"

@@ -18,12 +18,12 @@ from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
 from tuner.engine.orders import AnyOrder, TrainOrder
 from tuner.engine.packing import Packing
-from tuner.spec.optimizers import RECORDS
+from tuner.spec.optimizers.records import RECORDS
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
-from tuner.storage.database import open_database
 from tuner.storage.documents import ORDER, PACKINGS, SHAPE, SPEC, DocumentKind
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, open_study
 from workers.training.model_shapes import model_shape
 

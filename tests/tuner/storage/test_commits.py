@@ -24,10 +24,10 @@ from tuner.records.decision import Decision, Promotion, TrialEnding
 from tuner.records.errors import StudyMoved
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
 from tuner.storage.commits import commit_decision, record_report
-from tuner.storage.database import Database
 from tuner.storage.events import EventKind
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import OrderRow
 from tuner.storage.studies import pause_study
-from tuner.storage.tables import OrderRow
 
 
 def store(database: Database, report: Reached | Done | Failed | Lost) -> tuple[str, ...]:

@@ -8,8 +8,8 @@ from tuner.engine.reports import Reached, TrialProgress
 from tuner.engine.series import Series
 from tuner.records.snapshot import StudyRecord
 from tuner.storage.commits import record_report
-from tuner.storage.curves import Curve, curves_of
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
+from tuner.storage.trials.curves import Curve, curves_of
 
 
 @pytest.fixture

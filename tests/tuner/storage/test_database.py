@@ -13,11 +13,11 @@ from sqlalchemy.exc import IntegrityError
 from tests.tuner.stored_studies import decide, new_trial, searching_study, spec
 from tuner.records.decision import Decision
 from tuner.records.errors import StorageBusy, StorageFull, StorageReadOnly, StorageUnavailable
-from tuner.storage.database import Database, open_database
 from tuner.storage.heartbeats import beat, workers
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.tables import CoordinateCheckRow, StudyRow, TrialRow
 from tuner.storage.studies import open_study
 from tuner.storage.study_list import list_studies
-from tuner.storage.tables import CoordinateCheckRow, StudyRow, TrialRow
 
 SHORT_TIMEOUT_SECONDS = 0.05
 

@@ -7,10 +7,10 @@ from multiprocessing.synchronize import Barrier
 from sqlalchemy import func, select
 
 from tests.tuner.stored_studies import spec
-from tuner.storage.database import Database, open_database
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.tables import StudyEventRow, StudyRow
 from tuner.storage.studies import open_study
 from tuner.storage.study_list import list_studies
-from tuner.storage.tables import StudyEventRow, StudyRow
 
 THREADS = 4
 EACH = 20

@@ -3,8 +3,8 @@
 import threading
 
 from tests.tuner.stored_studies import searching_study, spec
-from tuner.storage.database import Database, open_database
 from tuner.storage.events import EventKind, StudyEvent, events_after, last_event_id, write_event
+from tuner.storage.sql.database import Database, open_database
 from tuner.storage.studies import open_study
 
 

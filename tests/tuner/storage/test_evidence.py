@@ -10,10 +10,10 @@ from tuner.coordinator.reconcile import tick
 from tuner.evidence.study_evidence import EVIDENCE_VERSION, StudyEvidence, study_evidence
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
-from tuner.storage.database import Database
 from tuner.storage.evidence import EvidenceAge, evidence_ages, read_evidence, read_summary
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import StudyEvidenceRow
 from tuner.storage.studies import cancel_study, get_study, open_study, pause_study
-from tuner.storage.tables import StudyEvidenceRow
 
 
 class Coordinated:

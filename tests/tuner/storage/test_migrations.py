@@ -15,9 +15,9 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from tuner.records.errors import DatabaseMismatch
-from tuner.storage.database import SCHEMA_REVISION, Database, open_database, require_current
-from tuner.storage.migration import MIGRATIONS, migrate
-from tuner.storage.tables import Base
+from tuner.storage.sql.database import SCHEMA_REVISION, Database, open_database, require_current
+from tuner.storage.sql.migration import MIGRATIONS, migrate
+from tuner.storage.sql.tables import Base
 
 REVISIONS = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 

@@ -8,9 +8,9 @@ from tuner.engine.orders import TrainOrder
 from tuner.engine.reports import Reached
 from tuner.spec.states import OrderState
 from tuner.storage.commits import record_report, reopen_orders
-from tuner.storage.database import Database
 from tuner.storage.orders import open_order_ids, read_order
-from tuner.storage.tables import OrderRow, TrialRow
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import OrderRow, TrialRow
 
 
 def store(database: Database, report: Reached) -> None:

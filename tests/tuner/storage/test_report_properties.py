@@ -20,9 +20,9 @@ from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import StateReason, TrialState
 from tuner.storage.commits import record_reports, reopen_orders
-from tuner.storage.curves import Curve, curves_of
-from tuner.storage.database import Database
 from tuner.storage.events import EventKind
+from tuner.storage.sql.database import Database
+from tuner.storage.trials.curves import Curve, curves_of
 
 TRIALS = 2
 

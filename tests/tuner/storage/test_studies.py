@@ -29,8 +29,9 @@ from tuner.spec.states import (
 )
 from tuner.storage import page_tokens
 from tuner.storage.commits import record_report
-from tuner.storage.database import Database
 from tuner.storage.events import EventKind
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import OrderRow
 from tuner.storage.studies import (
     active_studies,
     cancel_study,
@@ -42,7 +43,6 @@ from tuner.storage.studies import (
     resume_study,
 )
 from tuner.storage.study_list import list_studies
-from tuner.storage.tables import OrderRow
 
 many_studies = settings(
     max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]

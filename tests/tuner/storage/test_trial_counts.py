@@ -13,15 +13,15 @@ from tests.tuner.stored_studies import assert_counted, snapshot_of, spec
 from tuner.coordinator.reconcile import tick
 from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
 from tuner.spec.states import ACTIVE_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import StudyRow
 from tuner.storage.studies import (
     cancel_study,
     get_study,
     open_study,
     pause_study,
 )
-from tuner.storage.tables import StudyRow
-from tuner.storage.trial_counts import counts_of, forget_counts
+from tuner.storage.trials.trial_counts import counts_of, forget_counts
 
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 ENDINGS = [

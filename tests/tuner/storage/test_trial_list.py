@@ -12,10 +12,10 @@ from tuner.records.snapshot import StudyRecord, StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import Purpose, StudyState, TrialState
 from tuner.storage import page_tokens
-from tuner.storage.curves import Curve, curves_of, list_curves
-from tuner.storage.database import Database
+from tuner.storage.sql.database import Database
 from tuner.storage.studies import open_study
-from tuner.storage.trial_list import TrialFilter, list_trials
+from tuner.storage.trials.curves import Curve, curves_of, list_curves
+from tuner.storage.trials.trial_list import TrialFilter, list_trials
 
 
 @pytest.fixture

@@ -26,11 +26,11 @@ from tuner.spec.record import Record
 from tuner.spec.states import OrderState, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
-from tuner.storage.database import open_database
 from tuner.storage.documents import FORMAT, ORDER, PACKINGS, SPEC, DocumentKind
-from tuner.storage.migration import migrate
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
+from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.studies import get_study, read_snapshot
-from tuner.storage.tables import OrderRow, StudyRow
 
 CORPUS = stored_documents()
 NEWEST = [stored for stored in CORPUS if stored.format == stored.kind.format]

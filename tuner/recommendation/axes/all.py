@@ -14,7 +14,7 @@ from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import ModelShape
 from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes
 from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.study import StudySpec
 from tuner.spec.target import WholeTarget
 

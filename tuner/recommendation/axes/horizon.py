@@ -18,7 +18,7 @@ from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.hyperparameter_words import cite
 from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times, weakest
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 
 TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]
 """Hyperparameters at the base of every optimizer that trains something, the lead first."""

@@ -1,4 +1,4 @@
-"""What a dataset declares of itself, without torch: its facts, and which function loads it.
+"""Declare a dataset without torch: its facts, and the function that loads it.
 
 The kinds of datasets stand here too. A family trains on every dataset of its kind.
 """

@@ -1,4 +1,4 @@
-"""What a model family declares of itself, without torch: facts, words, which functions build it."""
+"""Declare a model family without torch: options, facts, and the functions that build it."""
 
 import math
 from collections.abc import Iterator, Mapping

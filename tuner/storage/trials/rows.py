@@ -1,4 +1,4 @@
-"""Trials as stored: read as records, ended once."""
+"""Read stored trials as records, and end each once."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping
@@ -12,12 +12,12 @@ from sqlalchemy.orm.util import identity_key
 from tuner.records.errors import StudyUnreadable
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
-from tuner.storage.database import connection_of
 from tuner.storage.documents import what_is_wrong
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.tables import TrialRow, UtcDateTime
-from tuner.storage.text import storable
-from tuner.storage.trial_counts import COUNTED, facts_of, note_changes
+from tuner.storage.sql.database import connection_of
+from tuner.storage.sql.tables import TrialRow, UtcDateTime
+from tuner.storage.sql.text import storable
+from tuner.storage.trials.trial_counts import COUNTED, facts_of, note_changes
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 

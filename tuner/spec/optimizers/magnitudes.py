@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
-from tuner.spec.distributions import CategoricalDistribution, Distribution
-from tuner.spec.optimizers import SearchedOptimizer
+from tuner.spec.optimizers.distributions import CategoricalDistribution, Distribution
+from tuner.spec.optimizers.records import SearchedOptimizer
 
 SMALLEST: Final = 1e-30
 LARGEST: Final = 1e30

@@ -11,7 +11,7 @@ from tuner.engine.reports import TrialProgress
 from tuner.engine.series import STEP, VALUE, Series
 from tuner.spec.record import Record
 from tuner.storage import page_tokens
-from tuner.storage.tables import CurveRow
+from tuner.storage.sql.tables import CurveRow
 
 
 class Curve(Record):

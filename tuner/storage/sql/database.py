@@ -14,10 +14,9 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
 from tuner.records.errors import LeadershipLost
-from tuner.storage.connections import database_url, postgres_engines, sqlite_engines
-from tuner.storage.driver_errors import storage_errors
-from tuner.storage.tables import CoordinatorRow
-from tuner.storage.trial_counts import store_counts
+from tuner.storage.sql.connections import database_url, postgres_engines, sqlite_engines
+from tuner.storage.sql.driver_errors import storage_errors
+from tuner.storage.sql.tables import CoordinatorRow
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
 SCHEMA_REVISION: Final = "20261128_study_evidence"
@@ -69,7 +68,6 @@ class Database:
             if self.epoch is not None:
                 _require_epoch(session, self.epoch)
             yield session
-            store_counts(session)
 
     def close(self) -> None:
         """Close every connection."""
@@ -115,7 +113,7 @@ def require_current(database: Database) -> None:
         current = _stored_revision(connection)
         if current != SCHEMA_REVISION:
             # Only here, because importing Alembic would double the API's start.
-            from tuner.storage.migration import require_compatible
+            from tuner.storage.sql.migration import require_compatible
 
             require_compatible(connection, current)
 

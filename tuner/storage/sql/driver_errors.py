@@ -1,4 +1,4 @@
-"""Which storage trouble a database driver's error means.
+"""Translate a database driver's errors into the tuner's storage errors.
 
 Codes, not texts: SQLite's extended result codes and PostgreSQL's SQLSTATEs are stable.
 """

@@ -1,4 +1,4 @@
-"""What a searched hyperparameter is drawn from, in Optuna's vocabulary."""
+"""Define the distributions of searched hyperparameters, in Optuna's vocabulary."""
 
 from typing import Annotated, Literal, Self
 

@@ -1,4 +1,4 @@
-"""What a report says about trials, brought into their rows: each step once, each end once."""
+"""Store what a report says about trials: each step once, each end once."""
 
 from collections.abc import Mapping
 
@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 from tuner.engine.checkpoints import checkpoint_uri
 from tuner.engine.reports import TrialProgress
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
-from tuner.storage.curves import append_curves
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.tables import TrialRow
-from tuner.storage.trial_counts import facts_of, note_changes
-from tuner.storage.trials import end_trial, trial_rows
+from tuner.storage.sql.tables import TrialRow
+from tuner.storage.trials.curves import append_curves
+from tuner.storage.trials.rows import end_trial, trial_rows
+from tuner.storage.trials.trial_counts import facts_of, note_changes
 
 
 def store_progress(

@@ -27,13 +27,13 @@ from pydantic_core import CoreSchema
 from parametrization.optimizers.declaration import OptimizerDeclaration, Range
 from parametrization.optimizers.registry import OPTIMIZERS, PLUGINS, STUDIED
 from parametrization.scaling.companions import flat_hyperparameters
-from tuner.spec.distributions import (
+from tuner.spec.optimizers.distributions import (
     CategoricalDistribution,
     Distribution,
     FloatDistribution,
     IntDistribution,
 )
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted, is_stored
 

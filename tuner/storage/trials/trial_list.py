@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.records.trials import TrialRecord
-from tuner.spec.optimizer_name import Optimizer
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 from tuner.storage import page_tokens
-from tuner.storage.tables import TrialRow
-from tuner.storage.trials import select_trials, trial_records
+from tuner.storage.sql.tables import TrialRow
+from tuner.storage.trials.rows import select_trials, trial_records
 
 
 class TrialFilter(NamedTuple):

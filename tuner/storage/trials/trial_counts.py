@@ -3,13 +3,13 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, event, select, update
 from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
-from tuner.storage.tables import StudyRow, TrialRow
+from tuner.storage.sql.tables import StudyRow, TrialRow
 
 # Made once: to make them takes longer than to execute them, in every transaction of a coordinator.
 _COUNTS: Final = select(StudyRow.counts).where(StudyRow.id == bindparam("study_id"))
@@ -55,13 +55,16 @@ def note_changes(
 ) -> None:
     """Note changes of trials that this transaction has made: what each was before, and is now.
 
-    `store_counts` counts them all at once before the transaction is committed.
+    They are counted all at once when the transaction is committed.
     """
-    noted: _Noted = session.info.setdefault(_NOTED, {})
+    if _NOTED not in session.info:
+        session.info[_NOTED] = {}
+        event.listen(session, "before_commit", _store_counts, once=True)
+    noted: _Noted = session.info[_NOTED]
     noted.setdefault(study_id, []).extend(changes)
 
 
-def store_counts(session: Session) -> None:
+def _store_counts(session: Session) -> None:
     """Count the changes that this transaction has noted.
 
     Trials of a study that were never counted are counted one and all.

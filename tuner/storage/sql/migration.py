@@ -1,7 +1,7 @@
 """The database's schema: created, brought up to date, and refused where the two do not fit.
 
 Alembic is slow to import and only needed where a schema differs; processes that merely start
-compare one string (`tuner.storage.database.require_current`).
+compare one string (`tuner.storage.sql.database.require_current`).
 """
 
 import fcntl
@@ -19,11 +19,11 @@ from sqlalchemy import URL, Connection, create_engine, select
 from sqlalchemy.pool import NullPool
 
 from tuner.records.errors import DatabaseMismatch
-from tuner.storage.connections import database_url, take_over_transactions
-from tuner.storage.driver_errors import storage_errors
-from tuner.storage.tables import SchemaRow
+from tuner.storage.sql.connections import database_url, take_over_transactions
+from tuner.storage.sql.driver_errors import storage_errors
+from tuner.storage.sql.tables import SchemaRow
 
-MIGRATIONS: Final = Path(__file__).resolve().parents[2] / "migrations"
+MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "migrations"
 MIGRATION_LOCK: Final = 0x4D49_4752  # PostgreSQL's advisory lock of whoever migrates
 
 
