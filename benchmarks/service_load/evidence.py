@@ -9,12 +9,10 @@ engine: most are a search's, the others a grid at four widths under muP and the 
 
 `evidence_ms_per_report` is what refreshing the evidence adds to each report while trials end as
 fast as reports can be stored: at most a tenth of the time beside it, and a summary at the end.
-`coordinator_ms_per_report`, with `--coordinator`, is all else that the coordinator does, measured
-by `benchmarks.service_load.coordinator` on a study of so many search trials from its start on.
+`coordinator_ms_per_report` is all else that the coordinator does, waits for the disk included,
+measured by `benchmarks.service_load.coordinator` on a whole study of so many random search trials.
 """
 
-import importlib
-import importlib.util
 import os
 import platform
 import sqlite3
@@ -32,6 +30,7 @@ from typing import Any, Final
 import httpx
 
 from benchmarks.report import command_line, give
+from benchmarks.service_load.coordinator import coordinator_load
 from benchmarks.service_load.study_of_trials import Kind, Study, stored_study
 from service.sockets import listen
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
@@ -119,12 +118,12 @@ def evidence_cost(database: Database, study: Study) -> dict[str, float]:
 
 
 def coordinator_cost(trials: int) -> dict[str, float]:
-    """What the coordinator does beside, for each report; nothing where that is not measured."""
-    if importlib.util.find_spec("benchmarks.service_load.coordinator") is None:
-        return {}
-    module = importlib.import_module("benchmarks.service_load.coordinator")
-    load = module.coordinator_load(trials)
-    return {"coordinator_ms_per_report": load["milliseconds_per_report"]}
+    """What all else that the coordinator does takes for each report."""
+    load = coordinator_load(trials, "random", "none")
+    return {
+        "coordinator_ms_per_report": load["milliseconds_per_report"],
+        "coordinator_cpu_ms_per_report": load["cpu_milliseconds_per_report"],
+    }
 
 
 def measured(kind: Kind, trials: int, repeats: int) -> dict[str, Any]:
@@ -158,14 +157,14 @@ def main() -> None:
     parser = command_line(__doc__)
     parser.add_argument("--trials", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--repeats", type=int, default=200)
-    parser.add_argument("--coordinator", action="store_true", help="run whole studies as well")
+    parser.add_argument("--no-coordinator", action="store_true", help="leave whole studies out")
     given = parser.parse_args()
     rows = [
         measured(kind, trials, given.repeats)
         for kind in ("measured", "searching")
         for trials in given.trials
     ]
-    if given.coordinator:
+    if not given.no_coordinator:
         for row in rows[: len(given.trials)]:
             row |= coordinator_cost(row["trials"])
     result = {
