@@ -1,4 +1,4 @@
-"""Store the evidence of each study and the counts of its trials."""
+"""Store the evidence of each study, the counts of its trials and the hash of its data."""
 
 from typing import Final
 
@@ -13,6 +13,7 @@ oldest_code: Final = "20261123_coordinator_epoch"
 
 def upgrade() -> None:
     op.add_column("studies", sa.Column("counts", sa.JSON(), nullable=True))
+    op.add_column("studies", sa.Column("data_sha256", sa.String(length=64), nullable=True))
     op.create_table(
         "study_evidence",
         sa.Column("study_id", sa.String(length=40), nullable=False),
@@ -31,4 +32,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("study_evidence")
+    op.drop_column("studies", "data_sha256")
     op.drop_column("studies", "counts")

@@ -59,6 +59,8 @@ class Done(Record):
     trials: tuple[TrialProgress, ...] = ()
     statistics: tuple[CoordinateStatistic, ...] = ()
     shape: ModelShape | None = None
+    data_sha256: str | None = None
+    """Of everything that batches are made of; with the shape."""
     packing: Packing | None = None
 
 

@@ -63,6 +63,9 @@ class Provenance(Record):
     """Of the stored spec as canonical JSON."""
     evidence_sha256: str
     """Of the number, state and value of every trial."""
+    data_sha256: str | None
+    """Of everything that the proxies' batches were made of; null for studies of releases that did
+    not note it."""
     rule_version: str
     plugin: str | None
     """Package and version that the optimizer comes from; null if it is built in."""
@@ -260,6 +263,7 @@ def _provenance(study: StudyRecord, known: EvidenceSummary, chosen: Optimizer) -
         study_id=study.id,
         spec_sha256=_sha256(json.dumps(study.spec.model_dump(mode="json"), sort_keys=True)),
         evidence_sha256=known.results_sha256,
+        data_sha256=study.data_sha256,
         rule_version=rules_version(study.spec.policies.chosen),
         plugin=_config(study.spec, chosen).plugin_used,
         seeds=known.seeds,

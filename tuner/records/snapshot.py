@@ -23,6 +23,8 @@ class StudyRecord(Record):
     reason: str | None
     spec: StudySpec
     shape: ModelShape | None
+    data_sha256: str | None = None
+    """Of everything that batches are made of; None until the describe order has answered."""
     packings: dict[str, Packing] | None = None
     """By `packing_key`: how trials of each shape train, measured once and kept."""
     counts: TrialCounts | None = None

@@ -7,7 +7,6 @@ from typing import Final
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.packing import SOLO, Packing, packing_key
 from tuner.engine.reports import CoordinateStatistic, Done, Failed, Lost, Reached, Report
@@ -189,7 +188,7 @@ def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | No
 def _store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str, ...]:
     match order:
         case DescribeOrder():
-            _store_shape(session, order.study_id, report.shape)
+            _store_description(session, order.study_id, report)
         case CheckOrder():
             _store_statistics(session, order, report.statistics)
         case ProbeOrder():
@@ -206,10 +205,11 @@ def _store_trials(session: Session, order: AnyOrder, report: Reached | Done) -> 
     return store_progress(session, order.study_id, goals, report.trials)
 
 
-def _store_shape(session: Session, study_id: str, shape: ModelShape | None) -> None:
+def _store_description(session: Session, study_id: str, report: Done) -> None:
     study = session.get_one(StudyRow, study_id)
-    assert shape is not None, "a describe order is done when it has a shape"
-    study.shape = SHAPE.write(shape)
+    assert report.shape is not None, "a describe order is done when it has a shape"
+    study.shape = SHAPE.write(report.shape)
+    study.data_sha256 = report.data_sha256
     study.updated_at = dt.datetime.now(dt.UTC)
 
 

@@ -121,7 +121,12 @@ def _reports(
 
 
 def _describe(order: DescribeOrder) -> Done:
-    return Done(order_id=order.id, attempt=order.attempt, shape=model_shape(order.model))
+    return Done(
+        order_id=order.id,
+        attempt=order.attempt,
+        shape=model_shape(order.model),
+        data_sha256=load_data(order.model).sha256,
+    )
 
 
 def _check(order: CheckOrder) -> Done:

@@ -263,6 +263,8 @@ def test_provenance_changes_with_the_evidence_and_with_the_spec() -> None:
     assert one == again
     assert one.evidence_sha256 != fewer.evidence_sha256
     assert one.spec_sha256 == fewer.spec_sha256 != renamed.spec_sha256
+    hashed = snapshot(AT_TARGET.trials, record=study(data_sha256="d" * 64))
+    assert recommend(hashed).provenance.data_sha256 == "d" * 64
     assert one.rule_version == rules_version(Policies())
 
 

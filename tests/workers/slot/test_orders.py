@@ -21,6 +21,7 @@ from tuner.engine.reports import Done, Failed, Reached, TrialProgress
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
+from workers.datasets.load import load_data
 from workers.slot.orders import OpenCohort, carry_out
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import train_to
@@ -137,6 +138,7 @@ def test_describing_hands_back_the_base_shapes(family: Gpt | Mlp, tmp_path: Path
     (report,) = reports_of(order, tmp_path)
     assert isinstance(report, Done)
     assert report.shape == model_shape(spec)
+    assert report.data_sha256 == load_data(spec).sha256
     assert report.shape is not None
     assert report.shape.base_width == 16
 

@@ -106,6 +106,8 @@ class StudyRow(Base):
     spec: Mapped[dict[str, Any]]
     shape: Mapped[dict[str, Any] | None]
     """ModelShape, once the describe order has answered."""
+    data_sha256: Mapped[str | None] = mapped_column(String(64))
+    """Of everything that batches are made of, once the describe order has answered."""
     packings: Mapped[dict[str, Any] | None]
     """Packing by `packing_key`, as probes have measured them."""
     counts: Mapped[dict[str, Any] | None]
