@@ -135,6 +135,16 @@ def test_checkpoints_of_format_1_have_paths_and_are_read_as_uris(name: str) -> N
     assert [start.uri for start in starts if start] == [f"file://{path}" for path in paths]
 
 
+@pytest.mark.parametrize(("steps", "given"), [(200, False), (201, True)])
+def test_a_duration_of_format_1_that_equals_the_proxies_was_not_given(
+    steps: int, given: bool
+) -> None:
+    asked = {"family": {"name": "mlp"}, "target": {"width": 256, "steps": steps}}
+    stored = SPEC.write(StudySpec.model_validate(asked | {"training": {"steps": 200}}))
+    del stored[FORMAT], stored["target"]["tokens_given"]
+    assert SPEC.read(stored).target.tokens_given is given
+
+
 def test_a_specification_older_than_packing_goes_on_one_trial_after_another() -> None:
     path = DOCUMENTS / "spec" / "format_1" / "gpt_of_november_21.json"
     document = json.loads(path.read_text())
