@@ -178,8 +178,11 @@ class StudyTrials(Sequence[TrialRecord]):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: object, handler: object) -> CoreSchema:
-        """Let records hold one as it is."""
-        return core_schema.is_instance_schema(cls)
+        """Let records hold one as it is, or make it of a tuple."""
+        return core_schema.no_info_before_validator_function(
+            lambda given: cls(given) if isinstance(given, tuple) else given,
+            core_schema.is_instance_schema(cls),
+        )
 
 
 def _groups_of(trial: TrialRecord) -> tuple[_GroupKey, ...]:

@@ -111,15 +111,15 @@ class Coordinator:
 EVENTS = st.sampled_from([*["nothing"] * 6, "pause", "repeat", "kill", "restart"])
 
 
+@pytest.mark.parametrize("pruner", ["none", "median", "successive_halving"])
 @settings(
-    max_examples=4,
+    max_examples=2,
     deadline=None,
     derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # an example takes seconds: shrinking, minutes
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
-    pruner=st.sampled_from(["none", "median", "successive_halving"]),
     seed=st.integers(0, 1_000),
     events=st.lists(EVENTS, min_size=30, max_size=60),
 )
