@@ -24,7 +24,7 @@ from parametrization.scaling.axis_factors import (
     rate_factor_of,
 )
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_rules import Case
+from parametrization.scaling.tensor_rules import TensorRules
 from parametrization.shapes.roles import Role
 
 AxisName: TypeAlias = Literal["width", "depth", "batch", "tokens"]
@@ -63,17 +63,17 @@ class Growth(NamedTuple):
         return f"x {named}" if self.power > 0 else f"1/{named}"
 
 
-def growth(case: Case, name: str, axis: AxisName) -> Growth:
+def growth(rules: TensorRules, name: str, axis: AxisName) -> Growth:
     """How a number of the tensor follows one axis, the others held still.
 
     Args:
-        case: of the target.
+        rules: of the target.
         name: of the optimizer's hyperparameter, or `RATE_TIMES_DECAY`; of a beta that follows the
             batch, the growth is that of 1 - beta, or of log(beta) beyond the tested range.
 
     """
-    target = getattr(case.mults, axis)
-    at_target, twice, four_times = (_factor(case, name, axis, at) for at in (target, 2.0, 4.0))
+    target = getattr(rules.mults, axis)
+    at_target, twice, four_times = (_factor(rules, name, axis, at) for at in (target, 2.0, 4.0))
     if at_target == 0:
         return Growth(None, 0.0)
     power = round(math.log2(twice), 12) + 0.0  # no minus zero
@@ -81,10 +81,10 @@ def growth(case: Case, name: str, axis: AxisName) -> Growth:
     return Growth(power if fits else None, at_target)
 
 
-def spoken(case: Case, name: str, axis: AxisName) -> str:
+def spoken(rules: TensorRules, name: str, axis: AxisName) -> str:
     """What grows along an axis, in words."""
-    if axis in ("batch", "tokens") and name in case.horizon.remembers:
-        return memory_name(name, case.horizon.memory.of(case.mults.batch, case.mults.tokens))
+    if axis in ("batch", "tokens") and name in rules.horizon.remembers:
+        return memory_name(name, rules.horizon.memory.of(rules.mults.batch, rules.mults.tokens))
     return {
         "learning_rate": "rate",
         "weight_decay": "weight decay",
@@ -93,33 +93,33 @@ def spoken(case: Case, name: str, axis: AxisName) -> str:
     }.get(name, name)
 
 
-def policies_of(case: Case, name: str) -> tuple[str, ...]:
+def policies_of(rules: TensorRules, name: str) -> tuple[str, ...]:
     """The policies that have a say in this number of this tensor."""
-    other = case.optimizer.hyperparameter_row(name)
+    other = rules.optimizer.hyperparameter_row(name)
     is_of_gradient = other is not None and bool(other.gradient_power) and not other.is_ratio
     said = {
         "epsilon_rule": name == "epsilon" or is_of_gradient,
         "weight_decay_rule": name == "weight_decay",
-        "fixed_kv_init_rule": name == "init_std" and case.tensor.role is Role.GQA_KV,
-        "embedding_lr_rule": name == "learning_rate" and _is_embedding(case),
+        "fixed_kv_init_rule": name == "init_std" and rules.tensor.role is Role.GQA_KV,
+        "embedding_lr_rule": name == "learning_rate" and _is_embedding(rules),
     }
-    if case.optimizer.policy_rows is not None:
-        said[case.optimizer.policy_rows.policy] = name == "learning_rate"
-    return tuple(policy for policy, says in said.items() if case.is_mup and says)
+    if rules.optimizer.policy_rows is not None:
+        said[rules.optimizer.policy_rows.policy] = name == "learning_rate"
+    return tuple(policy for policy, says in said.items() if rules.is_mup and says)
 
 
-def sources(case: Case, name: str, axis: AxisName) -> tuple[str, ...]:
+def sources(rules: TensorRules, name: str, axis: AxisName) -> tuple[str, ...]:
     """Where the rule comes from that a number follows along one axis, policies first."""
-    found: tuple[Evidence, ...] = (case.horizon.evidence,)
+    found: tuple[Evidence, ...] = (rules.horizon.evidence,)
     if axis == "width":
-        found = _over_width(case, name)
+        found = _over_width(rules, name)
     elif axis == "depth":
-        found = _over_depth(case, name)
+        found = _over_depth(rules, name)
     return tuple(dict.fromkeys(evidence.source for evidence in found))
 
 
-def _factor(case: Case, name: str, axis: AxisName, by: float) -> float:
-    at = case._replace(mults=Multipliers(**{axis: by}))
+def _factor(rules: TensorRules, name: str, axis: AxisName, by: float) -> float:
+    at = rules._replace(mults=Multipliers(**{axis: by}))
     if name in at.horizon.remembers:
         return at.horizon.memory.of(at.mults.batch, at.mults.tokens)
     if name == RATE_TIMES_DECAY:
@@ -134,38 +134,38 @@ def _factor(case: Case, name: str, axis: AxisName, by: float) -> float:
     return known[name](at) if name in known else other_factor(at, name)
 
 
-def _is_embedding(case: Case) -> bool:
+def _is_embedding(rules: TensorRules) -> bool:
     """Whether the embedding policy changes this tensor's rate at any other width."""
-    if case.policies.embedding_lr_rule is EmbeddingRateRule.CONSTANT:
+    if rules.policies.embedding_lr_rule is EmbeddingRateRule.CONSTANT:
         return False
-    return rate_by_embedding(case._replace(mults=Multipliers(width=2.0))) != 1
+    return rate_by_embedding(rules._replace(mults=Multipliers(width=2.0))) != 1
 
 
-def _over_width(case: Case, name: str) -> tuple[Evidence, ...]:
-    chosen = case.policies.choices
-    policies = (CHOICES[policy][chosen[policy]].evidence for policy in policies_of(case, name))
-    return (*policies, *_row_over_width(case, name))
+def _over_width(rules: TensorRules, name: str) -> tuple[Evidence, ...]:
+    chosen = rules.policies.choices
+    policies = (CHOICES[policy][chosen[policy]].evidence for policy in policies_of(rules, name))
+    return (*policies, *_row_over_width(rules, name))
 
 
-def _row_over_width(case: Case, name: str) -> tuple[Evidence, ...]:
+def _row_over_width(rules: TensorRules, name: str) -> tuple[Evidence, ...]:
     """The row whose exponents of width are in force; none where a policy alone sets them."""
-    row, other = case.row.evidence, case.optimizer.hyperparameter_row(name)
+    row, other = rules.row.evidence, rules.optimizer.hyperparameter_row(name)
     if name == "weight_decay":
-        policy = WEIGHT_DECAY_ROWS[case.policies.weight_decay_rule]
-        decays = case.tensor.role in MATRICES or policy.others is not None
+        policy = WEIGHT_DECAY_ROWS[rules.policies.weight_decay_rule]
+        decays = rules.tensor.role in MATRICES or policy.others is not None
         return (row,) if policy.compensated and decays else ()
     if name == "init_std":
-        return () if case.tensor.role is Role.GQA_KV else (row,)
-    if "epsilon_rule" in policies_of(case, name) and not follows_the_gradient(case):
+        return () if rules.tensor.role is Role.GQA_KV else (row,)
+    if "epsilon_rule" in policies_of(rules, name) and not follows_the_gradient(rules):
         return ()
     if other is not None:
         return (other.evidence,)
     return (CONSTANT_MEMORIES.evidence,) if name in _MEMORIES else (row,)
 
 
-def _over_depth(case: Case, name: str) -> tuple[Evidence, ...]:
+def _over_depth(rules: TensorRules, name: str) -> tuple[Evidence, ...]:
     """The depth row of the update's degree, or of the gradient's size."""
-    rule, optimizer = case.policies.depth_rule, case.optimizer
+    rule, optimizer = rules.policies.depth_rule, rules.optimizer
     if name == "learning_rate":
         return (depth_row(rule, optimizer.step.degree).evidence,)
     if name == "weight_decay":

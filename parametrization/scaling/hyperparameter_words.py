@@ -21,7 +21,7 @@ from parametrization.scaling.growth import (
     spoken,
 )
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_rules import Case, case_of
+from parametrization.scaling.tensor_rules import TensorRules, rules_of
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 
@@ -55,18 +55,18 @@ class Setting:
     policies: Policies
     mults: Multipliers
 
-    def reached(self, name: str) -> dict[tuple[str, str], list[Case]]:
+    def reached(self, name: str) -> dict[tuple[str, str], list[TensorRules]]:
         """Unlike tensors that a hyperparameter reaches, by optimizer and its own name for it.
 
         The lead comes first.
         """
         assignment = assignment_of(self.lead)
-        found: dict[tuple[str, str], list[Case]] = {}
+        found: dict[tuple[str, str], list[TensorRules]] = {}
         for tensor in dict.fromkeys(replace(one, name="") for one in self.shape.tensors):
             optimizer = assignment.optimizer_of(tensor)
             own = own_name(self.lead, name, optimizer)
             if own is not None and _has(tensor, own):
-                at = case_of(tensor, optimizer, Parametrization.MUP, self.policies, self.mults)
+                at = rules_of(tensor, optimizer, Parametrization.MUP, self.policies, self.mults)
                 found.setdefault((optimizer, own), []).append(at)
         return dict(sorted(found.items(), key=lambda item: item[0][0] is not self.lead))
 
@@ -76,26 +76,28 @@ class Setting:
         cited: dict[str, list[str]] = {}
         moves: set[AxisName] = set()
         axes = tuple(axes)
-        for (optimizer, own), cases in self.reached(name).items():
+        for (optimizer, own), of_tensors in self.reached(name).items():
             for axis in axes:
                 if axis != "width":
-                    if not self._moves(cases, optimizer, own, axis):
+                    if not self._moves(of_tensors, optimizer, own, axis):
                         continue
                     moves.add(axis)
-                clauses += _clauses(cases, own, axis)
+                clauses += _clauses(of_tensors, own, axis)
                 of_optimizer = cited.setdefault(declared(optimizer).spoken, [])
-                of_optimizer += (one for at in cases for one in sources(at, own, axis))
+                of_optimizer += (one for at in of_tensors for one in sources(at, own, axis))
         return Told("; ".join(clauses), cite(cited), frozenset(moves))
 
-    def _moves(self, cases: Sequence[Case], optimizer: str, own: str, axis: AxisName) -> bool:
+    def _moves(
+        self, of_tensors: Sequence[TensorRules], optimizer: str, own: str, axis: AxisName
+    ) -> bool:
         if getattr(self.mults, axis) == 1:
             return False
-        if own in cases[0].horizon.remembers:
+        if own in of_tensors[0].horizon.remembers:
             beta = by_optimizer(self.lead, self.hyperparameters)[optimizer][own]
             if beta == 0:
                 return False  # an average over the newest value alone stays one
         names = (own, RATE_TIMES_DECAY) if own == "weight_decay" else (own,)
-        factors = (growth(at, name, axis).factor for at in cases for name in names)
+        factors = (growth(at, name, axis).factor for at in of_tensors for name in names)
         return any(factor not in (0.0, 1.0) for factor in factors)
 
 
@@ -120,36 +122,36 @@ def _has(tensor: TensorShape, own: str) -> bool:
     return own != "output_multiplier" or tensor.role is Role.OUTPUT or tensor.tied
 
 
-def _clauses(cases: Sequence[Case], own: str, axis: AxisName) -> Iterator[str]:
-    name = f"{cases[0].optimizer.spoken} {spoken(cases[0], own, axis)}"
-    yield f"{name} {_by_role(cases, own, axis)}{_policy_words(cases, own, axis)}"
+def _clauses(of_tensors: Sequence[TensorRules], own: str, axis: AxisName) -> Iterator[str]:
+    name = f"{of_tensors[0].optimizer.spoken} {spoken(of_tensors[0], own, axis)}"
+    yield f"{name} {_by_role(of_tensors, own, axis)}{_policy_words(of_tensors, own, axis)}"
     if own == "weight_decay":
-        optimizer = cases[0].optimizer.spoken
-        yield f"{optimizer} {RATE_TIMES_DECAY} {_by_role(cases, RATE_TIMES_DECAY, axis)}"
+        optimizer = of_tensors[0].optimizer.spoken
+        yield f"{optimizer} {RATE_TIMES_DECAY} {_by_role(of_tensors, RATE_TIMES_DECAY, axis)}"
 
 
-def _by_role(cases: Sequence[Case], own: str, axis: AxisName) -> str:
+def _by_role(of_tensors: Sequence[TensorRules], own: str, axis: AxisName) -> str:
     """Behaviours with the roles that have them; no roles where all behave alike."""
     roles: dict[str, dict[str, None]] = {}
-    for at in cases:
+    for at in of_tensors:
         roles.setdefault(growth(at, own, axis).words(axis), {})[_label(at, axis)] = None
     if len(roles) == 1:
         return next(iter(roles))
     return ", ".join(f"{words} ({', '.join(of)})" for words, of in roles.items())
 
 
-def _label(case: Case, axis: AxisName) -> str:
-    if axis == "depth" and case.tensor.in_block:
-        return f"{case.tensor.role} in blocks"
-    if "embedding_lr_rule" in policies_of(case, "learning_rate"):
+def _label(rules: TensorRules, axis: AxisName) -> str:
+    if axis == "depth" and rules.tensor.in_block:
+        return f"{rules.tensor.role} in blocks"
+    if "embedding_lr_rule" in policies_of(rules, "learning_rate"):
         return "lookup tables"
-    return case.tensor.role.value
+    return rules.tensor.role.value
 
 
-def _policy_words(cases: Sequence[Case], own: str, axis: AxisName) -> str:
+def _policy_words(of_tensors: Sequence[TensorRules], own: str, axis: AxisName) -> str:
     """The choices that a behaviour over width follows from."""
     if axis != "width":
         return ""
-    names = dict.fromkeys(name for at in cases for name in policies_of(at, own))
-    chosen = cases[0].policies.choices
+    names = dict.fromkeys(name for at in of_tensors for name in policies_of(at, own))
+    chosen = of_tensors[0].policies.choices
     return "".join(f", by {name} {chosen[name]}" for name in names)

@@ -14,8 +14,8 @@ from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import Role, TensorShape
 
 
-class Case(NamedTuple):
-    """What factors are computed from."""
+class TensorRules(NamedTuple):
+    """One tensor, how much it grows, and the rules in force for it."""
 
     tensor: TensorShape
     optimizer: OptimizerDeclaration
@@ -44,20 +44,20 @@ class Case(NamedTuple):
         return self.mults.width if axis is not None and self.tensor.infinite[axis] else 1.0
 
 
-def case_of(
+def rules_of(
     tensor: TensorShape,
     optimizer: str,
     parametrization: Parametrization,
     policies: Policies,
     mults: Multipliers,
-) -> Case:
-    """The case with the rows in force.
+) -> TensorRules:
+    """Look up the rules in force.
 
     Raises:
         ValueError: if no rule covers this optimizer, role or horizon.
 
     """
-    return Case(
+    return TensorRules(
         tensor,
         declared(optimizer),
         parametrization is Parametrization.MUP,

@@ -23,7 +23,7 @@ from parametrization.scaling.axis_factors import (
     rate_factor_of,
 )
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_rules import Case, case_of
+from parametrization.scaling.tensor_rules import TensorRules, rules_of
 from parametrization.scaling.words import reason
 from parametrization.shapes.roles import Role, TensorShape
 
@@ -101,34 +101,34 @@ def scale_tensor(
 
     """
     given = checked(optimizer, hyperparameters)
-    case = case_of(tensor, optimizer, parametrization, policies, multipliers)
+    rules = rules_of(tensor, optimizer, parametrization, policies, multipliers)
     base_std = tensor.base_std
-    others, extrapolated = _others(case, given)
+    others, extrapolated = _others(rules, given)
     output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
     epsilon, rate_factor = given.get("epsilon"), rate_multiplier(tensor.role, given)
-    start = None if base_std is None else base_std * given["init_std"] * initial_factor(case)
+    start = None if base_std is None else base_std * given["init_std"] * initial_factor(rules)
     return TensorScaling(
         name=tensor.name,
         role=tensor.role,
         shape=tensor.shape_at(multipliers.width),
         init_std=start,
         constant=tensor.constant if base_std is None else None,
-        multiplier=forward_factor(case, output),
-        learning_rate=given["learning_rate"] * rate_factor * rate_factor_of(case),
-        weight_decay=given.get("weight_decay", 0.0) * decay_factor(case),
-        epsilon=None if epsilon is None else epsilon * epsilon_factor(case),
-        reason=reason(case, extrapolated=extrapolated, rate_multiplier=rate_factor),
+        multiplier=forward_factor(rules, output),
+        learning_rate=given["learning_rate"] * rate_factor * rate_factor_of(rules),
+        weight_decay=given.get("weight_decay", 0.0) * decay_factor(rules),
+        epsilon=None if epsilon is None else epsilon * epsilon_factor(rules),
+        reason=reason(rules, extrapolated=extrapolated, rate_multiplier=rate_factor),
         optimizer=optimizer,
         others=others,
         extrapolated=extrapolated,
     )
 
 
-def _others(case: Case, given: Mapping[str, float]) -> tuple[dict[str, float], bool]:
+def _others(rules: TensorRules, given: Mapping[str, float]) -> tuple[dict[str, float], bool]:
     """The optimizer's further hyperparameters, and whether a memory left its tested range."""
     others, extrapolated = {}, False
     for name in sorted(given.keys() - _NAMED):
-        scaled = memory(case, name, given[name] * other_factor(case, name))
+        scaled = memory(rules, name, given[name] * other_factor(rules, name))
         others[name] = scaled.beta
         extrapolated |= scaled.extrapolated
     return others, extrapolated

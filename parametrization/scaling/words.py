@@ -12,44 +12,46 @@ from parametrization.scaling.axis_factors import (
     rate_by_width,
 )
 from parametrization.scaling.growth import growth, policies_of
-from parametrization.scaling.tensor_rules import Case
+from parametrization.scaling.tensor_rules import TensorRules
 
 _CONFIDENCE = {"M": ", medium confidence", "L": ", low confidence"}
 
 
-def reason(case: Case, *, extrapolated: bool, rate_multiplier: float = 1.0) -> str:
+def reason(rules: TensorRules, *, extrapolated: bool, rate_multiplier: float = 1.0) -> str:
     """The rows in force and what they do, and the caller's own factor on the rate."""
-    parts = [_width_words(case), *_depth_words(case), *_horizon_words(case, extrapolated)]
+    parts = [_width_words(rules), *_depth_words(rules), *_horizon_words(rules, extrapolated)]
     if rate_multiplier != 1:
         parts.append(f"rate multiplier of its role {rate_multiplier:g}")
-    if case.is_mup:
-        parts += _policy_words(case)
+    if rules.is_mup:
+        parts += _policy_words(rules)
     return "; ".join(parts)
 
 
-def _width_words(case: Case) -> str:
-    spoken, role = case.optimizer.spoken, case.tensor.role
-    if not case.is_mup:
+def _width_words(rules: TensorRules) -> str:
+    spoken, role = rules.optimizer.spoken, rules.tensor.role
+    if not rules.is_mup:
         return f"{role}: the same {spoken} rate at every width (standard)"
-    rate = case.optimizer.rate
-    factor = rate_by_width(case) if rate == "learning_rate" else growth(case, rate, "width").factor
+    rate = rules.optimizer.rate
+    factor = (
+        rate_by_width(rules) if rate == "learning_rate" else growth(rules, rate, "width").factor
+    )
     name = "rate" if rate == "learning_rate" else rate
-    parts = [*_growth_words(case), f"{spoken} {name} {factor_words(factor)}"]
-    if case.row.scaling.multiplier:
-        multiplier = factor_words(case.m_in**case.row.scaling.multiplier)
+    parts = [*_growth_words(rules), f"{spoken} {name} {factor_words(factor)}"]
+    if rules.row.scaling.multiplier:
+        multiplier = factor_words(rules.m_in**rules.row.scaling.multiplier)
         parts.append(f"forward multiplier {multiplier}")
-    evidence = case.row.evidence
+    evidence = rules.row.evidence
     return (
         f"{role}: {', '.join(parts)} ({evidence.label}{_CONFIDENCE.get(evidence.confidence, '')})"
     )
 
 
-def _growth_words(case: Case) -> Iterator[str]:
+def _growth_words(rules: TensorRules) -> Iterator[str]:
     """The dimensions whose growth this row reacts to."""
-    row = case.row.scaling
+    row = rules.row.scaling
     reactions = (
-        ("fan-in", case.m_in, row.lr_in or row.multiplier),
-        ("fan-out", case.m_out, row.lr_out),
+        ("fan-in", rules.m_in, row.lr_in or row.multiplier),
+        ("fan-out", rules.m_out, row.lr_out),
     )
     for dimension, factor, exponent in reactions:
         if exponent and factor != 1:
@@ -60,42 +62,42 @@ def _growth_words(case: Case) -> Iterator[str]:
             )
 
 
-def _depth_words(case: Case) -> Iterator[str]:
-    if case.depth == 1:
+def _depth_words(rules: TensorRules) -> Iterator[str]:
+    if rules.depth == 1:
         return
-    policies, rate = case.policies, case.optimizer.rate
+    policies, rate = rules.policies, rules.optimizer.rate
     is_rate = rate == "learning_rate"
-    degree = case.optimizer.step.degree if is_rate else 0
+    degree = rules.optimizer.step.degree if is_rate else 0
     evidence = depth_row(policies.depth_rule, degree).evidence
-    factor = factor_words(growth(case, rate, "depth").factor)
+    factor = factor_words(growth(rules, rate, "depth").factor)
     yield (
-        f"depth x {case.depth:g}: {'rate' if is_rate else rate} {factor}"
+        f"depth x {rules.depth:g}: {'rate' if is_rate else rate} {factor}"
         f" ({policies.depth_rule}, alpha {policies.residual_alpha:g}"
         f"{_CONFIDENCE.get(evidence.confidence, '')})"
     )
 
 
-def _horizon_words(case: Case, extrapolated: bool) -> Iterator[str]:
-    batch, tokens = case.mults.batch, case.mults.tokens
+def _horizon_words(rules: TensorRules, extrapolated: bool) -> Iterator[str]:
+    batch, tokens = rules.mults.batch, rules.mults.tokens
     if batch == tokens == 1:
         return
-    evidence = case.horizon.evidence
+    evidence = rules.horizon.evidence
     beyond = ", extrapolated beyond the tested range" if extrapolated else ""
     yield (
-        f"batch x {batch:g}, tokens x {tokens:g}: rate {factor_words(rate_by_horizon(case))}"
-        f" ({case.policies.horizon_rule}{_CONFIDENCE.get(evidence.confidence, '')}{beyond})"
+        f"batch x {batch:g}, tokens x {tokens:g}: rate {factor_words(rate_by_horizon(rules))}"
+        f" ({rules.policies.horizon_rule}{_CONFIDENCE.get(evidence.confidence, '')}{beyond})"
     )
 
 
-def _policy_words(case: Case) -> Iterator[str]:
+def _policy_words(rules: TensorRules) -> Iterator[str]:
     """Choices that are not the defaults, and that say something of this tensor."""
-    embedding = rate_by_embedding(case)
+    embedding = rate_by_embedding(rules)
     if embedding != 1:
         yield f"embedding rate {factor_words(embedding)}"
     defaults = Policies().choices
-    numbers = ("learning_rate", "init_std", *sorted(case.optimizer.hyperparameters))
-    concerned = {policy for number in numbers for policy in policies_of(case, number)}
-    for name, choice in case.policies.choices.items():
+    numbers = ("learning_rate", "init_std", *sorted(rules.optimizer.hyperparameters))
+    concerned = {policy for number in numbers for policy in policies_of(rules, number)}
+    for name, choice in rules.policies.choices.items():
         if choice != defaults[name] and name in concerned:
             yield f"{name} {choice} v{CHOICES[name][choice].version}"
 
