@@ -29,6 +29,7 @@ from benchmarks.transfer.rate_sweeps import (
 from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.depth import DepthRule
 from parametrization.rules.parametrization import Parametrization
+from parametrization.rules.policies import Policies
 from tuner.engine.orders import ModelSpec
 from tuner.evidence.regret import Losses
 from tuner.spec.datasets.dataset import Dataset
@@ -37,7 +38,6 @@ from tuner.spec.datasets.stdlib_text import StdlibText
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.resnet import Resnet
 from tuner.spec.families.vit import Vit
-from tuner.spec.policies import PolicyChoices
 from tuner.spec.study_fields import Training
 
 
@@ -132,7 +132,7 @@ def _losses_by_depth(
             width=workload.width,
             base_width=workload.width,
             parametrization=Parametrization.MUP,
-            policies=PolicyChoices(depth_rule=rule),
+            policies=Policies(depth_rule=rule),
             base_depth=workload.depths[0],
         )
 

@@ -4,8 +4,10 @@ Each choice is a row with its source (`policy_sources.py`); what it does to a te
 `policy_numbers.py`, `depth.py` and `horizon.py`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any, ClassVar
 
 from parametrization.rules.depth import DepthRule, effective_alpha
 from parametrization.rules.horizon import HorizonRule
@@ -21,21 +23,31 @@ from parametrization.rules.policy_sources import CHOICES
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """One choice for every rule that is disputed.
+    """One named choice for every disputed rule; docs/rules.md says what each does, and by whom."""
 
-    Attributes:
-        alpha: of CompleteP, in [1/2, 1]; read by that rule alone.
-
-    """
+    # Read where studies are submitted; the library itself does without pydantic.
+    __pydantic_config__: ClassVar[Mapping[str, Any]] = {
+        "extra": "forbid",
+        "allow_inf_nan": False,
+        "use_attribute_docstrings": True,
+    }
 
     weight_decay_rule: WeightDecayRule = WeightDecayRule.WD_A
+    """Over width and depth: `wd-a` keeps learning rate times decay."""
     embedding_lr_rule: EmbeddingRateRule = EmbeddingRateRule.CONSTANT
+    """`sqrt` lowers the rate of lookup tables by 1/sqrt(width): for large vocabularies."""
     epsilon_rule: EpsilonRule = EpsilonRule.GRADIENT
+    """`gradient` scales epsilon like the gradient, in width and depth."""
     depth_rule: DepthRule = DepthRule.COMPLETEP
+    """For targets that are deeper than the proxies, where the family has residual blocks."""
     horizon_rule: HorizonRule = HorizonRule.COMPLETE_D
+    """For targets that train on other batches or for longer than the proxies."""
     soap_width_rule: SoapWidthRule = SoapWidthRule.EMPIRICAL
+    """SOAP's rates over width."""
     fixed_kv_init_rule: FixedKvInitRule = FixedKvInitRule.FAN_IN
-    alpha: float = 1.0
+    """Initial size of a fixed number of key and value heads."""
+    alpha: float = field(default=1.0, metadata={"ge": 0.5, "le": 1})
+    """Of `depth_rule` completep: branches are multiplied by depth ** -alpha."""
 
     def __post_init__(self) -> None:
         """Take choices by their names too; refuse unknown ones and an untested alpha."""

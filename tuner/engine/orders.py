@@ -10,12 +10,12 @@ from pydantic import Field
 
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
+from parametrization.rules.policies import Policies
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.packing import SOLO, DeviceKind, Packing
 from tuner.spec.datasets.registry import AnyDataset
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.study_fields import Training
 
@@ -30,7 +30,7 @@ class ModelSpec(Record):
     width: int
     base_width: int
     parametrization: Parametrization
-    policies: PolicyChoices = PolicyChoices()
+    policies: Policies = Policies()
     base_depth: int | None = None
     """Depth at which branches are multiplied by 1; None: the family's own."""
 

@@ -14,5 +14,5 @@ def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict
     ]
     if not statistics or snapshot.study.shape is None:
         return None
-    policies = snapshot.study.spec.policies.chosen
+    policies = snapshot.study.spec.policies
     return judge(statistics, snapshot.study.shape, optimizer, policies=policies)

@@ -10,6 +10,7 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
+from parametrization.rules.policies import Policies
 from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.deeper_models import shape_at_depth
@@ -47,7 +48,6 @@ from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.policies import PolicyChoices
 from tuner.spec.record import Record
 from tuner.spec.requested_target import IllegalTarget, target_asked
 from tuner.spec.states import StudyState
@@ -91,7 +91,7 @@ class Recommendation(Record):
     optimizer: Optimizer
     parametrization: Parametrization
     family: AnyFamily
-    policies: PolicyChoices
+    policies: Policies
     width: int
     """The target's."""
     target: WholeTarget
@@ -168,7 +168,7 @@ def recommend(  # one keyword per axis
     rate = learning_rate(spec, evidence, prediction, best.hyperparameters)
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
-    policies, mults = spec.policies.chosen, others.multipliers
+    policies, mults = spec.policies, others.multipliers
     setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
     widths = measured_widths(evidence)
     over_width = width_axis(
@@ -264,7 +264,7 @@ def _provenance(study: StudyRecord, known: EvidenceSummary, chosen: Optimizer) -
         spec_sha256=_sha256(json.dumps(study.spec.model_dump(mode="json"), sort_keys=True)),
         evidence_sha256=known.results_sha256,
         data_sha256=study.data_sha256,
-        rule_version=rules_version(study.spec.policies.chosen),
+        rule_version=rules_version(study.spec.policies),
         plugin=_config(study.spec, chosen).plugin_used,
         seeds=known.seeds,
         trials=known.trials,

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 from parametrization.check.words import sized_by_gradient
 from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.optimizers.registry import PLUGINS, declared
+from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
@@ -15,7 +16,6 @@ from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import RECORDS, OptimizerConfig
-from tuner.spec.policies import PolicyChoices
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.spec.target import Proxies, Target, WholeTarget, Width, filled
 
@@ -103,7 +103,7 @@ class StudyFields(Submitted):
         min_length=1,
         max_length=16,
     )
-    policies: PolicyChoices = PolicyChoices()
+    policies: Policies = Policies()
     check: Check = Check()
     search: Search = Search()
     measure: Measure = Measure()

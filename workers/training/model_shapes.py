@@ -32,7 +32,7 @@ def model_scalings(
         Multipliers(width=spec.width / spec.base_width, depth=spec.depth_multiplier),
         optimizer=optimizer,
         parametrization=spec.parametrization,
-        policies=spec.policies.chosen,
+        policies=spec.policies,
     )
 
 

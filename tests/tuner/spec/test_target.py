@@ -7,7 +7,7 @@ import pytest
 import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.policies import Policies
@@ -16,7 +16,6 @@ from tuner.decisions.packing import trial_spec
 from tuner.decisions.plan import wanted_orders
 from tuner.engine.orders import CheckOrder, TrialSpec
 from tuner.evidence.coordinate_check import check_verdict
-from tuner.spec.policies import PolicyChoices
 from tuner.spec.requested_target import IllegalTarget, target_asked
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
@@ -98,7 +97,7 @@ def test_a_study_stored_before_targets_had_more_than_a_width_loads() -> None:
     del document["policies"]
     asked = {"family": {"name": "gpt"}, "target": {"width": 256}}
     assert StudySpec.model_validate(document) == StudySpec.model_validate(asked)
-    assert spec().policies.chosen == Policies()
+    assert spec().policies == Policies()
 
 
 @given(head_size=st.integers(2, 256), width=st.integers(1, WIDEST))
@@ -177,12 +176,14 @@ def test_families_of_residual_blocks_have_targets_of_any_depth(family: str) -> N
 
 def test_policies_are_chosen_by_name_and_reach_the_rules() -> None:
     chosen = spec(policies={"weight_decay_rule": "wd-d", "depth_rule": "depth-mup"})
-    assert chosen.policies.chosen == Policies(
+    assert chosen.policies == Policies(
         weight_decay_rule=chosen.policies.weight_decay_rule,
         depth_rule=chosen.policies.depth_rule,
     )
-    assert rules_version(chosen.policies.chosen) != rules_version(Policies())
-    assert PolicyChoices.model_validate(chosen.policies.model_dump(mode="json")) == chosen.policies
+    assert rules_version(chosen.policies) != rules_version(Policies())
+    policies = TypeAdapter(Policies)
+    stored = policies.dump_python(chosen.policies, mode="json")
+    assert policies.validate_python(stored) == chosen.policies
 
 
 def test_a_policy_without_a_row_for_an_optimizer_is_refused_before_anything_runs() -> None:

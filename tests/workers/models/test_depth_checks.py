@@ -9,10 +9,11 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_depth
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.optimizers.registry import declared
+from parametrization.rules.depth import DepthRule
+from parametrization.rules.policies import Policies
 from tests.workers.specs import TINY_RESNET, gpt, hyperparameters, model_spec
 from tuner.engine.orders import ModelSpec
 from tuner.spec.families.model_family import ModelFamily
-from tuner.spec.policies import PolicyChoices
 from workers.datasets.load import load_data
 from workers.models.build import build_model
 from workers.training.model_shapes import model_scalings, model_shape
@@ -23,7 +24,7 @@ DEPTHS = (2, 4, 8)
 
 
 def checked(family: ModelFamily, rule: str) -> CheckVerdict:
-    policies = PolicyChoices.model_validate({"depth_rule": rule})
+    policies = Policies(depth_rule=DepthRule(rule))
     data = load_data(model_spec(family))
     numbers = hyperparameters(
         "adamw", learning_rate=declared("adamw").check_learning_rate, weight_decay=0.0

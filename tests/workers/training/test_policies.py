@@ -1,19 +1,21 @@
 """Policies of a study reach the numbers that its trials train and are checked with."""
 
 import pytest
+from pydantic import TypeAdapter
 
+from parametrization.rules.policies import Policies
 from tests.workers.specs import gpt, hyperparameters, model_spec, trial_spec
-from tuner.spec.policies import PolicyChoices
 from workers.training.model_shapes import model_scalings
 from workers.training.trial import new_trial
 
+POLICIES = TypeAdapter(Policies)
 FAMILY = gpt(depth=2)
 
 
 def numbers(**choices: object) -> dict[str, tuple[float, float, float | None]]:
     """Rate, decay and epsilon of every tensor, four times the base width."""
     spec = model_spec(FAMILY, width=64).model_copy(
-        update={"policies": PolicyChoices.model_validate(choices)}
+        update={"policies": TypeAdapter(Policies).validate_python(choices)}
     )
     given = hyperparameters("adamw")
     return {
@@ -48,7 +50,7 @@ def test_depth_and_horizon_policies_leave_proxies_alone() -> None:
 def test_a_trial_trains_at_the_rates_of_its_policies() -> None:
     def rates(**choices: object) -> list[float]:
         model = model_spec(FAMILY, width=64).model_copy(
-            update={"policies": PolicyChoices.model_validate(choices)}
+            update={"policies": TypeAdapter(Policies).validate_python(choices)}
         )
         return sorted(set(new_trial(trial_spec(model=model)).peak_rates))
 

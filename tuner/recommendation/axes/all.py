@@ -42,7 +42,7 @@ def target_axes(
         hyperparameters: of the study, at the base.
 
     """
-    policies, proxies = spec.policies.chosen, spec.proxies
+    policies, proxies = spec.policies, spec.proxies
     trained_by = _trained_by(optimizer, shape, hyperparameters)
     over_depth = _depth_axis(policies, trained_by, Move("depth", proxies.depth, target.depth))
     horizon = horizon_axes(
