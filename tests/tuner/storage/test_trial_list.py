@@ -38,6 +38,7 @@ FILTERS = st.builds(
     TrialFilter,
     state=st.lists(st.sampled_from(list(TrialState)), max_size=3),
     purpose=st.lists(st.sampled_from(list(Purpose)), max_size=2),
+    optimizer=st.lists(st.sampled_from(["adamw", "sgd"]), max_size=2),
     width=st.lists(st.sampled_from([32, 64, 128, 7]), max_size=3),
 )
 
