@@ -2,7 +2,7 @@
 
 The event table is the source, so that it does not matter which process writes an event and
 which one streams it. Streams cost no thread and no query while nothing happens. Events become
-visible in the order of their ids (see tuner/database.py), so a cursor misses none.
+visible in the order of their ids (see tuner/storage/sql/database.py), so a cursor misses none.
 """
 
 import asyncio
