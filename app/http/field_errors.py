@@ -13,9 +13,11 @@ Json = Any
 _WORDS: Final = {
     "missing": "required: give it a value",
     "extra_forbidden": "unknown field: correct its name or remove it",
+    "unexpected_keyword_argument": "unknown field: correct its name or remove it",
     "finite_number": "must be a finite number, not NaN or infinity",
     "model_attributes_type": "must be a JSON object",
     "model_type": "must be a JSON object",
+    "dataclass_type": "must be a JSON object",
     "dict_type": "must be a JSON object",
     "tuple_type": "must be a JSON array",
 }

@@ -77,6 +77,27 @@ BAD_SPECS = [
         id="unknown policy",
     ),
     pytest.param(
+        MLP | {"policies": "wd-a"}, "/policies", "must be a JSON object", id="rules as text"
+    ),
+    pytest.param(
+        MLP | {"training": {"schedule": {"warmup": 0.1}}},
+        "/training/schedule/warmup",
+        "unknown field",
+        id="unknown part of a schedule",
+    ),
+    pytest.param(
+        MLP | {"training": {"schedule": {"warmup_fraction": True}}},
+        "/training/schedule/warmup_fraction",
+        "must be a number, not true",
+        id="true in a schedule",
+    ),
+    pytest.param(
+        MLP | {"training": {"schedule": {"warmup_fraction": 1}}},
+        "/training/schedule/warmup_fraction",
+        "less than 1",
+        id="all of training to warm up",
+    ),
+    pytest.param(
         MLP | {"policies": {"weight_decay": "wd-a"}},
         "/policies/weight_decay",
         "unknown field",
