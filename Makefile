@@ -20,7 +20,7 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 test: tools lint  ## everything that continuous integration runs
 	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 
-test-fast: install  ## what no training, browser, PostgreSQL or process is needed for, in two minutes
+test-fast: install  ## what needs neither training, processes, a browser nor PostgreSQL
 	$(bin)/pytest --numprocesses 2 --dist worksteal -m "not slow and not postgres and not browser and not gpu" </dev/null
 
 lint: install  ## ruff, mypy --strict and the import contracts

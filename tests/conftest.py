@@ -21,17 +21,33 @@ from tuner.storage.sql.migration import migrate
 settings.register_profile("widthwise", derandomize=True, deadline=None)
 settings.load_profile("widthwise")
 
-TRAINING: Final = ("workers", "service", "plugins", "parametrization/nn", "parametrization/check")
-"""Folders whose tests train models or start processes: `slow`, and left out of `make test-fast`."""
+SLOW: Final = (
+    "workers",
+    "service",
+    "plugins",
+    "parametrization/nn",
+    "parametrization/check",
+    "parametrization/scaling/test_hyperparameter_words",
+    "app/pages/test_rates_shown",
+    "app/requests/test_boundaries",
+    "app/test_",
+    "tuner/coordinator",
+    "tuner/decisions/test_plan",
+    "tuner/storage",
+    "widthwise/cli/test_cli",
+    "widthwise/test_wheel",
+)
+"""Places of tests that train, start processes, or try thousands of inputs: `make test-fast` leaves
+them out."""
 
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test of a folder whose tests train as slow."""
+    """Mark the tests of slow places as slow."""
     tests = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(tests).as_posix().startswith(TRAINING):
+        if item.path.relative_to(tests).as_posix().startswith(SLOW):
             item.add_marker("slow")
 
 
