@@ -1,4 +1,4 @@
-"""How long the coordinator works for each report of an engine, by the number of trials.
+"""Measure what the coordinator spends on each report of an engine, by the number of trials.
 
     python -m benchmarks.service_load.coordinator --trials 1000 10000 --json
 

@@ -1,4 +1,4 @@
-"""How fast a study with many trials is answered, and what keeping its evidence costs.
+"""Measure the answers about a study of many trials, and what keeping its evidence costs.
 
     python -m benchmarks.service_load.evidence --json
 

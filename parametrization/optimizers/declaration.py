@@ -1,4 +1,4 @@
-"""What an optimizer says of itself: everything but the arithmetic, in one record, without torch.
+"""Declare an optimizer in one record, without torch: everything but its arithmetic.
 
 Built-in optimizers stand in `built_in`, one file each. An entry point of the group
 `widthwise.optimizers` names the declaration of an installed package. Processes that never load

@@ -1,4 +1,4 @@
-"""How an optimizer's step answers to the gradient: the degree that its width rules follow from."""
+"""Define how an optimizer's step answers to the gradient: the degree that width rules follow."""
 
 from dataclasses import dataclass
 from enum import StrEnum
