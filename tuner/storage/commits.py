@@ -168,17 +168,6 @@ def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) 
     note_changes(session, study_id, [(None, facts_of(row)) for row in rows])
 
 
-def _start_trials(session: Session, study_id: str, rows: Iterable[TrialRow]) -> None:
-    now = dt.datetime.now(dt.UTC)
-    changes = []
-    for row in rows:
-        before = facts_of(row)
-        row.state = TrialState.RUNNING
-        row.started_at = row.started_at or now
-        changes.append((before, facts_of(row)))
-    note_changes(session, study_id, changes)
-
-
 def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | None) -> None:
     if study.state is StudyState.CHECKING and to is StudyState.SEARCHING:
         write_event(session, study.id, EventKind.CHECK_FINISHED, {"summary": reason})
