@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from parametrization.nn.initialise import set_residual_multipliers
 from parametrization.nn.layers import Readout, Residual, attention_scale
+from parametrization.nn.models import dit, gan, gpt, mlp, resnet, unet, vit
 from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.imitated_digits import ImitatedDigits
 from tuner.spec.datasets.noised_digits import NoisedDigits
@@ -27,7 +28,6 @@ from workers.datasets.digits import load_digits_data
 from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.datasets.stdlib_text import load_text_data
-from workers.models import dit, gan, gpt, mlp, resnet, unet, vit
 from workers.training.objective import batch_loss, objective
 
 CONTEXT: Final = 16

@@ -9,8 +9,14 @@ from workers.references import imported
     ("reference", "words"),
     [
         ("workers.models.nowhere:build", "nowhere:build cannot be imported: No module named"),
-        ("workers.models.mlp:nothing", "mlp:nothing cannot be imported: .* no attribute 'nothing'"),
-        ("workers.models.layers.parts:NORM_EPSILON", "NORM_EPSILON is no function: 1e-05"),
+        (
+            "parametrization.nn.models.mlp:nothing",
+            "mlp:nothing cannot be imported: .* no attribute 'nothing'",
+        ),
+        (
+            "parametrization.nn.models.layers.parts:NORM_EPSILON",
+            "NORM_EPSILON is no function: 1e-05",
+        ),
     ],
 )
 def test_a_reference_that_leads_to_no_function_is_named_in_the_error(

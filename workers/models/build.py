@@ -4,9 +4,9 @@ import torch
 from torch import nn
 
 from parametrization.nn.initialise import set_residual_multipliers
+from parametrization.nn.models.layers.parts import Declared
 from tuner.engine.orders import ModelSpec
 from tuner.spec.families.model_family import ModelFamily
-from workers.models.layers.parts import Declared
 from workers.references import imported
 
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from parametrization.nn.models.layers.time_embedding import FEATURES, waves
 from parametrization.optimizers.registry import STUDIED
 from parametrization.scaling.companions import flat_defaults
 from parametrization.shapes.roles import Role
@@ -13,7 +14,6 @@ from tests.workers.specs import TINY_DIT, TINY_UNET, model_spec, trial_spec
 from workers.datasets.digits import load_digits_data
 from workers.datasets.noised_digits import NoisedDigitsData
 from workers.models.build import build_model
-from workers.models.layers.time_embedding import FEATURES, waves
 from workers.training.model_shapes import model_shape
 from workers.training.objective import batch_loss
 from workers.training.trainer import train_to

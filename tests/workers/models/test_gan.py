@@ -11,6 +11,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import CheckpointError
 from torch.utils.flop_counter import FlopCounterMode
 
+from parametrization.nn.models.gan import GanModel
 from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import Role
 from tests.workers.cohort.cohorts import alone, distance, precision
@@ -22,9 +23,9 @@ from workers.datasets.data import Batch
 from workers.datasets.digits import load_digits_data
 from workers.datasets.imitated_digits import ImitatedDigitsData
 from workers.datasets.load import load_data
+from workers.models.adversarial import adversarial_loss
 from workers.models.build import build_model
 from workers.models.frechet import frechet_distance
-from workers.models.gan import GanModel, adversarial_loss
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import progress, train_to, validation_loss
 from workers.training.trial import RunningTrial, new_trial

@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ExpertLinear
+from parametrization.nn.models.gpt import TIED_SCALE
+from parametrization.nn.models.layers.gpt_attention import Attention, rotated
+from parametrization.nn.models.layers.gpt_feed_forward import FeedForward, Mixture, sparse_gates
 from parametrization.shapes.roles import Role
 from tests.workers.specs import TINY_GPT, gpt, hyperparameters, model_spec
 from tuner.spec.families.gpt import Gpt
 from workers.models.build import build_model
-from workers.models.gpt import TIED_SCALE
-from workers.models.layers.gpt_attention import Attention, rotated
-from workers.models.layers.gpt_feed_forward import FeedForward, Mixture, sparse_gates
 from workers.training.model_shapes import model_scalings, model_shape
 
 M = TypeVar("M", bound=nn.Module)

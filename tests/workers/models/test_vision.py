@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from parametrization.nn.models.layers.patches import PatchAttention, from_patches, to_patches
 from parametrization.shapes.roles import Role
 from tests.workers.cohort.cohorts import alone, distance, precision, together, varied
 from tests.workers.specs import (
@@ -26,7 +27,6 @@ from tuner.spec.datasets.digits import Digits
 from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.load import load_data
 from workers.models.build import build_model
-from workers.models.layers.patches import PatchAttention, from_patches, to_patches
 from workers.training.checkpoint import load, save
 from workers.training.model_shapes import model_shape
 from workers.training.trainer import train_to, validation_loss

@@ -5,6 +5,7 @@ The kinds of datasets stand here too. A family trains on every dataset of its ki
 
 from typing import ClassVar
 
+from parametrization.shapes.family_sizes import numbers, pixels
 from tuner.spec.record import Record
 
 
@@ -42,12 +43,12 @@ class Images(Dataset):
     @property
     def pixels(self) -> int:
         """Of one image."""
-        return self.side**2
+        return pixels(self)
 
     @property
     def numbers(self) -> int:
         """Of one image: every pixel has one in each channel."""
-        return self.channels * self.pixels
+        return numbers(self)
 
 
 class LabelledImages(Images):

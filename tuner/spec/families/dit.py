@@ -5,16 +5,16 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from parametrization.shapes.family_sizes import PATCH_SIDE
 from tuner.spec.datasets.dataset import Dataset, NoisedImages
 from tuner.spec.families.model_family import ModelFamily
-from tuner.spec.families.vit import PATCH_SIDE
 
 
 class Dit(ModelFamily):
     """Diffusion transformer on patches of 2 x 2 pixels: blocks modulated by the time (adaLN)."""
 
     trains_on: ClassVar = NoisedImages
-    builder: ClassVar = "workers.models.dit:build"
+    builder: ClassVar = "parametrization.nn.models.dit:build"
     refused_optimizers: ClassVar = dict.fromkeys(
         ("kfac", "ekfac"),
         "its blocks start closed, without gradients, and these optimizers divide by the gradient's"

@@ -26,9 +26,9 @@ class Gan(ModelFamily):
     """
 
     trains_on: ClassVar = ImitatedImages
-    builder: ClassVar = "workers.models.gan:build"
-    training_loss: ClassVar = "workers.models.gan:adversarial_loss"
-    validation_loss: ClassVar = "workers.models.gan:generated_distance"
+    builder: ClassVar = "parametrization.nn.models.gan:build"
+    training_loss: ClassVar = "workers.models.adversarial:adversarial_loss"
+    validation_loss: ClassVar = "workers.models.adversarial:generated_distance"
     refused_optimizers: ClassVar = {
         **dict.fromkeys(("kfac", "ekfac"), _TWO_LOSSES),
         **dict.fromkeys(("sgd", "sgd_nesterov"), _FADES),

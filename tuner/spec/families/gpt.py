@@ -16,8 +16,8 @@ class Gpt(ModelFamily):
     """
 
     trains_on: ClassVar = Text
-    builder: ClassVar = "workers.models.gpt:build"
-    roles: ClassVar = "workers.models.gpt:roles"
+    builder: ClassVar = "parametrization.nn.models.gpt:build"
+    roles: ClassVar = "parametrization.nn.models.gpt:roles"
 
     name: Literal["gpt"]
     depth: int = Field(default=2, ge=1, le=64)

@@ -12,7 +12,7 @@ class Mlp(ModelFamily):
     """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
 
     trains_on: ClassVar = LabelledImages
-    builder: ClassVar = "workers.models.mlp:build"
+    builder: ClassVar = "parametrization.nn.models.mlp:build"
     no_depth_rule: ClassVar = "its layers are no residual blocks"
 
     name: Literal["mlp"]

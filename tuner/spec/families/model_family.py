@@ -33,7 +33,7 @@ class ModelFamily(Submitted):
     builder: ClassVar[str]
     """`module:function`, (family, dataset, width) -> nn.Module, for any width that is legal."""
 
-    roles: ClassVar[str] = "workers.models.layers.parts:no_roles"
+    roles: ClassVar[str] = "parametrization.nn.models.layers.parts:no_roles"
     """`module:function`, family -> roles of tensors that module types and shapes cannot tell."""
 
     training_loss: ClassVar[str] = "workers.training.objective:batch_loss"

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from parametrization.shapes.family_sizes import fine_blocks
 from tuner.spec.datasets.dataset import Dataset, LabelledImages
 from tuner.spec.families.model_family import ModelFamily
 
@@ -13,7 +14,7 @@ class Resnet(ModelFamily):
     """Residual network of pre-activation blocks; `width` channels at both resolutions."""
 
     trains_on: ClassVar = LabelledImages
-    builder: ClassVar = "workers.models.resnet:build"
+    builder: ClassVar = "parametrization.nn.models.resnet:build"
 
     name: Literal["resnet"]
     depth: int = Field(default=2, ge=1, le=64)
@@ -29,12 +30,8 @@ class Resnet(ModelFamily):
         """Whole groups, where there are any."""
         return {"group_size": self.group_size} if self.norm == "groupnorm" else {}
 
-    @property
-    def fine_blocks(self) -> int:
-        """Blocks at full resolution, before 2 x 2 pixels become one."""
-        return (self.depth + 1) // 2
-
     def positions_per_example(self, dataset: Dataset) -> float:
         """Pixels that a convolution works on, on average over the blocks."""
-        blocks = self.fine_blocks + (self.depth - self.fine_blocks) / 4
+        fine = fine_blocks(self.depth)
+        blocks = fine + (self.depth - fine) / 4
         return dataset.pixels * blocks / self.depth

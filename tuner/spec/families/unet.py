@@ -14,7 +14,7 @@ class Unet(ModelFamily):
     """U-Net for diffusion: `width` channels at every resolution, skips concatenated."""
 
     trains_on: ClassVar = NoisedImages
-    builder: ClassVar = "workers.models.unet:build"
+    builder: ClassVar = "parametrization.nn.models.unet:build"
     refused_optimizers: ClassVar = dict.fromkeys(
         ("kfac", "ekfac"), "its transposed convolutions have no Kronecker factors here"
     )

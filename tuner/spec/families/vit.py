@@ -1,22 +1,20 @@
 """The family `vit`: a vision transformer."""
 
 from collections.abc import Mapping
-from typing import ClassVar, Final, Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from parametrization.shapes.family_sizes import PATCH_SIDE
 from tuner.spec.datasets.dataset import Dataset, LabelledImages
 from tuner.spec.families.model_family import ModelFamily
-
-PATCH_SIDE: Final = 2
-"""Pixels of one side of the square that a transformer sees as one patch."""
 
 
 class Vit(ModelFamily):
     """Vision transformer on patches of 2 x 2 pixels: pre-norm blocks, learned positions."""
 
     trains_on: ClassVar = LabelledImages
-    builder: ClassVar = "workers.models.vit:build"
+    builder: ClassVar = "parametrization.nn.models.vit:build"
 
     name: Literal["vit"]
     depth: int = Field(default=2, ge=1, le=64)

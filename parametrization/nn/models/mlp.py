@@ -6,15 +6,15 @@ Shape suffixes: B batch, I inputs, D width, O outputs.
 from torch import Tensor, nn
 
 from parametrization.nn.layers import Readout
-from tuner.spec.datasets.dataset import LabelledImages
-from tuner.spec.families.mlp import Mlp
-from workers.models.layers.parts import ACTIVATIONS, norm
+from parametrization.nn.models.layers.parts import ACTIVATIONS, norm
+from parametrization.nn.models.options import LabelledImageFacts, MlpOptions
+from parametrization.shapes.family_sizes import numbers
 
 
 class MlpLayer(nn.Module):
     """Linear map, norm, activation."""
 
-    def __init__(self, config: Mlp, inputs: int, width: int) -> None:
+    def __init__(self, config: MlpOptions, inputs: int, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(inputs, width)
         self.norm = norm(config.norm, width)
@@ -27,7 +27,7 @@ class MlpLayer(nn.Module):
 class MlpModel(nn.Module):
     """`depth` hidden layers, the first one from the inputs, and a readout."""
 
-    def __init__(self, config: Mlp, width: int, inputs: int, outputs: int) -> None:
+    def __init__(self, config: MlpOptions, width: int, inputs: int, outputs: int) -> None:
         super().__init__()
         sizes = [inputs] + [width] * (config.depth - 1)
         self.layers = nn.Sequential(*(MlpLayer(config, size, width) for size in sizes))
@@ -39,6 +39,6 @@ class MlpModel(nn.Module):
         return out_BO
 
 
-def build(family: Mlp, dataset: LabelledImages, width: int) -> nn.Module:
+def build(family: MlpOptions, dataset: LabelledImageFacts, width: int) -> nn.Module:
     """From an image's numbers to its classes."""
-    return MlpModel(family, width, inputs=dataset.numbers, outputs=dataset.classes)
+    return MlpModel(family, width, inputs=numbers(dataset), outputs=dataset.classes)

@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ConvReadout
-from tuner.spec.datasets.dataset import NoisedImages
-from tuner.spec.families.unet import Unet
-from workers.models.layers.images import as_images, channel_norm, convolution
-from workers.models.layers.parts import ACTIVATIONS
-from workers.models.layers.time_embedding import TimeEmbedding
+from parametrization.nn.models.layers.images import as_images, channel_norm, convolution
+from parametrization.nn.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.layers.time_embedding import TimeEmbedding
+from parametrization.nn.models.options import ImageFacts, UnetOptions
 
 
 class Block(nn.Module):
@@ -22,7 +21,7 @@ class Block(nn.Module):
     (arXiv:2006.11239). Concatenated channels are wide as any: the fan-in is that of both parts.
     """
 
-    def __init__(self, config: Unet, channels: int, width: int) -> None:
+    def __init__(self, config: UnetOptions, channels: int, width: int) -> None:
         super().__init__()
         self.norm1 = channel_norm("groupnorm", channels, config.group_size)
         self.convolution1 = convolution(channels, width)
@@ -48,7 +47,7 @@ class UnetModel(nn.Module):
     Levels are no repeated residual blocks, so that no depth rule describes them.
     """
 
-    def __init__(self, config: Unet, width: int, dataset: NoisedImages) -> None:
+    def __init__(self, config: UnetOptions, width: int, dataset: ImageFacts) -> None:
         super().__init__()
         self.dataset = dataset
         levels = range(config.depth - 1)
@@ -83,6 +82,6 @@ class UnetModel(nn.Module):
         return noise_BP
 
 
-def build(family: Unet, dataset: NoisedImages, width: int) -> nn.Module:
+def build(family: UnetOptions, dataset: ImageFacts, width: int) -> nn.Module:
     """From noised images and the time to the noise."""
     return UnetModel(family, width, dataset)

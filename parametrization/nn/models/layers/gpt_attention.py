@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuner.spec.families.gpt import Gpt
-from workers.models.layers.parts import norm
+from parametrization.nn.models.layers.parts import norm
+from parametrization.nn.models.options import GptOptions
 
 ROPE_BASE: Final = 10_000.0
 
@@ -27,7 +27,7 @@ class Attention(nn.Module):
     queries have a matrix of their own, whose aspect ratio or role is another.
     """
 
-    def __init__(self, config: Gpt, width: int) -> None:
+    def __init__(self, config: GptOptions, width: int) -> None:
         super().__init__()
         self.head_size = config.head_size
         self.grouped = config.fixed_kv_heads is not None or config.query_heads_per_kv_head > 1
@@ -68,12 +68,12 @@ class Attention(nn.Module):
         return heads_BGTS.repeat_interleave(queries // heads_BGTS.shape[1], dim=1)
 
 
-def _head_norm(config: Gpt) -> nn.Module:
+def _head_norm(config: GptOptions) -> nn.Module:
     kind: Literal["rmsnorm", "none"] = "rmsnorm" if config.qk_norm else "none"
     return norm(kind, config.head_size, gains=config.norm_gains)
 
 
-def kv_heads(config: Gpt, width: int) -> int:
+def kv_heads(config: GptOptions, width: int) -> int:
     """Key and value heads at this width."""
     return config.fixed_kv_heads or width // config.head_size // config.query_heads_per_kv_head
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ExpertLinear, Router
-from tuner.spec.families.gpt import Gpt
-from workers.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.options import GptOptions
 
 FACTOR: Final = 4
 """Feed-forward width over width."""
@@ -26,7 +26,7 @@ class FeedForward(nn.Module):
     Source of swiglu: Shazeer 2020, arXiv:2002.05202.
     """
 
-    def __init__(self, config: Gpt, width: int) -> None:
+    def __init__(self, config: GptOptions, width: int) -> None:
         super().__init__()
         self.gated = config.activation == "swiglu"
         self.activation = ACTIVATIONS["silu" if self.gated else config.activation]
@@ -57,7 +57,7 @@ class Mixture(nn.Module):
     balances the experts' load.
     """
 
-    def __init__(self, config: Gpt, width: int) -> None:
+    def __init__(self, config: GptOptions, width: int) -> None:
         super().__init__()
         self.per_token = config.experts_per_token
         self.router = Router(width, config.experts, bias=False)
@@ -78,7 +78,7 @@ def sparse_gates(logits_NE: Tensor, per_token: int) -> Tensor:
     return shares_NE * shares_NE.new_zeros(shares_NE.shape).scatter(-1, chosen, 1.0)
 
 
-def feed_forward(config: Gpt, width: int) -> nn.Module:
+def feed_forward(config: GptOptions, width: int) -> nn.Module:
     """The block's second half."""
     return FeedForward(config, width) if config.experts == 1 else Mixture(config, width)
 

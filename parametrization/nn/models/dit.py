@@ -9,17 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import Readout, Residual, ZeroLinear
-from tuner.spec.datasets.dataset import NoisedImages
-from tuner.spec.families.dit import Dit
-from workers.models.layers.parts import NORM_EPSILON
-from workers.models.layers.patches import (
+from parametrization.nn.models.layers.parts import NORM_EPSILON
+from parametrization.nn.models.layers.patches import (
     PatchAttention,
     PatchEmbedding,
     PatchFeedForward,
     from_patches,
     patch_numbers,
 )
-from workers.models.layers.time_embedding import TimeEmbedding
+from parametrization.nn.models.layers.time_embedding import TimeEmbedding
+from parametrization.nn.models.options import DitOptions, ImageFacts
 
 
 class Modulated(nn.Module):
@@ -46,7 +45,7 @@ class Modulated(nn.Module):
 class Block(nn.Module):
     """Attention and feed-forward, each added to the residual stream."""
 
-    def __init__(self, config: Dit, width: int) -> None:
+    def __init__(self, config: DitOptions, width: int) -> None:
         super().__init__()
         self.attention = Residual(Modulated(width, PatchAttention(width, config.head_size)))
         self.feed_forward = Residual(Modulated(width, PatchFeedForward(width, config.activation)))
@@ -59,7 +58,7 @@ class Block(nn.Module):
 class DitModel(nn.Module):
     """Patches of all frames, blocks, a last modulation, readout of every patch's pixels."""
 
-    def __init__(self, config: Dit, width: int, dataset: NoisedImages) -> None:
+    def __init__(self, config: DitOptions, width: int, dataset: ImageFacts) -> None:
         super().__init__()
         self.dataset = dataset
         self.time = TimeEmbedding(width)
@@ -80,7 +79,7 @@ class DitModel(nn.Module):
         return from_patches(patches_BNP, self.dataset)
 
 
-def build(family: Dit, dataset: NoisedImages, width: int) -> nn.Module:
+def build(family: DitOptions, dataset: ImageFacts, width: int) -> nn.Module:
     """From noised clips and the time to the noise."""
     return DitModel(family, width, dataset)
 

@@ -8,7 +8,6 @@ from torch.nn import functional
 
 from parametrization.nn.classify import Declaration
 from parametrization.shapes.roles import Role
-from tuner.spec.families.model_family import ModelFamily
 
 ACTIVATIONS: Final[dict[str, Callable[[Tensor], Tensor]]] = {
     "relu": functional.relu,
@@ -24,7 +23,7 @@ Declared: TypeAlias = Mapping[str, Role | Declaration]
 """By parameter name or pattern, the roles that module types and shapes cannot tell."""
 
 
-def no_roles(_family: ModelFamily) -> Declared:
+def no_roles(_family: object) -> Declared:
     """Of a family whose tensors' roles all follow from module types and shapes."""
     return {}
 

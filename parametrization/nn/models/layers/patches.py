@@ -10,19 +10,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from tuner.spec.datasets.dataset import Images
-from tuner.spec.families.vit import PATCH_SIDE
-from workers.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.options import ImageFacts
+from parametrization.shapes.family_sizes import PATCH_SIDE, pixels
 
 _FEED_FORWARD_FACTOR: Final = 4
 
 
-def patch_numbers(dataset: Images) -> int:
+def patch_numbers(dataset: ImageFacts) -> int:
     """Numbers of one patch."""
     return dataset.channels * PATCH_SIDE**2
 
 
-def to_patches(rows_BI: Tensor, dataset: Images) -> Tensor:
+def to_patches(rows_BI: Tensor, dataset: ImageFacts) -> Tensor:
     """Frames with their numbers in rows, [B, F * numbers], as [B, N, P]."""
     grid = dataset.side // PATCH_SIDE
     frames = rows_BI.view(len(rows_BI), -1, dataset.channels, grid, PATCH_SIDE, grid, PATCH_SIDE)
@@ -30,7 +30,7 @@ def to_patches(rows_BI: Tensor, dataset: Images) -> Tensor:
     return patches.reshape(len(rows_BI), -1, patch_numbers(dataset))
 
 
-def from_patches(patches_BNP: Tensor, dataset: Images) -> Tensor:
+def from_patches(patches_BNP: Tensor, dataset: ImageFacts) -> Tensor:
     """What `to_patches` was given."""
     grid = dataset.side // PATCH_SIDE
     patches = patches_BNP.reshape(
@@ -42,11 +42,11 @@ def from_patches(patches_BNP: Tensor, dataset: Images) -> Tensor:
 class PatchEmbedding(nn.Module):
     """Linear map of every patch, and a learned vector of its position."""
 
-    def __init__(self, width: int, dataset: Images, frames: int = 1) -> None:
+    def __init__(self, width: int, dataset: ImageFacts, frames: int = 1) -> None:
         super().__init__()
         self.dataset = dataset
         self.patch = nn.Linear(patch_numbers(dataset), width)
-        positions = frames * dataset.pixels // PATCH_SIDE**2
+        positions = frames * pixels(dataset) // PATCH_SIDE**2
         # nn.Embedding's own initialisation on the meta device imports torch's compiler: 5 s.
         self.position: nn.Embedding = nn.Embedding.from_pretrained(  # type: ignore[no-untyped-call]  # torch
             torch.zeros(positions, width), freeze=False

@@ -6,16 +6,19 @@ Shape suffixes: B batch, P pixels, N patches, D width, C classes.
 from torch import Tensor, nn
 
 from parametrization.nn.layers import Readout, Residual
-from tuner.spec.datasets.dataset import LabelledImages
-from tuner.spec.families.vit import Vit
-from workers.models.layers.parts import norm
-from workers.models.layers.patches import PatchAttention, PatchEmbedding, PatchFeedForward
+from parametrization.nn.models.layers.parts import norm
+from parametrization.nn.models.layers.patches import (
+    PatchAttention,
+    PatchEmbedding,
+    PatchFeedForward,
+)
+from parametrization.nn.models.options import LabelledImageFacts, VitOptions
 
 
 class PreNorm(nn.Module):
     """A layer behind a norm."""
 
-    def __init__(self, config: Vit, width: int, layer: nn.Module) -> None:
+    def __init__(self, config: VitOptions, width: int, layer: nn.Module) -> None:
         super().__init__()
         self.norm = norm(config.norm, width)
         self.layer = layer
@@ -31,7 +34,7 @@ class VitModel(nn.Module):
     Mean pooling takes the place of a class token (Beyer et al. 2022, arXiv:2205.01580).
     """
 
-    def __init__(self, config: Vit, width: int, dataset: LabelledImages) -> None:
+    def __init__(self, config: VitOptions, width: int, dataset: LabelledImageFacts) -> None:
         super().__init__()
         self.embedding = PatchEmbedding(width, dataset)
         self.blocks = nn.Sequential(*(_block(config, width) for _ in range(config.depth)))
@@ -44,12 +47,12 @@ class VitModel(nn.Module):
         return logits_BC
 
 
-def build(family: Vit, dataset: LabelledImages, width: int) -> nn.Module:
+def build(family: VitOptions, dataset: LabelledImageFacts, width: int) -> nn.Module:
     """From images to their classes."""
     return VitModel(family, width, dataset)
 
 
-def _block(config: Vit, width: int) -> nn.Module:
+def _block(config: VitOptions, width: int) -> nn.Module:
     layers = (
         PatchAttention(width, config.head_size),
         PatchFeedForward(width, config.activation),

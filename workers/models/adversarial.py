@@ -1,6 +1,6 @@
-"""Generator and discriminator of one width, and the loss that trains both at once.
+"""The losses by which a generator and a discriminator are trained at once and compared.
 
-Shape suffixes: B batch, Z numbers of a latent, P pixels, I latent and perturbation of a digit.
+Shape suffixes: B batch, P pixels.
 """
 
 from typing import Final
@@ -10,37 +10,11 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional
 
-from tuner.spec.datasets.dataset import ImitatedImages
-from tuner.spec.families.gan import Gan
-from tuner.spec.families.mlp import Mlp
+from parametrization.nn.models.gan import GanModel
 from workers.datasets.data import Batch
 from workers.models.frechet import frechet_distance
-from workers.models.mlp import MlpModel
 
 _STEP: Final = 0.1  # of the penalty's difference quotient, in standard deviations of grey
-
-
-class GanModel(nn.Module):
-    """Two multilayer perceptrons: from latents to pixels, and from pixels to one logit.
-
-    Pixels and logit are of a fixed size, so that each player is a model of its own to the rules.
-    """
-
-    def __init__(self, config: Gan, width: int, dataset: ImitatedImages) -> None:
-        super().__init__()
-        player = Mlp(name="mlp", depth=config.depth, activation=config.activation)
-        self.latents, self.gradient_penalty = config.latents, config.gradient_penalty
-        self.generator = MlpModel(player, width, inputs=config.latents, outputs=dataset.numbers)
-        self.discriminator = MlpModel(player, width, inputs=dataset.numbers, outputs=1)
-
-    def forward(self, inputs_BI: Tensor) -> Tensor:
-        pixels_BP: Tensor = self.generator(inputs_BI[:, : self.latents])
-        return pixels_BP
-
-
-def build(family: Gan, dataset: ImitatedImages, width: int) -> nn.Module:
-    """From latents to images, and from images to whether they are real."""
-    return GanModel(family, width, dataset)
 
 
 def adversarial_loss(model: nn.Module, batch: Batch) -> Tensor:

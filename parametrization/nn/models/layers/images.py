@@ -7,11 +7,11 @@ from typing import Literal
 
 from torch import Tensor, nn
 
-from tuner.spec.datasets.dataset import Images
-from workers.models.layers.parts import NORM_EPSILON
+from parametrization.nn.models.layers.parts import NORM_EPSILON
+from parametrization.nn.models.options import ImageFacts
 
 
-def as_images(x_BP: Tensor, dataset: Images) -> Tensor:
+def as_images(x_BP: Tensor, dataset: ImageFacts) -> Tensor:
     """Numbers of an image in their rows and channels: [B, C, H, W]."""
     return x_BP.view(-1, dataset.channels, dataset.side, dataset.side)
 

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from parametrization.nn.layers import Readout, ResidualSum, TiedReadout
+from parametrization.nn.models.layers.gpt_attention import Attention
+from parametrization.nn.models.layers.gpt_feed_forward import feed_forward
+from parametrization.nn.models.layers.parts import Declared, norm
+from parametrization.nn.models.options import GptOptions, TextFacts
 from parametrization.shapes.roles import Role
-from tuner.spec.datasets.dataset import Text
-from tuner.spec.families.gpt import Gpt
-from workers.models.layers.gpt_attention import Attention
-from workers.models.layers.gpt_feed_forward import feed_forward
-from workers.models.layers.parts import Declared, norm
 
 TIED_SCALE: Final = 1 / 8
 """On what a tied readout reads, at every width.
@@ -28,7 +27,7 @@ the readout was -0.87).
 class Block(ResidualSum):
     """Pre-norm attention and feed-forward, each added to the residual stream times `multiplier`."""
 
-    def __init__(self, config: Gpt, width: int) -> None:
+    def __init__(self, config: GptOptions, width: int) -> None:
         super().__init__()
         self.attention_norm = norm(config.norm, width, gains=config.norm_gains)
         self.attention = Attention(config, width)
@@ -43,7 +42,7 @@ class Block(ResidualSum):
 class GptModel(nn.Module):
     """Token embedding, positions, blocks, final norm, readout."""
 
-    def __init__(self, config: Gpt, width: int, vocabulary: int) -> None:
+    def __init__(self, config: GptOptions, width: int, vocabulary: int) -> None:
         super().__init__()
         self.tied = config.tied
         self.learned_positions = config.positions == "learned"
@@ -68,12 +67,12 @@ class GptModel(nn.Module):
         return logits_BTV
 
 
-def build(family: Gpt, dataset: Text, width: int) -> nn.Module:
+def build(family: GptOptions, dataset: TextFacts, width: int) -> nn.Module:
     """From tokens to the next one of each."""
     return GptModel(family, width, dataset.vocabulary)
 
 
-def roles(family: Gpt) -> Declared:
+def roles(family: GptOptions) -> Declared:
     """Which tensors are maps to a fixed number of key and value heads."""
     return {} if family.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
 

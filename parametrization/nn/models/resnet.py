@@ -7,16 +7,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import Readout, Residual
-from tuner.spec.datasets.dataset import LabelledImages
-from tuner.spec.families.resnet import Resnet
-from workers.models.layers.images import as_images, channel_norm, convolution
-from workers.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.layers.images import as_images, channel_norm, convolution
+from parametrization.nn.models.layers.parts import ACTIVATIONS
+from parametrization.nn.models.options import LabelledImageFacts, ResnetOptions
+from parametrization.shapes.family_sizes import fine_blocks
 
 
 class Branch(nn.Module):
     """Norm, activation, convolution, twice (He et al. 2016, arXiv:1603.05027, Fig. 1b)."""
 
-    def __init__(self, config: Resnet, width: int) -> None:
+    def __init__(self, config: ResnetOptions, width: int) -> None:
         super().__init__()
         self.norm1 = channel_norm(config.norm, width, config.group_size)
         self.convolution1 = convolution(width, width)
@@ -37,12 +37,12 @@ class ResnetModel(nn.Module):
     mean: the average is no map, so the residual stream has no role to scale.
     """
 
-    def __init__(self, config: Resnet, width: int, dataset: LabelledImages) -> None:
+    def __init__(self, config: ResnetOptions, width: int, dataset: LabelledImageFacts) -> None:
         super().__init__()
         self.dataset = dataset
         self.stem = convolution(dataset.channels, width)
         self.blocks = nn.Sequential(*(Residual(Branch(config, width)) for _ in range(config.depth)))
-        self.fine_blocks = config.fine_blocks
+        self.fine_blocks = fine_blocks(config.depth)
         self.norm = channel_norm(config.norm, width, config.group_size)
         self.activation = ACTIVATIONS[config.activation]
         self.readout = Readout(width, dataset.classes)
@@ -55,6 +55,6 @@ class ResnetModel(nn.Module):
         return logits_BC
 
 
-def build(family: Resnet, dataset: LabelledImages, width: int) -> nn.Module:
+def build(family: ResnetOptions, dataset: LabelledImageFacts, width: int) -> nn.Module:
     """From images to their classes."""
     return ResnetModel(family, width, dataset)

@@ -1,0 +1,28 @@
+"""Sizes of built-in models and their images that the models and what they cost both follow from."""
+
+from typing import Final, Protocol
+
+PATCH_SIDE: Final = 2
+"""Pixels of one side of the square that a transformer sees as one patch."""
+
+
+class SquareImages(Protocol):
+    @property
+    def channels(self) -> int: ...
+    @property
+    def side(self) -> int: ...
+
+
+def pixels(images: SquareImages) -> int:
+    """Places of one image, each with a number per channel."""
+    return images.side**2
+
+
+def numbers(images: SquareImages) -> int:
+    """Of one image."""
+    return images.channels * pixels(images)
+
+
+def fine_blocks(depth: int) -> int:
+    """Blocks of a residual network at full resolution, before 2 x 2 pixels become one."""
+    return (depth + 1) // 2
