@@ -6,8 +6,8 @@ import sys
 import structlog
 from structlog.typing import EventDict
 
-from parametrization.optimizers.registry import PLUGINS
 from parametrization.text.visible import visible
+from tuner.spec.versions import INSTALLED
 
 
 def configure_logs(process: str) -> None:
@@ -38,14 +38,13 @@ def _hidden_characters_escaped(_logger: object, _method: str, event: EventDict) 
 
 
 def log_plugins() -> None:
-    """Say which optimizers installed packages bring, and which were left out and why."""
+    """Say what installed packages bring, and what was left out and why."""
     log = structlog.get_logger()
-    for name, plugin in PLUGINS.usable.items():
-        log.info("plugin", optimizer=name, package=plugin.package)
-    for left_out in PLUGINS.left_out:
-        log.warning(
-            "plugin left out",
-            optimizer=left_out.name,
-            package=left_out.package,
-            reason=left_out.reason,
-        )
+    for field, plugins in INSTALLED.items():
+        kind = field.removesuffix("s")
+        for name, plugin in plugins.usable.items():
+            log.info("plugin", **{kind: name}, package=plugin.package)
+        for one in plugins.left_out:
+            log.warning(
+                "plugin left out", **{kind: one.name}, package=one.package, reason=one.reason
+            )

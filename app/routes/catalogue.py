@@ -5,7 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from parametrization.optimizers.registry import PLUGINS
+from parametrization.optimizers import registry as optimizers
+from parametrization.plugins import Plugins
+from tuner.spec.datasets import registry as datasets
 from tuner.spec.datasets.registry import DATASETS, datasets_of
 from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import FAMILIES
@@ -55,15 +57,26 @@ class OptimizerList(Record):
 class DatasetOption(Option):
     examples: int | None
     """Training and held-out ones together; null where it depends on the machine."""
+    plugin: str | None
+    """Installed package and version that it comes from; null if it is built in."""
 
 
 class DatasetList(Record):
     datasets: tuple[DatasetOption, ...]
+    left_out: tuple[PluginLeftOut, ...]
+    """Datasets of installed packages that cannot be used."""
 
 
 def _described(model: type[Record]) -> dict[str, Any]:
     schema = model.model_json_schema()
     return {"name": name_of(model), "description": schema.get("description", ""), "options": schema}
+
+
+def _left_out(plugins: Plugins[Any]) -> tuple[PluginLeftOut, ...]:
+    return tuple(
+        PluginLeftOut(name=one.name, plugin=one.package, reason=one.reason)
+        for one in plugins.left_out
+    )
 
 
 @router.get("/families")
@@ -90,14 +103,11 @@ def list_optimizers() -> OptimizerList:
         optimizers=tuple(
             OptimizerOption(
                 **_described(model),
-                plugin=PLUGINS.usable[name].package if name in PLUGINS.usable else None,
+                plugin=optimizers.PLUGINS.package_of(name),
             )
             for name, model in RECORDS.items()
         ),
-        left_out=tuple(
-            PluginLeftOut(name=one.name, plugin=one.package, reason=one.reason)
-            for one in PLUGINS.left_out
-        ),
+        left_out=_left_out(optimizers.PLUGINS),
     )
 
 
@@ -107,7 +117,12 @@ def list_datasets() -> DatasetList:
     """Data that proxies can train on."""
     return DatasetList(
         datasets=tuple(
-            DatasetOption(**_described(dataset), examples=dataset.examples)
-            for dataset in DATASETS.values()
-        )
+            DatasetOption(
+                **_described(dataset),
+                examples=dataset.examples,
+                plugin=datasets.PLUGINS.package_of(name),
+            )
+            for name, dataset in DATASETS.items()
+        ),
+        left_out=_left_out(datasets.PLUGINS),
     )

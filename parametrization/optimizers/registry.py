@@ -10,7 +10,7 @@ from typing import Final
 
 from parametrization.optimizers import built_in
 from parametrization.optimizers.declaration import OptimizerDeclaration
-from parametrization.optimizers.plugins import Plugins, find_plugins
+from parametrization.plugins import Group, Plugins, find_plugins
 
 
 def _built_in() -> dict[str, OptimizerDeclaration]:
@@ -25,8 +25,18 @@ def _built_in() -> dict[str, OptimizerDeclaration]:
     return {one.name: one for one in sorted(found, key=lambda one: one.position)}
 
 
+def _declaration_in(found: object) -> OptimizerDeclaration:
+    """What an entry point led to, if it is one."""
+    if not isinstance(found, OptimizerDeclaration):
+        raise TypeError(f"is a {type(found).__name__}, not an OptimizerDeclaration")
+    return found
+
+
+GROUP: Final = Group(
+    "widthwise.optimizers", "an optimizer", _declaration_in, lambda declaration: declaration.name
+)
 BUILT_IN: Final[Mapping[str, OptimizerDeclaration]] = _built_in()
-PLUGINS: Final[Plugins] = find_plugins().beside(BUILT_IN)
+PLUGINS: Final[Plugins[OptimizerDeclaration]] = find_plugins(GROUP, BUILT_IN)
 """Optimizers of installed packages, and those that had to be left out."""
 OPTIMIZERS: Final[Mapping[str, OptimizerDeclaration]] = {
     **BUILT_IN,

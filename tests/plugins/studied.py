@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from app.settings import AppSettings
-from parametrization.optimizers.plugins import Plugins
 from parametrization.optimizers.registry import PLUGINS
+from parametrization.plugins import Plugins
 from tests.app.served import Served, serving
 from tests.service.one_process import EngineWithoutProcesses
 from tuner.coordinator.reconcile import tick
@@ -70,7 +70,8 @@ def reopened(served: Served) -> dict[str, Any]:
     unfinished = served.submit(**SPEC)
     newer = PLUGINS.usable[NAME]._replace(package="more-optimizers 0.2.0")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(plugin_versions, "PLUGINS", Plugins({NAME: newer}, ()))
+        installed = {"optimizers": Plugins({NAME: newer}, ())}
+        patched.setattr(plugin_versions, "INSTALLED", installed)
         with served.database.write() as session:
             park_studies(session)
         resumed = served.client.post(f"/v1/studies/{unfinished}:resume")

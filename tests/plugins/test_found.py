@@ -16,8 +16,8 @@ from parametrization.optimizers.declaration import (
     Step,
     StepKind,
 )
-from parametrization.optimizers.plugins import find_plugins, judged
-from parametrization.optimizers.registry import BUILT_IN
+from parametrization.optimizers.registry import BUILT_IN, GROUP
+from parametrization.plugins import find_plugins, judged
 from tests.plugins.conftest import EXAMPLE, LIES, ROOT, write_metadata
 
 
@@ -26,11 +26,11 @@ def points_of(site: Path) -> list[EntryPoint]:
 
 
 def test_nothing_is_installed_where_the_tests_run() -> None:
-    assert not find_plugins().usable
+    assert not find_plugins(GROUP, BUILT_IN).usable
 
 
 def test_what_cannot_be_used_is_left_out_with_package_and_reason(importable: Path) -> None:
-    found = judged(points_of(importable)).beside(BUILT_IN)
+    found = judged(GROUP, points_of(importable)).beside(BUILT_IN, GROUP.word)
     assert list(found.usable) == ["nowhere", "second_phase", "sgd_as_adam"]
     assert {(one.name, one.package): one.reason for one in found.left_out} == {
         ("adamw", "lies 9.9"): "widthwise itself has an optimizer of that name",
@@ -46,7 +46,7 @@ def test_two_packages_with_one_name_are_both_left_out_and_both_named(
     importable: Path, tmp_path: Path
 ) -> None:
     write_metadata(tmp_path, "more-lies", "1.0", LIES)
-    found = judged([*points_of(importable), *points_of(tmp_path)])
+    found = judged(GROUP, [*points_of(importable), *points_of(tmp_path)])
     assert not found.usable
     reasons = {(one.package, one.reason) for one in found.left_out if one.name == "nowhere"}
     both = "lies 9.9 and more-lies 1.0 offer this name: uninstall all but one"
@@ -123,7 +123,7 @@ def test_the_documents_code_is_the_examples() -> None:
 
 
 def test_the_example_declares_what_it_needs(example_site: Path) -> None:
-    found = judged(points_of(example_site))
+    found = judged(GROUP, points_of(example_site))
     assert not found.left_out
     assert {name: plugin.package for name, plugin in found.usable.items()} == dict.fromkeys(
         ("adam_then_sgd", "conjugate_gradient", "gauss_newton", "learned"), "more-optimizers 0.1.0"

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar, get_args
+from typing import Any, Final, TypeVar, get_args
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from parametrization.plugins import Plugins
 from tuner.spec.record import Record
 
 Declared = TypeVar("Declared", bound=Record)
+
+NO_PLUGINS: Final[Plugins[Any]] = Plugins({}, ())
 
 
 def name_of(record: type[Record]) -> str:
@@ -41,17 +44,29 @@ def by_name(records: Iterable[type[Declared]]) -> Mapping[str, type[Declared]]:
 class OneOf:
     """Annotates a field that holds one record of a registry, looked up by its `name`.
 
-    An unknown name is refused with all known ones; the JSON schema lists every record under the
-    discriminator `name`.
+    An unknown name is refused with all known ones, that of a plugin that was left out with its
+    reason; the JSON schema lists every record under the discriminator `name`.
     """
 
     registry: Mapping[str, type[Record]]
+    plugins: Plugins[Any] = NO_PLUGINS
 
     def __get_pydantic_core_schema__(
         self, _source: object, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
         """A lookup instead of the annotated type, which every record extends."""
-        return core_schema.tagged_union_schema(
+        union = core_schema.tagged_union_schema(
             {name: handler.generate_schema(record) for name, record in self.registry.items()},
             discriminator="name",
         )
+        if not self.plugins.left_out:
+            return union
+        return core_schema.no_info_before_validator_function(self._refused_with_the_reason, union)
+
+    def _refused_with_the_reason(self, given: object) -> object:
+        name = given.get("name") if isinstance(given, Mapping) else None
+        if not isinstance(name, str) or name in self.registry:
+            return given
+        if words := self.plugins.refusal_of(name):
+            raise ValueError(words)
+        return given

@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from more_optimizers.declarations import GAUSS_NEWTON
-from parametrization.optimizers.plugins import LeftOut, Plugin, Plugins
+from parametrization.optimizers.declaration import OptimizerDeclaration
+from parametrization.plugins import LeftOut, Plugin, Plugins
 from tests.tuner.builders import spec
 from tuner.records.errors import StudyUnreadable
 from tuner.spec import versions as plugin_versions
@@ -47,9 +48,9 @@ def test_built_in_optimizers_need_no_plugin() -> None:
     ids=["gone", "the same", "another version", "broken"],
 )
 def test_what_differs_is_said_with_the_remedy(
-    plugins: Plugins, words: str | None, monkeypatch: pytest.MonkeyPatch
+    plugins: Plugins[OptimizerDeclaration], words: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(plugin_versions, "PLUGINS", plugins)
+    monkeypatch.setattr(plugin_versions, "INSTALLED", {"optimizers": plugins})
     assert other_plugins(naming({"name": "adamw"}, GONE)) == words
 
 

@@ -3,19 +3,26 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, TypeAlias
 
+from parametrization.plugins import Plugins, find_plugins
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.imitated_digits import ImitatedDigits
 from tuner.spec.datasets.noised_digits import NoisedDigits
 from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.plugins import record_group, with_plugins
 from tuner.spec.registry import OneOf, by_name
 
-DATASETS: Final[Mapping[str, type[Dataset]]] = by_name(
+BUILT_IN: Final[Mapping[str, type[Dataset]]] = by_name(
     (StdlibText, Digits, NoisedDigits, ImitatedDigits)
 )
-"""By name, in the order of the catalogue; the first one of a kind is its families' default."""
+GROUP: Final = record_group("widthwise.datasets", "a dataset", Dataset)
+PLUGINS: Final[Plugins[type[Dataset]]] = find_plugins(GROUP, BUILT_IN)
+"""Datasets of installed packages, and those that had to be left out."""
+DATASETS: Final[Mapping[str, type[Dataset]]] = with_plugins(BUILT_IN, PLUGINS)
+"""By name, in the order of the catalogue, those of packages last; the first one of a kind is its
+families' default."""
 
-AnyDataset: TypeAlias = Annotated[Dataset, OneOf(DATASETS)]
+AnyDataset: TypeAlias = Annotated[Dataset, OneOf(DATASETS, PLUGINS)]
 """Any dataset of the registry, as a specification gives it."""
 
 

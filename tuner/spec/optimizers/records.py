@@ -34,6 +34,7 @@ from tuner.spec.optimizers.distributions import (
     IntDistribution,
 )
 from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.plugins import PLUGIN, package_field
 from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted, is_stored
 
@@ -132,8 +133,6 @@ class _MadeFromDeclaration(SearchedOptimizer):
     model_config = ConfigDict(use_attribute_docstrings=False)
 
 
-PLUGIN: Final = "plugin"
-"""Field of a plugin's optimizer: its package and version, `more-optimizers 0.1.0`."""
 _NUMBERS: Final[Mapping[Range, Any]] = {
     Range.POSITIVE: PositiveFloat,
     Range.NEGATIVE: Annotated[float, Field(lt=0)],
@@ -141,7 +140,6 @@ _NUMBERS: Final[Mapping[Range, Any]] = {
     Range.FRACTION: Annotated[float, Field(ge=0, lt=1)],
     Range.FRACTION_ABOVE_ZERO: Annotated[float, Field(gt=0, lt=1)],
 }
-_PLUGIN_WORDS: Final = "Package and version that it comes from; filled in, and kept with the study."
 
 
 def _record(declaration: OptimizerDeclaration) -> type[SearchedOptimizer]:
@@ -156,9 +154,8 @@ def _record(declaration: OptimizerDeclaration) -> type[SearchedOptimizer]:
             _searchable(_NUMBERS[given.range]),
             Field(default=given.default, description=given.words or None),
         )
-    if name in PLUGINS.usable:
-        package = PLUGINS.usable[name].package
-        fields[PLUGIN] = (str, Field(default=package, description=_PLUGIN_WORDS))
+    if package := PLUGINS.package_of(name):
+        fields[PLUGIN] = package_field(package)
     title = "".join(part.capitalize() for part in name.split("_"))
     return create_model(title, __base__=_MadeFromDeclaration, __doc__=declaration.words, **fields)
 
@@ -187,10 +184,11 @@ def _refused_with_the_reason(given: object) -> object:
     if not isinstance(given, Mapping):
         return given
     name = given.get("name")
-    for left_out in PLUGINS.left_out:
-        if left_out.name == name and name not in OPTIMIZERS:
-            raise ValueError(f"{name} of {left_out.package} cannot be used: {left_out.reason}")
-    if not isinstance(name, str) or name not in OPTIMIZERS:
+    if not isinstance(name, str):
+        return given
+    if name not in OPTIMIZERS:
+        if words := PLUGINS.refusal_of(name):
+            raise ValueError(words)
         return given
     declaration = OPTIMIZERS[name]
     if declaration.not_studied is not None:
