@@ -14,7 +14,8 @@ from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from parametrization.scaling.tensor_scaling import TensorScaling
-from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from parametrization.shapes.older_tensors import completed_tensor
+from parametrization.shapes.roles import Axes, ModelShape, Role, TensorShape
 from widthwise.errors import WidthwiseError
 
 if TYPE_CHECKING:
@@ -23,7 +24,15 @@ if TYPE_CHECKING:
     from parametrization.nn.apply import Prepared
 
 
-_LATER: Final = ("in_block", "taps", "tied", "zero")
+_LATER: Final = (
+    "in_block",
+    "taps",
+    "tied",
+    "zero",
+    "is_table",
+    "kept",
+    "start_exponent",
+)
 """Fields of a tensor that older documents lack."""
 
 
@@ -166,20 +175,26 @@ def _multipliers(document: Mapping[str, Any]) -> Multipliers:
 def _shape(document: Mapping[str, Any]) -> ModelShape:
     return ModelShape(
         base_width=int(document["base_width"]),
-        tensors=tuple(
-            TensorShape(
-                name=tensor["name"],
-                role=Role(tensor["role"]),
-                base_shape=tuple(tensor["base_shape"]),
-                infinite=tuple(tensor["infinite"]),
-                fan_in_axis=tensor["fan_in_axis"],
-                fan_out_axis=tensor["fan_out_axis"],
-                constant=tensor["constant"],
-                **{name: tensor[name] for name in _LATER if name in tensor},
-            )
-            for tensor in document["tensors"]
-        ),
+        tensors=tuple(_tensor(completed_tensor(tensor)) for tensor in document["tensors"]),
     )
+
+
+def _tensor(document: Mapping[str, Any]) -> TensorShape:
+    return TensorShape(
+        name=document["name"],
+        role=Role(document["role"]),
+        base_shape=tuple(document["base_shape"]),
+        infinite=tuple(document["infinite"]),
+        fan_in_axis=_axes(document["fan_in_axis"]),
+        fan_out_axis=_axes(document["fan_out_axis"]),
+        constant=document["constant"],
+        stacked_axes=tuple(document["stacked_axes"]),
+        **{name: document[name] for name in _LATER if name in document},
+    )
+
+
+def _axes(stored: int | list[int] | None) -> Axes:
+    return tuple(stored) if isinstance(stored, list) else stored
 
 
 def _schedule(document: Mapping[str, Any]) -> Schedule:

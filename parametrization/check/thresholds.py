@@ -114,13 +114,7 @@ def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: str) 
     if sized_by_gradient(optimizer):
         return next(t for seeds, t in SGD_THRESHOLD.items() if len(grid.seeds) >= seeds)
     square = all(
-        len(
-            {
-                tensor.base_shape[axis]
-                for axis in (tensor.fan_in_axis, tensor.fan_out_axis)
-                if axis is not None
-            }
-        )
+        len({tensor.size_along(axes) for axes in (tensor.fan_in_axes, tensor.fan_out_axes) if axes})
         == 1
         for tensor in shape.tensors
         if tensor.role is Role.HIDDEN

@@ -227,7 +227,7 @@ def _update_exponent(tensor: TensorShape, policies: Policies) -> float:
 
 def _initial_exponent(tensor: TensorShape, optimizer: str) -> float:
     """Of width, in the initial size times the forward multiplier."""
-    if tensor.fan_in_axis is None or not tensor.infinite[tensor.fan_in_axis]:
+    if not tensor.fan_in_grows:
         return 0.0
     trained_by = assignment_of(optimizer).optimizer_of(tensor)
     rule = width_row(Parametrization.MUP, trained_by, tensor.role).scaling

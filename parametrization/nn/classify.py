@@ -4,99 +4,30 @@ Follows `mup`'s notion of infinite dimensions (Yang et al. 2022, App. B.2). What
 is refused, never guessed, unless the caller declares it.
 """
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Final, NamedTuple
+from typing import Final
 
 from torch import nn
 
-from parametrization.nn.layers import (
-    ConvReadout,
-    ConvReadout1d,
-    ExpertLinear,
-    Readout,
-    ResidualSum,
-    Router,
-    TiedReadout,
-    ZeroLinear,
+from parametrization.nn.classification.axes import Grown, as_axes, dimensions
+from parametrization.nn.classification.declaration import (
+    Declaration as Declaration,  # its public home is here
 )
+from parametrization.nn.classification.kernels import kernel_dimensions, taps
+from parametrization.nn.classification.rows import LOOKUPS, NORMS, Row, row_of, row_of_layer
+from parametrization.nn.classification.unclassified import refusal, undeclarable
+from parametrization.nn.layers import ResidualSum, TiedReadout, ZeroLinear
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters, unwrapped
-from parametrization.nn.unclassified import refusal, undeclarable
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
-W, F = True, False  # a dimension that grows with width, and one that does not
-NORMS: Final = (
-    nn.LayerNorm,
-    nn.RMSNorm,
-    nn.GroupNorm,
-    nn.BatchNorm1d,
-    nn.BatchNorm2d,
-    nn.BatchNorm3d,
-)
-CONVS: Final = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-TRANSPOSED: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-CONV_READOUTS: Final = (ConvReadout, ConvReadout1d)
-AFFINE: Final = (nn.Linear, *CONVS, *TRANSPOSED)
 FROM_WIDE_TO_FINITE: Final = {
     Role.OUTPUT,
     Role.MOE_ROUTER,
     Role.FIXED_BOTTLENECK,
     Role.GQA_KV,
 }
-
-
-class Declaration(NamedTuple):
-    """What the caller says of a tensor; `constant` is where it starts without a fan-in."""
-
-    role: Role
-    fan_in_axis: int | None = None
-    fan_out_axis: int | None = None
-    constant: float = 0.0
-
-
-class _Row(NamedTuple):
-    module: type[nn.Module] | tuple[type[nn.Module], ...]
-    attribute: str
-    infinite: tuple[bool, ...] | None  # leading dimensions, others finite; None: whatever it is
-    role: Role | None  # None: refused
-    fan_in_axis: int | None = None
-    fan_out_axis: int | None = None
-    constant: float = 0.0
-    grouped: bool | None = None  # None: either, or no convolution
-
-
-# fmt: off
-_TABLE: Final = (
-    _Row(nn.Embedding,  "weight", (F, W), Role.INPUT,  0, 1),  # tokens or positions, one-hot
-    _Row(nn.Embedding,  "weight", (F, F), Role.SCALAR, 0, 1),
-    _Row(Router,        "weight", (F, W), Role.MOE_ROUTER, 1, 0),  # a Readout too: before it
-    _Row(Router,        "weight", None,   None),
-    _Row(Readout,       "weight", (F, W), Role.OUTPUT, 1, 0),  # a Linear too: before it
-    _Row(Readout,       "weight", None,   None),
-    _Row(CONV_READOUTS, "weight", (F, W), Role.OUTPUT, 1, 0, grouped=False),  # Convs too
-    _Row(CONV_READOUTS, "weight", None,   None),
-    _Row(nn.Linear,     "weight", (W, F), Role.INPUT,  1, 0),
-    _Row(nn.Linear,     "weight", (W, W), Role.HIDDEN, 1, 0),
-    _Row(nn.Linear,     "weight", (F, F), Role.SCALAR, 1, 0),
-    _Row(CONVS,         "weight", (W, F), Role.INPUT,  1, 0, grouped=False),
-    _Row(CONVS,         "weight", (W, F), Role.VECTOR, 1, 0, grouped=True),  # groups of fixed size
-    _Row(CONVS,         "weight", (W, W), Role.HIDDEN, 1, 0),
-    _Row(CONVS,         "weight", (F, F), Role.SCALAR, 1, 0),
-    _Row(TRANSPOSED,    "weight", (F, W), Role.INPUT,  0, 1, grouped=False),  # stored in, out
-    _Row(TRANSPOSED,    "weight", (W, F), Role.VECTOR, 1, 0, grouped=True),
-    _Row(TRANSPOSED,    "weight", (W, W), Role.HIDDEN, 0, 1),
-    _Row(TRANSPOSED,    "weight", (F, F), Role.SCALAR, 0, 1),
-    _Row(ExpertLinear,  "weight", (F, W, W), Role.HIDDEN, 2, 1),
-    _Row(AFFINE,        "bias",   (W,),   Role.VECTOR, None, 0),
-    _Row(AFFINE,        "bias",   (F,),   Role.SCALAR, None, 0),  # also the readout's
-    _Row(NORMS,         "weight", (W,),   Role.VECTOR, None, 0, constant=1.0),
-    _Row(NORMS,         "weight", (F,),   Role.SCALAR, None, 0, constant=1.0),  # over a fixed head
-    _Row(NORMS,         "bias",   (W,),   Role.VECTOR, None, 0),
-    _Row(NORMS,         "bias",   (F,),   Role.SCALAR, None, 0),
-)
-# fmt: on
 
 
 def classify_model(
@@ -132,7 +63,7 @@ def classify_model(
     tied = {id(m.embedding) for m in model.modules() if isinstance(m, TiedReadout)}
     tensors = [
         replace(
-            _classify(one, base_dimensions[one.name], declared),
+            _classify(one, base_dimensions[one.name], base_width, declared),
             in_block=one.name in inside,
             tied=id(one.owner) in tied,
         )
@@ -174,84 +105,65 @@ def _by_place(tensor: TensorShape, owned: OwnedParameter, *, after_blocks: bool)
 
 def _classify(
     owned: OwnedParameter,
-    dimensions: tuple[int | None, ...],
+    sizes: tuple[int | None, ...],
+    base_width: int,
     declared: Mapping[str, Role | Declaration],
 ) -> TensorShape:
-    infinite = tuple(size is not None for size in dimensions)
+    infinite = tuple(size is not None for size in sizes)
     named = [said for pattern, said in declared.items() if fnmatchcase(owned.name, pattern)]
-    said = _declaration(owned, infinite, named[0]) if named else _found(owned, infinite)
+    said = _declaration(owned, named[0]) if named else _found(owned, infinite)
     base_shape = tuple(
         actual if base is None else base
-        for base, actual in zip(dimensions, owned.parameter.shape, strict=True)
+        for base, actual in zip(sizes, owned.parameter.shape, strict=True)
     )
-    return TensorShape(
+    kernel = kernel_dimensions(owned)
+    parts = dimensions(said, Grown(owned.name, base_shape, infinite, base_width, kernel))
+    is_table = isinstance(owned.owner, LOOKUPS) if said.lookup is None else said.lookup
+    tensor = TensorShape(
         name=owned.name,
         role=said.role,
         base_shape=base_shape,
         infinite=infinite,
-        fan_in_axis=said.fan_in_axis,
-        fan_out_axis=said.fan_out_axis,
-        constant=said.constant,
+        fan_in_axis=as_axes(parts.fan_in),
+        fan_out_axis=as_axes(parts.fan_out),
+        constant=said.constant or 0.0,
         zero=isinstance(owned.owner, ZeroLinear) and owned.attribute == "weight",
-        taps=1.0 if owned.attribute == "bias" else _taps(owned.owner, said.fan_in_axis),
+        taps=taps(owned.owner, parts.fan_in) if kernel else 1.0,
+        is_table=is_table and bool(parts.fan_in),
+        stacked_axes=parts.stacked,
     )
+    if named:
+        _refuse_other_growth(tensor)
+    return tensor
 
 
 def _found(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration:
-    row = next((row for row in _TABLE if _describes(row, owned, infinite)), None)
+    row = row_of(owned, infinite)
     if row is None or row.role is None:
         raise ValueError(refusal(owned, infinite))
-    return Declaration(row.role, row.fan_in_axis, row.fan_out_axis, row.constant)
+    return _said_by(row, row.role)
 
 
-def _describes(row: _Row, owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
-    if not isinstance(owned.owner, row.module) or owned.attribute != row.attribute:
-        return False
-    if row.grouped is not None and row.grouped is not (_groups(owned.owner) > 1):
-        return False
-    if row.infinite is None:
-        return True
-    leading = len(row.infinite)
-    return infinite[:leading] == row.infinite and not any(infinite[leading:])
-
-
-def _declaration(
-    owned: OwnedParameter, infinite: tuple[bool, ...], said: Role | Declaration
-) -> Declaration:
+def _declaration(owned: OwnedParameter, said: Role | Declaration) -> Declaration:
     """What was declared, with the axes of torch's own layers filled in."""
-    if isinstance(said, Role):
-        like = next((row for row in _TABLE if _same_layer(row, owned)), None)
-        if like is None:
-            raise ValueError(undeclarable(owned))
-        said = Declaration(said, like.fan_in_axis, like.fan_out_axis, like.constant)
-    ends = [axis is not None and infinite[axis] for axis in (said.fan_in_axis, said.fan_out_axis)]
-    if said.role in FROM_WIDE_TO_FINITE and ends != [W, F]:
-        raise ValueError(
-            f"{owned.name} is declared {said.role}, a map from a dimension that grows with width"
-            " to a fixed one, and is not one: do base and delta model vary its input alone?"
-        )
-    return said
+    if not isinstance(said, Role):
+        return said
+    like = row_of_layer(owned)
+    if like is None:
+        raise ValueError(undeclarable(owned))
+    return _said_by(like, said)
 
 
-def _same_layer(row: _Row, owned: OwnedParameter) -> bool:
-    return (
-        row.role is not None
-        and isinstance(owned.owner, row.module)
-        and owned.attribute == row.attribute
+def _said_by(row: Row, role: Role) -> Declaration:
+    return Declaration(
+        role, row.fan_in_axis, row.fan_out_axis, row.constant, stacked_axis=row.stacked_axis
     )
 
 
-def _groups(owner: nn.Module) -> int:
-    return owner.groups if isinstance(owner, (*CONVS, *TRANSPOSED)) else 1
-
-
-def _taps(owner: nn.Module, fan_in_axis: int | None) -> float:
-    """Entries that one result sums per entry of the weight's fan-in axis."""
-    if isinstance(owner, CONVS):
-        return float(math.prod(owner.kernel_size))
-    if not isinstance(owner, TRANSPOSED):
-        return 1.0
-    # A transposed kernel reaches each result with 1/stride of its entries per dimension.
-    reached = math.prod(owner.kernel_size) / math.prod(owner.stride)
-    channels = owner.in_channels if fan_in_axis == 0 else owner.out_channels // owner.groups
-    return reached * (owner.in_channels / owner.groups) / channels
+def _refuse_other_growth(tensor: TensorShape) -> None:
+    fan_out_grows = any(tensor.infinite[axis] for axis in tensor.fan_out_axes)
+    if tensor.role in FROM_WIDE_TO_FINITE and (not tensor.fan_in_grows or fan_out_grows):
+        raise ValueError(
+            f"{tensor.name} is declared {tensor.role}, a map from a dimension that grows with"
+            " width to a fixed one, and is not one: do base and delta model vary its input alone?"
+        )

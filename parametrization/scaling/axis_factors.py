@@ -46,7 +46,7 @@ def rate_by_embedding(rules: TensorRules) -> float:
 
     """
     rule, tensor = rules.policies.embedding_lr_rule, rules.tensor
-    is_table = tensor.role is Role.INPUT and tensor.fan_in_axis == 0
+    is_table = tensor.role is Role.INPUT and tensor.is_table
     if rule is EmbeddingRateRule.CONSTANT or not is_table or not rules.is_mup:
         return 1.0
     if not rules.optimizer.sqrt_embedding_rate:
@@ -158,19 +158,11 @@ def _gradient_by_depth(rules: TensorRules, power: float) -> float:
 
 def _built_in_growth(rules: TensorRules) -> float:
     """Growth of the factor by which the optimizer itself multiplies its bare step."""
-    tensor, axis, factor = rules.tensor, rules.tensor.fan_out_axis, rules.optimizer.bare_factor
-    if not rules.is_mup or axis is None or factor is None:
+    tensor, factor = rules.tensor, rules.optimizer.bare_factor
+    if not rules.is_mup or not tensor.fan_out_axes or factor is None:
         return 1.0
     target, base = (
-        factor(*_sides(shape, axis))
+        factor(*tensor.layout.sides(shape))
         for shape in (tensor.shape_at(rules.mults.width), tensor.base_shape)
     )
     return target / base
-
-
-def _sides(shape: tuple[int, ...], fan_out_axis: int) -> tuple[int, int]:
-    """(fan_out, everything else): a kernel belongs to the fan-in."""
-    rest = 1
-    for axis, size in enumerate(shape):
-        rest *= 1 if axis == fan_out_axis else size
-    return shape[fan_out_axis], rest

@@ -28,20 +28,20 @@ class TensorRules(NamedTuple):
     @property
     def m_in(self) -> float:
         """Growth of the fan-in; 1 where it is fixed or there is none."""
-        return self._along(self.tensor.fan_in_axis)
+        return self._along(self.tensor.fan_in_axes)
 
     @property
     def m_out(self) -> float:
         """Growth of the fan-out; 1 where it is fixed or there is none."""
-        return self._along(self.tensor.fan_out_axis)
+        return self._along(self.tensor.fan_out_axes)
 
     @property
     def depth(self) -> float:
         """Growth of the depth as this tensor sees it: 1 outside residual blocks."""
         return self.mults.depth if self.tensor.in_block and self.is_mup else 1.0
 
-    def _along(self, axis: int | None) -> float:
-        return self.mults.width if axis is not None and self.tensor.infinite[axis] else 1.0
+    def _along(self, axes: tuple[int, ...]) -> float:
+        return float(self.mults.width ** sum(self.tensor.infinite[axis] for axis in axes))
 
 
 def rules_of(

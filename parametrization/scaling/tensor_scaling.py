@@ -25,7 +25,7 @@ from parametrization.scaling.axis_factors import (
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_rules import TensorRules, rules_of
 from parametrization.scaling.words import reason
-from parametrization.shapes.roles import Role, TensorShape
+from parametrization.shapes.roles import Layout, Role, TensorShape
 
 DEFAULT_POLICIES: Final = Policies()
 _NAMED: Final = EVERYWHERE | RATE_MULTIPLIERS.keys() | {"weight_decay", "epsilon"}
@@ -37,13 +37,15 @@ class TensorScaling:
 
     Attributes:
         init_std: of a zero-mean normal draw; None where every entry starts at `constant`.
-        constant: value of every entry at the start; None where `init_std` is given.
+        constant: value of every entry at the start; None where `init_std` is given, and where
+            the model's own start is kept.
         multiplier: factor on the layer's output; 1 everywhere but at readouts.
         weight_decay: as torch takes it, to be multiplied by the learning rate.
         epsilon: added after the square root; None for optimizers without one.
         optimizer: whose numbers these are.
         others: what else the optimizer's update takes, scaled: betas, momentum, radius, damping.
         extrapolated: whether a rule was used beyond the range where it was tested.
+        layout: which dimensions are fan-out, fan-in and stacked matrices.
 
     """
 
@@ -60,6 +62,12 @@ class TensorScaling:
     optimizer: str
     others: Mapping[str, float] = field(hash=False)
     extrapolated: bool = False
+    layout: Layout = field(default_factory=Layout)
+
+    @property
+    def kept(self) -> bool:
+        """Whether the tensor starts as the model has it."""
+        return self.init_std is None and self.constant is None
 
     @property
     def hyper(self) -> dict[str, float]:
@@ -112,7 +120,7 @@ def scale_tensor(
         role=tensor.role,
         shape=tensor.shape_at(multipliers.width),
         init_std=start,
-        constant=tensor.constant if base_std is None else None,
+        constant=tensor.constant if base_std is None and not tensor.kept else None,
         multiplier=forward_factor(rules, output),
         learning_rate=given["learning_rate"] * rate_factor * rate_factor_of(rules),
         weight_decay=given.get("weight_decay", 0.0) * decay_factor(rules),
@@ -121,6 +129,7 @@ def scale_tensor(
         optimizer=optimizer,
         others=others,
         extrapolated=extrapolated,
+        layout=tensor.layout,
     )
 
 

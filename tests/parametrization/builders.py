@@ -17,7 +17,9 @@ from parametrization.shapes.roles import ModelShape, Role, TensorShape
 BASE_WIDTH = 32
 
 TENSORS = {
-    Role.INPUT: TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+    Role.INPUT: TensorShape(
+        "embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1, is_table=True
+    ),
     Role.HIDDEN: TensorShape("up.weight", Role.HIDDEN, (128, 32), (True, True), 1, 0),
     Role.OUTPUT: TensorShape("readout.weight", Role.OUTPUT, (10, 32), (False, True), 1, 0),
     Role.VECTOR: TensorShape("norm.weight", Role.VECTOR, (32,), (True,), None, 0, constant=1.0),

@@ -28,7 +28,7 @@ from tuner.engine.slots import Slot
 SHAPE = ModelShape(
     base_width=32,
     tensors=(
-        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1, is_table=True),
         TensorShape("blocks.0.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0, in_block=True),
         TensorShape("readout.weight", Role.OUTPUT, (256, 32), (False, True), 1, 0),
     ),

@@ -18,7 +18,7 @@ NOW = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 SHAPE = ModelShape(
     base_width=32,
     tensors=(
-        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1, is_table=True),
         TensorShape("blocks.0.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0),
         TensorShape("blocks.0.bias", Role.VECTOR, (32,), (True,), None, 0),
         TensorShape("blocks.1.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0),

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from parametrization.shapes.older_tensors import completed_tensor
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import checkpoint_uri
 from tuner.engine.orders import AnyOrder, Order
@@ -159,6 +160,11 @@ def _check_by_optimizer(spec: Json) -> Json:
     return {"check": check | {"seeds": dict.fromkeys(names, check["seeds"])}}
 
 
+def _say_what_axes_are(shape: Json) -> Json:
+    """Format 3 of a model shape: which tensors are lookup tables, and which dimensions stacks."""
+    return shape | {"tensors": [completed_tensor(tensor) for tensor in shape["tensors"]]}
+
+
 def _name_uris_and_devices(order: Json) -> Json:
     """Format 2 of an order: checkpoints have a URI, and probes name the device they are for."""
     if order.get("kind") == "probe":
@@ -187,7 +193,9 @@ def _key_by_device(packings: Json) -> Json:
 
 
 SPEC: Final = DocumentKind("specification", TypeAdapter(StudySpec), (_say_what_was_not_said,))
-SHAPE: Final = DocumentKind("model shape", TypeAdapter(ModelShape), (_unchanged,))
+SHAPE: Final = DocumentKind(
+    "model shape", TypeAdapter(ModelShape), (_unchanged, _say_what_axes_are)
+)
 ORDER: Final[DocumentKind[AnyOrder]] = DocumentKind(
     "payload", TypeAdapter(Order), (_name_uris_and_devices,)
 )

@@ -32,7 +32,7 @@ def vector(name: str) -> TensorShape:
 SHAPE = ModelShape(
     64,
     (
-        TensorShape("embed.weight", Role.INPUT, (11, 64), (False, True), 0, 1),
+        TensorShape("embed.weight", Role.INPUT, (11, 64), (False, True), 0, 1, is_table=True),
         matrix("blocks.0.attn.out.weight", Role.HIDDEN),
         vector("blocks.0.norm.weight"),
         matrix("blocks.1.attn.out.weight", Role.HIDDEN),

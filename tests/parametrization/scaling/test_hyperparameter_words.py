@@ -35,7 +35,7 @@ from tests.parametrization.scaling.told_words import Clause, clauses
 SHAPE = ModelShape(
     32,
     (
-        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1),
+        TensorShape("embed.weight", Role.INPUT, (256, 32), (False, True), 0, 1, is_table=True),
         TensorShape("patches.weight", Role.INPUT, (32, 12), (True, False), 1, 0),
         TensorShape("mix.weight", Role.HIDDEN, (32, 32), (True, True), 1, 0),
         TensorShape("blocks.0.weight", Role.HIDDEN, (128, 32), (True, True), 1, 0, in_block=True),

@@ -26,7 +26,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import OrderState, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
-from tuner.storage.documents import FORMAT, ORDER, PACKINGS, SPEC, DocumentKind
+from tuner.storage.documents import FORMAT, ORDER, PACKINGS, SHAPE, SPEC, DocumentKind
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
 from tuner.storage.sql.tables import OrderRow, StudyRow
@@ -167,6 +167,17 @@ def test_a_packing_whose_key_names_the_device_is_newer_than_one_whose_key_does_n
     newer = FUSED.model_copy(update={"most": 8})
     stored = {"adamw/32/cpu": newer.model_dump(), "adamw/32": FUSED.model_dump()}
     assert PACKINGS.read(stored) == {"adamw/32/cpu": newer}
+
+
+def test_a_tensor_of_format_2_looked_up_and_stacked_what_its_axes_said() -> None:
+    path = DOCUMENTS / "shape" / "format_2" / "gpt.json"
+    document = json.loads(path.read_text())
+    like = document["tensors"][0] | {"infinite": [False, True, True], "fan_in_axis": 2}
+    experts = like | {"base_shape": [4, 64, 16], "fan_out_axis": 1}
+    read = SHAPE.read(document | {"tensors": [*document["tensors"], experts]})
+    assert {t.name for t in read.tensors if t.is_table} >= {"tokens.weight", "positions.weight"}
+    assert not any(t.is_table for t in read.tensors if t.fan_in_axis == 1)
+    assert [t.stacked_axes for t in read.tensors[-2:]] == [(), (0,)]
 
 
 @pytest.mark.parametrize("name", KINDS)

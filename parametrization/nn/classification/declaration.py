@@ -1,0 +1,34 @@
+"""What a caller says of a tensor that its module's type and its shape do not tell."""
+
+from typing import Literal, NamedTuple, TypeAlias
+
+from parametrization.shapes.roles import Axes, Role
+
+Start: TypeAlias = Literal["draw", "keep"]
+
+
+class Declaration(NamedTuple):
+    """One tensor, or all that a pattern fits.
+
+    Attributes:
+        fan_in_axis: dimension, or dimensions, that the forward pass sums over: (0, 1) of an
+            attention output [heads, head size, width]. None where nothing is summed. Negative
+            numbers count from the last.
+        fan_out_axis: dimension, or dimensions, of the result.
+        constant: where every entry starts if nothing is summed. Default: where the model starts
+            it; entries that differ are kept as they are.
+        initial: "keep" leaves the tensor as the model has it; "draw" draws it whatever it is.
+            Default: drawn if it has a fan-in and is trained.
+        stacked_axis: dimension, or dimensions, that hold one matrix per index: experts. Leading
+            dimensions that are neither fan-in nor fan-out are.
+        lookup: whether rows are looked up and not multiplied. Default: in an Embedding they are.
+
+    """
+
+    role: Role
+    fan_in_axis: Axes = None
+    fan_out_axis: Axes = None
+    constant: float | None = None
+    initial: Start | None = None
+    stacked_axis: Axes = None
+    lookup: bool | None = None
