@@ -32,6 +32,7 @@ class StateReason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_LOST = "worker_lost"
     ERROR = "error"
+    CHANGED = "changed"  # of an order: its data or its owner's code; the study is paused for it
     CANCELLED = "cancelled"
 
 

@@ -29,7 +29,7 @@ from tuner.storage.orders import (
 )
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
-from tuner.storage.studies import move_study
+from tuner.storage.studies import move_study, park_study
 from tuner.storage.trials.rows import end_trial, start_trials, trial_rows, unfinished_trials
 from tuner.storage.trials.trial_counts import facts_of, note_changes
 from tuner.storage.trials.trial_reports import store_progress
@@ -267,8 +267,14 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
 
 
 def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str) -> None:
-    """End an order in failure: with its trials, or, if the study cannot do without, the study."""
+    """End an order in failure: with its trials, or, if the study cannot do without, the study.
+
+    Where what the study was made with has changed, nothing ends: the study waits.
+    """
     fail_order(session, row, reason, message)
+    if reason is StateReason.CHANGED:
+        park_study(session, row.study_id, message)
+        return
     order = order_of(row)
     if isinstance(order, ProbeOrder):
         _store_packing(session, order, _solo(order))  # slower, but no reason to give up the study

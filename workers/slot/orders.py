@@ -19,6 +19,7 @@ from tuner.engine.orders import (
     TrainOrder,
 )
 from tuner.engine.reports import CoordinateStatistic, Done, Failed, Reached, TrialProgress
+from tuner.spec.changed import Changed
 from tuner.spec.states import StateReason
 from workers.cohort.programs import Programs
 from workers.datasets.load import load_data
@@ -94,6 +95,8 @@ def carry_out(
         yield from _reports(order, cohort, folder, store or FileCheckpoints(folder))
     except OutOfMemory as error:
         yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
+    except Changed as error:
+        yield _failed(order, StateReason.CHANGED, str(error))
     except (CheckpointUnreadable, CheckpointUnwritable) as error:
         yield _failed(order, StateReason.ERROR, str(error))
     except Exception as error:

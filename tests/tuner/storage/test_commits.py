@@ -179,6 +179,19 @@ def test_a_trial_that_has_ended_is_not_reported_on_again(database: Database) -> 
     assert snapshot_of(database, study) == before
 
 
+def test_a_study_waits_while_what_it_was_made_with_is_another_thing(database: Database) -> None:
+    study, order = study_in_training(database, trials=2)
+    words = "/data/a.txt has changed: put it back"
+    failed = Failed(order_id=order.id, attempt=1, reason=StateReason.CHANGED, message=words)
+    store(database, failed)
+    store(database, failed)
+    parked = snapshot_of(database, study)
+    assert (parked.study.state, parked.study.resume_state) == (StudyState.PAUSED, study.state)
+    assert parked.study.reason == f"{words}; then resume the study"
+    assert {trial.state for trial in parked.trials} <= {TrialState.WAITING, TrialState.RUNNING}
+    assert order_states(database) == [OrderState.FAILED]
+
+
 def test_a_failed_order_fails_its_unfinished_trials(database: Database) -> None:
     study, order = study_in_training(database, trials=2)
     store(database, Reached(order_id=order.id, attempt=1, trials=(progress(0, 8),)))

@@ -1,0 +1,9 @@
+"""What a study was made with is another thing now: its data, or its owner's code."""
+
+
+class Changed(Exception):
+    """The study has to wait until it is as it was; the message says what, and what to do.
+
+    A worker that raises it gives its order back as `StateReason.CHANGED`, which pauses the study:
+    its trials could not be compared with those before.
+    """
