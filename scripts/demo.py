@@ -27,6 +27,7 @@ from widthwise.cli.watch import watch_study
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
 from widthwise.plots.sensitivity import draw_transfer
+from widthwise.recommendation import Recommendation
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 SPEC: Final = ROOT / "examples" / "gpt.yaml"
@@ -76,11 +77,11 @@ def demonstrate(data_dir: Path, seed: int | None) -> bool:
         if study["state"] != "completed":
             raise WidthwiseError(f"the study is {study['state']}: {study['reason']}")
         sensitivity = client.sensitivity(study_id)
-        recommendation = client.recommendation(study_id)
-    out.print(recommendation_view(recommendation))
+        recommendation = Recommendation.from_document(client.recommendation(study_id))
+    out.print(recommendation_view(recommendation.document))
     draw_transfer(sensitivity, PICTURE)
     result = figures(sensitivity, study) | {
-        "verdict": recommendation["verdict"],
+        "verdict": recommendation.verdict,
         "study_id": study_id,
         "seconds": round(seconds, 1),
     }

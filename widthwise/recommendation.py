@@ -4,18 +4,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
 from parametrization.optimizers.registry import declared
+from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.reading import read_recommendation
+from parametrization.recommendation.target import WholeTarget
+from parametrization.recommendation.trust import Axis, Verdict
+from parametrization.recommendation.values import LearningRate, ParameterGroup, TensorValues
 from parametrization.rules.policies import Policies
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.scaling.schedule import Schedule
 from parametrization.scaling.tensor_scaling import TensorScaling
-from parametrization.shapes.older_tensors import completed_tensor
-from parametrization.shapes.roles import Axes, ModelShape, Role, TensorShape
+from parametrization.shapes.roles import ModelShape
 from widthwise.errors import WidthwiseError
 
 if TYPE_CHECKING:
@@ -24,77 +28,34 @@ if TYPE_CHECKING:
     from parametrization.nn.apply import Prepared
 
 
-_LATER: Final = (
-    "in_block",
-    "taps",
-    "tied",
-    "zero",
-    "is_table",
-    "kept",
-    "start_exponent",
-)
-"""Fields of a tensor that older documents lack."""
-
-
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """What training one target takes.
 
     Attributes:
-        verdict: `recommend`, `caution` or `abstain`; `in_progress` until the study has ended.
-        abstains: whether a reason is one to abstain for.
-        reasons: against trusting it, in words, the weakest axis first.
-        width: of the target.
-        hyperparameters: at the base width, depth, batch and tokens.
-        shape: the target's tensors, all of them, at the base width.
-        steps: updates of the target's training, which the schedule spans.
-        gradient_clip_norm: largest global norm of the gradient; None: it is not clipped.
-        multipliers: target over base, along every axis that the rules carry numbers along.
-        policies: which rules do so.
+        document: everything that the service said, as records.
 
     """
 
-    verdict: str
-    abstains: bool
-    reasons: tuple[str, ...]
-    optimizer: str
-    width: int
-    hyperparameters: Mapping[str, float]
-    shape: ModelShape
-    schedule: Schedule
-    steps: int
-    gradient_clip_norm: float | None
-    multipliers: Multipliers
-    policies: Policies
+    document: RecommendationDocument
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> Self:
         """A recommendation from the service's JSON object, as `Client.recommendation` returns it.
 
+        Documents of older releases are read too.
+
         Raises:
-            WidthwiseError: if the document is not a recommendation.
+            WidthwiseError: if the document is not a recommendation, or its optimizer is one that
+                no package here declares.
 
         """
         try:
-            return cls(
-                verdict=str(document["verdict"]),
-                abstains=any(r["severity"] == "abstain" for r in document["reasons"]),
-                reasons=tuple(str(reason["words"]) for reason in document["reasons"]),
-                optimizer=declared(document["optimizer"]).name,
-                width=int(document["width"]),
-                hyperparameters={
-                    name: float(value) for name, value in document["base_hyperparameters"].items()
-                },
-                shape=_shape(document["base_shapes"]),
-                schedule=_schedule(document["schedule"]),
-                steps=int(document["schedule"]["steps"]),
-                gradient_clip_norm=document["gradient_clip_norm"],
-                multipliers=_multipliers(document),
-                policies=Policies(**document.get("policies", {})),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            problem = f"no {error}" if isinstance(error, KeyError) else str(error)
-            raise WidthwiseError(f"this is not a recommendation: {problem}") from error
+            read = read_recommendation(document)
+            declared(read.optimizer)
+        except ValueError as error:
+            raise WidthwiseError(f"this is not a recommendation: {error}") from error
+        return cls(read)
 
     @classmethod
     def from_file(cls, path: str | Path) -> Self:
@@ -111,6 +72,91 @@ class Recommendation:
             raise WidthwiseError(f"cannot read a recommendation from {path}: {error}") from error
         return cls.from_document(document)
 
+    @property
+    def verdict(self) -> Verdict:
+        """`recommend`, `caution` or `abstain`; `in_progress` until the study has ended."""
+        return self.document.verdict
+
+    @property
+    def abstains(self) -> bool:
+        """Whether a reason is one to abstain for."""
+        return any(reason.severity == "abstain" for reason in self.document.reasons)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Against trusting it, in words, the weakest axis first."""
+        return tuple(reason.words for reason in self.document.reasons)
+
+    @property
+    def optimizer(self) -> str:
+        """The name of the one that leads; others may train some tensors, as `tensors` says."""
+        return self.document.optimizer
+
+    @property
+    def target(self) -> WholeTarget:
+        """The model and the run that it is for."""
+        return self.document.target
+
+    @property
+    def width(self) -> int:
+        """Of the target."""
+        return self.document.width
+
+    @property
+    def learning_rate(self) -> LearningRate:
+        """At the base, with its interval; `groups` and `tensors` have the target's."""
+        return self.document.learning_rate
+
+    @property
+    def groups(self) -> tuple[ParameterGroup, ...]:
+        """Tensors of the target that share their optimizer settings."""
+        return self.document.groups
+
+    @property
+    def tensors(self) -> tuple[TensorValues, ...]:
+        """The target's numbers, like tensors of all blocks together."""
+        return self.document.tensors
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """What the transfer along width, depth, batch and tokens rests on."""
+        return self.document.axes
+
+    @property
+    def hyperparameters(self) -> Mapping[str, float]:
+        """At the base width, depth, batch and tokens."""
+        return self.document.base_hyperparameters
+
+    @property
+    def shape(self) -> ModelShape:
+        """The target's tensors, all of them, at the base width."""
+        return self.document.base_shapes
+
+    @property
+    def schedule(self) -> Schedule:
+        """In fractions of training."""
+        return self.document.schedule.form
+
+    @property
+    def steps(self) -> int:
+        """Updates of the target's training, which the schedule spans."""
+        return self.document.schedule.steps
+
+    @property
+    def gradient_clip_norm(self) -> float | None:
+        """Largest global norm of the gradient; None: it is not clipped."""
+        return self.document.gradient_clip_norm
+
+    @property
+    def multipliers(self) -> Multipliers:
+        """Target over base, along every axis that the rules carry numbers along."""
+        return self.document.multipliers
+
+    @property
+    def policies(self) -> Policies:
+        """Which rules do so."""
+        return self.document.policies
+
     def scalings(self) -> tuple[TensorScaling, ...]:
         """The numbers of every tensor of the target."""
         return scale(
@@ -120,6 +166,32 @@ class Recommendation:
             optimizer=self.optimizer,
             policies=self.policies,
         )
+
+    def build(self, *, device: str = "cpu") -> "nn.Module":
+        """The target's model, where the study was of a built-in family: to be given to `apply`.
+
+        Args:
+            device: where its tensors lie; `meta` for a model too large for one process.
+
+        Raises:
+            WidthwiseError: if the family is not built in, or the recommendation does not say what
+                data its ends are made for.
+
+        """
+        from parametrization.nn.models.build import build_family
+
+        data, target = self.document.dataset, self.target
+        if data is None:
+            raise WidthwiseError(
+                "the recommendation names no data that its model is made for: build your own model"
+                " of the target's width and depth, or ask the service for it again"
+            )
+        try:
+            return build_family(
+                self.document.family, data, width=target.width, depth=target.depth, device=device
+            )
+        except ValueError as error:
+            raise WidthwiseError(str(error)) from error
 
     def apply(
         self,
@@ -164,41 +236,3 @@ class Recommendation:
             seed=seed,
             policies=self.policies,
         )
-
-
-def _multipliers(document: Mapping[str, Any]) -> Multipliers:
-    """A document from before targets had a depth, batch and tokens moves width alone."""
-    given = document.get("multipliers", {"width": document["width_multiplier"]})
-    return Multipliers(**{name: float(value) for name, value in given.items()})
-
-
-def _shape(document: Mapping[str, Any]) -> ModelShape:
-    return ModelShape(
-        base_width=int(document["base_width"]),
-        tensors=tuple(_tensor(completed_tensor(tensor)) for tensor in document["tensors"]),
-    )
-
-
-def _tensor(document: Mapping[str, Any]) -> TensorShape:
-    return TensorShape(
-        name=document["name"],
-        role=Role(document["role"]),
-        base_shape=tuple(document["base_shape"]),
-        infinite=tuple(document["infinite"]),
-        fan_in_axis=_axes(document["fan_in_axis"]),
-        fan_out_axis=_axes(document["fan_out_axis"]),
-        constant=document["constant"],
-        stacked_axes=tuple(document["stacked_axes"]),
-        **{name: document[name] for name in _LATER if name in document},
-    )
-
-
-def _axes(stored: int | list[int] | None) -> Axes:
-    return tuple(stored) if isinstance(stored, list) else stored
-
-
-def _schedule(document: Mapping[str, Any]) -> Schedule:
-    fractions = ("warmup_fraction", "decay_fraction", "final_fraction")
-    return Schedule(
-        ScheduleShape(document["shape"]), *(float(document[name]) for name in fractions)
-    )

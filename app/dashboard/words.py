@@ -4,12 +4,11 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from parametrization.recommendation.evidence import Optimum, TransferEvidence
+from parametrization.recommendation.values import ParameterGroup, ScheduleValues
 from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import known_digits, percent, significant
-from tuner.evidence.optimum import Optimum
-from tuner.evidence.transfer import TransferEvidence
 from tuner.recommendation.recommend import Recommendation
-from tuner.recommendation.values import ParameterGroup, ScheduleValues
 from tuner.spec.states import StudyState
 
 UNKNOWN: Final = "not known"

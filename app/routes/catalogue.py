@@ -7,9 +7,9 @@ from fastapi import APIRouter
 
 from parametrization.optimizers import registry as optimizers
 from parametrization.plugins import Plugins
+from parametrization.recommendation.target import Comparison
 from tuner.spec.datasets import registry as datasets
 from tuner.spec.datasets.registry import DATASETS, datasets_of
-from tuner.spec.families.model_family import Comparison
 from tuner.spec.families.registry import FAMILIES
 from tuner.spec.optimizers.records import RECORDS
 from tuner.spec.record import Record

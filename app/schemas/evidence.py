@@ -3,15 +3,14 @@
 from typing import Literal
 
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
+from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
+from parametrization.recommendation.target import Comparison
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.comparison import OptimizerStanding
 from tuner.evidence.sensitivity import (
     SensitivityCurve,
 )
 from tuner.evidence.study_evidence import EvidenceSummary, StudyEvidence
-from tuner.evidence.transfer import TransferEvidence
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.families.model_family import Comparison
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState

@@ -4,10 +4,15 @@ from collections.abc import Callable, Iterable, Mapping
 from statistics import fmean
 from typing import Final
 
+from parametrization.recommendation.evidence import Optimum, WidthOptimum
 from parametrization.scaling.companions import flat_defaults
 from tuner.engine.orders import ModelSpec, TrialSpec
-from tuner.evidence.drift import WidthOptimum, drift
-from tuner.evidence.optimum import Optimum, fit_optimum
+from tuner.evidence.drift import (
+    drift,
+)
+from tuner.evidence.optimum import (
+    fit_optimum,
+)
 from tuner.evidence.regret import Losses
 from tuner.spec.study_fields import Training
 from workers.training.trainer import compared_value, train_to

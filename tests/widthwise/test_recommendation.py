@@ -13,8 +13,10 @@ from torch import nn
 from parametrization.nn.apply import apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual
+from parametrization.recommendation.document import FORMAT
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
+from parametrization.shapes.roles import Role
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, text_batch
@@ -24,6 +26,8 @@ from tuner.recommendation import recommend as service
 from tuner.recommendation.exports.yaml_form import as_yaml
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation
+
+DOCUMENTS = Path(__file__).parent / "documents"
 
 
 def answered(width: int = 64) -> service.Recommendation:
@@ -198,12 +202,94 @@ def test_a_model_that_is_not_as_deep_or_has_no_branches_is_refused() -> None:
         deeper().apply(model)
 
 
-def test_a_document_from_before_targets_had_a_depth_is_read() -> None:
+def stored(name: str) -> dict[str, Any]:
+    """A document that an older release wrote, for the same study."""
+    return dict(json.loads((DOCUMENTS / f"{name}.json").read_text()))
+
+
+@pytest.mark.parametrize("name", ["first", "companions", "last"])
+def test_documents_of_older_releases_give_the_training_that_they_say(name: str) -> None:
+    older = Recommendation.from_document(stored(f"format_0_{name}"))
+
+    assert older.document.format == FORMAT
+    rows = {name: row for row in older.tensors for name in row.names}
+    for scaling in older.scalings():
+        row = rows[scaling.name]
+        assert (scaling.learning_rate, scaling.init_std) == (row.learning_rate, row.init_std)
+    assert (older.target.width, older.target.depth, older.target.batch_size) == (64, 2, 16)
+    assert (older.steps, older.target.tokens) == (200, 102_400)
+    assert older.document.schedule.group == [group.role for group in older.groups].index(
+        Role.HIDDEN
+    )
+    older.apply(Gpt(64))
+
+
+def test_the_last_document_without_a_format_says_all_that_the_first_with_one_does() -> None:
+    older = stored("format_0_last")
+    now = document()
+    new = {"format", "dataset"}
+    assert now.keys() - older.keys() == new
+    for standing in now["optimizers"]:
+        del standing["best_learning_rate"], standing["best_trials"]
+    for tensor, before in zip(
+        now.pop("base_shapes")["tensors"], older.pop("base_shapes")["tensors"], strict=True
+    ):
+        assert tensor.items() >= before.items()
+    assert {name: now[name] for name in older} == older
+
+
+def test_a_field_of_a_newer_release_is_passed_over_and_a_newer_format_is_refused() -> None:
     known = document()
-    older = {k: v for k, v in known.items() if k not in ("multipliers", "policies", "target")}
-    for tensor in older["base_shapes"]["tensors"]:
-        del tensor["zero"]
-    assert Recommendation.from_document(older) == Recommendation.from_document(known)
+    newer = known | {"colour": "blue", "target": known["target"] | {"sparsity": 0.5}}
+    newer["base_shapes"]["tensors"][0]["kept"] = False
+    assert Recommendation.from_document(newer) == Recommendation.from_document(known)
+    with pytest.raises(WidthwiseError, match=r"format 2 is none of 0 to 1: update widthwise"):
+        Recommendation.from_document(known | {"format": 2})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"width": "wide"}, "width: Input should be a valid integer"),
+        ({"learning_rate": {"value": 0.1}}, "no 'learning_rate/low'"),
+        ({"optimizer": "adamwish"}, "adamwish"),
+        ({"format": "one"}, "format 'one'"),
+        ({"verdict": "maybe"}, "verdict: Input should be 'in_progress', 'recommend'"),
+        ({"gradient_clip_norm": "nan"}, "gradient_clip_norm: Input should be a finite number"),
+    ],
+)
+def test_a_wrong_field_is_named(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(WidthwiseError, match=words):
+        Recommendation.from_document(document() | change)
+
+
+@pytest.mark.parametrize("name", ["tensors", "groups", "hyperparameters", "axes", "base_shapes"])
+@pytest.mark.parametrize("value", [3, [1], [{}], {}, "text", None])
+def test_an_old_document_with_a_wrong_part_is_refused(name: str, value: object) -> None:
+    with pytest.raises(WidthwiseError, match="not a recommendation"):
+        Recommendation.from_document(stored("format_0_first") | {name: value})
+
+
+def test_what_the_service_says_is_read_field_by_field() -> None:
+    answer, loaded = answered(), Recommendation.from_document(document())
+
+    assert loaded.document.model_dump(mode="json") == document()
+    assert loaded.learning_rate == answer.learning_rate
+    assert loaded.learning_rate.interval == (answer.learning_rate.low, answer.learning_rate.high)
+    assert (loaded.groups, loaded.tensors, loaded.axes) == (
+        answer.groups,
+        answer.tensors,
+        answer.axes,
+    )
+    assert loaded.target == answer.target
+
+
+def test_an_answer_with_a_plugins_standing_is_read_where_the_plugin_is_not() -> None:
+    known = document()
+    known["optimizers"][0]["optimizer"] = "somebodys_optimizer"
+    assert Recommendation.from_document(known).document.optimizers[0].optimizer == (
+        "somebodys_optimizer"
+    )
 
 
 def test_a_tensor_that_starts_at_zero_does_so_in_the_readers_model() -> None:

@@ -4,8 +4,14 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import product
 
+from parametrization.recommendation.evidence import Edge
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.grid import MAX_EXTENSIONS, Edge, extension, log2_grid, optimum_edge
+from tuner.evidence.grid import (
+    MAX_EXTENSIONS,
+    extension,
+    log2_grid,
+    optimum_edge,
+)
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
 from tuner.spec.optimizers.name import Optimizer

@@ -2,24 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from parametrization.recommendation.evidence import OptimizerStanding
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.sensitivity import SensitivityCurve
+from tuner.evidence.sensitivity import SensitivityCurve, SensitivityPoint
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
-
-
-class OptimizerStanding(Record):
-    """One optimizer of a study that names several, after tuning."""
-
-    optimizer: Optimizer
-    width: int
-    """The widest width that every optimizer of the study is measured at."""
-    loss: float
-    """At the optimizer's own best rate there."""
-    log2_learning_rate: float
-    """That rate, at the base width."""
-    excess_percent: float
-    """Loss over the best optimizer's; 0 for the best one."""
 
 
 def compare_optimizers(
@@ -31,10 +17,12 @@ def compare_optimizers(
     negligible beside the model's, spend the same FLOPs: one comparison serves for both.
     """
     best_at: dict[tuple[Optimizer, int], tuple[float, float]] = {}
+    tried_at: dict[tuple[Optimizer, int], SensitivityCurve] = {}
     for curve in curves:
         rate, loss = curve.optimum.log2_learning_rate, curve.optimum.loss
         if curve.parametrization is Parametrization.MUP and rate is not None and loss is not None:
             best_at[curve.optimizer, curve.width] = (loss, rate)
+            tried_at[curve.optimizer, curve.width] = curve
     widths = [
         width
         for width in {at for _, at in best_at}
@@ -50,6 +38,20 @@ def compare_optimizers(
             loss=loss,
             log2_learning_rate=rate,
             excess_percent=100 * (loss / ranked[0][0] - 1),
+            best_learning_rate=best.learning_rate if best else None,
+            best_trials=tuple(seed.number for seed in best.seeds) if best else (),
         )
         for loss, rate, optimizer in ranked
+        for best in (_best_tried(tried_at[optimizer, max(widths)]),)
     )
+
+
+def _best_tried(curve: SensitivityCurve) -> SensitivityPoint | None:
+    """The rate with the lowest mean loss; None if a seed diverged at every one.
+
+    A mean over fewer seeds than others is no rival to theirs.
+    """
+    finite = [(point.mean_loss, point) for point in curve.points if point.mean_loss is not None]
+    most = max((len(point.seeds) for _, point in finite), default=0)
+    full = [(loss, point) for loss, point in finite if len(point.seeds) == most]
+    return min(full, key=lambda one: one[0])[1] if full else None

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tuner.evidence.optimum import Z90, Floats, Optimum
+from parametrization.recommendation.evidence import Z90, Drift, WidthOptimum
+from tuner.evidence.optimum import Floats
 from tuner.spec.record import Record
 
 DRIFT_PRIOR_OCTAVES: Final = 0.15
@@ -32,26 +33,6 @@ _FREE: Final = 20.0
 """Standard deviation, in octaves, of what is not known beforehand."""
 _LEAST_ERROR: Final = 0.02
 """Octaves. Standard errors below it would let one lucky fit outweigh every other width."""
-
-
-class WidthOptimum(Record):
-    """The optimum of one width."""
-
-    width: int
-    optimum: Optimum
-
-
-class Drift(Record):
-    """How far the best log2(learning rate) moves per doubling of width."""
-
-    octaves_per_doubling: float
-    low_octaves_per_doubling: float
-    high_octaves_per_doubling: float
-    """End of the 90 % interval."""
-    widths: int
-    """Widths whose optimum is measured."""
-    prior_octaves: float | None
-    """Standard deviation of the prior around zero that the drift is shrunk with; None: no prior."""
 
 
 class Prediction(Record):

@@ -6,9 +6,8 @@ around different winners, and their extensions, share their points.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
 
-Edge = Literal["low", "high"]
+from parametrization.recommendation.evidence import Edge
 
 EXTENSION_POINTS = 2
 """Points that one extension adds on its side."""

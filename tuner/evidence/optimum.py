@@ -6,24 +6,16 @@ their logarithm: a relative excess means the same for every task.
 
 import math
 from collections.abc import Iterable
-from statistics import NormalDist
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuner.evidence.grid import Edge, optimum_edge
-from tuner.spec.record import Record
+from parametrization.recommendation.evidence import CONFIDENCE, Optimum
+from tuner.evidence.grid import optimum_edge
 
 Floats = NDArray[np.float64]
 
-CONFIDENCE: Final = 0.9
-"""Level of every interval."""
-Z90: Final = round(NormalDist().inv_cdf((1 + CONFIDENCE) / 2), 4)
-"""Half width of a normal distribution's interval of that level, in standard deviations.
-
-Four digits: with more, the answers of stored studies would move in their last digits.
-"""
 WINDOW_OCTAVES: Final = 2.5
 """Half width of the tricube window around the minimum. Narrower is noisier, wider is biased by
 the loss's steeper side: 2.5 covered best on the losses of a small GPT, grids and random rates."""
@@ -41,41 +33,6 @@ _FEW_TRIALS: Final = 500
 _ROUNDING: Final = 1e-6
 _REFITS: Final = 2
 _SEED: Final = 20220307
-
-
-class Optimum(Record):
-    """The learning rate, given at the base width, at which the loss of one width is lowest."""
-
-    status: Literal["measured", "inconclusive", "unknown"]
-    """`inconclusive`: on the edge of what was tried. `unknown`: too few trials."""
-    log2_learning_rate: float | None
-    """Minimum of the fit; the best rate tried if the status is not `measured`."""
-    low_log2_learning_rate: float | None = None
-    """Lower end of the 90 % interval; None unless measured."""
-    high_log2_learning_rate: float | None = None
-    """Upper end of the 90 % interval; None unless measured."""
-    edge: Edge | None = None
-    """The side on which the grid ends before the loss rises again."""
-    loss: float | None = None
-    """Loss at the optimum, by the fit if measured."""
-    curvature: float | None = None
-    """Relative loss excess one octave away from the optimum; None unless measured."""
-    trials: int
-    """Finite losses that entered."""
-    rates: int
-    """Different learning rates among them."""
-
-    @property
-    def standard_error_octaves(self) -> float:
-        """Standard deviation of a normal distribution with the same 90 % interval.
-
-        Raises:
-            ValueError: if the optimum is not measured.
-
-        """
-        if self.low_log2_learning_rate is None or self.high_log2_learning_rate is None:
-            raise ValueError(f"an optimum that is {self.status} has no interval")
-        return (self.high_log2_learning_rate - self.low_log2_learning_rate) / (2 * Z90)
 
 
 def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:

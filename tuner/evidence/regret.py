@@ -7,39 +7,15 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from tuner.evidence.drift import WidthOptimum, predict
+from parametrization.recommendation.evidence import Regret, WiderIsBetter, WidthOptimum
+from tuner.evidence.drift import predict
 from tuner.evidence.grid import mean_loss
-from tuner.spec.record import Record
 
 Losses = Mapping[float, Sequence[float | None]]
 """Loss of every seed, None if diverged, by log2(learning rate)."""
 
 _FIT_REACH_OCTAVES: Final = 1.5
 """Distance from the optimum up to which the fitted quadratic is trusted over the grid's points."""
-
-
-class Regret(Record):
-    """What reusing a learning rate costs at the widest measured width."""
-
-    from_width: int
-    """The width whose optimum is reused; for a prediction, the widest one that it knew."""
-    at_width: int
-    """The widest width with an optimum, where the loss is compared."""
-    log2_learning_rate: float
-    """The rate that is reused."""
-    regret_percent: float | None
-    """Loss excess over the widest width's own optimum; None where training diverges there."""
-    at_least: bool = False
-    """The rate lies outside the widest width's grid, whose end is taken instead."""
-
-
-class WiderIsBetter(Record):
-    """How often the wider of two neighbouring widths has the lower loss at the same rate."""
-
-    share: float
-    """Between 0 and 1."""
-    pairs: int
-    """Pairs of a rate and two neighbouring widths that were compared."""
 
 
 class _Excess(NamedTuple):

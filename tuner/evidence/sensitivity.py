@@ -4,9 +4,12 @@ import math
 from collections.abc import Iterable
 from typing import Final, NamedTuple
 
+from parametrization.recommendation.evidence import Optimum
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.grid import mean_loss
-from tuner.evidence.optimum import Optimum, fit_optimum
+from tuner.evidence.optimum import (
+    fit_optimum,
+)
 from tuner.evidence.regret import (
     Losses,
 )

@@ -6,8 +6,11 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.comparison import OptimizerStanding, compare_optimizers
+from tuner.evidence.comparison import (
+    compare_optimizers,
+)
 from tuner.evidence.coordinate_check import check_verdict
 from tuner.evidence.sensitivity import (
     CurveFits,
@@ -16,14 +19,16 @@ from tuner.evidence.sensitivity import (
     key_of,
     sensitivity,
 )
-from tuner.evidence.transfer import TransferEvidence, summarise_transfer
+from tuner.evidence.transfer import (
+    summarise_transfer,
+)
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 
-EVIDENCE_VERSION: Final = 1
+EVIDENCE_VERSION: Final = 2
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 

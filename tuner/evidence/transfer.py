@@ -4,47 +4,25 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from parametrization.recommendation.evidence import TransferEvidence, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.drift import DRIFT_PRIOR_OCTAVES, Drift, WidthOptimum, drift
+from tuner.evidence.drift import (
+    DRIFT_PRIOR_OCTAVES,
+    drift,
+)
 from tuner.evidence.regret import (
-    Regret,
-    WiderIsBetter,
     leave_widest_out,
     regrets,
     wider_is_better,
 )
 from tuner.evidence.sensitivity import SensitivityCurve, losses_of
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 
 PRIOR_OCTAVES: Final[dict[Parametrization, float | None]] = {
     Parametrization.MUP: DRIFT_PRIOR_OCTAVES,
     Parametrization.SP: None,  # promises nothing: the data alone speak
 }
-
-
-class TransferEvidence(Record):
-    """How the optimum of one optimizer moves with width under one parametrization."""
-
-    optimizer: Optimizer
-    parametrization: Parametrization
-    proxy_width: int
-    optima: tuple[WidthOptimum, ...]
-    """Narrowest first; every width with trials."""
-    drift: Drift | None
-    """None until two widths are measured."""
-    shift_octaves: float | None
-    """Optimum of the widest width less the proxy's; None unless both are measured."""
-    shift_doublings: float | None
-    """Doublings of width between the two."""
-    proxy_regret: Regret | None
-    """What the proxy's optimum costs at the widest width."""
-    regrets: tuple[Regret, ...]
-    """What every narrower width's optimum costs at the widest width, narrowest first."""
-    leave_widest_out: Regret | None
-    """What the rate that the narrower widths predict for the widest one costs there."""
-    wider_is_better: WiderIsBetter | None
 
 
 def summarise_transfer(

@@ -4,32 +4,18 @@ import math
 from collections.abc import Iterable
 from itertools import repeat
 
+from parametrization.recommendation.document import TuningCost
+from parametrization.recommendation.target import WholeTarget
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
 from tuner.evidence.study_evidence import TrainedTrials
-from tuner.spec.record import Record
 from tuner.spec.study import StudySpec
-from tuner.spec.target import WholeTarget
 
 _HOW = (
     "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
     " forward and backward, for the updates that were done, and for those of the target on its"
     " batches. Attention's own products and the coordinate check are left out."
 )
-
-
-class TuningCost(Record):
-    """Floating-point operations of every trial so far, and of the target's training."""
-
-    trials: int
-    tuning_flops: float
-    target_parameters: int
-    target_tokens: int
-    """Images, for models that see images."""
-    target_flops: float
-    share_percent: float
-    """Tuning over target."""
-    how: str
 
 
 def tuning_cost(

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
+from parametrization.recommendation.target import WholeTarget
+from parametrization.recommendation.trust import Verdict
+from parametrization.recommendation.values import ParameterGroup
 from parametrization.text.rounding import significant
-from tuner.recommendation.values import ParameterGroup
-from tuner.recommendation.verdict import Verdict
 from tuner.spec.states import StudyState
-from tuner.spec.target import WholeTarget
 
 
 def headline(

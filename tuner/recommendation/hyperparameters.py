@@ -1,20 +1,20 @@
 """Every hyperparameter of a recommendation, with its origin and what its transfer rests on."""
 
 from collections.abc import Iterable
-from typing import Final, Literal, NamedTuple
+from typing import Final, NamedTuple
 
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.trust import Axis, Basis, HyperparameterValue, Origin
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.hyperparameter_words import Setting, Told
 from tuner.evidence.drift import Prediction
-from tuner.recommendation.axes.width import Axis, Basis, weakest
+from tuner.recommendation.axes.width import (
+    weakest,
+)
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.record import Record
-
-Origin = Literal["fitted", "searched", "given"]
 
 _FACTORS: Final = {
     "init_std": "factor on every random tensor's initial standard deviation",
@@ -22,23 +22,6 @@ _FACTORS: Final = {
 }
 _EVERETT: Final = "Everett et al. 2024, arXiv:2407.05872"
 _DATA: Final = "the best strength of a regulariser also depends on the data and the duration"
-
-
-class HyperparameterValue(Record):
-    """One hyperparameter at the base: the base width, and the proxies' depth, batch and tokens."""
-
-    name: str
-    value: float
-    origin: Origin
-    """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
-    basis: Basis
-    """What its transfer to the target rests on."""
-    words: str
-    """What the rules in force do to it, by optimizer where several train the model."""
-    source: str
-    """Of the rules that the words tell of."""
-    version: str
-    """Of the rules."""
 
 
 class Search(NamedTuple):

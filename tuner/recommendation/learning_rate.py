@@ -4,11 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Final
 
+from parametrization.recommendation.evidence import CONFIDENCE, TransferEvidence
+from parametrization.recommendation.values import LearningRate
 from parametrization.text.rounding import known_digits, significant
 from tuner.evidence.drift import Prediction
-from tuner.evidence.optimum import CONFIDENCE
-from tuner.evidence.transfer import TransferEvidence
-from tuner.spec.record import Record
 from tuner.spec.study import StudySpec
 
 UNFITTED_OCTAVES: Final = 2.0
@@ -18,29 +17,6 @@ MOST_OCTAVES: Final = 300.0
 """Rates beyond 2 ** 300 and below 2 ** -300 are shown as those."""
 MOST_LOG_EXCESS: Final = 600.0
 """Natural logarithm of the largest regret that is shown."""
-
-
-class LearningRate(Record):
-    """Peak learning rate at the base, from which the rules compute those of the target's `groups`.
-
-    The base is the base width with the proxies' depth, batch and tokens.
-    """
-
-    value: float
-    low: float
-    high: float
-    """End of the interval."""
-    log2: float
-    half_width_octaves: float
-    """Half of the interval, in octaves."""
-    confidence: float
-    """Level of the interval, between 0 and 1."""
-    predicted_regret_percent: float | None
-    """Loss that the interval's uncertainty is expected to cost; None until a curve is fitted."""
-    digits: int
-    """Significant digits that the interval justifies, of this rate and of those of `groups`."""
-    words: str
-    """The rate and its interval, and what the base is."""
 
 
 def learning_rate(

@@ -6,37 +6,28 @@ A pure computation over stored evidence: no device, milliseconds.
 import hashlib
 import json
 
-from parametrization.check.verdict import CheckVerdict
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.document import Provenance, RecommendationDocument
+from parametrization.recommendation.target import DatasetFacts
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
-from parametrization.rules.policies import Policies
 from parametrization.scaling.hyperparameter_words import Setting
-from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.deeper_models import shape_at_depth
-from parametrization.shapes.roles import ModelShape
-from tuner.evidence.comparison import OptimizerStanding
 from tuner.evidence.drift import predict
 from tuner.evidence.study_evidence import EvidenceSummary
-from tuner.evidence.transfer import TransferEvidence
 from tuner.recommendation.axes.all import target_axes
-from tuner.recommendation.axes.width import Axis, Move, width_axis
-from tuner.recommendation.cost import TuningCost, tuning_cost
+from tuner.recommendation.axes.width import Move, width_axis
+from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
-from tuner.recommendation.hyperparameters import HyperparameterValue, Search, hyperparameter_values
-from tuner.recommendation.learning_rate import LearningRate, learning_rate
+from tuner.recommendation.hyperparameters import Search, hyperparameter_values
+from tuner.recommendation.learning_rate import learning_rate
 from tuner.recommendation.values import (
-    ParameterGroup,
-    ScheduleValues,
-    TensorValues,
     parameter_groups,
     schedule_values,
     tensor_values,
 )
 from tuner.recommendation.verdict import (
     Findings,
-    Reason,
-    Verdict,
     extrapolated_drift_octaves,
     measured_widths,
     reasons_against,
@@ -44,93 +35,20 @@ from tuner.recommendation.verdict import (
 )
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.families.model_family import Comparison
+from tuner.spec.datasets.dataset import Dataset, Images, LabelledImages, Text
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.record import Record
 from tuner.spec.requested_target import IllegalTarget, target_asked
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
-from tuner.spec.target import WholeTarget
 
 
-class Provenance(Record):
-    """What the answer was computed from."""
+class Recommendation(RecommendationDocument):
+    """What the service answers: the document, with a family and a state of its own catalogue."""
 
-    study_id: str
-    spec_sha256: str
-    """Of the stored spec as canonical JSON."""
-    evidence_sha256: str
-    """Of the number, state and value of every trial."""
-    data_sha256: str | None
-    """Of everything that the proxies' batches were made of; null for studies of releases that did
-    not note it."""
-    rule_version: str
-    plugin: str | None
-    """Package and version that the optimizer comes from; null if it is built in."""
-    seeds: tuple[int, ...]
-    """Seeds of the trials with a result."""
-    trials: int
-
-
-class Recommendation(Record):
-    """Hyperparameters for one target, how they were found, and whether to trust them."""
-
-    headline: str
-    """Verdict, optimizer, target and the peak learning rates of its tensors, in one sentence."""
-    study_id: str
     state: StudyState
-    provisional: bool
-    """The study has not completed: the answer may still move."""
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    """Against trusting it, the weakest axis first; empty if the verdict is `recommend`.
-
-    Until the study has ended, what speaks against it so far."""
-    optimizer: Optimizer
-    parametrization: Parametrization
     family: AnyFamily
-    policies: Policies
-    width: int
-    """The target's."""
-    target: WholeTarget
-    base_width: int
-    """Width at which every multiplier is 1."""
-    base_depth: int
-    """The proxies'."""
-    width_multiplier: float
-    multipliers: Multipliers
-    """Target over base as the rules were applied: 1 along an axis that is not transferable."""
-    residual_multiplier: float
-    """Factor on every residual branch of the target: x + residual_multiplier * f(x)."""
-    learning_rate: LearningRate
-    base_hyperparameters: dict[str, float]
-    """At the base (the base width with the proxies' depth, batch and tokens): everything that
-    `parametrization` needs."""
-    hyperparameters: tuple[HyperparameterValue, ...]
-    """The same, with origin and basis."""
-    gradient_clip_norm: float | None
-    """On the global norm; constant in width while the readout's multiplier stays in the forward."""
-    groups: tuple[ParameterGroup, ...]
-    tensors: tuple[TensorValues, ...]
-    schedule: ScheduleValues
-    axes: tuple[Axis, ...]
-    extrapolated_drift_octaves: float | None
-    """Drift from the nearest measured width to the target."""
-    compared_by: Comparison
-    """What every loss here is."""
-    evidence: TransferEvidence
-    control: TransferEvidence | None
-    """The same under the standard parametrization, if the study ran it."""
-    check: CheckVerdict | None
-    optimizers: tuple[OptimizerStanding, ...]
-    """Standings, best first, once every optimizer of the study is measured."""
-    cost: TuningCost
-    provenance: Provenance
-    base_shapes: ModelShape
-    """The target's tensors at the base width, those of all its blocks: what applying it to a model
-    takes beside the numbers above."""
 
 
 def recommend(  # one keyword per axis
@@ -203,6 +121,7 @@ def recommend(  # one keyword per axis
         optimizer=chosen,
         parametrization=Parametrization.MUP,
         family=spec.family,
+        dataset=dataset_facts(spec.dataset),
         policies=spec.policies,
         width=target.width,
         target=target,
@@ -237,6 +156,17 @@ def recommend(  # one keyword per axis
         cost=tuning_cost(known.trained, spec, study.shape, target),
         provenance=_provenance(study, known, chosen),
         base_shapes=shape,
+    )
+
+
+def dataset_facts(dataset: Dataset) -> DatasetFacts:
+    """The sizes of a dataset's examples, by its kind."""
+    return DatasetFacts(
+        name=dataset.name,
+        vocabulary=dataset.vocabulary if isinstance(dataset, Text) else None,
+        channels=dataset.channels if isinstance(dataset, Images) else None,
+        side=dataset.side if isinstance(dataset, Images) else None,
+        classes=dataset.classes if isinstance(dataset, LabelledImages) else None,
     )
 
 

@@ -5,18 +5,13 @@ from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.evidence import Regret, TransferEvidence
+from parametrization.recommendation.target import WholeTarget
+from parametrization.recommendation.trust import Axis, Reason, Verdict
 from parametrization.text.rounding import percent
 from tuner.evidence.drift import MIN_WIDTHS, Prediction
-from tuner.evidence.regret import Regret
-from tuner.evidence.transfer import TransferEvidence
-from tuner.recommendation.axes.width import Axis
-from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
-from tuner.spec.target import WholeTarget
-
-Verdict = Literal["in_progress", "recommend", "caution", "abstain"]
-"""`in_progress`: the study has not ended, so nothing is judged yet."""
 
 REGRET_PERCENT: Final = 2.0
 """Loss that a transferred rate may cost before caution; four times that, abstain."""
@@ -30,29 +25,6 @@ BEYOND: Final = 8.0
 """Factor beyond what a rule of depth, batch or tokens was tested for before it abstains."""
 FLOOR: Final = {"width": 256, "depth": 4, "batch_size": 32, "context": 128, "steps": 5000}
 """Proxies below it may not show the target's optimum. Source: arXiv:2203.03466, App. D."""
-
-
-class Reason(Record):
-    """One thing that speaks against trusting the recommendation."""
-
-    topic: Literal[
-        "optimum",
-        "widths",
-        "regret",
-        "drift",
-        "check",
-        "wider_is_better",
-        "proxy",
-        "reach",
-        "depth",
-        "batch",
-        "tokens",
-        "state",
-    ]
-    severity: Literal["caution", "abstain"]
-    words: str
-    excess: float
-    """How far over its threshold, as a ratio: the first reason of a severity is the weakest."""
 
 
 class Findings(NamedTuple):

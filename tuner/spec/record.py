@@ -1,11 +1,5 @@
-"""Define the base class of every record that crosses a boundary."""
+"""The base class of every record, which recommendations share with the library that reads them."""
 
-from pydantic import BaseModel, ConfigDict
+from parametrization.recommendation.record import Record
 
-
-class Record(BaseModel):
-    """Immutable, closed to unknown fields, and free of NaN and infinity."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+__all__ = ["Record"]

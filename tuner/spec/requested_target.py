@@ -1,7 +1,12 @@
 """The target that a recommendation is asked for, of a study that names another."""
 
+from parametrization.recommendation.target import WholeTarget
 from tuner.spec.study import StudySpec
-from tuner.spec.target import Target, WholeTarget, filled, narrower_than_proxy
+from tuner.spec.target import (
+    Target,
+    filled,
+    narrower_than_proxy,
+)
 
 
 class IllegalTarget(ValueError):

@@ -8,6 +8,7 @@ from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 from parametrization.check.words import sized_by_gradient
 from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.optimizers.registry import PLUGINS, declared
+from parametrization.recommendation.target import WholeTarget
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.schedule import Schedule, ScheduleShape
@@ -17,7 +18,12 @@ from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import RECORDS, OptimizerConfig
 from tuner.spec.submitted import ReadableText, Submitted
-from tuner.spec.target import Proxies, Target, WholeTarget, Width, filled
+from tuner.spec.target import (
+    Proxies,
+    Target,
+    Width,
+    filled,
+)
 
 
 class Training(Submitted):

@@ -5,6 +5,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from parametrization.recommendation.target import WholeTarget
 from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted
 
@@ -52,28 +53,6 @@ def narrower_than_proxy(width: int, proxy_width: int) -> str | None:
         f"target width {width} is narrower than the proxy's {proxy_width}: give {proxy_width} or"
         " more"
     )
-
-
-class WholeTarget(Record):
-    """A target with everything filled in."""
-
-    width: int
-    depth: int
-    batch_size: int
-    tokens: int
-    steps: int
-    """Updates, the last one perhaps on fewer tokens."""
-    tokens_given: bool
-    """Whether the duration was asked for; if not, it is the proxies'."""
-
-    @property
-    def words(self) -> str:
-        """The target by all four of its axes."""
-        whose = "" if self.tokens_given else " (the proxies': yours was not given)"
-        return (
-            f"width {self.width}, depth {self.depth}, batch {self.batch_size:,},"
-            f" for a run of {self.tokens:,} tokens{whose}"
-        )
 
 
 class Proxies(Record):

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.spec_file import read_spec
@@ -18,6 +19,7 @@ from widthwise.cli.up import become_service
 from widthwise.cli.watch import watch_study
 from widthwise.client import Asked, Client, Document
 from widthwise.errors import WidthwiseError
+from widthwise.recommendation import Recommendation
 
 PIPED_COLUMNS: Final = 120
 """Width of what is not shown on a terminal: lines that a program reads are not cut."""
@@ -166,7 +168,7 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     }
     with service(address) as client:
         if form is Form.TABLE:
-            view = recommendation_view(client.recommendation(study_id, **asked))
+            view = recommendation_view(_recommendation(client, study_id, asked))
             if output is None:
                 out.print(view)
                 return
@@ -206,7 +208,7 @@ def compare(
     with service(address) as client:
         from widthwise.plots import training as plot  # here: it needs matplotlib
 
-        best = plot.best_rates(client.trials(study_id))
+        best = plot.best_rates(_recommendation(client, study_id, {}))
         numbers = [number for chosen in best.values() for number in chosen.numbers]
         curves = client.curves(study_id, numbers=numbers, metrics=list(plot.PANELS))
         plot.draw_training(best, curves, output)
@@ -232,6 +234,10 @@ def resume(study_id: StudyId, address: Address = None) -> None:
     """Go on with a paused study."""
     with service(address) as client:
         _say(client.resume(study_id))
+
+
+def _recommendation(client: Client, study_id: str, asked: Asked) -> RecommendationDocument:
+    return Recommendation.from_document(client.recommendation(study_id, **asked)).document
 
 
 def _watch(client: Client, study_id: str) -> None:

@@ -1,13 +1,16 @@
 """A recommendation as people read it in a terminal."""
 
 import io
-from collections.abc import Iterator
-from typing import Any, Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Final
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.evidence import TransferEvidence
+from parametrization.recommendation.values import ScheduleValues, TensorValues
 from parametrization.text.rounding import percent, significant
 
 VERDICT_STYLES: Final = {
@@ -16,11 +19,14 @@ VERDICT_STYLES: Final = {
     "caution": "bold yellow",
     "abstain": "bold red",
 }
-_OPTIMIZER_COLUMNS: Final = {"weight_decay": "decay", "epsilon": "epsilon"}
+_OPTIMIZER_COLUMNS: Final[Mapping[str, Callable[[TensorValues], float | None]]] = {
+    "decay": lambda tensor: tensor.weight_decay,
+    "epsilon": lambda tensor: tensor.epsilon,
+}
 _FILE_COLUMNS: Final = 110
 
 
-def recommendation_view(document: dict[str, Any]) -> RenderableType:
+def recommendation_view(document: RecommendationDocument) -> RenderableType:
     """Verdict and reasons, the rate with its interval, every tensor's numbers, the evidence."""
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style="dim", no_wrap=True)
@@ -38,64 +44,68 @@ def as_text(view: RenderableType) -> str:
     return "\n".join(line.rstrip() for line in capture.get().splitlines()) + "\n"
 
 
-def _verdict(document: dict[str, Any]) -> Iterator[RenderableType]:
-    verdict = document["verdict"]
-    said, colon, rest = document["headline"].partition(":")
-    yield Text.assemble((said, VERDICT_STYLES.get(verdict, "bold")), colon, rest)
-    for reason in document["reasons"]:
-        if verdict == "in_progress":  # nothing is judged before the study has ended
-            yield Text(f"  open so far: {reason['words']}")
+def _verdict(document: RecommendationDocument) -> Iterator[RenderableType]:
+    said, colon, rest = document.headline.partition(":")
+    yield Text.assemble((said, VERDICT_STYLES[document.verdict]), colon, rest)
+    for reason in document.reasons:
+        if document.verdict == "in_progress":  # nothing is judged before the study has ended
+            yield Text(f"  open so far: {reason.words}")
         else:
-            style = VERDICT_STYLES.get(reason["severity"], "bold")
-            yield Text.assemble((f"  {reason['severity']}: ", style), reason["words"])
+            yield Text.assemble(
+                (f"  {reason.severity}: ", VERDICT_STYLES[reason.severity]), reason.words
+            )
 
 
-def _facts(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    rate = document["learning_rate"]
-    yield "rate tuned", rate["words"]
-    if rate["predicted_regret_percent"] is not None:
+def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
+    rate = document.learning_rate
+    yield "rate tuned", rate.words
+    if rate.predicted_regret_percent is not None:
         yield (
             "expected cost",
-            f"{percent(rate['predicted_regret_percent'])} of loss, averaged over the interval",
+            f"{percent(rate.predicted_regret_percent)} of loss, averaged over the interval",
         )
-    yield "schedule", _schedule(document["schedule"])
-    if document["residual_multiplier"] != 1:
-        yield "residual branches", f"x + {document['residual_multiplier']:.4g} f(x)"
-    if document["gradient_clip_norm"] is not None:
-        yield "clipping", f"gradient norm at {document['gradient_clip_norm']:g}"
+    yield "schedule", _schedule(document.schedule)
+    if document.residual_multiplier != 1:
+        yield "residual branches", f"x + {document.residual_multiplier:.4g} f(x)"
+    if document.gradient_clip_norm is not None:
+        yield "clipping", f"gradient norm at {document.gradient_clip_norm:g}"
     yield from _shared(document)
-    yield "loss is", document["compared_by"]["words"]
-    yield "μP measured", _evidence(document["evidence"])
-    if document["control"] is not None:
-        yield "SP measured", _evidence(document["control"])
-    if document["check"] is not None:
-        yield "check", document["check"]["summary"]
-    cost = document["cost"]
-    yield "tuning cost", f"{cost['trials']} trials, {_share(cost['share_percent'])}"
+    yield "loss is", document.compared_by.words
+    yield "μP measured", _evidence(document.evidence)
+    if document.control is not None:
+        yield "SP measured", _evidence(document.control)
+    if document.check is not None:
+        yield "check", document.check.summary
+    cost = document.cost
+    yield "tuning cost", f"{cost.trials} trials, {_share(cost.share_percent)}"
 
 
-def _shared(document: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def _shared(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     """Hyperparameters that are one number for the whole model."""
-    for name in ("beta1", "beta2", "momentum"):
-        values = {group[name] for group in document["groups"]} - {None}
+    groups = document.groups
+    memories = {
+        "beta1": [group.beta1 for group in groups],
+        "beta2": [group.beta2 for group in groups],
+        "momentum": [group.momentum for group in groups],
+    }
+    for name, given in memories.items():
+        values = {value for value in given if value is not None}
         if values:
             yield name, " or ".join(f"{value:.6g}" for value in sorted(values))
-    for name, words in _OPTIMIZER_COLUMNS.items():
+    for name in _OPTIMIZER_COLUMNS:
         if value := _same(document, name):
-            yield words, value
+            yield name, value
 
 
-def _schedule(schedule: dict[str, Any]) -> str:
+def _schedule(schedule: ScheduleValues) -> str:
     words = [
-        f"{schedule['steps']:,} steps:",
-        f"{_percent(schedule['warmup_fraction'])} warm-up",
-        f"then {schedule['shape']}",
-        f"to {_percent(schedule['final_fraction'])} of the peak"
-        if schedule["shape"] != "constant"
+        f"{schedule.steps:,} steps:",
+        f"{_percent(schedule.warmup_fraction)} warm-up",
+        f"then {schedule.shape}",
+        f"to {_percent(schedule.final_fraction)} of the peak"
+        if schedule.shape != "constant"
         else "",
-        f"over the last {_percent(schedule['decay_fraction'])}"
-        if schedule["shape"] == "wsd"
-        else "",
+        f"over the last {_percent(schedule.decay_fraction)}" if schedule.shape == "wsd" else "",
     ]
     return " ".join(word for word in words if word)
 
@@ -110,49 +120,49 @@ def _percent(fraction: float) -> str:
     return f"{100 * fraction:g} %"
 
 
-def _evidence(evidence: dict[str, Any]) -> str:
-    if evidence["shift_octaves"] is None:
+def _evidence(evidence: TransferEvidence) -> str:
+    if evidence.shift_octaves is None:
         return "too few widths measured to see the optimum move"
-    widest = evidence["optima"][-1]["width"]
+    widest = evidence.optima[-1].width
     words = (
-        f"the optimum moves {evidence['shift_octaves']:+.2f} octaves"
-        f" from width {evidence['proxy_width']} to {widest}"
+        f"the optimum moves {evidence.shift_octaves:+.2f} octaves"
+        f" from width {evidence.proxy_width} to {widest}"
     )
-    regret = evidence["proxy_regret"]
+    regret = evidence.proxy_regret
     if regret is None:
         return words
-    if regret["regret_percent"] is None:
+    if regret.regret_percent is None:
         return f"{words}; at the narrow one's rate the wide one diverges"
-    bound = "at least " if regret["at_least"] else ""
-    cost = percent(regret["regret_percent"])
+    bound = "at least " if regret.at_least else ""
+    cost = percent(regret.regret_percent)
     return f"{words}; the narrow one's rate costs the wide one {bound}{cost}"
 
 
-def _tensors(document: dict[str, Any]) -> Table:
+def _tensors(document: RecommendationDocument) -> Table:
     """Every tensor's numbers; one that is the same for all of them is among the facts."""
     varying = [name for name in _OPTIMIZER_COLUMNS if _same(document, name) is None]
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("parameters", overflow="fold", ratio=1)
     table.add_column("role", no_wrap=True)
-    columns = ["peak learning rate", *(_OPTIMIZER_COLUMNS[name] for name in varying)]
-    for column in [*columns, "init std", "multiplier"]:
+    for column in ["peak learning rate", *varying, "init std", "multiplier"]:
         table.add_column(column, no_wrap=True, justify="right")
-    for tensor in document["tensors"]:
-        std = tensor["init_std"]
+    for tensor in document.tensors:
+        std = tensor.init_std
+        others = [_OPTIMIZER_COLUMNS[name](tensor) for name in varying]
         table.add_row(
-            Text(tensor["pattern"]),
-            tensor["role"],
-            significant(tensor["learning_rate"], document["learning_rate"]["digits"]),
-            *("none" if (at := tensor[name]) is None else f"{at:.3g}" for name in varying),
-            f"{std:.4g}" if std is not None else f"= {tensor['constant']:g}",
-            f"{tensor['multiplier']:.4g}",
+            Text(tensor.pattern),
+            tensor.role,
+            significant(tensor.learning_rate, document.learning_rate.digits),
+            *("none" if at is None else f"{at:.3g}" for at in others),
+            f"{std:.4g}" if std is not None else f"= {tensor.constant:g}",
+            f"{tensor.multiplier:.4g}",
         )
     return table
 
 
-def _same(document: dict[str, Any], name: str) -> str | None:
+def _same(document: RecommendationDocument, name: str) -> str | None:
     """What all tensors have in common, in words; None if they differ."""
-    values = {tensor[name] for tensor in document["tensors"]}
+    values = set(map(_OPTIMIZER_COLUMNS[name], document.tensors))
     if len(values) > 1:
         return None
     (value,) = values

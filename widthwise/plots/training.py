@@ -4,6 +4,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Final, NamedTuple
 
+from parametrization.recommendation.document import RecommendationDocument
 from widthwise.errors import WidthwiseError
 from widthwise.plots.figures import INK, Panel, new_figure, style_panel, write_figure
 
@@ -22,36 +23,25 @@ class BestRate(NamedTuple):
     numbers: tuple[int, ...]
 
 
-def best_rates(trials: dict[str, Any]) -> dict[str, BestRate]:
-    """By optimizer, at the widest width that all of them are measured at under muP.
+def best_rates(recommendation: RecommendationDocument) -> dict[str, BestRate]:
+    """By optimizer, at the widest width that all of the study's are measured at under muP.
 
     Args:
-        trials: as `Client.trials` returns them.
+        recommendation: of the study, for any of its optimizers.
 
     Raises:
-        WidthwiseError: if there is no such width yet.
+        WidthwiseError: if there is no such width yet, or the service is of a release that does not
+            say which trials they are.
 
     """
-    losses: dict[tuple[str, int, float], dict[int, float]] = {}
-    for trial in trials["trials"]:
-        if trial["purpose"] == "measure" and trial["value"] is not None:
-            rate = trial["hyperparameters"]["learning_rate"]
-            key = trial["optimizer"], trial["width"], rate
-            losses.setdefault(key, {})[trial["number"]] = trial["value"]
-    optimizers = list(dict.fromkeys(name for name, _, _ in losses))
-    widths = [{w for name, w, _ in losses if name == optimizer} for optimizer in optimizers]
-    common = set.intersection(*widths) if widths else set()
-    if not common:
+    standings = recommendation.optimizers
+    if not standings:
         raise WidthwiseError("no width is measured yet for every optimizer of this study")
     found = {}
-    for optimizer in optimizers:
-        at_width = {
-            key: seeds for key, seeds in losses.items() if key[:2] == (optimizer, max(common))
-        }
-        most = max(map(len, at_width.values()))
-        rated = {key: fmean(s.values()) for key, s in at_width.items() if len(s) == most}
-        _, width, rate = best = min(rated, key=lambda key: rated[key])
-        found[optimizer] = BestRate(width, rate, tuple(at_width[best]))
+    for one in standings:
+        if one.best_learning_rate is None:
+            raise WidthwiseError(f"the service names no best measured rate of {one.optimizer}")
+        found[one.optimizer] = BestRate(one.width, one.best_learning_rate, one.best_trials)
     return found
 
 

@@ -115,7 +115,7 @@ def row_of(pattern: str, text: str) -> set[str]:
 
 
 def terminal(answer: Recommendation) -> str:
-    return as_text(recommendation_view(answer.model_dump(mode="json")))
+    return as_text(recommendation_view(answer))
 
 
 def html(snapshot: StudySnapshot, answer: Recommendation) -> str:

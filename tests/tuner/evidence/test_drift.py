@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parametrization.recommendation.evidence import Z90, Optimum, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.evidence.gpt_losses import gpt_losses
 from tuner.evidence.drift import (
@@ -15,11 +16,12 @@ from tuner.evidence.drift import (
     SCATTER_OCTAVES,
     UNMEASURED_DRIFT_OCTAVES,
     Prediction,
-    WidthOptimum,
     drift,
     predict,
 )
-from tuner.evidence.optimum import Z90, Optimum, fit_optimum
+from tuner.evidence.optimum import (
+    fit_optimum,
+)
 
 WIDTHS = (32, 64, 128)
 

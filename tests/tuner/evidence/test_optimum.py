@@ -9,9 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import make_smoothing_spline
 
+from parametrization.recommendation.evidence import Optimum
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.evidence.gpt_losses import gpt_losses
-from tuner.evidence.optimum import MIN_TRIALS, SHAPE_OCTAVES, Optimum, fit_optimum
+from tuner.evidence.optimum import (
+    MIN_TRIALS,
+    SHAPE_OCTAVES,
+    fit_optimum,
+)
 
 Point = tuple[float, float | None]
 GRID = tuple(range(-8, -1))

@@ -6,13 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parametrization.recommendation.evidence import Regret, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.evidence.gpt_losses import gpt_losses
-from tuner.evidence.drift import DRIFT_PRIOR_OCTAVES, WidthOptimum
+from tuner.evidence.drift import (
+    DRIFT_PRIOR_OCTAVES,
+)
 from tuner.evidence.optimum import fit_optimum
 from tuner.evidence.regret import (
     Losses,
-    Regret,
     leave_widest_out,
     regret_at,
     regrets,

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from parametrization.recommendation.evidence import Optimum
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.builders import (
     GRID,
@@ -70,7 +71,7 @@ def test_only_curves_that_changed_are_fitted_again(monkeypatch: pytest.MonkeyPat
     fitted: list[int] = []
     fit = optimum.fit_optimum
 
-    def counting(points: list[tuple[float, float | None]]) -> optimum.Optimum:
+    def counting(points: list[tuple[float, float | None]]) -> Optimum:
         listed = list(points)
         fitted.append(len(listed))
         return fit(listed)

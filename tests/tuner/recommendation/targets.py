@@ -3,12 +3,11 @@
 from dataclasses import replace
 from typing import Any
 
+from parametrization.recommendation.trust import Axis, Reason
 from parametrization.scaling.companions import flat_defaults
 from parametrization.shapes.roles import ModelShape
 from tests.tuner.builders import SHAPE, hyperparameters, measured, snapshot, spec, study, trial
-from tuner.recommendation.axes.width import Axis
 from tuner.recommendation.recommend import Recommendation
-from tuner.recommendation.verdict import Reason
 from tuner.records.snapshot import StudySnapshot
 
 BLOCKS = ModelShape(

@@ -4,11 +4,11 @@ import pytest
 
 from parametrization.optimizers.registry import STUDIED
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.trust import HyperparameterValue
 from parametrization.rules.policies import Policies
 from tests.tuner.builders import hyperparameters, measured, snapshot, spec, study, trial
 from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import TOKENS, axis, known, led_by
-from tuner.recommendation.hyperparameters import HyperparameterValue
 from tuner.recommendation.recommend import Recommendation
 
 TP5 = "Yang et al. 2022, arXiv:2203.03466, Table 8"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from parametrization.recommendation.trust import Reason
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner.builders import (
     Trials,
@@ -17,7 +18,10 @@ from tests.tuner.builders import (
 )
 from tests.tuner.recommendation.answers import recommend
 from tuner.recommendation.recommend import Recommendation
-from tuner.recommendation.verdict import Findings, Reason, reasons_against
+from tuner.recommendation.verdict import (
+    Findings,
+    reasons_against,
+)
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import StudyState
 

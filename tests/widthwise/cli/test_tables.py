@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console, RenderableType
 
+from parametrization.recommendation.reading import read_recommendation
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.tables import studies
 from widthwise.client import Client
@@ -37,10 +38,14 @@ def test_a_narrow_terminal_cuts_names_and_never_ids(finished: tuple[str, str]) -
     assert len(text.splitlines()) == 3
 
 
+def shown_answer(document: dict[str, Any]) -> str:
+    return as_text(recommendation_view(read_recommendation(document)))
+
+
 def test_a_recommendation_leads_with_its_verdict_and_what_speaks_against_it(
     document: dict[str, Any],
 ) -> None:
-    lines = as_text(recommendation_view(document)).splitlines()
+    lines = shown_answer(document).splitlines()
     said = " ".join(lines)
     assert lines[0].startswith(
         "CAUTION: width 1024, depth 1, batch 16, for a run of 102,400 tokens (the proxies': yours"
@@ -52,26 +57,26 @@ def test_a_recommendation_leads_with_its_verdict_and_what_speaks_against_it(
 
 def test_no_percentage_is_more_precise_than_a_tenth(document: dict[str, Any]) -> None:
     rate = document["learning_rate"] | {"predicted_regret_percent": 0.05213}
-    text = as_text(recommendation_view(document | {"learning_rate": rate}))
+    text = shown_answer(document | {"learning_rate": rate})
     assert "0.1 % of loss, averaged over the interval" in text
     assert re.findall(r"\d\.\d\d+ %", text) == []
 
 
 def test_what_all_tensors_share_is_said_once(document: dict[str, Any]) -> None:
-    text = as_text(recommendation_view(document))
+    text = shown_answer(document)
     assert text.count(f"{document['tensors'][0]['epsilon']:.3g}") == 1
     differing = [
         tensor | {"epsilon": 1e-9 * (number + 1)}
         for number, tensor in enumerate(document["tensors"])
     ]
-    text = as_text(recommendation_view(document | {"tensors": differing}))
+    text = shown_answer(document | {"tensors": differing})
     assert [f"{number}e-09" in text for number in (1, 2, 3)] == [True] * 3
 
 
 def test_a_rate_at_which_the_wide_model_diverges_is_said_to(document: dict[str, Any]) -> None:
     control = document["control"]
     diverging = control | {"proxy_regret": control["proxy_regret"] | {"regret_percent": None}}
-    text = as_text(recommendation_view(document | {"control": diverging}))
+    text = shown_answer(document | {"control": diverging})
     assert "the wide one diverges" in " ".join(text.split())
 
 
@@ -81,7 +86,7 @@ def test_an_answer_of_a_running_study_is_in_progress_and_judges_nothing(
     early = document | {"provisional": True, "state": "measuring", "check": None, "control": None}
     early |= {"evidence": document["evidence"] | {"shift_octaves": None}}
     early |= {"verdict": "in_progress", "headline": "IN PROGRESS (the study is measuring): width"}
-    text = as_text(recommendation_view(early))
+    text = shown_answer(early)
     assert text.startswith("IN PROGRESS (the study is measuring): width\n  open so far: ")
     assert "caution" not in text
     assert "too few widths measured" in text

@@ -1,53 +1,59 @@
 """The picture that compares optimizers, and which trials it shows."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 from matplotlib.image import imread
 
+from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.reading import read_recommendation
 from widthwise.errors import WidthwiseError
 from widthwise.plots.training import BestRate, best_rates, draw_training
 
+ANSWER = Path(__file__).parent.parent / "documents" / "format_0_last.json"
 
-def trial(number: int, optimizer: str, width: int, rate: float, value: float | None) -> Any:  # noqa: ANN401  a document
+
+def standing(optimizer: str, rate: float | None, numbers: list[int]) -> dict[str, Any]:
     return {
-        "number": number,
-        "purpose": "measure",
         "optimizer": optimizer,
-        "width": width,
-        "hyperparameters": {"learning_rate": rate},
-        "value": value,
+        "width": 64,
+        "loss": 2.0,
+        "log2_learning_rate": -3.4,
+        "excess_percent": 0.0,
+        "best_learning_rate": rate,
+        "best_trials": numbers,
     }
 
 
-TRIALS = {
-    "trials": [
-        trial(0, "adamw", 64, 0.1, 2.0),
-        trial(1, "adamw", 64, 0.1, 2.2),
-        trial(2, "adamw", 64, 0.2, 1.0),
-        trial(3, "adamw", 64, 0.2, None),  # a rate at which one seed diverges is not the best
-        trial(4, "adamw", 128, 0.1, 1.0),
-        trial(5, "sgd", 64, 0.5, 3.0),
-        trial(6, "sgd", 64, 0.5, 2.5),
-        {**trial(7, "sgd", 64, 0.7, 0.1), "purpose": "search"},
-    ]
-}
+def answer(*standings: dict[str, Any]) -> RecommendationDocument:
+    """A recommendation of a study with these standings."""
+    return read_recommendation(json.loads(ANSWER.read_text()) | {"optimizers": standings})
 
 
-def test_the_best_rate_is_the_one_that_all_seeds_survive_at_a_width_all_have() -> None:
-    assert best_rates(TRIALS) == {
+COMPARED = answer(standing("adamw", 0.1, [0, 1]), standing("sgd", 0.5, [5, 6]))
+
+
+def test_the_service_says_which_trials_are_of_each_optimizers_best_rate() -> None:
+    assert best_rates(COMPARED) == {
         "adamw": BestRate(64, 0.1, (0, 1)),
         "sgd": BestRate(64, 0.5, (5, 6)),
     }
 
 
 @pytest.mark.parametrize(
-    "trials", [[], [trial(0, "adamw", 64, 0.1, 2.0), trial(1, "sgd", 128, 0.1, 2.0)]]
+    ("standings", "words"),
+    [
+        ([], "no width is measured yet for every optimizer"),
+        ([standing("adamw", None, [])], "names no best measured rate of adamw"),
+    ],
 )
-def test_without_a_width_in_common_there_is_nothing_to_compare(trials: list[Any]) -> None:
-    with pytest.raises(WidthwiseError, match="no width is measured yet for every optimizer"):
-        best_rates({"trials": trials})
+def test_without_a_width_in_common_there_is_nothing_to_compare(
+    standings: list[dict[str, Any]], words: str
+) -> None:
+    with pytest.raises(WidthwiseError, match=words):
+        best_rates(answer(*standings))
 
 
 def curves_of(best: dict[str, BestRate]) -> dict[str, Any]:
@@ -62,7 +68,7 @@ def curves_of(best: dict[str, BestRate]) -> dict[str, Any]:
 
 
 def test_every_optimizer_has_a_line_in_both_panels(tmp_path: Path) -> None:
-    best = best_rates(TRIALS)
+    best = best_rates(COMPARED)
     path = tmp_path / "compared.png"
     draw_training(best, curves_of(best), path)
     image = (imread(path)[..., :3] * 255).astype(int)
@@ -74,7 +80,7 @@ def test_every_optimizer_has_a_line_in_both_panels(tmp_path: Path) -> None:
 
 
 def test_a_missing_curve_is_named(tmp_path: Path) -> None:
-    best = best_rates(TRIALS)
+    best = best_rates(COMPARED)
     curves = curves_of(best)
     curves["curves"] = [c for c in curves["curves"] if c["number"] != 6]
     with pytest.raises(WidthwiseError, match="no curve of train_loss for trial 6"):

@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.target import WholeTarget
+from parametrization.recommendation.trust import Axis, Basis
 from parametrization.rules.depth import DepthRule, depth_row, rate_factor, residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
@@ -13,10 +15,13 @@ from parametrization.scaling.hyperparameter_words import cite
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import ModelShape
 from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes
-from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times
+from tuner.recommendation.axes.width import (
+    Move,
+    kept_axis,
+    times,
+)
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.study import StudySpec
-from tuner.spec.target import WholeTarget
 
 
 class TargetAxes(NamedTuple):

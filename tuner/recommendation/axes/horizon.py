@@ -6,6 +6,7 @@ from typing import Final, NamedTuple, TypeAlias
 from parametrization.optimizers.lookup import horizon_row
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.trust import Axis, Basis
 from parametrization.rules.horizon import (
     MEMORY_RANGE,
     TESTED_BATCH,
@@ -17,7 +18,12 @@ from parametrization.rules.horizon import (
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.hyperparameter_words import cite
-from tuner.recommendation.axes.width import Axis, Basis, Move, kept_axis, times, weakest
+from tuner.recommendation.axes.width import (
+    Move,
+    kept_axis,
+    times,
+    weakest,
+)
 from tuner.spec.optimizers.name import Optimizer
 
 TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]

@@ -2,41 +2,15 @@
 
 import math
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple, get_args
 
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.trust import Axis, Basis
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.growth import AxisName
 from parametrization.scaling.hyperparameter_words import Setting
 from tuner.evidence.drift import MIN_WIDTHS, Prediction
-from tuner.spec.record import Record
-
-Basis = Literal["measured", "theory", "empirical", "extrapolated", "not_transferable"]
-"""What a transfer rests on, the surest first."""
-
-
-class Axis(Record):
-    """One axis between the proxies and the target."""
-
-    name: AxisName
-    proxy: int
-    """The proxy's value."""
-    target: int
-    """The target's value."""
-    basis: Basis
-    """What the transfer along it rests on."""
-    rule: str
-    version: str
-    source: str
-    words: str
-    beyond: float
-    """How far the target lies outside of what was measured or tested, as a ratio; 1 within."""
-
-    @property
-    def moves(self) -> bool:
-        """Whether the target is not the proxies'."""
-        return self.proxy != self.target
 
 
 class Move(NamedTuple):

@@ -4,8 +4,11 @@ from typing import ClassVar, Final, Literal
 
 from pydantic import Field
 
+from parametrization.recommendation.target import Comparison
 from tuner.spec.datasets.dataset import Dataset, ImitatedImages
-from tuner.spec.families.model_family import Comparison, ModelFamily
+from tuner.spec.families.model_family import (
+    ModelFamily,
+)
 
 _TWO_LOSSES: Final = (
     "its discriminator answers for two losses, and these optimizers read what a layer sees and"

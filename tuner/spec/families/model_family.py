@@ -2,26 +2,15 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Self
 
 from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
+from parametrization.recommendation.target import Comparison
 from tuner.spec.datasets.dataset import Dataset
-from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted
 from tuner.spec.target import WIDEST
-
-
-class Comparison(Record):
-    """What trials are compared by: a positive number of which less is better."""
-
-    metric: Literal["train_loss", "validation_loss"]
-    """Which of their curves it is taken from."""
-    name: str
-    """In a word or two."""
-    words: str
-    """How it is taken, too."""
 
 
 class ModelFamily(Submitted):

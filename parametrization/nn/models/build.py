@@ -1,0 +1,49 @@
+"""A built-in family's model from what a document says of it."""
+
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any, Final
+
+import torch
+from torch import nn
+
+from parametrization.nn.models import dit, gan, gpt, mlp, resnet, unet, vit
+
+BUILDERS: Final[Mapping[str, Callable[..., nn.Module]]] = {
+    "mlp": mlp.build,
+    "gpt": gpt.build,
+    "resnet": resnet.build,
+    "vit": vit.build,
+    "unet": unet.build,
+    "dit": dit.build,
+    "gan": gan.build,
+}
+"""By the family's name, (options, facts of its data, width) -> model."""
+
+
+def build_family(
+    family: Mapping[str, Any], data: object, *, width: int, depth: int, device: str = "cpu"
+) -> nn.Module:
+    """The model of a width and depth, with torch's default initialisation.
+
+    Args:
+        family: its name and options.
+        data: facts that the first and last layer follow, as `models/options.py` names them.
+        device: where its tensors lie; those on `meta` hold nothing.
+
+    Raises:
+        ValueError: if no such family is built in, or one of its options is missing.
+
+    """
+    name = str(family.get("name"))
+    if name not in BUILDERS:
+        known = ", ".join(BUILDERS)
+        raise ValueError(f"family {name!r} is not built in (known: {known}): build your own model")
+    options = SimpleNamespace(**{**family, "depth": depth})
+    try:
+        with torch.device(device):
+            return BUILDERS[name](options, data, width)
+    except AttributeError as error:
+        raise ValueError(
+            f"the options of the family {name} are those of another release: {error}"
+        ) from error

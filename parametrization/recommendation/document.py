@@ -1,0 +1,121 @@
+"""The whole of a recommendation, as the service writes it and the library reads it."""
+
+from typing import Any, Final
+
+from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
+from parametrization.recommendation.optimizer_name import OptimizerName
+from parametrization.recommendation.record import Record
+from parametrization.recommendation.target import Comparison, DatasetFacts, WholeTarget
+from parametrization.recommendation.trust import Axis, HyperparameterValue, Reason, Verdict
+from parametrization.recommendation.values import (
+    LearningRate,
+    ParameterGroup,
+    ScheduleValues,
+    TensorValues,
+)
+from parametrization.rules.parametrization import Parametrization
+from parametrization.rules.policies import Policies
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.shapes.roles import ModelShape
+
+FORMAT: Final = 1
+"""Of the documents that are written now. Documents without a `format` are of format 0."""
+
+
+class TuningCost(Record):
+    """Floating-point operations of every trial so far, and of the target's training."""
+
+    trials: int
+    tuning_flops: float
+    target_parameters: int
+    target_tokens: int
+    """Images, for models that see images."""
+    target_flops: float
+    share_percent: float
+    """Tuning over target."""
+    how: str
+
+
+class Provenance(Record):
+    """What the answer was computed from."""
+
+    study_id: str
+    spec_sha256: str
+    """Of the stored spec as canonical JSON."""
+    evidence_sha256: str
+    """Of the number, state and value of every trial."""
+    data_sha256: str | None
+    """Of everything that the proxies' batches were made of; null for studies of releases that did
+    not note it."""
+    rule_version: str
+    plugin: str | None
+    """Package and version that the optimizer comes from; null if it is built in."""
+    seeds: tuple[int, ...]
+    """Seeds of the trials with a result."""
+    trials: int
+
+
+class RecommendationDocument(Record):
+    """Hyperparameters for one target, how they were found, and whether to trust them."""
+
+    format: int = FORMAT
+    """Of this document; `parametrization/recommendation/reading.py` reads older ones."""
+    headline: str
+    """Verdict, optimizer, target and the peak learning rates of its tensors, in one sentence."""
+    study_id: str
+    state: str
+    """Of the study: `completed` once nothing will change any more."""
+    provisional: bool
+    """The study has not completed: the answer may still move."""
+    verdict: Verdict
+    reasons: tuple[Reason, ...]
+    """Against trusting it, the weakest axis first; empty if the verdict is `recommend`.
+
+    Until the study has ended, what speaks against it so far."""
+    optimizer: OptimizerName
+    parametrization: Parametrization
+    family: Any
+    """Name and options of the model's family, as the catalogue of the service describes them."""
+    dataset: DatasetFacts | None = None
+    """What the ends of a model of that family are made for; null where it is the user's own."""
+    policies: Policies
+    width: int
+    """The target's."""
+    target: WholeTarget
+    base_width: int
+    """Width at which every multiplier is 1."""
+    base_depth: int
+    """The proxies'."""
+    width_multiplier: float
+    multipliers: Multipliers
+    """Target over base as the rules were applied: 1 along an axis that is not transferable."""
+    residual_multiplier: float
+    """Factor on every residual branch of the target: x + residual_multiplier * f(x)."""
+    learning_rate: LearningRate
+    base_hyperparameters: dict[str, float]
+    """At the base (the base width with the proxies' depth, batch and tokens): everything that
+    `parametrization` needs."""
+    hyperparameters: tuple[HyperparameterValue, ...]
+    """The same, with origin and basis."""
+    gradient_clip_norm: float | None
+    """On the global norm; constant in width while the readout's multiplier stays in the forward."""
+    groups: tuple[ParameterGroup, ...]
+    tensors: tuple[TensorValues, ...]
+    schedule: ScheduleValues
+    axes: tuple[Axis, ...]
+    extrapolated_drift_octaves: float | None
+    """Drift from the nearest measured width to the target."""
+    compared_by: Comparison
+    """What every loss here is."""
+    evidence: TransferEvidence
+    control: TransferEvidence | None
+    """The same under the standard parametrization, if the study ran it."""
+    check: CheckVerdict | None
+    optimizers: tuple[OptimizerStanding, ...]
+    """Standings, best first, once every optimizer of the study is measured."""
+    cost: TuningCost
+    provenance: Provenance
+    base_shapes: ModelShape
+    """The target's tensors at the base width, those of all its blocks: what applying it to a model
+    takes beside the numbers above."""

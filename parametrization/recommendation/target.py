@@ -1,0 +1,50 @@
+"""The model that a recommendation is for, and what its losses are."""
+
+from typing import Literal
+
+from parametrization.recommendation.record import Record
+
+
+class WholeTarget(Record):
+    """A target with everything filled in."""
+
+    width: int
+    depth: int
+    batch_size: int
+    tokens: int
+    steps: int
+    """Updates, the last one perhaps on fewer tokens."""
+    tokens_given: bool
+    """Whether the duration was asked for; if not, it is the proxies'."""
+
+    @property
+    def words(self) -> str:
+        """The target by all four of its axes."""
+        whose = "" if self.tokens_given else " (the proxies': yours was not given)"
+        return (
+            f"width {self.width}, depth {self.depth}, batch {self.batch_size:,},"
+            f" for a run of {self.tokens:,} tokens{whose}"
+        )
+
+
+class Comparison(Record):
+    """What trials are compared by: a positive number of which less is better."""
+
+    metric: Literal["train_loss", "validation_loss"]
+    """Which of their curves it is taken from."""
+    name: str
+    """In a word or two."""
+    words: str
+    """How it is taken, too."""
+
+
+class DatasetFacts(Record):
+    """Sizes of examples that a built-in model's first and last layer follow; null where none."""
+
+    name: str
+    vocabulary: int | None = None
+    """Tokens are from 0 to below this."""
+    channels: int | None = None
+    side: int | None = None
+    """Of a square image, in pixels."""
+    classes: int | None = None

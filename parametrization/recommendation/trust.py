@@ -1,0 +1,77 @@
+"""What speaks for and against a recommendation: verdict, reasons, and what each number rests on."""
+
+from typing import Literal, TypeAlias
+
+from parametrization.recommendation.record import Record
+from parametrization.scaling.growth import AxisName
+
+Verdict: TypeAlias = Literal["in_progress", "recommend", "caution", "abstain"]
+"""`in_progress`: the study has not ended, so nothing is judged yet."""
+
+Basis: TypeAlias = Literal["measured", "theory", "empirical", "extrapolated", "not_transferable"]
+"""What a transfer rests on, the surest first."""
+
+Origin: TypeAlias = Literal["fitted", "searched", "given"]
+
+
+class Reason(Record):
+    """One thing that speaks against trusting the recommendation."""
+
+    topic: Literal[
+        "optimum",
+        "widths",
+        "regret",
+        "drift",
+        "check",
+        "wider_is_better",
+        "proxy",
+        "reach",
+        "depth",
+        "batch",
+        "tokens",
+        "state",
+    ]
+    severity: Literal["caution", "abstain"]
+    words: str
+    excess: float
+    """How far over its threshold, as a ratio: the first reason of a severity is the weakest."""
+
+
+class Axis(Record):
+    """One axis between the proxies and the target."""
+
+    name: AxisName
+    proxy: int
+    """The proxy's value."""
+    target: int
+    """The target's value."""
+    basis: Basis
+    """What the transfer along it rests on."""
+    rule: str
+    version: str
+    source: str
+    words: str
+    beyond: float
+    """How far the target lies outside of what was measured or tested, as a ratio; 1 within."""
+
+    @property
+    def moves(self) -> bool:
+        """Whether the target is not the proxies'."""
+        return self.proxy != self.target
+
+
+class HyperparameterValue(Record):
+    """One hyperparameter at the base: the base width, and the proxies' depth, batch and tokens."""
+
+    name: str
+    value: float
+    origin: Origin
+    """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
+    basis: Basis
+    """What its transfer to the target rests on."""
+    words: str
+    """What the rules in force do to it, by optimizer where several train the model."""
+    source: str
+    """Of the rules that the words tell of."""
+    version: str
+    """Of the rules."""

@@ -1,0 +1,112 @@
+"""The numbers of a target: per tensor, per group of equal tensors, and over training."""
+
+from parametrization.recommendation.optimizer_name import OptimizerName
+from parametrization.recommendation.record import Record
+from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.shapes.roles import Role
+
+
+class LearningRate(Record):
+    """Peak learning rate at the base, from which the rules compute those of the target's `groups`.
+
+    The base is the base width with the proxies' depth, batch and tokens.
+    """
+
+    value: float
+    low: float
+    high: float
+    """End of the interval."""
+    log2: float
+    half_width_octaves: float
+    """Half of the interval, in octaves."""
+    confidence: float
+    """Level of the interval, between 0 and 1."""
+    predicted_regret_percent: float | None
+    """Loss that the interval's uncertainty is expected to cost; None until a curve is fitted."""
+    digits: int
+    """Significant digits that the interval justifies, of this rate and of those of `groups`."""
+    words: str
+    """The rate and its interval, and what the base is."""
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends, at the level `confidence`."""
+        return self.low, self.high
+
+
+class TensorValues(Record):
+    """Every number of one tensor, or of the like tensors of all blocks, for the target."""
+
+    pattern: str
+    """The parameter's name; `*` stands for the block numbers where `names` are several."""
+    names: tuple[str, ...]
+    """The parameters, by their names in `named_parameters()`."""
+    role: Role
+    shape: tuple[int, ...]
+    init_std: float | None
+    """Of a zero-mean normal draw; None where every entry starts at `constant`."""
+    constant: float | None
+    multiplier: float
+    """Factor on the layer's input in the forward pass; 1 everywhere but at readouts."""
+    learning_rate: float
+    weight_decay: float
+    """As torch takes it: multiplied by the learning rate."""
+    epsilon: float | None
+    optimizer: OptimizerName
+    """Which one trains it."""
+    others: dict[str, float]
+    """What else its update takes, for the target."""
+    reason: str
+    """The rule in words."""
+
+
+class ParameterGroup(Record):
+    """Tensors of one role that share their optimizer settings: one group for torch.optim."""
+
+    optimizer: OptimizerName
+    role: Role
+    learning_rate: float
+    """Peak of the schedule."""
+    learning_rate_multiplier: float
+    """Over the optimizer's rate at the base."""
+    weight_decay: float
+    epsilon: float | None
+    beta1: float | None
+    beta2: float | None
+    momentum: float | None
+    others: dict[str, float]
+    """What else the update takes."""
+    patterns: tuple[str, ...]
+
+
+class SchedulePoint(Record):
+    step: int
+    """Number of the update, from 0."""
+    fraction: float
+    """Share of training done before it."""
+    factor: float
+    """On every group's peak learning rate."""
+    learning_rate: float
+    """Of the parameter group that the schedule names by `group`."""
+
+
+class ScheduleValues(Record):
+    """The schedule in fractions of training, and drawn out for the target's number of steps."""
+
+    shape: ScheduleShape
+    steps: int
+    """Of the target."""
+    warmup_fraction: float
+    decay_fraction: float
+    """Share of training spent decaying; read by the shape `wsd` alone."""
+    final_fraction: float
+    group: int
+    """Index in the recommendation's `groups` of the one whose learning rate the preview shows: the
+    first of hidden tensors, or the first of all if there is none."""
+    preview: tuple[SchedulePoint, ...]
+    """At most 101 updates, the first and the last among them."""
+
+    @property
+    def form(self) -> Schedule:
+        """The schedule without the target's steps."""
+        return Schedule(self.shape, self.warmup_fraction, self.decay_fraction, self.final_fraction)
