@@ -1,14 +1,17 @@
-"""Base shapes of a model through `mup` 1.0.0: from a base and a delta model, or a .bsh file."""
+"""Base shapes of a model: from a base and a delta model, or a .bsh file."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mup.infshape import InfShape
-from mup.shape import load_base_shapes, make_base_shapes, save_base_shapes
 from torch import nn
 
 from parametrization.nn.classify import Declaration, classify_model
 from parametrization.nn.parameter_names import owned_parameters, unwrapped
+from parametrization.shapes.base_shape_files import (
+    growing_dimensions,
+    read_dimensions,
+    write_dimensions,
+)
 from parametrization.shapes.roles import ModelShape, Role
 
 
@@ -42,9 +45,7 @@ def derive_model_shape(
                 f"{name} is {size} in the base model and {delta_sizes[name]} in the delta model:"
                 " they may differ in width only"
             )
-    # Shapes by bare name, not modules: mup would strip the characters of "module." from names.
-    infinite = make_base_shapes(base_sizes, delta_sizes)
-    dimensions = {name: tuple(shape.base_shape()) for name, shape in infinite.items()}
+    dimensions = growing_dimensions(base_sizes, delta_sizes)
     if not any(size is not None for sizes in dimensions.values() for size in sizes):
         raise ValueError(
             "base and delta model have equal shapes, so nothing grows with width:"
@@ -56,17 +57,15 @@ def derive_model_shape(
 
 def write_base_shapes(shape: ModelShape, path: Path) -> None:
     """Store base shapes in `mup`'s YAML format, for `mup.set_base_shapes`."""
-    save_base_shapes(
+    write_dimensions(
         {
-            tensor.name: InfShape.from_base_shape(
-                [
-                    size if wide else None
-                    for size, wide in zip(tensor.base_shape, tensor.infinite, strict=True)
-                ]
+            tensor.name: tuple(
+                size if wide else None
+                for size, wide in zip(tensor.base_shape, tensor.infinite, strict=True)
             )
             for tensor in shape.tensors
         },
-        str(path),
+        path,
     )
 
 
@@ -91,9 +90,9 @@ def read_base_shapes(
         ValueError: if file and model name different parameters, or disagree about shapes.
 
     """
-    stored = load_base_shapes(str(path))
+    stored = read_dimensions(path)
     bare = unwrapped(stored)
-    dimensions = {bare[name]: tuple(shape.base_shape()) for name, shape in stored.items()}
+    dimensions = {bare[name]: sizes for name, sizes in stored.items()}
     sizes = _sizes(model)
     _require_same_names(path.name, dimensions, "the model", sizes)
     for name, base in dimensions.items():

@@ -1,4 +1,4 @@
-"""Base shapes through mup: from base and delta models, and from files."""
+"""Base shapes from base and delta models and from files, with mup as the oracle of both."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 from torch import nn
 
 from parametrization.nn.base_shapes import derive_model_shape, read_base_shapes, write_base_shapes
+from parametrization.shapes.base_shape_files import growing_dimensions
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.small_models import Gpt, Mlp
 
@@ -69,6 +70,42 @@ def test_a_file_written_by_us_reads_back_and_is_mups_own_format(tmp_path: Path) 
     assert read_base_shapes(ours, Gpt(128), 32) == shape
     assert read_base_shapes(theirs, Gpt(128), 32) == shape
     assert mup.load_base_shapes(str(ours)) == mup.load_base_shapes(str(theirs))
+
+
+@pytest.mark.parametrize("delta_width", [16, 48, 256])
+@pytest.mark.parametrize("build", [Mlp, Gpt])
+def test_the_dimensions_that_grow_are_mups(
+    build: Callable[[int], nn.Module], delta_width: int
+) -> None:
+    base, delta = (
+        {name: tuple(parameter.shape) for name, parameter in build(width).named_parameters()}
+        for width in (32, delta_width)
+    )
+    theirs = mup.make_base_shapes(build(32), build(delta_width))
+    assert growing_dimensions(base, delta) == {
+        name: tuple(shape.base_shape()) for name, shape in theirs.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds no base shapes: it is a NoneType"),
+        ("- 1", "holds no base shapes: it is a list"),
+        ("a: 3", "'a' is 3, and must be a list"),
+        ("a: [3, x]", r"'a' is \[3, 'x'\]"),
+        ("a: [true]", r"'a' is \[True\]"),
+        ("a: [0]", r"'a' is \[0\]"),
+        ("3: [1]", "3 is"),
+        ("a: [", "is no YAML"),
+        ("a: !!python/object:os.system []", "is no YAML"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_refused(text: str, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "odd.bsh"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=words):
+        read_base_shapes(path, Mlp(32), 32)
 
 
 def test_mup_takes_our_file(tmp_path: Path) -> None:
