@@ -66,4 +66,4 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     branch = residual_multiplier(policies.depth_rule, policies.alpha, multipliers.depth)
     set_residual_multipliers(model, branch)
     stepping = optimizer_for(model, scalings)
-    return Prepared(stepping, multiplicative_schedule(stepping, schedule, steps))
+    return Prepared(stepping, multiplicative_schedule(stepping, schedule, steps, model))

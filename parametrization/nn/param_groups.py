@@ -7,7 +7,8 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from parametrization.nn.initialise import match
+from parametrization.nn.trainable import trainable
+from parametrization.nn.watched_rates import watch
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.optimizers.built_in.sgd import SGD
 from parametrization.scaling.schedule import Schedule
@@ -21,14 +22,15 @@ def param_groups(model: nn.Module, scalings: Iterable[TensorScaling]) -> list[di
     """Parameter groups for torch.optim: `lr`, `weight_decay` and, for Adam and AdamW, `eps`.
 
     Tensors with equal numbers share a group. Every group states its own decay, so that no
-    optimizer's default (0.01 in torch's AdamW) slips in.
+    optimizer's default (0.01 in torch's AdamW) slips in. Parameters that require no gradient are
+    in no group.
 
     Raises:
-        ValueError: if the scalings are not those of this model.
+        ValueError: as `trainable`.
 
     """
     groups: dict[tuple[float, float, float | None], list[nn.Parameter]] = {}
-    for owned, scaling in match(model, scalings):
+    for owned, scaling in trainable(model, scalings):
         numbers = (scaling.learning_rate, scaling.weight_decay, scaling.epsilon)
         groups.setdefault(numbers, []).append(owned.parameter)
     return [
@@ -51,10 +53,24 @@ def build_optimizer(
 
 
 def multiplicative_schedule(
-    optimizer: torch.optim.Optimizer, schedule: Schedule, steps: int
+    optimizer: torch.optim.Optimizer,
+    schedule: Schedule,
+    steps: int,
+    model: nn.Module | None = None,
 ) -> LambdaLR:
     """LambdaLR that keeps the ratios between the groups' rates at every step.
 
-    Call its `step()` after every update; after the last of `steps` the rate stays where it is.
+    Call its `step()` after every update; after the last of `steps` the rate stays where it is. What
+    takes the rates off their course is warned of, as `watched_rates` says.
+
+    Args:
+        model: that is trained; to notice parameters that were replaced since.
+
     """
-    return LambdaLR(optimizer, lambda step: schedule.factor(min(step, steps - 1), steps))
+
+    def factor(step: int) -> float:
+        return schedule.factor(min(step, steps - 1), steps)
+
+    scheduler = LambdaLR(optimizer, factor)
+    watch(scheduler, factor, model)
+    return scheduler

@@ -11,11 +11,14 @@ from typing import Any, overload
 import torch
 from torch import Tensor, nn
 
-from parametrization.nn.initialise import match
 from parametrization.nn.layer_signals import Signals, recorded_signals, refusal
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
 from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.nn.trainable import trainable
+from parametrization.nn.updates.layouts import for_layout
+from parametrization.nn.updates.precision import in_single_precision
 from parametrization.nn.updates.registry import named
+from parametrization.nn.updates.sharded import for_shards
 from parametrization.nn.updates.update import (
     AnyOptimizer,
     CoupledOptimizer,
@@ -23,16 +26,19 @@ from parametrization.nn.updates.update import (
     GradientOptimizer,
     Hyper,
     State,
-    for_layout,
 )
 from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.shapes.roles import Layout
 
 
 def optimizer_for(model: nn.Module, scalings: Iterable[TensorScaling]) -> torch.optim.Optimizer:
     """What updates the model: torch.optim's where one optimizer of torch's trains all of it.
 
+    Parameters that require no gradient now are left out: they stay as they are for good.
+
     Raises:
-        ValueError: if the scalings are not those of this model.
+        ValueError: if the scalings are not those of this model, if nothing in it requires a
+            gradient, if a parameter is float16, or if an optimizer cannot train one.
 
     """
     listed = list(scalings)
@@ -48,10 +54,15 @@ def recording(
     """Where the gradients of one step have to be computed: records what K-FAC needs, if anything.
 
     Args:
+        optimizer: what `apply` returned, also as a trainer has wrapped it.
         predictions: that the loss is the mean over, as in `recorded_signals`.
 
+    Raises:
+        TypeError: if it is no optimizer.
+
     """
-    return optimizer.recording(predictions) if isinstance(optimizer, Stepping) else nullcontext()
+    own = _unwrapped(optimizer)
+    return own.recording(predictions) if isinstance(own, Stepping) else nullcontext()
 
 
 @contextmanager
@@ -60,8 +71,16 @@ def evaluating(optimizer: torch.optim.Optimizer) -> Iterator[None]:
 
     They differ from the trained ones where the optimizer averages (schedule-free AdamW), and
     nowhere else.
+
+    Args:
+        optimizer: what `apply` returned, also as a trainer has wrapped it (accelerate, Lightning).
+
+    Raises:
+        TypeError: if it is no optimizer.
+
     """
-    moved = optimizer.evaluation_points() if isinstance(optimizer, Stepping) else []
+    own = _unwrapped(optimizer)
+    moved = own.evaluation_points() if isinstance(own, Stepping) else []
     trained = [parameter.detach().clone() for parameter, _ in moved]
     with torch.no_grad():
         for parameter, point in moved:
@@ -78,20 +97,21 @@ class Stepping(torch.optim.Optimizer):
     """One parameter group per tensor; `lr` is the tensor's rate, which schedulers multiply."""
 
     def __init__(self, model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
-        """Prepare every parameter's state.
+        """Prepare every parameter's state; those that require no gradient are left out.
 
         Raises:
-            ValueError: if the scalings are not those of this model, or if an optimizer needs a
-                layer's signals that cannot be recorded (K-FAC).
+            ValueError: as `optimizer_for`, and if an optimizer needs a layer's signals that cannot
+                be recorded (K-FAC).
 
         """
         groups: list[dict[str, Any]] = []
         self._optimizers: list[AnyOptimizer] = []
-        self.fan_out_axes: list[int] = []
+        self._shapes: list[tuple[int, ...]] = []
+        self._recorded: list[nn.Module | None] = []
+        self.layouts: list[Layout] = []
         """Of each group's tensor."""
-        self._recorded: dict[Tensor, nn.Module] = {}
         self._signals: Signals = {}
-        for owned, scaling in match(model, scalings):
+        for owned, scaling in trainable(model, scalings):
             numbers = scaling.hyper
             groups.append(
                 {
@@ -100,14 +120,11 @@ class Stepping(torch.optim.Optimizer):
                     "numbers": numbers,
                 }
             )
-            optimizer = named(scaling.optimizer)
-            self.fan_out_axes.append(_fan_out_axis(owned.parameter, owned.owner))
-            if isinstance(optimizer, CurvatureOptimizer):
-                _check_recordable(owned, scaling)
-                self._recorded[owned.parameter] = owned.owner
-            elif isinstance(optimizer, GradientOptimizer):
-                optimizer = for_layout(optimizer, self.fan_out_axes[-1])
-            self._optimizers.append(optimizer)
+            self._optimizers.append(_optimizer(owned, scaling))
+            self._shapes.append(scaling.shape)
+            takes_signals = isinstance(self._optimizers[-1], CurvatureOptimizer)
+            self._recorded.append(owned.owner if takes_signals else None)
+            self.layouts.append(scaling.layout)
         super().__init__(groups, {})
 
     @property
@@ -127,21 +144,19 @@ class Stepping(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        stepped = [one for one in self._stepped() if one[1].grad is not None]
-        total = torch.zeros(())
-        for optimizer, parameter, hyper in stepped:
-            if isinstance(optimizer, CoupledOptimizer):
-                assert parameter.grad is not None
-                total = total + optimizer.contribution(parameter.grad, hyper)
-        for optimizer, parameter, hyper in stepped:
-            self._step(optimizer, parameter, hyper, total)
+        stepped = [at for at, _, parameter, _ in self._groups() if parameter.grad is not None]
+        total = self._total(stepped)
+        for at, optimizer, parameter, hyper in self._groups():
+            if at in stepped:
+                self._step(at, optimizer, parameter, hyper, total)
         self._signals = {}
         return loss
 
     @contextmanager
     def recording(self, predictions: int | None = None) -> Iterator[None]:
         """Record what the next step needs; `predictions` as in `recorded_signals`."""
-        with recorded_signals(self._recorded.values(), predictions) as self._signals:
+        layers = [layer for layer in self._recorded if layer is not None]
+        with recorded_signals(layers, predictions) as self._signals:
             yield
 
     @torch.no_grad()
@@ -149,36 +164,84 @@ class Stepping(torch.optim.Optimizer):
         """Every parameter whose trained values are not the ones to validate with, and those."""
         return [
             (parameter, optimizer.evaluation_point(parameter, self.state[parameter], hyper))
-            for optimizer, parameter, hyper in self._stepped()
+            for _, optimizer, parameter, hyper in self._groups()
             if isinstance(optimizer, GradientOptimizer)
             and optimizer.evaluation_point is not None
             and self.state[parameter]
         ]
 
-    def _stepped(self) -> Iterator[tuple[AnyOptimizer, Tensor, Hyper]]:
-        for optimizer, group in zip(self._optimizers, self.param_groups, strict=True):
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load a state, every part in the dtype that it was stored in.
+
+        torch casts all but `step` to the parameter's: bfloat16 would round counts and averages.
+        """
+        loaded: list[dict[str, Any]] = []
+        handle = self.register_load_state_dict_pre_hook(
+            lambda _optimizer, state: loaded.append(state)
+        )
+        try:
+            super().load_state_dict(state_dict)
+        finally:
+            handle.remove()
+        for group, stored in zip(self.param_groups, loaded[0]["param_groups"], strict=True):
+            for parameter, name in zip(group["params"], stored["params"], strict=True):
+                for part, value in loaded[0]["state"].get(name, {}).items():
+                    self.state[parameter][part] = value.to(device=parameter.device)
+
+    def _groups(self) -> Iterator[tuple[int, AnyOptimizer, Tensor, Hyper]]:
+        pairs = zip(self._optimizers, self.param_groups, strict=True)
+        for at, (optimizer, group) in enumerate(pairs):
             (parameter,) = group["params"]
-            yield optimizer, parameter, {"learning_rate": group["lr"], **group["numbers"]}
+            yield at, optimizer, parameter, {"learning_rate": group["lr"], **group["numbers"]}
+
+    def _total(self, stepped: Iterable[int]) -> Tensor:
+        """What all tensors contribute to the step of each."""
+        total = torch.zeros(())
+        for at, optimizer, parameter, hyper in self._groups():
+            if isinstance(optimizer, CoupledOptimizer) and at in stepped:
+                assert parameter.grad is not None
+                total = total + optimizer.contribution(parameter.grad, hyper)
+        return total
 
     def _step(
-        self, optimizer: AnyOptimizer, parameter: Tensor, hyper: Hyper, total: Tensor
+        self, at: int, optimizer: AnyOptimizer, parameter: Tensor, hyper: Hyper, total: Tensor
     ) -> None:
         assert parameter.grad is not None
+        if not optimizer.declaration.entrywise and parameter.shape != self._shapes[at]:
+            raise RuntimeError(
+                f"{optimizer.name} steps matrices, and got a tensor {tuple(parameter.shape)} for"
+                f" one of {self._shapes[at]}: FSDP1 flattens parameters; shard the model by"
+                " torch.distributed.fsdp.fully_shard instead, before `apply`"
+            )
         state: State = self.state[parameter] or optimizer.init(parameter)
         if isinstance(optimizer, CoupledOptimizer):
             updated, state = optimizer.update(parameter, parameter.grad, state, hyper, total)
         elif isinstance(optimizer, CurvatureOptimizer):
-            signals = self._signals.get(self._recorded[parameter])
-            if signals is None:
+            layer = self._recorded[at]
+            assert layer is not None
+            signals = self._signals.get(layer)
+            if signals is not None:
+                updated, state = optimizer.update(parameter, parameter.grad, state, hyper, signals)
+            elif hyper["learning_rate"] == 0:  # torch's checkpoints do that to fill the state
+                updated = parameter
+            else:
                 raise RuntimeError(
                     f"{optimizer.name} needs what its layers saw: compute the gradients of every"
                     " step inside `with parametrization.nn.stepping.recording(optimizer):`"
                 )
-            updated, state = optimizer.update(parameter, parameter.grad, state, hyper, signals)
         else:
             updated, state = optimizer.update(parameter, parameter.grad, state, hyper)
         self.state[parameter] = state
         parameter.copy_(updated)
+
+
+def _optimizer(owned: OwnedParameter, scaling: TensorScaling) -> AnyOptimizer:
+    """What steps the tensor: in its layout, in single precision at least, and sharded or not."""
+    optimizer = named(scaling.optimizer)
+    if isinstance(optimizer, CurvatureOptimizer):
+        _check_recordable(owned, scaling)
+        return for_shards(in_single_precision(optimizer))
+    return for_shards(in_single_precision(for_layout(optimizer, scaling.layout)))
 
 
 def _check_recordable(owned: OwnedParameter, scaling: TensorScaling) -> None:
@@ -190,6 +253,16 @@ def _check_recordable(owned: OwnedParameter, scaling: TensorScaling) -> None:
         )
 
 
-def _fan_out_axis(parameter: Tensor, owner: nn.Module) -> int:
-    transposed = (nn.Embedding, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-    return 1 if parameter.dim() > 1 and isinstance(owner, transposed) else 0
+def _unwrapped(optimizer: object) -> torch.optim.Optimizer:
+    """What a trainer's own optimizer holds: accelerate's and Lightning's call it `optimizer`."""
+    while not isinstance(optimizer, Stepping):
+        inner = getattr(optimizer, "optimizer", None)
+        if not isinstance(inner, torch.optim.Optimizer):
+            break
+        optimizer = inner
+    if not isinstance(optimizer, torch.optim.Optimizer):
+        raise TypeError(
+            "this takes the optimizer that `apply` returned, bare or wrapped by a trainer, and got"
+            f" a {type(optimizer).__name__}"
+        )
+    return optimizer

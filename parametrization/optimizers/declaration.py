@@ -138,6 +138,9 @@ class OptimizerDeclaration:
             argument.
         evaluation_point: `module:function`, (parameter, state, hyper) -> parameter, where the
             trained values are not the ones to validate with.
+        entrywise: whether every entry's step needs that entry's own gradient and state alone (and
+            the contributions' sum). Its tensors have no layout then, and sharded ones are stepped
+            shard by shard; those of all others are gathered first.
 
     """
 
@@ -169,6 +172,7 @@ class OptimizerDeclaration:
     contribution: str | None = None
     takes_layer_signals: bool = False
     evaluation_point: str | None = None
+    entrywise: bool = False
 
     def __post_init__(self) -> None:
         """Fill in the spoken name; refuse what could not be used later.

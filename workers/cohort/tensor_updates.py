@@ -15,6 +15,7 @@ from parametrization.nn.updates.update import (
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.optimizers.built_in.sgd import SGD
 from parametrization.optimizers.registry import declared
+from parametrization.shapes.roles import Layout
 from workers.training.trial import RunningTrial
 
 PureOptimizer: TypeAlias = GradientOptimizer | CoupledOptimizer
@@ -33,14 +34,14 @@ class Kind(NamedTuple):
     """What steps a tensor: the same in every trial of a cohort."""
 
     optimizer: PureOptimizer
-    fan_out_axis: int
+    layout: Layout
     stored_names: Mapping[str, str]
     """Name of each part of the state in a checkpoint, where it is not the optimizer's own."""
 
     @property
     def key(self) -> Hashable:
         """Equal for equal kinds."""
-        return self.optimizer.name, self.fan_out_axis
+        return self.optimizer.name, self.layout
 
 
 def trains_in_cohorts(optimizer: str) -> bool:
@@ -58,15 +59,15 @@ def kinds_of(trial: RunningTrial) -> dict[str, Kind]:
     if not isinstance(trial.optimizer, Stepping):
         optimizer = named(trial.spec.optimizer)
         assert isinstance(optimizer, GradientOptimizer)
-        kind = Kind(optimizer, 0, _TORCHS_NAMES[optimizer.name])
+        kind = Kind(optimizer, Layout(), _TORCHS_NAMES[optimizer.name])
         return {name: kind for name, _ in trial.model.named_parameters()}
     stepping = trial.optimizer
     by_parameter: dict[Tensor, Kind] = {}
-    for group, stepped_by, axis in zip(
-        stepping.param_groups, stepping.optimizers, stepping.fan_out_axes, strict=True
+    for group, stepped_by, layout in zip(
+        stepping.param_groups, stepping.optimizers, stepping.layouts, strict=True
     ):
         assert not isinstance(stepped_by, CurvatureOptimizer), "trains alone"
-        by_parameter[group["params"][0]] = Kind(stepped_by, axis, {})
+        by_parameter[group["params"][0]] = Kind(stepped_by, layout, {})
     return {name: by_parameter[tensor] for name, tensor in trial.model.named_parameters()}
 
 

@@ -6,14 +6,13 @@ dict of tensors, so a checkpoint is `torch.save` of it and a survivor is an `ind
 Parameters are float32 or float64: in mixed precision, the master weights.
 
 A tensor's dimension 0 is its fan-out and the others its fan-in, as torch lays out Linear and
-Conv; `for_layout` adapts an optimizer that cares to other layouts (embeddings, transposed
-convolutions).
+Conv; `layouts.for_layout` adapts an optimizer that cares to other layouts.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import torch
 from torch import Tensor
@@ -94,6 +93,27 @@ class CurvatureOptimizer(_Steppable):
 
 
 AnyOptimizer: TypeAlias = GradientOptimizer | CoupledOptimizer | CurvatureOptimizer
+Kind = TypeVar("Kind", bound=AnyOptimizer)
+More: TypeAlias = Tensor | LayerSignals
+"""An update's fifth argument: the sum of the contributions, or signals."""
+AnyUpdate: TypeAlias = Callable[..., tuple[Tensor, State]]
+"""Of any kind: four arguments, or five."""
+
+
+def adapted(
+    optimizer: Kind,
+    init: Init,
+    update: AnyUpdate,
+    contribution: Callable[[Contribution], Contribution],
+    evaluation_point: Callable[[EvaluationPoint], EvaluationPoint],
+) -> Kind:
+    """The optimizer with other functions; the last two are made from those that it has, if any."""
+    changed: dict[str, Any] = {"init": init, "update": update}
+    if isinstance(optimizer, CoupledOptimizer):
+        changed["contribution"] = contribution(optimizer.contribution)
+    if isinstance(optimizer, GradientOptimizer) and optimizer.evaluation_point is not None:
+        changed["evaluation_point"] = evaluation_point(optimizer.evaluation_point)
+    return replace(optimizer, **changed)
 
 
 def over_trials(update: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
@@ -117,35 +137,6 @@ def _trial_axis(argument: object) -> int | dict[str, int | None]:
     if isinstance(argument, Mapping):
         return {name: 0 if isinstance(value, Tensor) else None for name, value in argument.items()}
     return 0
-
-
-def for_layout(optimizer: GradientOptimizer, fan_out_axis: int) -> GradientOptimizer:
-    """`optimizer` for tensors whose fan-out is dimension `fan_out_axis` instead of 0."""
-    if fan_out_axis == 0:
-        return optimizer
-
-    def moved(update: GradientUpdate) -> GradientUpdate:
-        def update_moved(
-            parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper
-        ) -> tuple[Tensor, State]:
-            stepped, state = update(
-                parameter.movedim(fan_out_axis, 0), gradient.movedim(fan_out_axis, 0), state, hyper
-            )
-            return stepped.movedim(0, fan_out_axis), state
-
-        return update_moved
-
-    point = optimizer.evaluation_point
-    return replace(
-        optimizer,
-        init=lambda parameter: optimizer.init(parameter.movedim(fan_out_axis, 0)),
-        update=moved(optimizer.update),
-        evaluation_point=None
-        if point is None
-        else lambda parameter, state, hyper: point(
-            parameter.movedim(fan_out_axis, 0), state, hyper
-        ).movedim(0, fan_out_axis),
-    )
 
 
 def no_state(_parameter: Tensor) -> State:

@@ -28,4 +28,5 @@ ADAGRAD: Final = OptimizerDeclaration(
     rows=labelled(without(ADAM_LIKE, "wd"), _SOURCE),
     sqrt_embedding_rate=True,
     refused=NO_L2,
+    entrywise=True,
 )

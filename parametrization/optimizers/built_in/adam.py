@@ -33,6 +33,7 @@ ADAMW: Final = OptimizerDeclaration(
         **power_lines_rows(),
     },
     sqrt_embedding_rate=True,
+    entrywise=True,
 )
 ADAM: Final = OptimizerDeclaration(
     name="adam",
@@ -52,4 +53,5 @@ ADAM: Final = OptimizerDeclaration(
     },
     sqrt_embedding_rate=True,
     refused=NO_L2,
+    entrywise=True,
 )

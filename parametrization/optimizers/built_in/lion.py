@@ -29,4 +29,5 @@ LION: Final = OptimizerDeclaration(
     ),
     horizon=complete_d_rows(BORROWED, remembers=("beta1", "beta2"), epsilon=False),
     sqrt_embedding_rate=True,
+    entrywise=True,
 )

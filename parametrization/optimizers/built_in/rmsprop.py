@@ -24,4 +24,5 @@ RMSPROP: Final = OptimizerDeclaration(
     horizon=sde_rows(remembers=("beta2",)),
     sqrt_embedding_rate=True,
     refused=NO_L2,
+    entrywise=True,
 )

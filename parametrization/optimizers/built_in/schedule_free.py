@@ -35,4 +35,5 @@ SCHEDULE_FREE_ADAMW: Final = OptimizerDeclaration(
     rows=labelled(ADAM_LIKE, HERE.graded("DV", "M", "averages of iterates are free of width")),
     sqrt_embedding_rate=True,
     decays=False,
+    entrywise=True,
 )

@@ -94,6 +94,7 @@ SCION_SIGN: Final = OptimizerDeclaration(
     check_learning_rate=_CHECK_RATE,
     rows=belonging(_SIGNED_READOUT, READOUTS),
     not_studied=_A_PART,
+    entrywise=True,
 )
 SCION_RMS: Final = OptimizerDeclaration(
     name="scion_rms",

@@ -22,6 +22,7 @@ SGD: Final = OptimizerDeclaration(
     check_learning_rate=2.0**-7,
     rows=SGD_LIKE,
     horizon=linear_rows(),
+    entrywise=True,
 )
 SGD_NESTEROV: Final = OptimizerDeclaration(
     name="sgd_nesterov",
@@ -36,4 +37,5 @@ SGD_NESTEROV: Final = OptimizerDeclaration(
     check_learning_rate=2.0**-7,
     rows=SGD_LIKE,
     horizon=linear_rows(),
+    entrywise=True,
 )

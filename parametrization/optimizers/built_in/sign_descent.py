@@ -41,4 +41,5 @@ SIGN_DESCENT: Final = OptimizerDeclaration(
         DUAL_NORM.graded("DV", "M", "the radius scales instead of the rate"),
     ),
     rate="radius",
+    entrywise=True,
 )

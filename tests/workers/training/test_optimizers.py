@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.param_groups import IN_TORCH
+from parametrization.nn.updates.layouts import for_layout
 from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
     CoupledOptimizer,
     CurvatureOptimizer,
     State,
-    for_layout,
 )
 from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.parametrization import Parametrization
@@ -63,7 +62,7 @@ def by_hand(spec: TrialSpec) -> list[float]:
     trial = new_trial(spec)  # for the initial tensors and the data alone
     parameters = dict(trial.model.named_parameters())
     numbers = {
-        scaling.name: (scaling.optimizer, scaling.hyper)
+        scaling.name: (scaling.optimizer, scaling.hyper, scaling.layout)
         for scaling in model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
     }
     states: dict[str, State] = {}
@@ -76,18 +75,16 @@ def by_hand(spec: TrialSpec) -> list[float]:
         factor = spec.training.schedule.factor(step, spec.training.steps)
         hypers = {
             name: hyper | {"learning_rate": hyper["learning_rate"] * factor}
-            for name, (_, hyper) in numbers.items()
+            for name, (_, hyper, _) in numbers.items()
         }
         with torch.no_grad():
             shares = [
                 optimizer.contribution(gradients[name], hypers[name])
-                for name, (own, _) in numbers.items()
+                for name, (own, *_) in numbers.items()
                 if isinstance(optimizer := named(own), CoupledOptimizer)
             ]
             for name, parameter in parameters.items():
-                layer = trial.model.get_submodule(name.rpartition(".")[0])
-                axis = 1 if isinstance(layer, nn.Embedding) else 0  # where the fan-out is
-                optimizer = named(numbers[name][0])
+                optimizer, layout = named(numbers[name][0]), numbers[name][2]
                 given = (parameter, gradients[name])
                 if isinstance(optimizer, CoupledOptimizer):
                     state = states.get(name) or optimizer.init(parameter)
@@ -95,7 +92,8 @@ def by_hand(spec: TrialSpec) -> list[float]:
                         *given, state, hypers[name], torch.stack(shares).sum()
                     )
                 else:
-                    moved = for_layout(optimizer, axis)  # type: ignore[arg-type]  # no K-FAC here
+                    assert not isinstance(optimizer, CurvatureOptimizer)
+                    moved = for_layout(optimizer, layout)
                     state = states.get(name) or moved.init(parameter)
                     new, states[name] = moved.update(*given, state, hypers[name])
                 parameter.copy_(new)

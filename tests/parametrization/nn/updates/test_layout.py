@@ -1,9 +1,11 @@
 import pytest
 import torch
 
+from parametrization.nn.updates.layouts import for_layout
 from parametrization.nn.updates.registry import named
-from parametrization.nn.updates.update import GradientOptimizer, for_layout
+from parametrization.nn.updates.update import GradientOptimizer
 from parametrization.optimizers.registry import BUILT_IN
+from parametrization.shapes.roles import Layout
 from tests.parametrization.nn.updates.trajectories import (
     gradient_optimizer,
     largest_difference,
@@ -11,6 +13,8 @@ from tests.parametrization.nn.updates.trajectories import (
     ours,
     random,
 )
+
+TABLE = Layout(fan_out=(1,), fan_in=(0,))
 
 
 @pytest.mark.parametrize(
@@ -20,7 +24,7 @@ def test_an_embedding_moves_as_its_transpose_would(name: str) -> None:
     optimizer = gradient_optimizer(name)
     start, gradient = random(7, 4, seed=1), noisy_quadratic(4, 7)
     embedding = ours(
-        for_layout(optimizer, 1),
+        for_layout(optimizer, TABLE),
         start,
         lambda w, step: gradient(w.mT, step).mT,
         {"learning_rate": 0.05},
@@ -33,7 +37,7 @@ def test_a_token_that_was_not_seen_keeps_its_embedding() -> None:
     scion = gradient_optimizer("scion_column")
     start, seen = random(3, 4, seed=1), torch.tensor([[1.0], [0.0], [1.0]], dtype=torch.float64)
     (after,) = ours(
-        for_layout(scion, 1),
+        for_layout(scion, TABLE),
         start,
         lambda w, _: seen * random(*w.shape, seed=2),
         {"learning_rate": 0.5},
@@ -46,4 +50,4 @@ def test_a_token_that_was_not_seen_keeps_its_embedding() -> None:
 
 def test_the_first_layout_needs_no_adapter() -> None:
     soap = gradient_optimizer("soap")
-    assert for_layout(soap, 0) is soap
+    assert for_layout(soap, Layout(fan_out=(0,), fan_in=(1,))) is soap

@@ -1,0 +1,85 @@
+"""Step parameters that are sharded over processes (DTensor: FSDP2, HSDP, tensor parallelism).
+
+An entrywise optimizer steps every process's shard by itself. Every other one is given the whole
+matrix: parameter, gradient and state are gathered tensor by tensor, every process computes the same
+step, and keeps its share. Between updates state lies sharded as well: of the parameter's shape as
+the parameter, otherwise along its own first dimension; numbers are replicated.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import torch.distributed as dist
+from torch import Tensor
+
+from parametrization.nn.updates.update import (
+    AnyUpdate,
+    Contribution,
+    EvaluationPoint,
+    Hyper,
+    Kind,
+    LayerSignals,
+    More,
+    State,
+    adapted,
+)
+
+
+class Views(NamedTuple):
+    """How the update of a parameter sees its tensors, and what comes of what it returns."""
+
+    take: Callable[[Tensor], Tensor]
+    give: Callable[[Tensor], Tensor]
+    keep: Callable[[State], State]
+    signals: Callable[[LayerSignals], LayerSignals]
+
+
+_AS_THEY_ARE: Final = Views(
+    take=lambda tensor: tensor,
+    give=lambda tensor: tensor,
+    keep=lambda state: state,
+    signals=lambda signals: signals,
+)
+
+
+def for_shards(optimizer: Kind) -> Kind:
+    """`optimizer`, for parameters that may be sharded; all processes have to step together."""
+    entrywise = optimizer.declaration.entrywise
+    step: AnyUpdate = optimizer.update
+
+    def init(parameter: Tensor) -> State:
+        views = _views(parameter, entrywise=entrywise)
+        return views.keep(optimizer.init(views.take(parameter)))
+
+    def update(
+        parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper, *more: More
+    ) -> tuple[Tensor, State]:
+        views = _views(parameter, entrywise=entrywise)
+        own = {name: views.take(value) for name, value in state.items()}
+        given = [views.signals(one) if isinstance(one, LayerSignals) else one for one in more]
+        stepped, own = step(views.take(parameter), views.take(gradient), own, hyper, *given)
+        return views.give(stepped), views.keep(own)
+
+    def contribution(given: Contribution) -> Contribution:
+        return lambda gradient, hyper: given(
+            _views(gradient, entrywise=False).take(gradient), hyper
+        )
+
+    def evaluation_point(given: EvaluationPoint) -> EvaluationPoint:
+        def point(parameter: Tensor, state: State, hyper: Hyper) -> Tensor:
+            views = _views(parameter, entrywise=entrywise)
+            own = {name: views.take(value) for name, value in state.items()}
+            return views.give(given(views.take(parameter), own, hyper))
+
+        return point
+
+    return adapted(optimizer, init, update, contribution, evaluation_point)
+
+
+def _views(tensor: Tensor, *, entrywise: bool) -> Views:
+    if not (dist.is_available() and dist.is_initialized()):
+        return _AS_THEY_ARE
+    # Importing it takes a second that nobody without processes should wait.
+    from parametrization.nn.updates.shards import views_of
+
+    return views_of(tensor, entrywise=entrywise) or _AS_THEY_ARE

@@ -1,0 +1,95 @@
+"""Take DTensors apart and put them together again; importing this costs a second."""
+
+from collections.abc import Sequence
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
+
+from parametrization.nn.updates.sharded import Views
+from parametrization.nn.updates.update import LayerSignals
+
+
+def views_of(parameter: Tensor, *, entrywise: bool) -> Views | None:
+    """Of this process's shard alone, or of the whole; None where nothing is sharded."""
+    if not isinstance(parameter, DTensor):
+        return None
+    like, mesh = parameter, parameter.device_mesh
+    if entrywise:
+        return Views(
+            take=lambda tensor: _shard(tensor, like),
+            give=lambda local: _from_shard(local, like),
+            keep=lambda state: {name: _from_shard(value, like) for name, value in state.items()},
+            signals=lambda signals: signals,
+        )
+    along_first = [Replicate() if p.is_replicate() else Shard(0) for p in like.placements]
+    return Views(
+        take=lambda tensor: tensor.full_tensor() if isinstance(tensor, DTensor) else tensor,
+        give=lambda whole: _placed(whole, mesh, like.placements),
+        keep=lambda state: {n: _placed(value, mesh, along_first) for n, value in state.items()},
+        signals=lambda signals: _signals_of_all(signals, like),
+    )
+
+
+def _shard(tensor: Tensor, like: DTensor) -> Tensor:
+    """This process's part; numbers are every process's."""
+    if not tensor.dim():
+        return tensor
+    if not isinstance(tensor, DTensor):  # from a checkpoint that was not sharded
+        tensor = _placed(tensor, like.device_mesh, like.placements)
+    assert isinstance(tensor, DTensor)
+    return tensor.redistribute(placements=like.placements).to_local()
+
+
+def _from_shard(local: Tensor, like: DTensor) -> Tensor:
+    if not local.dim():
+        return local
+    return DTensor.from_local(
+        local,
+        like.device_mesh,
+        like.placements,
+        run_check=False,
+        shape=like.shape,
+        stride=like.stride(),
+    )
+
+
+def _placed(value: Tensor, mesh: DeviceMesh, placements: Sequence[Placement]) -> Tensor:
+    """The share of a tensor that every process has; of numbers all."""
+    if not value.dim():
+        return value
+    replicated = DTensor.from_local(value, mesh, [Replicate()] * mesh.ndim, run_check=False)
+    return replicated.redistribute(placements=placements)
+
+
+def _signals_of_all(signals: LayerSignals, like: DTensor) -> LayerSignals:
+    """What the layer saw in all processes: each trains on rows of its own.
+
+    Raises:
+        ValueError: if a process holds part of the rows' features, as under tensor parallelism.
+
+    """
+    if sum(not placement.is_replicate() for placement in like.placements) > 1:
+        raise ValueError(
+            f"K-FAC cannot train a parameter placed {like.placements}: what its layer saw is"
+            " spread over processes; shard it by FSDP2 alone, or have another optimizer train it"
+        )
+    for dimension in range(like.device_mesh.ndim):
+        group = like.device_mesh.get_group(dimension)
+        signals = LayerSignals(*(_rows_of_all(rows, group) for rows in signals))
+    return signals
+
+
+def _rows_of_all(rows: Tensor, group: dist.ProcessGroup) -> Tensor:
+    """Rows of every process, one after the other; their numbers may differ."""
+    count = torch.tensor([len(rows)], device=rows.device)
+    counts = [torch.zeros_like(count) for _ in range(dist.get_world_size(group))]
+    dist.all_gather(counts, count, group)
+    numbers = [int(one) for one in counts]
+    padded = rows.new_zeros(max(numbers), *rows.shape[1:])
+    padded[: len(rows)] = rows
+    gathered = [torch.empty_like(padded) for _ in numbers]
+    dist.all_gather(gathered, padded, group)
+    return torch.cat([one[:number] for one, number in zip(gathered, numbers, strict=True)])
