@@ -16,6 +16,7 @@ from parametrization.nn.classification.declaration import (
     Declaration as Declaration,  # its public home is here
 )
 from parametrization.nn.classification.kernels import kernel_dimensions, taps
+from parametrization.nn.classification.parts import parts_of
 from parametrization.nn.classification.rows import LOOKUPS, NORMS, Row, row_of, row_of_layer
 from parametrization.nn.classification.unclassified import refusal, undeclarable
 from parametrization.nn.layers import ResidualSum, TiedReadout, ZeroLinear
@@ -117,20 +118,21 @@ def _classify(
         for base, actual in zip(sizes, owned.parameter.shape, strict=True)
     )
     kernel = kernel_dimensions(owned)
-    parts = dimensions(said, Grown(owned.name, base_shape, infinite, base_width, kernel))
+    ends = dimensions(said, Grown(owned.name, base_shape, infinite, base_width, kernel))
     is_table = isinstance(owned.owner, LOOKUPS) if said.lookup is None else said.lookup
     tensor = TensorShape(
         name=owned.name,
         role=said.role,
         base_shape=base_shape,
         infinite=infinite,
-        fan_in_axis=as_axes(parts.fan_in),
-        fan_out_axis=as_axes(parts.fan_out),
+        fan_in_axis=as_axes(ends.fan_in),
+        fan_out_axis=as_axes(ends.fan_out),
         constant=said.constant or 0.0,
         zero=isinstance(owned.owner, ZeroLinear) and owned.attribute == "weight",
-        taps=taps(owned.owner, parts.fan_in) if kernel else 1.0,
-        is_table=is_table and bool(parts.fan_in),
-        stacked_axes=parts.stacked,
+        taps=taps(owned.owner, ends.fan_in) if kernel else 1.0,
+        is_table=is_table and bool(ends.fan_in),
+        stacked_axes=ends.stacked,
+        parts=parts_of(owned, said, ends.fan_out),
     )
     if named:
         _refuse_other_growth(tensor)

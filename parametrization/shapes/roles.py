@@ -29,12 +29,17 @@ class Layout(NamedTuple):
         stacked: dimensions that hold one matrix per index: experts.
         fan_out: dimensions of the result.
         fan_in: dimensions that are summed over, those of a kernel included.
+        kernel: those of the fan-in that are positions of a kernel.
+        parts: shares of the fan-out's first dimension that are matrices of their own; empty where
+            all of it is one.
 
     """
 
     stacked: tuple[int, ...] = ()
     fan_out: tuple[int, ...] = ()
     fan_in: tuple[int, ...] = ()
+    kernel: tuple[int, ...] = ()
+    parts: tuple[int, ...] = ()
 
     def sides(self, shape: tuple[int, ...]) -> tuple[int, int]:
         """(fan-out, fan-in) of one matrix of a tensor of this shape."""
@@ -61,6 +66,8 @@ class TensorShape:
         zero: starts at zero although it has a fan-in, at every width.
         is_table: whether its rows are looked up, as an Embedding's are.
         stacked_axes: dimensions that hold one matrix per index, as experts' do.
+        parts: shares of the fan-out's first dimension that are matrices of their own: queries, keys
+            and values in one tensor, the gates of an LSTM. Empty where all of it is one.
         kept: starts as the model has it, at every width: nothing is drawn or filled in.
         start_exponent: of width, in the size of the model's own start; None where it is unknown.
 
@@ -81,6 +88,7 @@ class TensorShape:
     stacked_axes: tuple[int, ...] = ()
     kept: bool = False
     start_exponent: float | None = field(default=None, compare=False)  # measured, with its noise
+    parts: tuple[int, ...] = ()
 
     @property
     def fan_in_axes(self) -> tuple[int, ...]:
@@ -97,7 +105,8 @@ class TensorShape:
         """What every dimension is; a kernel's count as fan-in."""
         fan_out, stacked = self.fan_out_axes, self.stacked_axes
         rest = set(range(len(self.base_shape))) - {*fan_out, *stacked, *self.fan_in_axes}
-        return Layout(stacked, fan_out, tuple(sorted({*self.fan_in_axes, *rest})))
+        kernel = tuple(sorted(rest))
+        return Layout(stacked, fan_out, (*self.fan_in_axes, *kernel), kernel, self.parts)
 
     @property
     def fan_in(self) -> float | None:

@@ -21,6 +21,10 @@ class Declaration(NamedTuple):
             Default: drawn if it has a fan-in and is trained.
         stacked_axis: dimension, or dimensions, that hold one matrix per index: experts. Leading
             dimensions that are neither fan-in nor fan-out are.
+        parts: of several matrices side by side along the fan-out's first dimension: their number
+            (3 of queries, keys and values of one size), or their shares ((4, 1, 1) of 4 heads of
+            queries and 1 of keys and of values). Matrix optimizers step each by itself. Default:
+            one, or what torch's MultiheadAttention, LSTM and GRU have.
         lookup: whether rows are looked up and not multiplied. Default: in an Embedding they are.
 
     """
@@ -32,3 +36,4 @@ class Declaration(NamedTuple):
     initial: Start | None = None
     stacked_axis: Axes = None
     lookup: bool | None = None
+    parts: int | tuple[int, ...] | None = None

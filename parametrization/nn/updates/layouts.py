@@ -41,7 +41,7 @@ def as_matrices(tensor: Tensor, layout: Layout) -> Tensor:
     Without a fan-in [fan_out]. A view, where that can be.
     """
     sides = [side for side in (layout.stacked, layout.fan_out, _summed(layout)) if side]
-    if not layout.fan_out:  # a readout to one number, stored as a vector
+    if _summed(layout) and not layout.fan_out:  # a readout to one number, stored as a vector
         sides.insert(len(sides) - 1, ())
     sizes = [prod(tensor.shape[axis] for axis in side) for side in sides]
     kernel = [tensor.shape[axis] for axis in layout.kernel]
