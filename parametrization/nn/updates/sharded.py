@@ -6,9 +6,6 @@ step, and keeps its share. Between updates state lies sharded as well: of the pa
 the parameter, otherwise along its own first dimension; numbers are replicated.
 """
 
-from collections.abc import Callable
-from typing import Final, NamedTuple
-
 import torch.distributed as dist
 from torch import Tensor
 
@@ -23,23 +20,7 @@ from parametrization.nn.updates.update import (
     State,
     adapted,
 )
-
-
-class Views(NamedTuple):
-    """How the update of a parameter sees its tensors, and what comes of what it returns."""
-
-    take: Callable[[Tensor], Tensor]
-    give: Callable[[Tensor], Tensor]
-    keep: Callable[[State], State]
-    signals: Callable[[LayerSignals], LayerSignals]
-
-
-_AS_THEY_ARE: Final = Views(
-    take=lambda tensor: tensor,
-    give=lambda tensor: tensor,
-    keep=lambda state: state,
-    signals=lambda signals: signals,
-)
+from parametrization.nn.updates.views import AS_THEY_ARE, Views
 
 
 def for_shards(optimizer: Kind) -> Kind:
@@ -78,8 +59,8 @@ def for_shards(optimizer: Kind) -> Kind:
 
 def _views(tensor: Tensor, *, entrywise: bool) -> Views:
     if not (dist.is_available() and dist.is_initialized()):
-        return _AS_THEY_ARE
+        return AS_THEY_ARE
     # Importing it takes a second that nobody without processes should wait.
     from parametrization.nn.updates.shards import views_of
 
-    return views_of(tensor, entrywise=entrywise) or _AS_THEY_ARE
+    return views_of(tensor, entrywise=entrywise) or AS_THEY_ARE

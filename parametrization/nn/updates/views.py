@@ -1,0 +1,25 @@
+"""How an update sees the tensors of a parameter that may lie spread over processes."""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from torch import Tensor
+
+from parametrization.nn.updates.update import LayerSignals, State
+
+
+class Views(NamedTuple):
+    """What an update is given, and what comes of what it returns."""
+
+    take: Callable[[Tensor], Tensor]
+    give: Callable[[Tensor], Tensor]
+    keep: Callable[[State], State]
+    signals: Callable[[LayerSignals], LayerSignals]
+
+
+AS_THEY_ARE: Final = Views(
+    take=lambda tensor: tensor,
+    give=lambda tensor: tensor,
+    keep=lambda state: state,
+    signals=lambda signals: signals,
+)
