@@ -83,7 +83,7 @@ def progress_of(
         trials={state: _in_state(counts.groups, state) for state in TrialState},
         fraction=_fraction(study, work),
         best_loss=counts.best_loss,
-        compared_by=study.spec.family.compared_by.name,
+        compared_by=study.spec.family.comparison.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
     )
 
@@ -143,13 +143,13 @@ def _fraction(study: StudyRecord, work: Iterable[_Work]) -> float:
 
 
 def _check_phase(spec: StudySpec, check: CheckProgress) -> PhaseProgress:
-    planned = len(spec.optimizers) * len(spec.check_widths)
+    planned = 0 if spec.family.skips_check else len(spec.optimizers) * len(spec.check_widths)
     return PhaseProgress(
         phase="check",
         planned=planned,
         complete=check.finished,
         running=check.running,
-        fraction=min(1.0, check.finished / planned),
+        fraction=min(1.0, check.finished / planned) if planned else 1.0,
     )
 
 

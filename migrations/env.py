@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext, MigrationInfo
 from alembic.script import Script
 from sqlalchemy import text
 
-from tuner.storage.sql.tables import Base
+from tuner.storage.sql.lease_tables import LeaseRow
 
 
 def state_oldest_code(
@@ -31,7 +31,7 @@ def state_oldest_code(
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=LeaseRow.metadata,
     on_version_apply=state_oldest_code,
     render_as_batch=True,
 )

@@ -11,12 +11,14 @@ import structlog
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
+from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.leadership import leadership
 from tuner.coordinator.reconcile import run
 from tuner.engine.checkpoints import FileCheckpoints
+from tuner.engine.composite import CompositeEngine
 from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
-from tuner.storage.sql.database import open_database, require_current
+from tuner.storage.sql.database import Database, open_database, require_current
 from workers.engines.local import LocalEngine
 from workers.slot.process import follow_parent_into_death
 
@@ -44,13 +46,14 @@ def main() -> None:
     database = open_database(settings.url)
     require_current(database)
 
-    def build_engine() -> Engine:
-        return LocalEngine(
+    def build_engine(leading: Database) -> Engine:
+        workers = LocalEngine(
             settings.places,
             settings.checkpoint_dir,
             settings.slot_memory_bytes,
             gpus=settings.gpus,
         )
+        return CompositeEngine(workers, ExternalEngine(leading))
 
     with leadership(settings.url, should_stop) as held:
         if held is None:

@@ -61,7 +61,7 @@ def sensitivity_read(study: StudyRecord, evidence: StudyEvidence) -> Sensitivity
     return SensitivityRead(
         study_id=study.id,
         state=study.state,
-        compared_by=study.spec.family.compared_by,
+        compared_by=study.spec.family.comparison,
         curves=evidence.curves,
         transfer=tuple(at for one in known.optimizers for at in one.transfer),
         standings=known.standings,

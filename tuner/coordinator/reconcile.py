@@ -6,8 +6,8 @@ it again. Killing the process between any two lines loses no finished trial.
 """
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from itertools import islice
 
 import structlog
@@ -16,7 +16,7 @@ from tuner.coordinator.checkpoint_cleanup import sweep_checkpoints
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
 from tuner.coordinator.leadership import Leadership, begin_epoch
 from tuner.coordinator.memory import Memory
-from tuner.decisions.allocation import allocate
+from tuner.decisions.allocation import allocate, free_slots
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.engine.orders import AnyOrder, OrderId
@@ -55,11 +55,14 @@ log = structlog.get_logger()
 def run(
     database: Database,
     leadership: Leadership,
-    build_engine: Callable[[], Engine],
+    build_engine: Callable[[Database], Engine],
     should_stop: Callable[[], bool],
     checkpoints: CheckpointStore,
 ) -> None:
     """Coordinate until told to stop.
+
+    Args:
+        build_engine: over the database of the coordinator that leads.
 
     Raises:
         LeadershipLost: if another coordinator may have taken over.
@@ -69,16 +72,14 @@ def run(
     """
     leading: Database | None = None
     while not should_stop():
-        engine = build_engine()
         try:
             leading = leading or begin_epoch(leadership, database)
-            _lead(leading, leadership, engine, should_stop, checkpoints)
+            with closing(build_engine(leading)) as engine:
+                _lead(leading, leadership, engine, should_stop, checkpoints)
         except StorageUnavailable as error:
             log.error("storage unavailable; retrying", problem=str(error))
             _report_problem(leading or database, str(error))
             time.sleep(RETRY_SECONDS)
-        finally:
-            engine.close()
 
 
 def _lead(
@@ -88,9 +89,10 @@ def _lead(
     should_stop: Callable[[], bool],
     checkpoints: CheckpointStore,
 ) -> None:
+    kept = {slot.busy_with for slot in engine.slots() if slot.busy_with is not None}
     with database.write() as session:
         park_studies(session)
-        reopen_orders(session)
+        reopen_orders(session, kept)
         forget_counts(session, ACTIVE_STUDY_STATES)
     last_beat, memory, evidence = -BEAT_SECONDS, Memory(), EvidenceRefresh(database)
     while not should_stop():
@@ -125,20 +127,31 @@ def tick(
     with database.read() as session:
         stored, studies = open_order_ids(session), active_studies(session)
     memory.keep(studies)
-    _agree_with_engine(database, engine, stored)
+    _agree_with_engine(database, engine, stored, studies)
     _start_orders(database, engine, memory, studies)
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
     if reports:
         _store(database, reports, memory, checkpoints)
 
 
-def _agree_with_engine(database: Database, engine: Engine, stored: tuple[OrderId, ...]) -> None:
+def _agree_with_engine(
+    database: Database,
+    engine: Engine,
+    stored: Mapping[OrderId, str],
+    studies: Iterable[ActiveStudy],
+) -> None:
     """Make the slots run the open orders and nothing else."""
     running = {slot.busy_with for slot in engine.slots() if slot.busy_with is not None}
     for order_id in running.difference(stored):
         engine.cancel(order_id)
-    free = sum(slot.busy_with is None for slot in engine.slots())
-    idle = [order_id for order_id in stored if order_id not in running][:free]
+    if not stored.keys() - running:
+        return
+    free, slots_of = free_slots(engine.slots()), {study.id: study.slots_of for study in studies}
+    idle: list[OrderId] = []
+    for order_id, study_id in stored.items():
+        if order_id not in running and free[slots_of.get(study_id)]:
+            free[slots_of.get(study_id)] -= 1
+            idle.append(order_id)
     if idle:
         for order in _read_orders(database, idle):
             engine.start(order)
@@ -169,27 +182,27 @@ def _start_orders(
 ) -> None:
     """Store what is due about the active studies and start orders on the free slots."""
     slots = engine.slots()
-    capacity, free = capacity_of(slots), sum(slot.busy_with is None for slot in slots)
-    if not free:
-        return
+    capacity, free = capacity_of(slots), free_slots(slots)
     snapshots: dict[str, StudySnapshot] = {}
     wanted: dict[str, tuple[AnyOrder, ...]] = {}
-    chosen: tuple[AnyOrder, ...] = ()
+    room: dict[str, int] = {}
     for study in studies:
-        if len(chosen) == free:  # whatever else is due follows a report, which frees a slot
-            break
-        if memory.waits(study.id, capacity):
+        left = free[study.slots_of]
+        # Whatever else is due follows a report, which frees a slot; a trainer may leave with it.
+        if memory.waits(study.id, capacity) or not (left or study.is_external):
             continue
         with _defects_fail(database, memory, study.id):
             snapshots[study.id] = _decided(database, memory, study.id, capacity)
             # Orders are made as they are asked for: no more than could start.
-            wanted[study.id] = tuple(islice(wanted_orders(snapshots[study.id]), free))
-            chosen = allocate(wanted, slots, studies)
+            orders = tuple(islice(wanted_orders(snapshots[study.id]), left))
+            free[study.slots_of] -= len(orders)
+            wanted[study.id], room[study.id] = orders, left
+    chosen = allocate(wanted, slots, studies)
     for study_id, orders in wanted.items():
         starting = tuple(order for order in chosen if order.study_id == study_id)
         with _defects_fail(database, memory, study_id):
             _store_and_start(database, engine, memory, snapshots[study_id], starting)
-            if starting == orders and len(orders) < free:
+            if starting == orders and len(orders) < room[study_id]:
                 memory.note_waiting(study_id, capacity)
 
 
@@ -272,7 +285,8 @@ def _beat(database: Database, engine: Engine) -> None:
     with database.write() as session:
         beat(session, "tuner", "coordinator", None, None)
         for slot in engine.slots():
-            beat(session, slot.name, slot.device, slot.busy_with, None)
+            if slot.study_id is None:  # trainers' own requests tell when they were last heard of
+                beat(session, slot.name, slot.device, slot.busy_with, None)
 
 
 def _report_problem(database: Database, problem: str) -> None:

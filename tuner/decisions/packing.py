@@ -35,7 +35,8 @@ def train_orders(snapshot: StudySnapshot) -> Iterator[ProbeOrder | TrainOrder]:
     for (width, optimizer), shape in groupby(idle, lambda trial: (trial.width, trial.optimizer)):
         members = list(shape)
         packing = packing_of(snapshot.study.packings, optimizer, width, capacity.device_kind)
-        if packing is None and len(members) > 1 and spec.packing == "measured":
+        may_fuse = spec.packing == "measured" and not spec.family.is_external
+        if packing is None and len(members) > 1 and may_fuse:
             if (optimizer, width) not in probed:
                 yield _probe_order(snapshot, members)
             continue
@@ -151,7 +152,7 @@ def _train_order(
 def model_spec(spec: StudySpec, width: int, parametrization: Parametrization) -> ModelSpec:
     """The study's model at one width."""
     return ModelSpec(
-        family=spec.family,
+        family=spec.family.in_order(),
         dataset=spec.dataset,
         width=width,
         base_width=spec.base_width,

@@ -41,6 +41,8 @@ def wanted_orders(snapshot: StudySnapshot) -> Iterator[AnyOrder]:
     Ask when `next_decision` has nothing to add: `allocate` chooses which of them start.
     """
     if snapshot.study.state is StudyState.CHECKING:
+        if snapshot.study.spec.family.is_external:
+            return  # its statistics are posted
         running = {open_order.order.id for open_order in snapshot.open_orders}
         yield from (order for order in _missing_checks(snapshot) if order.id not in running)
     elif snapshot.study.state in (StudyState.SEARCHING, StudyState.MEASURING):
@@ -146,6 +148,8 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOr
     study = snapshot.study
     if study.shape is None:
         yield _describe_order(snapshot)
+        return
+    if study.spec.family.skips_check:
         return
     stored = {(statistic.optimizer, statistic.width) for statistic in snapshot.statistics}
     for config, width in product(study.spec.optimizers, reversed(study.spec.check_widths)):

@@ -1,7 +1,7 @@
 """Define slots, where orders run, and the capacity that an engine's slots add up to."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 from tuner.engine.orders import OrderId
 from tuner.engine.packing import DeviceKind
@@ -14,11 +14,13 @@ class Slot(Record):
     name: str
     """Unique within the engine, for people: `cpu-0`, `cuda-1`."""
     device: str
-    """torch's name of the device: `cpu`, `cuda:1`."""
-    device_kind: DeviceKind
+    """torch's name of the device: `cpu`, `cuda:1`; `external` for a trainer of a user's own."""
+    device_kind: DeviceKind | Literal["external"]
     memory_bytes: int | None = None
     """Most that an order may allocate; None where the engine sets no limit."""
     busy_with: OrderId | None = None
+    study_id: str | None = None
+    """The one study whose orders it takes, a trainer of that study's own; None: any other's."""
 
 
 class Capacity(Record):
@@ -37,6 +39,8 @@ ONE_CPU: Final = Capacity(slots=1, device_kind="cpu")
 
 def capacity_of(slots: Iterable[Slot]) -> Capacity:
     """Count the slots to pack for: those on GPUs if there are any, else those on CPU cores.
+
+    Trainers of users' own take one trial at a time, and are none of them.
 
     >>> slots = [Slot(name=f"cpu-{n}", device="cpu", device_kind="cpu") for n in range(2)]
     >>> capacity_of(slots)

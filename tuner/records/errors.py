@@ -117,6 +117,60 @@ class NotReady(TunerError):
         self.what = what
 
 
+class NotExternal(TunerError):
+    """The study's trials are trained by the service's own workers."""
+
+    def __init__(self, study_id: str) -> None:
+        super().__init__(
+            f"The trials of study {study_id} are trained by the service's own workers: only a study"
+            " of the family external has trials to lease."
+        )
+        self.study_id = study_id
+
+
+class StudyEnded(TunerError):
+    """The study has ended: no trial of it is left to train."""
+
+    def __init__(self, study_id: str, state: str) -> None:
+        super().__init__(
+            f"Study {study_id} is {state}: there is no trial left to train. Its answer is at"
+            f" /v1/studies/{study_id}/recommendation."
+        )
+        self.study_id = study_id
+        self.state = state
+
+
+class OrderNotFound(TunerError):
+    """There is no such order."""
+
+    def __init__(self, order_id: str) -> None:
+        super().__init__(
+            f"There is no order {order_id!r}: lease a trial with POST /v1/studies/ID:lease, which"
+            " names its order."
+        )
+        self.order_id = order_id
+
+
+class LeaseLost(TunerError):
+    """The trial is somebody else's by now."""
+
+    def __init__(self, order_id: str, attempt: int) -> None:
+        super().__init__(
+            f"Attempt {attempt} at order {order_id} is over: its lease expired, or was given to"
+            " another worker. Stop training it and lease another trial."
+        )
+        self.order_id = order_id
+        self.attempt = attempt
+
+
+class ReportRefused(TunerError):
+    """A field of a trainer's report does not fit the trial."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+
+
 class DatabaseMismatch(TunerError):
     """The database's revision is not one that this code can serve."""
 

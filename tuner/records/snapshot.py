@@ -43,6 +43,13 @@ class ActiveStudy(NamedTuple):
     """Grows with every change of state."""
     priority: int
     created_at: dt.datetime
+    is_external: bool = False
+    """Trainers of its own train its trials."""
+
+    @property
+    def slots_of(self) -> str | None:
+        """The `study_id` of the slots that take its orders."""
+        return self.id if self.is_external else None
 
     @property
     def precedence(self) -> tuple[int, dt.datetime, str]:

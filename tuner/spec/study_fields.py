@@ -66,6 +66,7 @@ class Search(Submitted):
     """Trials proposed together: the next proposal waits for the whole batch."""
     sampler: Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"] = "tpe"
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
+    """Default: `median`; `none` for the family `external`."""
 
 
 class Measure(Submitted):
@@ -102,8 +103,11 @@ class StudyFields(Submitted):
         )
     )
     """Width of the trials that search. Default: an eighth of the target's."""
-    base_width: Width = Field(default_factory=lambda data: data["proxy_width"])
-    """Width at which every multiplier is 1. Default: the proxy's."""
+    base_width: Width = Field(
+        default_factory=lambda data: _own_base_width(data["family"]) or data["proxy_width"]
+    )
+    """Width at which every multiplier is 1. Default: the proxy's; that of the shapes, where the
+    family is given by them."""
     optimizers: tuple[OptimizerConfig, ...] = Field(
         default=(RECORDS[ADAMW.name].model_validate({"name": ADAMW.name}),),
         min_length=1,
@@ -111,7 +115,7 @@ class StudyFields(Submitted):
     )
     policies: Policies = Policies()
     check: Check = Check()
-    search: Search = Search()
+    search: Search = Field(default=Search(), validate_default=True)
     measure: Measure = Measure()
     control: Literal["none", "sp"] = "none"
     """`sp` repeats the measurement under the standard parametrization."""
@@ -132,6 +136,14 @@ class StudyFields(Submitted):
             return target
         whole = filled(target, _proxies(info.data["family"], info.data["training"])).model_dump()
         return target.model_copy(update=whole | target.model_dump(exclude_none=True))
+
+    @field_validator("search")
+    @classmethod
+    def _has_a_pruner(cls, search: Search, info: ValidationInfo) -> Search:
+        """The family's own, where none is named."""
+        if "family" not in info.data or "pruner" in search.model_fields_set:
+            return search
+        return search.model_copy(update={"pruner": info.data["family"].default_pruner})
 
     @property
     def proxies(self) -> Proxies:
@@ -180,6 +192,10 @@ class StudyFields(Submitted):
         """Steps at which a trial stores a checkpoint and a pruner may act; the last is the end."""
         steps = self.training.steps
         return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
+
+
+def _own_base_width(family: ModelFamily) -> int | None:
+    return family.given_shape.base_width if family.given_shape else None
 
 
 def _proxies(family: ModelFamily, training: Training) -> Proxies:

@@ -1,7 +1,7 @@
 """Commit the coordinator's decisions, and the engine's reports about its orders."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
@@ -138,11 +138,17 @@ def record_report(
     return ()
 
 
-def reopen_orders(session: Session) -> None:
-    """Prepare every open order for an engine that has just started and knows none of them."""
+def reopen_orders(session: Session, kept: Collection[OrderId] = ()) -> None:
+    """Prepare every open order for an engine that has just started.
+
+    Args:
+        kept: those that go on running in it, for trainers do not end with the coordinator.
+
+    """
     fail_unreadable_orders(session)
     for row in open_rows(session):
-        reissue(session, row)
+        if row.id not in kept:
+            reissue(session, row)
 
 
 def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) -> None:

@@ -22,7 +22,7 @@ from tuner.storage.trials.rows import unfinished_trials
 
 # By the active studies, which are few: orders that have ended are many, and stay.
 _OPEN_IDS = (
-    select(OrderRow.id)
+    select(OrderRow.id, OrderRow.study_id)
     .where(
         OrderRow.study_id.in_(select(StudyRow.id).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))),
         OrderRow.state == OrderState.OPEN,
@@ -63,9 +63,9 @@ def open_orders_of(
     return tuple(orders)
 
 
-def open_order_ids(session: Session) -> tuple[OrderId, ...]:
-    """Ids of the open orders of all studies, oldest first."""
-    return tuple(map(OrderId, connection_of(session).scalars(_OPEN_IDS)))
+def open_order_ids(session: Session) -> dict[OrderId, str]:
+    """Ids of the open orders of all studies, oldest first, each with that of its study."""
+    return {OrderId(id_): study_id for id_, study_id in connection_of(session).execute(_OPEN_IDS)}
 
 
 def read_order(session: Session, order_id: OrderId) -> AnyOrder:

@@ -16,6 +16,7 @@ from tuner.records.snapshot import (
     StudySnapshot,
 )
 from tuner.records.trials import StudyTrials
+from tuner.spec.families.registry import names_external_family
 from tuner.spec.states import (
     ACTIVE_STUDY_STATES,
     FINAL_STUDY_STATES,
@@ -27,7 +28,7 @@ from tuner.spec.states import (
 )
 from tuner.spec.study import StudySpec
 from tuner.spec.versions import other_plugins
-from tuner.storage.documents import SPEC
+from tuner.storage.documents import SHAPE, SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.sql.database import connection_of
@@ -71,6 +72,7 @@ def open_study(
         id=f"std_{secrets.token_hex(8)}",
         state=StudyState.QUEUED,
         spec=stored,
+        shape=None if (shape := spec.family.given_shape) is None else SHAPE.write(shape),
         priority=spec.priority,
         created_at=now,
         updated_at=now,
@@ -98,7 +100,7 @@ def get_study(session: Session, study_id: str) -> StudyRecord:
         StudyNotFound: if there is none of that id.
 
     """
-    return record_of(_row(session, study_id))
+    return record_of(study_row(session, study_id))
 
 
 def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
@@ -108,7 +110,11 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     several times a second, so specifications stay as they are stored.
     """
     rows = connection_of(session).execute(_ACTIVE)
-    studies = [ActiveStudy(*row[:-1]) for row in rows if other_plugins(row.spec) is None]
+    studies = [
+        ActiveStudy(*row[:-1])._replace(is_external=names_external_family(row.spec))
+        for row in rows
+        if other_plugins(row.spec) is None
+    ]
     return tuple(sorted(studies, key=lambda study: study.precedence))
 
 
@@ -125,7 +131,7 @@ def park_studies(session: Session) -> None:
 
 def park_study(session: Session, study_id: str, reason: str) -> None:
     """Pause an active study that cannot go on here, without reading more of it than its state."""
-    row = _row(session, study_id)
+    row = study_row(session, study_id)
     if row.state in ACTIVE_STUDY_STATES:
         _move_row(session, row, StudyState.PAUSED, f"{reason}; then resume the study")
 
@@ -156,7 +162,7 @@ def resume_study(session: Session, study_id: str) -> StudyRecord:
     study = get_study(session, study_id)
     if study.state in ACTIVE_STUDY_STATES:
         return study
-    _require_plugins(_row(session, study_id).spec)
+    _require_plugins(study_row(session, study_id).spec)
     return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
 
 
@@ -186,7 +192,7 @@ def move_study(
         IllegalMove: if LEGAL_MOVES has no such move.
 
     """
-    row = _row(session, study_id)
+    row = study_row(session, study_id)
     _move_row(session, row, to, reason)
     return record_of(row)
 
@@ -259,7 +265,13 @@ def _snapshot(
     )
 
 
-def _row(session: Session, study_id: str) -> StudyRow:
+def study_row(session: Session, study_id: str) -> StudyRow:
+    """The row of a study.
+
+    Raises:
+        StudyNotFound: if there is none of that id.
+
+    """
     row = session.get(StudyRow, study_id)
     if row is None:
         raise StudyNotFound(study_id)

@@ -182,7 +182,7 @@ def test_a_coordinator_that_was_replaced_stores_no_report_and_fails_no_study(
         study, _ = open_study(session, spec())
     engine = Overtaken(database)
     with pytest.raises(LeadershipLost):
-        run(database, Holder(), lambda: engine, lambda: False, FileCheckpoints(tmp_path))
+        run(database, Holder(), lambda _: engine, lambda: False, FileCheckpoints(tmp_path))
     snapshot = snapshot_of(database, study)
     assert snapshot.study.state is StudyState.CHECKING
     assert [one.order.kind for one in snapshot.open_orders] == ["describe"]
@@ -204,7 +204,7 @@ def test_losing_the_leadership_while_deciding_is_no_defect_of_the_study(
         run(
             database,
             Holder(),
-            lambda: OvertakenWhileStarting(1),
+            lambda _: OvertakenWhileStarting(1),
             lambda: False,
             FileCheckpoints(tmp_path),
         )

@@ -61,5 +61,11 @@ class NoisedImages(Images):
     """Inputs [B, frames * numbers + 1]: noised clips and the time; targets: the noise."""
 
 
+class OwnData(Dataset):
+    """Whatever a trainer of the user's own trains on: nothing is loaded here."""
+
+    loader: ClassVar = ""
+
+
 class ImitatedImages(Images):
     """Inputs [B, latents + numbers]: a latent and a direction; targets [B, numbers]: images."""

@@ -8,6 +8,7 @@ from pydantic import model_validator
 from pydantic_core import PydanticCustomError
 
 from parametrization.recommendation.target import Comparison
+from parametrization.shapes.roles import ModelShape
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.submitted import Submitted
 from tuner.spec.target import WIDEST
@@ -47,9 +48,40 @@ class ModelFamily(Submitted):
     no_depth_rule: ClassVar[str] = ""
     """Why nothing is known of other depths; empty where depth adds residual blocks."""
 
+    is_external: ClassVar[bool] = False
+    """Whether a program of the user's own trains its models, which no worker can build."""
+
     name: str
     depth: int
     """Layers or blocks, as the family counts them."""
+
+    @property
+    def comparison(self) -> Comparison:
+        """What the trials of a study with these options are compared by."""
+        return self.compared_by
+
+    @property
+    def default_pruner(self) -> Literal["none", "median"]:
+        """What prunes a search that names no pruner."""
+        return "median"
+
+    @property
+    def given_shape(self) -> ModelShape | None:
+        """The models' tensors, where the options say them and no worker has to find out."""
+        return None
+
+    @property
+    def skips_check(self) -> bool:
+        """Whether studies go without a coordinate check."""
+        return False
+
+    def in_order(self) -> Self:
+        """The options that an order needs: all but what is kept once a study."""
+        return self
+
+    def unfit_for(self, base_width: int) -> Iterator[tuple[str, str]]:
+        """(JSON pointer, what to change) for every way in which a study cannot have it."""
+        return iter(())
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """(option, what to change) for every option that disagrees with another."""
