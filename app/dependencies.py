@@ -5,6 +5,7 @@ from typing import Annotated, cast
 from fastapi import Depends, Path, Request
 
 from app.event_feed import EventFeed
+from app.group_commit import GroupCommit
 from app.settings import AppSettings
 from tuner.storage.sql.database import Database
 
@@ -19,6 +20,10 @@ async def _settings(request: Request) -> AppSettings:
     return cast(AppSettings, request.app.state.settings)
 
 
+async def _commits(request: Request) -> GroupCommit:
+    return cast(GroupCommit, request.app.state.commits)
+
+
 async def _feed(request: Request) -> EventFeed:
     return cast(EventFeed, request.app.state.feed)
 
@@ -26,6 +31,7 @@ async def _feed(request: Request) -> EventFeed:
 Db = Annotated[Database, Depends(_database)]
 Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
+Commits = Annotated[GroupCommit, Depends(_commits)]
 StudyId = Annotated[
     str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="A study's id, `std_...`")
 ]

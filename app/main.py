@@ -11,15 +11,36 @@ from fastapi import Depends, FastAPI
 from app.dashboard import assets, pages
 from app.errors import install_error_handlers
 from app.event_feed import EventFeed
+from app.group_commit import GroupCommit
 from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
 from app.http.openapi import PROBLEM_RESPONSES, describe
 from app.http.queries import known_query
-from app.routes import catalogue, events, evidence, health, recommendation, studies, trials, workers
+from app.routes import (
+    catalogue,
+    events,
+    evidence,
+    health,
+    leases,
+    recommendation,
+    studies,
+    trials,
+    workers,
+)
 from app.settings import AppSettings
 from tuner.storage.sql.database import Database
 
-ROUTERS = (studies, trials, events, evidence, recommendation, catalogue, workers, health)
+ROUTERS = (
+    studies,
+    trials,
+    events,
+    evidence,
+    recommendation,
+    leases,
+    catalogue,
+    workers,
+    health,
+)
 
 
 def create_app(database: Database, settings: AppSettings) -> FastAPI:
@@ -36,6 +57,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.database = database
     app.state.settings = settings
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
+    app.state.commits = GroupCommit(database)
     for module in ROUTERS:
         app.include_router(module.router)
     app.include_router(pages.router, include_in_schema=False)
@@ -53,7 +75,10 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feed: EventFeed = app.state.feed
+    commits: GroupCommit = app.state.commits
+    commits.start()
     poller = asyncio.create_task(feed.poll())
     yield
     feed.close()
     await poller
+    commits.stop()

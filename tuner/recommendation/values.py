@@ -10,6 +10,7 @@ from parametrization.recommendation.values import (
     ScheduleValues,
     TensorValues,
 )
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import by_optimizer
 from parametrization.scaling.model_scaling import scale
@@ -29,8 +30,9 @@ def tensor_values(
     hyperparameters: Mapping[str, float],
     policies: Policies,
     multipliers: Multipliers,
+    parametrization: Parametrization = Parametrization.MUP,
 ) -> tuple[TensorValues, ...]:
-    """Every tensor's numbers under muP, like tensors of repeated blocks together.
+    """Every tensor's numbers, like tensors of repeated blocks together.
 
     Args:
         shape: at the base width and the target's depth.
@@ -41,7 +43,14 @@ def tensor_values(
         ValueError: if a hyperparameter is unfit, or the width gives a tensor no whole shape.
 
     """
-    scalings = scale(shape, hyperparameters, multipliers, optimizer=optimizer, policies=policies)
+    scalings = scale(
+        shape,
+        hyperparameters,
+        multipliers,
+        optimizer=optimizer,
+        parametrization=parametrization,
+        policies=policies,
+    )
     by_name = {scaling.name: scaling for scaling in scalings}
     return tuple(
         _values(family.name, like)

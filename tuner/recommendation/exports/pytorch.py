@@ -3,13 +3,32 @@
 import textwrap
 from collections.abc import Iterator
 from string import Template
-from typing import Final
+from typing import Final, Protocol
 
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.optimizers.built_in.sgd import SGD
+from parametrization.recommendation.values import ScheduleValues, TensorValues
+from parametrization.shapes.roles import ModelShape
 from tuner.recommendation.recommend import Recommendation
 
 _IN_TORCH: Final = (ADAM.name, ADAMW.name, SGD.name)
+
+
+class TrainingNumbers(Protocol):
+    """What the snippet is made of: a recommendation's numbers, or a trial's."""
+
+    @property
+    def optimizer(self) -> str: ...
+    @property
+    def tensors(self) -> tuple[TensorValues, ...]: ...
+    @property
+    def base_shapes(self) -> ModelShape: ...
+    @property
+    def schedule(self) -> ScheduleValues: ...
+    @property
+    def residual_multiplier(self) -> float: ...
+    @property
+    def gradient_clip_norm(self) -> float | None: ...
 
 
 class NoSnippet(ValueError):
@@ -24,6 +43,16 @@ class NoSnippet(ValueError):
 
 
 def as_python(recommendation: Recommendation) -> str:
+    """A snippet that trains a recommendation's target; see `snippet`.
+
+    Raises:
+        NoSnippet: if PyTorch alone has no such optimizer.
+
+    """
+    return snippet(recommendation, _heading(recommendation))
+
+
+def snippet(numbers: TrainingNumbers, heading: list[str]) -> str:
     """A snippet that initialises a model of the target's width and builds what trains it.
 
     It defines `initialise`, `set_multipliers`, `build_optimizer` and `build_schedule`. A hook
@@ -35,19 +64,19 @@ def as_python(recommendation: Recommendation) -> str:
         NoSnippet: if PyTorch alone has no such optimizer.
 
     """
-    if recommendation.optimizer not in _IN_TORCH:
-        raise NoSnippet(recommendation.optimizer)
-    schedule = recommendation.schedule
+    if numbers.optimizer not in _IN_TORCH:
+        raise NoSnippet(numbers.optimizer)
+    schedule = numbers.schedule
     return _SNIPPET.substitute(
-        heading=_comment(_heading(recommendation)),
-        tensors="\n".join(_rows(recommendation)),
-        optimizer=_torch_optimizer(recommendation),
-        epsilon=', "eps": eps' if recommendation.tensors[0].epsilon is not None else "",
+        heading=_comment(heading),
+        tensors="\n".join(_rows(numbers)),
+        optimizer=_torch_optimizer(numbers),
+        epsilon=', "eps": eps' if numbers.tensors[0].epsilon is not None else "",
         steps=schedule.steps,
         factor=textwrap.indent(schedule.form.python_source, " " * 8),
-        clipping=_clipping(recommendation.gradient_clip_norm),
-        branches=_BRANCHES.substitute(multiplier=repr(recommendation.residual_multiplier))
-        if recommendation.residual_multiplier != 1
+        clipping=_clipping(numbers.gradient_clip_norm),
+        branches=_BRANCHES.substitute(multiplier=repr(numbers.residual_multiplier))
+        if numbers.residual_multiplier != 1
         else "",
     )
 
@@ -78,21 +107,21 @@ def _comment(paragraphs: list[str]) -> str:
     )
 
 
-def _rows(recommendation: Recommendation) -> Iterator[str]:
+def _rows(numbers: TrainingNumbers) -> Iterator[str]:
     """One line a tensor, in the model's order: draws from one seed are then the library's."""
-    values = {name: at for at in recommendation.tensors for name in at.names}
-    for tensor in recommendation.base_shapes.tensors:
+    values = {name: at for at in numbers.tensors for name in at.names}
+    for tensor in numbers.base_shapes.tensors:
         at = values[tensor.name]
         start = (at.init_std, at.constant, at.multiplier)
         training = (at.learning_rate, at.weight_decay, at.epsilon)
         yield f"    {tensor.name!r}: {(*start, *training)!r},"
 
 
-def _torch_optimizer(recommendation: Recommendation) -> str:
-    given = recommendation.tensors[0].others  # the target's: batch and tokens change them
-    if recommendation.optimizer == SGD.name:
+def _torch_optimizer(numbers: TrainingNumbers) -> str:
+    given = numbers.tensors[0].others  # the target's: batch and tokens change them
+    if numbers.optimizer == SGD.name:
         return f"torch.optim.SGD(listed, momentum={given['momentum']!r})"
-    name = {ADAM.name: "Adam", ADAMW.name: "AdamW"}[recommendation.optimizer]
+    name = {ADAM.name: "Adam", ADAMW.name: "AdamW"}[numbers.optimizer]
     return f"torch.optim.{name}(listed, betas=({given['beta1']!r}, {given['beta2']!r}))"
 
 

@@ -59,6 +59,11 @@ def _of_tensor(tensor: TensorShape) -> Iterator[tuple[str, str]]:
         return
     if not (math.isfinite(tensor.constant) and math.isfinite(tensor.taps) and tensor.taps > 0):
         yield "taps", "constant must be finite, and taps positive"
+    yield from _of_axes(tensor)
+
+
+def _of_axes(tensor: TensorShape) -> Iterator[tuple[str, str]]:
+    dimensions = len(tensor.base_shape)
     axes = {
         "fan_in_axis": tensor.fan_in_axes,
         "fan_out_axis": tensor.fan_out_axes,

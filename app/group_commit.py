@@ -1,0 +1,128 @@
+"""Commit what many requests ask for in one transaction; each is answered once it is durable.
+
+A commit costs a write to the disk, however much it holds. While one is under way further requests
+queue up, and the next commit takes them all: the busier the service, the fewer commits a request.
+"""
+
+import asyncio
+import datetime as dt
+import queue
+import threading
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, overload
+
+from tuner.records.errors import TunerError
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, lease_trial
+from tuner.storage.leases.reports import ReportAnswer, TrainerReport, store_reports
+from tuner.storage.sql.database import Database
+
+MOST: Final = 500
+"""Requests in one transaction."""
+
+Asked = AskedForTrial | TrainerReport
+Answer = LeasedTrial | NothingDue | ReportAnswer | Exception
+
+
+class _Request(NamedTuple):
+    asked: Asked
+    loop: asyncio.AbstractEventLoop
+    answer: "asyncio.Future[Any]"
+
+
+class GroupCommit:
+    """A thread that writes what trainers ask for and report.
+
+    Args:
+        database: to write to.
+
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to commit."""
+        self._thread = threading.Thread(target=self._run, name="group-commit", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Commit what has been asked for, then end the thread."""
+        self._waiting.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    @overload
+    async def write(self, asked: AskedForTrial) -> LeasedTrial | NothingDue: ...
+    @overload
+    async def write(self, asked: TrainerReport) -> ReportAnswer: ...
+    async def write(self, asked: Asked) -> LeasedTrial | NothingDue | ReportAnswer:
+        """Commit a request and give its answer.
+
+        Raises:
+            TunerError: if it is refused, or the database cannot be written.
+
+        """
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[LeasedTrial | NothingDue | ReportAnswer] = loop.create_future()
+        self._waiting.put(_Request(asked, loop, answer))
+        return await answer
+
+    def _run(self) -> None:
+        stopping = False
+        while not stopping:
+            batch = [self._waiting.get()]
+            while len(batch) < MOST and not self._waiting.empty():
+                batch.append(self._waiting.get())
+            stopping = None in batch
+            requests = [request for request in batch if request is not None]
+            if requests:
+                answers = self._answers([request.asked for request in requests])
+                _deliver(requests, answers)
+
+    def _answers(self, asked: Sequence[Asked]) -> list[Answer]:
+        try:
+            return _written(self._database, asked)
+        except Exception as error:  # noqa: BLE001  every request of the batch is told
+            return [error] * len(asked)
+
+
+def _written(database: Database, asked: Sequence[Asked]) -> list[Answer]:
+    now = dt.datetime.now(dt.UTC)
+    answers: dict[int, Answer] = {}
+    reports = {at: one for at, one in enumerate(asked) if isinstance(one, TrainerReport)}
+    with database.write() as session:
+        if reports:
+            answers |= dict(
+                zip(reports, store_reports(session, list(reports.values()), now), strict=True)
+            )
+        for at, one in enumerate(asked):
+            if isinstance(one, AskedForTrial):
+                try:
+                    answers[at] = lease_trial(session, one, now)
+                except TunerError as error:
+                    answers[at] = error
+    return [answers[at] for at in range(len(asked))]
+
+
+def _deliver(requests: Sequence[_Request], answers: Sequence[Answer]) -> None:
+    """Hand the answers to the event loop, in one call for all that wait there."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Any], Answer]]] = {}
+    for request, answer in zip(requests, answers, strict=True):
+        by_loop.setdefault(request.loop, []).append((request.answer, answer))
+    for loop, answered in by_loop.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, answered)
+        except RuntimeError:  # the server has stopped: nobody waits any more
+            continue
+
+
+def _resolve(answered: Sequence[tuple["asyncio.Future[Any]", Answer]]) -> None:
+    for future, answer in answered:
+        if future.done():  # its client went away
+            continue
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

@@ -1,0 +1,126 @@
+"""Trials for trainers of users' own: lease one, report about it.
+
+Both routes wait for a commit that many requests share, so that they are coroutines: two hundred
+trainers that report five times a second would queue for the threads that plain routes run in.
+"""
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import yaml
+from fastapi import APIRouter, Path, Query, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+
+from app.dependencies import Commits, Db, StudyId
+from app.http.json_requests import JsonRoute
+from app.schemas.leases import LeaseAsked, LeaseRead, ReportBody, ReportRead, lease_read
+from tuner.engine.orders import OrderId, TrainOrder
+from tuner.recommendation.exports.pytorch import NoSnippet
+from tuner.recommendation.trial_numbers import trial_as_python, trial_numbers
+from tuner.records.errors import ReportRefused
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue
+from tuner.storage.orders import read_order
+from tuner.storage.sql.database import Database
+from tuner.storage.studies import get_study
+
+router = APIRouter(prefix="/v1", tags=["trainers"], route_class=JsonRoute)
+
+OrderPath = Annotated[
+    str,
+    Path(max_length=128, pattern=r"^[A-Za-z0-9_.-]+$", description="As the lease names it"),
+]
+
+
+class Form(StrEnum):
+    JSON = "json"
+    YAML = "yaml"
+    PYTHON = "python"
+
+
+_FORMS: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"content": {"application/yaml": {}, "text/x-python": {"schema": {"type": "string"}}}},
+    204: {
+        "description": "No trial is due now: ask again after `Retry-After` seconds",
+        "headers": {"Retry-After": {"schema": {"type": "integer"}, "required": True}},
+    },
+}
+
+
+@router.post("/studies/{study_id}:lease", response_model=LeaseRead, responses=_FORMS)
+async def lease_trial(
+    study_id: StudyId,
+    body: LeaseAsked,
+    database: Db,
+    commits: Commits,
+    form: Annotated[
+        Form, Query(alias="format", description="`python` is a snippet for PyTorch")
+    ] = Form.JSON,
+) -> Response:
+    """A trial to train, for a study of the family `external`.
+
+    The worker that has a trial gets the same one again. 204 where nothing is due: other workers
+    train what is left for now, or the study is paused. 410 once the study has ended.
+    """
+    asked = AskedForTrial(study_id=study_id, worker=body.worker, ttl_seconds=body.ttl_seconds)
+    lease = await commits.write(asked)
+    if isinstance(lease, NothingDue):
+        return Response(status_code=204, headers={"Retry-After": str(lease.retry_seconds)})
+    return await run_in_threadpool(_shown, database, lease, form)
+
+
+@router.post("/orders/{order_id}/reports")
+async def report_progress(order_id: OrderPath, body: ReportBody, commits: Commits) -> ReportRead:
+    """Say how far a leased trial is; renews the lease.
+
+    Stored before it is answered. Sent again, it changes nothing. 409 if the trial is somebody
+    else's by now: then nothing of it is stored.
+    """
+    try:
+        answer = await commits.write(body.as_report(order_id))
+    except ReportRefused as error:
+        raise _bad_field(body, error) from error
+    return ReportRead(**answer.model_dump())
+
+
+def _shown(database: Database, lease: LeasedTrial, form: Form) -> Response:
+    with database.read() as session:
+        study = get_study(session, lease.study_id)
+        order = read_order(session, OrderId(lease.order_id))
+    assert isinstance(order, TrainOrder), "trainers take train orders alone"
+    assert study.shape is not None, "the specification brought it"
+    (trial,) = (one.spec for one in order.trials)
+    numbers = trial_numbers(trial, study.shape)
+    if form is Form.PYTHON:
+        try:
+            text = trial_as_python(numbers, trial)
+            return Response(text, media_type="text/x-python; charset=utf-8")
+        except NoSnippet as error:
+            raise _bad_format(form, error) from error
+    document = lease_read(lease, order, numbers).model_dump_json()
+    if form is Form.YAML:
+        text = yaml.safe_dump(json.loads(document), sort_keys=False, allow_unicode=True)
+        return Response(text, media_type="application/yaml")
+    return Response(document, media_type="application/json")
+
+
+def _bad_field(body: ReportBody, error: ReportRefused) -> RequestValidationError:
+    document = body.model_dump()
+    return RequestValidationError(
+        [
+            {
+                "type": "value_error",
+                "loc": ("body", error.field),
+                "msg": str(error),
+                "input": document[error.field],
+            }
+        ],
+        body=document,
+    )
+
+
+def _bad_format(form: Form, error: NoSnippet) -> RequestValidationError:
+    return RequestValidationError(
+        [{"type": "value_error", "loc": ("query", "format"), "msg": str(error), "input": form}]
+    )

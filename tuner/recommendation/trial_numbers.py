@@ -1,0 +1,60 @@
+"""Compute the numbers that a trainer needs for one trial, and write them as a snippet."""
+
+from parametrization.recommendation.trial import TrialNumbers
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.shapes.roles import ModelShape
+from tuner.engine.orders import TrialSpec
+from tuner.recommendation.exports.pytorch import snippet
+from tuner.recommendation.values import (
+    parameter_groups,
+    schedule_values,
+    tensor_values,
+)
+
+
+def trial_numbers(trial: TrialSpec, shape: ModelShape) -> TrialNumbers:
+    """The numbers of a trial of a model with these base shapes.
+
+    Raises:
+        ValueError: if a rule does not cover the case, or the width gives a tensor no whole shape.
+
+    """
+    model = trial.model
+    multipliers = Multipliers(width=model.width / shape.base_width, depth=model.depth_multiplier)
+    tensors = tensor_values(
+        shape,
+        trial.optimizer,
+        trial.hyperparameters,
+        model.policies,
+        multipliers,
+        model.parametrization,
+    )
+    groups = parameter_groups(tensors, trial.optimizer, trial.hyperparameters)
+    return TrialNumbers(
+        optimizer=trial.optimizer,
+        policies=model.policies,
+        multipliers=multipliers,
+        residual_multiplier=model.branch_multiplier,
+        gradient_clip_norm=trial.training.gradient_clip_norm,
+        groups=groups,
+        tensors=tensors,
+        schedule=schedule_values(trial.training, trial.training.steps, groups),
+        base_shapes=shape,
+    )
+
+
+def trial_as_python(numbers: TrialNumbers, trial: TrialSpec) -> str:
+    """The trial's numbers as a snippet that needs torch alone.
+
+    Raises:
+        NoSnippet: if PyTorch alone has no such optimizer.
+
+    """
+    heading = [
+        f"Trial {trial.number}: {trial.optimizer} under {trial.model.parametrization} at width"
+        f" {trial.model.width}, {numbers.multipliers.width:g}x the base width"
+        f" {trial.model.base_width}, seed {trial.seed}, for {trial.training.steps} steps of"
+        f" {trial.training.batch_size} examples.",
+        "Its tensors' numbers are below; seed both the initial tensors and the data with its seed.",
+    ]
+    return snippet(numbers, heading)
