@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.engines.engines_under_test import EngineUnderTest, Opened, analytic, local
+from tests.workers.engines.engines_under_test import (
+    EngineUnderTest,
+    Opened,
+    analytic,
+    external,
+    local,
+)
 from tests.workers.engines.worker_processes import wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
 from tuner.engine.orders import OrderId, TrainOrder
@@ -17,6 +23,7 @@ from tuner.engine.reports import Done, Failed, Lost, Reached
 ENGINES = [
     pytest.param(local, id="local", marks=pytest.mark.slow),
     pytest.param(analytic, id="analytic"),
+    pytest.param(external, id="external"),
 ]
 ENDLESS = 10_000_000
 Report = Reached | Done | Failed | Lost
