@@ -36,7 +36,7 @@ from workers.training.objective import objective
 from workers.training.trainer import train_to, validation_loss
 from workers.training.trial import new_trial, restored_trial
 
-DECLARED = [made.model_validate({"name": name}) for name, made in FAMILIES.items()]
+DECLARED = [made.model_validate({"name": n}) for n, made in FAMILIES.items() if made.builder]
 WITH_OPTIONS = [
     *DECLARED,
     TINY_MLP,

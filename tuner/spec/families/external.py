@@ -8,10 +8,11 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from pydantic import BeforeValidator, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from parametrization.recommendation.target import Comparison
 from parametrization.shapes.roles import ModelShape, TensorShape
 from tuner.spec.datasets.dataset import OwnData
 from tuner.spec.families.given_shapes import shape_problems
-from tuner.spec.families.model_family import Comparison, ModelFamily
+from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.submitted import is_stored
 
 _COMPARISONS: Final[Mapping[str, Comparison]] = {
