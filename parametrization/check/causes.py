@@ -1,14 +1,25 @@
 """Tell failures of a coordinate check that are causes from those that follow from others."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
-from parametrization.check.slopes import ATTENTION_LOGITS
+from parametrization.check.slopes import (
+    ATTENTION_LOGITS,
+    BLOCK_INPUT,
+    OUTPUT,
+    activation_kind,
+    table_of,
+)
 from parametrization.check.thresholds import Judged
 from parametrization.check.words import (
+    BLOCK_OUTPUT_CHANGES,
     EPSILON,
+    INPUT_MULTIPLIED,
     LOGITS_FALL,
     LOGITS_GROW,
+    PRODUCT_GROWS,
+    SATURATED_LOGITS,
+    TABLE_WITHOUT_MULTIPLIER,
     Statistic,
     cause,
     sized_by_gradient,
@@ -16,40 +27,110 @@ from parametrization.check.words import (
 from parametrization.shapes.like_tensors import TensorFamily
 from parametrization.shapes.roles import Role
 
-Failures: TypeAlias = Sequence[tuple[TensorFamily, Judged]]
+
+class Failure(NamedTuple):
+    """One slope that is wrong, and whose."""
+
+    family: TensorFamily
+    judged: Judged
+    is_activation: bool = False
 
 
-def likely_cause(
-    family: TensorFamily, found: Judged, failures: Failures, optimizer: str
-) -> str | None:
-    """The likely cause in words; None where another tensor's failure explains this one.
+class Seen(NamedTuple):
+    """Everything that failed, and the rms of the loss's logits at step 0 if that is too large."""
+
+    failures: Sequence[Failure]
+    saturated: float | None = None
+
+    def of_tensors(self, statistic: Statistic | None = None) -> list[Failure]:
+        """Failures of tensors alone."""
+        return [
+            f
+            for f in self.failures
+            if not f.is_activation and statistic in (None, f.judged.statistic)
+        ]
+
+    @property
+    def multiplied(self) -> Failure | None:
+        """What blocks give or are given, whose size at step 0 no tensor's explains."""
+        if self.of_tensors(Statistic.INITIAL):
+            return None
+        return next(
+            (
+                f
+                for f in self.failures
+                if activation_kind(f.family.name) in _STREAMS
+                and f.judged.statistic is Statistic.INITIAL
+            ),
+            None,
+        )
+
+
+_STREAMS = (BLOCK_INPUT, OUTPUT)
+_Roles: TypeAlias = set[Role]
+
+
+def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str) -> str | None:
+    """The likely cause in words; None where another failure explains this one.
 
     Args:
         found: what failed of `family`.
-        failures: everything that failed, of all families.
+        seen: everything that failed, of all families.
 
     """
-    if family.name == ATTENTION_LOGITS:
-        return LOGITS_GROW if found.slope.mean > 0 else LOGITS_FALL
+    starts_wrong = bool(seen.of_tensors(Statistic.INITIAL))
+    if seen.multiplied is not None:
+        return _of_forward(family, found, seen.multiplied)
+    if activation_kind(family.name) == ATTENTION_LOGITS:
+        return None if starts_wrong else LOGITS_GROW if found.slope.mean > 0 else LOGITS_FALL
+    if seen.saturated is not None and not starts_wrong:
+        return SATURATED_LOGITS.format(rms=seen.saturated) if _is_first(family, seen) else None
+    if activation_kind(family.name) is not None:
+        return _of_output(family, found, seen)
+    if table_of(family.name) is not None and not family.tensors[0].tied:
+        return TABLE_WITHOUT_MULTIPLIER if found.slope.mean > 0 else None
+    return _of_tensor(family, found, seen.of_tensors(), optimizer)
+
+
+def _of_forward(family: TensorFamily, found: Judged, multiplied: Failure) -> str | None:
+    """Where a multiplier between the tensors explains everything: what shows it first says so."""
+    if multiplied.family is not family:
+        return None
+    at_entry = activation_kind(family.name) == BLOCK_INPUT
+    words = INPUT_MULTIPLIED if at_entry else BLOCK_OUTPUT_CHANGES
+    return words.format(does="grows" if multiplied.judged.slope.mean > 0 else "falls")
+
+
+def _of_output(family: TensorFamily, found: Judged, seen: Seen) -> str | None:
+    """Of what the model or a block gives, where no tensor explains it."""
+    if seen.of_tensors() or not _is_first(family, seen):
+        return None
+    return PRODUCT_GROWS if found.slope.mean > 0 and family.role is Role.OUTPUT else None
+
+
+def _of_tensor(
+    family: TensorFamily, found: Judged, failures: Sequence[Failure], optimizer: str
+) -> str | None:
     if _by_epsilon(failures, optimizer):
-        return EPSILON if failures[0][0] is family else None
+        return EPSILON if failures[0].family is family else None
     if _follows(family.role, found, failures, optimizer):
         return None
     return cause(optimizer, found.statistic, family.role, found.slope.mean)
 
 
-def _by_epsilon(failures: Failures, optimizer: str) -> bool:
+def _is_first(family: TensorFamily, seen: Seen) -> bool:
+    return bool(seen.failures) and seen.failures[0].family is family
+
+
+def _by_epsilon(failures: Sequence[Failure], optimizer: str) -> bool:
     """Whether updates of every kind of tensor fall: one number that they share is too large."""
-    falling = {
-        family.role
-        for family, j in failures
-        if j.statistic is Statistic.UPDATE and j.slope.mean < 0
-    }
-    rising = any(j.slope.mean > 0 and j.statistic is Statistic.UPDATE for _, j in failures)
+    updates = [f for f in failures if f.judged.statistic is Statistic.UPDATE]
+    falling = {f.family.role for f in updates if f.judged.slope.mean < 0}
+    rising = any(f.judged.slope.mean > 0 for f in updates)
     return not sized_by_gradient(optimizer) and not rising and {Role.INPUT, Role.HIDDEN} <= falling
 
 
-def _follows(role: Role, found: Judged, failures: Failures, optimizer: str) -> bool:
+def _follows(role: Role, found: Judged, failures: Sequence[Failure], optimizer: str) -> bool:
     """Whether another tensor's failure explains this one's, so that it gets no cause of its own.
 
     A wrong update shows in every later propagation, a wrong initial size in the propagation
@@ -59,8 +140,8 @@ def _follows(role: Role, found: Judged, failures: Failures, optimizer: str) -> b
     tensors, which have no fan-in, change everywhere.
     """
 
-    def roles(statistic: Statistic) -> set[Role]:
-        return {family.role for family, j in failures if j.statistic is statistic}
+    def roles(statistic: Statistic) -> _Roles:
+        return {f.family.role for f in failures if f.judged.statistic is statistic}
 
     updates, propagations, initial = (roles(statistic) for statistic in Statistic)
     by_sgd = sized_by_gradient(optimizer)

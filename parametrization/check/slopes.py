@@ -15,7 +15,19 @@ from parametrization.check.words import Statistic
 Array = npt.NDArray[np.float64]
 
 ATTENTION_LOGITS: Final = "attention logits"
-"""Name under which the reach of the first attention's logits stands beside the tensors."""
+"""What the logits of an attention can reach, in the module that computes them."""
+
+OUTPUT: Final = "output"
+"""What a block gives."""
+
+MODEL_OUTPUT: Final = "model output"
+"""Name under which what the model gives stands beside the tensors."""
+
+BLOCK_INPUT: Final = "input"
+"""What the first block is given."""
+
+LOSS_LOGITS: Final = "logits of the loss"
+"""Name under which the size of the logits that the loss reads stands beside the tensors."""
 
 RESIDUAL_STREAM: Final = "residual stream"
 """Name under which the change of what the last block leaves stands beside the tensors."""
@@ -24,32 +36,35 @@ _RESAMPLES: Final = 2_000
 
 
 class TensorStatistic(NamedTuple):
-    """One tensor at one width and seed."""
+    """One tensor, or one activation, at one width and seed.
+
+    Attributes:
+        tensor: its name, or `activation_name` of a module.
+        update_rms: D; of an activation, its change. None where the probe does not use it.
+        propagation_rms: P; None where it is not defined.
+        initial_rms: before the first update, with the forward multiplier; None if not measured.
+
+    """
 
     tensor: str
     width: int
     seed: int
-    update_rms: float
+    update_rms: float | None
     propagation_rms: float | None
-
-
-class InitialStatistic(NamedTuple):
-    """One tensor before the first update, at one width (or depth) and seed."""
-
-    tensor: str
-    size: int
-    seed: int
-    rms: float
+    initial_rms: float | None = None
 
 
 class Cell(NamedTuple):
-    """One statistic of one tensor, or of the like tensors of all blocks."""
+    """One statistic of one tensor, or of the like tensors of all blocks.
+
+    `value` is None where the probe did not use the tensor.
+    """
 
     name: str
     size: int
     seed: int
     statistic: Statistic
-    value: float
+    value: float | None
 
 
 class Slope(NamedTuple):
@@ -66,12 +81,21 @@ class Grid:
     Attributes:
         sizes: widths, or depths.
         values: by tensor and statistic, shape (seeds, sizes); only where defined everywhere.
+        unused: tensors that no probe used.
+        frozen: tensors of the model that nothing was measured of: they are not trained.
 
     """
 
     sizes: tuple[int, ...]
     seeds: tuple[int, ...]
     values: Mapping[tuple[str, Statistic], Array]
+    unused: frozenset[str] = frozenset()
+    frozen: frozenset[str] = frozenset()
+
+    def rested(self, tensor: str) -> bool:
+        """Whether the tensor was used and stayed as it was, at every size and seed."""
+        updates = self.values.get((tensor, Statistic.UPDATE))
+        return updates is not None and not (updates > 0).any()
 
     def not_finite(self) -> list[str]:
         """Tensors with an infinite or undefined statistic."""
@@ -94,21 +118,48 @@ class Grid:
         return Slope(float(slope_s.mean()), (float(low), float(high)))
 
 
+_AS_READOUT: Final = " (as readout)"
+
+
 def as_readout_name(table: str) -> str:
-    """Name under which a tied table stands a second time, as the readout."""
-    return f"{table} (as readout)"
+    """Name under which a table that is read as logits stands a second time, as the readout."""
+    return f"{table}{_AS_READOUT}"
 
 
-def tensor_cells(
-    statistics: Iterable[TensorStatistic], initial: Iterable[InitialStatistic] = ()
-) -> list[Cell]:
+def table_of(name: str) -> str | None:
+    """The table that stands under this name as a readout; None if it is no such name."""
+    return name.removesuffix(_AS_READOUT) if name.endswith(_AS_READOUT) else None
+
+
+def activation_name(module: str, kind: str) -> str:
+    """Name under which an activation of a module stands beside the tensors.
+
+    >>> activation_name("blocks.0", OUTPUT), activation_name("", OUTPUT)
+    ('blocks.0 (output)', 'model output')
+    """
+    return f"{module} ({kind})" if module else f"model {kind}"
+
+
+def activation_kind(name: str) -> str | None:
+    """What of a module, or of the model, stands under this name; None if it is a tensor's."""
+    if name in (MODEL_OUTPUT, LOSS_LOGITS, RESIDUAL_STREAM):
+        return name
+    kinds = (ATTENTION_LOGITS, OUTPUT, BLOCK_INPUT)
+    return next((k for k in kinds if name.endswith(f" ({k})") or name == f"model {k}"), None)
+
+
+def tensor_cells(statistics: Iterable[TensorStatistic]) -> list[Cell]:
     """Statistics one by one."""
     cells = []
     for s in statistics:
-        cells.append(Cell(s.tensor, s.width, s.seed, Statistic.UPDATE, s.update_rms))
+        is_tensor = activation_kind(s.tensor) is None
+        if is_tensor or s.update_rms is not None:
+            cells.append(Cell(s.tensor, s.width, s.seed, Statistic.UPDATE, s.update_rms))
         if s.propagation_rms is not None:
             cells.append(Cell(s.tensor, s.width, s.seed, Statistic.PROPAGATION, s.propagation_rms))
-    return cells + [Cell(i.tensor, i.size, i.seed, Statistic.INITIAL, i.rms) for i in initial]
+        if s.initial_rms is not None:
+            cells.append(Cell(s.tensor, s.width, s.seed, Statistic.INITIAL, s.initial_rms))
+    return cells
 
 
 def complete_grid(cells: Iterable[Cell], tensors: Sequence[str]) -> Grid:
@@ -122,13 +173,17 @@ def complete_grid(cells: Iterable[Cell], tensors: Sequence[str]) -> Grid:
     if unknown := sorted({name for name, *_ in by_key} - set(tensors)):
         raise ValueError(f"statistics of {', '.join(unknown)}, which the model does not have")
     sizes = tuple(sorted({size for _, _, size, _ in by_key}))
+    kinds = {(name, statistic) for name, statistic, *_ in by_key}
     needed = [
-        (t, Statistic.INITIAL if t == ATTENTION_LOGITS else Statistic.UPDATE) for t in tensors
+        (name, s)
+        for name in tensors
+        for s in (Statistic.UPDATE, Statistic.INITIAL)
+        if (name, s) in kinds and (activation_kind(name) is None) is (s is Statistic.UPDATE)
     ]
     seeds = tuple(
         seed
         for seed in sorted({seed for *_, seed in by_key})
-        if all((t, s, size, seed) in by_key for t, s in needed for size in sizes)
+        if all((name, s, size, seed) in by_key for name, s in needed for size in sizes)
     )
     values: dict[tuple[str, Statistic], Array] = {}
     for name in tensors:
@@ -136,4 +191,6 @@ def complete_grid(cells: Iterable[Cell], tensors: Sequence[str]) -> Grid:
             rows = [[by_key.get((name, statistic, w, s)) for w in sizes] for s in seeds]
             if all(value is not None for row in rows for value in row):
                 values[name, statistic] = np.array(rows, dtype=np.float64)
-    return Grid(sizes, seeds, values)
+    seen = {name for name, *_ in by_key}
+    used = {name for (name, *_), value in by_key.items() if value is not None}
+    return Grid(sizes, seeds, values, frozenset(seen - used), frozenset(set(tensors) - seen))

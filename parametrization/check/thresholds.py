@@ -7,7 +7,15 @@ power of width or more show at least 0.35.
 import math
 from typing import Final, NamedTuple
 
-from parametrization.check.slopes import Grid, Slope
+from parametrization.check.slopes import (
+    ATTENTION_LOGITS,
+    BLOCK_INPUT,
+    OUTPUT,
+    RESIDUAL_STREAM,
+    Grid,
+    Slope,
+    activation_kind,
+)
 from parametrization.check.words import Statistic, sized_by_gradient
 from parametrization.optimizers.registry import declared
 from parametrization.scaling.companions import assignment_of
@@ -78,6 +86,15 @@ PROPAGATION_BANDS: Final = {
 INITIAL_BAND: Final = Band(-0.2, -0.1, 0.1, 0.2)
 """Slope of the initial size less the rule's: exact but for the draw itself."""
 
+BLOCK_BAND: Final = Band(-0.35, -0.25, 0.25, 0.35)
+"""Slopes of what blocks give and are given, at first and in change: flat, but for finite width."""
+LOGITS_BAND: Final = Band(-0.85, -0.70, 0.15, 0.30)
+"""Slope of the size of logits at step 0: a random sum has -0.5, a table's own embedding 0."""
+LOGITS_UPDATE_BAND: Final = Band(-0.45, -0.35, 0.35, 0.45)
+"""Slope of the change of logits: with a readout from zero that of D, without it noisier."""
+SATURATED: Final = 3.0
+"""rms of logits at step 0 from which on a softmax is one class or another: gradients vanish."""
+
 DEPTH_THRESHOLD: Final = {False: 0.15, True: 0.25}
 """|slope| over depth of the mean D inside blocks, by whether steps are of the gradient's size."""
 DEPTH_WRONG: Final = 0.40  # a half power; errors of a full power show 0.8 and more
@@ -128,3 +145,20 @@ def depth_band(optimizer: str) -> Band:
     """Slopes over depth of the mean D inside blocks."""
     limit = DEPTH_THRESHOLD[sized_by_gradient(optimizer)]
     return Band(-DEPTH_WRONG, -limit, limit, DEPTH_WRONG)
+
+
+def activation_bands(kind: str) -> dict[Statistic, Band]:
+    """Slopes that are right for an activation of this kind."""
+    if kind == ATTENTION_LOGITS:
+        return {Statistic.INITIAL: INITIAL_BAND}
+    if kind in (OUTPUT, BLOCK_INPUT):
+        return {Statistic.UPDATE: BLOCK_BAND, Statistic.INITIAL: BLOCK_BAND}
+    return {Statistic.UPDATE: LOGITS_UPDATE_BAND, Statistic.INITIAL: LOGITS_BAND}
+
+
+def role_of_activation(name: str) -> Role:
+    """The role that stands beside an activation: of logits that of a readout."""
+    kind = activation_kind(name)
+    if kind == RESIDUAL_STREAM:
+        return Role.SCALAR
+    return Role.HIDDEN if kind in (OUTPUT, BLOCK_INPUT) else Role.OUTPUT

@@ -4,17 +4,23 @@ Judges the statistics of `coordinate_statistics` by their slopes. Passing is nec
 learning rate to transfer, not sufficient.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final
 
-from parametrization.check.causes import likely_cause
+from parametrization.check.measured import (
+    CheckVerdict,
+    Measured,
+    TensorVerdict,
+    all_passed,
+    decisive,
+)
+from parametrization.check.sentences import words_on
 from parametrization.check.slopes import (
-    ATTENTION_LOGITS,
     Grid,
-    InitialStatistic,
     Slope,
     TensorStatistic,
+    activation_kind,
     as_readout_name,
     complete_grid,
     tensor_cells,
@@ -24,15 +30,11 @@ from parametrization.check.thresholds import (
     PROPAGATION_BANDS,
     Band,
     Judged,
+    activation_bands,
+    role_of_activation,
     update_band,
 )
-from parametrization.check.words import (
-    Statistic,
-    doubt,
-    growth,
-    summarise,
-    with_origin,
-)
+from parametrization.check.words import Statistic, summarise, with_origin
 from parametrization.optimizers.lookup import width_row
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
@@ -42,76 +44,24 @@ from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES
 from parametrization.shapes.like_tensors import TensorFamily, tensor_families
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
-__all__ = ["CheckVerdict", "TensorStatistic", "TensorVerdict", "judge"]
+__all__ = ["CheckVerdict", "Measured", "TensorStatistic", "TensorVerdict", "decisive", "judge"]
 
 MIN_WIDTHS: Final = 3
 MIN_SEEDS: Final = 4  # with two, right rules fail in 6-10 % of checks
-
-
-@dataclass(frozen=True, slots=True)
-class TensorVerdict:
-    """One tensor, or the like tensors of all blocks (`blocks.*.attn.out.weight`).
-
-    Attributes:
-        update_slope: of D, less what the policies say; 0 under a right rule. None if nothing moved.
-        update_interval: 95 % bootstrap interval over seeds.
-        propagation_slope: of P; None for tensors that multiply no activations.
-        threshold: largest |update_slope| that passes.
-        passed: None if inconclusive.
-        initial_slope: of the initial size, less what the rule says; None if it was not measured.
-
-    """
-
-    tensor: str
-    role: Role
-    update_slope: float | None
-    update_interval: tuple[float, float] | None
-    propagation_slope: float | None
-    threshold: float
-    passed: bool | None
-    words: str
-    initial_slope: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class CheckVerdict:
-    """`passed` is None while the check is inconclusive."""
-
-    passed: bool | None
-    summary: str
-    tensors: tuple[TensorVerdict, ...]
-
-
-class Measured(NamedTuple):
-    """All slopes of one family of tensors; those that are not defined are left out."""
-
-    family: TensorFamily
-    judged: tuple[Judged, ...]
-    threshold: float
-
-    def of(self, statistic: Statistic) -> Judged | None:
-        """The slope of one statistic."""
-        return next((j for j in self.judged if j.statistic is statistic), None)
-
-    @property
-    def passed(self) -> bool | None:
-        """A failure decides, then doubt."""
-        return all_passed(j.passed for j in self.judged)
 
 
 def judge(
     statistics: Iterable[TensorStatistic],
     shape: ModelShape,
     optimizer: str,
-    initial: Iterable[InitialStatistic] = (),
     policies: Policies = DEFAULT_POLICIES,
 ) -> CheckVerdict:
     """The verdict, tensor by tensor; inconclusive while widths or seeds are missing.
 
-    Seeds that are not there at every width are left out: slopes are taken seed by seed.
+    Seeds that are not there at every width are left out: slopes are taken seed by seed. Tensors
+    that never moved leave it inconclusive; tensors without statistics are frozen, and listed.
 
     Args:
-        initial: sizes at step 0; without them a wrong initialisation shows in P alone.
         policies: that the numbers under test follow. Lookup tables that are asked to move less in
             wider models are judged by how far they do.
 
@@ -119,36 +69,38 @@ def judge(
         ValueError: if a statistic is of a tensor that the shape does not have.
 
     """
-    cells = tensor_cells(statistics, initial)
-    tensors = checked_tensors(shape, attention=any(c.name == ATTENTION_LOGITS for c in cells))
+    cells = tensor_cells(statistics)
+    tensors = checked_tensors(shape, dict.fromkeys(cell.name for cell in cells))
     grid = complete_grid(cells, [tensor.name for tensor in tensors])
     if undecided := too_little(grid, "widths"):
         return undecided
-    measured = [
-        Measured(family, tuple(_judged(family, grid, optimizer, band, policies)), band.pass_high)
-        for family in tensor_families(tensors)
-        for band in (update_band(family, shape, grid, optimizer),)
-    ]
+    families = tensor_families(t for t in tensors if t.name not in grid.frozen)
+    measured = [_measured(family, shape, grid, optimizer, policies) for family in families]
     seen = f"widths {grid.sizes[0]} to {grid.sizes[-1]}, {len(grid.seeds)} seeds"
-    words = [_words(one, measured, optimizer) for one in measured]
-    return verdict(measured, words, f"{with_origin(optimizer)}, {seen}")
+    words = [words_on(one, measured, optimizer, grid) for one in measured]
+    frozen = tensor_families(t for t in tensors if t.name in grid.frozen)
+    return verdict(measured, words, f"{with_origin(optimizer)}, {seen}", frozen)
 
 
-def checked_tensors(shape: ModelShape, *, attention: bool) -> list[TensorShape]:
-    """The model's tensors, a tied table a second time, and the attention logits."""
-    tied = [
+def checked_tensors(shape: ModelShape, seen: Collection[str]) -> list[TensorShape]:
+    """The model's tensors, tables a second time where they are read as logits, and activations."""
+    tables = [t for t in shape.tensors if t.tied or as_readout_name(t.name) in seen]
+    readouts = [
         replace(
-            tensor,
-            name=as_readout_name(tensor.name),
+            table,
+            name=as_readout_name(table.name),
             role=Role.OUTPUT,
-            fan_in_axis=tensor.fan_out_axis,
-            fan_out_axis=tensor.fan_in_axis,
+            fan_in_axis=table.fan_out_axis,
+            fan_out_axis=table.fan_in_axis,
         )
-        for tensor in shape.tensors
-        if tensor.tied
+        for table in tables
     ]
-    logits = [TensorShape(ATTENTION_LOGITS, Role.OUTPUT, (), (), None, None)] if attention else []
-    return [*shape.tensors, *tied, *logits]
+    activations = [
+        TensorShape(name, role_of_activation(name), (), (), None, None)
+        for name in seen
+        if activation_kind(name) is not None
+    ]
+    return [*shape.tensors, *readouts, *activations]
 
 
 def too_little(grid: Grid, axis: str) -> CheckVerdict | None:
@@ -174,7 +126,12 @@ def too_little(grid: Grid, axis: str) -> CheckVerdict | None:
     return None
 
 
-def verdict(measured: Sequence[Measured], words: Sequence[str], seen: str) -> CheckVerdict:
+def verdict(
+    measured: Sequence[Measured],
+    words: Sequence[str],
+    seen: str,
+    frozen: Sequence[TensorFamily] = (),
+) -> CheckVerdict:
     """The records of a check, with a summary that names likely causes first."""
     tensors = tuple(_tensor_verdict(one, text) for one, text in zip(measured, words, strict=True))
     failed = [tensor.words for tensor in tensors if tensor.passed is False]
@@ -182,20 +139,37 @@ def verdict(measured: Sequence[Measured], words: Sequence[str], seen: str) -> Ch
         sorted(failed, key=lambda text: "looks like" not in text),
         [tensor.words for tensor in tensors if tensor.passed is None],
         seen,
-        len(tensors),
+        sum(activation_kind(tensor.tensor) is None for tensor in tensors),
+        [family.name for family in frozen],
     )
-    return CheckVerdict(all_passed(tensor.passed for tensor in tensors), summary, tensors)
+    listed = tuple(_frozen(family) for family in frozen)
+    return CheckVerdict(
+        all_passed(tensor.passed for tensor in tensors), summary, (*tensors, *listed)
+    )
 
 
-def decisive(one: Measured) -> Judged | None:
-    """What failed before what is in doubt, and the update before what follows from it."""
-    return min(one.judged, key=lambda j: (False, None, True).index(j.passed), default=None)
+def _measured(
+    family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: str, policies: Policies
+) -> Measured:
+    names = [tensor.name for tensor in family.tensors]
+    still = tuple(name for name in names if grid.rested(name))
+    unused = tuple(name for name in names if name in grid.unused)
+    if kind := activation_kind(family.name):
+        bands = activation_bands(kind)
+        judged = _judged_activation(names, grid, bands)
+        widest = max(band.pass_high for band in bands.values())
+        return Measured(family, tuple(judged), widest)
+    band = update_band(family, shape, grid, optimizer)
+    judged = _judged(family, grid, optimizer, band, policies)
+    return Measured(family, tuple(judged), band.pass_high, still, unused)
 
 
-def all_passed(passed: Iterable[bool | None]) -> bool | None:
-    """False if any is False, else None if any is None, else True."""
-    seen = set(passed)
-    return False if False in seen else None if None in seen else True
+def _judged_activation(
+    names: Sequence[str], grid: Grid, bands: Mapping[Statistic, Band]
+) -> Iterable[Judged]:
+    for statistic, band in bands.items():
+        if (slope := grid.slope(names, statistic)) is not None:
+            yield Judged(statistic, slope, band.judge(slope))
 
 
 def _judged(
@@ -249,25 +223,14 @@ def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
     )
 
 
-def _words(one: Measured, measured: Sequence[Measured], optimizer: str) -> str:
-    """What was seen of one tensor and, where nothing else explains it, the likely cause."""
-    name, found = one.family.name, decisive(one)
-    if found is None or (
-        found.passed and one.of(Statistic.UPDATE) is None and name != ATTENTION_LOGITS
-    ):
-        return f"{name}: never moved, at any width"
-    if found.passed:
-        return f"{name}: {found.statistic} slope {found.slope.mean:+.2f}, as it should be"
-    relative = " of what it should be" if found.statistic is Statistic.INITIAL else ""
-    seen = f"{name}: {found.statistic} {growth(found.slope.mean)}{relative}"
-    if found.passed is None:
-        disagree = _disagree(found, one.threshold)
-        return f"{seen}: {doubt(found.statistic, one.family.role, seeds_disagree=disagree)}"
-    failures = [(m.family, j) for m in measured for j in m.judged if j.passed is False]
-    looks = likely_cause(one.family, found, failures, optimizer)
-    return seen if looks is None else f"{seen}: looks like {looks}"
-
-
-def _disagree(found: Judged, threshold: float) -> bool:
-    low, high = found.slope.interval
-    return found.statistic is Statistic.UPDATE and high - low > threshold
+def _frozen(family: TensorFamily) -> TensorVerdict:
+    return TensorVerdict(
+        tensor=family.name,
+        role=family.role,
+        update_slope=None,
+        update_interval=None,
+        propagation_slope=None,
+        threshold=0.0,
+        passed=True,
+        words=f"{family.name}: frozen, not checked",
+    )

@@ -74,12 +74,30 @@ LOGITS_GROW: Final = (
     " head size) / head size"
 )
 LOGITS_FALL: Final = "attention logits divided by the head size once too often"
+TABLE_WITHOUT_MULTIPLIER: Final = (
+    "a table that is read as logits and has no readout multiplier: read it by a"
+    " parametrization.nn.layers.TiedReadout"
+)
+PRODUCT_GROWS: Final = "an output that is a product of wide activations without a factor of 1/width"
+SATURATED_LOGITS: Final = (
+    "saturated logits: their rms is {rms:.1f} at step 0, so that the softmax is one class or"
+    " another and gradients vanish; lower the output multiplier or the readout's initial std"
+)
+INPUT_MULTIPLIED: Final = (
+    "a multiplier that {does} with width between the embedding and the first block, as"
+    " sqrt(width): make it a constant"
+)
+BLOCK_OUTPUT_CHANGES: Final = (
+    "a factor in a block's forward that {does} with width: no tensor's initial size does"
+)
 STREAM_GROWS: Final = "a missing 1/depth multiplier on the residual branches"
 STREAM_FALLS: Final = "residual branches divided by depth once too often"
 UNSETTLED: Final = (
     "a map to a fixed number of key and value heads has no clean initialisation; let them grow"
     " with width"
 )
+DISAGREE: Final = "seeds disagree"
+BETWEEN: Final = "between right and wrong"
 MORE_MAY_TELL: Final = "; more seeds or widths may tell"
 DEPTH_INITIAL: Final = "an initial std that depends on depth: the branch multiplier does that"
 DEPTH_UPDATE_GROWS: Final = "a learning rate that grows with depth once too often"
@@ -126,7 +144,7 @@ def doubt(statistic: Statistic, role: Role, *, seeds_disagree: bool) -> str:
     """Why a slope decides nothing."""
     if role is Role.GQA_KV and statistic is Statistic.PROPAGATION:
         return UNSETTLED
-    return "seeds disagree" if seeds_disagree else "between right and wrong"
+    return DISAGREE if seeds_disagree else BETWEEN
 
 
 def growth(slope: float, axis: str = "width") -> str:
@@ -147,19 +165,29 @@ def with_origin(optimizer: str) -> str:
     return f"{optimizer}, of degree {step.degree:g} by {step.kind} as {package} declares"
 
 
-def summarise(failed: Sequence[str], undecided: Sequence[str], measured: str, families: int) -> str:
+def summarise(
+    failed: Sequence[str],
+    undecided: Sequence[str],
+    measured: str,
+    families: int,
+    frozen: Sequence[str] = (),
+) -> str:
     """The verdict on all tensors in one paragraph.
 
     Args:
         failed: words on each tensor whose rule is wrong, the likely causes first.
-        undecided: words on each tensor between right and wrong.
+        undecided: words on each tensor between right and wrong, or that did not move.
         measured: widths, seeds and optimizer.
         families: number of tensors judged, like tensors of blocks counted once.
+        frozen: tensors that are not trained, and not judged.
 
     """
+    beside = f"; frozen, not checked: {', '.join(frozen)}" if frozen else ""
     if failed:
-        return f"failed ({measured}): {'; '.join(failed)}"
+        return f"failed ({measured}): {'; '.join(failed)}{beside}"
     if undecided:
-        remedy = "" if all(UNSETTLED in text for text in undecided) else MORE_MAY_TELL
-        return f"inconclusive ({measured}): {'; '.join(undecided)}{remedy}"
-    return f"passed: updates and initialisation of all {families} tensors fit ({measured})"
+        unsure = any(text.endswith((BETWEEN, DISAGREE)) for text in undecided)
+        remedy = MORE_MAY_TELL if unsure else ""
+        return f"inconclusive ({measured}): {'; '.join(undecided)}{remedy}{beside}"
+    fit = f"passed: updates and initialisation of all {families} tensors fit ({measured})"
+    return f"{fit}{beside}"

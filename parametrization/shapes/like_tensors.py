@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from parametrization.shapes.roles import Role, TensorShape
 
-_INDEX = re.compile(r"(?<=\.)\d+(?=\.)|^\d+(?=\.)")
+_INDEX = re.compile(r"(?<=\.)\d+(?=[. ])|^\d+(?=[. ])")
 
 
 class TensorFamily(NamedTuple):

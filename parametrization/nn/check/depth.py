@@ -32,7 +32,7 @@ from parametrization.check.words import (
     growth,
     sized_by_gradient,
 )
-from parametrization.nn.check.statistics import CheckedRun, CheckedTraining
+from parametrization.nn.check.checked_run import CheckedRun, CheckedTraining
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import TensorFamily, family_pattern
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
@@ -77,7 +77,9 @@ def depth_statistics(
         updates, initial = run.update_rms(), run.initial_rms()
         for family in families:
             names = [tensor.name for tensor in family.tensors]
-            means = (sum(values[n] for n in names) / len(names) for values in (updates, initial))
+            moved = [updates.get(name) or 0.0 for name in names]
+            sizes = [initial.get(name, 0.0) for name in names]
+            means = (sum(values) / len(names) for values in (moved, sizes))
             found.append(DepthStatistic(family.name, family.role, depth, seed, *means))
         stream = run.stream_rms(reader)
         found.append(DepthStatistic(RESIDUAL_STREAM, Role.SCALAR, depth, seed, stream, None))

@@ -4,11 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from parametrization.check.verdict import CheckVerdict, judge
 from parametrization.nn.check.depth import depth_statistics, judge_depth
-from parametrization.nn.check.statistics import (
-    CheckedTraining,
-    coordinate_statistics,
-    initial_statistics,
-)
+from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
 from parametrization.rules.policies import Policies
 from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling
 from parametrization.shapes.roles import ModelShape
@@ -37,17 +33,14 @@ def check_width(
         policies: that the numbers under test follow.
 
     """
-    statistics, initial = [], []
-    for width in widths:
-        at, numbers = training(width), scalings(width)
-        statistics += coordinate_statistics(
-            at,
-            numbers,
-            width=width,
-            seeds=seeds,
+    statistics = [
+        statistic
+        for width in widths
+        for statistic in coordinate_statistics(
+            training(width), scalings(width), width=width, seeds=seeds
         )
-        initial += initial_statistics(at, numbers, size=width, seeds=seeds)
-    return judge(statistics, shape, optimizer, initial, policies)
+    ]
+    return judge(statistics, shape, optimizer, policies)
 
 
 def check_depth(

@@ -1,0 +1,71 @@
+"""Say of every tensor what was seen, and, where nothing else explains it, the likely cause."""
+
+from collections.abc import Sequence
+
+from parametrization.check.causes import Failure, Seen, likely_cause
+from parametrization.check.measured import Measured, decisive
+from parametrization.check.slopes import LOSS_LOGITS, Grid
+from parametrization.check.thresholds import SATURATED, Judged
+from parametrization.check.words import Statistic, doubt, growth
+
+
+def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: Grid) -> str:
+    """What was seen of one tensor or activation."""
+    name, found = one.family.name, decisive(one)
+    moved = found is not None and (one.is_activation or one.of(Statistic.UPDATE) is not None)
+    if found is None or (found.passed and not moved):
+        return f"{name}: {_why_still(one)}"
+    if found.passed and (one.still or one.unused):
+        members = ", ".join((*one.still, *one.unused))
+        why = "never moved" if one.still else "no probe batch uses it"
+        return f"{name}: {members}: {why}; the others as they should be"
+    statistic = _called(found.statistic, one)
+    if found.passed:
+        return f"{name}: {statistic} slope {found.slope.mean:+.2f}, as it should be"
+    relative = (
+        " of what it should be"
+        if found.statistic is Statistic.INITIAL and not one.is_activation
+        else ""
+    )
+    seen = f"{name}: {statistic} {growth(found.slope.mean)}{relative}"
+    context = seen_in(measured, grid)
+    looks = likely_cause(one.family, found, context, optimizer)
+    if found.passed is None:
+        disagree = _disagree(found, one.threshold)
+        unsure = doubt(found.statistic, one.family.role, seeds_disagree=disagree)
+        return f"{seen}: {unsure}"
+    return seen if looks is None else f"{seen}: looks like {looks}"
+
+
+def seen_in(measured: Sequence[Measured], grid: Grid) -> Seen:
+    """What a cause is looked for in."""
+    failures = [
+        Failure(one.family, j, is_activation=one.is_activation)
+        for one in measured
+        for j in one.judged
+        if j.passed is False
+    ]
+    logits = grid.values.get((LOSS_LOGITS, Statistic.INITIAL))
+    largest = 0.0 if logits is None else float(logits.mean(axis=0).max())
+    return Seen(failures, largest if largest > SATURATED else None)
+
+
+def _called(statistic: Statistic, one: Measured) -> str:
+    if not one.is_activation:
+        return statistic.value
+    return "change" if statistic is Statistic.UPDATE else "size at step 0"
+
+
+def _why_still(one: Measured) -> str:
+    if one.is_activation:
+        return "measured, not judged"
+    if one.unused and not one.still:
+        return "no probe batch uses it, at any width"
+    if one.still:
+        return "never moved, at any width"
+    return "moved or was used at some widths and seeds alone"
+
+
+def _disagree(found: Judged, threshold: float) -> bool:
+    low, high = found.slope.interval
+    return found.statistic is Statistic.UPDATE and high - low > threshold

@@ -1,0 +1,222 @@
+"""Train a model for a few steps, and look at what its tensors do on a probe batch."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from parametrization.check.slopes import (
+    ATTENTION_LOGITS,
+    BLOCK_INPUT,
+    LOSS_LOGITS,
+    OUTPUT,
+    activation_name,
+    as_readout_name,
+)
+from parametrization.check.thresholds import PROPAGATION_BANDS, starts_at_zero
+from parametrization.nn.check.calls import Recorded, Use, tensors_in
+from parametrization.nn.check.effects import input_effect, parameter_effect, rms
+from parametrization.nn.check.probe import Probe
+from parametrization.nn.initialise import initialise
+from parametrization.nn.layers import TiedReadout, WithMultiplier
+from parametrization.nn.parameter_names import OwnedParameter, owned_parameters
+from parametrization.nn.stepping import optimizer_for, recording
+from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.shapes.roles import Role
+
+Start = Callable[[nn.Module, Sequence[TensorScaling], torch.Generator], None]
+Stepping = Callable[[nn.Module, Sequence[TensorScaling]], torch.optim.Optimizer]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedTraining:
+    """A model and its data, as far as the check needs them.
+
+    Attributes:
+        build: the model at the width under test; its initial values do not matter.
+        loss: of the model on one batch, a scalar tensor.
+        batch: by seed and step from 0 on. Equal at every width, so that slopes are paired.
+        start: brings a model to step 0; by default as its scalings say. Give your own to check it.
+        stepping: what updates the parameters; by default what its scalings name.
+
+    """
+
+    build: Callable[[], nn.Module]
+    loss: Callable[[nn.Module, Any], Tensor]
+    batch: Callable[[int, int], Any]
+    start: Start = initialise
+    stepping: Stepping = optimizer_for
+
+
+class CheckedRun:
+    """One model before and after its updates, with what every user of a tensor was given."""
+
+    def __init__(
+        self,
+        training: CheckedTraining,
+        scalings: Sequence[TensorScaling],
+        *,
+        zero_readout: bool,
+        seed: int,
+    ) -> None:
+        self._training, self._scalings, self._seed = training, scalings, seed
+        self._model = training.build()
+        training.start(self._model, scalings, torch.Generator().manual_seed(seed))
+        self._roles = {scaling.name: scaling.role for scaling in scalings}
+        self._owned = list(owned_parameters(self._model))
+        if zero_readout and may_start_at_zero(scalings):
+            self._zero_readouts()
+        self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
+        self._probe = Probe(self._model, training.loss)
+
+    def train(self, steps: int) -> None:
+        """Take the updates, and look at the probe before and after."""
+        probe = self._training.batch(self._seed, steps)
+        with torch.random.fork_rng(devices=[]):
+            stepping = self._training.stepping(self._model, self._scalings)
+            self._before = self._probe.look(probe, self._seed)
+            for step in range(steps):
+                stepping.zero_grad()
+                with recording(stepping):
+                    loss = self._training.loss(self._model, self._training.batch(self._seed, step))
+                    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                stepping.step()
+            self._after = self._probe.look(probe, self._seed)
+        self._around = self._probe.around(self._after)
+
+    def initial_rms(self) -> dict[str, float]:
+        """Sizes at step 0: of tensors times their layers' multipliers, outputs and logits."""
+        found: dict[str, float] = {}
+        for o in self._trained():
+            owner, factor = o.owner, 1.0
+            if isinstance(owner, WithMultiplier) and o.attribute == "weight":
+                factor = owner.multiplier
+            found[o.name] = factor * (rms([self._start[o.name]]) or 0.0)
+            for name, uses in self._places(o, self._before).items():
+                if name != o.name:
+                    factor = next((_multiplier(use.module) for use in uses), 1.0)
+                    found[name] = factor * found[o.name]
+        return found | self._initial_activations()
+
+    def update_rms(self) -> dict[str, float | None]:
+        """D of every tensor, None where the probe does not use it; the change of every output."""
+        found: dict[str, float | None] = {}
+        for o in self._trained():
+            change = o.parameter.detach() - self._start[o.name]
+            found[o.name] = None
+            for name, uses in self._places(o, self._after).items():
+                found[name] = self._effect(o, uses, change)
+        return found | self._output_changes()
+
+    def propagation_rms(self) -> dict[str, float | None]:
+        """P of every matrix that reads activations; None where inputs cannot be compared."""
+        known: dict[nn.Module, float | None] = {}
+        found: dict[str, float | None] = {}
+        for o in self._trained():
+            if self._roles[o.name] not in PROPAGATION_BANDS:
+                continue
+            for name, uses in self._places(o, self._after).items():
+                module = uses[0].module
+                if module not in known:
+                    known[module] = self._propagation(module)
+                found[name] = known[module]
+        return found
+
+    def stream_rms(self, reader: str) -> float:
+        """Change of what the user of the parameter `reader` is given."""
+        owned = next(o for o in self._owned if o.name == reader)
+        (uses, *_) = self._places(owned, self._after).values()
+        before, after = (
+            [
+                next(t for t in tensors_in(call.arguments) if t.is_floating_point())
+                for call in seen.calls[uses[0].module]
+            ]
+            for seen in (self._before, self._after)
+        )
+        return rms([b - a for a, b in zip(before, after, strict=True)]) or 0.0
+
+    def _trained(self) -> Iterator[OwnedParameter]:
+        """Parameters that are trained at all."""
+        return (owned for owned in self._owned if owned.parameter.requires_grad)
+
+    def _places(self, owned: OwnedParameter, seen: Recorded) -> dict[str, list[Use]]:
+        """Uses of a parameter, by the name that they are judged under."""
+        uses = seen.uses.get(id(owned.parameter), [])
+        # A penalty on the weights is no use of theirs.
+        uses = [use for use in uses if use.module is not self._probe.loss] or uses
+        lookups = [use for use in uses if use.is_lookup]
+        others = [use for use in uses if not use.is_lookup]
+        if lookups and others:
+            return {owned.name: lookups, as_readout_name(owned.name): others}
+        return {owned.name: uses} if uses else {}
+
+    def _effect(self, owned: OwnedParameter, uses: Sequence[Use], change: Tensor) -> float | None:
+        calls = [(use, call) for use in uses for call in self._after.calls[use.module]]
+        if not change.any():
+            return 0.0
+        return rms(
+            part
+            for use, call in calls
+            for part in parameter_effect(use, call, owned.parameter, change, self._around)
+        )
+
+    def _propagation(self, module: nn.Module) -> float | None:
+        before, after = (seen.calls.get(module, []) for seen in (self._before, self._after))
+        if len(before) != len(after):
+            return None
+        start = {id(o.parameter): self._start[o.name] for o in self._owned}
+        parts = [
+            input_effect(first, second, start, self._around)
+            for first, second in zip(before, after, strict=True)
+        ]
+        if any(part is None for part in parts):
+            return None
+        return rms(tensor for part in parts for tensor in part or ())
+
+    def _output_changes(self) -> dict[str, float | None]:
+        found = {}
+        for module, path in self._probe.watched.items():
+            before, after = (seen.outputs.get(module, []) for seen in (self._before, self._after))
+            if before:
+                found[activation_name(path, OUTPUT)] = rms(_changes(before, after))
+        found[LOSS_LOGITS] = rms(_changes(self._before.logits, self._after.logits))
+        return found
+
+    def _initial_activations(self) -> dict[str, float]:
+        found = {
+            activation_name(path, ATTENTION_LOGITS): reach
+            for path, reach in self._before.reaches.items()
+        }
+        blocks = [module for module, path in self._probe.watched.items() if path]
+        if blocks and (given := rms(self._before.inputs.get(blocks[0], []))):
+            found[activation_name(self._probe.watched[blocks[0]], BLOCK_INPUT)] = given
+        for module, path in self._probe.watched.items():
+            if (size := rms(self._before.outputs.get(module, []))) is not None:
+                found[activation_name(path, OUTPUT)] = size
+        if (size := rms(self._before.logits)) is not None:
+            found[LOSS_LOGITS] = size
+        return found
+
+    def _zero_readouts(self) -> None:
+        with torch.no_grad():
+            for owned in self._owned:
+                if self._roles[owned.name] is Role.OUTPUT:
+                    owned.parameter.zero_()
+
+
+def may_start_at_zero(scalings: Sequence[TensorScaling]) -> bool:
+    """Whether every optimizer of the model can train behind a readout of zero."""
+    return all(starts_at_zero(scaling.optimizer) for scaling in scalings)
+
+
+def _changes(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
+    """None where there are other tensors than before, as of routed tokens."""
+    if [a.shape for a in before] != [b.shape for b in after]:
+        return []
+    return [b - a for a, b in zip(before, after, strict=True)]
+
+
+def _multiplier(module: nn.Module) -> float:
+    return module.multiplier if isinstance(module, TiedReadout) else 1.0
