@@ -30,15 +30,19 @@ class TrialProgress(Record):
 
 
 class CoordinateStatistic(Record):
-    """One tensor's coordinate-check statistics at one width and seed (transfer.md)."""
+    """One tensor's coordinate-check statistics at one width and seed, or one activation's."""
 
     tensor: str
     width: int
     seed: int
-    update_rms: float
-    """D: rms of dW(t) x(t), zero readout: sees a wrong learning rate."""
+    update_rms: float | None
+    """D: rms of dW(t) x(t), zero readout: sees a wrong learning rate. Of an activation its change.
+    None where the probe batch does not use the tensor."""
     propagation_rms: float | None
     """P: rms of W0 (x(t) - x(0)), non-zero readout: sees a wrong init. None for vectors."""
+    initial_rms: float | None = None
+    """Of the initial tensor times its forward multiplier, or of the activation at step 0. None in
+    what was measured before this was."""
 
 
 class Reached(Record):

@@ -8,7 +8,9 @@ from tuner.spec.optimizers.name import Optimizer
 def check_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> CheckVerdict | None:
     """The coordinate check's verdict on one optimizer; None until it has run."""
     statistics = [
-        TensorStatistic(at.tensor, at.width, at.seed, at.update_rms, at.propagation_rms)
+        TensorStatistic(
+            at.tensor, at.width, at.seed, at.update_rms, at.propagation_rms, at.initial_rms
+        )
         for at in snapshot.statistics
         if at.optimizer == optimizer
     ]

@@ -150,7 +150,8 @@ def _check(order: CheckOrder) -> Done:
             steps=order.steps,
         )
     for statistic in statistics:
-        if not math.isfinite(statistic.update_rms + (statistic.propagation_rms or 0.0)):
+        measured = (statistic.update_rms, statistic.propagation_rms, statistic.initial_rms)
+        if not math.isfinite(sum(size or 0.0 for size in measured)):
             raise FloatingPointError(
                 f"the coordinate check left the finite numbers in {statistic.tensor} at width"
                 f" {model.width}, seed {statistic.seed}: lower the check's learning rate"

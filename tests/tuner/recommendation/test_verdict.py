@@ -126,7 +126,7 @@ def check_of(slope: float) -> StudySnapshot:
     return snapshot(
         AT_TARGET.trials,
         statistics=tuple(
-            at.model_copy(update={"update_rms": at.update_rms * (at.width / 64) ** slope})
+            at.model_copy(update={"update_rms": (at.update_rms or 0.0) * (at.width / 64) ** slope})
             for at in passing_check()
         ),
     )

@@ -212,7 +212,7 @@ def test_a_study_is_checked_by_what_its_policies_ask(rule: str, slope: float) ->
     record = study(spec=spec(policies={"embedding_lr_rule": rule}))
     for wrong in (0.0, -0.5):
         statistics = tuple(
-            at.model_copy(update={"update_rms": at.update_rms * (at.width / 64) ** wrong})
+            at.model_copy(update={"update_rms": (at.update_rms or 0.0) * (at.width / 64) ** wrong})
             if at.tensor == "embed.weight"
             else at
             for at in passing_check()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from parametrization.check.slopes import activation_kind
 from parametrization.rules.parametrization import Parametrization
 from tests.workers.specs import (
     STUDY,
@@ -159,10 +160,13 @@ def test_a_check_takes_both_statistics_of_every_tensor_and_seed(
     (report,) = reports_of(order, tmp_path)
     assert isinstance(report, Done)
     names = {tensor.name for tensor in model_shape(order.model).tensors}
-    assert {(s.tensor, s.width, s.seed) for s in report.statistics} == {
+    of_tensors = [s for s in report.statistics if activation_kind(s.tensor) is None]
+    assert {(s.tensor, s.width, s.seed) for s in of_tensors} == {
         (name, 32, seed) for name in names for seed in (0, 1)
     }
-    assert all(statistic.update_rms > 0 for statistic in report.statistics)
+    assert all(s.update_rms and s.initial_rms is not None for s in of_tensors)
+    activations = {s.tensor for s in report.statistics} - names
+    assert {"model output", "logits of the loss"} <= activations
     assert (report,) == tuple(reports_of(order, tmp_path))
 
 
@@ -184,7 +188,7 @@ def test_the_check_tells_mup_from_the_standard_parametrization(tmp_path: Path) -
             (report,) = reports_of(order, tmp_path)
             assert isinstance(report, Done)
             values = [
-                math.log2(s.update_rms)
+                math.log2(s.update_rms or 0.0)
                 for s in report.statistics
                 if s.tensor == "blocks.0.feed_forward.up.weight"
             ]

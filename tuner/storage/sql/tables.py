@@ -217,6 +217,7 @@ class CoordinateCheckRow(Base):
     seed: Mapped[int] = mapped_column(BigInteger)
     update_rms: Mapped[float | None]
     propagation_rms: Mapped[float | None]
+    initial_rms: Mapped[float | None]
 
 
 class StudyEventRow(Base):

@@ -1,0 +1,144 @@
+"""The verdict on tensors that rest, on frozen ones, and on what lies between the tensors."""
+
+from itertools import product
+
+import pytest
+
+from parametrization.check.slopes import TensorStatistic
+from parametrization.check.verdict import judge
+from parametrization.shapes.roles import Role
+from tests.parametrization.check.test_verdict import (
+    RIGHT,
+    SEEDS,
+    SHAPE,
+    WIDTHS,
+    of,
+    statistics,
+)
+
+
+@pytest.mark.parametrize(
+    ("update_rms", "words"),
+    [(0.0, "never moved, at any width"), (None, "no probe batch uses it, at any width")],
+)
+def test_a_tensor_that_never_moves_leaves_the_check_inconclusive_by_name(
+    update_rms: float | None, words: str
+) -> None:
+    resting = [s._replace(update_rms=update_rms) if "norm" in s.tensor else s for s in statistics()]
+    verdict = judge(resting, SHAPE, "adamw")
+    assert verdict.passed is None
+    assert of(verdict, "blocks.*.norm.weight").words == f"blocks.*.norm.weight: {words}"
+    assert f"blocks.*.norm.weight: {words}" in verdict.summary
+    assert "more seeds or widths" not in verdict.summary
+
+
+def test_a_block_that_never_moves_is_named_beside_others_that_do() -> None:
+    resting = [
+        s._replace(update_rms=0.0) if s.tensor == "blocks.1.norm.weight" else s
+        for s in statistics()
+    ]
+    verdict = judge(resting, SHAPE, "adamw")
+    assert verdict.passed is None
+    assert "blocks.*.norm.weight: blocks.1.norm.weight: never moved" in verdict.summary
+
+
+def test_what_never_moves_does_not_hide_a_failure() -> None:
+    resting = [
+        s._replace(update_rms=0.0) if "norm" in s.tensor else s
+        for s in statistics({**RIGHT, Role.HIDDEN: 1.0})
+    ]
+    assert judge(resting, SHAPE, "adamw").passed is False
+
+
+def test_if_no_tensor_moves_the_check_fails() -> None:
+    all_resting = [s._replace(update_rms=0.0) for s in statistics()]
+    assert judge(all_resting, SHAPE, "adamw").passed is False
+
+
+def test_a_tensor_without_statistics_is_frozen_and_listed() -> None:
+    verdict = judge([s for s in statistics() if "embed" not in s.tensor], SHAPE, "adamw")
+    assert verdict.passed is True
+    assert verdict.summary.endswith("; frozen, not checked: embed.weight")
+    assert "all 3 tensors fit" in verdict.summary
+    assert of(verdict, "embed.weight").words == "embed.weight: frozen, not checked"
+
+
+ATTENTION, ENTRY = "blocks.{}.attn (attention logits)", "blocks.0 (input)"
+
+
+def sized(name: str, slope: float, change: float | None = None) -> list[TensorStatistic]:
+    """An activation of this size at step 0, and the change that four updates make of it."""
+    return [
+        TensorStatistic(
+            name,
+            width,
+            seed,
+            None if change is None else 1e-3 * width**change,
+            None,
+            (1 + seed) * 1e-2 * width**slope,
+        )
+        for width, seed in product(WIDTHS, SEEDS)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("slope", "passed", "words"),
+    [
+        (0.0, True, "size at step 0 slope +0.00, as it should be"),
+        (0.5, False, "looks like attention scaled by 1/sqrt(head size) while the head size grows"),
+        (-0.5, False, "looks like attention logits divided by the head size once too often"),
+    ],
+)
+def test_attention_logits_of_all_blocks_are_judged_by_what_they_can_reach(
+    slope: float, passed: bool, words: str
+) -> None:
+    logits = [s for block in range(2) for s in sized(ATTENTION.format(block), slope)]
+    verdict = judge([*statistics(), *logits], SHAPE, "adamw")
+    assert verdict.passed is passed
+    assert words in of(verdict, "blocks.*.attn (attention logits)").words
+
+
+@pytest.mark.parametrize(
+    ("name", "slope", "change", "passed", "words"),
+    [
+        ("model output", -0.5, 0.0, True, "as it should be"),
+        ("model output", 0.5, 0.5, False, "a product of wide activations without a factor"),
+        ("model output", -0.5, 0.6, False, "a product of wide activations without a factor"),
+        ("logits of the loss", -0.5, 0.6, False, "a product of wide activations without"),
+        (ENTRY, 0.0, None, True, "as it should be"),
+        (ENTRY, 0.5, None, False, "a multiplier that grows with width between the embedding"),
+        (ENTRY, -0.5, None, False, "a multiplier that falls with width between the embedding"),
+        ("blocks.1 (output)", 0.5, 0.0, False, "a factor in a block's forward that grows"),
+    ],
+)
+def test_what_lies_between_the_tensors_is_judged_by_what_blocks_and_model_give(
+    name: str, slope: float, change: float | None, passed: bool, words: str
+) -> None:
+    verdict = judge([*statistics(), *sized(name, slope, change)], SHAPE, "adamw")
+    assert verdict.passed is passed
+    assert words in of(verdict, name).words
+
+
+def test_what_blocks_give_follows_from_a_wrong_tensor() -> None:
+    found = statistics({**RIGHT, Role.HIDDEN: 1.0})
+    verdict = judge([*found, *sized("model output", -0.5, 0.8)], SHAPE, "adamw")
+    assert of(verdict, "model output").words == "model output: change grows like width^0.80"
+
+
+def test_saturated_logits_are_named_where_something_fails_and_no_size_is_wrong() -> None:
+    logits = [s._replace(initial_rms=8.0) for s in sized("logits of the loss", 0.0)]
+    wrong = statistics({**RIGHT, Role.INPUT: -0.6})
+    verdict = judge([*wrong, *logits], SHAPE, "adamw")
+    assert "embed.weight: update falls like width^-0.60: looks like saturated logits" in (
+        verdict.summary
+    )
+    assert verdict.summary.count("looks like") == 1
+    assert judge([*statistics(), *logits], SHAPE, "adamw").passed is True
+
+
+def test_a_table_that_is_read_as_logits_without_a_multiplier_is_named() -> None:
+    table = [s._replace(tensor="embed.weight (as readout)") for s in statistics()[:16]]
+    grows = [s._replace(update_rms=1e-3 * s.width**0.9) for s in table]
+    verdict = judge([*statistics(), *grows], SHAPE, "adamw")
+    words = of(verdict, "embed.weight (as readout)").words
+    assert "looks like a table that is read as logits and has no readout multiplier" in words
