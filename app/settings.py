@@ -1,5 +1,7 @@
 """Define the API process's settings; everything about one study is in its spec."""
 
+from pathlib import Path
+
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from tuner.spec.record import Record
@@ -8,6 +10,8 @@ from tuner.spec.record import Record
 class AppSettings(Record):
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
     """Names under which this service may be addressed; a Host header with another is refused."""
+    dataset_dirs: tuple[Path, ...] = ()
+    """Directories that studies may name data files in."""
     max_body_bytes: PositiveInt = 1_000_000
     sse_poll_seconds: PositiveFloat = 0.5
     """How often the event table is read while a stream is open."""

@@ -34,7 +34,10 @@ def main() -> None:
     settings = Settings()
     database = open_database(settings.url)
     require_current(database)
-    application = create_app(database, AppSettings(allowed_hosts=settings.allowed_hosts))
+    application = create_app(
+        database,
+        AppSettings(allowed_hosts=settings.allowed_hosts, dataset_dirs=settings.dataset_dirs),
+    )
     config = uvicorn.Config(
         application,
         log_level="warning",

@@ -27,6 +27,8 @@ class Settings(BaseSettings):
     """0 takes a free one; the address is printed and written to `<data_dir>/address`."""
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
     """Host headers that are answered; others are refused (DNS rebinding)."""
+    dataset_dirs: tuple[Path, ...] = ()
+    """Directories that studies may name data files in. Default: none."""
     slots: int = Field(default_factory=_available_cores, ge=1, le=1_024)
     """Trials that run at once on this machine. Default: one per core."""
     gpus: int = Field(default=0, ge=0, le=64)

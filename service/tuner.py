@@ -52,6 +52,7 @@ def main() -> None:
             settings.checkpoint_dir,
             settings.slot_memory_bytes,
             gpus=settings.gpus,
+            dataset_dirs=settings.dataset_dirs,
         )
         return CompositeEngine(workers, ExternalEngine(leading))
 

@@ -7,6 +7,7 @@ the children along.
 
 import argparse
 import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -107,6 +108,13 @@ def main() -> None:
 def _settings_from(arguments: list[str]) -> Settings:
     parser = argparse.ArgumentParser(prog="widthwise up", description=__doc__)
     parser.add_argument("--data-dir", type=Path)
+    parser.add_argument(
+        "--dataset-dir",
+        type=Path,
+        action="append",
+        dest="dataset_dirs",
+        help="a directory that studies may name data files in; may be repeated",
+    )
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     parser.add_argument("--slots", type=int)
@@ -151,6 +159,7 @@ def _address(listening: socket) -> str:
 def _environment(settings: Settings) -> dict[str, str]:
     chosen = {
         "WIDTHWISE_DATA_DIR": str(settings.data_dir.resolve()),
+        "WIDTHWISE_DATASET_DIRS": json.dumps([str(one.resolve()) for one in settings.dataset_dirs]),
         "WIDTHWISE_HOST": settings.host,
         "WIDTHWISE_SLOTS": str(settings.slots),
     }

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
+from app.data_files import with_data
 from app.dependencies import Db, Settings, StudyId
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
@@ -14,6 +15,7 @@ from app.liveness import study_problem
 from app.progress import read_progress
 from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
 from app.settings import AppSettings
+from tuner.data_files.places import Places
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
@@ -68,8 +70,9 @@ def create_study(
     Family and target are required, every other field has a default. The answer shows the
     specification as stored, with every default filled in.
     """
+    spec = with_data(body, Places(settings.dataset_dirs))
     with database.write() as session:
-        study, _ = studies.open_study(session, body, idempotency_key=idempotency_key)
+        study, _ = studies.open_study(session, spec, idempotency_key=idempotency_key)
     answer = read_whole(database, settings, study.id)
     response.headers["Location"] = answer.links.self
     return _tagged(response, answer)

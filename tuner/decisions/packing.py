@@ -121,7 +121,7 @@ def _probe_order(snapshot: StudySnapshot, trials: list[TrialRecord]) -> ProbeOrd
     return ProbeOrder(
         id=OrderId(f"{study.id}-v{study.version}-probe-{first.optimizer}-{first.width}-{kind}"),
         study_id=study.id,
-        trial=trial_spec(study.spec, first),
+        trial=trial_spec(study.as_trained, first),
         trials=len(trials),
         device_kind=kind,
     )
@@ -137,7 +137,7 @@ def _train_order(
         study_id=study.id,
         trials=tuple(
             OpenTrial(
-                spec=trial_spec(study.spec, trial),
+                spec=trial_spec(study.as_trained, trial),
                 start=Checkpoint(step=trial.step, uri=trial.checkpoint)
                 if trial.checkpoint
                 else None,

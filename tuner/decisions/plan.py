@@ -139,7 +139,7 @@ def _describe_order(snapshot: StudySnapshot) -> DescribeOrder:
     return DescribeOrder(
         id=OrderId(f"{study.id}-v{study.version}-describe"),
         study_id=study.id,
-        model=model_spec(study.spec, study.spec.base_width, Parametrization.MUP),
+        model=model_spec(study.as_trained, study.spec.base_width, Parametrization.MUP),
     )
 
 
@@ -157,7 +157,7 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOr
             yield CheckOrder(
                 id=OrderId(f"{study.id}-v{study.version}-check-{config.name}-{width}"),
                 study_id=study.id,
-                model=model_spec(study.spec, width, Parametrization.MUP),
+                model=model_spec(study.as_trained, width, Parametrization.MUP),
                 optimizer=config.name,
                 hyperparameters=check_hyperparameters(config),
                 batch_size=study.spec.training.batch_size,

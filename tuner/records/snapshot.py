@@ -34,6 +34,12 @@ class StudyRecord(Record):
     finished_at: dt.datetime | None
     version: int
 
+    @property
+    def as_trained(self) -> StudySpec:
+        """The specification, bound to the data that the study was begun on."""
+        dataset = self.spec.dataset.of(self.data_sha256)
+        return self.spec.model_copy(update={"dataset": dataset})
+
 
 class ActiveStudy(NamedTuple):
     """A study with something to do."""

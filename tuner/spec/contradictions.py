@@ -21,6 +21,8 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"family {spec.family.name} cannot train on {spec.dataset.name}:"
             f" use one of {', '.join(datasets_of(spec.family.trains_on))}",
         )
+    elif problem := spec.family.data_problem(spec.dataset):
+        yield ("/dataset/side", problem)
     yield from spec.family.unfit_for(spec.base_width)
     batch_size, parts = spec.training.batch_size, spec.training.accumulation
     if batch_size % parts:

@@ -1,6 +1,7 @@
 """The engine of one machine: a worker process per slot."""
 
 import math
+from collections.abc import Sequence
 from itertools import cycle
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -50,6 +51,7 @@ class LocalEngine:
         checkpoint_dir: where trials are stored; made when needed.
         memory_limit_bytes: of each worker, torch included; None for no limit.
         gpus: spread the slots evenly over so many GPUs; on none, trials train on the cores.
+        dataset_dirs: directories that users' data may be read from.
 
     Raises:
         ValueError: if there are no slots, or the limit leaves no room beside torch.
@@ -63,6 +65,7 @@ class LocalEngine:
         memory_limit_bytes: int | None = None,
         *,
         gpus: int = 0,
+        dataset_dirs: Sequence[Path] = (),
     ) -> None:
         if slots < 1:
             raise ValueError(f"slots must be at least 1, got {slots}")
@@ -80,6 +83,7 @@ class LocalEngine:
                 memory_limit_bytes,
                 device=place.device,
                 device_share=place.device_share,
+                dataset_dirs=tuple(one.absolute() for one in dataset_dirs),
             )
             for place, core in zip(places(slots, gpus), cycle(available_cores()), strict=False)
         ]

@@ -41,6 +41,8 @@ class SlotProcess:
     device: str = "cpu"
     device_share: float = 1.0
     """Of a GPU's memory: several slots may be on one."""
+    dataset_dirs: tuple[Path, ...] = ()
+    """Where users' data may lie."""
     order: AnyOrder | None = None
     recent: deque[frozenset[tuple[str, int]]] = field(
         default_factory=partial(deque, maxlen=RECENT_ORDERS)
@@ -73,6 +75,7 @@ class SlotProcess:
             memory_limit_bytes=self.memory_limit_bytes,
             device=self.device,
             device_share=self.device_share,
+            dataset_dirs=tuple(map(str, self.dataset_dirs)),
         )
         self._process = subprocess.Popen(
             # -P: nothing in the folder we happen to be in may pass for a module.

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
+from tuner.data_files.refused import DataRefused
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.orders import (
     AnyOrder,
@@ -97,7 +98,7 @@ def carry_out(
         yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
     except Changed as error:
         yield _failed(order, StateReason.CHANGED, str(error))
-    except (CheckpointUnreadable, CheckpointUnwritable) as error:
+    except (CheckpointUnreadable, CheckpointUnwritable, DataRefused) as error:
         yield _failed(order, StateReason.ERROR, str(error))
     except Exception as error:
         log.exception("order %s failed", order.id)

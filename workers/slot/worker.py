@@ -34,6 +34,8 @@ class WorkerSettings:
     """torch's name of where it trains."""
     device_share: float = 1.0
     """Of a GPU's memory."""
+    dataset_dirs: tuple[str, ...] = ()
+    """Where users' data may lie."""
 
 
 def main(arguments: str) -> None:
@@ -65,7 +67,9 @@ def _work(
     import torch
     from pydantic import TypeAdapter
 
+    from tuner.data_files.places import Places
     from tuner.engine.orders import AnyOrder, Order
+    from workers.datasets.access import Access, allow
     from workers.device.out_of_memory import limit_memory
     from workers.slot.orders import OpenCohort, carry_out
 
@@ -79,11 +83,13 @@ def _work(
         from workers.device.gpu_memory import limit_gpu_memory
 
         limit_gpu_memory(settings.device, settings.device_share)
+    checkpoint_dir = Path(settings.checkpoint_dir)
+    allow(Access(Places([Path(one) for one in settings.dataset_dirs]), checkpoint_dir / "data"))
     orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
     cohort = OpenCohort(device=settings.device)
     while True:
         order = orders.validate_json(messages.get())
-        for report in carry_out(order, cohort, Path(settings.checkpoint_dir)):
+        for report in carry_out(order, cohort, checkpoint_dir):
             connection.send_bytes(report.model_dump_json().encode())
 
 

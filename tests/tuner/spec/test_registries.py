@@ -90,7 +90,8 @@ def test_a_family_trains_on_every_dataset_of_its_kind() -> None:
     class Letters(LabelledImages):
         """Another one of the kind."""
 
-    assert datasets_of(LabelledImages) == ("digits",)
+    assert datasets_of(LabelledImages) == ("digits", "image-folder", "npz-images")
+    assert datasets_of(Mlp.trains_on) == (*datasets_of(LabelledImages), "npz-vectors")
     assert default_dataset(LabelledImages) == Digits(name="digits")
     letters = Letters(name="letters")
     assert isinstance(letters, Mlp.trains_on)

@@ -1,5 +1,6 @@
 """Every dataset of the registry: batches by seed and step, and facts that agree with the data."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,24 +8,51 @@ import torch
 from torch import Tensor
 
 from parametrization.rules.parametrization import Parametrization
+from tests.workers.datasets.examples import EXAMPLES
+from tuner.data_files.look import with_facts
+from tuner.data_files.places import Places
 from tuner.engine.orders import ModelSpec
 from tuner.spec.datasets.dataset import (
     Dataset,
     ImitatedImages,
-    LabelledImages,
+    Labelled,
     NoisedImages,
     Text,
 )
+from tuner.spec.datasets.files import FileDataset
 from tuner.spec.datasets.registry import DATASETS
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import FAMILIES
+from workers.datasets.access import Access, allow, allowed
 from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
 
-DECLARED = [made.model_validate({"name": n}) for n, made in DATASETS.items() if made.loader]
 BATCH = 512
+IN_FILES = {"npz-images": 90, "npz-vectors": 90, "image-folder": 60}
+"""Examples of the small files."""
 
-every_dataset = pytest.mark.parametrize("dataset", DECLARED, ids=lambda dataset: dataset.name)
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A directory that data may lie in."""
+    folder = tmp_path_factory.mktemp("data")
+    before = allowed()
+    allow(Access(Places([folder])))
+    yield folder
+    allow(before)
+
+
+LOADED = [name for name, made in DATASETS.items() if made.loader]
+"""All but those that trainers of the user's own load."""
+
+
+@pytest.fixture(scope="module", params=LOADED)
+def dataset(request: pytest.FixtureRequest, folder: Path) -> Dataset:
+    """Each that is loaded here, those in files with small files."""
+    name = request.param
+    fields = EXAMPLES[name](folder) if name in EXAMPLES else {}
+    made = DATASETS[name].model_validate({"name": name} | fields)
+    return with_facts(made, family_for(made), allowed().places)
 
 
 def family_for(dataset: Dataset) -> ModelFamily:
@@ -52,7 +80,6 @@ def whole_numbers_below(tensor: Tensor, limit: int) -> bool:
     return not tensor.is_floating_point() and 0 <= int(tensor.min()) <= int(tensor.max()) < limit
 
 
-@every_dataset
 def test_a_batch_can_be_asked_for_again_in_any_order(dataset: Dataset) -> None:
     data, again = data_of(dataset), data_of(dataset)
     forwards = [data.batch(7, step, 4) for step in range(5)]
@@ -60,27 +87,23 @@ def test_a_batch_can_be_asked_for_again_in_any_order(dataset: Dataset) -> None:
     assert all(map(equal, forwards, reversed(backwards)))
 
 
-@every_dataset
 def test_another_seed_or_step_gives_another_batch(dataset: Dataset) -> None:
     data = data_of(dataset)
     assert not equal(data.batch(7, 0, 4), data.batch(7, 1, 4))
     assert not equal(data.batch(7, 0, 4), data.batch(8, 0, 4))
 
 
-@every_dataset
 def test_validation_is_fixed(dataset: Dataset) -> None:
     first, again = list(data_of(dataset).validation()), list(data_of(dataset).validation())
     assert len(first) == len(again) > 0
     assert all(map(equal, first, again))
 
 
-@every_dataset
 def test_data_is_known_by_its_hash(dataset: Dataset) -> None:
     assert len(data_of(dataset).sha256) == 64
     assert data_of(dataset).sha256 == data_of(dataset).sha256
 
 
-@every_dataset
 def test_facts_agree_with_what_is_loaded(dataset: Dataset) -> None:
     family, data = family_for(dataset), data_of(dataset)
     inputs, targets = data.batch(0, 0, BATCH)
@@ -89,8 +112,8 @@ def test_facts_agree_with_what_is_loaded(dataset: Dataset) -> None:
             assert inputs.shape == targets.shape == (BATCH, family.tokens_per_example)
             assert whole_numbers_below(inputs, dataset.vocabulary)
             assert whole_numbers_below(targets, dataset.vocabulary)
-        case LabelledImages():
-            assert inputs.shape == (BATCH, dataset.numbers)
+        case Labelled():
+            assert inputs.shape == (BATCH, dataset.channels * dataset.side**2)
             assert set(targets.tolist()) == set(range(dataset.classes))
         case NoisedImages():
             numbers = family.frames_per_example * dataset.numbers
@@ -105,14 +128,14 @@ def test_facts_agree_with_what_is_loaded(dataset: Dataset) -> None:
 
 @pytest.mark.parametrize(
     "dataset",
-    [one for one in DECLARED if isinstance(one, LabelledImages | ImitatedImages)],
-    ids=lambda dataset: dataset.name,
+    [name for name, one in DATASETS.items() if issubclass(one, Labelled | ImitatedImages)],
+    indirect=True,
 )
 def test_there_are_as_many_images_as_declared_and_none_is_both_trained_on_and_held_out(
     dataset: Dataset,
 ) -> None:
-    """No two digits are equal, so that they can be counted by their pixels."""
-    data, labelled = data_of(dataset), isinstance(dataset, LabelledImages)
+    """No two inputs are equal, so that they can be counted by their numbers."""
+    data, labelled = data_of(dataset), isinstance(dataset, Labelled)
 
     def images(batch: Batch) -> set[tuple[float, ...]]:
         return {tuple(row) for row in (batch.inputs if labelled else batch.targets).tolist()}
@@ -120,12 +143,12 @@ def test_there_are_as_many_images_as_declared_and_none_is_both_trained_on_and_he
     trained_on = images(data.batch(0, 0, 20_000))
     held_out = set().union(*map(images, data.validation()))
     assert trained_on.isdisjoint(held_out)
-    assert len(trained_on | held_out) == dataset.examples
+    assert len(trained_on | held_out) == (dataset.examples or IN_FILES[dataset.name])
 
 
-@every_dataset
 def test_a_dataset_has_its_line_in_the_documents(dataset: Dataset) -> None:
     documents = (Path(__file__).parents[3] / "docs" / "families.md").read_text()
-    examples = "by machine" if dataset.examples is None else f"{dataset.examples:,}"
+    unknown = "by file" if isinstance(dataset, FileDataset) else "by machine"
+    examples = unknown if dataset.examples is None else f"{dataset.examples:,}"
     assert f"\n| `{dataset.name}` | {examples} |" in documents
     assert type(dataset).__doc__

@@ -3,13 +3,13 @@
 The kinds of datasets stand here too. A family trains on every dataset of its kind.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from parametrization.shapes.family_sizes import numbers, pixels
-from tuner.spec.record import Record
+from tuner.spec.submitted import Submitted
 
 
-class Dataset(Record):
+class Dataset(Submitted):
     """Options of one dataset, and its facts, which no option changes."""
 
     loader: ClassVar[str]
@@ -24,6 +24,10 @@ class Dataset(Record):
     def pixels(self) -> int:
         """Places of one image, each with a number per channel; 0 where examples are no images."""
         return 0
+
+    def of(self, _sha256: str | None) -> Self:
+        """The dataset, bound to the contents that a study was begun on where they can change."""
+        return self
 
 
 class Text(Dataset):
@@ -51,10 +55,22 @@ class Images(Dataset):
         return numbers(self)
 
 
-class LabelledImages(Images):
+class Labelled(Dataset):
     """Inputs [B, numbers], targets [B] whole numbers: the class of each."""
 
+    channels: ClassVar[int]
+    side: ClassVar[int]
     classes: ClassVar[int]
+
+
+class LabelledImages(Images, Labelled):
+    """Images, and the class of each."""
+
+
+class LabelledVectors(Labelled):
+    """Numbers in no order: channels of a single pixel. Targets may be floating, [B, classes]."""
+
+    side: ClassVar = 1
 
 
 class NoisedImages(Images):

@@ -7,14 +7,31 @@ from parametrization.plugins import Plugins, find_plugins
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.external import ExternalData
+from tuner.spec.datasets.image_folder import ImageFolder
 from tuner.spec.datasets.imitated_digits import ImitatedDigits
+from tuner.spec.datasets.megatron_tokens import MegatronTokens
 from tuner.spec.datasets.noised_digits import NoisedDigits
+from tuner.spec.datasets.npz import NpzImages, NpzVectors
 from tuner.spec.datasets.stdlib_text import StdlibText
+from tuner.spec.datasets.text_file import TextFile
+from tuner.spec.datasets.token_file import TokenFile
 from tuner.spec.plugins import record_group, with_plugins
 from tuner.spec.registry import OneOf, by_name
 
 BUILT_IN: Final[Mapping[str, type[Dataset]]] = by_name(
-    (StdlibText, Digits, NoisedDigits, ImitatedDigits, ExternalData)
+    (
+        StdlibText,
+        TextFile,
+        TokenFile,
+        MegatronTokens,
+        Digits,
+        ImageFolder,
+        NpzImages,
+        NpzVectors,
+        NoisedDigits,
+        ImitatedDigits,
+        ExternalData,
+    )
 )
 GROUP: Final = record_group("widthwise.datasets", "a dataset", Dataset)
 PLUGINS: Final[Plugins[type[Dataset]]] = find_plugins(GROUP, BUILT_IN)

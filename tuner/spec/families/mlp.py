@@ -4,14 +4,14 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tuner.spec.datasets.dataset import LabelledImages
+from tuner.spec.datasets.dataset import Labelled
 from tuner.spec.families.model_family import ModelFamily
 
 
 class Mlp(ModelFamily):
     """Multilayer perceptron: `depth` hidden layers of one width, one readout."""
 
-    trains_on: ClassVar = LabelledImages
+    trains_on: ClassVar = Labelled
     builder: ClassVar = "parametrization.nn.models.mlp:build"
     no_depth_rule: ClassVar = "its layers are no residual blocks"
 

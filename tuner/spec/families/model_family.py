@@ -87,6 +87,10 @@ class ModelFamily(Submitted):
         """(option, what to change) for every option that disagrees with another."""
         return iter(())
 
+    def data_problem(self, _dataset: Dataset) -> str | None:
+        """Why it cannot train on this one of its datasets, and what to change; None if it can."""
+        return None
+
     def depth_problem(self, depth: int) -> str | None:
         """Why a target cannot have this depth, and which one it can; None if it can."""
         if depth == self.depth or not self.no_depth_rule:

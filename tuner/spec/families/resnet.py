@@ -30,6 +30,12 @@ class Resnet(ModelFamily):
         """Whole groups, where there are any."""
         return {"group_size": self.group_size} if self.norm == "groupnorm" else {}
 
+    def data_problem(self, dataset: Dataset) -> str | None:
+        """Images that cannot be halved."""
+        if not isinstance(dataset, LabelledImages) or dataset.side != 1:
+            return None
+        return "images of a single pixel cannot be halved: use the family mlp"
+
     def positions_per_example(self, dataset: Dataset) -> float:
         """Pixels that a convolution works on, on average over the blocks."""
         fine = fine_blocks(self.depth)

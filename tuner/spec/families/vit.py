@@ -29,6 +29,15 @@ class Vit(ModelFamily):
         """Whole heads."""
         return {"head_size": self.head_size}
 
+    def data_problem(self, dataset: Dataset) -> str | None:
+        """Images of which patches would leave a rest."""
+        if not isinstance(dataset, LabelledImages) or dataset.side % PATCH_SIDE == 0:
+            return None
+        return (
+            f"images of {dataset.side} x {dataset.side} pixels cannot be cut into patches of"
+            f" {PATCH_SIDE} x {PATCH_SIDE}: use another size of images, or another family"
+        )
+
     def positions_per_example(self, dataset: Dataset) -> float:
         """Patches of one image."""
         return dataset.pixels // PATCH_SIDE**2

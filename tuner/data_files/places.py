@@ -1,0 +1,182 @@
+"""Open data where the operator allows it, and nowhere else.
+
+Links are followed as long as they lead to another place that is allowed. What was opened is
+compared with what the path without links leads to, so that a link which is exchanged meanwhile
+opens nothing.
+"""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from tuner.data_files.opened import Identity, Opened
+from tuner.data_files.refused import DataRefused
+
+SETTING: Final = "WIDTHWISE_DATASET_DIRS"
+OPTION: Final = "--dataset-dir"
+MOST_FILES: Final = 1_000_000
+"""In one folder of data."""
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "a directory"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+class Places:
+    """The directories that data may be read from."""
+
+    def __init__(self, directories: Sequence[Path]) -> None:
+        self._given = tuple(directories)
+        self._directories = tuple(Path(os.path.realpath(one)) for one in directories)
+
+    def are_here(self) -> bool:
+        """Whether this machine has any of them: else only the workers' can tell what is there."""
+        return any(one.is_dir() for one in self._directories)
+
+    def path_of(self, given: str, field: str = "path") -> str:
+        """The path that is meant, absolute: that of a URL, or below a directory that is allowed.
+
+        Raises:
+            DataRefused: if no such path is allowed, by its words alone.
+
+        """
+        if not self._given:
+            raise DataRefused(
+                field,
+                f"{given} cannot be read: this service is allowed no data files; its operator names"
+                f' the directories to allow in {SETTING}, as ["/data"], or with widthwise up'
+                f" {OPTION} /data",
+            )
+        path = _path_in(given, field)
+        if ".." in PurePosixPath(path).parts:
+            raise DataRefused(field, f"{given} goes up with ..: write the path without")
+        if not path.startswith("/"):
+            tried = [str(one / path) for one in self._given]
+            return next((one for one in tried if os.path.lexists(one)), tried[0])
+        return path
+
+    def real(self, given: str, field: str = "path") -> Path:
+        """Where the path leads, without links, if it is allowed there.
+
+        Raises:
+            DataRefused: if it is not, or if nothing is there.
+
+        """
+        path = self.path_of(given, field)
+        found = Path(os.path.realpath(path))
+        if not any(found == one or one in found.parents for one in self._directories):
+            through = f" leads to {found}, which" if str(found) != os.path.normpath(path) else ""
+            allowed = ", ".join(map(str, self._given))
+            raise DataRefused(
+                field,
+                f"{path}{through} is in none of the directories that are allowed ({allowed}): move"
+                f" it there, or have its directory allowed in {SETTING}",
+            )
+        if not os.path.lexists(found):
+            raise DataRefused(field, f"{path} does not exist: correct the path")
+        return found
+
+    def open(self, given: str, field: str = "path") -> Opened:
+        """The file at this path.
+
+        Raises:
+            DataRefused: if there is none that may be read.
+
+        """
+        found = self.real(given, field)
+        try:
+            if words := _what_else(os.stat(found, follow_symlinks=False)):
+                raise DataRefused(field, f"{found} is {words}, not a file: name a file")
+            descriptor = os.open(
+                found, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+            )
+        except OSError as error:
+            raise DataRefused(field, _unreadable(found, error)) from error
+        opened = Opened.from_descriptor(found, descriptor)
+        if Path(os.path.realpath(found)) != found or not opened.stands():
+            raise DataRefused(field, f"{found} was exchanged while it was opened: try again")
+        return opened
+
+    def files(self, given: str, field: str = "path") -> Iterator[tuple[str, Identity]]:
+        """Every file below this directory, by its path within, in the order of names.
+
+        Hidden ones are left out.
+
+        Raises:
+            DataRefused: if it is no directory that may be read, or holds links or too much.
+
+        """
+        found = self.real(given, field)
+        if not found.is_dir():
+            raise DataRefused(field, f"{found} is a file: name the directory that it is in")
+        for count, entry in enumerate(_below(found, field)):
+            if count == MOST_FILES:
+                raise DataRefused(field, f"{found} has more than {MOST_FILES:,} files: use fewer")
+            yield os.path.relpath(entry.path, found), Identity.of(entry.stat(follow_symlinks=False))
+
+
+def _path_in(given: str, field: str) -> str:
+    """The path of a `file:` URL, or the path itself."""
+    if not given.lower().startswith("file:"):
+        if "://" in given:
+            raise DataRefused(
+                field,
+                f"{given} is a URL of another kind than file: copy the data to a directory that is"
+                " allowed",
+            )
+        return given
+    url = urlsplit(given)
+    if url.netloc not in ("", "localhost") or url.query or url.fragment:
+        raise DataRefused(
+            field,
+            f"{given} is not file:///path: write ? as %3F, # as %23 and % as %25, or give the path"
+            " itself",
+        )
+    path = unquote(url.path, errors="surrogateescape")
+    if "\0" in path:
+        raise DataRefused(field, f"{given} contains a NUL, which no path can: remove it")
+    return path
+
+
+def _what_else(status: os.stat_result) -> str | None:
+    """What it is, if it is no regular file."""
+    if stat.S_ISREG(status.st_mode):
+        return None
+    return next((words for test, words in _KINDS if test(status.st_mode)), "something else")
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    if error.errno == errno.ENOENT:
+        return f"{path} does not exist: correct the path"
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return f"{path} may not be read: give the service's user the permission to"
+    return f"{path} cannot be read: {error.strerror}"
+
+
+def _below(directory: Path, field: str) -> Iterator["os.DirEntry[str]"]:
+    try:
+        entries = sorted(os.scandir(directory), key=lambda entry: entry.name)
+    except OSError as error:
+        raise DataRefused(field, _unreadable(directory, error)) from error
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if entry.is_symlink():
+            raise DataRefused(
+                field, f"{entry.path} is a link: put the file itself into the directory"
+            )
+        if entry.is_dir(follow_symlinks=False):
+            yield from _below(Path(entry.path), field)
+        elif entry.is_file(follow_symlinks=False):
+            yield entry
+        else:
+            words = _what_else(entry.stat(follow_symlinks=False))
+            raise DataRefused(field, f"{entry.path} is {words}, not a file: remove it")

@@ -1,0 +1,10 @@
+"""Why data of a user's own cannot be trained on."""
+
+
+class DataRefused(ValueError):
+    """A field of the dataset leads to what cannot be used; the message says what to change."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(words)
+        self.field = field
+        """Of the dataset's record."""
