@@ -68,7 +68,7 @@ def test_a_study_waits_while_its_data_are_others_and_goes_on_with_the_same(
     path = folder / "changing.txt"
     original = b"all work and no play makes jack a dull boy\n" * 500
     path.write_bytes(original)
-    training = {"steps": 200, "batch_size": 4}
+    training = {"steps": 24, "batch_size": 4}
     dataset = {"name": "text-file", "path": "changing.txt"}
     study_id = service.submit(SPEC | {"dataset": dataset, "training": training})
     wait_for("training", lambda: service.study(study_id)["state"] == "searching")
