@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     slot_memory_bytes: int | None = Field(default=None, ge=2**28)
     """Address space of one slot's process; a trial that needs more fails as out_of_memory."""
 
+    stall_seconds: float = Field(default=600.0, gt=0)
+    """An order whose training takes no step for longer fails as timeout, and its process ends."""
+
     @property
     def places(self) -> int:
         """Slots in all."""
@@ -47,6 +50,11 @@ class Settings(BaseSettings):
     def url(self) -> str:
         """The database's address."""
         return self.database_url or sqlite_url(self.data_dir.resolve() / "widthwise.db")
+
+    @property
+    def tasks_dir(self) -> Path:
+        """Registrations of users' own tasks."""
+        return self.data_dir.resolve() / "tasks"
 
     @property
     def checkpoint_dir(self) -> Path:

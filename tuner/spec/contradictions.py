@@ -40,6 +40,12 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"activation checkpointing cannot train a {spec.family.name}:"
             f" {spec.family.refuses_recomputation}; leave it out",
         )
+    if spec.family.trains_in_one_piece and spec.search.pruner != "none":
+        yield (
+            "/search/pruner",
+            f"{spec.search.pruner} stops trials on the way, and those of {spec.family.name} train"
+            " in one piece, because its batches come from a loader: use none",
+        )
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:

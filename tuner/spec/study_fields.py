@@ -98,11 +98,10 @@ class StudyFields(Submitted):
     training: Training = Training()
     target: Target
     proxy_width: Width = Field(
-        default_factory=lambda data: data["family"].smallest_width(
-            max(1, data["target"].width // 8)
-        )
+        default_factory=lambda data: data["family"].proxy_width(data["target"].width)
     )
-    """Width of the trials that search. Default: an eighth of the target's."""
+    """Width of the trials that search. Default: an eighth of the target's; the base width of an own
+    task."""
     base_width: Width = Field(
         default_factory=lambda data: _own_base_width(data["family"]) or data["proxy_width"]
     )
@@ -191,6 +190,8 @@ class StudyFields(Submitted):
     def rungs(self) -> tuple[int, ...]:
         """Steps at which a trial stores a checkpoint and a pruner may act; the last is the end."""
         steps = self.training.steps
+        if self.family.trains_in_one_piece:
+            return (steps,)
         return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from tuner.spec.study_fields import Training
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
-from workers.datasets.data import Batch
+from workers.datasets.data import Batch, stacked
 from workers.training.history import History
 from workers.training.trainer import clip_fraction
 from workers.training.trial import RunningTrial
@@ -115,8 +115,7 @@ class Cohort:
         if self._one_seed and len(set(self._steps)) == 1:
             return self.trials[0].batch(self._steps[0]), True
         batches = [trial.batch(step) for trial, step in zip(self.trials, self._steps, strict=True)]
-        inputs, targets = zip(*batches, strict=True)
-        return Batch(torch.stack(inputs), torch.stack(targets)), False
+        return stacked(batches), False
 
     def _look(self) -> None:
         """Write what was measured into the trials' histories, up to where each diverged."""

@@ -6,10 +6,11 @@ Shape suffix: K trials of the cohort, M measures.
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from workers.cohort.gradients import GradientProgram, fixed_multipliers, norms
 from workers.cohort.graphs import StaticStep, cuda_graph, on_a_side_stream
@@ -17,10 +18,11 @@ from workers.cohort.programs import Programs
 from workers.cohort.stack import stack_trials
 from workers.cohort.tensor_updates import has_fused_kernel
 from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
-from workers.datasets.data import Batch
+from workers.datasets.data import Batch, flattened
 from workers.training.objective import objective
 from workers.training.trial import RunningTrial
 
+_Form: TypeAlias = tuple[bool, tuple[Any, ...]]
 _CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
 
 
@@ -51,9 +53,9 @@ class CohortStep:
             self._updates = SliceUpdates(trials, tensors)
         else:
             self._updates = StackUpdates(trials, tensors, programs, compiled=compiled)
-        self._gradients: dict[bool, GradientProgram] = {}
-        self._graphs: dict[bool, StaticStep] = {}
-        """Both by whether the trials share their batch."""
+        self._gradients: dict[_Form, GradientProgram] = {}
+        self._graphs: dict[_Form, StaticStep] = {}
+        """Both by whether the trials share their batch, and by its form."""
         limits = [trial.spec.training.gradient_clip_norm for trial in trials]
         self._clips = any(limit is not None for limit in limits)
         self._limits_K = torch.tensor(
@@ -70,20 +72,21 @@ class CohortStep:
             factors_K: on the peak learning rates; float64.
 
         """
+        tensors, form_of_batch = flattened(batch)
+        form = (shared_batch, form_of_batch)
         if self._limits_K.device.type == "cpu":
-            return self._taken(*batch, factors_K, shared_batch=shared_batch)
-        if shared_batch not in self._graphs:
-            step = partial(self._taken, shared_batch=shared_batch)
-            self._graphs[shared_batch] = StaticStep(step, cuda_graph, on_a_side_stream)
-        return self._graphs[shared_batch](*batch, factors_K.to(self._limits_K.device))
+            return self._taken(factors_K, *tensors, form=form)
+        if form not in self._graphs:
+            step = partial(self._taken, form=form)
+            self._graphs[form] = StaticStep(step, cuda_graph, on_a_side_stream)
+        return self._graphs[form](factors_K.to(self._limits_K.device), *tensors)
 
-    def _taken(
-        self, inputs: Tensor, targets: Tensor, factors_K: Tensor, *, shared_batch: bool
-    ) -> Tensor:
-        batch = Batch(inputs, targets)
-        if shared_batch not in self._gradients:
+    def _taken(self, factors_K: Tensor, *tensors: Tensor, form: _Form) -> Tensor:
+        shared_batch, (structure, _) = form
+        batch: Batch = pytree.tree_unflatten(tensors, structure)
+        if form not in self._gradients:
             family = self._trial.spec.model.family
-            self._gradients[shared_batch] = self._programs.gradients(
+            self._gradients[form] = self._programs.gradients(
                 (family, tuple(fixed_multipliers(self._trial.model, self._stacked))),
                 self._trial.model,
                 objective(family).training,
@@ -93,7 +96,7 @@ class CohortStep:
                 compiled=self._compiled,
                 autocast=self._autocast,
             )
-        losses_K, gradients, norms_K = self._gradients[shared_batch](self._stacked, batch)
+        losses_K, gradients, norms_K = self._gradients[form](self._stacked, batch)
         if self._clips:
             shares_K = (self._limits_K / (norms_K + _CLIP_EPSILON)).clamp(max=1.0)
             for gradient in gradients.values():

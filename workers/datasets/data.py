@@ -5,28 +5,71 @@ another machine, and at every width.
 """
 
 import math
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 
 class Batch(NamedTuple):
     """Inputs and what to predict.
 
     Classes are integers, in the shape of the logits without their last dimension; numbers are
-    floating, in the shape of the model's output.
+    floating, in the shape of the model's output. Of a user's own task the inputs are all of its
+    batch, a tensor or a nest of tensors, and the targets do no more than count examples.
     """
 
-    inputs: Tensor
+    inputs: Any
     targets: Tensor
 
     def on(self, device: torch.device) -> "Batch":
         """The batch on a device; itself if it is there."""
-        return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        if isinstance(self.inputs, Tensor):
+            return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
+        move = partial(Tensor.to, device=device, non_blocking=True)
+        return Batch(pytree.tree_map_only(Tensor, move, self.inputs), self.targets.to(device))
+
+    def parts(self, count: int) -> "Iterator[Batch]":
+        """Equal parts, in the batch's order.
+
+        Raises:
+            ValueError: if a tensor has no first dimension of one entry per example.
+
+        """
+        leaves, structure = pytree.tree_flatten(self)
+        if any(not isinstance(one, Tensor) or len(one) != len(self.targets) for one in leaves):
+            raise ValueError(
+                "microbatches (accumulation) need batches of tensors whose first dimension counts"
+                f" the {len(self.targets)} examples: use accumulation 1"
+            )
+        pieces = zip(*(tensor.chunk(count) for tensor in leaves), strict=True)
+        return (pytree.tree_unflatten(piece, structure) for piece in pieces)
+
+
+def stacked(batches: Sequence[Batch]) -> Batch:
+    """Batches of one form, each of their tensors stacked: [K, ...]."""
+    together: Batch = pytree.tree_map(lambda *own: torch.stack(own), *batches)
+    return together
+
+
+def flattened(batch: Batch) -> tuple[list[Tensor], tuple[Any, ...]]:
+    """A batch's tensors, and its form: how they are nested, their shapes and types.
+
+    Raises:
+        TypeError: if it holds anything but tensors, whose values a traced program would keep.
+
+    """
+    leaves, structure = pytree.tree_flatten(batch)
+    if odd := [one for one in leaves if not isinstance(one, Tensor)]:
+        raise TypeError(
+            f"a batch that several trials share holds {odd[0]!r:.60}, not tensors alone"
+        )
+    return leaves, (structure, tuple((one.shape, one.dtype) for one in leaves))
 
 
 class Data(Protocol):

@@ -82,7 +82,7 @@ class SlotProcess:
             [sys.executable, "-P", "-m", "workers.slot.worker", json.dumps(asdict(settings))],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
-            env=_environment(),
+            env=worker_environment(),
         )
         theirs.close()  # the worker has the only other end now: its death closes the pipe
         self.connection = ours
@@ -155,7 +155,8 @@ def _status_words(status: int) -> str:
     return name
 
 
-def _environment() -> dict[str, str]:
+def worker_environment() -> dict[str, str]:
+    """In which a worker's process finds these packages, and computes on one thread."""
     paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     one_thread |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}  # else processes that outlive the worker

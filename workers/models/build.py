@@ -34,3 +34,9 @@ def declared(family: ModelFamily) -> Declared:
     """Roles that the module types and shapes of this family's models cannot tell."""
     roles: Declared = imported(family.roles)(family)
     return roles
+
+
+def declared_blocks(family: ModelFamily) -> tuple[str, ...]:
+    """Patterns of tensors in residual blocks, beside those that this family's modules tell."""
+    blocks: tuple[str, ...] = imported(family.blocks)(family) if family.blocks else ()
+    return blocks

@@ -2,6 +2,7 @@
 
 import gc
 import logging
+import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 
 from tuner.engine.orders import ProbeOrder
 from tuner.engine.packing import SOLO, Packing
+from tuner.spec.families.own_task import OwnTask
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
 from workers.device.gpu_memory import peak_bytes, start_measuring, usable_bytes
@@ -44,6 +46,11 @@ SLOW_SECONDS: Final = 1.0
 """Longest step of a cohort that is tried: beyond, arithmetic and memory count, not dispatch."""
 MEMORY_SHARE: Final = 0.8
 """Of a slot's part of a GPU, for one cohort at its peak."""
+
+
+AGREEING_STEPS: Final = 4
+AGREEMENT: Final = 1e-4
+"""Relative, of losses: sums in another order differ by 1e-6 at first."""
 
 
 class _Point(NamedTuple):
@@ -108,12 +115,37 @@ def _measured_or_solo(
 ) -> Packing:
     """What was measured; alone, if a model or an optimizer cannot be mapped over trials."""
     try:
+        if isinstance(build().spec.model.family, OwnTask):
+            require_agreement(build, programs)
         return measured_packing(build, most, left_seconds, programs)
     except Exception as error:
         if is_out_of_memory(error):
             raise
         log.warning("trials like %s cannot train together", what, exc_info=True)
         return SOLO.model_copy(update={"speedup": 0.0, "device": build().device.type})
+
+
+def require_agreement(build: Callable[[], RunningTrial], programs: Programs) -> None:
+    """Hold a cohort's losses against a lone trial's, for code that nobody has read.
+
+    Tracing keeps what a program does in Python, such as counting its calls, as it was done once.
+
+    Raises:
+        ArithmeticError: if they do not agree.
+
+    """
+    lone, pair = build(), [build(), build()]
+    for _ in range(AGREEING_STEPS):
+        lone.train_losses.append(take_step(lone).train_loss)
+    Cohort(pair, programs).advance(AGREEING_STEPS)
+    for trial in pair:
+        if len(trial.train_losses) != AGREEING_STEPS or not all(
+            math.isclose(one, other, rel_tol=AGREEMENT)
+            for one, other in zip(lone.train_losses, trial.train_losses, strict=True)
+        ):
+            raise ArithmeticError(
+                f"alone it loses {lone.train_losses}, together with others {trial.train_losses}"
+            )
 
 
 def measured_packing(

@@ -55,6 +55,8 @@ def train_packed(
 def trains_alone(spec: TrialSpec) -> bool:
     """Whether no cohort trains what the trial asks for."""
     training = spec.training
+    if spec.model.family.trains_alone:
+        return True
     in_parts = training.accumulation > 1 or training.activation_checkpointing
     return in_parts or not trains_in_cohorts(spec.optimizer)
 

@@ -5,8 +5,12 @@ import logging
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Final
+
+import torch
+from torch import nn
 
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
 from tuner.data_files.refused import DataRefused
@@ -23,9 +27,12 @@ from tuner.engine.reports import CoordinateStatistic, Done, Failed, Reached, Tri
 from tuner.spec.changed import Changed
 from tuner.spec.states import StateReason
 from workers.cohort.programs import Programs
+from workers.datasets.data import Batch
 from workers.datasets.load import load_data
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.models.build import build_model
+from workers.own_tasks.opened import TaskFailed
+from workers.own_tasks.seeding import seed_globals
 from workers.packing.probe import probe
 from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (
@@ -36,7 +43,7 @@ from workers.training.checkpoint import (
     save,
 )
 from workers.training.model_shapes import model_scalings, model_shape
-from workers.training.objective import objective
+from workers.training.objective import Loss, objective
 from workers.training.trainer import Segment, progress
 from workers.training.trial import RunningTrial, new_trial, restored_trial
 
@@ -98,7 +105,7 @@ def carry_out(
         yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
     except Changed as error:
         yield _failed(order, StateReason.CHANGED, str(error))
-    except (CheckpointUnreadable, CheckpointUnwritable, DataRefused) as error:
+    except (CheckpointUnreadable, CheckpointUnwritable, DataRefused, TaskFailed) as error:
         yield _failed(order, StateReason.ERROR, str(error))
     except Exception as error:
         log.exception("order %s failed", order.id)
@@ -142,7 +149,7 @@ def _check(order: CheckOrder) -> Done:
         statistics = coordinate_statistics(
             CheckedTraining(
                 build=lambda: build_model(model),
-                loss=objective(model.family).training,
+                loss=partial(_drawing_alike, objective(model.family).training),
                 batch=lambda seed, step: data.batch(seed, step, order.batch_size),
             ),
             model_scalings(model, order.optimizer, order.hyperparameters),
@@ -163,6 +170,12 @@ def _check(order: CheckOrder) -> Done:
         attempt=order.attempt,
         statistics=tuple(CoordinateStatistic(**one._asdict()) for one in statistics),
     )
+
+
+def _drawing_alike(loss: Loss, model: nn.Module, batch: Batch) -> torch.Tensor:
+    """The loss with the same random numbers at every call: what differs is the model's doing."""
+    seed_globals(0)
+    return loss(model, batch)
 
 
 def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:

@@ -9,7 +9,7 @@ from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import ModelSpec
-from workers.models.build import build_model, declared
+from workers.models.build import build_model, declared, declared_blocks
 
 
 def model_shape(spec: ModelSpec) -> ModelShape:
@@ -40,4 +40,10 @@ def model_scalings(
 def _shape_at_base(spec: ModelSpec) -> ModelShape:
     base = build_model(spec, device="meta")
     delta = build_model(spec, width=2 * spec.base_width, device="meta")
-    return derive_model_shape(base, delta, spec.base_width, roles=declared(spec.family))
+    return derive_model_shape(
+        base,
+        delta,
+        spec.base_width,
+        roles=declared(spec.family),
+        blocks=declared_blocks(spec.family),
+    )

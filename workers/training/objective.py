@@ -37,4 +37,10 @@ def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
 
 def objective(family: ModelFamily) -> Objective:
     """What models of the family are trained and validated by."""
+    found: Objective = imported(family.objective)(family)
+    return found
+
+
+def of_declared_losses(family: ModelFamily) -> Objective:
+    """Of a family that declares its losses."""
     return Objective(imported(family.training_loss), imported(family.validation_loss))

@@ -90,7 +90,7 @@ def backward(trial: RunningTrial, batch: Batch) -> Tensor:
     if parts == 1:
         return _backward(trial, batch, 1)
     total = torch.zeros((), device=trial.device)
-    for microbatch in _microbatches(batch, parts):
+    for microbatch in batch.parts(parts):
         total = total + _backward(trial, microbatch, parts)
     return total
 
@@ -103,12 +103,6 @@ def _backward(trial: RunningTrial, batch: Batch, parts: int) -> Tensor:
     return share.detach()
 
 
-def _microbatches(batch: Batch, parts: int) -> Iterator[Batch]:
-    """The batch in equal parts, in its order."""
-    pieces = zip(*(tensor.chunk(parts) for tensor in batch), strict=True)
-    return (Batch(*piece) for piece in pieces)
-
-
 def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
     """What a forward pass computes in; weights are cast layer by layer and stay as they are."""
     if trial.spec.training.precision == "fp32":
@@ -116,8 +110,10 @@ def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
     return torch.autocast(trial.device.type, dtype=torch.bfloat16)
 
 
-def validation_loss(trial: RunningTrial) -> float:
+def validation_loss(trial: RunningTrial) -> float | None:
     """Mean of the objective over the fixed validation set, the model in evaluation mode.
+
+    None where there is no such set: a user's own task need not validate.
 
     Where the optimizer says so, of its evaluation point instead of the values that it trains.
     """
@@ -133,7 +129,7 @@ def validation_loss(trial: RunningTrial) -> float:
             loss = loss_of(trial.model, batch.on(trial.device))
             total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
-    return total / predictions
+    return total / predictions if predictions else None
 
 
 @contextmanager

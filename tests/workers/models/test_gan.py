@@ -166,6 +166,7 @@ def test_a_pair_learns_to_draw_digits() -> None:
     never = frechet_distance(mean, held_out.inputs).item()
     as_well = frechet_distance(others, held_out.inputs).item()
     found = validation_loss(trained(200, 2.0**-6))
+    assert found is not None
     assert as_well < found < 0.5 * never
 
 

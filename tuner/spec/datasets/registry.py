@@ -12,6 +12,7 @@ from tuner.spec.datasets.imitated_digits import ImitatedDigits
 from tuner.spec.datasets.megatron_tokens import MegatronTokens
 from tuner.spec.datasets.noised_digits import NoisedDigits
 from tuner.spec.datasets.npz import NpzImages, NpzVectors
+from tuner.spec.datasets.own_batches import OwnBatches
 from tuner.spec.datasets.stdlib_text import StdlibText
 from tuner.spec.datasets.text_file import TextFile
 from tuner.spec.datasets.token_file import TokenFile
@@ -31,6 +32,7 @@ BUILT_IN: Final[Mapping[str, type[Dataset]]] = by_name(
         NoisedDigits,
         ImitatedDigits,
         ExternalData,
+        OwnBatches,
     )
 )
 GROUP: Final = record_group("widthwise.datasets", "a dataset", Dataset)

@@ -26,6 +26,13 @@ class ModelFamily(Submitted):
     roles: ClassVar[str] = "parametrization.nn.models.layers.parts:no_roles"
     """`module:function`, family -> roles of tensors that module types and shapes cannot tell."""
 
+    blocks: ClassVar[str] = ""
+    """`module:function`, family -> patterns of tensors in residual blocks, beside those that the
+    model's modules tell; empty where there are none."""
+
+    objective: ClassVar[str] = "workers.training.objective:of_declared_losses"
+    """`module:function`, family -> `workers.training.objective.Objective`."""
+
     training_loss: ClassVar[str] = "workers.training.objective:batch_loss"
     """`module:function`, (model, batch) -> scalar whose gradient training follows."""
 
@@ -83,6 +90,16 @@ class ModelFamily(Submitted):
         """(JSON pointer, what to change) for every way in which a study cannot have it."""
         return iter(())
 
+    @property
+    def trains_in_one_piece(self) -> bool:
+        """Whether a trial stops nowhere before its end."""
+        return False
+
+    @property
+    def trains_alone(self) -> bool:
+        """Whether no cohort can train its trials."""
+        return False
+
     def contradictions(self) -> Iterator[tuple[str, str]]:
         """(option, what to change) for every option that disagrees with another."""
         return iter(())
@@ -134,6 +151,10 @@ class ModelFamily(Submitted):
     def smallest_width(self, at_least: int) -> int:
         """The narrowest legal width that is not below `at_least`."""
         return math.ceil(at_least / self.width_divisor) * self.width_divisor
+
+    def proxy_width(self, target_width: int) -> int:
+        """Width of the trials that search, where a study says none."""
+        return self.smallest_width(max(1, target_width // 8))
 
     def width_problem(self, width: int) -> str | None:
         """Why a model cannot have this width, and which one it can; None if it can."""
