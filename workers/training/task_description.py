@@ -17,6 +17,7 @@ from tuner.spec.families.registered_tasks import Registration
 from widthwise.task_source import TaskSource, slug
 from widthwise.task_words import TaskRefused
 from workers.datasets.own_batches import OwnBatchesData, tensors_of
+from workers.models.own_task import with_readouts
 from workers.own_tasks.opened import OpenTask, TaskFailed, facts_of, open_source
 from workers.own_tasks.seeding import seed_globals
 from workers.training.own_objective import objective_of
@@ -76,7 +77,9 @@ def described(source: TaskSource) -> Registration:
 def _has_blocks(task: OpenTask) -> bool:
     """Whether tensors are in residual blocks, once every one of them has a rule."""
     kind = task.type
-    base, delta = (task.model(times * kind.base_width, kind.depth) for times in (1, 2))
+    base, delta = (
+        with_readouts(task, task.model(times * kind.base_width, kind.depth)) for times in (1, 2)
+    )
     shape = derive_model_shape(base, delta, kind.base_width, roles=task.roles, blocks=task.blocks)
     return any(tensor.in_block for tensor in shape.tensors)
 
