@@ -12,6 +12,7 @@ from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
 from service.settings import Settings
 from service.sockets import listen
+from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import open_database, require_current
 from workers.slot.process import follow_parent_into_death
 
@@ -32,6 +33,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
 
     settings = Settings()
+    REGISTERED.read_from(settings.tasks_dir)
     database = open_database(settings.url)
     require_current(database)
     application = create_app(

@@ -18,6 +18,7 @@ from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.composite import CompositeEngine
 from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
+from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import Database, open_database, require_current
 from workers.engines.local import LocalEngine
 from workers.slot.process import follow_parent_into_death
@@ -42,6 +43,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     settings = Settings()
+    REGISTERED.read_from(settings.tasks_dir)
     settings.checkpoint_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.url)
     require_current(database)
@@ -53,6 +55,7 @@ def main() -> None:
             settings.slot_memory_bytes,
             gpus=settings.gpus,
             dataset_dirs=settings.dataset_dirs,
+            stall_seconds=settings.stall_seconds,
         )
         return CompositeEngine(workers, ExternalEngine(leading))
 

@@ -31,6 +31,7 @@ class StateReason(StrEnum):
     DIVERGED = "diverged"  # the loss left the finite numbers: information, not an error
     OUT_OF_MEMORY = "out_of_memory"
     WORKER_LOST = "worker_lost"
+    TIMEOUT = "timeout"  # no step was taken for too long
     ERROR = "error"
     CHANGED = "changed"  # of an order: its data or its owner's code; the study is paused for it
     CANCELLED = "cancelled"

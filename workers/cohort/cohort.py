@@ -14,6 +14,7 @@ from tuner.spec.study_fields import Training
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch, stacked
+from workers.device.heartbeat import alive
 from workers.training.history import History
 from workers.training.trainer import clip_fraction
 from workers.training.trial import RunningTrial
@@ -91,6 +92,7 @@ class Cohort:
             self._look()
 
     def _step(self) -> None:
+        alive()
         factors = self._schedule_factors()
         batch, shared = self._batch()
         factors_K = torch.tensor(factors, dtype=torch.float64)

@@ -1,7 +1,7 @@
 """The engine of one machine: a worker process per slot."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -11,7 +11,7 @@ from tuner.engine.orders import AnyOrder, OrderId
 from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
 from workers.device.out_of_memory import MIB, SMALLEST_LIMIT_BYTES
-from workers.engines.slot_process import SlotProcess, trials_of
+from workers.engines.slot_process import SlotProcess, code_of, trials_of
 from workers.slot.process import available_cores
 
 
@@ -50,6 +50,7 @@ class LocalEngine:
         slots: how many orders run at once; more than there are cores share them.
         checkpoint_dir: where trials are stored; made when needed.
         memory_limit_bytes: of each worker, torch included; None for no limit.
+        stall_seconds: that an order may take no step for; None for as long as it likes.
         gpus: spread the slots evenly over so many GPUs; on none, trials train on the cores.
         dataset_dirs: directories that users' data may be read from.
 
@@ -66,6 +67,7 @@ class LocalEngine:
         *,
         gpus: int = 0,
         dataset_dirs: Sequence[Path] = (),
+        stall_seconds: float | None = None,
     ) -> None:
         if slots < 1:
             raise ValueError(f"slots must be at least 1, got {slots}")
@@ -87,6 +89,7 @@ class LocalEngine:
             )
             for place, core in zip(places(slots, gpus), cycle(available_cores()), strict=False)
         ]
+        self._stall_seconds = stall_seconds
         self._started: set[tuple[OrderId, int]] = set()
         for slot in self._slots:
             slot.spawn()
@@ -117,7 +120,8 @@ class LocalEngine:
         if not free:
             raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
         wanted = trials_of(order)
-        max(free, key=lambda slot: slot.holds(wanted)).start(order)
+        code = code_of(order)
+        max(free, key=lambda slot: (slot.holds(wanted), slot.code == code)).start(order)
         self._started.add((order.id, order.attempt))
 
     def cancel(self, order_id: OrderId) -> None:
@@ -131,12 +135,19 @@ class LocalEngine:
         """Reports since the last call, as soon as there is one, or [] after the timeout."""
         waiting = {slot.connection: slot for slot in self._slots if slot.connection is not None}
         ready = wait(list(waiting), timeout_seconds)
-        return [
+        reports = [
             report
             for connection, slot in waiting.items()
             if connection in ready
             for report in slot.receive()
         ]
+        return [*reports, *self._stalled()]
+
+    def _stalled(self) -> Iterator[Failed]:
+        if self._stall_seconds is not None:
+            for slot in self._slots:
+                if report := slot.stalled(self._stall_seconds):
+                    yield report
 
     def close(self) -> None:
         """End every process of the engine."""

@@ -5,6 +5,8 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -12,13 +14,17 @@ from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from pydantic import TypeAdapter
 
 import workers
-from tuner.engine.orders import AnyOrder, TrainOrder
+from tuner.engine.orders import AnyOrder, ProbeOrder, TrainOrder
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report
+from tuner.spec.families.own_task import OwnTask
+from tuner.spec.states import StateReason
+from workers.device.heartbeat import Heartbeat
+from workers.engines.standing import standing
 from workers.slot.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
@@ -44,6 +50,8 @@ class SlotProcess:
     dataset_dirs: tuple[Path, ...] = ()
     """Where users' data may lie."""
     order: AnyOrder | None = None
+    code: str | None = None
+    """Version of the user's code that the worker has run; None if it has run none."""
     recent: deque[frozenset[tuple[str, int]]] = field(
         default_factory=partial(deque, maxlen=RECENT_ORDERS)
     )
@@ -51,6 +59,8 @@ class SlotProcess:
     connection: "Connection[bytes, bytes] | None" = None
     """None while there is no process."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _heartbeat: Heartbeat | None = field(default=None, repr=False)
+    _stalls: IO[bytes] | None = field(default=None, repr=False)
 
     @property
     def pid(self) -> int | None:
@@ -66,9 +76,14 @@ class SlotProcess:
         if self.connection is not None:
             return
         ours, theirs = Pipe(duplex=True)
+        beats = tempfile.TemporaryFile()  # noqa: SIM115  closed below, as its memory stays
+        stalls = tempfile.TemporaryFile()  # noqa: SIM115  closed when the worker has ended
+        Heartbeat.prepare(beats.fileno())
         settings = WorkerSettings(
             slot=self.name,
             connection_fd=theirs.fileno(),
+            heartbeat_fd=beats.fileno(),
+            stall_fd=stalls.fileno(),
             parent_pid=os.getpid(),
             core=self.core,
             checkpoint_dir=str(self.checkpoint_dir),
@@ -80,18 +95,31 @@ class SlotProcess:
         self._process = subprocess.Popen(
             # -P: nothing in the folder we happen to be in may pass for a module.
             [sys.executable, "-P", "-m", "workers.slot.worker", json.dumps(asdict(settings))],
-            pass_fds=[theirs.fileno()],
+            pass_fds=[theirs.fileno(), beats.fileno(), stalls.fileno()],
             stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,  # what users' code prints is nobody's business
             env=worker_environment(),
+            process_group=0,  # what it starts is ended with it
         )
         theirs.close()  # the worker has the only other end now: its death closes the pipe
         self.connection = ours
+        self._heartbeat, self._stalls = Heartbeat(beats.fileno()), stalls
+        beats.close()
 
     def start(self, order: AnyOrder) -> None:
-        """Send the order; if the worker is dying, the next `receive` says so."""
+        """Send the order; if the worker is dying, the next `receive` says so.
+
+        A worker that has run a user's code runs nothing else afterwards: that code may have changed
+        anything in its process.
+        """
+        code = code_of(order)
+        if self.code not in (None, code):
+            self.kill()
         self.spawn()
         assert self.connection is not None
-        self.order = order
+        assert self._heartbeat is not None
+        self.order, self.code = order, code
+        self._heartbeat.beat()
         with suppress(OSError):
             self.connection.send_bytes(order.model_dump_json().encode())
 
@@ -109,17 +137,52 @@ class SlotProcess:
                 self.order = None
         return reports
 
+    def stalled(self, limit_seconds: float) -> Failed | None:
+        """End the order, and the worker, if no step was taken for longer than the limit."""
+        if self.order is None or self._heartbeat is None:
+            return None
+        if self._heartbeat.silent_seconds() <= limit_seconds:
+            return None
+        order, place = self.order, self._where_it_stands()
+        self.kill()
+        self.spawn()
+        return Failed(
+            order_id=order.id,
+            attempt=order.attempt,
+            reason=StateReason.TIMEOUT,
+            message=f"no step was taken for {limit_seconds:g} s{place}: if a step takes as long,"
+            " raise WIDTHWISE_STALL_SECONDS",
+        )
+
+    def _where_it_stands(self) -> str:
+        """What the worker does, as it says itself when asked; empty if it does not."""
+        if self._process is None or self._stalls is None:
+            return ""
+        self._process.send_signal(signal.SIGUSR1)
+        for _ in range(20):
+            time.sleep(0.05)
+            if said := os.pread(self._stalls.fileno(), 100_000, 0).decode(errors="replace"):
+                return standing(said)
+        return ""
+
     def kill(self) -> int:
-        """End the worker, whatever it does; its exit status as `subprocess` gives it."""
-        self.order = None
+        """End the worker and what it started, whatever they do; its exit status.
+
+        As `subprocess` gives it.
+        """
+        self.order, self.code = None, None
         self.recent.clear()
         if self._process is None or self.connection is None:
             return 0
         self.connection.close()
         self.connection = None
-        self._process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         status = self._process.wait()
         self._process = None
+        if self._stalls is not None:
+            self._stalls.close()
+        self._stalls, self._heartbeat = None, None
         return status
 
     def _after_death(self) -> list[Lost]:
@@ -135,6 +198,15 @@ class SlotProcess:
                 message=f"the worker of slot {self.name} ended with {_status_words(status)}",
             )
         ]
+
+
+def code_of(order: AnyOrder) -> str | None:
+    """Version of the user's code that an order runs; None for Widthwise's own."""
+    if isinstance(order, TrainOrder):
+        model = order.trials[0].spec.model
+    else:
+        model = order.trial.model if isinstance(order, ProbeOrder) else order.model
+    return model.family.version if isinstance(model.family, OwnTask) else None
 
 
 def trials_of(

@@ -29,6 +29,7 @@ from tuner.spec.states import StateReason
 from workers.cohort.programs import Programs
 from workers.datasets.data import Batch
 from workers.datasets.load import load_data
+from workers.device.heartbeat import alive
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
@@ -174,6 +175,7 @@ def _check(order: CheckOrder) -> Done:
 
 def _drawing_alike(loss: Loss, model: nn.Module, batch: Batch) -> torch.Tensor:
     """The loss with the same random numbers at every call: what differs is the model's doing."""
+    alive()
     seed_globals(0)
     return loss(model, batch)
 

@@ -5,6 +5,7 @@ reports go as JSON. Only the standard library is imported up here: the ties to t
 place before torch, which takes a second or more, is loaded.
 """
 
+import faulthandler
 import gc
 import json
 import os
@@ -12,6 +13,7 @@ import signal
 import sys
 import threading
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,6 +28,9 @@ class WorkerSettings:
     slot: str
     """Name of the slot that it works for, so that a list of processes shows it."""
     connection_fd: int
+    heartbeat_fd: int
+    stall_fd: int
+    """Where it writes what it does when it is asked by SIGUSR1."""
     parent_pid: int
     core: int | None
     checkpoint_dir: str
@@ -43,11 +48,21 @@ def main(arguments: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process: the parent decides
     settings = WorkerSettings(**json.loads(arguments))
     follow_parent_into_death(settings.parent_pid)
+    faulthandler.register(signal.SIGUSR1, file=settings.stall_fd)
+    os.register_at_fork(after_in_child=partial(_become_a_mere_child, settings.connection_fd))
     connection: Connection[bytes, bytes] = Connection(settings.connection_fd)
     messages: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, messages), daemon=True).start()
     pin(settings.core)
     _work(settings, connection, messages)
+
+
+def _become_a_mere_child(connection_fd: int) -> None:
+    """A process that user code forks says nothing to the engine, and ends with the worker."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nowhere, connection_fd)
+    os.close(nowhere)
+    follow_parent_into_death(os.getppid())
 
 
 def _listen(connection: "Connection[bytes, bytes]", messages: SimpleQueue[bytes]) -> None:
@@ -70,6 +85,7 @@ def _work(
     from tuner.data_files.places import Places
     from tuner.engine.orders import AnyOrder, Order
     from workers.datasets.access import Access, allow
+    from workers.device.heartbeat import Heartbeat, alive, beat_with, end_copies
     from workers.device.out_of_memory import limit_memory
     from workers.slot.orders import OpenCohort, carry_out
 
@@ -86,10 +102,13 @@ def _work(
     checkpoint_dir = Path(settings.checkpoint_dir)
     allow(Access(Places([Path(one) for one in settings.dataset_dirs]), checkpoint_dir / "data"))
     orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
+    beat_with(Heartbeat(settings.heartbeat_fd))
     cohort = OpenCohort(device=settings.device)
     while True:
         order = orders.validate_json(messages.get())
+        alive()
         for report in carry_out(order, cohort, checkpoint_dir):
+            end_copies()
             connection.send_bytes(report.model_dump_json().encode())
 
 

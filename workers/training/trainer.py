@@ -14,6 +14,7 @@ from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.reports import TrialProgress
 from tuner.engine.series import Series
 from workers.datasets.data import Batch
+from workers.device.heartbeat import alive
 from workers.training.history import History, Update
 from workers.training.objective import objective
 from workers.training.trial import RunningTrial
@@ -52,6 +53,7 @@ def ended(trial: RunningTrial, updates: History, diverged_at: int | None) -> Seg
 
 def take_step(trial: RunningTrial) -> Update:
     """One update of the model on the batch of its step."""
+    alive()
     training = trial.spec.training
     factor = training.schedule.factor(trial.step, training.steps)
     for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True):

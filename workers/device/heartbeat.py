@@ -1,0 +1,59 @@
+"""Let the engine see that a worker goes on: the time of its latest step, in memory that both share.
+
+Shared memory, not messages: whoever hangs sends none, and nobody has to read those that come.
+"""
+
+import mmap
+import os
+import struct
+import time
+from typing import Final
+
+_SECONDS: Final = struct.Struct("<d")
+
+
+class Heartbeat:
+    """Seconds of this machine's monotonic clock, in a file that both processes have open."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._memory = mmap.mmap(descriptor, _SECONDS.size)
+
+    @staticmethod
+    def prepare(descriptor: int) -> None:
+        """Make the file as long as it has to be."""
+        os.truncate(descriptor, _SECONDS.size)
+
+    def beat(self) -> None:
+        """Say that something was done just now."""
+        _SECONDS.pack_into(self._memory, 0, time.monotonic())
+
+    def silent_seconds(self) -> float:
+        """Since the last beat."""
+        (last,) = _SECONDS.unpack_from(self._memory, 0)
+        return time.monotonic() - float(last)
+
+
+class _Own:
+    """This process's heartbeat; none where no engine watches."""
+
+    heartbeat: Heartbeat | None = None
+    process_id = 0
+
+
+def beat_with(heartbeat: Heartbeat) -> None:
+    """Have `alive` beat with this one from here on."""
+    _Own.heartbeat, _Own.process_id = heartbeat, os.getpid()
+
+
+def alive() -> None:
+    """Say that training goes on; ends the process if it is a copy that user code has forked."""
+    if _Own.heartbeat is None:
+        return
+    end_copies()
+    _Own.heartbeat.beat()
+
+
+def end_copies() -> None:
+    """A copy of the worker that comes back from user code must neither train nor report."""
+    if os.getpid() != _Own.process_id:
+        os._exit(0)
