@@ -21,10 +21,12 @@ from typing import IO
 import structlog
 
 from service.logs import configure_logs
+from service.registration import register
 from service.settings import Settings
 from service.sockets import listen
 from tuner.records.errors import TunerError
 from tuner.storage.sql.migration import migrate
+from widthwise.task_words import TaskRefused
 
 STOP_SECONDS = 10.0
 """How long a child may take to stop before it is killed."""
@@ -84,12 +86,17 @@ class Child:
 
 def main() -> None:
     """Run until SIGINT or SIGTERM; exit status 1 if the service cannot start here."""
-    settings = _settings_from(sys.argv[1:])
+    settings, tasks = _settings_from(sys.argv[1:])
     configure_logs("up")
     try:
         lock = _claim(settings.data_dir)
+        for task in tasks:
+            found = register(task, settings.data_dir, settings.stall_seconds)
+            log.info("task", name=found.name, source=found.source, version=found.version[:12])
         migrate(settings.url)
         listening = listen(settings.host, settings.port)
+    except TaskRefused as error:
+        sys.exit(f"widthwise up: {error}")
     except (OSError, TunerError) as error:
         sys.exit(_cannot_start(settings, error))
     address = _address(listening)
@@ -105,7 +112,8 @@ def main() -> None:
     lock.close()
 
 
-def _settings_from(arguments: list[str]) -> Settings:
+def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
+    """Settings, and the tasks that studies may name."""
     parser = argparse.ArgumentParser(prog="widthwise up", description=__doc__)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument(
@@ -118,8 +126,10 @@ def _settings_from(arguments: list[str]) -> Settings:
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
     parser.add_argument("--slots", type=int)
+    parser.add_argument("--plugin", action="append", default=[], metavar="FILE.py[:Task]")
     given = vars(parser.parse_args(arguments))
-    return Settings(**{name: value for name, value in given.items() if value is not None})
+    tasks: list[str] = given.pop("plugin")
+    return Settings(**{name: value for name, value in given.items() if value is not None}), tasks
 
 
 def _claim(data_dir: Path) -> IO[str]:

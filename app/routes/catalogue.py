@@ -10,6 +10,9 @@ from parametrization.plugins import Plugins
 from parametrization.recommendation.target import Comparison
 from tuner.spec.datasets import registry as datasets
 from tuner.spec.datasets.registry import DATASETS, datasets_of
+from tuner.spec.families import registry as families
+from tuner.spec.families.own_task import OwnTask
+from tuner.spec.families.registered_tasks import REGISTERED, Registration
 from tuner.spec.families.registry import FAMILIES
 from tuner.spec.optimizers.records import RECORDS
 from tuner.spec.record import Record
@@ -25,27 +28,35 @@ class Option(Record):
     """JSON Schema of the object that a specification gives."""
 
 
-class FamilyOption(Option):
-    datasets: tuple[str, ...]
-    """What it can train on; the first one is its default."""
-    compared_by: Comparison
-    """What its trials are compared by."""
-
-
-class FamilyList(Record):
-    families: tuple[FamilyOption, ...]
-
-
-class OptimizerOption(Option):
-    plugin: str | None
-    """Installed package and version that it comes from; null if it is built in."""
-
-
 class PluginLeftOut(Record):
     name: str
     plugin: str
     reason: str
     """Why it cannot be used, in words."""
+
+
+class FamilyOption(Option):
+    datasets: tuple[str, ...]
+    """What it can train on; the first one is its default."""
+    compared_by: Comparison
+    """What its trials are compared by."""
+    source: str | None = None
+    """File or package, and class, of an own task; null of a family that is built in."""
+    version: str | None = None
+    """Of an own task: hash of its file and what it imports from its folder, or its package's."""
+    plugin: str | None = None
+    """Installed package and version that an own task comes from; null otherwise."""
+
+
+class FamilyList(Record):
+    families: tuple[FamilyOption, ...]
+    left_out: tuple[PluginLeftOut, ...]
+    """Own tasks that cannot be used."""
+
+
+class OptimizerOption(Option):
+    plugin: str | None
+    """Installed package and version that it comes from; null if it is built in."""
 
 
 class OptimizerList(Record):
@@ -80,18 +91,41 @@ def _left_out(plugins: Plugins[Any]) -> tuple[PluginLeftOut, ...]:
 
 
 @router.get("/families")
-@cache
 def list_families() -> FamilyList:
-    """Model families that a study can tune."""
+    """Model families that a study can tune: built in ones, then own tasks that are registered."""
+    found = [one for name in REGISTERED.names() if (one := REGISTERED.find(name))]
+    files = (
+        PluginLeftOut(name=one.name, plugin=one.source, reason=one.reason)
+        for one in REGISTERED.left_out
+    )
     return FamilyList(
-        families=tuple(
-            FamilyOption(
-                **_described(family),
-                datasets=datasets_of(family.trains_on),
-                compared_by=family.compared_by,
-            )
-            for family in FAMILIES.values()
+        families=(*_families_with_records(), *map(_own_task, found)),
+        left_out=(*_left_out(families.PLUGINS), *files),
+    )
+
+
+@cache
+def _families_with_records() -> tuple[FamilyOption, ...]:
+    return tuple(
+        FamilyOption(
+            **_described(family),
+            datasets=datasets_of(family.trains_on),
+            compared_by=family.compared_by,
         )
+        for family in FAMILIES.values()
+    )
+
+
+def _own_task(found: Registration) -> FamilyOption:
+    return FamilyOption(
+        name=found.name,
+        description=found.words,
+        options=OwnTask.model_json_schema(),
+        datasets=datasets_of(OwnTask.trains_on),
+        compared_by=OwnTask.model_validate({"name": found.name}).comparison,
+        source=found.source,
+        version=found.version,
+        plugin=found.package,
     )
 
 

@@ -40,6 +40,7 @@ from tuner.storage.sql.database import Database
 from tuner.storage.studies import (
     active_studies,
     move_study,
+    park_changed_studies,
     park_studies,
     park_study,
 )
@@ -100,6 +101,7 @@ def _lead(
             last_beat = time.monotonic()
             leadership.renew()
             _beat(database, engine)
+            _park_changed(database)
             sweep_checkpoints(database, checkpoints)
         tick(database, engine, memory=memory, checkpoints=checkpoints)
         evidence.turn()
@@ -279,6 +281,11 @@ def _store(
     if checkpoints is not None:
         for uri in stale:
             checkpoints.delete(uri)
+
+
+def _park_changed(database: Database) -> None:
+    with database.write() as session:
+        park_changed_studies(session)
 
 
 def _beat(database: Database, engine: Engine) -> None:

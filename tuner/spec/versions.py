@@ -1,8 +1,8 @@
 """Compare the plugins that a study was made with to those installed here.
 
-A study keeps package and version of every plugin's optimizer and dataset it names. Another version
-may take other steps, or other batches, under the same name, so that its trials could not be
-compared with those before.
+A study keeps package and version of every plugin's optimizer and dataset it names, and the version
+of its owner's task. Another version may take other steps, or other batches, under the same name, so
+that its trials could not be compared with those before.
 """
 
 from collections.abc import Iterator, Mapping
@@ -11,6 +11,7 @@ from typing import Any, Final
 from parametrization.optimizers import registry as optimizers
 from parametrization.plugins import Plugins
 from tuner.spec.datasets import registry as datasets
+from tuner.spec.families.registered_tasks import REGISTERED
 
 INSTALLED: Final[Mapping[str, Plugins[Any]]] = {
     "optimizers": optimizers.PLUGINS,
@@ -29,7 +30,19 @@ def other_plugins(spec: object) -> str | None:
     differing = (
         _difference(INSTALLED[field], name, made_with) for field, name, made_with in _of(spec)
     )
-    return "; ".join(filter(None, differing)) or None
+    return "; ".join(filter(None, (*differing, _other_task(spec)))) or None
+
+
+def _other_task(spec: object) -> str | None:
+    """Why the study's own task is not the one that is registered here; None if it is, or none."""
+    match spec:
+        case {"family": {"name": str(name), "source": str(source), "version": str(version)}}:
+            found = REGISTERED.find(name)
+            if found is None or found.source != source:
+                where = f"widthwise up --plugin {source}" if ".py" in source else "install it"
+                return f"{name} is of {source}, which is not registered here: {where}"
+            return REGISTERED.changed(found, version)
+    return None
 
 
 def _of(spec: object) -> Iterator[tuple[str, str, str]]:

@@ -129,6 +129,16 @@ def park_studies(session: Session) -> None:
             park_study(session, row.id, words)
 
 
+def park_changed_studies(session: Session) -> None:
+    """Pause every active study whose plugins or own task are not those that it was made with.
+
+    A task's file may change while a process runs.
+    """
+    for row in connection_of(session).execute(_ACTIVE).all():
+        if words := other_plugins(row.spec):
+            park_study(session, row.id, words)
+
+
 def park_study(session: Session, study_id: str, reason: str) -> None:
     """Pause an active study that cannot go on here, without reading more of it than its state."""
     row = study_row(session, study_id)

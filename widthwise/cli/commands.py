@@ -1,28 +1,24 @@
 """The `widthwise` command: everything it knows, it asks the service over HTTP."""
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.spec_file import read_spec
+from widthwise.cli.terminal import EXIT_OF_STATE, INTERRUPTED, err, out, said_plainly
+from widthwise.cli.tune import tune
 from widthwise.cli.up import become_service
 from widthwise.cli.watch import watch_study
 from widthwise.client import Asked, Client, Document
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation
-
-PIPED_COLUMNS: Final = 120
-"""Width of what is not shown on a terminal: lines that a program reads are not cut."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -31,12 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tune narrow, train wide: hyperparameter transfer for large neural networks.",
 )
-out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
-err = Console(stderr=True)
-
-EXIT_OF_STATE: Final = {"completed": 0, "cancelled": 1, "failed": 1}
-INTERRUPTED: Final = 130
-
 Address = Annotated[
     str | None,
     typer.Option(
@@ -54,16 +44,6 @@ class Form(StrEnum):
     JSON = "json"
     YAML = "yaml"
     PYTHON = "python"
-
-
-@contextmanager
-def said_plainly() -> Iterator[None]:
-    """Errors that a user can act on leave as a line of text and status 1."""
-    try:
-        yield
-    except WidthwiseError as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-        raise typer.Exit(1) from error
 
 
 @contextmanager
@@ -88,11 +68,21 @@ def up(
     slots: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
     ] = None,
+    plugin: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE.py[:Task]", help="A task that studies can name; may be repeated."
+        ),
+    ] = None,
 ) -> None:
     """Run the service here: API, pages, tuner and workers, until Ctrl-C."""
     given = {"--data-dir": data_dir, "--host": host, "--port": port, "--slots": slots}
+    options = [f"{name}={value}" for name, value in given.items() if value is not None]
     with said_plainly():
-        become_service([f"{name}={value}" for name, value in given.items() if value is not None])
+        become_service([*options, *(f"--plugin={task}" for task in plugin or ())])
+
+
+app.command()(tune)
 
 
 @app.command()

@@ -15,15 +15,25 @@ def become_service(options: list[str]) -> NoReturn:
         WidthwiseError: if this environment holds the client alone.
 
     """
+    require_service()
+    arguments = [sys.executable, "-m", "service.up", *options]
+    sys.stdout.flush()
+    os.execv(sys.executable, arguments)
+
+
+def require_service() -> None:
+    """See that the service can be started here.
+
+    Raises:
+        WidthwiseError: if this environment holds the client alone.
+
+    """
     if not _is_here():
         raise WidthwiseError(
             "this environment holds Widthwise's client, not its service.\n"
             "The service runs from its repository (`make install`, then `.venv/bin/widthwise up`)"
             " or from its image; a client elsewhere finds it with --address."
         )
-    arguments = [sys.executable, "-m", "service.up", *options]
-    sys.stdout.flush()
-    os.execv(sys.executable, arguments)
 
 
 def _is_here() -> bool:

@@ -17,12 +17,21 @@ from widthwise.errors import WidthwiseError
 _LINE_EVERY_SECONDS: Final = 5.0
 
 
-def watch_study(client: Client, study_id: str, console: Console) -> dict[str, Any]:
-    """Show the study until it is over, and return what it then is."""
+def watch_study(
+    client: Client, study_id: str, console: Console, *, until_paused: bool = False
+) -> dict[str, Any]:
+    """Show the study until it is over, and return what it then is.
+
+    Args:
+        until_paused: stop watching a study that is paused, too.
+
+    """
     view: _View = _LiveView(console) if console.is_terminal else _LineView(console)
     with view:
         for study in follow(client, study_id, on_interruption=view.interrupted):
             view.show(study)
+            if until_paused and study["state"] == "paused":
+                break
     reason = f": {visible(study['reason'])}" if study["reason"] else ""
     console.print(Text.assemble(state_text(study), reason), soft_wrap=True)
     return study

@@ -14,7 +14,7 @@ from torch import nn
 
 from tuner.spec.changed import Changed
 from tuner.spec.families.own_task import OwnTask
-from tuner.spec.families.registered_tasks import TaskFacts
+from tuner.spec.families.registered_tasks import REGISTERED, TaskFacts
 from widthwise.task import Task, has, task_problems, task_roles
 from widthwise.task_loading import load_task
 from widthwise.task_source import TaskSource
@@ -167,6 +167,13 @@ def _of_file(family: OwnTask) -> OpenTask:
 
 
 def _of_package(family: OwnTask) -> OpenTask:
+    installed = REGISTERED.find(family.name)
+    if installed is None or installed.version != family.version:
+        here = installed.version if installed else "nothing of it"
+        raise Changed(
+            f"{family.name} is of {family.version}, and {here} is installed: install"
+            f" {family.version}"
+        )
     try:
         task: Any = imported(family.source)
     except ValueError as error:

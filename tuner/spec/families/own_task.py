@@ -6,8 +6,9 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field, ValidationInfo, model_validator
 
+from parametrization.recommendation.target import Comparison
 from tuner.spec.datasets.own_batches import OwnBatches
-from tuner.spec.families.model_family import Comparison, ModelFamily
+from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registered_tasks import REGISTERED, Registration, TaskFacts
 from tuner.spec.submitted import is_stored
 

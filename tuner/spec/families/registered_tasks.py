@@ -105,7 +105,9 @@ class RegisteredTasks:
         """Why its files are not those of this version (default: its own); None if they are."""
         wanted = version or registration.version
         if not registration.files:
-            return None if wanted == registration.version else "another version is installed"
+            if wanted == registration.version:
+                return None
+            return f"{registration.version} is installed: install {wanted}"
         try:
             found = self._version(registration)
         except OSError as error:
@@ -114,7 +116,8 @@ class RegisteredTasks:
             return None
         return (
             f"{registration.files[0]}, or a file that it imports, has changed"
-            f" (version {wanted[:12]} then, {found[:12]} now)"
+            f" (version {wanted[:12]} then, {found[:12]} now): put it back as it was, or register"
+            " it again and submit a new study"
         )
 
     def _usable(self) -> Iterator[Registration]:

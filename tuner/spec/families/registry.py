@@ -8,6 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from parametrization.plugins import find_plugins
 from tuner.spec.families.dit import Dit
 from tuner.spec.families.external import External
 from tuner.spec.families.gan import Gan
@@ -15,6 +16,7 @@ from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.own_task import OwnTask
+from tuner.spec.families.packaged_tasks import GROUP, registration_of
 from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.spec.families.resnet import Resnet
 from tuner.spec.families.unet import Unet
@@ -28,6 +30,9 @@ FAMILIES: Final[Mapping[str, type[ModelFamily]]] = by_name(
 )
 """By name, in the order of the catalogue."""
 
+PLUGINS: Final = find_plugins(GROUP, FAMILIES)
+"""Own tasks of installed packages, and those that had to be left out."""
+REGISTERED.add_packaged({name: registration_of(one) for name, one in PLUGINS.usable.items()})
 _OWN: Final = "own task"
 """Tag of every family that has no record of its own."""
 
@@ -75,6 +80,8 @@ def _with_a_known_name(given: object, info: ValidationInfo) -> object:
     name = given["name"]
     if name in FAMILIES or REGISTERED.find(name) is not None:
         return given
+    if words := PLUGINS.refusal_of(name):
+        raise ValueError(words)
     for left_out in REGISTERED.left_out:
         if left_out.name == name:
             raise ValueError(f"the task {name} cannot be used: {left_out.reason}")

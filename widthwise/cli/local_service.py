@@ -1,0 +1,136 @@
+"""The service of this machine's data directory: tasks registered with it, found, or started."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from widthwise.address import DEFAULT_ADDRESS, find_address
+from widthwise.cli.up import require_service
+from widthwise.client import Client
+from widthwise.errors import Unreachable, WidthwiseError
+
+_REGISTRATION: Final = "service.registration"
+_START_SECONDS: Final = 120.0
+_STOP_SECONDS: Final = 20.0
+LOG: Final = "service.log"
+"""In the data directory: what a service that was started here writes."""
+
+
+def register(task: str, data_dir: Path) -> dict[str, Any]:
+    """Describe a task, whose code runs in a process of its own, and register it.
+
+    Raises:
+        WidthwiseError: with every reason why it cannot be used, and the roles to paste.
+
+    """
+    require_service()
+    ran = subprocess.run(
+        [sys.executable, "-m", _REGISTRATION, f"--data-dir={data_dir}", "--", task],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    try:
+        said = json.loads(ran.stdout)
+    except ValueError as error:
+        raise WidthwiseError(f"describing {task} ended with status {ran.returncode}") from error
+    for refused in said["refused"]:
+        raise WidthwiseError(refusal(task, refused["problems"], refused["proposals"]))
+    found: dict[str, Any] = said["registered"][0]
+    return found
+
+
+def refusal(task: str, problems: list[str], proposals: dict[str, str]) -> str:
+    """Everything that is wrong with a task, and what can be pasted into its class."""
+    lines = [f"{task} cannot be tuned yet:", *(f"  - {problem}" for problem in problems)]
+    if proposals:
+        roles = (f"    {name!r}: {role}," for name, role in proposals.items())
+        lines += ["", "Paste this into the class, and look at each line:", "", "roles = {"]
+        lines += [*roles, "}"]
+    return "\n".join(lines)
+
+
+@contextmanager
+def service_of(data_dir: Path, slots: int | None) -> Iterator[tuple[Client, bool]]:
+    """A client of the service that runs on the directory, and whether it was started for this.
+
+    One that was started here ends with the block.
+
+    Raises:
+        WidthwiseError: if none runs and none can be started.
+
+    """
+    if (data_dir / "address").exists():
+        with Client(find_address(None, data_dir)) as client:
+            if _answers(client):
+                yield client, False
+                return
+    process = _started(data_dir, slots)
+    try:
+        with Client(_address_of(process, data_dir)) as client:
+            yield client, True
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _started(data_dir: Path, slots: int | None) -> "subprocess.Popen[bytes]":
+    data_dir.mkdir(parents=True, exist_ok=True)
+    options = [f"--data-dir={data_dir}", f"--port={_port()}"]
+    options += [f"--slots={slots}"] if slots else []
+    with (data_dir / LOG).open("wb") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "service.up", *options],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"PYTHONUNBUFFERED": "1"},
+            start_new_session=True,  # Ctrl-C reaches this command alone, which then stops it
+        )
+
+
+def _port() -> int:
+    """The default one unless somebody answers there: then any that is free."""
+    try:
+        with Client(DEFAULT_ADDRESS, timeout_seconds=1.0) as client:
+            next(client.study_pages())
+    except Unreachable:
+        return int(DEFAULT_ADDRESS.rpartition(":")[2])
+    except WidthwiseError:
+        return 0
+    return 0
+
+
+def _address_of(process: "subprocess.Popen[bytes]", data_dir: Path) -> str:
+    """Where it serves, as soon as it answers."""
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            said = (data_dir / LOG).read_text(errors="replace").strip()
+            raise WidthwiseError(f"the service did not start:\n{said[-2_000:]}")
+        if (data_dir / "address").exists():
+            address = find_address(None, data_dir)
+            with Client(address) as client:
+                if _answers(client):
+                    return address
+        time.sleep(0.1)
+    raise WidthwiseError(f"the service did not answer; see {data_dir / LOG}")
+
+
+def _answers(client: Client) -> bool:
+    try:
+        next(client.study_pages())
+    except WidthwiseError:
+        return False
+    return True

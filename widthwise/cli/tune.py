@@ -1,0 +1,123 @@
+"""`widthwise tune`: from a task in a file to the hyperparameters of its target, in one command."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from widthwise.address import DEFAULT_DATA_DIR
+from widthwise.cli import tables
+from widthwise.cli.local_service import register, service_of
+from widthwise.cli.recommendation_view import recommendation_view
+from widthwise.cli.spec_file import read_spec
+from widthwise.cli.terminal import EXIT_OF_STATE, INTERRUPTED, err, out, said_plainly
+from widthwise.cli.watch import watch_study
+from widthwise.client import Client
+from widthwise.errors import WidthwiseError
+from widthwise.recommendation import Recommendation
+
+
+def tune(  # noqa: PLR0913  # one parameter an option
+    task: Annotated[
+        str, typer.Argument(metavar="FILE.py[:Task]", help="A file with a widthwise.Task.")
+    ],
+    target_width: Annotated[int, typer.Option(min=1, help="Width of the target.")],
+    target_depth: Annotated[
+        int | None, typer.Option(min=1, help="Its depth; default: the proxies'.")
+    ] = None,
+    target_batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Its examples per step; default: the proxies'.")
+    ] = None,
+    target_tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens it trains on; default: the proxies'.")
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None, typer.Option(help="To tune; may be repeated; default: adamw.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Of the search.")] = None,
+    steps: Annotated[int | None, typer.Option(min=8, help="Of every trial.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Of every trial.")] = None,
+    proxy_width: Annotated[
+        int | None, typer.Option(min=1, help="To search at; default: the task's base_width.")
+    ] = None,
+    study: Annotated[
+        Path | None,
+        typer.Option("--spec", help="YAML or JSON with further fields of the study."),
+    ] = None,
+    data_dir: Annotated[
+        Path, typer.Option(help="Where everything is kept; of a running service, its own.")
+    ] = DEFAULT_DATA_DIR,
+    slots: Annotated[
+        int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option(help="File that the recommendation is written to.")
+    ] = Path("recommendation.json"),
+) -> None:
+    """Tune your own model: describe it, check it, search, measure, and print the answer.
+
+    Uses the service that runs on the data directory, or starts one for as long as it takes.
+    """
+    target = {
+        "width": target_width,
+        "depth": target_depth,
+        "batch_size": target_batch_size,
+        "tokens": target_tokens,
+    }
+    asked: dict[str, Any] = {
+        "target": _given(**target),
+        "training": _given(steps=steps, batch_size=batch_size),
+        "search": _given(trials=trials),
+        "proxy_width": proxy_width,
+        "optimizers": [{"name": name} for name in optimizer or ()],
+    }
+    with said_plainly():
+        further = read_spec(study) if study else {}
+        registered = register(task, data_dir)
+        out.print(f"{registered['name']}: {registered['source']}", soft_wrap=True, highlight=False)
+        spec = _merged(further, {name: one for name, one in asked.items() if one})
+        spec["family"] = {**spec.get("family", {}), "name": registered["name"]}
+        with service_of(data_dir, slots) as (client, is_ours):
+            _tuned(client, spec, output, data_dir if is_ours else None)
+
+
+def _tuned(client: Client, spec: dict[str, Any], output: Path, ours: Path | None) -> None:
+    """Submit, watch, and write the answer; `ours` is the directory of a service started here."""
+    study = client.submit(spec)
+    again = f"widthwise up --data-dir {ours}" if ours else ""
+    out.print(tables.submitted(study, client.page(study["id"])), soft_wrap=True)
+    try:
+        study = watch_study(client, study["id"], out, until_paused=True)
+    except KeyboardInterrupt:
+        err.print(
+            f"\nStopped watching {study['id']}"
+            + (f"; it goes on with: {again}" if ours else "; it goes on")
+        )
+        raise typer.Exit(INTERRUPTED) from None
+    if study["state"] == "completed":
+        text = client.recommendation_text(study["id"], "json")
+        answer = Recommendation.from_document(json.loads(text))
+        out.print(recommendation_view(answer.document))
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
+        out.print(f"wrote {output}", soft_wrap=True)
+    page = f"page: {client.page(study['id'])}"
+    out.print(f"{page} (after `{again}`)" if ours else page, soft_wrap=True)
+    raise typer.Exit(EXIT_OF_STATE[study["state"]])
+
+
+def _given(**fields: int | None) -> dict[str, int]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _merged(further: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    """Options of the command line before those of the file, field by field."""
+    merged = dict(further)
+    for name, value in asked.items():
+        before = merged.get(name)
+        both = isinstance(before, dict) and isinstance(value, dict)
+        merged[name] = {**before, **value} if both else value  # type: ignore[dict-item]
+    return merged
