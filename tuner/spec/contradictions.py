@@ -40,12 +40,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"activation checkpointing cannot train a {spec.family.name}:"
             f" {spec.family.refuses_recomputation}; leave it out",
         )
-    if spec.family.trains_in_one_piece and spec.search.pruner != "none":
-        yield (
-            "/search/pruner",
-            f"{spec.search.pruner} stops trials on the way, and those of {spec.family.name} train"
-            " in one piece, because its batches come from a loader: use none",
-        )
+    yield from _unfit_pruner(spec)
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -60,6 +55,15 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_target(spec)
     yield from _unfit_policies(spec)
     yield from beyond_floats(spec.optimizers)
+
+
+def _unfit_pruner(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    if spec.family.trains_in_one_piece and spec.search.pruner != "none":
+        yield (
+            "/search/pruner",
+            f"{spec.search.pruner} stops trials on the way, and those of {spec.family.name} train"
+            " in one piece, because its batches come from a loader: use none",
+        )
 
 
 def _unknown_seeds(spec: StudyFields) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+import torch
 from torch import nn
 
 from tuner.spec.changed import Changed
@@ -44,7 +45,8 @@ class OpenTask:
     def model(self, width: int, depth: int) -> nn.Module:
         """A model, built with the same random numbers every time."""
         seed_globals(_MODEL)
-        model = self.call("model", self._task.model, width, depth)
+        with torch.device("cpu"):  # real numbers, whatever device the caller has set
+            model = self.call("model", self._task.model, width, depth)
         if not isinstance(model, nn.Module):
             raise self.failed(f"model returned {_kind(model)}, not a torch.nn.Module")
         devices = {str(tensor.device) for tensor in (*model.parameters(), *model.buffers())}

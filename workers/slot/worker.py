@@ -84,6 +84,7 @@ def _work(
 
     from tuner.data_files.places import Places
     from tuner.engine.orders import AnyOrder, Order
+    from tuner.spec.submitted import STORED
     from workers.datasets.access import Access, allow
     from workers.device.heartbeat import Heartbeat, alive, beat_with, end_copies
     from workers.device.out_of_memory import limit_memory
@@ -105,7 +106,7 @@ def _work(
     beat_with(Heartbeat(settings.heartbeat_fd))
     cohort = OpenCohort(device=settings.device)
     while True:
-        order = orders.validate_json(messages.get())
+        order = orders.validate_json(messages.get(), context=STORED)  # checked when submitted
         alive()
         for report in carry_out(order, cohort, checkpoint_dir):
             end_copies()
