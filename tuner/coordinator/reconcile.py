@@ -12,6 +12,7 @@ from itertools import islice
 
 import structlog
 
+from tuner.coordinator.changed_studies import park_changed
 from tuner.coordinator.checkpoint_cleanup import sweep_checkpoints
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
 from tuner.coordinator.leadership import Leadership, begin_epoch
@@ -40,7 +41,6 @@ from tuner.storage.sql.database import Database
 from tuner.storage.studies import (
     active_studies,
     move_study,
-    park_changed_studies,
     park_studies,
     park_study,
 )
@@ -101,7 +101,7 @@ def _lead(
             last_beat = time.monotonic()
             leadership.renew()
             _beat(database, engine)
-            _park_changed(database)
+            park_changed(database)
             sweep_checkpoints(database, checkpoints)
         tick(database, engine, memory=memory, checkpoints=checkpoints)
         evidence.turn()
@@ -281,11 +281,6 @@ def _store(
     if checkpoints is not None:
         for uri in stale:
             checkpoints.delete(uri)
-
-
-def _park_changed(database: Database) -> None:
-    with database.write() as session:
-        park_changed_studies(session)
 
 
 def _beat(database: Database, engine: Engine) -> None:
