@@ -20,11 +20,14 @@ class Identity(NamedTuple):
     inode: int
     size: int
     modified_ns: int
+    changed_ns: int
+    """Of the last change of contents or status, which nobody can set."""
 
     @classmethod
     def of(cls, status: os.stat_result) -> "Identity":
         """Of a file with this status."""
-        return cls(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        times = (status.st_mtime_ns, status.st_ctime_ns)
+        return cls(status.st_dev, status.st_ino, status.st_size, *times)
 
 
 @dataclass(frozen=True)

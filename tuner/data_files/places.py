@@ -71,7 +71,7 @@ class Places:
 
         """
         path = self.path_of(given, field)
-        found = Path(os.path.realpath(path))
+        found = _without_links(Path(path), field)
         if not any(found == one or one in found.parents for one in self._directories):
             through = f" leads to {found}, which" if str(found) != os.path.normpath(path) else ""
             allowed = ", ".join(map(str, self._given))
@@ -101,7 +101,7 @@ class Places:
         except OSError as error:
             raise DataRefused(field, _unreadable(found, error)) from error
         opened = Opened.from_descriptor(found, descriptor)
-        if Path(os.path.realpath(found)) != found or not opened.stands():
+        if _without_links(found, field) != found or not opened.stands():
             raise DataRefused(field, f"{found} was exchanged while it was opened: try again")
         return opened
 
@@ -144,6 +144,13 @@ def _path_in(given: str, field: str) -> str:
     if "\0" in path:
         raise DataRefused(field, f"{given} contains a NUL, which no path can: remove it")
     return path
+
+
+def _without_links(path: Path, field: str) -> Path:
+    try:
+        return Path(os.path.realpath(path))
+    except OSError as error:  # a link of the path went while it was read
+        raise DataRefused(field, _unreadable(path, error)) from error
 
 
 def _what_else(status: os.stat_result) -> str | None:

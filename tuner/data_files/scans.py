@@ -59,7 +59,7 @@ def scan(
     found = _scanned(file, content, skip_bytes, field)
     if not file.stands():
         raise DataRefused(field, f"{file.path} {_BUSY}")
-    if remembered is not None and begun_ns - file.identity.modified_ns > _SETTLED_NS:
+    if remembered is not None and begun_ns - file.identity.changed_ns > _SETTLED_NS:
         _write(remembered, found)
     return found
 

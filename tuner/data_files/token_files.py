@@ -122,7 +122,8 @@ def open_tokens(places: Places, dataset: TokenFile, given: str, field: str) -> O
         raise DataRefused(
             "dtype", f"every second uint16 of {file.path} is 0, as in uint32 tokens: give uint32"
         )
-    tokens = np.frombuffer(beginning[dataset.skip_bytes :][: whole // 8 * 4], dtype)
+    first = beginning[dataset.skip_bytes :]
+    tokens = np.frombuffer(first, dtype, len(first) // dtype.itemsize)
     require_vocabulary(file, int(tokens.max(initial=0)), dataset.vocabulary)
     return file
 
