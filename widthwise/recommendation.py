@@ -188,7 +188,11 @@ class Recommendation:
             )
         try:
             return build_family(
-                self.document.family, data, width=target.width, depth=target.depth, device=device
+                self.document.family,
+                data.model_dump(),
+                width=target.width,
+                depth=target.depth,
+                device=device,
             )
         except ValueError as error:
             raise WidthwiseError(str(error)) from error

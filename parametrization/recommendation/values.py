@@ -46,6 +46,7 @@ class TensorValues(Record):
     init_std: float | None
     """Of a zero-mean normal draw; None where every entry starts at `constant`."""
     constant: float | None
+    """None too where the model's own start is kept."""
     multiplier: float
     """Factor on the layer's input in the forward pass; 1 everywhere but at readouts."""
     learning_rate: float

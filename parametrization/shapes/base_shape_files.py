@@ -67,8 +67,8 @@ def read_dimensions(path: Path) -> dict[str, tuple[int | None, ...]]:
             or not all(map(_is_size, sizes))
         ):
             raise ValueError(
-                f"{path.name} holds no base shapes: {name!r} is {sizes!r:.60}, and must be a list of"
-                " positive whole numbers and nulls"
+                f"{path.name} holds no base shapes: {name!r} is {sizes!r:.60}, and must be a list"
+                " of positive whole numbers and nulls"
             )
     return {name: tuple(sizes) for name, sizes in stored.items()}
 

@@ -1,5 +1,6 @@
 """The wheel beside the user's own torch, in an environment that holds nothing of the service."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 
 from tests.widthwise.bare_environment import closure, make_environment, outside_environment
 from widthwise.client import Client
+from widthwise.recommendation import Recommendation
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIRED = ("httpx", "numpy", "pydantic", "pyyaml", "rich", "typer")
@@ -78,12 +80,16 @@ def test_the_wheel_holds_client_and_rules_alone(wheel: Path) -> None:
         tops = {name.partition("/")[0] for name in archive.namelist()}
         (metadata,) = [name for name in archive.namelist() if name.endswith("/METADATA")]
         lines = archive.read(metadata).decode().splitlines()
+        names = set(archive.namelist())
     assert {top for top in tops if not top.endswith(".dist-info")} == {
         "parametrization",
         "widthwise",
     }
     required = [line.split()[1] for line in lines if line.startswith("Requires-Dist:")]
     assert {name.partition(">")[0] for name in required} == set(REQUIRED)
+    assert "License-Expression: Apache-2.0" in lines
+    assert {"widthwise/py.typed", "widthwise/__init__.pyi", "parametrization/py.typed"} <= names
+    assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
 
 
 def test_a_training_script_finds_nothing_of_the_service(seen: dict[str, Any]) -> None:
@@ -96,6 +102,25 @@ def test_the_client_loads_neither_torch_nor_the_command_line(seen: dict[str, Any
 
 def test_a_recommendation_trains_the_users_own_model(seen: dict[str, Any]) -> None:
     assert seen["losses"][-1] < 0.5 * seen["losses"][0]
+
+
+def test_a_model_of_ones_own_is_scaled_and_trained_without_a_service(seen: dict[str, Any]) -> None:
+    own = seen["own"]
+    assert own["read_back"] is True
+    assert own["multiplier"] == 0.25
+    assert own["losses"][-1] < 0.5 * own["losses"][0]
+    assert "blocks.*.weight" in own["table"]
+
+
+def test_the_answer_about_a_built_in_family_brings_its_model(
+    seen: dict[str, Any], finished: tuple[str, str]
+) -> None:
+    address, study_id = finished
+    with Client(address) as client:
+        document = client.recommendation(study_id, width=128)
+    here = Recommendation.from_document(document).build(device="meta")
+    assert seen["built_in_parameters"] == sum(p.numel() for p in here.parameters())
+    assert seen["version"] == importlib.metadata.version("widthwise")
 
 
 def test_the_users_optimizer_has_the_recommended_rates(

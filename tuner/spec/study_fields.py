@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 
-from parametrization.check.words import sized_by_gradient
+from parametrization.check import usual_settings
 from parametrization.optimizers.built_in.adam import ADAMW
-from parametrization.optimizers.registry import PLUGINS, declared
+from parametrization.optimizers.registry import declared
 from parametrization.recommendation.target import WholeTarget
 from parametrization.rules.policies import Policies
-from parametrization.scaling.companions import assignment_of
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.model_family import ModelFamily
@@ -169,9 +168,7 @@ class StudyFields(Submitted):
             return given
         if given is not None and optimizer in given:
             return given[optimizer]
-        trained_by = assignment_of(optimizer).optimizers
-        noisier = any(map(sized_by_gradient, trained_by)) or optimizer in PLUGINS.usable
-        return 8 if noisier else 4
+        return usual_settings.check_seeds(optimizer)
 
     def training_by(self, optimizer: Optimizer) -> Training:
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""

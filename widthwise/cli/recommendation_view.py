@@ -147,17 +147,22 @@ def _tensors(document: RecommendationDocument) -> Table:
     for column in ["peak learning rate", *varying, "init std", "multiplier"]:
         table.add_column(column, no_wrap=True, justify="right")
     for tensor in document.tensors:
-        std = tensor.init_std
         others = [_OPTIMIZER_COLUMNS[name](tensor) for name in varying]
         table.add_row(
             Text(tensor.pattern),
             tensor.role,
             significant(tensor.learning_rate, document.learning_rate.digits),
             *("none" if at is None else f"{at:.3g}" for at in others),
-            f"{std:.4g}" if std is not None else f"= {tensor.constant:g}",
+            _start(tensor),
             f"{tensor.multiplier:.4g}",
         )
     return table
+
+
+def _start(tensor: TensorValues) -> str:
+    if tensor.init_std is not None:
+        return f"{tensor.init_std:.4g}"
+    return "its own" if tensor.constant is None else f"= {tensor.constant:g}"
 
 
 def _same(document: RecommendationDocument, name: str) -> str | None:

@@ -22,17 +22,18 @@ BUILDERS: Final[Mapping[str, Callable[..., nn.Module]]] = {
 
 
 def build_family(
-    family: Mapping[str, Any], data: object, *, width: int, depth: int, device: str = "cpu"
+    family: Mapping[str, Any], data: Mapping[str, Any], *, width: int, depth: int, device: str
 ) -> nn.Module:
     """The model of a width and depth, with torch's default initialisation.
 
     Args:
         family: its name and options.
-        data: facts that the first and last layer follow, as `models/options.py` names them.
+        data: facts that the first and last layer follow, as `models/options.py` names them; those
+            that are None are missing.
         device: where its tensors lie; those on `meta` hold nothing.
 
     Raises:
-        ValueError: if no such family is built in, or one of its options is missing.
+        ValueError: if no such family is built in, or one of its options or facts is missing.
 
     """
     name = str(family.get("name"))
@@ -40,10 +41,12 @@ def build_family(
         known = ", ".join(BUILDERS)
         raise ValueError(f"family {name!r} is not built in (known: {known}): build your own model")
     options = SimpleNamespace(**{**family, "depth": depth})
+    facts = SimpleNamespace(**{fact: value for fact, value in data.items() if value is not None})
     try:
         with torch.device(device):
-            return BUILDERS[name](options, data, width)
+            return BUILDERS[name](options, facts, width)
     except AttributeError as error:
         raise ValueError(
-            f"the options of the family {name} are those of another release: {error}"
+            f"a model of the family {name} needs {error.name}, which is not said: ask the service"
+            " for the recommendation again"
         ) from error

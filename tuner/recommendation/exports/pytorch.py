@@ -152,8 +152,8 @@ import math
 
 import torch
 
-# name: (initial std, or None for the constant that follows; multiplier of the layer's input;
-#        peak learning rate, weight decay, epsilon)
+# name: (initial std, or None for the constant that follows, None twice for the model's own start;
+#        multiplier of the layer's input; peak learning rate, weight decay, epsilon)
 TENSORS = {
 $tensors
 }
@@ -168,6 +168,8 @@ def initialise(model, seed=0):
         raise ValueError(f"another model: {sorted(parameters.keys() ^ TENSORS.keys())}")
     with torch.no_grad():
         for name, (std, constant, *_) in TENSORS.items():
+            if std is None and constant is None:
+                continue
             start = torch.empty(parameters[name].shape)
             if std is None:
                 start.fill_(constant)

@@ -1,0 +1,175 @@
+"""Base shapes and coordinate check of the reader's own model, each in one call."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+from parametrization.check.usual_settings import check_hyperparameters, check_seeds
+from parametrization.check.verdict import CheckVerdict
+from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.check.run import check_depth, check_width
+from parametrization.nn.check.statistics import CheckedTraining
+from parametrization.nn.classify import Declaration
+from parametrization.nn.initialise import set_residual_multipliers
+from parametrization.rules.depth import residual_multiplier
+from parametrization.rules.policies import Policies
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES
+from parametrization.shapes.roles import ModelShape, Role
+
+Build: TypeAlias = Callable[[int], nn.Module]
+"""The model of a width, or of a depth."""
+Loss: TypeAlias = Callable[[nn.Module, Any], Tensor]
+"""(model, batch) -> scalar, the mean over the batch."""
+Batch: TypeAlias = Callable[[int, int], Any]
+"""(seed, step) -> batch, the same whenever it is asked for and at every width."""
+Roles: TypeAlias = Mapping[str, Role | Declaration]
+
+
+def shape(
+    build: Build | nn.Module,
+    base_width: int,
+    *,
+    delta: nn.Module | None = None,
+    roles: Roles | None = None,
+    blocks: Iterable[str] = (),
+    device: str = "cpu",
+) -> ModelShape:
+    """Base shapes of a model: what every tensor is to the scaling rules, and how it grows.
+
+    Args:
+        build: the model of a width, called for `base_width` and twice that; or the model at
+            `base_width` itself.
+        base_width: what every width multiplier is relative to, usually the proxies'.
+        delta: the model at any other width, where `build` is a model.
+        roles: what layers and shapes cannot tell, by parameter name or pattern.
+        blocks: patterns of tensors in residual blocks, of which depth adds more.
+        device: where `build` makes its two models. On `meta` they take no memory, but starts that
+            the model gives its own tensors, such as zeros, are not seen.
+
+    Raises:
+        ValueError: if the two models differ in more than width, or a tensor has no rule: with
+            what to declare.
+
+    """
+    if isinstance(build, nn.Module):
+        if delta is None:
+            raise ValueError(
+                "delta is missing: give the same model at another width, or a function that builds"
+                " the model of a width in place of the model"
+            )
+        return derive_model_shape(build, delta, base_width, roles=roles, blocks=blocks)
+    if delta is not None:
+        raise ValueError("delta goes with a model; a function builds both of its own")
+    base, wider = (_built(build, times * base_width, device) for times in (1, 2))
+    return derive_model_shape(base, wider, base_width, roles=roles, blocks=blocks)
+
+
+def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
+    build: Build,
+    loss: Loss,
+    batch: Batch,
+    *,
+    base_width: int,
+    widths: Sequence[int] = (),
+    optimizer: str = "adamw",
+    seeds: Sequence[int] = (),
+    roles: Roles | None = None,
+    blocks: Iterable[str] = (),
+    policies: Policies = DEFAULT_POLICIES,
+) -> CheckVerdict:
+    """Train a few steps at several widths: do tensors move activations alike at all of them?
+
+    A passed check is necessary for the learning rate to transfer, not sufficient.
+
+    Args:
+        build: the model of a width.
+        loss: of the model on one batch, a scalar.
+        batch: of a seed and a step, equal at every width.
+        base_width: as in `shape`.
+        widths: three or more; default: the base width, and 2, 4 and 8 times it.
+        seeds: four or more; default: what the optimizer takes, 4 or 8.
+        roles: as in `shape`.
+        blocks: as in `shape`.
+        policies: rules that the numbers under test follow.
+
+    Returns:
+        CheckVerdict: `passed` is None where it could not be decided; `summary` says it in words,
+        tensor by tensor in `tensors`.
+
+    Raises:
+        ValueError: as `shape`.
+
+    """
+    base = shape(build, base_width, roles=roles, blocks=blocks)
+    numbers = check_hyperparameters(optimizer)
+    return check_width(
+        lambda width: CheckedTraining(partial(build, width), loss, batch),
+        lambda width: scale(
+            base, numbers, Multipliers(width / base_width), optimizer=optimizer, policies=policies
+        ),
+        base,
+        optimizer=optimizer,
+        widths=widths or tuple(base_width * times for times in (1, 2, 4, 8)),
+        seeds=seeds or range(check_seeds(optimizer)),
+        policies=policies,
+    )
+
+
+def check_depths(  # noqa: PLR0913  # likewise
+    build: Callable[[int, int], nn.Module],
+    loss: Loss,
+    batch: Batch,
+    *,
+    base_width: int,
+    depths: Sequence[int],
+    optimizer: str = "adamw",
+    roles: Roles | None = None,
+    blocks: Iterable[str] = (),
+    policies: Policies = DEFAULT_POLICIES,
+) -> CheckVerdict:
+    """As `check`, over the depths of a model of the base width.
+
+    Args:
+        build: the model of a width and a depth.
+        depths: three or more, the proxies' first.
+
+    Raises:
+        ValueError: as `shape`, and if no tensor is marked as in a block.
+
+    """
+    numbers = check_hyperparameters(optimizer)
+
+    def deeper(depth: int) -> Multipliers:
+        return Multipliers(depth=depth / depths[0])
+
+    def shape_of(depth: int) -> ModelShape:
+        at_depth = lambda width: build(width, depth)  # noqa: E731  one argument fixed, the second
+        return shape(at_depth, base_width, roles=roles, blocks=blocks)
+
+    def built(depth: int) -> nn.Module:
+        model = build(base_width, depth)
+        factor = residual_multiplier(policies.depth_rule, policies.alpha, deeper(depth).depth)
+        set_residual_multipliers(model, factor)
+        return model
+
+    return check_depth(
+        lambda depth: CheckedTraining(partial(built, depth), loss, batch),
+        lambda depth: scale(
+            shape_of(depth), numbers, deeper(depth), optimizer=optimizer, policies=policies
+        ),
+        shape_of,
+        optimizer=optimizer,
+        depths=depths,
+        seeds=range(check_seeds(optimizer)),
+    )
+
+
+def _built(build: Build, width: int, device: str) -> nn.Module:
+    """The model, without a trace in the generator that the caller draws from."""
+    with torch.random.fork_rng(devices=[]), torch.device(device):
+        return build(width)
