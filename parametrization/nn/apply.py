@@ -1,14 +1,16 @@
 """A tuned recommendation applied to the reader's own model, in one call."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from parametrization.nn.initialise import initialise, set_residual_multipliers
+from parametrization.nn.initialise import initialise, match, set_residual_multipliers, stays
+from parametrization.nn.own_start import scale_own_start
 from parametrization.nn.param_groups import multiplicative_schedule
+from parametrization.nn.readouts import add_readouts
 from parametrization.nn.stepping import optimizer_for
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
@@ -16,8 +18,10 @@ from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multiplier_free import multiplier_free as without_multipliers
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
-from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES
+from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling
 from parametrization.shapes.roles import ModelShape
+
+Initial: TypeAlias = Literal["draw", "scale"]
 
 
 class Prepared(NamedTuple):
@@ -39,31 +43,57 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     seed: int,
     policies: Policies = DEFAULT_POLICIES,
     multiplier_free: bool = False,
+    initial: Initial = "draw",
 ) -> Prepared:
-    """Initialise `model` under muP, set its multipliers, and build what trains it.
+    """Bring `model` to its start under muP, set its multipliers, and build what trains it.
+
+    Frozen tensors, tensors declared or found to be kept, and rows of padding stay as they are.
 
     Args:
-        model: the target, its output layer a `parametrization.nn.layers.Readout`; a compiled,
-            sharded or data-parallel one will do, also one on the meta device after
-            `initialise.materialise`. Changed in place.
+        model: the target; a compiled, sharded or data-parallel one will do, also one on the meta
+            device after `initialise.materialise`. Changed in place: a Linear, a convolution or a
+            router that needs a forward multiplier and is no `parametrization.nn.layers.Readout`
+            becomes one, by `layers.as_readout`, with the same parameters.
         shape: base shapes, from `derive_model_shape`, a .bsh file or a recommendation.
         hyperparameters: at the base, as in `scale`.
         multipliers: target over base.
         steps: updates of training that the schedule spans.
         seed: of the initial tensors; the same in every process.
         multiplier_free: for a forward pass that cannot be changed: multipliers move into initial
-            tensors, rates and epsilon. The readout may then be a plain Linear, declared
-            Role.OUTPUT when the shape was derived. Gradients must not be clipped by global norm.
+            tensors, rates and epsilon, and layers stay what they are. Gradients must not be
+            clipped by global norm.
+        initial: "draw" starts every tensor anew, at 1/sqrt(fan-in) at the base width times the
+            hyperparameter init_std, and follows width by the rules. "scale" keeps what the model
+            has: the tensor times (width multiplier) ** (the rule's power - the power that the
+            model's own start follows) times init_std, so that it has the size of the base model's
+            own start at the base width and follows the same rules from there. With torch's own
+            start that is what `mup.set_base_shapes` does. The own power is measured between the
+            base and the delta model when the shape is derived.
 
     Raises:
-        ValueError: if model and shape are not of one kind, or a hyperparameter is wrong.
+        ValueError: if model and shape are not of one kind, a hyperparameter is wrong, or a start
+            is to be kept that would have to change.
 
     """
     scalings = scale(shape, hyperparameters, multipliers, optimizer=optimizer, policies=policies)
     if multiplier_free:
+        _refuse_frozen_multiplied(model, scalings)
         scalings = without_multipliers(scalings, tied=[t.name for t in shape.tensors if t.tied])
-    initialise(model, scalings, torch.Generator().manual_seed(seed))
+    add_readouts(model, scalings)
+    if initial == "scale":
+        scale_own_start(model, shape, scalings, multipliers.width)
+    else:
+        initialise(model, scalings, torch.Generator().manual_seed(seed))
     branch = residual_multiplier(policies.depth_rule, policies.alpha, multipliers.depth)
     set_residual_multipliers(model, branch)
     stepping = optimizer_for(model, scalings)
     return Prepared(stepping, multiplicative_schedule(stepping, schedule, steps, model))
+
+
+def _refuse_frozen_multiplied(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+    for owned, scaling in match(model, scalings):
+        if scaling.multiplier != 1 and stays(owned, scaling):
+            raise ValueError(
+                f"{owned.name} stays as the model has it, and the multiplier-free form would have"
+                f" to multiply it by {scaling.multiplier:g}: use the form with multipliers"
+            )

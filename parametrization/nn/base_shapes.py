@@ -1,10 +1,12 @@
 """Base shapes of a model: from a base and a delta model, or a .bsh file."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from torch import nn
 
+from parametrization.nn.classification.start_exponents import start_exponents
 from parametrization.nn.classify import Declaration, classify_model
 from parametrization.nn.parameter_names import owned_parameters, unwrapped
 from parametrization.shapes.base_shape_files import (
@@ -26,7 +28,9 @@ def derive_model_shape(
     """Roles and base shapes: a dimension grows with width if `base` and `delta` differ in it.
 
     Args:
-        base: the model at `base_width`; the meta device will do.
+        base: the model at `base_width`; the meta device will do, but there the starts that the
+            model gives its tensors are not seen: zero and identity matrices are then drawn, and
+            `apply(initial="scale")` needs models with memory.
         delta: the same model at any other width.
         base_width: what every width multiplier is relative to.
         roles: what module types and shapes cannot tell, as in `classify_model`.
@@ -51,8 +55,16 @@ def derive_model_shape(
             "base and delta model have equal shapes, so nothing grows with width:"
             " build the delta model at another width"
         )
-    _require_one_ratio(dimensions, delta_sizes)
-    return classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
+    ratio = _require_one_ratio(dimensions, delta_sizes)
+    shape = classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
+    own = start_exponents(
+        {owned.name: owned for owned in owned_parameters(base)},
+        {owned.name: owned for owned in owned_parameters(delta)},
+        ratio,
+    )
+    return replace(
+        shape, tensors=tuple(replace(t, start_exponent=own[t.name]) for t in shape.tensors)
+    )
 
 
 def write_base_shapes(shape: ModelShape, path: Path) -> None:
@@ -121,8 +133,8 @@ def _require_same_names(first: str, a: Iterable[str], second: str, b: Iterable[s
 
 def _require_one_ratio(
     base: Mapping[str, tuple[int | None, ...]], other: Mapping[str, tuple[int, ...]]
-) -> None:
-    """Every dimension that varies must vary by the same factor: there is one width."""
+) -> float:
+    """Every dimension that varies must vary by the same factor, which this is."""
     varying = [
         (name, axis, size, other[name][axis])
         for name, sizes in base.items()
@@ -137,3 +149,4 @@ def _require_one_ratio(
                 f" of {first_name} from {first_size} to {first_changed}: every dimension that"
                 " grows must grow in proportion to width"
             )
+    return next((changed / size for _, _, size, changed in varying), 1.0)

@@ -1,4 +1,4 @@
-"""Classify the parameters of a torch model by role: an ordered table, first match wins.
+"""Classify the parameters of a torch model by role: ordered tables, first match wins.
 
 Follows `mup`'s notion of infinite dimensions (Yang et al. 2022, App. B.2). What no row describes
 is refused, never guessed, unless the caller declares it.
@@ -7,7 +7,7 @@ is refused, never guessed, unless the caller declares it.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, NamedTuple
 
 from torch import nn
 
@@ -16,12 +16,28 @@ from parametrization.nn.classification.declaration import (
     Declaration as Declaration,  # its public home is here
 )
 from parametrization.nn.classification.kernels import kernel_dimensions, taps
+from parametrization.nn.classification.own_layers import SHIFTS, is_own_norm
+from parametrization.nn.classification.own_multipliers import refuse_own_mup
 from parametrization.nn.classification.parts import parts_of
-from parametrization.nn.classification.rows import LOOKUPS, NORMS, Row, row_of, row_of_layer
-from parametrization.nn.classification.unclassified import refusal, undeclarable
-from parametrization.nn.layers import ResidualSum, TiedReadout, ZeroLinear
+from parametrization.nn.classification.proposals import Unrecognised
+from parametrization.nn.classification.rows import LOOKUPS, NORMS
+from parametrization.nn.classification.starts import beginning
+from parametrization.nn.classification.unclassified import (
+    UnclassifiedTensors as UnclassifiedTensors,  # its public home is here
+)
+from parametrization.nn.classification.unclassified import refusal
+from parametrization.nn.classification.uses import last_matrix, use_of
+from parametrization.nn.layers import ResidualSum, TiedReadout
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters, unwrapped
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
+
+
+class Sizes(NamedTuple):
+    """Base sizes of a tensor's growing dimensions, None for the others, and the base width."""
+
+    dimensions: tuple[int | None, ...]
+    base_width: int
+
 
 FROM_WIDE_TO_FINITE: Final = {
     Role.OUTPUT,
@@ -51,30 +67,41 @@ def classify_model(
         blocks: patterns of tensors in residual blocks, beside those in a `layers.ResidualSum`.
 
     Raises:
-        ValueError: if a parameter fits no row of the table, or is tied to another, or if a
-            pattern fits nothing.
+        UnclassifiedTensors: a ValueError, if parameters fit no row of the tables: all of them,
+            with proposals for `roles`.
+        ValueError: if a tensor is tied to another that has another role, if a pattern fits
+            nothing, or if the model divides by its own width multiplier.
 
     """
     owned, declared = list(owned_parameters(model)), roles or {}
-    names = [parameter.name for parameter in owned]
+    names = [place.name for one in owned for place in one.places]
     for pattern in (*declared, *blocks):
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"{pattern} fits none of the parameters {', '.join(names)}")
+    refuse_own_mup(model)
     inside = _in_blocks(model, names, blocks)
     tied = {id(m.embedding) for m in model.modules() if isinstance(m, TiedReadout)}
-    tensors = [
-        replace(
-            _classify(one, base_dimensions[one.name], base_width, declared),
-            in_block=one.name in inside,
-            tied=id(one.owner) in tied,
-        )
+    last = last_matrix(owned)
+    found: list[TensorShape | Unrecognised] = [
+        _classify(one, Sizes(base_dimensions[one.name], base_width), declared, last)
         for one in owned
     ]
-    last = max((at for at, name in enumerate(names) if name in inside), default=len(names))
+    if unrecognised := [one for one in found if isinstance(one, Unrecognised)]:
+        raise refusal(unrecognised, names)
+    tensors = [
+        replace(
+            tensor,
+            in_block=any(place.name in inside for place in one.places),
+            tied=tensor.tied or id(one.owner) in tied,
+        )
+        for tensor, one in zip(found, owned, strict=True)
+        if isinstance(tensor, TensorShape)
+    ]
+    after = max((at for at, tensor in enumerate(tensors) if tensor.in_block), default=len(owned))
     return ModelShape(
         base_width,
         tuple(
-            _by_place(tensor, one, after_blocks=at > last)
+            _by_place(tensor, one, after_blocks=at > after)
             for at, (tensor, one) in enumerate(zip(tensors, owned, strict=True))
         ),
     )
@@ -95,31 +122,35 @@ def _in_blocks(model: nn.Module, names: Iterable[str], blocks: Iterable[str]) ->
 
 def _by_place(tensor: TensorShape, owned: OwnedParameter, *, after_blocks: bool) -> TensorShape:
     """A norm's tensor, whose role depends on where it stands, too."""
-    if not isinstance(owned.owner, NORMS):
+    if not isinstance(owned.owner, NORMS) and not is_own_norm(owned.owner):
         return tensor
     if after_blocks and tensor.role is Role.VECTOR:
         return replace(tensor, role=Role.FINAL_NORM)
-    if tensor.in_block and tensor.role is Role.SCALAR and owned.attribute == "weight":
+    if tensor.in_block and tensor.role is Role.SCALAR and owned.attribute not in SHIFTS:
         return replace(tensor, role=Role.QK_NORM_GAIN)
     return tensor
 
 
 def _classify(
     owned: OwnedParameter,
-    sizes: tuple[int | None, ...],
-    base_width: int,
+    sizes: Sizes,
     declared: Mapping[str, Role | Declaration],
-) -> TensorShape:
-    infinite = tuple(size is not None for size in sizes)
-    named = [said for pattern, said in declared.items() if fnmatchcase(owned.name, pattern)]
-    said = _declaration(owned, named[0]) if named else _found(owned, infinite)
+    last: str | None,
+) -> TensorShape | Unrecognised:
     base_shape = tuple(
         actual if base is None else base
-        for base, actual in zip(sizes, owned.parameter.shape, strict=True)
+        for base, actual in zip(sizes.dimensions, owned.parameter.shape, strict=True)
     )
+    infinite = tuple(size is not None for size in sizes.dimensions)
+    is_last = any(place.name == last for place in owned.places)
+    use = use_of(owned, infinite, declared, is_last=is_last)
+    if use is None:
+        return Unrecognised(owned, base_shape, infinite, sizes.base_width, is_last)
+    said = use.said
     kernel = kernel_dimensions(owned)
-    ends = dimensions(said, Grown(owned.name, base_shape, infinite, base_width, kernel))
+    ends = dimensions(said, Grown(owned.name, base_shape, infinite, sizes.base_width, kernel))
     is_table = isinstance(owned.owner, LOOKUPS) if said.lookup is None else said.lookup
+    begins = beginning(owned, said, has_fan_in=bool(ends.fan_in), is_declared=use.is_declared)
     tensor = TensorShape(
         name=owned.name,
         role=said.role,
@@ -127,39 +158,18 @@ def _classify(
         infinite=infinite,
         fan_in_axis=as_axes(ends.fan_in),
         fan_out_axis=as_axes(ends.fan_out),
-        constant=said.constant or 0.0,
-        zero=isinstance(owned.owner, ZeroLinear) and owned.attribute == "weight",
+        constant=begins.constant,
+        zero=begins.zero,
+        kept=begins.kept,
         taps=taps(owned.owner, ends.fan_in) if kernel else 1.0,
         is_table=is_table and bool(ends.fan_in),
         stacked_axes=ends.stacked,
+        tied=use.is_tied,
         parts=parts_of(owned, said, ends.fan_out),
     )
-    if named:
+    if use.is_declared:
         _refuse_other_growth(tensor)
     return tensor
-
-
-def _found(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration:
-    row = row_of(owned, infinite)
-    if row is None or row.role is None:
-        raise ValueError(refusal(owned, infinite))
-    return _said_by(row, row.role)
-
-
-def _declaration(owned: OwnedParameter, said: Role | Declaration) -> Declaration:
-    """What was declared, with the axes of torch's own layers filled in."""
-    if not isinstance(said, Role):
-        return said
-    like = row_of_layer(owned)
-    if like is None:
-        raise ValueError(undeclarable(owned))
-    return _said_by(like, said)
-
-
-def _said_by(row: Row, role: Role) -> Declaration:
-    return Declaration(
-        role, row.fan_in_axis, row.fan_out_axis, row.constant, stacked_axis=row.stacked_axis
-    )
 
 
 def _refuse_other_growth(tensor: TensorShape) -> None:

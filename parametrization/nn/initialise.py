@@ -6,9 +6,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
-from parametrization.nn.layers import ResidualSum, TiedReadout, WithMultiplier
-from parametrization.nn.parameter_names import OwnedParameter, owned_parameters
+from parametrization.nn.classification.own_multipliers import refuse_own_width_multiplier
+from parametrization.nn.layers import (
+    ResidualSum,
+    TiedReadout,
+    WithMultiplier,
+    is_mup_readout,
+)
+from parametrization.nn.parameter_names import OwnedParameter, Place, owned_parameters, readers
+from parametrization.nn.residual_branches import refuse_plain_branches
 from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.shapes.roles import Role
 
 
 def initialise(
@@ -18,29 +26,61 @@ def initialise(
 
     Draws are made in fp32 on the generator's device, tensor by tensor in the order of
     `scalings`, so that a seed gives the same tensors in every precision, on every device and, if
-    every process passes the same seed, under every sharding.
+    every process passes the same seed, under every sharding. Frozen tensors and those whose
+    scaling keeps them stay as they are, and so does the statistic of a norm that is frozen; the
+    row of an embedding's padding is zero.
 
     Raises:
-        ValueError: if the scalings are not those of this model, or if it is on the meta device.
+        ValueError: if the scalings are not those of this model, if it is on the meta device, or if
+            a tensor is to stay as it is and is nothing yet.
 
     """
     matched = list(match(model, scalings))
-    for owned, _ in matched:
-        if owned.parameter.is_meta:
-            raise ValueError(
-                f"{owned.name} is on the meta device: call model.to_empty(device=...) first"
-            )
+    refuse_without_memory(owned for owned, _ in matched)
     with torch.no_grad():
         for owned, scaling in matched:
-            _fill(owned.parameter, initial_tensor(scaling, generator))
+            if stays(owned, scaling):
+                require_values(owned)
+            else:
+                _fill(owned.parameter, _padded(owned, initial_tensor(scaling, generator)))
         for module in model.modules():
-            if isinstance(module, _NormBase):
+            if isinstance(module, _NormBase) and not is_frozen(module):
                 module.reset_running_stats()
     set_multipliers(model, [scaling for _, scaling in matched])
 
 
+def stays(owned: OwnedParameter, scaling: TensorScaling) -> bool:
+    """Whether the tensor starts as the model has it."""
+    return scaling.kept or not owned.parameter.requires_grad
+
+
+def is_frozen(module: nn.Module) -> bool:
+    """Whether the module has parameters and trains none of them."""
+    own = [parameter.requires_grad for parameter in module.parameters(recurse=False)]
+    return bool(own) and not any(own)
+
+
+def refuse_without_memory(parameters: Iterable[OwnedParameter]) -> None:
+    """Refuse a model on the meta device.
+
+    Raises:
+        ValueError: naming a tensor and what gives it memory.
+
+    """
+    for owned in parameters:
+        if owned.parameter.is_meta:
+            raise ValueError(
+                f"{owned.name} is on the meta device: call"
+                " parametrization.nn.initialise.materialise(model, device) first; model.to_empty"
+                " alone would leave buffers and kept tensors at whatever was in memory"
+            )
+
+
 def materialise(model: nn.Module, device: torch.device | str) -> None:
     """Give a model built on the meta device its memory, for `initialise` to fill.
+
+    Until then its tensors are not numbers, so that nothing random is taken for a start; running
+    statistics are reset.
 
     Raises:
         ValueError: if it has buffers that `initialise` will not fill (a table of angles): they
@@ -56,9 +96,19 @@ def materialise(model: nn.Module, device: torch.device | str) -> None:
     if unknown:
         raise ValueError(
             f"{', '.join(unknown)}: buffers on the meta device have lost their values; compute"
-            " them in forward, or call model.to_empty(device=...) and set them yourself"
+            " them in forward, or build the model on its device instead"
         )
+    norms = [m for m in model.modules() if isinstance(m, _NormBase)]
+    fresh = [m for m in norms if any(buffer.is_meta for buffer in m.buffers(recurse=False))]
+    names = [name for name, parameter in model.named_parameters() if parameter.is_meta]
     model.to_empty(device=device)
+    with torch.no_grad():
+        for name in names:
+            parameter = model.get_parameter(name)
+            if parameter.is_floating_point():
+                parameter.fill_(torch.nan)
+    for norm in fresh:
+        norm.reset_running_stats()
 
 
 def initial_tensor(scaling: TensorScaling, generator: torch.Generator) -> Tensor:
@@ -74,36 +124,58 @@ def set_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None
     """Set every readout's forward multiplier and nothing else: for weights loaded from a file.
 
     Raises:
-        ValueError: if the scalings are not those of this model.
+        ValueError: if the scalings are not those of this model, or if a layer cannot multiply or
+            does so by itself.
 
     """
     tied = {id(m.embedding): m for m in model.modules() if isinstance(m, TiedReadout)}
     for owned, scaling in match(model, scalings):
-        layer = tied.get(id(owned.owner), owned.owner)
-        if isinstance(layer, WithMultiplier) and owned.attribute == "weight":
-            layer.multiplier = scaling.multiplier
-        elif scaling.multiplier != 1:
-            raise ValueError(
-                f"{owned.name} needs the forward multiplier {scaling.multiplier:g}, which"
-                f" {type(layer).__name__} does not apply: call parametrization.nn.layers"
-                f".as_readout(model, {owned.name.rpartition('.')[0]!r}) when you build the model,"
-                " make it a Router if it routes, or use the multiplier-free form"
-            )
+        if scaling.multiplier != 1:
+            refuse_own_width_multiplier(model)
+        for place in readers(owned):
+            layer = tied.get(id(place.owner), place.owner)
+            if is_mup_readout(layer):
+                raise ValueError(_applied_by_mup(place))
+            if isinstance(layer, WithMultiplier) and _is_multiplied(place, scaling):
+                layer.multiplier = scaling.multiplier
+            elif scaling.multiplier != 1:
+                raise ValueError(
+                    f"{place.name} needs the forward multiplier {scaling.multiplier:g}, which"
+                    f" {type(layer).__name__} does not apply: call parametrization.nn.layers"
+                    f".as_readout(model, {place.name.rpartition('.')[0]!r}) when you build the"
+                    " model, make it a Router if it routes, or use the multiplier-free form"
+                )
+
+
+def _is_multiplied(place: Place, scaling: TensorScaling) -> bool:
+    return place.attribute == "weight" or scaling.role in (Role.OUTPUT, Role.MOE_ROUTER)
+
+
+def _applied_by_mup(place: Place) -> str:
+    path = place.name.rpartition(".")[0]
+    return (
+        f"{place.name} is of a {type(place.owner).__name__}, which divides by a width multiplier of"
+        f" its own: call parametrization.nn.layers.as_readout(model, {path!r}), which leaves that"
+        " to this package"
+    )
 
 
 def set_residual_multipliers(model: nn.Module, multiplier: float) -> None:
     """Set the factor on every residual branch: 1 / (depth / base depth) ** alpha.
 
     Raises:
-        ValueError: if nothing in the model is a `layers.ResidualSum` and the factor is not 1.
+        ValueError: if the factor is not 1 and nothing in the model is a `layers.ResidualSum`, or
+            some branches are none.
 
     """
     sums = [module for module in model.modules() if isinstance(module, ResidualSum)]
-    if not sums and multiplier != 1:
-        raise ValueError(
-            f"the residual branches need the multiplier {multiplier:g}, and none is a"
-            " parametrization.nn.layers.Residual: make x + f(x) a Residual(f)"
-        )
+    if multiplier != 1:
+        if not sums:
+            raise ValueError(
+                f"the residual branches need the multiplier {multiplier:g}, and none is a"
+                " parametrization.nn.layers.Residual: make x + f(x) a Residual(f)"
+            )
+        refuse_plain_branches(model, multiplier)
     for one in sums:
         one.multiplier = multiplier
 
@@ -132,6 +204,31 @@ def match(
                 " in the scalings: compute them for the width of this model"
             )
         yield owned[name], scaling
+
+
+def require_values(owned: OwnedParameter) -> None:
+    """Refuse a tensor that is to stay as it is and was never set.
+
+    Raises:
+        ValueError: if an entry is not a number.
+
+    """
+    values = owned.parameter.detach()
+    local = values.to_local() if hasattr(values, "to_local") else values
+    if bool(local.isnan().any()):
+        why = "frozen" if not owned.parameter.requires_grad else "kept"
+        raise ValueError(
+            f"{owned.name} starts as the model has it ({why}) and is not a number: load or set it"
+            " first, or have it drawn by Declaration(.., initial='draw')"
+        )
+
+
+def _padded(owned: OwnedParameter, values: Tensor) -> Tensor:
+    """Rows that mean padding start at zero, as torch's do, and have no gradient."""
+    padding = getattr(owned.owner, "padding_idx", None)
+    if isinstance(owned.owner, (nn.Embedding, nn.EmbeddingBag)) and padding is not None:
+        values[padding] = 0
+    return values
 
 
 def _fill(parameter: nn.Parameter, values: Tensor) -> None:

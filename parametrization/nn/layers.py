@@ -5,7 +5,7 @@ the state dict, so that loading a checkpoint into a fresh model cannot silently 
 """
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -158,32 +158,90 @@ def attention_scale(head_size: int, base_head_size: int) -> float:
     return math.sqrt(base_head_size) / head_size
 
 
+class MultipliesInput(WithMultiplier):
+    """What `as_readout` puts before a module's own class: its first argument is multiplied."""
+
+    def forward(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the module's own
+        if arguments:
+            first, *others = arguments
+            return super().forward(self.multiplier * first, *others, **named)
+        (name, first), *rest = named.items()
+        return super().forward(**{name: self.multiplier * first, **dict(rest)})
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled by its plain class: this one has no name to be found by."""
+        return _rebuilt, (type(self).__bases__[1],), self.__dict__
+
+
 def as_readout(model: nn.Module, name: str) -> None:
-    """Put a readout with a multiplier in the place of the Linear or Conv called `name`.
+    """Make the module called `name` a readout with a multiplier.
 
     In place, with the same parameters. Do it to every model of the family (base, delta, target),
-    before compiling or sharding.
+    before compiling or sharding. A Linear or Conv becomes a readout of this module; another module
+    that holds a matrix itself keeps its class's forward, and its first argument is multiplied: up
+    to its bias, the module must be linear in it. A readout of `mup`'s loses its own multiplier.
 
     Raises:
         ValueError: if the module called `name` is none that a readout can replace.
 
     """
-    path, _, attribute = name.rpartition(".")
     try:
-        parent, plain = model.get_submodule(path), model.get_submodule(name)
+        plain = model.get_submodule(name)
     except AttributeError:
         named = ", ".join(n for n, m in model.named_modules() if type(m) in _READOUTS)
         raise ValueError(f"there is no module {name}; a readout could replace {named}") from None
-    if type(plain) not in _READOUTS:
+    if isinstance(plain, WithMultiplier):
+        return
+    matrices = [p for p in plain.parameters(recurse=False) if p.dim() >= _MATRIX]
+    if not matrices or isinstance(plain, (nn.Embedding, nn.EmbeddingBag)):
         raise ValueError(
-            f"{name} is a {type(plain).__name__}: only Linear, Conv1d and Conv2d have a readout"
+            f"{name} is a {type(plain).__name__}: only Linear, Conv1d and Conv2d have a readout,"
+            " and other modules that hold a matrix themselves"
         )
-    readout = _READOUTS[type(plain)].__new__(_READOUTS[type(plain)])
-    readout.__dict__ = {**plain.__dict__, "multiplier": 1.0}
-    setattr(parent, attribute, readout)
+    plain.__class__ = _readout_class(name, plain)
+    assert isinstance(plain, WithMultiplier)
+    plain.multiplier = 1.0
 
 
-_READOUTS: dict[type[nn.Module], type[WithMultiplier]] = {
+def is_mup_readout(module: nn.Module) -> bool:
+    """Whether the module is a readout of the package `mup`, which need not be installed."""
+    return isinstance(module, nn.Linear) and any(
+        cls.__name__ == "MuReadout" for cls in type(module).__mro__
+    )
+
+
+def _readout_class(name: str, plain: nn.Module) -> type[nn.Module]:
+    kind = type(plain)
+    if is_mup_readout(plain):
+        if (own := getattr(plain, "output_mult", 1.0)) != 1.0:
+            raise ValueError(
+                f"{name} is a {kind.__name__} with output_mult={own:g}, which a readout of this"
+                f" package does not apply: build it with 1 and give output_multiplier={own:g}"
+            )
+        return Readout
+    if kind.get_extra_state is not nn.Module.get_extra_state:
+        raise ValueError(
+            f"{name} is a {kind.__name__}, whose state dict has an extra state of its own, where"
+            " the multiplier would be stored: use the multiplier-free form"
+        )
+    return _READOUTS.get(kind) or _multiplied(kind)
+
+
+def _multiplied(plain: type[nn.Module]) -> type[nn.Module]:
+    """One class for each plain class: equal modules stay of equal kind."""
+    if plain not in _MULTIPLIED:
+        _MULTIPLIED[plain] = type(f"{plain.__name__}Readout", (MultipliesInput, plain), {})
+    return _MULTIPLIED[plain]
+
+
+def _rebuilt(plain: type[nn.Module]) -> nn.Module:
+    kind = _multiplied(plain)
+    return kind.__new__(kind)
+
+
+_MATRIX: Final = 2
+_MULTIPLIED: Final[dict[type[nn.Module], type[nn.Module]]] = {}
+_READOUTS: Final[dict[type[nn.Module], type[WithMultiplier]]] = {
     nn.Linear: Readout,
     nn.Conv1d: ConvReadout1d,
     nn.Conv2d: ConvReadout,

@@ -5,17 +5,42 @@ from typing import Final, NamedTuple
 
 from torch import nn
 
-_WRAPPERS: Final = ("module.", "_orig_mod.")  # (Distributed)DataParallel, torch.compile
-_INNER: Final = ("_orig_mod.", "_checkpoint_wrapped_module.")  # what wraps single layers
+_PARALLEL: Final = "module."
+"""What (Distributed)DataParallel puts before every name."""
+_WRAPPERS: Final = ("_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module.")
+"""What compilation, activation checkpoints and FSDP put in, around the model or around layers."""
+
+
+class Place(NamedTuple):
+    """Where a parameter is held, by its name in the bare model.
+
+    Attributes:
+        parent: the module that holds the owner; the owner itself at the root.
+        order: of all places of the model's parameters, in the order of its modules.
+
+    """
+
+    name: str
+    attribute: str
+    owner: nn.Module
+    parent: nn.Module
+    order: int
 
 
 class OwnedParameter(NamedTuple):
-    """A parameter, its name in the bare model, and the module whose attribute it is."""
+    """A parameter, its name in the bare model, and the module whose attribute it is.
+
+    Attributes:
+        places: every place that holds it, in `named_parameters()` order; several where weights are
+            tied. The owner is the first that looks rows up, else the first of torch's own layers.
+
+    """
 
     name: str
     attribute: str
     owner: nn.Module
     parameter: nn.Parameter
+    places: tuple[Place, ...]
 
 
 def unwrapped(names: Iterable[str]) -> dict[str, str]:
@@ -24,43 +49,51 @@ def unwrapped(names: Iterable[str]) -> dict[str, str]:
     >>> unwrapped(["module.embed.weight", "module.model.bias"])
     {'module.embed.weight': 'embed.weight', 'module.model.bias': 'model.bias'}
     """
-    bare = {name: _without_inner(name) for name in names}
-    while bare and (prefix := _shared_prefix(bare.values())):
+    bare = {name: _without_wrappers(name) for name in names}
+    while bare and all(name.startswith(_PARALLEL) for name in bare.values()):
         # removeprefix, not strip: strip("module.") also eats the m of `module.model`.
-        bare = {name: rest.removeprefix(prefix) for name, rest in bare.items()}
+        bare = {name: rest.removeprefix(_PARALLEL) for name, rest in bare.items()}
     return bare
 
 
 def owned_parameters(model: nn.Module) -> Iterator[OwnedParameter]:
-    """Every parameter in `named_parameters()` order.
-
-    Raises:
-        ValueError: if one tensor serves in two places (tied weights).
-
-    """
+    """Every parameter once, in `named_parameters()` order."""
+    modules = dict(model.named_modules(remove_duplicate=False))
     found = [
         (f"{path}.{attribute}" if path else attribute, attribute, module, parameter)
         for path, module in model.named_modules()
         for attribute, parameter in module.named_parameters(recurse=False)
     ]
     bare = unwrapped(name for name, *_ in found)
-    seen: dict[int, str] = {}
-    for name, attribute, module, parameter in found:
-        if (first := seen.setdefault(id(parameter), bare[name])) != bare[name]:
-            raise ValueError(
-                f"{bare[name]} is the same tensor as {first}: tied weights have two roles and"
-                " no single rule; give each its own tensor, or read an embedding's by a"
-                " parametrization.nn.layers.TiedReadout"
-            )
-        yield OwnedParameter(bare[name], attribute, module, parameter)
+    places: dict[int, list[Place]] = {}
+    for order, (name, attribute, module, parameter) in enumerate(found):
+        parent = modules[name.rpartition(".")[0].rpartition(".")[0]]
+        place = Place(bare[name], attribute, module, parent, order)
+        places.setdefault(id(parameter), []).append(place)
+    for name, _, _, parameter in found:
+        held = places[id(parameter)]
+        if held[0].name == bare[name]:
+            owner = min(held, key=lambda place: _rank(place.owner))
+            yield OwnedParameter(bare[name], owner.attribute, owner.owner, parameter, tuple(held))
 
 
-def _without_inner(name: str) -> str:
-    for wrapper in _INNER:
+def readers(owned: OwnedParameter) -> tuple[Place, ...]:
+    """Where a parameter's multiplier acts: at the readouts that it is tied to, else at itself."""
+    lookups = (nn.Embedding, nn.EmbeddingBag)
+    return tuple(p for p in owned.places if not isinstance(p.owner, lookups)) or owned.places
+
+
+def _rank(owner: nn.Module) -> int:
+    """Of owners of one tensor: lookups first, then torch's own layers and those made of them."""
+    if isinstance(owner, (nn.Embedding, nn.EmbeddingBag)):
+        return 0
+    ancestry = (cls.__module__ for cls in type(owner).__mro__ if cls is not nn.Module)
+    return 1 if any(module.startswith("torch.nn.modules.") for module in ancestry) else 2
+
+
+def _without_wrappers(name: str) -> str:
+    for wrapper in _WRAPPERS:
+        while name.startswith(wrapper):
+            name = name.removeprefix(wrapper)
         name = name.replace(f".{wrapper}", ".")
     return name
-
-
-def _shared_prefix(names: Iterable[str]) -> str | None:
-    listed = list(names)
-    return next((p for p in _WRAPPERS if all(name.startswith(p) for name in listed)), None)

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from torch import nn
 
+from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.layers import (
     ConvReadout,
     ConvReadout1d,
@@ -46,6 +47,12 @@ class Row(NamedTuple):
     constant: float = 0.0
     grouped: bool | None = None  # None: either, or no convolution
     stacked_axis: int | None = None
+
+    def declaration(self, role: Role) -> Declaration:
+        """Its axes and constant, for this role."""
+        return Declaration(
+            role, self.fan_in_axis, self.fan_out_axis, self.constant, stacked_axis=self.stacked_axis
+        )
 
 
 # fmt: off

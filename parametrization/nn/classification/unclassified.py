@@ -1,12 +1,20 @@
-"""Why a parameter has no scaling rule, and what its owner can do about it."""
+"""Refuse every parameter without a scaling rule at once, with what its owner can do about it."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Final
 
 from torch import nn
 
+from parametrization.nn.classification.declaration import Declaration
+from parametrization.nn.classification.proposals import Proposal, Unrecognised, as_code, proposal
+from parametrization.nn.classification.rows import TRANSPOSED
 from parametrization.nn.layers import ConvReadout, ConvReadout1d, Readout
 from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.shapes.like_tensors import family_pattern
+from parametrization.shapes.roles import Role
 
-TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
-FROM_WIDE = (
+_FROM_WIDE: Final = (
     "a map from a wide to a fixed dimension. If it is the model's output, it needs a forward"
     " multiplier: call parametrization.nn.layers.as_readout(model, {module!r}) on the base, delta"
     " and target model (or declare roles={{{name!r}: Role.OUTPUT}} and apply the multiplier-free"
@@ -17,15 +25,65 @@ FROM_WIDE = (
 )
 
 
-def refusal(owned: OwnedParameter, infinite: tuple[bool, ...]) -> str:
-    """The parameter, its shape, and the remedy."""
-    sizes = ", ".join(
-        f"{size} ({'grows with width' if wide else 'fixed'})"
-        for size, wide in zip(owned.parameter.shape, infinite, strict=True)
-    )
-    return (
-        f"no scaling rule for {owned.name} of {type(owned.owner).__name__}, shape [{sizes}]:"
-        f" {_remedy(owned, infinite)}"
+class UnclassifiedTensors(ValueError):
+    """Parameters that no rule is known for, all of the model's together.
+
+    Attributes:
+        names: of the parameters, in the model's order.
+        proposals: what `roles` might say, by name or by pattern of like tensors. With them the
+            model classifies; whether they are true, its author knows. Tensors that no declaration
+            helps are not among them.
+        unknown: by the same patterns, what cannot be known from shapes.
+
+    """
+
+    def __init__(
+        self,
+        message: str,
+        names: tuple[str, ...],
+        proposals: Mapping[str, Role | Declaration],
+        unknown: Mapping[str, str],
+    ) -> None:
+        super().__init__(message)
+        self.names = names
+        self.proposals = dict(proposals)
+        self.unknown = dict(unknown)
+
+
+def refusal(unrecognised: Iterable[Unrecognised], names: Iterable[str] = ()) -> UnclassifiedTensors:
+    """All of them, each like family once, with the `roles` that would do.
+
+    Args:
+        names: of all tensors of the model: a pattern must fit none of the others.
+
+    """
+    families: dict[str, list[Unrecognised]] = {}
+    for one in unrecognised:
+        families.setdefault(_family(one), []).append(one)
+    everything = list(names)
+    likes: dict[str, list[Unrecognised]] = {}
+    for like in families.values():
+        pattern = family_pattern(like[0].owned.name)
+        fitted = {name for name in everything if fnmatchcase(name, pattern)}
+        if len(like) > 1 and fitted == {one.owned.name for one in like}:
+            likes[pattern] = like
+        else:
+            likes |= {one.owned.name: [one] for one in like}
+    proposed = {
+        pattern: said for pattern, like in likes.items() if (said := proposal(like[0])) is not None
+    }
+    lines, remedies = [], set[str]()
+    for pattern, like in likes.items():
+        remedy = _remedy(like[0])
+        kind = remedy.partition(". ")[0].partition("; ")[0]
+        lines.append(_line(pattern, like, f"{kind}, as above" if kind in remedies else remedy))
+        remedies.add(kind)
+    message = "\n".join([*lines, *_pasteable(proposed)])
+    return UnclassifiedTensors(
+        message,
+        tuple(one.owned.name for like in likes.values() for one in like),
+        {pattern: one.said for pattern, one in proposed.items()},
+        {pattern: one.unknown for pattern, one in proposed.items()},
     )
 
 
@@ -37,8 +95,36 @@ def undeclarable(owned: OwnedParameter) -> str:
     )
 
 
-def _remedy(owned: OwnedParameter, infinite: tuple[bool, ...]) -> str:
-    owner = owned.owner
+def _family(one: Unrecognised) -> str:
+    kind = type(one.owned.owner).__name__
+    return f"{family_pattern(one.owned.name)} {kind} {one.base_shape} {one.infinite}"
+
+
+def _line(pattern: str, like: list[Unrecognised], remedy: str) -> str:
+    one = like[0]
+    sizes = ", ".join(
+        f"{size} ({'grows with width' if wide else 'fixed'})"
+        for size, wide in zip(one.owned.parameter.shape, one.infinite, strict=True)
+    )
+    many = f" ({len(like)} tensors)" if len(like) > 1 else ""
+    return (
+        f"no scaling rule for {pattern} of {type(one.owned.owner).__name__}, shape [{sizes}]{many}:"
+        f" {remedy}"
+    )
+
+
+def _pasteable(proposed: Mapping[str, Proposal]) -> Iterable[str]:
+    if not proposed:
+        return
+    yield "What shapes and names suggest, to be corrected where it is wrong:"
+    yield "roles={"
+    for pattern, one in proposed.items():
+        yield f'    "{pattern}": {as_code(one.said)},  # {one.unknown}'
+    yield "}"
+
+
+def _remedy(one: Unrecognised) -> str:
+    owner, infinite = one.owned.owner, one.infinite
     if isinstance(owner, (Readout, ConvReadout, ConvReadout1d)):
         return (
             "a readout maps a dimension that grows with width to a fixed one, without groups;"
@@ -50,10 +136,11 @@ def _remedy(owned: OwnedParameter, infinite: tuple[bool, ...]) -> str:
             " multiplier: let it stay wide and end in a parametrization.nn.layers.ConvReadout"
         )
     if isinstance(owner, (nn.Linear, nn.Conv1d, nn.Conv2d)) and infinite[:2] == (False, True):
-        return FROM_WIDE.format(module=owned.name.rpartition(".")[0], name=owned.name)
+        name = one.owned.name
+        return _FROM_WIDE.format(module=name.rpartition(".")[0], name=name)
     return (
         "rules exist for Linear, Conv, ConvTranspose, Embedding, the norms and the layers of"
         " parametrization.nn.layers; build the layer from those, or declare"
-        f" roles={{{owned.name!r}:"
+        f" roles={{{one.owned.name!r}:"
         " Declaration(role, fan_in_axis, fan_out_axis)}"
     )

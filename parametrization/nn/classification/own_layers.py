@@ -1,0 +1,216 @@
+"""Recognise layers that people write themselves, by the names of classes and attributes.
+
+An ordered table, first match wins, for what no module of torch's or of this package describes: own
+norms, transformers' Conv1D, routers and stacked experts, class tokens and position tables. Only
+names that say what the tensor does are here; everything else is refused with a proposal.
+"""
+
+from fnmatch import fnmatchcase
+from typing import Final, NamedTuple
+
+from torch import nn
+
+from parametrization.nn.classification.declaration import Declaration, Start
+from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.shapes.roles import Axes, Role
+
+W, F = True, False  # a dimension that grows with width, and one that does not
+_GAINS: Final = ("weight", "scale", "gamma", "g", "gain", "a_2")
+SHIFTS: Final = ("bias", "beta", "b", "shift", "b_2")
+_TOKENS: Final = (
+    *("cls_token", "class_token", "class_embedding", "dist_token", "distillation_token"),
+    *("mask_token", "reg_token", "reg_tokens", "register_tokens", "query_tokens", "latents"),
+    *("pos", "pos_emb", "pos_embed", "pos_embedding", "position_embedding", "position_embeddings"),
+    *("positional_embedding", "positions", "relative_position_bias_table", "bias_k", "bias_v"),
+)
+_SCALES: Final = (
+    *("layer_scale", "layer_scale_1", "layer_scale_2", "layer_scale_parameter", "lambda1"),
+    *("gamma", "gamma_1", "gamma_2", "lambda_1", "lambda_2", "ls1", "ls2"),
+)
+_FIXED_INSIDE: Final = {
+    **dict.fromkeys(("k_proj", "v_proj", "kv_proj", "wk", "wv", "to_k", "to_v"), Role.GQA_KV),
+    **dict.fromkeys(("q_a_proj", "kv_a_proj", "kv_a_proj_with_mqa"), Role.FIXED_BOTTLENECK),
+    **dict.fromkeys(("x_proj", "lora_A"), Role.FIXED_BOTTLENECK),
+}
+"""Linears from a wide to a fixed dimension inside models, by name."""
+_READOUTS: Final = (
+    *("lm_head", "head", "head_dist", "classifier", "readout", "score", "qa_outputs"),
+    *("fc", "fc_out", "out", "output", "output_layer", "logits", "to_logits", "unembed"),
+    *("embed_out", "decoder", "proj_out", "conv_out", "mlm_head", "output_projection"),
+)
+_READOUTS_ANYWHERE: Final = frozenset(_READOUTS[:5])  # beside others, where the model holds them
+
+
+class OwnRow(NamedTuple):
+    """Tensors of modules whose class's name matches, whoever wrote them.
+
+    Attributes:
+        classes: patterns of the name of the class, or of one that it inherits from.
+        infinite: leading dimensions, the others finite; None: one dimension at most is larger
+            than 1, and any may grow.
+        constant: where the model's own values do not say more.
+
+    """
+
+    classes: tuple[str, ...]
+    attributes: tuple[str, ...]
+    infinite: tuple[bool, ...] | None
+    role: Role
+    fan_in_axis: Axes = None
+    fan_out_axis: Axes = None
+    constant: float | None = None
+    stacked_axis: Axes = None
+
+
+_CONV1D: Final = ("Conv1D",)  # transformers': a Linear stored [in, out]
+_ROUTERS: Final = ("*Router", "*Gating", "*TopkRouter", "*TopKGate", "*MoEGate")
+_HEADS: Final = ("MultiheadAttention",)
+_STATES: Final = ("*Mamba*", "*GatedDeltaNet")
+_RNN: Final = ("RNNBase", "RNNCellBase")
+
+# fmt: off
+OWN_TABLE: Final = (
+    OwnRow(("*Norm*", "*norm*"), _GAINS,   None,   Role.VECTOR),
+    OwnRow(("*Norm*", "*norm*"), SHIFTS,  None,   Role.VECTOR),
+    OwnRow(_CONV1D, ("weight",),           (F, W), Role.INPUT,  0, 1),
+    OwnRow(_CONV1D, ("weight",),           (W, W), Role.HIDDEN, 0, 1),
+    OwnRow(_CONV1D, ("weight",),           (F, F), Role.SCALAR, 0, 1),
+    OwnRow(_CONV1D, ("bias",),             None,   Role.VECTOR, constant=0.0),
+    OwnRow(_HEADS,  ("*_proj_weight",),    (W, F), Role.INPUT,  1, 0),
+    OwnRow(_HEADS,  ("*_proj_weight",),    (W, W), Role.HIDDEN, 1, 0),
+    OwnRow(_HEADS,  ("in_proj_bias",),     (W,),   Role.VECTOR, None, 0, constant=0.0),
+    # Gates of a recurrent layer are stacked along the fan-out: [gates x hidden, in].
+    OwnRow(_RNN,    ("weight_*",),         (W, F), Role.INPUT,  1, 0),
+    OwnRow(_RNN,    ("weight_*",),         (W, W), Role.HIDDEN, 1, 0),
+    OwnRow(_RNN,    ("bias_*",),           (W,),   Role.VECTOR, None, 0, constant=0.0),
+    OwnRow(_ROUTERS, ("weight",),          (F, W), Role.MOE_ROUTER, 1, 0),
+    OwnRow(_ROUTERS, ("bias", "e_score_correction_bias"), (F,), Role.SCALAR, None, 0),
+    OwnRow(("*Experts",), ("*_proj_bias",), (F, W), Role.VECTOR, None, 1),
+    OwnRow(("*",),  ("lora_A",),           (F, W), Role.FIXED_BOTTLENECK, 1, 0),
+    OwnRow(("*",),  ("lora_B",),           (W, F), Role.INPUT, 1, 0),
+    OwnRow(_STATES, ("A_log",),            (W, F), Role.VECTOR, None, 0),
+    OwnRow(_STATES, ("A_log", "D", "dt_bias"), None, Role.VECTOR),
+    OwnRow(("*",),  ("sinks",),            None,   Role.VECTOR),  # a logit for each head
+    OwnRow(("PReLU",), ("weight",),        None,   Role.VECTOR),
+    OwnRow(("Bilinear",), ("bias",),       None,   Role.VECTOR, constant=0.0),
+    OwnRow(("Bilinear",), ("weight",),     (W, W, W), Role.HIDDEN, (1, 2), 0),
+    OwnRow(("Bilinear",), ("weight",),     (W, F, F), Role.INPUT, (1, 2), 0),
+    OwnRow(("*LayerScale", "*Layer_scale"), ("*",), None, Role.VECTOR),
+    OwnRow(("*",),  _SCALES,               None,   Role.VECTOR),
+    OwnRow(("*",),  _TOKENS,               None,   Role.INPUT),
+)
+# fmt: on
+
+
+def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
+    """What names say of a parameter; None where they say nothing."""
+    if declared := _experts(owned, infinite) or _position_table(owned, infinite):
+        return declared
+    row = next((row for row in OWN_TABLE if _describes(row, owned, infinite)), None)
+    if row is None:
+        return None
+    if row.infinite is not None:
+        return Declaration(
+            row.role,
+            row.fan_in_axis,
+            row.fan_out_axis,
+            row.constant,
+            stacked_axis=row.stacked_axis,
+        )
+    role = row.role if any(infinite) else Role.SCALAR
+    axis = infinite.index(True) if any(infinite) else None
+    if axis is None and infinite:
+        axis = max(range(len(infinite)), key=lambda at: owned.parameter.shape[at])
+    initial: Start | None = "keep" if row.role is Role.INPUT else None
+    return Declaration(role, None, axis, row.constant, initial=initial)
+
+
+def own_layer(owned: OwnedParameter) -> Declaration | None:
+    """Axes of a parameter of a layer that is recognised, whatever grows."""
+    rows = (row for row in OWN_TABLE if row.fan_in_axis is not None and _is_of(row, owned))
+    row = next(rows, None)
+    return row and Declaration(row.role, row.fan_in_axis, row.fan_out_axis)
+
+
+def is_own_norm(owner: nn.Module) -> bool:
+    """Whether the module is a norm, by its name."""
+    return _named(owner, OWN_TABLE[0].classes)
+
+
+def fixed_inside(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Role | None:
+    """Role of a Linear, from a wide to a fixed dimension, that is no output, by its name.
+
+    Adapters hold theirs one level deeper: `lora_A.default.weight`.
+    """
+    path = owned.name.split(".")[-3:-1]
+    named = [role for name, role in _FIXED_INSIDE.items() if name in path]
+    return named[0] if named and infinite == (F, W) else None
+
+
+def is_router(owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
+    """Whether a Linear, from a wide to a fixed dimension, is named a router of experts."""
+    leaf = owned.name.split(".")[-2:-1]
+    parents = tuple(place.parent for place in owned.places)
+    return (
+        infinite == (F, W)
+        and bool(leaf)
+        and leaf[0] in ("gate", "router", "classifier", "wg")
+        and any(_named(parent, ("*Router", "*MoE*", "*Moe*", "*MOE*")) for parent in parents)
+    )
+
+
+def is_readout(name: str, infinite: tuple[bool, ...], *, is_last: bool) -> bool:
+    """Whether a map from a wide to a fixed dimension is named as models' output layers are.
+
+    Args:
+        name: of the weight.
+        is_last: whether no matrix of the model comes after it.
+
+    """
+    path = name.split(".")[:-1]
+    if infinite[:2] != (F, W) or any(infinite[2:]) or not path:
+        return False
+    return path[-1] in _READOUTS and (
+        is_last or (len(path) == 1 and path[-1] in _READOUTS_ANYWHERE)
+    )
+
+
+def _experts(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
+    """Stacked experts of transformers: [experts, out, in], or [experts, in, out] if it says so."""
+    if infinite != (F, W, W) or not _named(owned.owner, ("*Experts",)):
+        return None
+    if owned.attribute not in ("gate_up_proj", "up_proj", "down_proj", "gate_proj"):
+        return None
+    transposed = getattr(owned.owner, "is_transposed", None)
+    if not isinstance(transposed, bool):
+        return None
+    fan_in, fan_out = (1, 2) if transposed else (2, 1)
+    return Declaration(Role.HIDDEN, fan_in, fan_out, stacked_axis=0)
+
+
+def _position_table(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
+    """Rows added to a sequence: [positions, width], with any number of dimensions of size 1."""
+    if owned.attribute not in _TOKENS or infinite.count(True) != 1:
+        return None
+    return Declaration(Role.INPUT, None, infinite.index(True), initial="keep")
+
+
+def _describes(row: OwnRow, owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
+    if not _is_of(row, owned):
+        return False
+    if row.infinite is None:
+        return sum(size > 1 for size in owned.parameter.shape) <= 1 and infinite.count(True) <= 1
+    leading = len(row.infinite)
+    return infinite[:leading] == row.infinite and not any(infinite[leading:])
+
+
+def _is_of(row: OwnRow, owned: OwnedParameter) -> bool:
+    return any(fnmatchcase(owned.attribute, a) for a in row.attributes) and _named(
+        owned.owner, row.classes
+    )
+
+
+def _named(module: nn.Module, patterns: tuple[str, ...]) -> bool:
+    """Whether the class, or one that it inherits from, has a name that fits."""
+    ancestry = [cls.__name__ for cls in type(module).__mro__ if issubclass(cls, nn.Module)][:-1]
+    return any(fnmatchcase(name, pattern) for name in ancestry for pattern in patterns)

@@ -1,0 +1,152 @@
+"""Propose a declaration for a tensor that nothing recognises, from which dimensions grow."""
+
+import re
+from typing import Final, NamedTuple
+
+from torch import nn
+
+from parametrization.nn.classification.axes import as_axes
+from parametrization.nn.classification.declaration import Declaration
+from parametrization.nn.classification.own_layers import own_layer
+from parametrization.nn.classification.rows import row_of_layer
+from parametrization.nn.classification.starts import is_patterned, values_of
+from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.shapes.roles import Role
+
+_EMBEDS: Final = re.compile(
+    r"(^|[._])(W_E|wte|wpe|W_pos|\w*(embed|emb|token|pos|table)\w*)($|[._])"
+)
+_LAST_TWO: Final = 2
+
+
+class Proposal(NamedTuple):
+    """What the caller might declare, and what nobody but the caller knows."""
+
+    said: Role | Declaration
+    unknown: str
+
+
+class Unrecognised(NamedTuple):
+    """A tensor without a rule, at the base width."""
+
+    owned: OwnedParameter
+    base_shape: tuple[int, ...]
+    infinite: tuple[bool, ...]
+    base_width: int
+    is_last: bool
+
+
+def proposal(one: Unrecognised) -> Proposal | None:
+    """The most likely declaration; None where no declaration would help."""
+    if row_of_layer(one.owned) is not None or own_layer(one.owned) is not None:
+        return _of_known_layer(one)
+    said, unknown = _of_raw_tensor(one)
+    values = values_of(one.owned.parameter)
+    if said.initial is None and said.fan_in_axis is not None and values is not None:
+        if not bool(values.any()):
+            said = said._replace(initial="keep")
+            unknown = f"all zero, and left so; {unknown}"
+        elif is_patterned(values):
+            said = Declaration(Role.VECTOR, None, said.fan_out_axis, initial="keep")
+            said = said._replace(fan_out_axis=one.infinite.index(True))
+            unknown = (
+                "few values that repeat, as a constant's do, and left so; else say fan_in_axis"
+            )
+    return Proposal(said, unknown)
+
+
+def _of_raw_tensor(one: Unrecognised) -> tuple[Declaration, str]:
+    grows = [axis for axis, wide in enumerate(one.infinite) if wide]
+    sized = [axis for axis, size in enumerate(one.base_shape) if size > 1 or axis in grows]
+    if not grows:
+        return (
+            Declaration(Role.SCALAR, None, as_axes(tuple(sized[-1:])), initial="keep"),
+            "nothing in it grows; if a sum runs over one of its dimensions, say fan_in_axis",
+        )
+    if len(grows) == 1:
+        return _of_one_wide_dimension(one, grows[0], sized)
+    return _of_a_matrix(one, grows)
+
+
+def _of_known_layer(one: Unrecognised) -> Proposal | None:
+    ends = one.infinite[:_LAST_TWO]
+    transposed = (own_layer(one.owned) or Declaration(Role.HIDDEN, 1)).fan_in_axis == 0
+    from_wide = ends == ((True, False) if transposed else (False, True))
+    if not from_wide or isinstance(one.owned.owner, _CANNOT_MULTIPLY):
+        return None
+    if one.is_last:
+        return Proposal(Role.OUTPUT, "the model's output, as its last matrix? see above if not")
+    return Proposal(
+        Role.FIXED_BOTTLENECK,
+        "a bottleneck of fixed width? Role.GQA_KV for keys or values of a fixed number of heads,"
+        " Role.MOE_ROUTER for a router, Role.OUTPUT for an output of the model",
+    )
+
+
+_CANNOT_MULTIPLY: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
+
+
+def _of_one_wide_dimension(
+    one: Unrecognised, wide: int, sized: list[int]
+) -> tuple[Declaration, str]:
+    if sized == [wide]:
+        return (
+            Declaration(Role.VECTOR, None, wide),
+            "a gain or a bias, which starts where the model starts it; Role.INPUT for a token or"
+            " position that is added",
+        )
+    if _EMBEDS.search(one.owned.name):
+        return (
+            Declaration(Role.INPUT, None, wide, initial="keep"),
+            "rows that are looked up or added? If they are multiplied, say fan_in_axis",
+        )
+    others = tuple(axis for axis in sized if axis != wide)
+    if wide == max(sized):
+        return (
+            Declaration(Role.FIXED_BOTTLENECK, wide, as_axes(others)),
+            f"stored [out, in]? If dimension {wide} is its result,"
+            f" Declaration(Role.INPUT, {as_axes(others)}, {wide})",
+        )
+    return (
+        Declaration(Role.INPUT, as_axes(others), wide),
+        f"stored [out, in]? If a sum runs over dimension {wide},"
+        f" Declaration(Role.FIXED_BOTTLENECK, {wide}, {as_axes(others)}); if none runs over it,"
+        f" Declaration(Role.VECTOR, None, {wide})",
+    )
+
+
+def _of_a_matrix(one: Unrecognised, grows: list[int]) -> tuple[Declaration, str]:
+    *leading, fan_out, fan_in = grows
+    rest = [axis for axis in range(len(one.base_shape)) if axis not in (fan_out, fan_in)]
+    ins, outs = {fan_in}, {fan_out}
+    for axis in [axis for axis in rest if axis not in leading]:
+        size = one.base_shape[axis]
+        if one.base_shape[fan_out] * size == one.base_width:
+            outs.add(axis)
+        elif one.base_shape[fan_in] * size == one.base_width or axis > fan_out:
+            ins.add(axis)
+    stacked = tuple(axis for axis in rest if axis not in ins | outs)
+    said = Declaration(
+        Role.HIDDEN,
+        as_axes(tuple(sorted(ins))),
+        as_axes(tuple(sorted(outs))),
+        stacked_axis=as_axes(stacked),
+    )
+    return (said, "stored [.., out, in]? Swap the two where it is [.., in, out]")
+
+
+def as_code(said: Role | Declaration) -> str:
+    """A role or declaration as Python.
+
+    >>> as_code(Declaration(Role.HIDDEN, (0, 1), 2))
+    'Declaration(Role.HIDDEN, (0, 1), 2)'
+    """
+    if isinstance(said, Role):
+        return f"Role.{said.name}"
+    parts = [f"Role.{said.role.name}"]
+    if said.fan_in_axis is not None or said.fan_out_axis is not None:
+        parts += [repr(said.fan_in_axis), repr(said.fan_out_axis)]
+    for field in ("constant", "initial", "stacked_axis", "lookup"):
+        if (value := getattr(said, field)) is not None:
+            parts.append(f'{field}="{value}"' if isinstance(value, str) else f"{field}={value!r}")
+    return f"Declaration({', '.join(parts)})"

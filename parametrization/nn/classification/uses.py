@@ -1,0 +1,146 @@
+"""Find the role of a parameter from everything that uses it: several layers, where it is tied."""
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import NamedTuple
+
+from torch import nn
+
+from parametrization.nn.classification.declaration import Declaration
+from parametrization.nn.classification.own_layers import (
+    fixed_inside,
+    is_readout,
+    is_router,
+    own_layer,
+    own_row,
+)
+from parametrization.nn.classification.rows import (
+    CONVS,
+    LOOKUPS,
+    row_of,
+    row_of_layer,
+)
+from parametrization.nn.classification.unclassified import undeclarable
+from parametrization.nn.layers import is_mup_readout
+from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.shapes.roles import Role
+
+_MATRIX = 2
+
+
+class Use(NamedTuple):
+    """What is known of a parameter.
+
+    Attributes:
+        is_declared: by the caller, and by no table.
+        is_tied: a lookup table that an output layer reads as well.
+
+    """
+
+    said: Declaration
+    is_declared: bool
+    is_tied: bool
+
+
+def use_of(
+    owned: OwnedParameter,
+    infinite: tuple[bool, ...],
+    declared: Mapping[str, Role | Declaration],
+    *,
+    is_last: bool,
+) -> Use | None:
+    """What was declared or found; None where nothing is known.
+
+    Raises:
+        ValueError: if its uses have several roles, other than a table and the readout tied to it,
+            or if a role was declared where axes are needed.
+
+    """
+    uses = [_as_used(owned, place.name, place.attribute, place.owner) for place in owned.places]
+    primary = next(use for use in uses if use.owner is owned.owner)
+    said = {use.name: _declared(use, declared) for use in uses}
+    found = {use.name: said[use.name] or _found(use, infinite, is_last=is_last) for use in uses}
+    readers = [use for use in uses if not isinstance(use.owner, LOOKUPS)]
+    table = found[primary.name]
+    if isinstance(owned.owner, LOOKUPS) and table is not None and readers:
+        if all(_reads_out(use, found[use.name]) for use in readers):
+            return Use(table, said[primary.name] is not None, is_tied=True)
+        raise ValueError(_two_roles(readers[0].name, primary.name))
+    by_role = {one.role: name for name, one in found.items() if one is not None}
+    if len(by_role) > 1:
+        first, second = list(by_role.values())[:2]
+        raise ValueError(_two_roles(second, first))
+    known = found[primary.name] or next((one for one in found.values() if one), None)
+    if known is None:
+        return None
+    return Use(known, any(said.values()), is_tied=False)
+
+
+def last_matrix(owned: Iterable[OwnedParameter]) -> str | None:
+    """Name of the last weight with two dimensions or more, in the order of modules."""
+    places = [
+        (place.order, place.name)
+        for one in owned
+        for place in one.places
+        if one.parameter.dim() >= _MATRIX
+    ]
+    return max(places)[1] if places else None
+
+
+def _as_used(owned: OwnedParameter, name: str, attribute: str, owner: nn.Module) -> OwnedParameter:
+    return owned._replace(name=name, attribute=attribute, owner=owner)
+
+
+def _declared(
+    use: OwnedParameter, declared: Mapping[str, Role | Declaration]
+) -> Declaration | None:
+    """What was declared, with the axes of known layers filled in."""
+    fitting = [one for pattern, one in declared.items() if fnmatchcase(use.name, pattern)]
+    if not fitting:
+        return None
+    said: Role | Declaration = fitting[0]
+    if not isinstance(said, Role):
+        return said
+    if row := row_of_layer(use):
+        return row.declaration(said)
+    if own := own_layer(use):
+        return own._replace(role=said)
+    if is_mup_readout(use.owner) and use.attribute == "weight":
+        return Declaration(said, 1, 0)
+    raise ValueError(undeclarable(use))
+
+
+def _found(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) -> Declaration | None:
+    row = row_of(use, infinite)
+    if row is not None:
+        return None if row.role is None else row.declaration(row.role)
+    if use.attribute == "weight" and isinstance(use.owner, (nn.Linear, *CONVS)):
+        role = _from_wide(use, infinite, is_last=is_last)
+        return None if role is None else Declaration(role, 1, 0)
+    return own_row(use, infinite)
+
+
+def _from_wide(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) -> Role | None:
+    """Of a Linear or convolution from a wide to a fixed dimension, by its name."""
+    if is_mup_readout(use.owner) and infinite == (False, True):
+        return Role.OUTPUT
+    if isinstance(use.owner, CONVS) and use.owner.groups != 1:
+        return None
+    if is_router(use, infinite):
+        return Role.MOE_ROUTER
+    if inside := fixed_inside(use, infinite):
+        return inside
+    return Role.OUTPUT if is_readout(use.name, infinite, is_last=is_last) else None
+
+
+def _reads_out(use: OwnedParameter, found: Declaration | None) -> bool:
+    """Whether a table's second use is an output layer: a Linear over a vocabulary is one."""
+    return isinstance(use.owner, nn.Linear) if found is None else found.role is Role.OUTPUT
+
+
+def _two_roles(name: str, first: str) -> str:
+    return (
+        f"{name} is the same tensor as {first}: tied weights have two roles and no single rule;"
+        " give each its own tensor, or read an embedding's by a"
+        " parametrization.nn.layers.TiedReadout"
+    )

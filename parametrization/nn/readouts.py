@@ -1,0 +1,36 @@
+"""Give the output layers of a reader's own model the forward multiplier that they need."""
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from parametrization.nn.initialise import match
+from parametrization.nn.layers import TiedReadout, as_readout, is_mup_readout
+from parametrization.nn.parameter_names import readers
+from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.shapes.roles import Role
+
+
+def add_readouts(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+    """Make readouts of the layers that need a forward multiplier and have none.
+
+    In place, by `layers.as_readout`: Linear layers, convolutions and routers by name. Readouts of
+    `mup`'s lose their own multiplier, whatever the number is.
+
+    Raises:
+        ValueError: if the scalings are not those of this model, or if a layer cannot be one.
+
+    """
+    held = {id(m.embedding) for m in model.modules() if isinstance(m, TiedReadout)}
+    paths = {id(module): path for path, module in model.named_modules()}
+    for owned, scaling in match(model, scalings):
+        for place in readers(owned):
+            layer = place.owner
+            needs_one = scaling.multiplier != 1 and id(layer) not in held
+            if is_mup_readout(layer) or (needs_one and _can_multiply(layer, scaling)):
+                as_readout(model, paths[id(layer)])
+
+
+def _can_multiply(layer: nn.Module, scaling: TensorScaling) -> bool:
+    linear = (nn.Linear, nn.Conv1d, nn.Conv2d)
+    return isinstance(layer, linear) or scaling.role is Role.MOE_ROUTER
