@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from torch import Tensor, nn
 
-from parametrization.nn.layers import Readout
+from parametrization.nn.layers import Readout, Router
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.small_models import HEAD_SIZE, Gpt, Mlp
@@ -130,6 +130,27 @@ class Tied(nn.Module):
         self.readout.weight = self.embed.weight
 
 
-def test_a_tensor_in_two_places_is_refused_and_the_tied_readout_named() -> None:
-    with pytest.raises(ValueError, match=r"readout\.weight is the same .*layers\.TiedReadout"):
-        shape_of(Tied)
+def test_a_table_that_a_readout_reads_as_well_is_tied_whatever_the_readout_is() -> None:
+    shape = shape_of(Tied)
+    assert [(t.name, t.role, t.tied) for t in shape.tensors] == [
+        ("embed.weight", Role.INPUT, True)
+    ]
+
+
+class TwoRoles(nn.Module):
+    """A hidden matrix that serves as a readout as well."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Embedding(11, width)
+        self.norm = nn.LayerNorm(width)
+        self.norm.weight = nn.Parameter(self.embed.weight[0].detach())
+        self.project = nn.Linear(width, 11, bias=False)
+        self.first = nn.Embedding(11, width)
+        self.routes = Router(width, 11, bias=False)
+        self.routes.weight = self.first.weight
+
+
+def test_a_tensor_with_two_roles_is_refused_and_the_tied_readout_named() -> None:
+    with pytest.raises(ValueError, match=r"routes\.weight is the same .*layers\.TiedReadout"):
+        shape_of(TwoRoles, roles={"project.weight": Role.OUTPUT})
