@@ -24,11 +24,15 @@ def refuse_plain_branches(model: nn.Module, multiplier: float) -> None:
         if not any(sums):
             continue
         if without := [name for (name, _), n in zip(blocks.items(), sums, strict=True) if not n]:
-            raise ValueError(_refusal(f"{path}.{without[0]}", multiplier))
+            raise ValueError(_refusal(_joined(path, without[0]), multiplier))
         outside = {name: _outside(block) for name, block in blocks.items()}
         if all(outside.values()):
             name, (first, *_) = next(iter(outside.items()))
-            raise ValueError(_refusal(f"{path}.{name}.{first}", multiplier))
+            raise ValueError(_refusal(_joined(path, name, first), multiplier))
+
+
+def _joined(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
 
 
 def _refusal(name: str, multiplier: float) -> str:

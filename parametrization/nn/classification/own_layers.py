@@ -62,6 +62,10 @@ class OwnRow(NamedTuple):
     stacked_axis: Axes = None
 
 
+_NORMS: Final = (
+    *("*Norm", "*Norm?d", "*norm", "*Norm?D", "*RMSNorm*", "*LayerNorm*", "*BatchNorm*"),
+    *("*GroupNorm*", "*InstanceNorm*"),
+)
 _CONV1D: Final = ("Conv1D",)  # transformers': a Linear stored [in, out]
 _ROUTERS: Final = ("*Router", "*Gating", "*TopkRouter", "*TopKGate", "*MoEGate")
 _HEADS: Final = ("MultiheadAttention",)
@@ -70,8 +74,8 @@ _RNN: Final = ("RNNBase", "RNNCellBase")
 
 # fmt: off
 OWN_TABLE: Final = (
-    OwnRow(("*Norm*", "*norm*"), _GAINS,   None,   Role.VECTOR),
-    OwnRow(("*Norm*", "*norm*"), SHIFTS,  None,   Role.VECTOR),
+    OwnRow(_NORMS,  _GAINS,                None,   Role.VECTOR),
+    OwnRow(_NORMS,  SHIFTS,                None,   Role.VECTOR),
     OwnRow(_CONV1D, ("weight",),           (F, W), Role.INPUT,  0, 1),
     OwnRow(_CONV1D, ("weight",),           (W, W), Role.HIDDEN, 0, 1),
     OwnRow(_CONV1D, ("weight",),           (F, F), Role.SCALAR, 0, 1),
@@ -134,7 +138,7 @@ def own_layer(owned: OwnedParameter) -> Declaration | None:
 
 def is_own_norm(owner: nn.Module) -> bool:
     """Whether the module is a norm, by its name."""
-    return _named(owner, OWN_TABLE[0].classes)
+    return _named(owner, _NORMS)
 
 
 def fixed_inside(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Role | None:

@@ -95,7 +95,7 @@ def test_every_dimension_of_a_tensor_is_fan_out_fan_in_or_stacked(
 
 def test_a_kernel_counts_as_fan_in_of_the_layout_and_of_the_start() -> None:
     shape = shape_of(lambda w: nn.Sequential(nn.ConvTranspose2d(w, 2 * w, 4, stride=2)))
-    assert shape.tensors[0].layout == Layout((), (1,), (0, 2, 3))
+    assert shape.tensors[0].layout == Layout((), (1,), (0, 2, 3), kernel=(2, 3))
     assert shape.tensors[0].fan_in == 32 * 4
 
 

@@ -132,9 +132,7 @@ class Tied(nn.Module):
 
 def test_a_table_that_a_readout_reads_as_well_is_tied_whatever_the_readout_is() -> None:
     shape = shape_of(Tied)
-    assert [(t.name, t.role, t.tied) for t in shape.tensors] == [
-        ("embed.weight", Role.INPUT, True)
-    ]
+    assert [(t.name, t.role, t.tied) for t in shape.tensors] == [("embed.weight", Role.INPUT, True)]
 
 
 class TwoRoles(nn.Module):

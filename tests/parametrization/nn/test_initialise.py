@@ -88,5 +88,5 @@ def test_scalings_of_another_model_are_refused_with_both_lists() -> None:
 def test_a_model_without_memory_is_refused_rather_than_left_unset() -> None:
     with torch.device("meta"):
         model = Mlp(64)
-    with pytest.raises(ValueError, match=r"on the meta device: call model.to_empty"):
+    with pytest.raises(ValueError, match=r"on the meta device: call .*materialise\(model, dev"):
         initialise(model, scalings_of(Mlp, 64), generator())

@@ -160,3 +160,25 @@ def test_epsilon_is_scaled_where_mup_leaves_it() -> None:
     assert set(epsilons.values()) == {1e-8 / 4}
     with_bias = {s.name: s.epsilon for s in scalings_of(Mlp, 128, epsilon=1e-8)}
     assert with_bias["readout.bias"] == 1e-8
+
+
+class Wrapper(nn.Module):
+    """Puts its own attribute's name before the parameters of what it wraps."""
+
+    def __init__(self, attribute: str, wrapped: nn.Module) -> None:
+        super().__init__()
+        self.add_module(attribute, wrapped)
+
+
+@pytest.mark.parametrize(
+    "attribute", ["_fsdp_wrapped_module", "_orig_mod", "_checkpoint_wrapped_module"]
+)
+def test_wrappers_of_layers_and_of_the_model_are_in_no_name(attribute: str) -> None:
+    """FSDP, compilation and checkpoints, each in its own way and one within another."""
+
+    def build(width: int) -> nn.Module:
+        model = Named(width)
+        model.model["dolmen"] = Wrapper(attribute, Wrapper("_orig_mod", model.model["dolmen"]))
+        return Wrapper("module", Wrapper(attribute, model))
+
+    assert derive_model_shape(build(8), build(16), 8) == derive_model_shape(Named(8), Named(16), 8)
