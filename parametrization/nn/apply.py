@@ -8,9 +8,9 @@ from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from parametrization.nn.initialise import initialise, match, set_residual_multipliers, stays
-from parametrization.nn.own_start import scale_own_start
 from parametrization.nn.param_groups import multiplicative_schedule
-from parametrization.nn.readouts import add_readouts
+from parametrization.nn.start.own_start import scale_own_start
+from parametrization.nn.start.readouts import add_readouts
 from parametrization.nn.stepping import optimizer_for
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies

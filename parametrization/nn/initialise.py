@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from parametrization.nn.classification.own_multipliers import refuse_own_width_multiplier
+from parametrization.nn.classification.residual_branches import refuse_plain_branches
 from parametrization.nn.layers import (
     ResidualSum,
     TiedReadout,
@@ -14,7 +15,6 @@ from parametrization.nn.layers import (
     is_mup_readout,
 )
 from parametrization.nn.parameter_names import OwnedParameter, Place, owned_parameters, readers
-from parametrization.nn.residual_branches import refuse_plain_branches
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
 

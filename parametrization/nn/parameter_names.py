@@ -7,7 +7,7 @@ from torch import nn
 
 _PARALLEL: Final = "module."
 """What (Distributed)DataParallel puts before every name."""
-_WRAPPERS: Final = ("_orig_mod.", "_checkpoint_wrapped_module.", "_fsdp_wrapped_module.")
+_WRAPPERS: Final = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
 """What compilation, activation checkpoints and FSDP put in, around the model or around layers."""
 
 
@@ -92,8 +92,4 @@ def _rank(owner: nn.Module) -> int:
 
 
 def _without_wrappers(name: str) -> str:
-    for wrapper in _WRAPPERS:
-        while name.startswith(wrapper):
-            name = name.removeprefix(wrapper)
-        name = name.replace(f".{wrapper}", ".")
-    return name
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)

@@ -1,6 +1,5 @@
 """Layers that people write themselves are recognised by name and shape, without a declaration."""
 
-import re
 from collections.abc import Callable
 
 import pytest
@@ -9,8 +8,8 @@ from mup import MuReadout, MuSharedReadout
 from torch import nn
 
 from parametrization.nn.base_shapes import derive_model_shape
-from parametrization.nn.classify import Declaration, UnclassifiedTensors
-from parametrization.shapes.roles import ModelShape, Role, TensorShape
+from parametrization.nn.classify import UnclassifiedTensors
+from parametrization.shapes.roles import ModelShape, Role
 
 Found = tuple[Role, int | tuple[int, ...] | None, int | tuple[int, ...] | None]
 
@@ -39,14 +38,6 @@ class LlamaRMSNorm(RawNorm):
 
 class LayerNorm2d(RawNorm):
     pass
-
-
-class Normalise(nn.Module):
-    """No norm by its name."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(width))
 
 
 @pytest.mark.parametrize("names", [("weight", "bias"), ("scale",), ("gamma", "beta"), ("g", "b")])
@@ -291,57 +282,3 @@ def test_a_model_that_applies_mup_by_itself_is_refused_with_the_option_to_change
     complaint = r"1/width already \(Config\.mup_enabled is True\).* with mup_enabled=False"
     with pytest.raises(ValueError, match=complaint):
         shape_of(build)
-
-
-class Unknown(nn.Module):
-    """One of everything that nobody can recognise."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.blocks = nn.ModuleList([Mixed(width), Mixed(width)])
-        self.normal = Normalise(width)
-        self.temperature = nn.Parameter(torch.tensor(0.5))
-        self.squeeze = nn.Linear(width, 4)
-        self.grow = nn.Linear(4, width)
-
-
-class Mixed(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.mix = nn.Parameter(torch.randn(width, width))
-        self.heads = nn.Parameter(torch.randn(width // 8, 8, width))
-        self.experts = nn.Parameter(torch.randn(4, 2 * width, width))
-        self.decay = nn.Parameter(torch.arange(1, 9).float().repeat(width, 1))
-        self.zero = nn.Parameter(torch.zeros(width, 5))
-
-
-def test_everything_that_is_unknown_is_refused_at_once_with_roles_to_paste() -> None:
-    with pytest.raises(UnclassifiedTensors) as caught:
-        shape_of(Unknown)
-    error = caught.value
-    assert error.proposals == {
-        "blocks.*.mix": Declaration(Role.HIDDEN, 1, 0),
-        "blocks.*.heads": Declaration(Role.HIDDEN, 2, (0, 1)),
-        "blocks.*.experts": Declaration(Role.HIDDEN, 2, 1, stacked_axis=0),
-        "blocks.*.decay": Declaration(Role.VECTOR, None, 0, initial="keep"),
-        "blocks.*.zero": Declaration(Role.INPUT, 1, 0, initial="keep"),
-        "normal.weight": Declaration(Role.VECTOR, None, 0),
-        "temperature": Declaration(Role.SCALAR, initial="keep"),
-        "squeeze.weight": Role.FIXED_BOTTLENECK,
-    }
-    assert error.unknown.keys() == error.proposals.keys()
-    assert len(error.names) == 2 * 5 + 3
-    assert "no scaling rule for blocks.*.mix of Mixed, shape [32 (grows" in str(error)
-
-
-def test_the_proposed_roles_are_python_that_classifies_the_model() -> None:
-    with pytest.raises(UnclassifiedTensors) as caught:
-        shape_of(Unknown)
-    pasted = re.search(r"^roles=(\{.*?^\})", str(caught.value), re.DOTALL | re.MULTILINE)
-    assert pasted is not None
-    roles = eval(pasted[1], {"Role": Role, "Declaration": Declaration})  # as a reader would
-    assert roles == caught.value.proposals
-    shape = shape_of(Unknown, roles=roles)
-    by_name: dict[str, TensorShape] = {t.name: t for t in shape.tensors}
-    assert by_name["blocks.1.decay"].kept
-    assert by_name["blocks.0.heads"].fan_in == 32

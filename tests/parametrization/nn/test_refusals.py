@@ -1,0 +1,78 @@
+"""Tensors without a rule are refused all at once, with roles to paste that classify the model."""
+
+import re
+
+import pytest
+import torch
+from torch import nn
+
+from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.classify import Declaration, UnclassifiedTensors
+from parametrization.shapes.roles import ModelShape, Role
+
+
+def unknown_shape(roles: dict[str, Role | Declaration] | None = None) -> ModelShape:
+    """Of models with memory: proposals depend on values."""
+    return derive_model_shape(Unknown(32), Unknown(64), 32, roles=roles)
+
+
+class Normalise(nn.Module):
+    """No norm by its name."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+
+
+class Unknown(nn.Module):
+    """One of everything that nobody can recognise."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList([Mixed(width), Mixed(width)])
+        self.normal = Normalise(width)
+        self.temperature = nn.Parameter(torch.tensor(0.5))
+        self.squeeze = nn.Linear(width, 4)
+        self.grow = nn.Linear(4, width)
+
+
+class Mixed(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.mix = nn.Parameter(torch.randn(width, width))
+        self.heads = nn.Parameter(torch.randn(width // 8, 8, width))
+        self.experts = nn.Parameter(torch.randn(4, 2 * width, width))
+        self.decay = nn.Parameter(torch.arange(1, 9).float().repeat(width, 1))
+        self.zero = nn.Parameter(torch.zeros(width, 5))
+
+
+def test_everything_that_is_unknown_is_refused_at_once_with_roles_to_paste() -> None:
+    with pytest.raises(UnclassifiedTensors) as caught:
+        unknown_shape()
+    error = caught.value
+    assert error.proposals == {
+        "blocks.*.mix": Declaration(Role.HIDDEN, 1, 0),
+        "blocks.*.heads": Declaration(Role.HIDDEN, 2, (0, 1)),
+        "blocks.*.experts": Declaration(Role.HIDDEN, 2, 1, stacked_axis=0),
+        "blocks.*.decay": Declaration(Role.VECTOR, None, 0, initial="keep"),
+        "blocks.*.zero": Declaration(Role.INPUT, 1, 0, initial="keep"),
+        "normal.weight": Declaration(Role.VECTOR, None, 0),
+        "temperature": Declaration(Role.SCALAR, initial="keep"),
+        "squeeze.weight": Role.FIXED_BOTTLENECK,
+    }
+    assert error.unknown.keys() == error.proposals.keys()
+    assert len(error.names) == 2 * 5 + 3
+    assert "no scaling rule for blocks.*.mix of Mixed, shape [32 (grows" in str(error)
+
+
+def test_the_proposed_roles_are_python_that_classifies_the_model() -> None:
+    with pytest.raises(UnclassifiedTensors) as caught:
+        unknown_shape()
+    pasted = re.search(r"^roles=(\{.*?^\})", str(caught.value), re.DOTALL | re.MULTILINE)
+    assert pasted is not None
+    roles = eval(pasted[1], {"Role": Role, "Declaration": Declaration})  # as a reader would
+    assert roles == caught.value.proposals
+    shape = unknown_shape(roles)
+    by_name = {t.name: t for t in shape.tensors}
+    assert by_name["blocks.1.decay"].kept
+    assert by_name["blocks.0.heads"].fan_in == 32
