@@ -24,12 +24,7 @@ class ParameterDescription:
     Attributes:
         epsilon: None for optimizers without one.
         initial_std: None where every entry starts at one value.
-<<<<<<< HEAD
         constant: that value; None where `initial_std` is given, or the model's own start is kept.
-=======
-        constant: that value; None where `initial_std` is given, and where the tensor starts as the
-            model has it.
->>>>>>> a89f920 (nn: keep what a model starts, scale it as mup does, recognise people's own layers)
         multiplier: on the layer's output, in the forward pass.
 
     """
@@ -123,10 +118,6 @@ def as_text(described: Sequence[ParameterDescription]) -> str:
 
 
 def _cells(one: ParameterDescription) -> tuple[str, ...]:
-<<<<<<< HEAD
-=======
-    start = "kept" if one.constant is None else f"all {one.constant:g}"
->>>>>>> a89f920 (nn: keep what a model starts, scale it as mup does, recognise people's own layers)
     return (
         one.name,
         "x".join(map(str, one.shape)) or "scalar",
@@ -134,11 +125,7 @@ def _cells(one: ParameterDescription) -> tuple[str, ...]:
         f"{one.learning_rate:.3g}",
         f"{one.weight_decay:.3g}",
         "-" if one.epsilon is None else f"{one.epsilon:.3g}",
-<<<<<<< HEAD
         _start(one),
-=======
-        start if one.initial_std is None else f"{one.initial_std:.3g}",
->>>>>>> a89f920 (nn: keep what a model starts, scale it as mup does, recognise people's own layers)
         f"{one.multiplier:.3g}",
         one.why,
     )

@@ -46,11 +46,7 @@ class TensorValues(Record):
     init_std: float | None
     """Of a zero-mean normal draw; None where every entry starts at `constant`."""
     constant: float | None
-<<<<<<< HEAD
     """None too where the model's own start is kept."""
-=======
-    """None where `init_std` is given, and where the tensor starts as the model has it."""
->>>>>>> a89f920 (nn: keep what a model starts, scale it as mup does, recognise people's own layers)
     multiplier: float
     """Factor on the layer's input in the forward pass; 1 everywhere but at readouts."""
     learning_rate: float

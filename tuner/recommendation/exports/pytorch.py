@@ -152,14 +152,8 @@ import math
 
 import torch
 
-<<<<<<< HEAD
 # name: (initial std, or None for the constant that follows, None twice for the model's own start;
 #        multiplier of the layer's input; peak learning rate, weight decay, epsilon)
-=======
-# name: (initial std, or None for the constant that follows, or None twice for a tensor that starts
-#        as the model has it; multiplier of the layer's input; peak learning rate, weight decay,
-#        epsilon)
->>>>>>> a89f920 (nn: keep what a model starts, scale it as mup does, recognise people's own layers)
 TENSORS = {
 $tensors
 }
