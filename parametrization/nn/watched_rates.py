@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
-_TOLERANCE = 1e-4
+_TOLERANCE = 1e-6
 """Of ratios between rates: rounding of a scheduler's products is far below."""
 
 
@@ -40,6 +40,7 @@ class _Watch:
         self._schedule, self._factor, self._model = schedule, factor, model
         self._peaks = [float(rate) for rate in schedule.base_lrs]
         self._last: tuple[int, list[float]] | None = None
+        self._repeats = 0
         self._said: set[str] = set()
 
     def __call__(
@@ -81,11 +82,12 @@ class _Watch:
     def _check_progress(self, rates: list[float]) -> None:
         step = self._schedule.last_epoch
         seen, self._last = self._last, (step, rates)
-        if seen == (step, rates) and self._factor(step) != self._factor(step + 1):
+        self._repeats = self._repeats + 1 if seen == (step, rates) else 0
+        if self._factor(step) != self._factor(step + self._repeats):
             self._say(
-                f"optimizer.step() was called twice at step {step} of the schedule, so the learning"
-                f" rate stays at {self._factor(step):.3g} of its peak: call schedule.step() after"
-                " every optimizer.step()"
+                f"optimizer.step() was called {1 + self._repeats} times at step {step} of the"
+                f" schedule, so the learning rate stays at {self._factor(step):.3g} of its peak:"
+                " call schedule.step() after every optimizer.step()"
             )
 
     def _say(self, message: str) -> None:

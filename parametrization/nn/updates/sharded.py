@@ -1,11 +1,14 @@
 """Step parameters that are sharded over processes (DTensor: FSDP2, HSDP, tensor parallelism).
 
 An entrywise optimizer steps every process's shard by itself. Every other one is given the whole
-matrix: parameter, gradient and state are gathered tensor by tensor, every process computes the same
-step, and keeps its share. Between updates state lies sharded as well: of the parameter's shape as
-the parameter, otherwise along its own first dimension; numbers are replicated.
+matrix: parameter, gradient and state are gathered tensor by tensor, the first process of the mesh
+computes the step, and all keep their share of it. Not each its own result: eigenvectors have a sign
+that rounding decides, and shares of two processes would not be of one basis. Between updates state
+lies sharded as well: of the parameter's shape as the parameter, otherwise along its own first
+dimension; numbers are replicated.
 """
 
+import torch
 import torch.distributed as dist
 from torch import Tensor
 
@@ -38,7 +41,11 @@ def for_shards(optimizer: Kind) -> Kind:
         views = _views(parameter, entrywise=entrywise)
         own = {name: views.take(value) for name, value in state.items()}
         given = [views.signals(one) if isinstance(one, LayerSignals) else one for one in more]
-        stepped, own = step(views.take(parameter), views.take(gradient), own, hyper, *given)
+        whole = (views.take(parameter), views.take(gradient))
+        if views.computes:
+            stepped, own = step(*whole, own, hyper, *given)
+        else:
+            stepped, own = torch.empty_like(whole[0]), _like(own)
         return views.give(stepped), views.keep(own)
 
     def contribution(given: Contribution) -> Contribution:
@@ -55,6 +62,11 @@ def for_shards(optimizer: Kind) -> Kind:
         return point
 
     return adapted(optimizer, init, update, contribution, evaluation_point)
+
+
+def _like(state: State) -> State:
+    """Room for what another process computes."""
+    return {name: torch.empty_like(value) for name, value in state.items()}
 
 
 def _views(tensor: Tensor, *, entrywise: bool) -> Views:

@@ -25,11 +25,17 @@ def views_of(parameter: Tensor, *, entrywise: bool) -> Views | None:
             signals=lambda signals: signals,
         )
     along_first = [Replicate() if p.is_replicate() else Shard(0) for p in like.placements]
+
+    def kept(value: Tensor) -> Tensor:
+        shared = _from_first(value, mesh)
+        return _placed(shared, mesh, along_first) if value.dim() else shared
+
     return Views(
         take=lambda tensor: tensor.full_tensor() if isinstance(tensor, DTensor) else tensor,
-        give=lambda whole: _placed(whole, mesh, like.placements),
-        keep=lambda state: {n: _placed(value, mesh, along_first) for n, value in state.items()},
+        give=lambda whole: _placed(_from_first(whole, mesh), mesh, like.placements),
+        keep=lambda state: {name: kept(value) for name, value in state.items()},
         signals=lambda signals: _signals_of_all(signals, like),
+        computes=not any(mesh.get_coordinate() or ()),
     )
 
 
@@ -38,8 +44,7 @@ def _shard(tensor: Tensor, like: DTensor) -> Tensor:
     if not tensor.dim():
         return tensor
     if not isinstance(tensor, DTensor):  # from a checkpoint that was not sharded
-        tensor = _placed(tensor, like.device_mesh, like.placements)
-    assert isinstance(tensor, DTensor)
+        tensor = _placed(tensor.contiguous(), like.device_mesh, like.placements)
     return tensor.redistribute(placements=like.placements).to_local()
 
 
@@ -47,7 +52,7 @@ def _from_shard(local: Tensor, like: DTensor) -> Tensor:
     if not local.dim():
         return local
     return DTensor.from_local(
-        local,
+        local.contiguous(),
         like.device_mesh,
         like.placements,
         run_check=False,
@@ -56,12 +61,18 @@ def _from_shard(local: Tensor, like: DTensor) -> Tensor:
     )
 
 
-def _placed(value: Tensor, mesh: DeviceMesh, placements: Sequence[Placement]) -> Tensor:
-    """The share of a tensor that every process has; of numbers all."""
-    if not value.dim():
-        return value
+def _placed(value: Tensor, mesh: DeviceMesh, placements: Sequence[Placement]) -> DTensor:
+    """The share of a tensor that every process has, contiguous."""
     replicated = DTensor.from_local(value, mesh, [Replicate()] * mesh.ndim, run_check=False)
     return replicated.redistribute(placements=placements)
+
+
+def _from_first(value: Tensor, mesh: DeviceMesh) -> Tensor:
+    """What the first process of the mesh has."""
+    shared = value.contiguous()  # eigenvectors come by columns
+    for dimension in range(mesh.ndim):
+        dist.broadcast(shared, group=mesh.get_group(dimension), group_src=0)
+    return shared
 
 
 def _signals_of_all(signals: LayerSignals, like: DTensor) -> LayerSignals:

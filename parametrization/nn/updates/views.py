@@ -9,12 +9,18 @@ from parametrization.nn.updates.update import LayerSignals, State
 
 
 class Views(NamedTuple):
-    """What an update is given, and what comes of what it returns."""
+    """What an update is given, and what comes of what it returns.
+
+    Attributes:
+        computes: whether this process computes the update; the others are given its result.
+
+    """
 
     take: Callable[[Tensor], Tensor]
     give: Callable[[Tensor], Tensor]
     keep: Callable[[State], State]
     signals: Callable[[LayerSignals], LayerSignals]
+    computes: bool = True
 
 
 AS_THEY_ARE: Final = Views(
