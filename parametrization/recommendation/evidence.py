@@ -29,6 +29,9 @@ class Optimum(Record):
     """Lower end of the 90 % interval; None unless measured."""
     high_log2_learning_rate: float | None = None
     """Upper end of the 90 % interval; None unless measured."""
+    standard_error_octaves: float | None = None
+    """By the middle half of the replicates, whose few strays make the ends of the interval; None
+    unless measured, and in answers of releases that did not say."""
     edge: Edge | None = None
     """The side on which the grid ends before the loss rises again."""
     loss: float | None = None
@@ -40,18 +43,6 @@ class Optimum(Record):
     rates: int
     """Different learning rates among them."""
 
-    @property
-    def standard_error_octaves(self) -> float:
-        """Standard deviation of a normal distribution with the same 90 % interval.
-
-        Raises:
-            ValueError: if the optimum is not measured.
-
-        """
-        if self.low_log2_learning_rate is None or self.high_log2_learning_rate is None:
-            raise ValueError(f"an optimum that is {self.status} has no interval")
-        return (self.high_log2_learning_rate - self.low_log2_learning_rate) / (2 * Z90)
-
 
 class WidthOptimum(Record):
     """The optimum of one width."""
@@ -61,7 +52,7 @@ class WidthOptimum(Record):
 
 
 class Drift(Record):
-    """How far the best log2(learning rate) moves per doubling of width."""
+    """How far the best log2(learning rate) moves per doubling of width, by the optima alone."""
 
     octaves_per_doubling: float
     low_octaves_per_doubling: float
@@ -69,8 +60,44 @@ class Drift(Record):
     """End of the 90 % interval."""
     widths: int
     """Widths whose optimum is measured."""
-    prior_octaves: float | None
-    """Standard deviation of the prior around zero that the drift is shrunk with; None: no prior."""
+    standard_error_octaves: float | None = None
+    """Of the octaves per doubling, by the optima's own errors and their scatter. None in answers of
+    releases that shrank the drift."""
+    fit_error_octaves: float | None = None
+    """Root mean square of the optima's distances from the line, which is a power law of the width.
+    """
+
+
+class Quantile(Record):
+    """One point of a predictive distribution."""
+
+    probability: float
+    """That the optimum is no larger."""
+    log2_learning_rate: float
+
+
+class Prediction(Record):
+    """The optimum expected at one width, in log2(learning rate) at the base width.
+
+    The distribution of a measured width is two halves of normal ones that meet at its median, for a
+    lopsided curve knows its optimum better on one side. Any other width's is a normal one: which
+    side of a narrower width's optimum is the surer was seen to say nothing of the target's.
+    """
+
+    width: int
+    log2_learning_rate: float
+    """The median."""
+    low_log2_learning_rate: float
+    high_log2_learning_rate: float
+    """End of the 90 % interval; it carries the search's error and the drift's."""
+    quantiles: tuple[Quantile, ...]
+    """Of the predictive distribution, ascending; the ends of the interval are among them."""
+    standard_error_octaves: float
+    """Root mean square of both sides' standard deviations."""
+    doublings_beyond: float
+    """Doublings from the nearest measured width to this one; 0 inside the measured range."""
+    drift_octaves: float
+    """What the median lies above the nearest measured optimum; 0 inside the measured range."""
 
 
 class Regret(Record):
@@ -118,6 +145,8 @@ class TransferEvidence(Record):
     leave_widest_out: Regret | None
     """What the rate that the narrower widths predict for the widest one costs there."""
     wider_is_better: WiderIsBetter | None
+    at_target: Prediction | None = None
+    """The optimum expected at the width of the study's target."""
 
 
 class OptimizerStanding(Record):

@@ -1,155 +1,77 @@
-"""Fit how the optimum moves with width, and predict it at a width that was not trained.
+"""Fit how the optimum moves per doubling of width over the widths that were measured.
 
-Rates are log2(learning rate) at the base width, distances on that axis are octaves; widths
-count in doublings.
+Rates are log2(learning rate) at the base width, distances on that axis are octaves.
 """
 
 import math
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 import numpy as np
 
 from parametrization.recommendation.evidence import Z90, Drift, WidthOptimum
-from tuner.evidence.optimum import Floats
-from tuner.spec.record import Record
 
-DRIFT_PRIOR_OCTAVES: Final = 0.15
-"""Standard deviation of muP's drift per doubling of width, around zero, before it is measured.
-
-Measured drifts were +0.13 (MLP) and -0.08 to -0.13 (GPT), and targets three
-doublings wider had their optimum 0.25 to 0.6 octaves higher: 0.08 to 0.20 per doubling."""
 SCATTER_OCTAVES: Final = 0.1
-"""Standard deviation of one width's optimum around the straight drift.
+"""Standard deviation of one width's true optimum around any smooth drift.
 
-The five widths of the MLP scatter by 0.12 around their line, search noise included."""
-UNMEASURED_DRIFT_OCTAVES: Final = 0.5
-"""Added to an interval on both sides until three widths are measured.
-
-Measured: an interval without it held the optimum of a target three doublings wider in 25 to 60 %
-of studies, and with it in 82 to 100 %."""
-MIN_WIDTHS: Final = 3
-_FREE: Final = 20.0
-"""Standard deviation, in octaves, of what is not known beforehand."""
-_LEAST_ERROR: Final = 0.02
+The five widths of an MLP scatter by 0.12 around their line, search noise included."""
+LEAST_ERROR: Final = 0.02
 """Octaves. Standard errors below it would let one lucky fit outweigh every other width."""
 
 
-class Prediction(Record):
-    """The optimum expected at one width, in log2(learning rate) at the base width."""
-
-    width: int
-    log2_learning_rate: float
-    low_log2_learning_rate: float
-    high_log2_learning_rate: float
-    """End of the 90 % interval; it carries the drift's uncertainty and the transfer term."""
-    standard_error_octaves: float
-    doublings_beyond: float
-    """Doublings from the nearest measured width to this one; 0 inside the measured range."""
+def measured_optima(optima: Sequence[WidthOptimum]) -> tuple[WidthOptimum, ...]:
+    """Those whose optimum is fitted, narrowest first."""
+    known = (at for at in optima if at.optimum.status == "measured")
+    return tuple(sorted(known, key=lambda at: at.width))
 
 
-def drift(
-    optima: Sequence[WidthOptimum], *, prior_octaves: float | None = DRIFT_PRIOR_OCTAVES
-) -> Drift | None:
-    """Fit the drift over the measured optima; None with fewer than two.
+def rate_of(at: WidthOptimum) -> float:
+    """log2 of the fitted rate.
 
-    Args:
-        prior_octaves: standard deviation of the drift around zero, as muP promises; None for
-            the standard parametrization, which promises nothing.
+    Raises:
+        ValueError: if the optimum is not measured.
 
     """
-    belief = _belief(optima, prior_octaves)
-    if belief is None or len(belief.doublings) < 2:
+    if at.optimum.log2_learning_rate is None:
+        raise ValueError(f"the optimum of width {at.width} is {at.optimum.status}")
+    return at.optimum.log2_learning_rate
+
+
+def error_of(at: WidthOptimum) -> float:
+    """Standard error of a fitted rate, in octaves.
+
+    Raises:
+        ValueError: if the optimum is not measured.
+
+    """
+    if at.optimum.standard_error_octaves is None:
+        raise ValueError(f"the optimum of width {at.width} is {at.optimum.status}")
+    return max(at.optimum.standard_error_octaves, LEAST_ERROR)
+
+
+def drift(optima: Sequence[WidthOptimum]) -> Drift | None:
+    """The slope of the measured optima over log2(width), by least squares; None with fewer than two.
+
+    Each optimum counts by its own error and the scatter of a width. Nothing is shrunk: whether the
+    slope is more than noise is for its standard error to say.
+    """
+    known = measured_optima(optima)
+    if len(known) < 2:
         return None
-    cross = belief.drift_prior**2 * belief.doublings
-    mean = float(cross @ belief.precision @ belief.deviations)
-    half = Z90 * _spread(belief.drift_prior**2, cross, belief)
+    doublings = np.log2([at.width for at in known])
+    rates = np.array([rate_of(at) for at in known])
+    errors = np.array([error_of(at) for at in known])
+    weights = 1 / (errors**2 + SCATTER_OCTAVES**2)
+    offsets = doublings - np.average(doublings, weights=weights)
+    information = float(weights @ offsets**2)
+    slope = float(weights @ (offsets * rates)) / information
+    residuals = rates - np.average(rates, weights=weights) - slope * offsets
+    error = 1 / math.sqrt(information)
     return Drift(
-        octaves_per_doubling=mean,
-        low_octaves_per_doubling=mean - half,
-        high_octaves_per_doubling=mean + half,
-        widths=len(belief.doublings),
-        prior_octaves=prior_octaves,
+        octaves_per_doubling=slope,
+        low_octaves_per_doubling=slope - Z90 * error,
+        high_octaves_per_doubling=slope + Z90 * error,
+        standard_error_octaves=error,
+        fit_error_octaves=float(np.sqrt(np.mean(residuals**2))),
+        widths=len(known),
     )
-
-
-def predict(
-    optima: Sequence[WidthOptimum],
-    width: int,
-    *,
-    prior_octaves: float | None = DRIFT_PRIOR_OCTAVES,
-) -> Prediction | None:
-    """The optimum expected at a width; None if no optimum is measured.
-
-    A measured width is answered by its own optimum, steadied a little by its neighbours'; any
-    other one by the drift, and its interval grows with the doublings to the measured widths.
-    Where fewer than three widths are measured it reaches half an octave further on both sides.
-    """
-    belief = _belief(optima, prior_octaves)
-    if belief is None:
-        return None
-    at = math.log2(width) - belief.reference
-    same = belief.doublings == at
-    cross = _FREE**2 + belief.drift_prior**2 * at * belief.doublings + SCATTER_OCTAVES**2 * same
-    alone = _FREE**2 + (belief.drift_prior * at) ** 2 + SCATTER_OCTAVES**2
-    mean = belief.centre + float(cross @ belief.precision @ belief.deviations)
-    error = _spread(alone, cross, belief)
-    half = Z90 * error
-    if len(belief.doublings) < MIN_WIDTHS and not same.any():
-        half += UNMEASURED_DRIFT_OCTAVES
-    beyond = max(0.0, at - belief.doublings.max(), belief.doublings.min() - at)
-    return Prediction(
-        width=width,
-        log2_learning_rate=mean,
-        low_log2_learning_rate=mean - half,
-        high_log2_learning_rate=mean + half,
-        standard_error_octaves=half / Z90,
-        doublings_beyond=float(beyond),
-    )
-
-
-class _Belief(NamedTuple):
-    """Gaussian belief about optima: a free level, a drift, and each width's own scatter."""
-
-    reference: float
-    """log2 width from which doublings count."""
-    doublings: Floats
-    centre: float
-    deviations: Floats
-    """Optima less `centre`."""
-    precision: Floats
-    """Inverse of the optima's prior covariance, measurement errors included."""
-    drift_prior: float
-    inflation: float
-    """Factor on variances where the optima scatter more than the belief allows."""
-
-
-def _belief(optima: Sequence[WidthOptimum], prior_octaves: float | None) -> _Belief | None:
-    known = [
-        (math.log2(at.width), at.optimum.log2_learning_rate, at.optimum.standard_error_octaves)
-        for at in optima
-        if at.optimum.status == "measured" and at.optimum.log2_learning_rate is not None
-    ]
-    if not known:
-        return None
-    log2_width, rates, errors = (np.array(column) for column in zip(*known, strict=True))
-    reference = float(log2_width.mean())
-    doublings = log2_width - reference
-    prior = _FREE if prior_octaves is None else prior_octaves
-    noise = np.diag(SCATTER_OCTAVES**2 + np.maximum(errors, _LEAST_ERROR) ** 2)
-    covariance = _FREE**2 + prior**2 * np.outer(doublings, doublings) + noise
-    precision = np.linalg.inv(covariance).astype(np.float64)
-    centre = float(rates.mean())
-    deviations = rates - centre
-    # Under the belief this quadratic form is chi-squared, less what the free parts absorb.
-    freedom = len(known) - (2 if prior_octaves is None else 1)
-    misfit = float(deviations @ precision @ deviations) / freedom if freedom > 0 else 1.0
-    return _Belief(
-        reference, doublings, centre, deviations, precision, prior, inflation=max(1.0, misfit)
-    )
-
-
-def _spread(alone: float, cross: Floats, belief: _Belief) -> float:
-    """Standard deviation left of a quantity of variance `alone` once the optima are known."""
-    variance = alone - float(cross @ belief.precision @ cross)
-    return math.sqrt(max(0.0, variance) * belief.inflation)

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from parametrization.recommendation.evidence import Regret, WiderIsBetter, WidthOptimum
-from tuner.evidence.drift import predict
+from tuner.evidence.drift import measured_optima
+from tuner.evidence.prediction import predict
 from tuner.evidence.grid import mean_loss
 
 Losses = Mapping[float, Sequence[float | None]]
@@ -73,16 +74,15 @@ def regrets(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -> tuple[R
     return tuple(regret for regret in found if regret is not None)
 
 
-def leave_widest_out(
-    optima: Sequence[WidthOptimum], losses_at_widest: Losses, *, prior_octaves: float | None
-) -> Regret | None:
+def leave_widest_out(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -> Regret | None:
     """Regret at the widest width of the rate that the narrower widths predict for it.
 
-    This is the procedure behind a recommendation, tried where the answer is known.
+    This is the procedure behind a recommendation, tried where the answer is known. It does not
+    tell how well the target's rate is predicted: over many studies the two hardly correlate.
     """
     *narrower, widest = sorted(optima, key=lambda at: at.width)
-    known = [at for at in narrower if at.optimum.status == "measured"]
-    prediction = predict(known, widest.width, prior_octaves=prior_octaves)
+    known = measured_optima(narrower)
+    prediction = predict(known, widest.width)
     if prediction is None:
         return None
     return regret_at(

@@ -28,7 +28,7 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 
-EVIDENCE_VERSION: Final = 2
+EVIDENCE_VERSION: Final = 3
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
@@ -121,6 +121,7 @@ def study_evidence(snapshot: StudySnapshot, fits: CurveFits | None = None) -> St
 def _of_optimizer(
     snapshot: StudySnapshot, curves: tuple[SensitivityCurve, ...], optimizer: Optimizer
 ) -> OptimizerEvidence:
+    spec = snapshot.study.spec
     searched = snapshot.trials.of(Purpose.SEARCH, optimizer)
     under = dict.fromkeys(curve.parametrization for curve in curves if curve.optimizer == optimizer)
     best = searched.best
@@ -136,7 +137,11 @@ def _of_optimizer(
         check=check_verdict(snapshot, optimizer),
         transfer=tuple(
             summarise_transfer(
-                curves, optimizer, parametrization, proxy_width=snapshot.study.spec.proxy_width
+                curves,
+                optimizer,
+                parametrization,
+                proxy_width=spec.proxy_width,
+                target_width=spec.target.width,
             )
             for parametrization in under
         ),

@@ -2,14 +2,11 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from parametrization.recommendation.evidence import TransferEvidence, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.drift import (
-    DRIFT_PRIOR_OCTAVES,
-    drift,
-)
+from tuner.evidence.drift import drift
+from tuner.evidence.prediction import predict
 from tuner.evidence.regret import (
     leave_widest_out,
     regrets,
@@ -19,11 +16,6 @@ from tuner.evidence.sensitivity import SensitivityCurve, losses_of
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose
 
-PRIOR_OCTAVES: Final[dict[Parametrization, float | None]] = {
-    Parametrization.MUP: DRIFT_PRIOR_OCTAVES,
-    Parametrization.SP: None,  # promises nothing: the data alone speak
-}
-
 
 def summarise_transfer(
     curves: Iterable[SensitivityCurve],
@@ -31,6 +23,7 @@ def summarise_transfer(
     parametrization: Parametrization,
     *,
     proxy_width: int,
+    target_width: int,
 ) -> TransferEvidence:
     """The evidence that `sensitivity`'s curves hold about one optimizer's transfer."""
     by_width: dict[int, SensitivityCurve] = {}
@@ -48,7 +41,6 @@ def summarise_transfer(
         for width, curve in by_width.items()
         if curve.purpose is not Purpose.SEARCH
     }
-    prior = PRIOR_OCTAVES[parametrization]
     widest = losses.get(known[-1].width) if len(known) > 1 else None
     reused = () if widest is None else regrets(known, widest)
     shift = _shift(known, proxy_width)
@@ -57,15 +49,14 @@ def summarise_transfer(
         parametrization=parametrization,
         proxy_width=proxy_width,
         optima=optima,
-        drift=drift(optima, prior_octaves=prior),
+        drift=drift(optima),
         shift_octaves=shift,
         shift_doublings=None if shift is None else math.log2(known[-1].width / proxy_width),
         proxy_regret=next((regret for regret in reused if regret.from_width == proxy_width), None),
         regrets=reused,
-        leave_widest_out=None
-        if widest is None
-        else leave_widest_out(known, widest, prior_octaves=prior),
+        leave_widest_out=None if widest is None else leave_widest_out(known, widest),
         wider_is_better=wider_is_better(losses),
+        at_target=predict(optima, target_width),
     )
 
 

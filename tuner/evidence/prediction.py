@@ -1,0 +1,153 @@
+"""Predict the optimum of a width that was not trained, as a distribution.
+
+Rates are log2(learning rate) at the base width, distances on that axis are octaves; widths
+count in doublings.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Final, NamedTuple
+
+from parametrization.recommendation.evidence import Z90, Prediction, Quantile, WidthOptimum
+from tuner.evidence.drift import (
+    SCATTER_OCTAVES,
+    error_of,
+    measured_optima,
+    rate_of,
+)
+from tuner.evidence.transfer_law import (
+    MIN_WIDTHS,
+    SURPRISE,
+    UNMEASURED_DRIFT_OCTAVES,
+    carried,
+    coordinate,
+    move_octaves,
+    search_error,
+)
+
+PROBABILITIES: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
+"""Of the quantiles that are told of a predictive distribution."""
+_DEVIATIONS: Final = tuple(
+    round(NormalDist().inv_cdf(probability), 4) for probability in PROBABILITIES
+)
+"""The same of a standard normal one, to the digits of `Z90`."""
+
+
+class _Centre(NamedTuple):
+    """The median, its error, and where it comes from."""
+
+    log2_rate: float
+    error: float
+    """Standard deviation, of the search and of what the nearest width does not say."""
+    beyond: float = 0.0
+    drift: float = 0.0
+
+
+def predict(optima: Sequence[WidthOptimum], width: int) -> Prediction | None:
+    """The optimum expected at a width; None if no optimum is measured.
+
+    A measured width is answered by its own optimum. Beyond the widest one it is that one's, moved
+    on by what the last step between widths tells of the law's drift (`transfer_law`); between two
+    widths it is interpolated. The interval grows with the distance, less so at large widths, and
+    is wider where the optimum's own error is larger than usual, where optima jump, and until three
+    widths are measured.
+    """
+    known = measured_optima(optima)
+    if not known:
+        return None
+    own = next((at for at in known if at.width == width), None)
+    if own is not None:
+        return _distribution(width, _Centre(rate_of(own), 0.0), *_sides(own))
+    at = _centre(known, width)
+    error = at.error * _surprise(known)
+    if len(known) < MIN_WIDTHS:
+        error += UNMEASURED_DRIFT_OCTAVES / Z90
+    return _distribution(width, at, error, error)
+
+
+def _centre(known: Sequence[WidthOptimum], width: int) -> _Centre:
+    """Where the optimum of a width is expected that has none of its own."""
+    narrowest, widest = known[0], known[-1]
+    if width > widest.width:
+        drift = _drift_beyond(known, width)
+        return _Centre(
+            rate_of(widest) + drift,
+            _error(widest, width),
+            math.log2(width / widest.width),
+            drift,
+        )
+    if width < narrowest.width:
+        beyond = math.log2(narrowest.width / width)
+        return _Centre(rate_of(narrowest), _error(narrowest, width), beyond)
+    below, above = next(
+        (low, high) for low, high in itertools.pairwise(known) if low.width < width < high.width
+    )
+    share = (coordinate(below.width) - coordinate(width)) / (
+        coordinate(below.width) - coordinate(above.width)
+    )
+    return _Centre(
+        (1 - share) * rate_of(below) + share * rate_of(above),
+        min(_error(below, width), _error(above, width)),
+    )
+
+
+def _error(nearest: WidthOptimum, width: int) -> float:
+    """Standard deviation of a width's optimum around that of another width."""
+    return math.hypot(search_error(error_of(nearest)), move_octaves(nearest.width, width))
+
+
+def _drift_beyond(known: Sequence[WidthOptimum], width: int) -> float:
+    """What the last step between measured widths says of the optimum's further move."""
+    if len(known) < 2:
+        return 0.0
+    before, widest = known[-2:]
+    error = math.hypot(error_of(before), error_of(widest))
+    slope = carried(rate_of(widest) - rate_of(before), error, (before.width, widest.width))
+    return slope * (coordinate(width) - coordinate(widest.width))
+
+
+def _sides(at: WidthOptimum) -> tuple[float, float]:
+    """Standard errors of a measured optimum below and above it."""
+    low, high = at.optimum.low_log2_learning_rate, at.optimum.high_log2_learning_rate
+    if low is None or high is None:
+        raise ValueError(f"the optimum of width {at.width} is {at.optimum.status}")
+    return (rate_of(at) - low) / Z90, (high - rate_of(at)) / Z90
+
+
+def _surprise(known: Sequence[WidthOptimum]) -> float:
+    """Factor on the interval by which the steps between widths are larger than expected; 1 or more."""
+    ratios = [
+        (rate_of(wide) - rate_of(narrow))
+        / math.hypot(
+            move_octaves(narrow.width, wide.width),
+            error_of(narrow),
+            error_of(wide),
+            math.sqrt(2) * SCATTER_OCTAVES,
+        )
+        for narrow, wide in itertools.pairwise(known)
+    ]
+    if not ratios:
+        return 1.0
+    return max(1.0, math.sqrt(math.fsum(ratio**2 for ratio in ratios) / len(ratios)) / SURPRISE)
+
+
+def _distribution(width: int, at: _Centre, low: float, high: float) -> Prediction:
+    """Two halves of normal distributions around the centre, by their standard deviations."""
+    return Prediction(
+        width=width,
+        log2_learning_rate=at.log2_rate,
+        low_log2_learning_rate=at.log2_rate - Z90 * low,
+        high_log2_learning_rate=at.log2_rate + Z90 * high,
+        quantiles=tuple(
+            Quantile(
+                probability=probability,
+                log2_learning_rate=at.log2_rate + deviations * (low if deviations < 0 else high),
+            )
+            for probability, deviations in zip(PROBABILITIES, _DEVIATIONS, strict=True)
+        ),
+        standard_error_octaves=math.hypot(low, high) / math.sqrt(2),
+        doublings_beyond=at.beyond,
+        drift_octaves=at.drift,
+    )
