@@ -105,5 +105,5 @@ def shift_octaves(by_size: Mapping[int, Optimum]) -> float | None:
 def drift_octaves(by_size: Mapping[int, Optimum]) -> float | None:
     """The slope through all sizes per doubling, by the data alone."""
     optima = tuple(WidthOptimum(width=size, optimum=at) for size, at in by_size.items())
-    found = drift(optima, prior_octaves=None)
+    found = drift(optima)
     return None if found is None else round(found.octaves_per_doubling, 3)

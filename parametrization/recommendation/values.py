@@ -6,6 +6,27 @@ from parametrization.scaling.schedule import Schedule, ScheduleShape
 from parametrization.shapes.roles import Role
 
 
+class RateQuantile(Record):
+    """One point of the predictive distribution of the best learning rate at the base."""
+
+    probability: float
+    """That the best rate is no larger."""
+    learning_rate: float
+
+
+class PredictedLoss(Record):
+    """Loss that the target is expected to end with, said before it is trained.
+
+    It is what trials of the study are compared by, at the target's width and the proxies' depth,
+    batch and tokens.
+    """
+
+    value: float
+    low: float
+    high: float
+    """End of the interval, which spans how quickly losses were seen to level off with width."""
+
+
 class LearningRate(Record):
     """Peak learning rate at the base, from which the rules compute those of the target's `groups`.
 
@@ -21,8 +42,14 @@ class LearningRate(Record):
     """Half of the interval, in octaves."""
     confidence: float
     """Level of the interval, between 0 and 1."""
+    quantiles: tuple[RateQuantile, ...] = ()
+    """Of the whole predictive distribution, ascending; empty until a curve is fitted, and in
+    answers of releases that did not say."""
+    predicted_loss: PredictedLoss | None = None
+    """At the target, trained at this rate; None until two widths are measured, and where the target
+    also differs from the proxies in depth, batch or tokens."""
     predicted_regret_percent: float | None
-    """Loss that the interval's uncertainty is expected to cost; None until a curve is fitted."""
+    """Loss that the rate's uncertainty is expected to cost; None until a curve is fitted."""
     digits: int
     """Significant digits that the interval justifies, of this rate and of those of `groups`."""
     words: str

@@ -50,10 +50,10 @@ def error_of(at: WidthOptimum) -> float:
 
 
 def drift(optima: Sequence[WidthOptimum]) -> Drift | None:
-    """The slope of the measured optima over log2(width), by least squares; None with fewer than two.
+    """The slope of the measured optima over log2(width); None with fewer than two.
 
-    Each optimum counts by its own error and the scatter of a width. Nothing is shrunk: whether the
-    slope is more than noise is for its standard error to say.
+    By least squares, in which each optimum counts by its own error and the scatter of a width.
+    Nothing is shrunk: whether the slope is more than noise is for its standard error to say.
     """
     known = measured_optima(optima)
     if len(known) < 2:

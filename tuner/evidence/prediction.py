@@ -117,7 +117,7 @@ def _sides(at: WidthOptimum) -> tuple[float, float]:
 
 
 def _surprise(known: Sequence[WidthOptimum]) -> float:
-    """Factor on the interval by which the steps between widths are larger than expected; 1 or more."""
+    """How much larger than expected the steps between widths are, as a factor; 1 or more."""
     ratios = [
         (rate_of(wide) - rate_of(narrow))
         / math.hypot(

@@ -9,8 +9,8 @@ import numpy as np
 
 from parametrization.recommendation.evidence import Regret, WiderIsBetter, WidthOptimum
 from tuner.evidence.drift import measured_optima
-from tuner.evidence.prediction import predict
 from tuner.evidence.grid import mean_loss
+from tuner.evidence.prediction import predict
 
 Losses = Mapping[float, Sequence[float | None]]
 """Loss of every seed, None if diverged, by log2(learning rate)."""

@@ -1,13 +1,15 @@
 """Summarise how the optimum of one optimizer moves with width under one parametrization."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from parametrization.recommendation.evidence import TransferEvidence, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.drift import drift
 from tuner.evidence.prediction import predict
 from tuner.evidence.regret import (
+    Losses,
     leave_widest_out,
     regrets,
     wider_is_better,
@@ -35,20 +37,46 @@ def summarise_transfer(
     optima = tuple(
         WidthOptimum(width=width, optimum=by_width[width].optimum) for width in sorted(by_width)
     )
-    known = [at for at in optima if at.optimum.status != "unknown"]
     losses = {
         width: losses_of(curve)
         for width, curve in by_width.items()
         if curve.purpose is not Purpose.SEARCH
     }
+    return transfer_of_optima(
+        optima,
+        losses,
+        Asked(optimizer, parametrization, proxy_width=proxy_width, target_width=target_width),
+    )
+
+
+class Asked(NamedTuple):
+    """What the evidence is about."""
+
+    optimizer: Optimizer
+    parametrization: Parametrization
+    proxy_width: int
+    target_width: int
+
+
+def transfer_of_optima(
+    optima: Sequence[WidthOptimum], losses: Mapping[int, Losses], asked: Asked
+) -> TransferEvidence:
+    """The evidence that the optima of widths hold, narrowest first.
+
+    Args:
+        losses: of the widths whose trials share their rates and seeds with other widths'.
+
+    """
+    known = [at for at in optima if at.optimum.status != "unknown"]
     widest = losses.get(known[-1].width) if len(known) > 1 else None
     reused = () if widest is None else regrets(known, widest)
+    proxy_width = asked.proxy_width
     shift = _shift(known, proxy_width)
     return TransferEvidence(
-        optimizer=optimizer,
-        parametrization=parametrization,
+        optimizer=asked.optimizer,
+        parametrization=asked.parametrization,
         proxy_width=proxy_width,
-        optima=optima,
+        optima=tuple(optima),
         drift=drift(optima),
         shift_octaves=shift,
         shift_doublings=None if shift is None else math.log2(known[-1].width / proxy_width),
@@ -56,7 +84,7 @@ def summarise_transfer(
         regrets=reused,
         leave_widest_out=None if widest is None else leave_widest_out(known, widest),
         wider_is_better=wider_is_better(losses),
-        at_target=predict(optima, target_width),
+        at_target=predict(optima, asked.target_width),
     )
 
 

@@ -50,7 +50,9 @@ where the distribution has 0.27. It predicted 0.69 % of regret where 0.79 % was 
 
 
 def coordinate(width: float) -> float:
-    """Where a width lies on the axis along which the optimum moves in a straight line; 0 at infinity.
+    """Where a width lies on the axis along which its optimum moves in a straight line.
+
+    An infinite width lies at 0.
 
     >>> coordinate(64)
     0.125

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.evidence import Prediction
 from parametrization.recommendation.trust import Axis, Basis, HyperparameterValue, Origin
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.hyperparameter_words import Setting, Told
-from tuner.evidence.drift import Prediction
 from tuner.recommendation.axes.width import (
     weakest,
 )

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
-from parametrization.recommendation.evidence import CONFIDENCE, TransferEvidence
-from parametrization.recommendation.values import LearningRate
+from parametrization.recommendation.evidence import CONFIDENCE, Prediction, TransferEvidence
+from parametrization.recommendation.values import LearningRate, RateQuantile
 from parametrization.text.rounding import known_digits, significant
-from tuner.evidence.drift import Prediction
+from tuner.evidence.target_loss import predicted_loss
+from tuner.evidence.transfer_law import REGRET_SHARE
 from tuner.spec.study import StudySpec
 
 UNFITTED_OCTAVES: Final = 2.0
@@ -24,18 +25,43 @@ def learning_rate(
     evidence: TransferEvidence,
     prediction: Prediction | None,
     best: Mapping[str, float],
+    *,
+    alone: bool,
 ) -> LearningRate:
     """The predicted optimum; until a width is measured the best rate tried, and all that was.
 
     Args:
         best: hyperparameters of the search's winner.
+        alone: whether the target differs from the proxies in its width alone.
 
     """
     if prediction is None:
         return _unfitted(spec, best, [at.optimum.log2_learning_rate for at in evidence.optima])
-    half = prediction.high_log2_learning_rate - prediction.log2_learning_rate
-    regret = _expected_regret_percent(evidence, prediction)
-    return _rate(spec, prediction.log2_learning_rate, half, regret)
+    ends = _Ends(
+        prediction.low_log2_learning_rate,
+        prediction.log2_learning_rate,
+        prediction.high_log2_learning_rate,
+    )
+    return _rate(spec, ends).model_copy(
+        update={
+            "quantiles": tuple(
+                RateQuantile(
+                    probability=at.probability, learning_rate=_power_of_two(at.log2_learning_rate)
+                )
+                for at in prediction.quantiles
+            ),
+            "predicted_regret_percent": expected_regret_percent(evidence, prediction),
+            "predicted_loss": predicted_loss(evidence.optima, prediction.width) if alone else None,
+        }
+    )
+
+
+class _Ends(NamedTuple):
+    """log2 of an interval's ends and of the rate between them."""
+
+    low: float
+    centre: float
+    high: float
 
 
 def _unfitted(
@@ -43,26 +69,40 @@ def _unfitted(
 ) -> LearningRate:
     centre = math.log2(best["learning_rate"])
     reach = max((abs(rate - centre) for rate in tried if rate is not None), default=0.0)
-    return _rate(spec, centre, UNFITTED_OCTAVES + reach, None)
+    half = UNFITTED_OCTAVES + reach
+    return _rate(spec, _Ends(centre - half, centre, centre + half))
 
 
-def _rate(spec: StudySpec, log2: float, half: float, regret_percent: float | None) -> LearningRate:
+def _rate(spec: StudySpec, ends: _Ends) -> LearningRate:
+    half = (ends.high - ends.low) / 2
     digits = known_digits(2.0**half - 1)
-    value, low, high = (significant(2.0**at, digits) for at in (log2, log2 - half, log2 + half))
+    low, value, high = (significant(2.0**at, digits) for at in ends)
     proxies = spec.proxies
     return LearningRate(
-        value=_power_of_two(log2),
-        low=_power_of_two(log2 - half),
-        high=_power_of_two(log2 + half),
-        log2=log2,
+        value=_power_of_two(ends.centre),
+        low=_power_of_two(ends.low),
+        high=_power_of_two(ends.high),
+        log2=ends.centre,
         half_width_octaves=half,
         confidence=CONFIDENCE,
-        predicted_regret_percent=regret_percent,
+        predicted_regret_percent=None,
         digits=digits,
         words=f"{value} at the base (width {spec.base_width}, depth {proxies.depth}, batch"
         f" {proxies.batch_size:,}, {proxies.tokens:,} tokens); {100 * CONFIDENCE:.0f} % interval"
-        f" {low} to {high}, ± {half:.2g} octaves",
+        f" {low} to {high}, {_reach(ends)} octaves",
     )
+
+
+def _reach(ends: _Ends) -> str:
+    """How far the interval reaches, in octaves; to both sides where that is hardly different.
+
+    >>> _reach(_Ends(-5.5, -5.0, -4.5)), _reach(_Ends(-5.5, -5.0, -4.8))
+    ('± 0.5', '-0.5 / +0.2')
+    """
+    below, above = ends.centre - ends.low, ends.high - ends.centre
+    if math.isclose(below, above, rel_tol=0.25):
+        return f"± {(below + above) / 2:.2g}"
+    return f"-{below:.2g} / +{above:.2g}"
 
 
 def _power_of_two(log2: float) -> float:
@@ -70,10 +110,13 @@ def _power_of_two(log2: float) -> float:
     return math.exp2(min(max(log2, -MOST_OCTAVES), MOST_OCTAVES))
 
 
-def _expected_regret_percent(evidence: TransferEvidence, prediction: Prediction) -> float | None:
-    """Mean of the widest fit's quadratic loss excess over the prediction's error."""
+def expected_regret_percent(evidence: TransferEvidence, prediction: Prediction) -> float | None:
+    """Mean of the quadratic loss excess over the prediction's error; None without a fitted curve.
+
+    The curvature is the widest measured width's.
+    """
     curved = [at.optimum.curvature for at in evidence.optima if at.optimum.curvature is not None]
     if not curved:
         return None
-    log_excess = math.log1p(curved[-1]) * prediction.standard_error_octaves**2
-    return 100 * math.expm1(min(log_excess, MOST_LOG_EXCESS))
+    square = REGRET_SHARE * prediction.standard_error_octaves**2
+    return 100 * math.expm1(min(math.log1p(curved[-1]) * square, MOST_LOG_EXCESS))

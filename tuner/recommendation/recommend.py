@@ -8,19 +8,21 @@ import json
 
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.recommendation.document import Provenance, RecommendationDocument
-from parametrization.recommendation.target import DatasetFacts
+from parametrization.recommendation.target import DatasetFacts, WholeTarget
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.shapes.deeper_models import shape_at_depth
-from tuner.evidence.drift import predict
+from tuner.evidence.prediction import predict
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.recommendation.axes.all import target_axes
+from tuner.recommendation.axes.proxies import below_the_floor
 from tuner.recommendation.axes.width import Move, width_axis
 from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.learning_rate import learning_rate
+from tuner.recommendation.transfer_reasons import measured_widths
 from tuner.recommendation.values import (
     parameter_groups,
     schedule_values,
@@ -28,8 +30,6 @@ from tuner.recommendation.values import (
 )
 from tuner.recommendation.verdict import (
     Findings,
-    extrapolated_drift_octaves,
-    measured_widths,
     reasons_against,
     verdict_on,
 )
@@ -83,14 +83,25 @@ def recommend(  # one keyword per axis
         raise NotReady(study.id, "a recommendation")
 
     prediction = predict(evidence.optima, target.width)
-    rate = learning_rate(spec, evidence, prediction, best.hyperparameters)
+    rate = learning_rate(
+        spec,
+        evidence,
+        prediction,
+        best.hyperparameters,
+        alone=_as_the_proxies(spec, target),
+    )
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
     policies, mults = spec.policies, others.multipliers
     setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
     widths = measured_widths(evidence)
+    moved = any(axis.moves for axis in others.axes)
     over_width = width_axis(
-        setting, Move("width", spec.proxy_width, target.width), prediction, widths
+        setting,
+        Move("width", spec.proxy_width, target.width),
+        prediction,
+        widths,
+        "" if target.width in widths and not moved else below_the_floor(spec, widths),
     )
     found = Findings(
         spec,
@@ -147,7 +158,7 @@ def recommend(  # one keyword per axis
         tensors=tensors,
         schedule=schedule_values(spec.training_by(chosen), target.steps, groups),
         axes=(over_width, *others.axes),
-        extrapolated_drift_octaves=extrapolated_drift_octaves(found),
+        extrapolated_drift_octaves=None if prediction is None else prediction.drift_octaves,
         compared_by=spec.family.comparison,
         evidence=evidence,
         control=own.transfer_under(Parametrization.SP),
@@ -167,6 +178,16 @@ def dataset_facts(dataset: Dataset) -> DatasetFacts:
         channels=dataset.channels if isinstance(dataset, Images) else None,
         side=dataset.side if isinstance(dataset, Images) else None,
         classes=dataset.classes if isinstance(dataset, LabelledImages) else None,
+    )
+
+
+def _as_the_proxies(spec: StudySpec, target: WholeTarget) -> bool:
+    """Whether the target differs from the proxies in its width alone."""
+    proxies = spec.proxies
+    return (target.depth, target.batch_size, target.tokens) == (
+        proxies.depth,
+        proxies.batch_size,
+        proxies.tokens,
     )
 
 

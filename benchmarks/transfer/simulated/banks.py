@@ -50,8 +50,8 @@ class Problem(NamedTuple):
         near = [width for width in self.losses if width * TARGET_RATIO <= self.target]
         if len(near) < STUDIED_WIDTHS or near[-1] * TARGET_RATIO != self.target:
             raise ValueError(
-                f"{self.name}: widths {sorted(self.losses)}; a problem needs {STUDIED_WIDTHS} widths"
-                f" up to a quarter of its widest one, {self.target}"
+                f"{self.name}: widths {sorted(self.losses)}; a problem needs {STUDIED_WIDTHS}"
+                f" widths up to a quarter of its widest one, {self.target}"
             )
         return tuple(near[-STUDIED_WIDTHS:])
 

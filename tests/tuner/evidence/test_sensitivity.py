@@ -75,7 +75,9 @@ def test_the_search_stands_in_for_the_proxys_grid_until_that_can_be_fitted() -> 
     curves = sensitivity(snapshot(early))
 
     assert {curve.purpose for curve in curves} == {Purpose.SEARCH, Purpose.MEASURE}
-    evidence = summarise_transfer(sensitivity(snapshot(early)), ADAMW, MUP, proxy_width=32)
+    evidence = summarise_transfer(
+        sensitivity(snapshot(early)), ADAMW, MUP, proxy_width=32, target_width=256
+    )
     assert [at.width for at in evidence.optima] == [32]
     assert evidence.optima[0].optimum.status == "measured"
     assert evidence.optima[0].optimum.trials > 4

@@ -10,12 +10,15 @@ from tuner.spec.states import Purpose
 
 ADAMW = "adamw"
 MUP, SP = Parametrization.MUP, Parametrization.SP
+ASKED = {"proxy_width": 32, "target_width": 256}
 
 
 def test_search_trials_are_compared_with_no_wider_width_for_their_seeds_differ() -> None:
     trials = Trials(surface()).search(GRID).measure(widths=(64,))
 
-    evidence = summarise_transfer(sensitivity(snapshot(trials)), ADAMW, MUP, proxy_width=32)
+    evidence = summarise_transfer(
+        sensitivity(snapshot(trials)), ADAMW, MUP, proxy_width=32, target_width=256
+    )
 
     assert [at.width for at in evidence.optima] == [32, 64]
     assert evidence.wider_is_better is None
@@ -30,8 +33,8 @@ def test_under_mup_the_optimum_stays_and_under_the_control_it_moves() -> None:
         .measure(widths, [float(rate) for rate in range(-12, -1)], purpose=Purpose.CONTROL)
     )
 
-    mup = summarise_transfer(sensitivity(everything), ADAMW, MUP, proxy_width=32)
-    sp = summarise_transfer(sensitivity(everything), ADAMW, SP, proxy_width=32)
+    mup = summarise_transfer(sensitivity(everything), ADAMW, MUP, **ASKED)
+    sp = summarise_transfer(sensitivity(everything), ADAMW, SP, **ASKED)
 
     assert mup.shift_octaves == pytest.approx(0.0, abs=0.3)
     assert sp.shift_octaves == pytest.approx(-3.0, abs=0.3)
@@ -47,7 +50,9 @@ def test_under_mup_the_optimum_stays_and_under_the_control_it_moves() -> None:
 
 
 def test_without_trials_there_is_no_evidence() -> None:
-    nothing = summarise_transfer(sensitivity(snapshot()), ADAMW, MUP, proxy_width=32)
+    nothing = summarise_transfer(
+        sensitivity(snapshot()), ADAMW, MUP, proxy_width=32, target_width=256
+    )
 
     assert nothing.optima == ()
     assert nothing.drift is None
@@ -60,7 +65,9 @@ def test_without_trials_there_is_no_evidence() -> None:
 def test_a_shift_waits_for_both_ends_to_be_measured() -> None:
     on_the_edge = measured(surface(drift=2.0))
 
-    evidence = summarise_transfer(sensitivity(on_the_edge), ADAMW, MUP, proxy_width=32)
+    evidence = summarise_transfer(
+        sensitivity(on_the_edge), ADAMW, MUP, proxy_width=32, target_width=256
+    )
 
     assert evidence.optima[-1].optimum.status == "inconclusive"
     assert evidence.shift_octaves is None

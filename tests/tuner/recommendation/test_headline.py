@@ -67,7 +67,7 @@ def test_rates_of_a_longer_run_on_larger_batches_are_those_of_its_tensors() -> N
     )
     assert answer.learning_rate.words == (
         "0.0261 at the base (width 32, depth 2, batch 16, 102,400 tokens);"
-        " 90 % interval 0.0245 to 0.0278, ± 0.09 octaves"
+        " 90 % interval 0.0246 to 0.028, ± 0.094 octaves"
     )
 
 
@@ -90,7 +90,8 @@ def test_tensors_of_one_role_with_different_rates_are_named() -> None:
 
 @pytest.mark.parametrize("state", list(StudyState))
 def test_only_a_study_that_has_ended_is_judged(state: StudyState) -> None:
-    answer = recommend(snapshot(measured().trials, record=study(state, spec=spec())))
+    two_widths = measured(widths=(32, 64)).trials
+    answer = recommend(snapshot(two_widths, record=study(state, spec=spec())))
     ended = state in (StudyState.COMPLETED, StudyState.FAILED, StudyState.CANCELLED)
     assert answer.verdict == ("caution" if ended else "in_progress")
     lead = answer.headline.split(":")[0]

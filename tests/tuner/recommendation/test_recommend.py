@@ -138,7 +138,7 @@ def test_the_search_alone_gives_a_provisional_answer_that_narrows() -> None:
     assert later.provisional
     assert not final.provisional
     assert early.verdict == later.verdict == "in_progress"
-    assert final.verdict == "caution"
+    assert final.verdict == "recommend"
     assert "state" in topics(early)
     assert "widths" in topics(early)
     assert early.learning_rate.half_width_octaves > 2 * later.learning_rate.half_width_octaves

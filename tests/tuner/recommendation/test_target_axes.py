@@ -104,7 +104,7 @@ def test_an_axis_that_moves_names_its_rule_and_asks_for_caution(
     assert reason(answer, name).severity == answer.verdict == "caution"
     assert reason(answer, name).words.endswith(found.words)
     assert answer.hyperparameters[0].basis == basis
-    assert {one.topic for one in answer.reasons} == {name, "proxy"}
+    assert {one.topic for one in answer.reasons} == {name}
 
 
 def test_an_axis_that_no_rule_was_named_for_is_not_transferable_and_abstains() -> None:
@@ -192,8 +192,25 @@ def test_the_studys_own_target_is_answered_unasked() -> None:
     }
 
 
-def test_a_target_measured_at_its_width_alone_is_still_warned_of_small_proxies() -> None:
-    assert {one.topic for one in recommend(known(), depth=4).reasons} == {"depth", "proxy"}
+def test_small_proxies_are_stated_unless_the_target_itself_was_measured() -> None:
+    assert "what the literature trusts" not in axis(recommend(known()), "width").words
+    stated = axis(recommend(known(), depth=4), "width").words
+    assert "proxies below what the literature trusts (arXiv:2203.03466, App. D)" in stated
+    assert "steps 200 < 5,000" in stated
+    assert {one.topic for one in recommend(known(), depth=4).reasons} == {"depth"}
+
+
+@pytest.mark.parametrize(
+    ("depth", "severity", "basis"),
+    [(16, "caution", "theory"), (64, "caution", "extrapolated"), (128, "abstain", "extrapolated")],
+)
+def test_a_depth_far_beyond_what_its_rule_was_tested_for_is_not_answered_for(
+    depth: int, severity: str, basis: str
+) -> None:
+    answer = recommend(known(), depth=depth)
+
+    assert reason(answer, "depth").severity == severity
+    assert axis(answer, "depth").basis == basis
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Depth, batch and tokens of a target: the rule that each follows, and what it rests on."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
@@ -22,6 +22,10 @@ from tuner.recommendation.axes.width import (
 )
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.study import StudySpec
+
+TESTED_DEPTH: Final = (1 / 8, 8.0)
+"""Target's depth over the proxies' that the rules were tested for here: 2 to 16 blocks, by
+`benchmarks.transfer.depth_transfer`."""
 
 
 class TargetAxes(NamedTuple):
@@ -79,6 +83,8 @@ def _trained_by(
 
 def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
     rule = policies.depth_rule
+    low, high = TESTED_DEPTH
+    beyond = max(move.ratio / high, low / move.ratio, 1.0)
     if move.ratio == 1:
         return kept_axis(move, "no rule of the depth is in use", policies)
     basis: Basis = "not_transferable"
@@ -89,6 +95,9 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
     )
     if rule is not DepthRule.NONE:
         basis, words = "theory", _depth_words(policies, trained_by, move.ratio)
+        if beyond > 1:
+            basis = "extrapolated"
+            words += f"; {beyond:.3g}x outside of what the rules were tested for"
         source = cite(
             {
                 declared(name).spoken: [depth_row(rule, _degree(name)).evidence.source]
@@ -105,7 +114,7 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
         version=rules_version(policies),
         source=source,
         words=words,
-        beyond=1.0,
+        beyond=beyond,
     )
 
 

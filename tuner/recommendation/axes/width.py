@@ -5,12 +5,13 @@ from collections.abc import Iterable
 from typing import NamedTuple, get_args
 
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.evidence import Prediction
 from parametrization.recommendation.trust import Axis, Basis
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.growth import AxisName
 from parametrization.scaling.hyperparameter_words import Setting
-from tuner.evidence.drift import MIN_WIDTHS, Prediction
+from tuner.evidence.transfer_law import MIN_WIDTHS
 
 
 class Move(NamedTuple):
@@ -31,12 +32,14 @@ def width_axis(
     move: Move,
     prediction: Prediction | None,
     widths: tuple[int, ...],
+    stated: str,
 ) -> Axis:
     """What the transfer over width rests on.
 
     Args:
         setting: tells which optimizers train something, by which rows.
         widths: those with a measured optimum, narrowest first.
+        stated: of the proxies, in words; may be empty.
 
     """
     basis, words = _width_basis(prediction, widths, move.target)
@@ -49,7 +52,7 @@ def width_axis(
         rule=f"{Parametrization.MUP}, {trained_by}: per-role exponents of width",
         version=rules_version(setting.policies),
         source=setting.told("learning_rate", ("width",)).source,
-        words=words,
+        words="; ".join(filter(None, (words, stated))),
         beyond=1.0 if prediction is None else 2**prediction.doublings_beyond,
     )
 
@@ -68,7 +71,7 @@ def _width_basis(
         return "measured", f"between the measured widths {widths[0]} and {widths[-1]}"
     return "extrapolated", (
         f"{2**prediction.doublings_beyond:.3g}x beyond the measured widths {widths[0]} to"
-        f" {widths[-1]}, along their drift"
+        f" {widths[-1]}, by their drift, which vanishes with width"
     )
 
 

@@ -1,0 +1,116 @@
+"""What the measured optima say against carrying the learning rate over to another width.
+
+By what was shown to tell a transfer that fails from one that holds: the drift with its error, an
+optimum on the edge, the predicted regret, and the distance. Not by the regret of a prediction for
+the widest measured width, nor by how often the wider model is better: over simulated studies of
+twelve problems the first does not go with the target's regret (correlation 0.32), and the second
+flags a quarter of the studies whose rate is right.
+"""
+
+from collections.abc import Iterator
+from typing import Final, Literal
+
+from parametrization.recommendation.evidence import Drift, Prediction, TransferEvidence
+from parametrization.recommendation.trust import Reason
+from parametrization.text.rounding import percent
+from tuner.evidence.transfer_law import MIN_WIDTHS
+
+REGRET_PERCENT: Final = 2.0
+"""Loss that a transferred rate is expected to cost before caution; four times that, abstain."""
+DRIFT_OCTAVES: Final = 0.25
+"""Octaves that the optimum may move per doubling of width before caution, if that is more than one
+standard error; and abstain, if it is by more than one standard error."""
+REACH: Final = 8.0
+"""Factor beyond the measured widths before caution; 64, abstain."""
+
+
+def reasons_against_transfer(
+    evidence: TransferEvidence,
+    width: int,
+    prediction: Prediction | None,
+    predicted_regret_percent: float | None,
+) -> Iterator[Reason]:
+    """Every reason that the optima give against trusting the rate at a width."""
+    yield from _of_optima(evidence, width)
+    yield from _of_regret(predicted_regret_percent)
+    if prediction is not None:
+        yield from _of_drift(evidence.drift, width, prediction)
+        yield from _of_reach(width, prediction)
+
+
+def measured_widths(evidence: TransferEvidence) -> tuple[int, ...]:
+    """Widths whose optimum is measured, narrowest first."""
+    return tuple(at.width for at in evidence.optima if at.optimum.status == "measured")
+
+
+def _of_optima(evidence: TransferEvidence, width: int) -> Iterator[Reason]:
+    measured = measured_widths(evidence)
+    decisive = {evidence.proxy_width, max((at.width for at in evidence.optima), default=0)}
+    for at in evidence.optima:
+        if at.optimum.status != "inconclusive":
+            continue
+        side = "flat" if at.optimum.edge is None else f"still falling at the {at.optimum.edge} end"
+        yield Reason(
+            topic="optimum",
+            severity="abstain" if at.width in decisive else "caution",
+            words=f"width {at.width}: the loss is {side} of the learning rates tried,"
+            " so its optimum is not known",
+            excess=2.0,
+        )
+    if not measured:
+        words = "no width has enough trials for its optimum to be fitted"
+        yield Reason(topic="optimum", severity="abstain", words=words, excess=2.0)
+    elif len(measured) < MIN_WIDTHS and width not in measured:
+        yield Reason(
+            topic="widths",
+            severity="caution",
+            words=f"widths with a measured optimum: {len(measured)}; the drift needs {MIN_WIDTHS}",
+            excess=MIN_WIDTHS / len(measured),
+        )
+
+
+def _of_regret(predicted_percent: float | None) -> Iterator[Reason]:
+    if predicted_percent is not None:
+        yield from _beyond(
+            "regret",
+            predicted_percent / REGRET_PERCENT,
+            abstain_at=4.0,
+            words="the uncertainty of the learning rate is expected to cost"
+            f" {percent(predicted_percent)} of loss (limit {REGRET_PERCENT:g} %)",
+        )
+
+
+def _of_drift(drift: Drift | None, width: int, prediction: Prediction) -> Iterator[Reason]:
+    """A drift larger than muP's own, unless the target's width needs none of it."""
+    if drift is None or drift.widths < MIN_WIDTHS or prediction.doublings_beyond == 0:
+        return
+    size, error = abs(drift.octaves_per_doubling), drift.standard_error_octaves or 0.0
+    if size <= max(DRIFT_OCTAVES, error):
+        return
+    certain = size - error > DRIFT_OCTAVES
+    yield Reason(
+        topic="drift",
+        severity="abstain" if certain else "caution",
+        words=f"the optimum moves {drift.octaves_per_doubling:+.2f} ± {error:.2f} octaves with"
+        f" every doubling of width (limit {DRIFT_OCTAVES:g}): where it is at {width} is not known",
+        excess=size / DRIFT_OCTAVES,
+    )
+
+
+def _of_reach(width: int, prediction: Prediction) -> Iterator[Reason]:
+    beyond = 2**prediction.doublings_beyond
+    yield from _beyond(
+        "reach",
+        beyond / REACH,
+        abstain_at=8.0,
+        words=f"width {width} is {beyond:.3g}x beyond the measured widths (limit {REACH:g}x)",
+    )
+
+
+def _beyond(
+    topic: Literal["regret", "reach"], ratio: float, *, abstain_at: float, words: str
+) -> Iterator[Reason]:
+    """A reason if a figure is over its limit, an abstention at `abstain_at` times the limit."""
+    if ratio > 1:
+        severity: Literal["caution", "abstain"] = "abstain" if ratio > abstain_at else "caution"
+        yield Reason(topic=topic, severity=severity, words=words, excess=ratio)
