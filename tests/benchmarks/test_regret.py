@@ -1,0 +1,98 @@
+"""The benchmark of simulated studies: right where the truth is known, honest about bad banks."""
+
+import csv
+import gzip
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.transfer.regret import measure
+from benchmarks.transfer.simulated.banks import read_bank
+from benchmarks.transfer.simulated.truth import target_curve
+
+WIDTHS = (32, 64, 128, 256, 512)
+COLUMNS = ("problem", "width", "log2lr", "seed", "loss", "diverged_at", "val")
+
+
+def write_problem(folder: Path, name: str, *, drift: float = 0.0, opened: Any = open) -> None:  # noqa: ANN401
+    """A bank's table of a quadratic log loss around -5, moved by `drift` a doubling."""
+    draw = np.random.default_rng(len(name))
+    suffix = ".csv" if opened is open else ".csv.gz"
+    with opened(folder / f"{name}{suffix}", "wt", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for doubling, width in enumerate(WIDTHS):
+            for rate in np.arange(-10, 0.1, 0.5):
+                for seed in range(4):
+                    away = rate + 5 - drift * doubling
+                    loss = math.exp(1 + 0.05 * away**2 + draw.normal(0, 0.01))
+                    diverges = away > 3.6
+                    writer.writerow(
+                        (name, width, rate, seed, "" if diverges else f"{loss:.8g}", "", "")
+                    )
+
+
+def test_a_problem_without_drift_is_answered_almost_without_regret(tmp_path: Path) -> None:
+    write_problem(tmp_path, "steady")
+
+    figures = measure(read_bank(tmp_path), draws=8, seed=0)
+
+    assert (figures["problems"], figures["draws"]) == (1, 8)
+    assert figures["mean_regret_percent"] < 0.2
+    assert figures["coverage_90"] == 1.0
+    assert figures["flagged_good"] == 0
+    assert figures["flagged_bad"] is None
+    assert 1.1 < figures["flops"]["study_over_target_run"] < 2
+    assert set(figures["baselines"]) == {
+        "half_octave_narrowest",
+        "half_octave_widest",
+        "raw_argmin_widest",
+        "fit_without_drift",
+        "as_built_2026_11",
+        "direct_tpe_equal_flops",
+    }
+    below_the_median = figures["calibration"]["0.5"]
+    assert 0 <= below_the_median <= 1
+
+
+def test_a_planted_problem_counts_as_bad_and_its_drift_is_flagged(tmp_path: Path) -> None:
+    write_problem(tmp_path, "steady")
+    write_problem(tmp_path, "moving-sp", drift=-0.6, opened=gzip.open)
+
+    figures = measure(read_bank(tmp_path), draws=6, seed=0)
+
+    assert figures["flagged_bad"] == 1.0
+    assert figures["flags_by_problem"]["moving-sp"]["drift"] == 1.0
+    assert list(figures["coverage_by_problem"]) == ["steady"]
+
+
+def test_draws_repeat_with_their_seed(tmp_path: Path) -> None:
+    write_problem(tmp_path, "steady", drift=0.1)
+    bank = read_bank(tmp_path)
+
+    assert measure(bank, draws=3, seed=5) == measure(bank, draws=3, seed=5)
+    assert measure(bank, draws=3, seed=5) != measure(bank, draws=3, seed=6)
+
+
+def test_the_truth_is_the_curve_that_the_table_was_made_of(tmp_path: Path) -> None:
+    write_problem(tmp_path, "moving", drift=0.2)
+    (problem,) = read_bank(tmp_path)
+
+    truth = target_curve(problem)
+
+    assert truth.best == pytest.approx(-5 + 0.8, abs=0.1)
+    assert truth.regret_percent(truth.best + 1) == pytest.approx(5.1, abs=1)
+    assert truth.regret_percent(truth.best) == 0
+
+
+def test_an_empty_folder_and_too_few_widths_are_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="name a bank with --bank"):
+        read_bank(tmp_path)
+    (tmp_path / "narrow.csv").write_text(
+        "problem,width,log2lr,seed,loss\nnarrow,32,-5,0,1.0\nnarrow,64,-5,0,1.0\n"
+    )
+    with pytest.raises(ValueError, match=r"narrow: widths \[32, 64\]; a problem needs 3"):
+        measure(read_bank(tmp_path), draws=1, seed=0)
