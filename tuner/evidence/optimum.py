@@ -5,8 +5,8 @@ their logarithm: a relative excess means the same for every task.
 """
 
 import math
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Collection, Iterable
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,12 @@ FADING_EXCESS: Final = 0.5
 A curve's far walls are steeper than its basin and of another shape: the one where training grows
 unstable above all. Without this the optimum of SGD on an MLP is fitted 0.16 octaves too low, with
 it 0.09; 0.3 and 0.7 do as well on the banks of `benchmarks.transfer.regret`."""
+WALL_EXCESS: Final = 1.0
+"""Log loss above the lowest from which on a rate is past a wall, as a diverged one is: the optimum
+lies on this side. Seeds of one rate differ by 0.15 on the noisiest of the banks' problems."""
+WINDOW_RATES: Final = 3.5
+NARROWEST_OCTAVES: Final = 1.5
+"""A window holds so many rates on either side, where these reach so far."""
 EXPLODED: Final = 4.0
 """Ratio of the highest to the lowest loss of one rate past the best from which a seed exploded."""
 _DENSE_OCTAVES: Final = 0.25
@@ -84,9 +90,34 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
     edge = optimum_edge(by_rate)
     if edge is not None:
         return tried.model_copy(update={"status": "inconclusive", "edge": edge})
-    ceiling = min((x for x in unstable if x > best), default=None)
-    high = max(finite) if ceiling is None else (max(x for x in finite if x < ceiling) + ceiling) / 2
-    return _fitted(tried, trials, (min(finite), high), bracketed=ceiling is not None)
+    return _fitted(tried, trials, _bounds(means, best, unstable))
+
+
+class _Bounds(NamedTuple):
+    """Where the optimum can lie, and whether it is because rates beyond are far worse."""
+
+    low: float
+    high: float
+    walled_low: bool
+    walled_high: bool
+
+
+def _bounds(means: dict[float, float], best: float, unstable: Collection[float]) -> _Bounds:
+    """Half way to the first rate on either side from which on every one is on a wall."""
+    wall = math.exp(WALL_EXCESS) * means[best]
+    below, above = ([x for x in means if (x < best) == low and x != best] for low in (True, False))
+    fair_low = min((x for x in below if means[x] <= wall), default=best)
+    fair_high = max((x for x in above if means[x] <= wall), default=best)
+    ceiling = min((x for x in unstable if x > best), default=math.inf)
+    fair_high = max((x for x in means if x <= min(fair_high, ceiling)), default=best)
+    next_low = max((x for x in below if x < fair_low), default=None)
+    next_high = min((x for x in (*above, ceiling) if x > fair_high), default=math.inf)
+    return _Bounds(
+        fair_low if next_low is None else (fair_low + next_low) / 2,
+        fair_high if math.isinf(next_high) else (fair_high + next_high) / 2,
+        next_low is not None,
+        not math.isinf(next_high),
+    )
 
 
 def _mean(losses: list[float]) -> float:
@@ -109,30 +140,28 @@ def _without_exploded(losses: dict[float, list[float]]) -> dict[float, list[floa
 def _fitted(
     tried: Optimum,
     finite: list[tuple[float, float]],
-    bounds: tuple[float, float],
-    *,
-    bracketed: bool,
+    bounds: _Bounds,
 ) -> Optimum:
     rate = np.array([x for x, _ in finite])
     floor = min(y for _, y in finite)
     log_loss = np.log(np.array([y for _, y in finite]) / floor)
-    window = max(WINDOW_OCTAVES, 1.5 * float(np.median(np.diff(np.unique(rate)))))
+    window = _window(np.unique(rate))
     count = len(finite)
     replicates = _REPLICATES if count <= _FEW_TRIALS else _REPLICATES // 4
     draws = np.random.default_rng(_SEED).multinomial(
         count, np.full(count, 1 / count), size=replicates
     )
     weights = np.vstack([np.ones(count), draws]) * _trust(rate, log_loss)
-    minima, curvature, height = _minima(rate, log_loss, weights, window, bounds)
+    minima, curvature, height = _minima(rate, log_loss, weights, window, bounds[:2])
 
     estimate = float(minima[0])
     inside = int(np.sum(np.abs(rate - estimate) < window))
     if inside <= MIN_RATES or len(np.unique(rate[np.abs(rate - estimate) < window])) < MIN_RATES:
         return tried
     margin = 1e-6
-    if estimate <= bounds[0] + margin:
+    if estimate <= bounds.low + margin and not bounds.walled_low:
         return tried.model_copy(update={"status": "inconclusive", "edge": "low"})
-    if estimate >= bounds[1] - margin and not bracketed:
+    if estimate >= bounds.high - margin and not bounds.walled_high:
         return tried.model_copy(update={"status": "inconclusive", "edge": "high"})
     if curvature[0] <= 0:
         return tried.model_copy(update={"status": "inconclusive"})
@@ -152,6 +181,14 @@ def _fitted(
         trials=tried.trials,
         rates=tried.rates,
     )
+
+
+def _window(rates: Floats) -> float:
+    """Half width of the fit's window: narrower where a table has rates close to one another."""
+    spacing = float(np.median(np.diff(rates)))
+    if spacing < _DENSE_OCTAVES:
+        return WINDOW_OCTAVES
+    return min(max(WINDOW_RATES * spacing, NARROWEST_OCTAVES), max(WINDOW_OCTAVES, 1.5 * spacing))
 
 
 def _trust(rate: Floats, log_loss: Floats) -> Floats:

@@ -224,3 +224,17 @@ def test_the_weakest_axis_comes_first_and_abstentions_before_cautions() -> None:
     for severity in ("abstain", "caution"):
         excess = [one.excess for one in answer.reasons if one.severity == severity]
         assert excess == sorted(excess, reverse=True)
+
+
+def test_widths_that_begin_to_memorise_are_not_answered_for() -> None:
+    """The loss of every wider model is a fraction of the narrower one's."""
+
+    def memorising(_: Parametrization, width: int, rate: float) -> float:
+        return 1 - 1.5 * math.log2(width / 32) + 0.05 * (rate + 5.3) ** 2
+
+    known = measured(memorising)
+    answer = recommend(known)
+
+    assert reason(answer, "widths").severity == "abstain"
+    assert "from width 32 to 64 the loss falls 4.48-fold" in reason(answer, "widths").words
+    assert "widths" not in topics(recommend(known, width=128))
