@@ -236,5 +236,5 @@ def test_widths_that_begin_to_memorise_are_not_answered_for() -> None:
     answer = recommend(known)
 
     assert reason(answer, "widths").severity == "abstain"
-    assert "from width 32 to 64 the loss falls 4.48-fold" in reason(answer, "widths").words
+    assert "from width 32 to 64 the loss falls 4.5-fold" in reason(answer, "widths").words
     assert "widths" not in topics(recommend(known, width=128))
