@@ -3,6 +3,7 @@
 Shared memory, not messages: whoever hangs sends none, and nobody has to read those that come.
 """
 
+import math
 import mmap
 import os
 import struct
@@ -26,6 +27,10 @@ class Heartbeat:
     def beat(self) -> None:
         """Say that something was done just now."""
         _SECONDS.pack_into(self._memory, 0, time.monotonic())
+
+    def expect(self) -> None:
+        """Wait for the first beat as long as it takes: the worker may have to start first."""
+        _SECONDS.pack_into(self._memory, 0, math.inf)
 
     def silent_seconds(self) -> float:
         """Since the last beat."""

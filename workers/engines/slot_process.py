@@ -119,7 +119,7 @@ class SlotProcess:
         assert self.connection is not None
         assert self._heartbeat is not None
         self.order, self.code = order, code
-        self._heartbeat.beat()
+        self._heartbeat.expect()
         with suppress(OSError):
             self.connection.send_bytes(order.model_dump_json().encode())
 

@@ -157,7 +157,7 @@ def mean_loss_of_second_half(train_losses: list[float]) -> float:
 
 def compared_value(trial: RunningTrial, segment: Segment) -> float:
     """What the trial is compared by so far: see `ModelFamily.compared_by`."""
-    if trial.spec.model.family.compared_by.metric == "validation_loss":
+    if trial.spec.model.family.comparison.metric == "validation_loss":
         assert segment.validation_loss is not None, "it has not diverged"
         return segment.validation_loss
     return mean_loss_of_second_half(trial.train_losses)
