@@ -44,15 +44,24 @@ class Submitted(Record):
     @model_validator(mode="before")
     @classmethod
     def _json_types_as_declared(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
-        if not isinstance(given, Mapping) or is_stored(info):
-            return given
-        problems = list(_type_problems(cls, given))
-        if problems:
-            summary = "; ".join(f"{path} {words}" for path, words in problems)
-            raise PydanticCustomError(
-                "json_types", "{summary}", {"summary": summary, "problems": problems}
-            )
+        if isinstance(given, Mapping) and not is_stored(info):
+            require_json_types(cls, given)
         return given
+
+
+def require_json_types(model: type, given: Mapping[str, Any]) -> None:
+    """Refuse values of another JSON type than that of the model's field.
+
+    Raises:
+        PydanticCustomError: naming each.
+
+    """
+    problems = list(_type_problems(model, given))
+    if problems:
+        summary = "; ".join(f"{path} {words}" for path, words in problems)
+        raise PydanticCustomError(
+            "json_types", "{summary}", {"summary": summary, "problems": problems}
+        )
 
 
 def _type_problems(model: type, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -66,8 +66,8 @@ class _OneOfTheFamilies:
 
 def _tag(given: Any) -> str:  # noqa: ANN401  a document or a record
     name = given.get("name") if isinstance(given, Mapping) else getattr(given, "name", None)
-    own = isinstance(given, OwnTask) or name not in FAMILIES
-    return _OWN if own else str(name)
+    known = isinstance(name, str) and name in FAMILIES
+    return _OWN if isinstance(given, OwnTask) or not known else str(name)
 
 
 def _with_a_known_name(given: object, info: ValidationInfo) -> object:
@@ -78,16 +78,17 @@ def _with_a_known_name(given: object, info: ValidationInfo) -> object:
     if "name" not in given:
         raise PydanticCustomError("union_tag_not_found", "name is missing", where)
     name = given["name"]
-    if name in FAMILIES or REGISTERED.find(name) is not None:
+    known = isinstance(name, str) and name in FAMILIES
+    if known or REGISTERED.find(name) is not None:
         return given
     if words := PLUGINS.refusal_of(name):
         raise ValueError(words)
     for left_out in REGISTERED.left_out:
         if left_out.name == name:
             raise ValueError(f"the task {name} cannot be used: {left_out.reason}")
-    known = ", ".join(f"'{one}'" for one in (*FAMILIES, *REGISTERED.names()))
+    names = ", ".join(f"'{one}'" for one in (*FAMILIES, *REGISTERED.names()))
     words = "{tag} is none of {expected_tags}"
-    context = where | {"tag": str(name), "expected_tags": known}
+    context = where | {"tag": str(name), "expected_tags": names}
     raise PydanticCustomError("union_tag_invalid", words, context)
 
 
