@@ -22,6 +22,7 @@ from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, text_batch
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
 from tests.tuner.recommendation.answers import recommend
+from tests.widthwise.lost_fields import lost
 from tuner.recommendation import recommend as service
 from tuner.recommendation.exports.yaml_form import as_yaml
 from widthwise.errors import WidthwiseError
@@ -229,16 +230,6 @@ def test_the_last_document_without_a_format_says_all_that_the_first_with_one_doe
 
     assert now.keys() - older.keys() == {"format", "dataset"}
     assert lost(older, now) == {"prior_octaves"}  # a drift is shrunk no longer
-
-
-def lost(older: Any, now: Any) -> set[str]:  # noqa: ANN401  JSON
-    """Names of fields, however deep, that a newer document of the same study does not have."""
-    if isinstance(older, list):
-        return set().union(*map(lost, older, now))
-    if not isinstance(older, dict) or not isinstance(now, dict):
-        return set()
-    kept = older.keys() & now.keys()
-    return (older.keys() - kept).union(*(lost(older[name], now[name]) for name in kept))
 
 
 def test_a_field_of_a_newer_release_is_passed_over_and_a_newer_format_is_refused() -> None:
