@@ -5,6 +5,7 @@ import subprocess
 from collections import Counter
 from pathlib import Path
 
+import pytest
 import typer.main
 
 from service.settings import Settings
@@ -89,8 +90,9 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
     assert found == set()
 
 
-def test_the_lock_names_versions_and_no_place_to_get_them_from() -> None:
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-models.lock"])
+def test_a_lock_names_versions_and_no_place_to_get_them_from(name: str) -> None:
+    lock = (ROOT / name).read_text()
     assert not SOURCE_ADDRESS.search(lock)
     assert all("==" in line for line in lock.splitlines())
 

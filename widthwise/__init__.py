@@ -16,6 +16,7 @@ _HOMES = {
     "apply": "parametrization.nn.apply",
     "check": "parametrization.nn.own_model",
     "describe": "parametrization.nn.describe",
+    "fold_multipliers": "parametrization.nn.fold_multipliers",
     "load": "widthwise.loading",
     "shape": "parametrization.nn.own_model",
 }

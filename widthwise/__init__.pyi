@@ -1,6 +1,7 @@
 from parametrization.nn.apply import apply as apply
 from parametrization.nn.classify import Declaration as Declaration
 from parametrization.nn.describe import describe as describe
+from parametrization.nn.fold_multipliers import fold_multipliers as fold_multipliers
 from parametrization.nn.own_model import check as check
 from parametrization.nn.own_model import shape as shape
 from parametrization.scaling.multipliers import Multipliers as Multipliers

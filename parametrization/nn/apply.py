@@ -7,10 +7,10 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
-from parametrization.nn.initialise import initialise, match, set_residual_multipliers, stays
+from parametrization.nn.initialise import match, set_residual_multipliers, stays
 from parametrization.nn.param_groups import multiplicative_schedule
 from parametrization.nn.start.own_start import scale_own_start
-from parametrization.nn.start.readouts import add_readouts
+from parametrization.nn.start.readouts import add_readouts, draw_start
 from parametrization.nn.stepping import optimizer_for
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
@@ -79,11 +79,11 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     if multiplier_free:
         _refuse_frozen_multiplied(model, scalings)
         scalings = without_multipliers(scalings, tied=[t.name for t in shape.tensors if t.tied])
-    add_readouts(model, scalings)
     if initial == "scale":
+        add_readouts(model, scalings)
         scale_own_start(model, shape, scalings, multipliers.width)
     else:
-        initialise(model, scalings, torch.Generator().manual_seed(seed))
+        draw_start(model, scalings, torch.Generator().manual_seed(seed))
     branch = residual_multiplier(policies.depth_rule, policies.alpha, multipliers.depth)
     set_residual_multipliers(model, branch)
     stepping = optimizer_for(model, scalings)

@@ -19,9 +19,9 @@ from parametrization.check.thresholds import PROPAGATION_BANDS, starts_at_zero
 from parametrization.nn.check.calls import Recorded, Use, tensors_in
 from parametrization.nn.check.effects import input_effect, parameter_effect, rms
 from parametrization.nn.check.probe import Probe
-from parametrization.nn.initialise import initialise
-from parametrization.nn.layers import TiedReadout, WithMultiplier
+from parametrization.nn.layers import WithMultiplier
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters
+from parametrization.nn.start.readouts import draw_start
 from parametrization.nn.stepping import optimizer_for, recording
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
@@ -46,7 +46,7 @@ class CheckedTraining:
     build: Callable[[], nn.Module]
     loss: Callable[[nn.Module, Any], Tensor]
     batch: Callable[[int, int], Any]
-    start: Start = initialise
+    start: Start = draw_start
     stepping: Stepping = optimizer_for
 
 
@@ -219,4 +219,4 @@ def _changes(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
 
 
 def _multiplier(module: nn.Module) -> float:
-    return module.multiplier if isinstance(module, TiedReadout) else 1.0
+    return module.multiplier if isinstance(module, WithMultiplier) else 1.0

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable
 
+import torch
 from torch import nn
 
-from parametrization.nn.initialise import match
+from parametrization.nn.initialise import initialise, match
 from parametrization.nn.layers import TiedReadout, as_readout, is_mup_readout
 from parametrization.nn.parameter_names import readers
 from parametrization.scaling.tensor_scaling import TensorScaling
@@ -29,6 +30,20 @@ def add_readouts(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
             needs_one = scaling.multiplier != 1 and id(layer) not in held
             if is_mup_readout(layer) or (needs_one and _can_multiply(layer, scaling)):
                 as_readout(model, paths[id(layer)])
+
+
+def draw_start(
+    model: nn.Module, scalings: Iterable[TensorScaling], generator: torch.Generator
+) -> None:
+    """Bring a model to step 0 by `initialise`, its output layers made readouts first.
+
+    Raises:
+        ValueError: as both.
+
+    """
+    listed = list(scalings)
+    add_readouts(model, listed)
+    initialise(model, listed, generator)
 
 
 def _can_multiply(layer: nn.Module, scaling: TensorScaling) -> bool:
