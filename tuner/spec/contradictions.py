@@ -7,7 +7,7 @@ from parametrization.rules.policy_numbers import EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
 from tuner.spec.datasets.registry import datasets_of
-from tuner.spec.optimizers.magnitudes import beyond_floats
+from tuner.spec.optimizers.magnitudes import beyond_floats, unscalable
 from tuner.spec.study_fields import StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
 
@@ -55,6 +55,9 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_target(spec)
     yield from _unfit_policies(spec)
     yield from beyond_floats(spec.optimizers)
+    yield from unscalable(
+        "/training", {"/gradient_clip_norm": spec.training.gradient_clip_norm or 0}
+    )
 
 
 def _unfit_pruner(spec: StudyFields) -> Iterator[tuple[str, str]]:

@@ -1,10 +1,13 @@
 """Define the distributions of searched hyperparameters, in Optuna's vocabulary."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
 from tuner.spec.submitted import Submitted
+
+MOST: Final = 2**53
+"""Beyond, floating-point numbers cannot tell whole ones apart."""
 
 
 class FloatDistribution(Submitted):
@@ -22,6 +25,8 @@ class FloatDistribution(Submitted):
             raise ValueError(f"empty range: low={self.low} must be below high={self.high}")
         if self.log and self.low <= 0:
             raise ValueError(f"log needs low > 0, got low={self.low}")
+        if self.step is not None and self.step > self.high - self.low:
+            raise ValueError(_longer_than_range(self.step, self.high - self.low))
         if self.log and self.step is not None:
             raise ValueError("log and step cannot be combined")
         return self
@@ -38,11 +43,19 @@ class IntDistribution(Submitted):
 
     @model_validator(mode="after")
     def _is_a_range(self) -> Self:
+        if max(abs(self.low), abs(self.high), self.step) > MOST:
+            raise ValueError(f"low, high and step must be from -{MOST} to {MOST}")
         if not self.low < self.high:
             raise ValueError(f"empty range: low={self.low} must be below high={self.high}")
+        if self.step > self.high - self.low:
+            raise ValueError(_longer_than_range(self.step, self.high - self.low))
         if self.log and (self.low <= 0 or self.step != 1):
             raise ValueError(f"log needs low > 0 and step 1, got low={self.low}, step={self.step}")
         return self
+
+
+def _longer_than_range(step: float, size: float) -> str:
+    return f"step {step} is more than high - low, {size}: nothing would be searched; lower it"
 
 
 class CategoricalDistribution(Submitted):

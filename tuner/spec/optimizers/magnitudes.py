@@ -18,10 +18,10 @@ def beyond_floats(optimizers: Sequence[SearchedOptimizer]) -> Iterator[tuple[str
     """(JSON pointer, what to change) for every number that is too large or too small."""
     for i, config in enumerate(optimizers):
         for name, value in config.fixed.items():
-            yield from _problems(f"/optimizers/{i}/{name}", {"": value})
+            yield from unscalable(f"/optimizers/{i}/{name}", {"": value})
         for name, distribution in config.searched.items():
             pointer = f"/optimizers/{i}/{name}"
-            yield from _problems(pointer, _ends(distribution))
+            yield from unscalable(pointer, _ends(distribution))
             yield from _too_many(pointer, distribution)
 
 
@@ -31,7 +31,14 @@ def _ends(distribution: Distribution) -> Mapping[str, float]:
     return {"/low": distribution.low, "/high": distribution.high}
 
 
-def _problems(pointer: str, values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+def unscalable(pointer: str, values: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """(JSON pointer, what to change) for every value that would be 0 or infinite once scaled.
+
+    Args:
+        pointer: of what has the values.
+        values: by the rest of their pointers.
+
+    """
     for where, value in values.items():
         if value and not SMALLEST <= abs(value) <= LARGEST:
             yield (
