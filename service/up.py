@@ -97,7 +97,7 @@ def main() -> None:
         listening = listen(settings.host, settings.port)
     except TaskRefused as error:
         sys.exit(f"widthwise up: {error}")
-    except (OSError, TunerError) as error:
+    except (OSError, TunerError, ValueError) as error:
         sys.exit(_cannot_start(settings, error))
     address = _address(listening)
     address_file = settings.data_dir / "address"

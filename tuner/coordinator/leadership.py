@@ -90,8 +90,9 @@ def leadership(
             held = _wait_until(lambda: _try_flock(lock_file.fileno()), should_stop)
             yield _FileLock() if held else None
         return
-    dsn = parsed.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(dsn, autocommit=True) as connection:
+    # In SQLAlchemy's own words: libpq does not read every address that SQLAlchemy writes.
+    _, words = parsed.get_dialect()().create_connect_args(parsed)
+    with psycopg.connect(**words, autocommit=True) as connection:
         timeout = f"{idle_timeout_seconds * 1000:.0f}ms"
         connection.execute("select set_config('idle_session_timeout', %s, false)", [timeout])
         pause = min(_STANDBY_SECONDS, idle_timeout_seconds / 4)

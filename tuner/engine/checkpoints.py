@@ -111,7 +111,7 @@ def _path_of(uri: str) -> Path:
     parts = urlsplit(uri)
     if parts.scheme != "file":
         raise OSError(f"{uri} is not a file:// URI, and no other is kept in this folder")
-    return Path(unquote(parts.path))
+    return Path(unquote(parts.path, errors="surrogateescape"))
 
 
 def _sync(path: Path) -> None:

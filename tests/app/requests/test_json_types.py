@@ -164,3 +164,23 @@ def test_a_whole_number_may_be_written_as_a_float_and_no_other_may(name: str) ->
             found = at(stored.model_dump(mode="json"), way)
             assert (found, type(found)) == (value, int), way
             assert refused_at(changed(whole, way, value + 0.5)), way
+
+
+@pytest.mark.parametrize(
+    ("way", "value", "words"),
+    [
+        (("training", "gradient_clip_norm"), 1e-40, "a size from 1e-30 to 1e+30"),
+        (("training", "gradient_clip_norm"), 1e38, "a size from 1e-30 to 1e+30"),
+        (("optimizers", 0, "learning_rate", "low"), 5e-324, "a size from 1e-30 to 1e+30"),
+        (("optimizers", 0, "weight_decay", "step"), 1.5, "nothing would be searched"),
+        (("optimizers", 0, "init_std", "step"), 9, "nothing would be searched"),
+        (("optimizers", 0, "init_std", "high"), 2**53 + 1, "must be from -9007199254740992"),
+    ],
+)
+def test_a_number_that_would_train_or_search_nothing_is_refused_with_the_remedy(
+    way: Way, value: float, words: str
+) -> None:
+    document = changed(DOCUMENTS["every field"].whole, way, value)
+    with pytest.raises(ValidationError) as refused:
+        StudySpec.model_validate(document)
+    assert words in str(refused.value)

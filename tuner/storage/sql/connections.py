@@ -20,10 +20,19 @@ _write_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 def sqlite_url(path: Path) -> str:
     """Address of an SQLite file, whatever characters its path has.
 
+    Raises:
+        ValueError: if they are no characters, because a name is not UTF-8.
+
     >>> sqlite_url(Path("/data/rate?1/widthwise.db"))
     'sqlite:////data/rate%3F1/widthwise.db'
     """
-    return URL.create("sqlite", database=str(path)).render_as_string()
+    try:
+        return URL.create("sqlite", database=str(path)).render_as_string()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"the path {str(path)!r} is not UTF-8, and a database's address has to be: rename the"
+            " directory"
+        ) from error
 
 
 def _read_json(stored: str) -> Any:  # noqa: ANN401  JSON

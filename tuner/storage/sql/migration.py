@@ -6,6 +6,7 @@ compare one string (`tuner.storage.sql.database.require_current`).
 
 import fcntl
 import os
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -63,7 +64,7 @@ def require_compatible(connection: Connection, current: str | None) -> None:
         url = connection.engine.url.render_as_string(hide_password=True)
         raise DatabaseMismatch(
             f"The database {url} is at revision {current or 'none'}, this code needs"
-            f" {script.get_current_head()}: run `python -m service.migrate {url}`,"
+            f" {script.get_current_head()}: run `python -m service.migrate {shlex.quote(url)}`,"
             " or start with `widthwise up`, which migrates."
         )
     _require_compatible(current, _oldest_code(connection), script)
