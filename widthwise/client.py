@@ -14,6 +14,7 @@ import httpx
 from widthwise.address import find_address
 from widthwise.errors import Refused, Unreachable, WidthwiseError
 from widthwise.event_stream import Event, parse_events
+from widthwise.external.leasing import StudyTrials, usual_worker
 
 Document = dict[str, Any]
 """A JSON object as the service sent it; docs/api.md and /openapi.json say what it holds."""
@@ -94,10 +95,44 @@ class Client:
         """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
         return self._pages("/v1/studies", state=state, page_size=100)
 
-    def trials(self, study_id: str) -> Document:
-        """Every trial: hyperparameters, state, losses; fetched page by page."""
+    def trials(
+        self, study: str | Document, *, worker: str | None = None, ttl_seconds: int = 60
+    ) -> StudyTrials:
+        """Every trial: hyperparameters, state, losses; fetched page by page.
+
+        A loop over the answer leases the trials of a study of the family `external`, to be trained
+        here: see `StudyTrials`.
+
+        Args:
+            study: its id, or the study.
+            worker: whose leases they are; default: a name of this process's own.
+            ttl_seconds: a trial that is not reported on for so long goes to another worker.
+
+        """
+        study_id = study if isinstance(study, str) else str(study["id"])
         pages = self._pages(f"{_path_of(study_id)}/trials", page_size=1_000)
-        return {"study_id": study_id, "trials": [one for page in pages for one in page["trials"]]}
+        listed = [one for page in pages for one in page["trials"]]
+        return StudyTrials(
+            {"study_id": study_id, "trials": listed},
+            self,
+            worker=worker or usual_worker(),
+            ttl_seconds=ttl_seconds,
+        )
+
+    def lease(self, study_id: str, *, worker: str, ttl_seconds: int = 60) -> Document | float:
+        """A trial of a study of the family `external`, or the seconds after which to ask again."""
+        body = {"worker": worker, "ttl_seconds": ttl_seconds}
+        request = self._http.build_request("POST", f"{_path_of(study_id)}:lease", json=body)
+        response = self._send(request)
+        if response.status_code == 204:
+            return float(response.headers.get("retry-after", 1))
+        return _document(response)
+
+    def report(self, order_id: str, body: Mapping[str, Any]) -> Document:
+        """Say how far a leased trial is; sent again, a report changes nothing."""
+        path = f"/v1/orders/{quote(order_id, safe='')}/reports"
+        request = self._http.build_request("POST", path, json=dict(body))
+        return _document(self._send(request))
 
     def curves(
         self, study_id: str, *, numbers: Sequence[int] = (), metrics: Sequence[str] = ()

@@ -11,6 +11,7 @@ import typer
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.recommendation_view import as_text, recommendation_view
+from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.terminal import EXIT_OF_STATE, INTERRUPTED, err, out, said_plainly
 from widthwise.cli.tune import tune
@@ -83,6 +84,9 @@ def up(
 
 
 app.command()(tune)
+
+
+app.command()(said_plainly()(shapes))
 
 
 @app.command()

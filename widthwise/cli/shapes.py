@@ -1,0 +1,52 @@
+"""The command `widthwise shapes`: what a study needs to know of a model of the reader's own."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from widthwise.errors import WidthwiseError
+from widthwise.external.shapes import load_build, read_roles, shapes_document, shapes_of
+
+
+def shapes(  # one parameter an option
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE:FUNCTION", help="Builds the model of a width: model.py:build."
+        ),
+    ],
+    base_width: Annotated[int, typer.Option(min=1, help="Width at which multipliers are 1.")],
+    delta_width: Annotated[
+        int | None, typer.Option(min=1, help="Another width; default: twice the base's.")
+    ] = None,
+    bsh: Annotated[
+        Path | None, typer.Option(help="File of base shapes (.bsh) that says what grows.")
+    ] = None,
+    roles: Annotated[
+        Path | None, typer.Option(help="YAML or JSON: roles by parameter name or pattern.")
+    ] = None,
+    blocks: Annotated[
+        list[str] | None, typer.Option(help="Pattern of tensors in residual blocks; repeatable.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+) -> None:
+    """Write a model's tensors and their roles, for a study of the family `external`."""
+    shape = shapes_of(
+        load_build(target),
+        base_width,
+        delta_width=delta_width,
+        bsh=bsh,
+        roles=None if roles is None else read_roles(roles),
+        blocks=blocks or (),
+    )
+    text = json.dumps(shapes_document(shape), indent=1)
+    if output is None:
+        typer.echo(text)
+        return
+    try:
+        output.write_text(f"{text}\n", encoding="utf-8")
+    except OSError as error:
+        raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
+    typer.echo(f"wrote {len(shape.tensors)} tensors to {output}")
