@@ -57,7 +57,7 @@ def main() -> None:
             dataset_dirs=settings.dataset_dirs,
             stall_seconds=settings.stall_seconds,
         )
-        return CompositeEngine(workers, ExternalEngine(leading))
+        return CompositeEngine(workers, ExternalEngine(leading, ahead=True))
 
     with leadership(settings.url, should_stop) as held:
         if held is None:

@@ -6,21 +6,18 @@ twice changes nothing the second time.
 """
 
 import datetime as dt
-import math
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
+from tuner.coordinator.external_reports import reports_about
+from tuner.coordinator.external_slots import external_slots
 from tuner.engine.orders import AnyOrder, OrderId, TrainOrder
-from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
-from tuner.engine.series import Series
+from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
-from tuner.spec.states import StateReason
 from tuner.storage.leases.offers import (
-    AskingTrainer,
     LiveLease,
-    Losses,
     asking_trainers,
     cancel_lease,
     close_leases,
@@ -51,12 +48,21 @@ class ExternalEngine:
 
     Args:
         database: of the coordinator that leads.
+        ahead: offer a further order for each trainer that trains, so that it need not wait for
+            one. Who takes it is left open all the same.
         clock: the time that leases expire by.
 
     """
 
-    def __init__(self, database: Database, clock: Callable[[], dt.datetime] = _now) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        ahead: bool = False,
+        clock: Callable[[], dt.datetime] = _now,
+    ) -> None:
         self._database = database
+        self._ahead = ahead
         self._clock = clock
         self._free: Counter[str] = Counter()
         """Free slots by study, as `slots` last saw them."""
@@ -74,7 +80,7 @@ class ExternalEngine:
         with self._database.read() as session:
             leases, asking = live_leases(session), asking_trainers(session, self._clock())
         untold = [one for one in leases if (one.order_id, one.attempt) not in self._told_end]
-        slots = tuple(_slots(untold, asking))
+        slots = tuple(external_slots(untold, asking, ahead=self._ahead))
         self._free = Counter(
             slot.study_id for slot in slots if slot.busy_with is None and slot.study_id
         )
@@ -177,101 +183,3 @@ class ExternalEngine:
             attempt=lease.attempt,
             message=f"trainer {lease.worker} did not report for {lease.ttl_seconds} s",
         )
-
-
-def _slots(leases: Iterable[LiveLease], asking: Iterable[AskingTrainer]) -> Iterator[Slot]:
-    """Trainers with a trial; then those who ask, with an offered order each; then other offers."""
-    held = [lease for lease in leases if lease.state is not LeaseState.OFFERED]
-    for lease in held:
-        yield _slot(lease.study_id, str(lease.worker), lease.order_id)
-    busy = {(lease.study_id, lease.worker) for lease in held}
-    offered: dict[str, list[OrderId]] = {}
-    for lease in leases:
-        if lease.state is LeaseState.OFFERED:
-            offered.setdefault(lease.study_id, []).append(lease.order_id)
-    for trainer in asking:
-        if trainer not in busy:
-            waiting = offered.get(trainer.study_id)
-            yield _slot(*trainer, waiting.pop(0) if waiting else None)
-    for study_id, orders in offered.items():
-        for order_id in orders:
-            yield _slot(study_id, f"whoever asks for {order_id}", order_id)
-
-
-def _slot(study_id: str, worker: str, order_id: OrderId | None) -> Slot:
-    return Slot(
-        name=f"{worker} ({study_id})",
-        device="external",
-        device_kind="external",
-        study_id=study_id,
-        busy_with=order_id,
-    )
-
-
-def reports_about(
-    lease: LiveLease, losses: Losses, told: int, *, trained: int
-) -> Iterator[Reached | Done | Failed]:
-    """What there is to tell of a trial: its rungs beyond the one told last, and its end.
-
-    Args:
-        trained: updates that are stored of the trial.
-
-    """
-    ids = {"order_id": lease.order_id, "attempt": lease.attempt}
-    for rung in lease.rungs:
-        if not told < rung <= lease.step or (lease.diverged and rung == lease.step):
-            continue
-        at_rung = _at_rung(lease, losses, told, rung)
-        if at_rung.loss is None or not 0 < at_rung.loss < math.inf:
-            yield Failed(**ids, reason=StateReason.ERROR, message=_no_loss(lease, rung))
-            return
-        kind = Done if rung == lease.rungs[-1] else Reached
-        yield kind(**ids, trials=(at_rung,))
-        told = rung
-    if lease.failure is not None:
-        words = lease.failure.strip() or "the trainer gave the trial up without a reason"
-        yield Failed(**ids, reason=StateReason.ERROR, message=words)
-    elif lease.diverged:
-        # Beyond what is stored: a trial that is trained again may diverge earlier.
-        over = _progress(lease, losses, told, lease.step).model_copy(
-            update={"step": max(lease.step, trained + 1), "diverged": True}
-        )
-        yield Done(**ids, trials=(over,))
-
-
-def _at_rung(lease: LiveLease, losses: Losses, told: int, rung: int) -> TrialProgress:
-    known = _progress(lease, losses, told, rung)
-    validated = [loss for step, loss in losses.validation if step <= rung]
-    value = validated[-1] if validated else None
-    if not lease.needs_validation:
-        second_half = losses.train[rung // 2 : rung].tolist() if len(losses.train) >= rung else []
-        mean = math.fsum(second_half) / len(second_half) if second_half else None
-        return known.model_copy(update={"loss": mean, "validation_loss": value})
-    return known.model_copy(update={"loss": value, "validation_loss": value})
-
-
-def _progress(lease: LiveLease, losses: Losses, told: int, step: int) -> TrialProgress:
-    """Curves between two steps."""
-    train = losses.train[told:step].tolist()
-    curves = [Series.of("train_loss", told + 1, train)] if train else []
-    curves += [
-        Series.of("validation_loss", at, [loss])
-        for at, loss in losses.validation
-        if told < at <= step
-    ]
-    return TrialProgress(
-        number=lease.number,
-        step=step,
-        loss=None,
-        validation_loss=None,
-        checkpoint=None,
-        curves=tuple(curves),
-    )
-
-
-def _no_loss(lease: LiveLease, rung: int) -> str:
-    what = "validation loss" if lease.needs_validation else "mean training loss"
-    return (
-        f"the {what} at step {rung} is not a positive number, and trials are compared by its"
-        " logarithm: report a loss that is bounded by 0, such as cross-entropy"
-    )

@@ -13,9 +13,7 @@ from widthwise.external.shapes import load_build, read_roles, shapes_document, s
 def shapes(  # one parameter an option
     target: Annotated[
         str,
-        typer.Argument(
-            metavar="FILE:FUNCTION", help="Builds the model of a width: model.py:build."
-        ),
+        typer.Argument(metavar="FILE:FUNCTION", help="Builds the model of a width: gpt.py:build."),
     ],
     base_width: Annotated[int, typer.Option(min=1, help="Width at which multipliers are 1.")],
     delta_width: Annotated[

@@ -3,27 +3,17 @@
 import importlib.util
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-from parametrization.shapes.roles import ModelShape, Role
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from widthwise.errors import WidthwiseError
 
-_DEFAULTS: Final = {
-    "constant": 0.0,
-    "in_block": False,
-    "taps": 1.0,
-    "tied": False,
-    "zero": False,
-    "is_table": False,
-    "stacked_axes": (),
-    "kept": False,
-    "start_exponent": None,
-}
-"""Fields of a tensor that are left out where they say nothing."""
+_DEFAULTS: Final = {at.name: at.default for at in fields(TensorShape)}
+"""Of fields that are left out where they say nothing."""
 
 Build = Callable[[int], Any]
 """Width -> torch.nn.Module."""
@@ -76,11 +66,7 @@ def shapes_document(shape: ModelShape) -> dict[str, Any]:
     return {
         "base_width": shape.base_width,
         "tensors": [
-            {
-                name: value
-                for name, value in asdict(tensor).items()
-                if name not in _DEFAULTS or value != _DEFAULTS[name]
-            }
+            {name: value for name, value in asdict(tensor).items() if value != _DEFAULTS[name]}
             for tensor in shape.tensors
         ],
     }
@@ -109,9 +95,10 @@ def load_build(target: str) -> Build:
         raise WidthwiseError(
             f"importing {path.name} failed: {type(error).__name__}: {error}"
         ) from error
-    build = getattr(module, attribute, None)
-    if not callable(build):
+    found = getattr(module, attribute, None)
+    if not callable(found):
         raise WidthwiseError(f"{path.name} has no function {attribute}")
+    build: Build = found
     return build
 
 

@@ -8,8 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol, Self, TypeAlias
 
-from pydantic import ValidationError
-
 from parametrization.recommendation.trial import TrialNumbers
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.model_scaling import scale
@@ -82,7 +80,7 @@ class Trial:
             self.seed: int = document["seed"]
             self.hyperparameters: dict[str, float] = document["hyperparameters"]
             self.parametrization = Parametrization(document["parametrization"])
-        except (KeyError, TypeError, ValidationError, ValueError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise WidthwiseError(f"this is not a leased trial: {error}") from error
         self.has_ended = False
         self.reason: str | None = None
