@@ -16,6 +16,7 @@ from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
 from app.http.openapi import PROBLEM_RESPONSES, describe
 from app.http.queries import known_query
+from app.quick_reports import QuickReports
 from app.routes import (
     catalogue,
     events,
@@ -64,6 +65,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.include_router(assets.router, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.
+    app.add_middleware(QuickReports, commits=app.state.commits)
     app.add_middleware(EntityTags)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)

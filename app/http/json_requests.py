@@ -38,12 +38,19 @@ def _require_json(request: Request) -> None:
 class _JsonRequest(Request):
     async def json(self) -> Json:
         if not hasattr(self, "_json"):
-            self._json = _parsed(await self.body())
+            self._json = parsed_json(await self.body())
         return self._json
 
 
-def _parsed(body: bytes) -> Json:
-    """NaN and infinity, which are not JSON, pass: validation names the field they are in."""
+def parsed_json(body: bytes) -> Json:
+    """Parse a body.
+
+    NaN and infinity, which are not JSON, pass: validation names the field they are in.
+
+    Raises:
+        HTTPException: if it is not JSON in UTF-8, or names a field twice.
+
+    """
     try:
         return json.loads(body.decode(), object_pairs_hook=_object)
     except UnicodeDecodeError as error:

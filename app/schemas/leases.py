@@ -2,7 +2,7 @@
 
 import datetime as dt
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -12,7 +12,10 @@ from tuner.engine.orders import TrainOrder
 from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.storage.leases.leasing import LeasedTrial
-from tuner.storage.leases.reports import TrainerReport
+from tuner.storage.leases.reports import ReportAnswer, TrainerReport
+
+MOST_STEPS: Final = 10_000_000
+MOST_LOSSES: Final = 100_000
 
 Loss = Annotated[float, Field(allow_inf_nan=True)] | None
 
@@ -74,9 +77,9 @@ class ReportBody(Submitted):
 
     attempt: int = Field(ge=1)
     """The lease's."""
-    step: int = Field(ge=0, le=10_000_000)
+    step: int = Field(ge=0, le=MOST_STEPS)
     """Updates done in all."""
-    train_loss: Annotated[tuple[Loss, ...], Field(max_length=100_000)] = ()
+    train_loss: Annotated[tuple[Loss, ...], Field(max_length=MOST_LOSSES)] = ()
     """Losses of the updates since the last report, oldest first: one of each update, or means over
     equally many. One that is no finite number (null, NaN, Infinity) ends the trial as diverged."""
     validation_loss: Loss = None
@@ -115,6 +118,11 @@ class ReportRead(Record):
     """Updates that are known of the trial."""
     expires_at: dt.datetime | None
     """When the lease ends unless another report renews it; null once it has ended."""
+
+
+def report_read(answer: ReportAnswer) -> bytes:
+    """The answer to a report, as JSON."""
+    return ReportRead(**answer.model_dump()).model_dump_json().encode()
 
 
 def lease_read(lease: LeasedTrial, order: TrainOrder, numbers: TrialNumbers) -> LeaseRead:
