@@ -1,66 +1,13 @@
 """Trials leased over HTTP by trainers of users' own, and what they report."""
 
-import json
 import math
-from typing import Any
 
-import httpx
 import pytest
 import yaml
 
+from tests.app.coordinated import Coordinated
 from tests.app.served import Served
-from tests.tuner.own_trainer import SHAPES, STEPS, external_spec, losses, report
-from tuner.coordinator.external_engine import ExternalEngine
-from tuner.coordinator.reconcile import tick
-from tuner.storage.sql.database import Database
-
-
-class Coordinated:
-    """A served study of the family `external`, and a coordinator to turn by hand."""
-
-    def __init__(self, served: Served, **fields: Any) -> None:  # noqa: ANN401  parts of a spec
-        self.client = served.client
-        self.database: Database = served.database
-        self.engine = ExternalEngine(self.database)
-        response = self.client.post("/v1/studies", json=external_spec(**fields))
-        assert response.status_code == 202, response.text
-        self.study = str(response.json()["id"])
-
-    def turn(self, times: int = 3) -> None:
-        for _ in range(times):
-            tick(self.database, self.engine, 0.0)
-
-    def ask(self, worker: str = "one", **fields: Any) -> httpx.Response:  # noqa: ANN401
-        body = {"worker": worker, "ttl_seconds": 60} | fields
-        return self.client.post(f"/v1/studies/{self.study}:lease", json=body)
-
-    def lease(self, worker: str = "one", **fields: Any) -> dict[str, Any]:  # noqa: ANN401
-        """A trial, turning the coordinator until there is one."""
-        for _ in range(20):
-            answer = self.ask(worker, **fields)
-            if answer.status_code == 200:
-                leased: dict[str, Any] = answer.json()
-                return leased
-            assert answer.status_code == 204, answer.text
-            self.turn()
-        raise AssertionError("no trial becomes due")
-
-    def report(self, lease: dict[str, Any], body: Any) -> httpx.Response:  # noqa: ANN401  JSON
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.client.post(
-            f"/v1/orders/{lease['order']}/reports",
-            content=content,
-            headers={"content-type": "application/json"},
-        )
-
-    def trial(self, number: int) -> dict[str, Any]:
-        trials = self.client.get(f"/v1/studies/{self.study}/trials").json()["trials"]
-        found: dict[str, Any] = next(one for one in trials if one["number"] == number)
-        return found
-
-    def state(self) -> dict[str, Any]:
-        study: dict[str, Any] = self.client.get(f"/v1/studies/{self.study}").json()
-        return study
+from tests.tuner.own_trainer import SHAPES, STEPS, losses, report
 
 
 @pytest.fixture
@@ -174,42 +121,6 @@ def test_a_trainer_may_give_a_trial_up_with_its_reason(study: Coordinated) -> No
     assert trial["message"].startswith("out of quota")
 
 
-@pytest.mark.parametrize(
-    ("fields", "pointer", "words"),
-    [
-        ({"step": 9, "train_loss": [1.0] * 9}, "/step", "beyond the trial's last step, 8"),
-        ({"step": 5, "train_loss": [1.0, 2.0]}, "/train_loss", "cannot stand for equally many"),
-        ({"step": 2, "train_loss": []}, "/train_loss", "required: the losses of updates 1 to 2"),
-        ({"step": 2, "train_loss": [1.0, -1.0]}, "/train_loss", "-1 is negative"),
-        ({"step": -1}, "/step", "greater than or equal to 0"),
-        ({"step": "2"}, "/step", "must be a number, not text"),
-        ({"step": True}, "/step", "must be a number, not true"),
-        ({"train_loss": ["low"]}, "/train_loss/0", "must be a number, not text"),
-        ({"train_loss": 3.0}, "/train_loss", "must be a JSON array"),
-        ({"attempt": 0}, "/attempt", "greater than or equal to 1"),
-        ({"loss": 3.0}, "/loss", "unknown field"),
-        ({"checkpoint": 7}, "/checkpoint", "valid string"),
-    ],
-)
-def test_a_bad_report_is_refused_with_the_field_and_changes_nothing(
-    study: Coordinated, fields: dict[str, Any], pointer: str, words: str
-) -> None:
-    lease = study.lease()
-    answer = study.report(lease, report(lease, 1, [2.0]) | fields)
-    assert answer.status_code == 422, answer.text
-    errors = answer.json()["errors"]
-    assert pointer in [error["pointer"] for error in errors]
-    assert any(words in error["detail"] for error in errors), errors
-    assert study.report(lease, report(lease, 0, [])).json()["step"] == 0
-
-
-def test_a_name_given_twice_is_refused_in_a_plain_report_too(study: Coordinated) -> None:
-    lease = study.lease()
-    answer = study.report(lease, b'{"attempt": 1, "attempt": 1, "step": 1, "train_loss": [2.0]}')
-    assert answer.status_code == 400
-    assert "twice" in answer.json()["detail"]
-
-
 def test_trials_compared_by_validation_loss_need_it_at_every_rung(served: Served) -> None:
     family = {"name": "external", "shapes": SHAPES, "metric": "validation_loss"}
     study = Coordinated(served, family=family)
@@ -273,26 +184,6 @@ def test_only_external_studies_lease_trials_and_only_known_orders_are_reported(
     assert missing.status_code == 404
     unknown = study.report({"order": "std_1-v3-t0-s0"}, {"attempt": 1, "step": 1})
     assert (unknown.status_code, unknown.json()["title"]) == (404, "Order not found")
-
-
-@pytest.mark.parametrize(
-    ("body", "pointer"),
-    [
-        ({}, "/worker"),
-        ({"worker": ""}, "/worker"),
-        ({"worker": "x" * 121}, "/worker"),
-        ({"worker": "a\u202eb"}, "/worker"),
-        ({"worker": "a", "ttl_seconds": 0}, "/ttl_seconds"),
-        ({"worker": "a", "ttl_seconds": 86_401}, "/ttl_seconds"),
-        ({"worker": "a", "ttl": 5}, "/ttl"),
-    ],
-)
-def test_a_bad_request_for_a_lease_is_refused_with_the_field(
-    study: Coordinated, body: dict[str, Any], pointer: str
-) -> None:
-    answer = study.client.post(f"/v1/studies/{study.study}:lease", json=body)
-    assert answer.status_code == 422
-    assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
 
 
 def test_a_pruned_search_stops_at_every_rung(served: Served) -> None:

@@ -76,45 +76,6 @@ def has_ended(service: RunningService, study_id: str, trials: int) -> bool:
     return done(service, study_id) >= trials
 
 
-def strike(self) -> None:
-        victim = self.running.pop(0)
-        victim.kill()
-        victim.wait()
-        self.hire()
-
-    def stop(self) -> None:
-        for process in self.running:
-            process.kill()
-            process.wait()
-
-
-@pytest.fixture
-def service(tmp_path: Path) -> Iterator[RunningService]:
-    running = RunningService(tmp_path / "data", slots=1)
-    yield running
-    running.stop()
-
-
-@pytest.mark.parametrize("victim", ["tuner", "api", "trainer"])
-def test_an_external_study_survives_the_death_of_any_process(
-    victim: str, service: RunningService
-) -> None:
-    study_id = service.submit(SPEC)
-    trainers = Trainers(service, study_id)
-    try:
-        for ended in (1, 6, 12):
-            wait_for("trials", lambda ended=ended: done(service, study_id) >= ended)
-            strike(service, trainers, victim)
-        assert service.finished(study_id)["state"] == "completed"
-        for process in trainers.running:
-            assert process.wait(60) == 0  # 410 tells them that it is over
-    finally:
-        trainers.stop()
-    every_update_is_there_once(service, study_id)
-    repeated = completions(service)
-    assert len(repeated) == len(set(repeated))
-
-
 def strike(service: RunningService, trainers: Trainers, victim: str) -> None:
     if victim == "trainer":
         trainers.strike()
