@@ -1,4 +1,4 @@
-"""Requests for leases and reports that are not as needed: refused with the field, changing nothing."""
+"""Bad requests for leases, and bad reports: refused with the field, and nothing changes."""
 
 from typing import Any
 
