@@ -9,12 +9,14 @@ import numpy as np
 from tuner.data_files.opened import Opened
 from tuner.data_files.places import Places
 from tuner.data_files.refused import DataRefused
+from tuner.spec.datasets.huggingface import HuggingFaceText, HuggingFaceTokens
 from tuner.spec.datasets.megatron_tokens import MegatronTokens
 from tuner.spec.datasets.text_file import TextFile
 from tuner.spec.datasets.token_file import TokenFile
 from tuner.spec.families.model_family import ModelFamily
 
-LEAST_WINDOWS: Final = 2
+SequenceFiles = TextFile | TokenFile | MegatronTokens | HuggingFaceText | HuggingFaceTokens
+"""Datasets that may name another path to validate on."""
 _LOOKED_AT: Final = 2**16
 _LLM_C: Final = (20240520, 20240801)
 """First number of llm.c's files of GPT-2's and of Llama 3's tokens."""
@@ -54,7 +56,7 @@ def look_at_tokens(dataset: TokenFile, places: Places, family: ModelFamily) -> M
     return {}
 
 
-def parts_of(dataset: TextFile | TokenFile | MegatronTokens) -> tuple[tuple[str, str, float], ...]:
+def parts_of(dataset: SequenceFiles) -> tuple[tuple[str, str, float], ...]:
     """Field, path and share that is trained on, or validated on, of each file."""
     if dataset.validation_path is None:
         return (("path", dataset.path, dataset.validation_share),)

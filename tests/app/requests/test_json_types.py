@@ -34,6 +34,8 @@ FILES: Final[dict[str, dict[str, Any]]] = {
     "npz-vectors": {"path": "/x", "channels": 1, "classes": 3},
     "image-folder": {"path": "/x", "channels": 1, "side": 8, "classes": 3},
     "text-file": {"path": "/x"},
+    "huggingface-text": {"path": "/x"},
+    "huggingface-tokens": {"path": "/x", "vocabulary": 9},
 }
 GPT: Final = {"name": "gpt", "fixed_kv_heads": 2}
 SEARCHED: Final = [

@@ -1,11 +1,13 @@
 """Small data of every kind that lies in files, as their owners would make them."""
 
+import json
 import struct
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pytest
 from PIL import Image
 
 VOCABULARY: Final = 300
@@ -55,10 +57,24 @@ def pictures(folder: Path) -> dict[str, Any]:
     return {"path": str(folder / "pictures")}
 
 
+def saved_text(folder: Path) -> dict[str, Any]:
+    texts = [f"{number} times {number} is {number**2}, größer" for number in range(300)]
+    save_to_disk(folder / "saved" / "text", {"text": texts})
+    return {"path": str(folder / "saved" / "text")}
+
+
+def saved_tokens(folder: Path) -> dict[str, Any]:
+    rows = [rng().integers(0, VOCABULARY, 30 + number).tolist() for number in range(90)]
+    save_to_disk(folder / "saved" / "tokens", {"input_ids": rows})
+    return {"path": str(folder / "saved" / "tokens"), "vocabulary": VOCABULARY}
+
+
 EXAMPLES: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
     "text-file": text,
     "token-file": tokens,
     "megatron-tokens": megatron,
+    "huggingface-text": saved_text,
+    "huggingface-tokens": saved_tokens,
     "npz-images": npz_images,
     "npz-vectors": npz_vectors,
     "image-folder": pictures,
@@ -76,3 +92,20 @@ def write_pair(stem: Path, documents: list[Any], code: int = 8) -> None:
     arrays = b"".join(one.tobytes() for one in (lengths, places, boundaries))
     Path(f"{stem}.idx").write_bytes(header + arrays)
     Path(f"{stem}.bin").write_bytes(np.concatenate(documents).astype(dtype).tobytes())
+
+
+def save_to_disk(folder: Path, columns: dict[str, Any], shards: int = 2) -> None:
+    """As Hugging Face's `save_to_disk` writes a dataset; skips where Arrow is not installed."""
+    pa = pytest.importorskip("pyarrow", reason="saved datasets are read with pyarrow, an extra")
+    table = pa.table(columns)
+    folder.mkdir(parents=True, exist_ok=True)
+    names = [f"data-{number:05}-of-{shards:05}.arrow" for number in range(shards)]
+    rows = -(-len(table) // shards)
+    for number, name in enumerate(names):
+        part = table.slice(number * rows, rows)
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, table.schema) as stream:
+            stream.write_table(part, max_chunksize=50)
+        (folder / name).write_bytes(sink.getvalue())
+    state = {"_data_files": [{"filename": name} for name in names], "_format_type": None}
+    (folder / "state.json").write_text(json.dumps(state))

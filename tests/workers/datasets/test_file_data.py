@@ -9,7 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from tests.workers.datasets.examples import CLASSES, SIDE, npz_vectors, pictures, text, write_pair
+from tests.workers.datasets.examples import (
+    CLASSES,
+    SIDE,
+    npz_vectors,
+    pictures,
+    save_to_disk,
+    text,
+    write_pair,
+)
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec
 from tuner.data_files.look import with_facts
 from tuner.data_files.places import Places
@@ -252,3 +260,16 @@ def test_contents_other_than_the_study_asks_for_are_refused(folder: Path) -> Non
     (folder / "x.txt").write_bytes(b"abc def " * 1_000)
     with pytest.raises(Changed, match=f"its sha256 was {'0' * 64}"):
         data_of("text-file", path="x.txt", sha256="0" * 64)
+
+
+def test_rows_of_a_saved_column_follow_each_other(folder: Path) -> None:
+    save_to_disk(folder / "t", {"text": [f"größe {number}" for number in range(200)]}, shards=3)
+    whole = "".join(f"größe {number}\n" for number in range(200)).encode()
+    inputs = data_of("huggingface-text", path="t").batch(0, 0, 50).inputs
+    assert all(bytes(row) in whole for row in inputs.tolist())
+    rows = [list(range(7 * number, 7 * number + 7)) for number in range(100)]
+    save_to_disk(folder / "n", {"input_ids": rows}, shards=3)
+    inputs, targets = data_of("huggingface-tokens", path="n", vocabulary=700).batch(0, 0, 50)
+    assert torch.equal(inputs + 1, targets)
+    with pytest.raises(DataRefused, match="has the token 699, and vocabulary is 600"):
+        data_of("huggingface-tokens", path="n", vocabulary=600)

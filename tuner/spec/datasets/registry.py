@@ -7,6 +7,7 @@ from parametrization.plugins import Plugins, find_plugins
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.external import ExternalData
+from tuner.spec.datasets.huggingface import HuggingFaceText, HuggingFaceTokens
 from tuner.spec.datasets.image_folder import ImageFolder
 from tuner.spec.datasets.imitated_digits import ImitatedDigits
 from tuner.spec.datasets.megatron_tokens import MegatronTokens
@@ -25,6 +26,8 @@ BUILT_IN: Final[Mapping[str, type[Dataset]]] = by_name(
         TextFile,
         TokenFile,
         MegatronTokens,
+        HuggingFaceText,
+        HuggingFaceTokens,
         Digits,
         ImageFolder,
         NpzImages,
