@@ -1,0 +1,123 @@
+"""Train the dense learning-rate sweeps that the repository's own bank is made of, piece by piece.
+
+    python -m benchmarks.transfer.bank --problem mlp-adamw --seeds 6 --seconds 200
+
+A table takes minutes of one core. It is written after every width and rate and goes on where it
+ended, so that it can be made in pieces; one that is complete is left alone. Without `--problem`
+each of them is gone on with in turn. `benchmarks.transfer.regret` reads the tables.
+"""
+
+import csv
+import gzip
+import io
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import torch
+
+from benchmarks.report import command_line, give
+from benchmarks.transfer.bank_problems import PROBLEMS, BankProblem
+from benchmarks.transfer.rate_sweeps import trained_loss
+from benchmarks.transfer.regret import BANK
+from tuner.engine.orders import ModelSpec
+
+SEEDS: Final = 6
+HALF_OCTAVE: Final = 0.5
+COLUMNS: Final = ("problem", "width", "log2lr", "seed", "loss")
+
+
+class Run(NamedTuple):
+    """One row of a table."""
+
+    width: int
+    log2_rate: float
+    seed: int
+
+
+Trainer = Callable[[BankProblem, Run], float | None]
+"""The loss of a run; None if it diverged."""
+Rows = dict[Run, str]
+"""Loss of each run as it is written; empty if it diverged."""
+
+
+def runs_of(problem: BankProblem, seeds: int) -> Iterator[Run]:
+    """Every row of a table, narrow widths first."""
+    low, high = problem.log2_rates
+    for width in problem.widths:
+        for step in range(round((high - low) / HALF_OCTAVE) + 1):
+            for seed in range(seeds):
+                yield Run(width, low + step * HALF_OCTAVE, seed)
+
+
+def trained(problem: BankProblem, run: Run) -> float | None:
+    """The loss of a run by the workers' own trainer."""
+    model = ModelSpec(
+        family=problem.family,
+        dataset=problem.dataset,
+        width=run.width,
+        base_width=problem.widths[0],
+        parametrization=problem.parametrization,
+    )
+    return trained_loss(problem.optimizer, model, 2.0**run.log2_rate, run.seed, problem.training)
+
+
+def go_on(path: Path, name: str, seeds: int, until: float, trainer: Trainer = trained) -> int:
+    """Train runs that a table lacks, until that `time.monotonic()`; how many it still lacks."""
+    problem, rows = PROBLEMS[name], read_rows(path)
+    due = [run for run in runs_of(problem, seeds) if run not in rows]
+    done = 0
+    for run in due:
+        if time.monotonic() >= until:
+            break
+        loss = trainer(problem, run)
+        rows[run] = "" if loss is None else f"{loss:.8g}"
+        done += 1
+    if done:
+        write_rows(path, name, rows)
+    return len(due) - done
+
+
+def read_rows(path: Path) -> Rows:
+    """What a table holds; nothing if there is none."""
+    if not path.exists():
+        return {}
+    with gzip.open(path, "rt", newline="") as file:
+        return {
+            Run(int(row["width"]), float(row["log2lr"]), int(row["seed"])): row["loss"]
+            for row in csv.DictReader(file)
+        }
+
+
+def write_rows(path: Path, name: str, rows: Rows) -> None:
+    """Write a table, or the part of it that there is; equal tables are equal files."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    writer.writerows((name, *run, rows[run]) for run in sorted(rows))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    whole = path.with_suffix(".new")
+    whole.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))
+    whole.replace(path)
+
+
+def main() -> None:
+    """Train what is missing, and say what still is."""
+    parser = command_line(__doc__.partition("\n")[0])
+    parser.add_argument("--problem", choices=list(PROBLEMS), action="append")
+    parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--seconds", type=float, default=200.0, help="after which no run begins")
+    parser.add_argument("--bank", type=Path, default=BANK, help="the folder of the tables")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    until = time.monotonic() + given.seconds
+    missing: dict[str, Any] = {
+        name: go_on(given.bank / f"{name}.csv.gz", name, given.seeds, until)
+        for name in given.problem or PROBLEMS
+    }
+    give({"missing_runs": missing}, given)
+
+
+if __name__ == "__main__":
+    main()
