@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from tuner.evidence.grid import EXTENSION_POINTS, MAX_EXTENSIONS
+from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS
 from tuner.recommendation.cost import parameter_count
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import GroupCounts, TrialCounts

@@ -30,8 +30,8 @@ from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.depth import DepthRule
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
+from parametrization.transfer.regret import Losses
 from tuner.engine.orders import ModelSpec
-from tuner.evidence.regret import Losses
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.stdlib_text import StdlibText

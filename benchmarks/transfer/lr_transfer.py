@@ -25,8 +25,8 @@ from benchmarks.transfer.rate_sweeps import (
 )
 from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.parametrization import Parametrization
+from parametrization.transfer.regret import Losses, wider_is_better
 from tuner.engine.orders import ModelSpec
-from tuner.evidence.regret import Losses, wider_is_better
 from tuner.spec.datasets.dataset import Dataset
 from tuner.spec.datasets.digits import Digits
 from tuner.spec.datasets.stdlib_text import StdlibText

@@ -6,14 +6,14 @@ from typing import Final
 
 from parametrization.recommendation.evidence import Optimum, WidthOptimum
 from parametrization.scaling.companions import flat_defaults
-from tuner.engine.orders import ModelSpec, TrialSpec
-from tuner.evidence.drift import (
+from parametrization.transfer.drift import (
     drift,
 )
-from tuner.evidence.optimum import (
+from parametrization.transfer.optimum import (
     fit_optimum,
 )
-from tuner.evidence.regret import Losses
+from parametrization.transfer.regret import Losses
+from tuner.engine.orders import ModelSpec, TrialSpec
 from tuner.spec.study_fields import Training
 from workers.training.trainer import compared_value, train_to
 from workers.training.trial import new_trial

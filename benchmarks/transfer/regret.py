@@ -30,7 +30,7 @@ from benchmarks.transfer.simulated.scores import (
 )
 from benchmarks.transfer.simulated.studies import SimulatedStudy, drawn_study
 from benchmarks.transfer.simulated.truth import TargetCurve, target_curve
-from tuner.evidence.grid import mean_loss
+from parametrization.transfer.grid import mean_loss
 
 BANK: Final = RESULTS / "bank"
 DRAWS: Final = 48

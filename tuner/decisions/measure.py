@@ -6,7 +6,7 @@ from itertools import product
 
 from parametrization.recommendation.evidence import Edge
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.grid import (
+from parametrization.transfer.grid import (
     MAX_EXTENSIONS,
     extension,
     log2_grid,

@@ -6,11 +6,11 @@ from typing import Final, NamedTuple
 
 from parametrization.recommendation.evidence import Optimum
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.grid import mean_loss
-from tuner.evidence.optimum import (
+from parametrization.transfer.grid import mean_loss
+from parametrization.transfer.optimum import (
     fit_optimum,
 )
-from tuner.evidence.regret import (
+from parametrization.transfer.regret import (
     Losses,
 )
 from tuner.records.snapshot import StudySnapshot

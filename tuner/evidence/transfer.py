@@ -1,15 +1,13 @@
 """Summarise how the optimum of one optimizer moves with width under one parametrization."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
 from parametrization.recommendation.evidence import TransferEvidence, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.drift import drift
-from tuner.evidence.prediction import predict
-from tuner.evidence.regret import (
-    Losses,
+from parametrization.transfer.drift import drift
+from parametrization.transfer.prediction import predict
+from parametrization.transfer.regret import (
     leave_widest_out,
     regrets,
     wider_is_better,
@@ -42,41 +40,15 @@ def summarise_transfer(
         for width, curve in by_width.items()
         if curve.purpose is not Purpose.SEARCH
     }
-    return transfer_of_optima(
-        optima,
-        losses,
-        Asked(optimizer, parametrization, proxy_width=proxy_width, target_width=target_width),
-    )
-
-
-class Asked(NamedTuple):
-    """What the evidence is about."""
-
-    optimizer: Optimizer
-    parametrization: Parametrization
-    proxy_width: int
-    target_width: int
-
-
-def transfer_of_optima(
-    optima: Sequence[WidthOptimum], losses: Mapping[int, Losses], asked: Asked
-) -> TransferEvidence:
-    """The evidence that the optima of widths hold, narrowest first.
-
-    Args:
-        losses: of the widths whose trials share their rates and seeds with other widths'.
-
-    """
     known = [at for at in optima if at.optimum.status != "unknown"]
     widest = losses.get(known[-1].width) if len(known) > 1 else None
     reused = () if widest is None else regrets(known, widest)
-    proxy_width = asked.proxy_width
     shift = _shift(known, proxy_width)
     return TransferEvidence(
-        optimizer=asked.optimizer,
-        parametrization=asked.parametrization,
+        optimizer=optimizer,
+        parametrization=parametrization,
         proxy_width=proxy_width,
-        optima=tuple(optima),
+        optima=optima,
         drift=drift(optima),
         shift_octaves=shift,
         shift_doublings=None if shift is None else math.log2(known[-1].width / proxy_width),
@@ -84,7 +56,7 @@ def transfer_of_optima(
         regrets=reused,
         leave_widest_out=None if widest is None else leave_widest_out(known, widest),
         wider_is_better=wider_is_better(losses),
-        at_target=predict(optima, asked.target_width),
+        at_target=predict(optima, target_width),
     )
 
 

@@ -7,8 +7,8 @@ from typing import Final, NamedTuple
 from parametrization.recommendation.evidence import CONFIDENCE, Prediction, TransferEvidence
 from parametrization.recommendation.values import LearningRate, RateQuantile
 from parametrization.text.rounding import known_digits, significant
-from tuner.evidence.target_loss import predicted_loss
-from tuner.evidence.transfer_law import REGRET_SHARE
+from parametrization.transfer.summary import expected_regret_percent
+from parametrization.transfer.target_loss import predicted_loss
 from tuner.spec.study import StudySpec
 
 UNFITTED_OCTAVES: Final = 2.0
@@ -16,8 +16,6 @@ UNFITTED_OCTAVES: Final = 2.0
 
 MOST_OCTAVES: Final = 300.0
 """Rates beyond 2 ** 300 and below 2 ** -300 are shown as those."""
-MOST_LOG_EXCESS: Final = 600.0
-"""Natural logarithm of the largest regret that is shown."""
 
 
 def learning_rate(
@@ -50,7 +48,7 @@ def learning_rate(
                 )
                 for at in prediction.quantiles
             ),
-            "predicted_regret_percent": expected_regret_percent(evidence, prediction),
+            "predicted_regret_percent": expected_regret_percent(evidence.optima, prediction),
             "predicted_loss": predicted_loss(evidence.optima, prediction.width) if alone else None,
         }
     )
@@ -108,15 +106,3 @@ def _reach(ends: _Ends) -> str:
 def _power_of_two(log2: float) -> float:
     """2 ** log2, within what floats hold with room for every rule's factor on it."""
     return math.exp2(min(max(log2, -MOST_OCTAVES), MOST_OCTAVES))
-
-
-def expected_regret_percent(evidence: TransferEvidence, prediction: Prediction) -> float | None:
-    """Mean of the quadratic loss excess over the prediction's error; None without a fitted curve.
-
-    The curvature is the widest measured width's.
-    """
-    curved = [at.optimum.curvature for at in evidence.optima if at.optimum.curvature is not None]
-    if not curved:
-        return None
-    square = REGRET_SHARE * prediction.standard_error_octaves**2
-    return 100 * math.expm1(min(math.log1p(curved[-1]) * square, MOST_LOG_EXCESS))

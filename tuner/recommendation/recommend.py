@@ -13,7 +13,8 @@ from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.hyperparameter_words import Setting
 from parametrization.shapes.deeper_models import shape_at_depth
-from tuner.evidence.prediction import predict
+from parametrization.transfer.prediction import predict
+from parametrization.transfer.reasons import measured_widths
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.recommendation.axes.all import target_axes
 from tuner.recommendation.axes.proxies import below_the_floor
@@ -22,7 +23,6 @@ from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.learning_rate import learning_rate
-from tuner.recommendation.transfer_reasons import measured_widths
 from tuner.recommendation.values import (
     parameter_groups,
     schedule_values,
@@ -94,7 +94,7 @@ def recommend(  # one keyword per axis
     others = target_axes(spec, target, chosen, study.shape, hyperparameters)
     policies, mults = spec.policies, others.multipliers
     setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
-    widths = measured_widths(evidence)
+    widths = measured_widths(evidence.optima)
     moved = any(axis.moves for axis in others.axes)
     over_width = width_axis(
         setting,

@@ -7,7 +7,8 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.evidence import Prediction, TransferEvidence
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Axis, Reason, Verdict
-from tuner.recommendation.transfer_reasons import measured_widths, reasons_against_transfer
+from parametrization.transfer.reasons import measured_widths, reasons_against_transfer
+from parametrization.transfer.summary import Transfer
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
 
@@ -37,6 +38,18 @@ class Findings(NamedTuple):
         return self.target.width
 
     @property
+    def transfer(self) -> Transfer:
+        """What is known of the learning rate at the target's width."""
+        return Transfer(
+            self.evidence.optima,
+            self.evidence.drift,
+            self.evidence.proxy_width,
+            self.width,
+            self.prediction,
+            self.predicted_regret_percent,
+        )
+
+    @property
     def moved(self) -> tuple[Axis, ...]:
         """Axes beside width along which the target is not what the proxies are."""
         return tuple(axis for axis in self.axes if axis.moves)
@@ -55,9 +68,7 @@ def verdict_on(reasons: tuple[Reason, ...], state: StudyState) -> Verdict:
 def reasons_against(found: Findings) -> tuple[Reason, ...]:
     """Every reason against trust, the weakest axis first."""
     reasons = [
-        *reasons_against_transfer(
-            found.evidence, found.width, found.prediction, found.predicted_regret_percent
-        ),
+        *reasons_against_transfer(found.transfer),
         *_of_check(found.check),
         *_of_proxy(found),
         *_of_other_axes(found),
@@ -85,7 +96,9 @@ def _of_check(check: CheckVerdict | None) -> Iterator[Reason]:
 def _of_proxy(found: Findings) -> Iterator[Reason]:
     """Runs too short to tell, unless the target itself was measured."""
     steps = found.spec.training.steps
-    if steps >= MIN_STEPS or (found.width in measured_widths(found.evidence) and not found.moved):
+    if steps >= MIN_STEPS or (
+        found.width in measured_widths(found.evidence.optima) and not found.moved
+    ):
         return
     yield Reason(
         topic="proxy",

@@ -10,6 +10,7 @@ import typer
 
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
+from widthwise.cli.analyse import analyse_table
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parametrization.recommendation.evidence import Edge
-from tuner.evidence.grid import optimum_edge
+from parametrization.transfer.grid import optimum_edge
 from tuner.spec.record import Record
 
 Floats = NDArray[np.float64]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from tuner.evidence.regret import Losses
+from parametrization.transfer.regret import Losses
 
 PLANTED: Final = frozenset({"sp", "short", "hot"})
 """Words in a problem's name that mark it as one that must not be trusted."""

@@ -6,14 +6,13 @@ from typing import Final, NamedTuple
 from benchmarks.transfer.as_built_2026_11 import drift as drift_2026_11
 from benchmarks.transfer.as_built_2026_11 import optimum as optimum_2026_11
 from benchmarks.transfer.simulated.studies import SimulatedStudy
-from parametrization.recommendation.evidence import TransferEvidence, WidthOptimum
-from parametrization.rules.parametrization import Parametrization
-from tuner.evidence.grid import mean_loss
-from tuner.evidence.optimum import fit_optimum
-from tuner.evidence.regret import Losses
-from tuner.evidence.transfer import Asked, transfer_of_optima
-from tuner.recommendation.learning_rate import UNFITTED_OCTAVES, expected_regret_percent
-from tuner.recommendation.transfer_reasons import reasons_against_transfer
+from parametrization.recommendation.evidence import WidthOptimum
+from parametrization.transfer.grid import mean_loss
+from parametrization.transfer.optimum import fit_optimum
+from parametrization.transfer.reasons import reasons_against_transfer
+from parametrization.transfer.regret import Losses
+from parametrization.transfer.summary import transfer_to
+from tuner.recommendation.learning_rate import UNFITTED_OCTAVES
 
 HALF_OCTAVE: Final = 0.5
 Z90: Final = 1.6449
@@ -35,11 +34,13 @@ class Answer(NamedTuple):
 
 def service(study: SimulatedStudy) -> Answer:
     """The service's answer to the measured losses, by its own functions."""
-    evidence = evidence_of(study)
-    prediction = evidence.at_target
-    percent = None if prediction is None else expected_regret_percent(evidence, prediction)
-    reasons = reasons_against_transfer(evidence, study.target, prediction, percent)
-    topics = tuple(dict.fromkeys(reason.topic for reason in reasons))
+    optima = tuple(
+        WidthOptimum(width=width, optimum=fit_optimum(_points(losses)))
+        for width, losses in study.losses.items()
+    )
+    found = transfer_to(study.target, optima, proxy_width=min(study.losses))
+    topics = tuple(dict.fromkeys(reason.topic for reason in reasons_against_transfer(found)))
+    prediction = found.prediction
     if prediction is None:
         return _unfitted(study)._replace(topics=topics)
     return Answer(
@@ -47,24 +48,9 @@ def service(study: SimulatedStudy) -> Answer:
         prediction.low_log2_learning_rate,
         prediction.high_log2_learning_rate,
         tuple((at.probability, at.log2_learning_rate) for at in prediction.quantiles),
-        percent,
+        found.predicted_regret_percent,
         topics,
     )
-
-
-def evidence_of(study: SimulatedStudy) -> TransferEvidence:
-    """The evidence that the coordinator would store."""
-    optima = tuple(
-        WidthOptimum(width=width, optimum=fit_optimum(_points(losses)))
-        for width, losses in study.losses.items()
-    )
-    asked = Asked(
-        "adamw",
-        Parametrization.MUP,
-        proxy_width=min(study.losses),
-        target_width=study.target,
-    )
-    return transfer_of_optima(optima, study.losses, asked)
 
 
 def as_built_2026_11(study: SimulatedStudy) -> Answer:

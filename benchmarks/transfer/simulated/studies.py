@@ -5,8 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from benchmarks.transfer.simulated.banks import Problem, at_seeds, seeds_of
-from tuner.evidence.grid import EXTENSION_POINTS, MAX_EXTENSIONS, mean_loss, optimum_edge
-from tuner.evidence.regret import Losses
+from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS, mean_loss, optimum_edge
+from parametrization.transfer.regret import Losses
 
 GRID_POINTS: Final = 7
 STEP_OCTAVES: Final = 1.0

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from parametrization.recommendation.evidence import Optimum
 from parametrization.rules.parametrization import Parametrization
+from parametrization.transfer import optimum
 from tests.tuner.builders import (
     GRID,
     Trials,
@@ -22,7 +23,7 @@ from tests.tuner.builders import (
     surface,
     trial,
 )
-from tuner.evidence import optimum, sensitivity
+from tuner.evidence import sensitivity
 from tuner.evidence.sensitivity import SEARCH_POINTS, CurveFits
 from tuner.evidence.study_evidence import EVIDENCE_VERSION, EvidenceSummary, study_evidence
 from tuner.records.snapshot import StudySnapshot

@@ -11,7 +11,7 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.growth import AxisName
 from parametrization.scaling.hyperparameter_words import Setting
-from tuner.evidence.transfer_law import MIN_WIDTHS
+from parametrization.transfer.law import MIN_WIDTHS
 
 
 class Move(NamedTuple):

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 
 from parametrization.recommendation.evidence import WidthOptimum
 from parametrization.rules.parametrization import Parametrization
-from tests.tuner.evidence.gpt_losses import gpt_losses
-from tests.tuner.evidence.optima import WIDTHS, inconclusive, optima
-from tuner.evidence.drift import SCATTER_OCTAVES, drift
-from tuner.evidence.optimum import fit_optimum
+from parametrization.transfer.drift import SCATTER_OCTAVES, drift
+from parametrization.transfer.optimum import fit_optimum
+from tests.parametrization.transfer.gpt_losses import gpt_losses
+from tests.parametrization.transfer.optima import WIDTHS, inconclusive, optima
 
 
 def test_equal_optima_show_no_drift() -> None:

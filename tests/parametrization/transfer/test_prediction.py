@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parametrization.recommendation.evidence import Prediction, WidthOptimum
-from tests.tuner.evidence.optima import WIDTHS, inconclusive, optima
-from tuner.evidence.drift import SCATTER_OCTAVES
-from tuner.evidence.prediction import predict
-from tuner.evidence.transfer_law import MOVE_OCTAVES, UNMEASURED_DRIFT_OCTAVES, coordinate
+from parametrization.transfer.drift import SCATTER_OCTAVES
+from parametrization.transfer.law import MOVE_OCTAVES, UNMEASURED_DRIFT_OCTAVES, coordinate
+from parametrization.transfer.prediction import predict
+from tests.parametrization.transfer.optima import WIDTHS, inconclusive, optima
 
 
 def predicted(known: Sequence[WidthOptimum], width: int) -> Prediction:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuner.evidence.grid import extension, log2_grid, optimum_edge
+from parametrization.transfer.grid import extension, log2_grid, optimum_edge
 
 FACTORS = st.floats(1.1, 8.0)
 WINNERS = st.floats(-20.0, 5.0)

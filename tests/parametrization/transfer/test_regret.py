@@ -8,15 +8,15 @@ from hypothesis import strategies as st
 
 from parametrization.recommendation.evidence import Regret, WidthOptimum
 from parametrization.rules.parametrization import Parametrization
-from tests.tuner.evidence.gpt_losses import gpt_losses
-from tuner.evidence.optimum import fit_optimum
-from tuner.evidence.regret import (
+from parametrization.transfer.optimum import fit_optimum
+from parametrization.transfer.regret import (
     Losses,
     leave_widest_out,
     regret_at,
     regrets,
     wider_is_better,
 )
+from tests.parametrization.transfer.gpt_losses import gpt_losses
 
 
 def quadratic(optimum: float, rates: range = range(-10, -1), curvature: float = 0.02) -> Losses:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parametrization.recommendation.evidence import CONFIDENCE, Z90, Optimum
-from tuner.evidence.grid import optimum_edge
+from parametrization.transfer.grid import optimum_edge
 
 Floats = NDArray[np.float64]
 

@@ -9,13 +9,14 @@ flags a quarter of the studies whose rate is right.
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal
 
-from parametrization.recommendation.evidence import Drift, Prediction, TransferEvidence
+from parametrization.recommendation.evidence import Drift, Prediction, WidthOptimum
 from parametrization.recommendation.trust import Reason
 from parametrization.text.rounding import percent
-from tuner.evidence.transfer_law import MIN_WIDTHS
+from parametrization.transfer.law import MIN_WIDTHS
+from parametrization.transfer.summary import Transfer
 
 REGRET_PERCENT: Final = 2.0
 """Loss that a transferred rate is expected to cost before caution; four times that, abstain."""
@@ -30,30 +31,25 @@ REACH: Final = 8.0
 """Factor beyond the measured widths before caution; 64, abstain."""
 
 
-def reasons_against_transfer(
-    evidence: TransferEvidence,
-    width: int,
-    prediction: Prediction | None,
-    predicted_regret_percent: float | None,
-) -> Iterator[Reason]:
+def reasons_against_transfer(found: Transfer) -> Iterator[Reason]:
     """Every reason that the optima give against trusting the rate at a width."""
-    yield from _of_optima(evidence, width)
-    yield from _of_regret(predicted_regret_percent)
-    if prediction is not None:
-        yield from _of_gains(evidence, prediction)
-        yield from _of_drift(evidence.drift, width, prediction)
-        yield from _of_reach(width, prediction)
+    yield from _of_optima(found)
+    yield from _of_regret(found.predicted_regret_percent)
+    if found.prediction is not None:
+        yield from _of_gains(found.optima, found.prediction)
+        yield from _of_drift(found.drift, found.width, found.prediction)
+        yield from _of_reach(found.width, found.prediction)
 
 
-def measured_widths(evidence: TransferEvidence) -> tuple[int, ...]:
+def measured_widths(optima: Iterable[WidthOptimum]) -> tuple[int, ...]:
     """Widths whose optimum is measured, narrowest first."""
-    return tuple(at.width for at in evidence.optima if at.optimum.status == "measured")
+    return tuple(at.width for at in optima if at.optimum.status == "measured")
 
 
-def _of_optima(evidence: TransferEvidence, width: int) -> Iterator[Reason]:
-    measured = measured_widths(evidence)
-    decisive = {evidence.proxy_width, max((at.width for at in evidence.optima), default=0)}
-    for at in evidence.optima:
+def _of_optima(found: Transfer) -> Iterator[Reason]:
+    measured = measured_widths(found.optima)
+    decisive = {found.proxy_width, max((at.width for at in found.optima), default=0)}
+    for at in found.optima:
         if at.optimum.status != "inconclusive":
             continue
         side = "flat" if at.optimum.edge is None else f"still falling at the {at.optimum.edge} end"
@@ -67,7 +63,7 @@ def _of_optima(evidence: TransferEvidence, width: int) -> Iterator[Reason]:
     if not measured:
         words = "no width has enough trials for its optimum to be fitted"
         yield Reason(topic="optimum", severity="abstain", words=words, excess=2.0)
-    elif len(measured) < MIN_WIDTHS and width not in measured:
+    elif len(measured) < MIN_WIDTHS and found.width not in measured:
         yield Reason(
             topic="widths",
             severity="caution",
@@ -76,11 +72,11 @@ def _of_optima(evidence: TransferEvidence, width: int) -> Iterator[Reason]:
         )
 
 
-def _of_gains(evidence: TransferEvidence, prediction: Prediction) -> Iterator[Reason]:
+def _of_gains(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterator[Reason]:
     """Models that change their ways with width: wide ones that memorise what narrow ones learn."""
     known = [
         (at.width, at.optimum.loss)
-        for at in evidence.optima
+        for at in optima
         if at.optimum.status == "measured" and at.optimum.loss is not None
     ]
     if prediction.doublings_beyond == 0:

@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from parametrization.recommendation.evidence import Regret, WiderIsBetter, WidthOptimum
-from tuner.evidence.drift import measured_optima
-from tuner.evidence.grid import mean_loss
-from tuner.evidence.prediction import predict
+from parametrization.transfer.drift import measured_optima
+from parametrization.transfer.grid import mean_loss
+from parametrization.transfer.prediction import predict
 
 Losses = Mapping[float, Sequence[float | None]]
 """Loss of every seed, None if diverged, by log2(learning rate)."""

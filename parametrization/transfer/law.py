@@ -18,7 +18,7 @@ power of the width is also found by Ghosh et al. 2025, arXiv:2512.22768.
 import math
 from typing import Final
 
-from tuner.evidence.drift import SCATTER_OCTAVES
+from parametrization.transfer.drift import SCATTER_OCTAVES
 
 EXPONENT: Final = 0.5
 MOVE_OCTAVES: Final = 2.5

@@ -11,12 +11,12 @@ from scipy.interpolate import make_smoothing_spline
 
 from parametrization.recommendation.evidence import Optimum
 from parametrization.rules.parametrization import Parametrization
-from tests.tuner.evidence.gpt_losses import gpt_losses
-from tuner.evidence.optimum import (
+from parametrization.transfer.optimum import (
     MIN_TRIALS,
     SHAPE_OCTAVES,
     fit_optimum,
 )
+from tests.parametrization.transfer.gpt_losses import gpt_losses
 
 Point = tuple[float, float | None]
 GRID = tuple(range(-8, -1))

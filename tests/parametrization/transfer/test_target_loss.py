@@ -3,8 +3,8 @@
 import pytest
 
 from parametrization.recommendation.evidence import WidthOptimum
-from tests.tuner.evidence.optima import inconclusive, optima
-from tuner.evidence.target_loss import predicted_loss
+from parametrization.transfer.target_loss import predicted_loss
+from tests.parametrization.transfer.optima import inconclusive, optima
 
 
 def falling(*losses: float) -> list[WidthOptimum]:

@@ -10,7 +10,7 @@ from typing import Final
 
 from parametrization.recommendation.evidence import WidthOptimum
 from parametrization.recommendation.values import PredictedLoss
-from tuner.evidence.drift import measured_optima
+from parametrization.transfer.drift import measured_optima
 
 KEPT: Final = 0.6
 """What is kept of a doubling's gain by the next one."""

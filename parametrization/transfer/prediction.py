@@ -11,13 +11,13 @@ from statistics import NormalDist
 from typing import Final, NamedTuple
 
 from parametrization.recommendation.evidence import Z90, Prediction, Quantile, WidthOptimum
-from tuner.evidence.drift import (
+from parametrization.transfer.drift import (
     SCATTER_OCTAVES,
     error_of,
     measured_optima,
     rate_of,
 )
-from tuner.evidence.transfer_law import (
+from parametrization.transfer.law import (
     MIN_WIDTHS,
     SURPRISE,
     UNMEASURED_DRIFT_OCTAVES,
