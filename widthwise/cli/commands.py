@@ -85,6 +85,7 @@ def up(
 
 
 app.command()(tune)
+app.command(name="analyse")(analyse_table)
 
 
 app.command()(said_plainly()(shapes))

@@ -1,4 +1,4 @@
-"""What a sweep that the user already has says of a wider model: optima, drift, interval, verdict."""
+"""What a sweep that a user has says of a wider model: optima, drift, interval, verdict."""
 
 import math
 from collections.abc import Iterator

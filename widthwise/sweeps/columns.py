@@ -119,9 +119,7 @@ def _only(plain: Mapping[str, str], wanted: Iterable[str], what: str, usual: str
     known = set(wanted)
     found = [name for name, short in plain.items() if short in known]
     if not found:
-        raise WidthwiseError(
-            f"no column is {what}: there are {', '.join(plain)}; name it {usual}"
-        )
+        raise WidthwiseError(f"no column is {what}: there are {', '.join(plain)}; name it {usual}")
     if len(found) > 1:
         raise WidthwiseError(
             f"{' and '.join(found)} could both be {what}: keep one of them in the table"

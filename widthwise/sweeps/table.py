@@ -148,11 +148,11 @@ def _number(line: int, name: str, cell: str) -> float:
 
 
 def _apart(rows: Sequence[_Row], columns: Columns) -> tuple[str, ...]:
-    """Columns that take the table apart: axes beside width, and other settings of several values."""
+    """Columns that take the table apart: axes beside width, and settings of several values."""
     return tuple(
         name
         for name in columns.others
-        if 1 < len({row.others[name] for row in rows})
+        if len({row.others[name] for row in rows}) > 1
         and (axis_of(name) is not None or _is_setting(rows, name))
     )
 
@@ -197,6 +197,8 @@ def _said_apart(apart: Sequence[str], groups: Sequence[Group]) -> Iterator[str]:
 
 def _said_of(groups: Sequence[Group], columns: Columns) -> Iterator[str]:
     if columns.seed is not None:
-        seeds = {seed for of in groups for at in of.sweep.values() for one in at.values() for seed in one}
+        seeds = {
+            seed for of in groups for at in of.sweep.values() for one in at.values() for seed in one
+        }
         if len(seeds) == 1:
             yield f"one {columns.seed} alone: how much seeds differ is told by neighbouring rates"
