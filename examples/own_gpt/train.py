@@ -11,7 +11,7 @@ from model import HEAD_SIZE, Gpt
 from torch import Tensor
 from torch.nn import functional
 
-import widthwise.task
+import widthwise
 
 CONTEXT = 32
 TEXT = torch.frombuffer(
@@ -33,11 +33,10 @@ def cross_entropy(model: torch.nn.Module, batch: tuple[Tensor, Tensor]) -> Tenso
 
 
 # This class is all that Widthwise needs.
-class Task(widthwise.task.Task):
+class Task(widthwise.Task):
     """The GPT of this folder, on its own source."""
 
     base_width, width_divisor, tokens_per_example = 64, HEAD_SIZE, CONTEXT
-    roles = {"lm_head.weight": "output"}
     blocks = ["layers.*"]
 
     def model(self, width: int, depth: int) -> Gpt:

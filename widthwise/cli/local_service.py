@@ -51,9 +51,9 @@ def refusal(task: str, problems: list[str], proposals: dict[str, str]) -> str:
     """Everything that is wrong with a task, and what can be pasted into its class."""
     lines = [f"{task} cannot be tuned yet:", *(f"  - {problem}" for problem in problems)]
     if proposals:
-        roles = (f"    {name!r}: {role}," for name, role in proposals.items())
-        lines += ["", "Paste this into the class, and look at each line:", "", "roles = {"]
-        lines += [*roles, "}"]
+        roles = (f'    "{name}": {role}' for name, role in proposals.items())
+        lines += ["", "Shapes and names suggest this; paste it into the class, and correct it:", ""]
+        lines += ["from widthwise import Declaration, Role", "", "roles = {", *roles, "}"]
     return "\n".join(lines)
 
 

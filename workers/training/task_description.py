@@ -13,11 +13,12 @@ import torch
 from torch import Tensor, nn
 
 from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.classification.proposals import as_code
+from parametrization.nn.classification.unclassified import UnclassifiedTensors
 from tuner.spec.families.registered_tasks import Registration
 from widthwise.task_source import TaskSource, slug
 from widthwise.task_words import TaskRefused
 from workers.datasets.own_batches import OwnBatchesData, tensors_of
-from workers.models.own_task import with_readouts
 from workers.own_tasks.opened import OpenTask, TaskFailed, facts_of, open_source
 from workers.own_tasks.seeding import seed_globals
 from workers.training.own_objective import objective_of
@@ -39,9 +40,16 @@ class _Problems(NamedTuple):
             yield
         except TaskFailed as error:
             self.words.append(str(error))
+        except UnclassifiedTensors as error:
+            self.words.extend(str(error).partition("\nWhat shapes and names")[0].split("\n"))
+            self.proposals.update(
+                {
+                    pattern: f"{as_code(said)},  # {error.unknown[pattern]}"
+                    for pattern, said in error.proposals.items()
+                }
+            )
         except (ValueError, RuntimeError, MemoryError) as error:
             self.words.append(str(error) or type(error).__name__)
-            self.proposals.update(getattr(error, "proposals", None) or {})
 
 
 def described(source: TaskSource) -> Registration:
@@ -77,9 +85,7 @@ def described(source: TaskSource) -> Registration:
 def _has_blocks(task: OpenTask) -> bool:
     """Whether tensors are in residual blocks, once every one of them has a rule."""
     kind = task.type
-    base, delta = (
-        with_readouts(task, task.model(times * kind.base_width, kind.depth)) for times in (1, 2)
-    )
+    base, delta = (task.model(times * kind.base_width, kind.depth) for times in (1, 2))
     shape = derive_model_shape(base, delta, kind.base_width, roles=task.roles, blocks=task.blocks)
     return any(tensor.in_block for tensor in shape.tensors)
 

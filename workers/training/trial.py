@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
-from parametrization.nn.start.readouts import draw_start
+from parametrization.nn.start.readouts import add_readouts, draw_start
 from parametrization.nn.stepping import Stepping
 from parametrization.scaling.tensor_scaling import TensorScaling
 from tuner.engine.orders import TrialSpec
@@ -86,6 +86,7 @@ def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
     """The trial before its first update: initialised by its parametrization from its seed."""
     model = build_model(spec.model)
     scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
+    add_readouts(model, scalings, at_one=True)  # trials of one cohort have the same layers
     draw_start(model, scalings, torch.Generator().manual_seed(spec.seed))
     if spec.training.activation_checkpointing:
         recompute_blocks(model)

@@ -1,6 +1,7 @@
 """Give the output layers of a reader's own model the forward multiplier that they need."""
 
 from collections.abc import Iterable
+from typing import Final
 
 import torch
 from torch import nn
@@ -11,12 +12,20 @@ from parametrization.nn.parameter_names import readers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
 
+_MULTIPLIED: Final = frozenset({Role.OUTPUT, Role.MOE_ROUTER})
 
-def add_readouts(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+
+def add_readouts(
+    model: nn.Module, scalings: Iterable[TensorScaling], *, at_one: bool = False
+) -> None:
     """Make readouts of the layers that need a forward multiplier and have none.
 
     In place, by `layers.as_readout`: Linear layers, convolutions and routers by name. Readouts of
     `mup`'s lose their own multiplier, whatever the number is.
+
+    Args:
+        at_one: also of outputs and routers whose multiplier is 1 here: models that are to train
+            together need the same layers whatever each one's multiplier is.
 
     Raises:
         ValueError: if the scalings are not those of this model, or if a layer cannot be one.
@@ -27,7 +36,8 @@ def add_readouts(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
     for owned, scaling in match(model, scalings):
         for place in readers(owned):
             layer = place.owner
-            needs_one = scaling.multiplier != 1 and id(layer) not in held
+            multiplied = scaling.multiplier != 1 or (at_one and scaling.role in _MULTIPLIED)
+            needs_one = multiplied and id(layer) not in held
             if is_mup_readout(layer) or (needs_one and _can_multiply(layer, scaling)):
                 as_readout(model, paths[id(layer)])
 

@@ -28,7 +28,6 @@ from widthwise.task import Task
 class Noisy(Task):
     base_width = 16
     roles = {"3.weight": "output"}
-
     def model(self, width, depth):
         return nn.Sequential(nn.Linear(4, width), nn.Dropout(0.2), nn.Tanh(), nn.Linear(width, 1))
 
@@ -130,8 +129,15 @@ def test_only_trials_that_draw_nothing_and_have_batches_by_step_train_together(f
 
 @pytest.mark.slow
 def test_trials_that_train_together_agree_with_lone_ones(file: Path) -> None:
+    first = spec_of(file, "Quiet")
     specs = [
-        spec_of(file, "Quiet").model_copy(update={"number": number, "seed": number // 2})
+        first.model_copy(
+            update={
+                "number": number,
+                "seed": number // 2,
+                "hyperparameters": first.hyperparameters | {"output_multiplier": 2.0**number},
+            }
+        )
         for number in range(4)
     ]
     packing = Packing(way="fused", least=2, most=4, device="cpu")

@@ -1,0 +1,152 @@
+"""Tasks in files, registered and tuned by the real service, in processes of its own."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from service.registration import register
+from tests.service.processes import is_running
+from widthwise.recommendation import Recommendation
+from widthwise.task_words import TaskRefused
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).resolve().parents[2]
+EXAMPLE = ROOT / "examples" / "own_gpt"
+WIDTHWISE = (sys.executable, "-c", "from widthwise.cli.commands import app; app()")
+TINY = {
+    "training": {"steps": 8, "batch_size": 2},
+    "search": {"trials": 2, "batch_size": 2},
+    "check": {"widths": [16, 32, 64]},
+    "measure": {"widths": [16, 32, 64], "grid_points": 5},
+    "on_failed_check": "warn",
+    "proxy_width": 16,
+}
+BLOCKS = '    blocks = ["layers.*"]\n'
+
+
+@pytest.fixture
+def own_gpt(tmp_path: Path) -> Path:
+    """The example's script, in a folder with a space."""
+    folder = tmp_path / "own gpt"
+    shutil.copytree(EXAMPLE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "train.py"
+
+
+def widthwise(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*WIDTHWISE, *arguments],
+        cwd=cwd,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=280,
+    )
+
+
+def test_a_script_is_tuned_from_its_file_to_its_answer(own_gpt: Path) -> None:
+    """One command; nothing of the service is left when it returns."""
+    (own_gpt.parent / "tiny.yaml").write_text(yaml.safe_dump(TINY))
+    ran = widthwise(
+        *("tune", "train.py:Task", "--target-width", "128", "--target-tokens", "1000000"),
+        *("--spec", "tiny.yaml", "--slots", "2", "--steps", "10"),
+        cwd=own_gpt.parent,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert re.search(r"page +http://127\.0\.0\.1:\d+/studies/std_\w+", ran.stdout)
+    assert "own-gpt-train with adamw, peak learning rates" in " ".join(ran.stdout.split())
+    assert "wrote recommendation.json" in ran.stdout
+    answer = Recommendation.from_file(own_gpt.parent / "recommendation.json")
+    assert answer.width == 128
+    tensors = {name for one in answer.tensors for name in one.names}
+    assert {"wte.weight", "layers.1.down.weight", "lm_head.weight"} <= tensors
+    document = json.loads((own_gpt.parent / "recommendation.json").read_text())
+    assert document["family"]["name"] == "own-gpt-train"
+    assert document["target"]["tokens"] == 1_000_000
+    assert not (own_gpt.parent / "widthwise-data" / "address").exists()
+
+
+def test_a_refusal_can_be_pasted(own_gpt: Path, tmp_path: Path) -> None:
+    text, model = own_gpt.read_text(), own_gpt.with_name("model.py")
+    changed = model.read_text().replace(
+        "        self.ln_f = ",
+        "        self.mix = nn.Parameter(torch.randn(width, width))\n        self.ln_f = ",
+    )
+    model.write_text(
+        changed.replace(
+            "self.lm_head(self.ln_f(x_BTD))", "self.lm_head(self.ln_f(x_BTD) @ self.mix)"
+        )
+    )
+    ran = widthwise("tune", "train.py:Task", "--target-width", "128", cwd=own_gpt.parent)
+    assert ran.returncode == 1
+    assert "no scaling rule for mix of Gpt" in ran.stderr
+    pasted = re.search(r"roles = \{\n.*?\n\}", ran.stderr, re.DOTALL)
+    assert pasted, ran.stderr
+    roles = "".join(f"    {line}\n" for line in pasted[0].splitlines())
+    imported = "from widthwise import Declaration, Role\n"
+    assert imported in ran.stderr
+    own_gpt.write_text(imported + text.replace(BLOCKS, BLOCKS + roles))
+    assert register(str(own_gpt), tmp_path / "data", 120).name == "own-gpt-train"
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds", "words"),
+    [
+        (
+            "while True: pass",
+            6,
+            "took more than 6 s: what trains when the file is imported belongs",
+        ),
+        ("import os\nos._exit(7)", 120, "ended its process (exit status 7)"),
+        ("raise SystemExit('no')", 120, "failed: SystemExit: no (train.py, line 1"),
+    ],
+)
+def test_a_file_that_does_not_import_is_refused(
+    tmp_path: Path, text: str, seconds: float, words: str
+) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(text)
+    with pytest.raises(TaskRefused, match=re.escape(words)):
+        register(str(path), tmp_path / "data", seconds)
+    assert not list((tmp_path / "data").glob("tasks/*"))
+
+
+def test_what_a_description_starts_ends_with_it(tmp_path: Path) -> None:
+    path = tmp_path / "train.py"
+    path.write_text(
+        "import subprocess, pathlib\n"
+        "child = subprocess.Popen(['sleep', '1000'])\n"
+        "pathlib.Path(__file__).with_name('pid').write_text(str(child.pid))\n"
+    )
+    with pytest.raises(TaskRefused, match="it defines no class derived from Task"):
+        register(str(path), tmp_path / "data", 120)
+    child = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while is_running(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_two_files_cannot_have_one_name(own_gpt: Path, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    found = register(str(own_gpt), data, 120)
+    (stored,) = data.glob("tasks/*")
+    other = found.model_copy(update={"source": f"{tmp_path}/train.py", "files": (own_gpt,)})
+    stored.write_text(other.model_dump_json())
+    with pytest.raises(TaskRefused, match="is registered as own-gpt-train already: give the class"):
+        register(str(own_gpt), data, 120)
+
+
+def test_a_familys_name_is_refused(own_gpt: Path, tmp_path: Path) -> None:
+    own_gpt.write_text(own_gpt.read_text().replace(BLOCKS, f'{BLOCKS}    name = "gpt"\n'))
+    with pytest.raises(TaskRefused, match="'gpt' cannot be a task's name"):
+        register(str(own_gpt), tmp_path / "data", 120)
