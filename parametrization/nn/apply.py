@@ -1,7 +1,7 @@
 """A tuned recommendation applied to the reader's own model, in one call."""
 
 from collections.abc import Iterable, Mapping
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 import torch
 from torch import nn
@@ -14,13 +14,16 @@ from parametrization.nn.start.readouts import add_readouts, draw_start
 from parametrization.nn.stepping import optimizer_for
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
+from parametrization.rules.policy_numbers import VectorDecayRule
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multiplier_free import multiplier_free as without_multipliers
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
-from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 
+LIBRARY_POLICIES: Final = Policies(vector_decay_rule=VectorDecayRule.EXEMPT)
+"""Of `apply` where it is told none: weight decay leaves gains and biases alone."""
 Initial: TypeAlias = Literal["draw", "scale"]
 
 
@@ -41,7 +44,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     schedule: Schedule,
     steps: int,
     seed: int,
-    policies: Policies = DEFAULT_POLICIES,
+    policies: Policies = LIBRARY_POLICIES,
     multiplier_free: bool = False,
     initial: Initial = "draw",
 ) -> Prepared:
@@ -59,6 +62,8 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         multipliers: target over base.
         steps: updates of training that the schedule spans.
         seed: of the initial tensors; the same in every process.
+        policies: rules that the numbers follow; a recommendation's are those of its study. Default:
+            those of `scale`, but that weight decay leaves gains and biases alone.
         multiplier_free: for a forward pass that cannot be changed: multipliers move into initial
             tensors, rates and epsilon, and layers stay what they are. Gradients must not be
             clipped by global norm.

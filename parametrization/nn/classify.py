@@ -166,6 +166,7 @@ def _classify(
         stacked_axes=ends.stacked,
         tied=use.is_tied,
         parts=parts_of(owned, said, ends.fan_out),
+        decayed=said.decayed,
     )
     if use.is_declared:
         _refuse_other_growth(tensor)

@@ -16,6 +16,7 @@ from parametrization.rules.policy_numbers import (
     EpsilonRule,
     FixedKvInitRule,
     SoapWidthRule,
+    VectorDecayRule,
     WeightDecayRule,
 )
 from parametrization.rules.policy_sources import CHOICES
@@ -34,6 +35,8 @@ class Policies:
 
     weight_decay_rule: WeightDecayRule = WeightDecayRule.WD_A
     """Over width and depth: `wd-a` keeps learning rate times decay."""
+    vector_decay_rule: VectorDecayRule = VectorDecayRule.DECAYED
+    """Of gains and biases, tensors without a fan-in: `exempt` leaves them without weight decay."""
     embedding_lr_rule: EmbeddingRateRule = EmbeddingRateRule.CONSTANT
     """`sqrt` lowers the rate of lookup tables by 1/sqrt(width): for large vocabularies."""
     epsilon_rule: EpsilonRule = EpsilonRule.GRADIENT

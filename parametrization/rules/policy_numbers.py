@@ -14,6 +14,11 @@ class WeightDecayRule(StrEnum):
     WD_D = "wd-d"  # rate times decay as 1/m
 
 
+class VectorDecayRule(StrEnum):
+    DECAYED = "decayed"  # gains and biases decay as matrices do
+    EXEMPT = "exempt"  # tensors without a fan-in do not decay
+
+
 class EmbeddingRateRule(StrEnum):
     CONSTANT = "constant"
     SQRT = "sqrt"  # 1/sqrt(m) of the width rule's rate

@@ -11,6 +11,7 @@ from parametrization.rules.policy_numbers import (
     EpsilonRule,
     FixedKvInitRule,
     SoapWidthRule,
+    VectorDecayRule,
     WeightDecayRule,
 )
 from parametrization.rules.row import Evidence
@@ -55,6 +56,20 @@ CHOICES: Final[Mapping[str, Mapping[StrEnum, Choice]]] = {
             "learning rate x weight decay ~ 1/m, for horizons that grow with m",
             "WD-D",
             "Qiu et al. 2025, arXiv:2512.05620",
+            "E M",
+        ),
+    },
+    "vector_decay_rule": {
+        VectorDecayRule.DECAYED: _choice(
+            "gains and biases decay by weight_decay_rule, as matrices do",
+            "decayed vectors",
+            "the mup package 1.0.0; torch.optim.AdamW without groups",
+            "E L",
+        ),
+        VectorDecayRule.EXEMPT: _choice(
+            "no weight decay on tensors without a fan-in: gains, biases, temperatures",
+            "vectors without decay",
+            "practice: nanoGPT; timm; Hugging Face Trainer",
             "E M",
         ),
     },

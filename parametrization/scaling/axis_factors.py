@@ -9,6 +9,7 @@ from parametrization.rules.policy_numbers import (
     WEIGHT_DECAY_ROWS,
     EmbeddingRateRule,
     EpsilonRule,
+    VectorDecayRule,
 )
 from parametrization.scaling.tensor_rules import TensorRules
 from parametrization.shapes.roles import Role
@@ -72,6 +73,8 @@ def rate_factor_of(rules: TensorRules) -> float:
 def decay_factor(rules: TensorRules) -> float:
     """On the coupled weight decay, by all axes and the decay policy."""
     by_horizon = rules.horizon.weight_decay.of(rules.mults.batch, rules.mults.tokens)
+    if not decays(rules):
+        return 0.0
     if not rules.is_mup:
         return by_horizon
     policy = WEIGHT_DECAY_ROWS[rules.policies.weight_decay_rule]
@@ -81,6 +84,14 @@ def decay_factor(rules: TensorRules) -> float:
     if not policy.compensated:
         return by_horizon
     return float(_compensation(rules) * rules.mults.width**exponent * by_horizon)
+
+
+def decays(rules: TensorRules) -> bool:
+    """Whether the tensor decays at all: as it was declared, or by the policy on vectors."""
+    tensor, rule = rules.tensor, rules.policies.vector_decay_rule
+    if tensor.decayed is not None:
+        return tensor.decayed
+    return rule is VectorDecayRule.DECAYED or bool(tensor.fan_in_axes)
 
 
 def _compensation(rules: TensorRules) -> float:

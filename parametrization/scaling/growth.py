@@ -15,6 +15,7 @@ from parametrization.rules.policy_sources import CHOICES
 from parametrization.rules.row import Evidence
 from parametrization.scaling.axis_factors import (
     decay_factor,
+    decays,
     epsilon_factor,
     follows_the_gradient,
     forward_factor,
@@ -99,7 +100,8 @@ def policies_of(rules: TensorRules, name: str) -> tuple[str, ...]:
     is_of_gradient = other is not None and bool(other.gradient_power) and not other.is_ratio
     said = {
         "epsilon_rule": name == "epsilon" or is_of_gradient,
-        "weight_decay_rule": name == "weight_decay",
+        "weight_decay_rule": name == "weight_decay" and decays(rules),
+        "vector_decay_rule": name == "weight_decay" and not rules.tensor.fan_in_axes,
         "fixed_kv_init_rule": name == "init_std" and rules.tensor.role is Role.GQA_KV,
         "embedding_lr_rule": name == "learning_rate" and _is_embedding(rules),
     }
@@ -152,8 +154,8 @@ def _row_over_width(rules: TensorRules, name: str) -> tuple[Evidence, ...]:
     row, other = rules.row.evidence, rules.optimizer.hyperparameter_row(name)
     if name == "weight_decay":
         policy = WEIGHT_DECAY_ROWS[rules.policies.weight_decay_rule]
-        decays = rules.tensor.role in MATRICES or policy.others is not None
-        return (row,) if policy.compensated and decays else ()
+        has_row = rules.tensor.role in MATRICES or policy.others is not None
+        return (row,) if policy.compensated and has_row and decays(rules) else ()
     if name == "init_std":
         return () if rules.tensor.role is Role.GQA_KV else (row,)
     if "epsilon_rule" in policies_of(rules, name) and not follows_the_gradient(rules):

@@ -66,8 +66,10 @@ class TensorShape:
         zero: starts at zero although it has a fan-in, at every width.
         is_table: whether its rows are looked up, as an Embedding's are.
         stacked_axes: dimensions that hold one matrix per index, as experts' do.
+        decayed: whether weight decay acts on it; None: as the policy on vectors says.
         parts: shares of the fan-out's first dimension that are matrices of their own: queries, keys
             and values in one tensor, the gates of an LSTM. Empty where all of it is one.
+        decayed: whether weight decay acts on it; None: as the policy on vectors says.
         kept: starts as the model has it, at every width: nothing is drawn or filled in.
         start_exponent: of width, in the size of the model's own start; None where it is unknown.
 
@@ -89,6 +91,7 @@ class TensorShape:
     kept: bool = False
     start_exponent: float | None = field(default=None, compare=False)  # measured, with its noise
     parts: tuple[int, ...] = ()
+    decayed: bool | None = None
 
     @property
     def fan_in_axes(self) -> tuple[int, ...]:

@@ -25,6 +25,8 @@ class Declaration(NamedTuple):
             (3 of queries, keys and values of one size), or their shares ((4, 1, 1) of 4 heads of
             queries and 1 of keys and of values). Matrix optimizers step each by itself. Default:
             one, or what torch's MultiheadAttention, LSTM and GRU have.
+        decayed: whether weight decay acts on the tensor. Default: as the policy vector_decay_rule
+            says, on all that has a fan-in and on gains and biases by choice.
         lookup: whether rows are looked up and not multiplied. Default: in an Embedding they are.
 
     """
@@ -37,3 +39,4 @@ class Declaration(NamedTuple):
     stacked_axis: Axes = None
     lookup: bool | None = None
     parts: int | tuple[int, ...] | None = None
+    decayed: bool | None = None
