@@ -101,7 +101,9 @@ def policies_of(rules: TensorRules, name: str) -> tuple[str, ...]:
     said = {
         "epsilon_rule": name == "epsilon" or is_of_gradient,
         "weight_decay_rule": name == "weight_decay" and decays(rules),
-        "vector_decay_rule": name == "weight_decay" and not rules.tensor.fan_in_axes,
+        "vector_decay_rule": name == "weight_decay"
+        and not decays(rules)
+        and rules.tensor.decayed is None,
         "fixed_kv_init_rule": name == "init_std" and rules.tensor.role is Role.GQA_KV,
         "embedding_lr_rule": name == "learning_rate" and _is_embedding(rules),
     }

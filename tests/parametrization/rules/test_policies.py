@@ -1,6 +1,6 @@
 """Policies: what each choice does, that it has a version and a source, and that changes show."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import StrEnum
 
 import pytest
@@ -14,6 +14,7 @@ from parametrization.rules.policy_numbers import (
     EpsilonRule,
     FixedKvInitRule,
     SoapWidthRule,
+    VectorDecayRule,
     WeightDecayRule,
 )
 from parametrization.rules.policy_sources import CHOICES
@@ -24,7 +25,7 @@ from tests.parametrization.builders import TENSORS, hyperparameters
 
 M = 4.0
 PINNED_TABLES = "8b381fcf4151"
-PINNED_DEFAULTS = "rules-a81cd9bb0bd4"
+PINNED_DEFAULTS = "rules-08f8db86403b"
 
 
 def scale(
@@ -164,3 +165,31 @@ def test_the_standard_parametrization_knows_no_policies_of_width() -> None:
 def test_the_reason_names_choices_that_are_not_the_defaults() -> None:
     at = scale(Role.HIDDEN, Policies(weight_decay_rule=WeightDecayRule.WD_D))
     assert at.reason.endswith("AdamW rate / 4 (TP V Table 8); weight_decay_rule wd-d v1")
+
+
+def test_gains_and_biases_decay_or_not_by_the_policy_and_matrices_always() -> None:
+    decayed, exempt = Policies(), Policies(vector_decay_rule=VectorDecayRule.EXEMPT)
+    for role, tensor in TENSORS.items():
+        plain, left_alone = scale(role, decayed), scale(role, exempt)
+        assert plain.weight_decay > 0
+        assert left_alone.weight_decay == (plain.weight_decay if tensor.fan_in_axes else 0.0)
+        assert left_alone.learning_rate == plain.learning_rate
+        assert ("vector_decay_rule exempt v1" in left_alone.reason) is not bool(tensor.fan_in_axes)
+
+
+@pytest.mark.parametrize("parametrization", Parametrization)
+@pytest.mark.parametrize("optimizer", ["adamw", "lion", "lars", "sgd"])
+def test_no_optimizer_and_no_parametrization_decays_an_exempt_vector(
+    optimizer: str, parametrization: Parametrization
+) -> None:
+    """The control equals muP at the base width, so the policy is not muP's alone."""
+    exempt = Policies(vector_decay_rule=VectorDecayRule.EXEMPT)
+    at = scale(Role.FINAL_NORM, exempt, optimizer=optimizer, parametrization=parametrization)
+    assert at.weight_decay == 0
+
+
+def test_a_tensor_that_says_so_decays_whatever_the_policy() -> None:
+    exempt = Policies(vector_decay_rule=VectorDecayRule.EXEMPT)
+    gain, matrix = (replace(TENSORS[role], decayed=None) for role in (Role.VECTOR, Role.HIDDEN))
+    assert scale(replace(gain, decayed=True), exempt) == scale(gain, Policies())
+    assert scale(replace(matrix, decayed=False), Policies()).weight_decay == 0

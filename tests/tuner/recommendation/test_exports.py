@@ -130,6 +130,7 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
         schedule=Schedule(),
         steps=schedule.steps,
         seed=3,
+        policies=recommendation.policies,
     )
 
     assert exported == train(ours, reference)
@@ -166,6 +167,7 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_tied_embeddings(
         schedule=Schedule(),
         steps=recommendation.schedule.steps,
         seed=3,
+        policies=recommendation.policies,
     )
 
     assert exported == train(ours, reference)
