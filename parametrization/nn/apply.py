@@ -1,5 +1,6 @@
 """A tuned recommendation applied to the reader's own model, in one call."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from typing import Final, Literal, NamedTuple, TypeAlias
 
@@ -47,6 +48,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     policies: Policies = LIBRARY_POLICIES,
     multiplier_free: bool = False,
     initial: Initial = "draw",
+    gradient_clip_norm: float | None = None,
 ) -> Prepared:
     """Bring `model` to its start under muP, set its multipliers, and build what trains it.
 
@@ -66,7 +68,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
             those of `scale`, but that weight decay leaves gains and biases alone.
         multiplier_free: for a forward pass that cannot be changed: multipliers move into initial
             tensors, rates and epsilon, and layers stay what they are. Gradients must not be
-            clipped by global norm.
+            clipped by global norm: say so with gradient_clip_norm=0.
         initial: "draw" starts every tensor anew, at 1/sqrt(fan-in) at the base width times the
             hyperparameter init_std, and follows width by the rules. "scale" keeps what the model
             has: the tensor times (width multiplier) ** (the rule's power - the power that the
@@ -74,16 +76,25 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
             own start at the base width and follows the same rules from there. With torch's own
             start that is what `mup.set_base_shapes` does. The own power is measured between the
             base and the delta model when the shape is derived.
+        gradient_clip_norm: what the training loop clips the global norm at, 0 where it does not
+            clip; None says nothing of it. Read in the multiplier-free form alone, which a clipped
+            norm breaks: that is refused, and nothing said is warned of.
 
     Raises:
-        ValueError: if model and shape are not of one kind, a hyperparameter is wrong, or a start
-            is to be kept that would have to change.
+        ValueError: if model and shape are not of one kind, a hyperparameter is wrong, a start is to
+            be kept that would have to change, or the multiplier-free form is to be clipped.
 
     """
     scalings = scale(shape, hyperparameters, multipliers, optimizer=optimizer, policies=policies)
     if multiplier_free:
         _refuse_frozen_multiplied(model, scalings)
-        scalings = without_multipliers(scalings, tied=[t.name for t in shape.tensors if t.tied])
+        if gradient_clip_norm is None:
+            _warn_of_clipping(scalings)
+        scalings = without_multipliers(
+            scalings,
+            gradient_clip_norm=gradient_clip_norm or None,
+            tied=[t.name for t in shape.tensors if t.tied],
+        )
     if initial == "scale":
         add_readouts(model, scalings)
         scale_own_start(model, shape, scalings, multipliers.width)
@@ -93,6 +104,19 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     set_residual_multipliers(model, branch)
     stepping = optimizer_for(model, scalings)
     return Prepared(stepping, multiplicative_schedule(stepping, schedule, steps, model))
+
+
+def _warn_of_clipping(scalings: Iterable[TensorScaling]) -> None:
+    moved = [scaling.name for scaling in scalings if scaling.multiplier != 1]
+    if moved:
+        warnings.warn(
+            "in the multiplier-free form gradients must not be clipped by their global norm: that"
+            f" of {moved[0]} grows with width and would rule it. Hugging Face's Trainer clips at"
+            " 1.0 by default (pass max_grad_norm=0). Switch clipping off and say so with"
+            " gradient_clip_norm=0, or use the form with multipliers",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _refuse_frozen_multiplied(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:

@@ -40,6 +40,7 @@ def applied(
         steps=10,
         seed=0,
         multiplier_free=multiplier_free,
+        gradient_clip_norm=0,
     )
 
 

@@ -1,9 +1,13 @@
 """Parameter groups, optimizers and schedules, and all of it in one call."""
 
+from typing import Any
+
 import pytest
 import torch
+from torch import nn
 
-from parametrization.nn.apply import apply
+from parametrization.nn.apply import Prepared, apply
+from parametrization.nn.classify import Declaration
 from parametrization.nn.initialise import initialise
 from parametrization.nn.layers import Readout
 from parametrization.nn.param_groups import (
@@ -11,8 +15,10 @@ from parametrization.nn.param_groups import (
     multiplicative_schedule,
     param_groups,
 )
+from parametrization.rules.policies import Policies
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.shapes.roles import ModelShape, Role
 from tests.parametrization.builders import CORE_OPTIMIZERS, hyperparameters, scalings_of, shape_of
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch
 
@@ -109,3 +115,64 @@ def test_one_call_makes_a_model_ready_to_train(optimizer: str) -> None:
         schedule.step()
         losses.append(loss.item())
     assert losses[-1] < 0.9 * losses[0]
+
+
+def prepared(model: nn.Module, shape: ModelShape, **options: Any) -> Prepared:  # noqa: ANN401  # of `apply`
+    return apply(
+        model,
+        shape,
+        hyperparameters("adamw", weight_decay=0.1),
+        Multipliers(2),
+        optimizer="adamw",
+        schedule=Schedule(),
+        steps=30,
+        seed=5,
+        **options,
+    )
+
+
+def decays(model: nn.Module, training: Prepared) -> dict[str, float]:
+    """Weight decay by the tensor's name."""
+    names = {parameter: name for name, parameter in model.named_parameters()}
+    groups = training.optimizer.param_groups
+    return {names[p]: group["weight_decay"] for group in groups for p in group["params"]}
+
+
+def test_weight_decay_leaves_gains_and_biases_alone_unless_it_is_asked_for() -> None:
+    model, shape = Gpt(64, norm=nn.LayerNorm), shape_of(lambda width: Gpt(width, norm=nn.LayerNorm))
+    vectors = {name for name, parameter in model.named_parameters() if parameter.dim() == 1}
+    assert len(vectors) > 5
+    found = decays(model, prepared(model, shape))
+    assert {name for name, decay in found.items() if decay == 0} == vectors
+    asked = decays(model, prepared(model, shape, policies=Policies()))
+    assert min(asked.values()) > 0
+    assert {name: asked[name] for name in asked.keys() - vectors} == {
+        name: found[name] for name in found.keys() - vectors
+    }
+
+
+def test_a_declared_tensor_decays_or_not_as_declared() -> None:
+    roles = {
+        "readout.bias": Declaration(Role.SCALAR, None, 0, decayed=True),
+        "layers.0.weight": Declaration(Role.INPUT, 1, 0, decayed=False),
+    }
+    model, plain = Mlp(64), Mlp(64)
+    usual = decays(plain, prepared(plain, shape_of(Mlp)))
+    found = decays(model, prepared(model, shape_of(Mlp, roles=roles)))
+    assert usual["readout.bias"] == 0
+    assert usual["layers.0.weight"] == pytest.approx(0.1)
+    assert found == usual | {"readout.bias": pytest.approx(0.1), "layers.0.weight": 0.0}
+
+
+def plain_mlp(width: int) -> Mlp:
+    return Mlp(width, readout=nn.Linear)
+
+
+def test_the_multiplier_free_form_warns_of_clipping_unless_it_is_told_that_there_is_none() -> None:
+    shape = shape_of(plain_mlp, roles={"readout.weight": Role.OUTPUT})
+    with pytest.warns(UserWarning, match=r"readout.weight grows .* max_grad_norm=0"):
+        prepared(plain_mlp(64), shape, multiplier_free=True)
+    prepared(plain_mlp(64), shape, multiplier_free=True, gradient_clip_norm=0)
+    with pytest.raises(ValueError, match="gradient_clip_norm=1 has no multiplier-free form"):
+        prepared(plain_mlp(64), shape, multiplier_free=True, gradient_clip_norm=1.0)
+    prepared(Mlp(64), shape_of(Mlp), gradient_clip_norm=1.0)  # the other form may be clipped

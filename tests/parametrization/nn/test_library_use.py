@@ -163,6 +163,7 @@ def test_the_multiplier_free_form_trains_a_plain_readout_alike(optimizer: str) -
             steps=10,
             seed=3,
             multiplier_free=free,
+            gradient_clip_norm=0,
         )
         seen = []
         for step in range(10):

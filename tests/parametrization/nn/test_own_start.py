@@ -39,6 +39,7 @@ def scaled(
         seed=0,
         initial="scale",
         multiplier_free=multiplier_free,
+        gradient_clip_norm=0,
     )
 
 

@@ -224,6 +224,7 @@ def test_a_kept_readout_has_no_multiplier_free_form() -> None:
             steps=10,
             seed=0,
             multiplier_free=True,
+            gradient_clip_norm=0,
         )
 
 

@@ -127,7 +127,10 @@ def _torch_optimizer(numbers: TrainingNumbers) -> str:
 
 def _clipping(norm: float | None) -> str:
     if norm is None:
-        return "# The proxies trained without gradient clipping."
+        return (
+            "# The proxies trained without gradient clipping: switch off what a trainer does by\n"
+            "# default (Hugging Face's clips at 1.0: max_grad_norm=0)."
+        )
     return (
         "# Before every optimizer.step():\n"
         f"# torch.nn.utils.clip_grad_norm_(model.parameters(), {norm!r})"
