@@ -119,12 +119,13 @@ def test_links_between_documents_lead_to_files() -> None:
     assert broken == []
 
 
-def test_code_in_the_pages_on_families_and_datasets_is_the_sources() -> None:
+def test_code_in_the_pages_on_families_datasets_and_tasks_is_the_sources() -> None:
     sources = [path.read_text() for path in tracked("*.py")]
-    for name in ("families", "datasets"):
-        page = (ROOT / "docs" / "extending" / f"{name}.md").read_text()
+    pages = {"extending/families": 4, "extending/datasets": 2, "own-tasks": 1}
+    for name, blocks in pages.items():
+        page = (ROOT / "docs" / f"{name}.md").read_text()
         quoted = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-        assert len(quoted) == 2
+        assert len(quoted) == blocks
         assert [block for block in quoted if not any(block in text for text in sources)] == []
         named = re.findall(r"\b(?:tuner|workers|tests|benchmarks)/[\w/]+\.py", page)
         assert [path for path in named if not (ROOT / path).is_file()] == []
