@@ -36,7 +36,8 @@ bench: install  ## every benchmark, quick where it has a quick form; each prints
 	@for arguments in \
 		"checks.coordinate_checks --quick" "checks.family_options --quick --families mlp" \
 		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" \
-		"throughput.cohort_throughput --quick" throughput.engine_overhead "throughput.batch_gathering --quick" \
+		"throughput.cohort_throughput --quick" throughput.engine_overhead \
+		"throughput.batch_gathering --quick" \
 		"service_load.responses --quick" service_load.evidence; do \
 		echo "== python -m benchmarks.$$arguments"; $(bin)/python -m benchmarks.$$arguments; \
 	done

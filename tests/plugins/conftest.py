@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "more_optimizers"
+DATASETS_EXAMPLE = ROOT / "examples" / "more_datasets"
 LIES = """[widthwise.optimizers]
 sgd_as_adam = lies:SGD_AS_ADAM
 second_phase = lies:SECOND_PHASE
@@ -24,10 +25,20 @@ broken = lies_about_its_imports:ANYTHING
 
 @pytest.fixture(scope="session")
 def example_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder that the example package was built for and installed into, without a network."""
-    source = tmp_path_factory.mktemp("source") / "more_optimizers"
-    shutil.copytree(EXAMPLE, source)
-    site = tmp_path_factory.mktemp("example_site")
+    """A folder that the package of optimizers was installed into."""
+    return install(EXAMPLE, tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="session")
+def datasets_site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the package of datasets was installed into."""
+    return install(DATASETS_EXAMPLE, tmp_path_factory.mktemp("datasets"))
+
+
+def install(package: Path, folder: Path) -> Path:
+    """Build a package and install it into a folder within this one, without a network."""
+    source, site = folder / "source", folder / "site"
+    shutil.copytree(package, source)
     uv = Path(sys.executable).with_name("uv")
     options = ("--no-deps", "--no-build-isolation", "--offline", "--no-cache", "--quiet")
     place = ("--python", sys.executable, "--target", site)
