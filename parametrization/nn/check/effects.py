@@ -110,7 +110,8 @@ class _Perturbed(Frames):
     """Puts other values in a parameter's place where one use takes it, and follows what changes."""
 
     def __init__(self, use: Use, values: Mapping[int, Tensor], around: Surroundings) -> None:
-        super().__init__({*around.modules, use.module})
+        is_leaf = next(use.module.children(), None) is None and use.module in around.ends
+        super().__init__([use.module] if is_leaf else {*around.modules, use.module})
         self.found: list[Tensor] = []
         self._use, self._values, self._ends = use, values, around.ends
         self._stack: list[nn.Module] = []

@@ -48,7 +48,7 @@ class SoftmaxInputs(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         self._made_of_weights: dict[int, Tensor] = {}
         self._place = place
         self._products: dict[int, tuple[Tensor, float]] = {}
-        self._unsummed: dict[int, tuple[Tensor, float]] = {}
+        self._unsummed: dict[int, tuple[Tensor, list[Tensor]]] = {}
 
     def __torch_dispatch__(
         self,
@@ -66,7 +66,7 @@ class SoftmaxInputs(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
                 self._products[id(result)] = (result, reach)
             elif operation is aten.mul and not any(self._is_weight(t) for t in tensors):
                 # By hand: (q * k).sum(-1).
-                self._unsummed[id(result)] = (result, math.prod(_rms(t) for t in tensors))
+                self._unsummed[id(result)] = (result, tensors)
         if operation in _SOFTMAXES and id(args[0]) in self._products:
             self.reaches.setdefault(self._place(), self._products[id(args[0])][1])
         if operation in _LOSSES:
@@ -88,7 +88,9 @@ class SoftmaxInputs(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
                 return None
             return float(kwargs.get("alpha", 1)) * left.shape[-1] * _rms(left) * _rms(right)
         if operation is aten.sum and id(args[0]) in self._unsummed:
-            return self._unsummed[id(args[0])][1] * tensors[0].numel() / max(result.numel(), 1)
+            product, factors = self._unsummed[id(args[0])]
+            terms = product.numel() / max(result.numel(), 1)
+            return terms * math.prod(_rms(factor) for factor in factors)
         known = next((t for t in tensors if id(t) in self._products), None)
         if known is None:
             return None
