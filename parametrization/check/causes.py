@@ -55,15 +55,9 @@ class Seen(NamedTuple):
         """What blocks give or are given, whose size at step 0 no tensor's explains."""
         if self.of_tensors(Statistic.INITIAL):
             return None
-        return next(
-            (
-                f
-                for f in self.failures
-                if activation_kind(f.family.name) in _STREAMS
-                and f.judged.statistic is Statistic.INITIAL
-            ),
-            None,
-        )
+        sizes = [f for f in self.failures if f.judged.statistic is Statistic.INITIAL]
+        by_kind = {activation_kind(f.family.name): f for f in reversed(sizes)}
+        return next((by_kind[kind] for kind in _STREAMS if kind in by_kind), None)
 
 
 _STREAMS = (BLOCK_INPUT, OUTPUT)

@@ -21,7 +21,8 @@ def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: 
         return f"{name}: {members}: {why}; the others as they should be"
     statistic = _called(found.statistic, one)
     if found.passed:
-        return f"{name}: {statistic} slope {found.slope.mean:+.2f}, as it should be"
+        fading = "" if found.at_widest is None else f" ({found.at_widest.mean:+.2f} at the widest)"
+        return f"{name}: {statistic} slope {found.slope.mean:+.2f}{fading}, as it should be"
     relative = (
         " of what it should be"
         if found.statistic is Statistic.INITIAL and not one.is_activation

@@ -73,6 +73,11 @@ class Slope(NamedTuple):
     mean: float
     interval: tuple[float, float]
 
+    def less(self, exponent: float) -> "Slope":
+        """Relative to the exponent that is due."""
+        low, high = self.interval
+        return Slope(self.mean - exponent, (low - exponent, high - exponent))
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -101,17 +106,24 @@ class Grid:
         """Tensors with an infinite or undefined statistic."""
         return [name for (name, _), sw in self.values.items() if not np.isfinite(sw).all()]
 
-    def slope(self, tensors: Sequence[str], statistic: Statistic) -> Slope | None:
+    def slope(
+        self, tensors: Sequence[str], statistic: Statistic, widest: int | None = None
+    ) -> Slope | None:
         """Slope of the tensors' geometric mean; None if nothing moved or nothing is defined.
 
         A tensor that rested at some width and seed has no logarithm there and is left out.
+
+        Args:
+            widest: how many of the largest sizes to take it over; all by default.
+
         """
+        sizes = self.sizes if widest is None else self.sizes[-widest:]
         found = [self.values.get((name, statistic)) for name in tensors]
         moved = [sw for sw in found if sw is not None and (sw > 0).all()]
         if not moved:
             return None
-        logs_sw = np.mean([np.log2(sw) for sw in moved], axis=0)
-        x_w = np.log2(self.sizes) - np.mean(np.log2(self.sizes))
+        logs_sw = np.mean([np.log2(sw) for sw in moved], axis=0)[:, -len(sizes) :]
+        x_w = np.log2(sizes) - np.mean(np.log2(sizes))
         slope_s = logs_sw @ x_w / (x_w @ x_w)
         draws_rs = np.random.default_rng(0).integers(slope_s.size, size=(_RESAMPLES, slope_s.size))
         low, high = np.quantile(slope_s[draws_rs].mean(axis=1), [0.025, 0.975])

@@ -24,11 +24,17 @@ from parametrization.shapes.roles import ModelShape, Role
 
 
 class Judged(NamedTuple):
-    """One slope and what it means."""
+    """One slope and what it means.
+
+    Attributes:
+        at_widest: the slope over the widest widths, where it decides: one that fades.
+
+    """
 
     statistic: Statistic
     slope: Slope
     passed: bool | None
+    at_widest: Slope | None = None
 
 
 class Band(NamedTuple):
@@ -38,6 +44,20 @@ class Band(NamedTuple):
     pass_low: float
     pass_high: float
     fail_high: float
+
+    def fades(self, slope: Slope, at_widest: Slope) -> bool:
+        """Whether a slope in doubt is a transient of narrow models: right, and less, in wide ones.
+
+        A rule that is wrong by a power of width has the same slope everywhere.
+        """
+        low, high = at_widest.interval
+        return (
+            self.fail_low < slope.mean < self.fail_high
+            and self.pass_low <= at_widest.mean <= self.pass_high
+            and self.fail_low < low
+            and high < self.fail_high
+            and abs(at_widest.mean) < _FADED * abs(slope.mean)
+        )
 
     def judge(self, slope: Slope) -> bool | None:
         """True, False, or None: between the two, or seeds that disagree.
@@ -52,6 +72,9 @@ class Band(NamedTuple):
             return None
         return None if low <= self.pass_high and self.pass_low <= high else False
 
+
+_FADED: Final = 0.85
+"""Share of a slope that is left at the widest widths where it fades like a power of 1/width."""
 
 WRONG: Final = 0.35
 """|slope| of D that a rule wrong by half a power of width reaches."""

@@ -18,7 +18,6 @@ from parametrization.check.measured import (
 from parametrization.check.sentences import words_on
 from parametrization.check.slopes import (
     Grid,
-    Slope,
     TensorStatistic,
     activation_kind,
     as_readout_name,
@@ -189,8 +188,13 @@ def _judged(
             due = _initial_exponent(family.tensors[0], optimizer)
         elif statistic is Statistic.UPDATE:
             due = _update_exponent(family.tensors[0], policies)
-        slope = Slope(slope.mean - due, (slope.interval[0] - due, slope.interval[1] - due))
-        yield Judged(statistic, slope, bands[statistic].judge(slope))
+        slope, band = slope.less(due), bands[statistic]
+        passed, widest = band.judge(slope), None
+        if passed is None and statistic is Statistic.UPDATE:
+            widest = grid.slope(names, statistic, widest=2)
+            assert widest is not None
+            widest = widest.less(due) if band.fades(slope, widest.less(due)) else None
+        yield Judged(statistic, slope, passed if widest is None else True, widest)
 
 
 def _update_exponent(tensor: TensorShape, policies: Policies) -> float:

@@ -6,7 +6,7 @@ reads as logits. What a module was given includes keywords; it is kept as it was
 """
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, Final, NamedTuple, Self
 
@@ -218,29 +218,40 @@ def replaced(value: Any, change: Mapping[int, Tensor]) -> Any:  # noqa: ANN401 -
     """The arguments with other tensors in the places of those whose ids `change` names."""
     if isinstance(value, Tensor):
         return change.get(id(value), value)
-    if isinstance(value, dict):
-        return {key: replaced(part, change) for key, part in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(replaced(part, change) for part in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(replaced(part, change) for part in value)
-    return value
+    rebuilt = _rebuilt(value, lambda part: replaced(part, change))
+    return value if rebuilt is NotImplemented else rebuilt
 
 
 def fresh(value: Any) -> Any:  # noqa: ANN401 - any module's arguments
     """The arguments for one more call: what a call may change besides tensors is copied."""
     if isinstance(value, (Tensor, nn.Module, *_PLAIN)):
         return value
-    if isinstance(value, dict) and type(value) is dict:
-        return {key: fresh(part) for key, part in value.items()}
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return type(value)(*(fresh(part) for part in value))
-    if isinstance(value, (list, tuple)):
-        return type(value)(fresh(part) for part in value)
+    rebuilt = _rebuilt(value, fresh)
+    if rebuilt is not NotImplemented:
+        return rebuilt
     try:
         return copy.deepcopy(value)
     except Exception:  # noqa: BLE001 - whatever its __deepcopy__ raises
         return value  # what cannot be copied (a lock, a process group) is hardly state of a call
+
+
+def _rebuilt(value: Any, each: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - any module's arguments
+    """A container or record with every part replaced; NotImplemented for anything else."""
+    if isinstance(value, MutableMapping):
+        made = copy.copy(value)
+        for key, part in value.items():
+            made[key] = each(part)
+        return made
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return type(value)(*(each(part) for part in value))
+    if type(value) in (list, tuple):
+        return type(value)(each(part) for part in value)
+    if is_dataclass(value) and not isinstance(value, type):
+        made = copy.copy(value)
+        for one in fields(value):
+            object.__setattr__(made, one.name, each(getattr(value, one.name, None)))  # even frozen
+        return made
+    return NotImplemented
 
 
 def _kept(value: Any, parameters: set[int]) -> Any:  # noqa: ANN401 - any module's arguments

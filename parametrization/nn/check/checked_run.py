@@ -95,9 +95,9 @@ class CheckedRun:
                 factor = owner.multiplier
             found[o.name] = factor * (rms([self._start[o.name]]) or 0.0)
             for name, uses in self._places(o, self._before).items():
-                if name != o.name:
-                    factor = next((_multiplier(use.module) for use in uses), 1.0)
-                    found[name] = factor * found[o.name]
+                readouts = [use.module for use in uses if isinstance(use.module, WithMultiplier)]
+                if name != o.name and readouts:
+                    found[name] = readouts[0].multiplier * found[o.name]
         return found | self._initial_activations()
 
     def update_rms(self) -> dict[str, float | None]:
@@ -216,7 +216,3 @@ def _changes(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
     if [a.shape for a in before] != [b.shape for b in after]:
         return []
     return [b - a for a, b in zip(before, after, strict=True)]
-
-
-def _multiplier(module: nn.Module) -> float:
-    return module.multiplier if isinstance(module, WithMultiplier) else 1.0
