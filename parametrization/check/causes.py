@@ -72,7 +72,8 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
         seen: everything that failed, of all families.
 
     """
-    starts_wrong = bool(seen.of_tensors(Statistic.INITIAL))
+    untied = any(_lacks_multiplier(failure) for failure in seen.failures)
+    starts_wrong = untied or bool(seen.of_tensors(Statistic.INITIAL))
     if seen.multiplied is not None:
         return _of_forward(family, found, seen.multiplied)
     if activation_kind(family.name) == ATTENTION_LOGITS:
@@ -81,8 +82,8 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
         return SATURATED_LOGITS.format(rms=seen.saturated) if _is_first(family, seen) else None
     if activation_kind(family.name) is not None:
         return _of_output(family, found, seen)
-    if table_of(family.name) is not None and not family.tensors[0].tied:
-        return TABLE_WITHOUT_MULTIPLIER if found.slope.mean > 0 else None
+    if _lacks_multiplier(Failure(family, found)):
+        return TABLE_WITHOUT_MULTIPLIER
     return _of_tensor(family, found, seen.of_tensors(), optimizer)
 
 
@@ -110,6 +111,13 @@ def _of_tensor(
     if _follows(family.role, found, failures, optimizer):
         return None
     return cause(optimizer, found.statistic, family.role, found.slope.mean)
+
+
+def _lacks_multiplier(failure: Failure) -> bool:
+    """Whether it is a table that forward reads as logits, by no layer that has a multiplier."""
+    is_tied = any(tensor.tied for tensor in failure.family.tensors)
+    name, grows = failure.family.name, failure.judged.slope.mean > 0
+    return table_of(name) is not None and not is_tied and grows
 
 
 def _is_first(family: TensorFamily, seen: Seen) -> bool:

@@ -203,6 +203,7 @@ def complete_grid(cells: Iterable[Cell], tensors: Sequence[str]) -> Grid:
             rows = [[by_key.get((name, statistic, w, s)) for w in sizes] for s in seeds]
             if all(value is not None for row in rows for value in row):
                 values[name, statistic] = np.array(rows, dtype=np.float64)
+    updates = {(name, value) for (name, s, *_), value in by_key.items() if s is Statistic.UPDATE}
+    unused = {name for name, _ in updates} - {name for name, value in updates if value is not None}
     seen = {name for name, *_ in by_key}
-    used = {name for (name, *_), value in by_key.items() if value is not None}
-    return Grid(sizes, seeds, values, frozenset(seen - used), frozenset(set(tensors) - seen))
+    return Grid(sizes, seeds, values, frozenset(unused), frozenset(set(tensors) - seen))

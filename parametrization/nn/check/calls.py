@@ -247,10 +247,11 @@ def _rebuilt(value: Any, each: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - a
     if type(value) in (list, tuple):
         return type(value)(each(part) for part in value)
     if is_dataclass(value) and not isinstance(value, type):
-        made = copy.copy(value)
+        record = copy.copy(value)
         for one in fields(value):
-            object.__setattr__(made, one.name, each(getattr(value, one.name, None)))  # even frozen
-        return made
+            # Of frozen ones too.
+            object.__setattr__(record, one.name, each(getattr(value, one.name, None)))
+        return record
     return NotImplemented
 
 

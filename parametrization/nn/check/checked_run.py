@@ -70,6 +70,7 @@ class CheckedRun:
             self._zero_readouts()
         self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
         self._probe = Probe(self._model, training.loss)
+        self._driven: set[str] = set()
 
     def train(self, steps: int) -> None:
         """Take the updates, and look at the probe before and after."""
@@ -82,6 +83,7 @@ class CheckedRun:
                 with recording(stepping):
                     loss = self._training.loss(self._model, self._training.batch(self._seed, step))
                     loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                self._note_gradients()
                 stepping.step()
             self._after = self._probe.look(probe, self._seed)
         self._around = self._probe.around(self._after)
@@ -137,6 +139,13 @@ class CheckedRun:
         )
         return rms([b - a for a, b in zip(before, after, strict=True)]) or 0.0
 
+    def _note_gradients(self) -> None:
+        """Decay moves what no gradient reaches: only a gradient says that a tensor is trained."""
+        for o in self._owned:
+            gradient = o.parameter.grad
+            if o.name not in self._driven and gradient is not None and gradient.any():
+                self._driven.add(o.name)
+
     def _trained(self) -> Iterator[OwnedParameter]:
         """Parameters that are trained at all."""
         return (owned for owned in self._owned if owned.parameter.requires_grad)
@@ -154,13 +163,19 @@ class CheckedRun:
 
     def _effect(self, owned: OwnedParameter, uses: Sequence[Use], change: Tensor) -> float | None:
         calls = [(use, call) for use in uses for call in self._after.calls[use.module]]
-        if not change.any():
-            return 0.0
-        return rms(
+        still = owned.name not in self._driven or not change.any()
+        size = rms(
             part
             for use, call in calls
-            for part in parameter_effect(use, call, owned.parameter, change, self._around)
+            for part in parameter_effect(
+                use,
+                call,
+                owned.parameter,
+                torch.ones_like(change) if still else change,
+                self._around,
+            )
         )
+        return 0.0 if still and size is not None else size
 
     def _propagation(self, module: nn.Module) -> float | None:
         before, after = (seen.calls.get(module, []) for seen in (self._before, self._after))

@@ -195,8 +195,10 @@ def _difference(
 @contextmanager
 def _without_fused_layers() -> Iterator[None]:
     """Without oneDNN, whose recurrent layers have no forward derivative."""
-    with torch.backends.mkldnn.flags(enabled=False):
-        yield
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="TF32 acceleration on top of oneDNN")
+        with torch.backends.mkldnn.flags(enabled=False):
+            yield
 
 
 def _input_changes(before: Arguments, after: Arguments) -> dict[int, tuple[Tensor, Tensor]]:

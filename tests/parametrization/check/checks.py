@@ -9,6 +9,7 @@ from parametrization.check.planted_errors import Plant
 from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
+from parametrization.nn.classify import Declaration
 from parametrization.nn.initialise import set_residual_multipliers
 from parametrization.optimizers.registry import declared
 from parametrization.rules.parametrization import Parametrization
@@ -46,7 +47,7 @@ def check(
     plant: Plant = unharmed,
     widths: Sequence[int] = WIDTHS,
     seeds: Sequence[int] | None = None,
-    roles: Mapping[str, Role] | None = None,
+    roles: Mapping[str, Role | Declaration] | None = None,
     **overrides: float,
 ) -> CheckVerdict:
     given = hyperparameters(

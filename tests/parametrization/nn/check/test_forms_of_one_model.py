@@ -47,7 +47,7 @@ class ByKeyword(Plain):
 
 
 class PositionalOnly(nn.Linear):
-    def forward(self, x: Tensor, /, *, scale: float = 1.0) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor, /, *, scale: float = 1.0) -> Tensor:
         return super().forward(x) * scale
 
 
@@ -61,19 +61,19 @@ class Mixed(Plain):
 
 
 class Einsum(nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor) -> Tensor:
         return torch.einsum("bi,oi->bo", x, self.weight) + self.bias
 
 
 class Transposed(nn.Linear):
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor) -> Tensor:
         return x @ self.weight.T + self.bias
 
 
 class Multiplied(nn.Linear):
     """Its own multipliers, before and after, that are 1 in all."""
 
-    def forward(self, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(self, x: Tensor) -> Tensor:
         return (functional.linear(x / 4, self.weight) * 4) + self.bias
 
 
@@ -159,7 +159,7 @@ class HookedMultiplier(Plain):
         return layer
 
 
-FORMS = {
+FORMS: dict[str, type[Plain]] = {
     "keyword": ByKeyword,
     "positional only and keyword": Mixed,
     "einsum": own(Einsum),

@@ -1,6 +1,7 @@
 """What attention's logits can reach is measured alike, however the attention is written."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -81,10 +82,13 @@ def test_capped_logits_reach_the_cap_at_most() -> None:
 def test_torchs_own_attention_is_seen_inside() -> None:
     attention = nn.MultiheadAttention(WIDTH, HEADS, batch_first=True)
 
-    def run(need_weights: bool) -> object:
-        return attention(ACTIVATION, ACTIVATION, ACTIVATION, need_weights=need_weights)
-
-    fused, weighed = (reaches(lambda n=n: run(n), *attention.parameters()) for n in (False, True))
+    fused, weighed = (
+        reaches(
+            partial(attention, ACTIVATION, ACTIVATION, ACTIVATION, need_weights=need_weights),
+            *attention.parameters(),
+        )
+        for need_weights in (False, True)
+    )
     assert len(fused) == 1
     assert fused == [pytest.approx(weighed[0], rel=1e-5)]
 
