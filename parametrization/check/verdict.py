@@ -27,6 +27,7 @@ from parametrization.check.slopes import (
 from parametrization.check.thresholds import (
     INITIAL_BAND,
     PROPAGATION_BANDS,
+    VANISHING_BAND,
     Band,
     Judged,
     activation_bands,
@@ -175,7 +176,13 @@ def _judged(
     family: TensorFamily, grid: Grid, optimizer: str, update: Band, policies: Policies
 ) -> Iterable[Judged]:
     names = [tensor.name for tensor in family.tensors]
-    bands = {Statistic.UPDATE: update, Statistic.INITIAL: INITIAL_BAND}
+    first = family.tensors[0]
+    # A bias that the model itself starts at 1/sqrt(width) starts at zero in the limit.
+    vanishes = first.kept and not first.fan_in_axes
+    bands = {
+        Statistic.UPDATE: update,
+        Statistic.INITIAL: VANISHING_BAND if vanishes else INITIAL_BAND,
+    }
     if family.role in PROPAGATION_BANDS and not any(t.tied for t in family.tensors):
         bands[Statistic.PROPAGATION] = PROPAGATION_BANDS[family.role]
     for statistic in Statistic:
