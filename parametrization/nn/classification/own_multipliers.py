@@ -60,7 +60,7 @@ def _refuse(model: nn.Module, options: Iterable[_OwnMultiplier]) -> None:
                 "the model multiplies its logits by a power of 1/width already"
                 f" ({type(config).__name__}.{known.attribute} is {value!r}), and the readout's"
                 " multiplier would do it again: build base, delta and target model with"
-                f" {known.remedy}"
+                f" {known.remedy} in their configuration"
             )
 
 

@@ -11,6 +11,7 @@ import torch
 import transformers
 from torch import Tensor, nn
 
+from benchmarks.checks.tried.transformers_models import MODELS, VOCABULARY, gpt2, llama
 from parametrization.nn.apply import apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.fold_multipliers import fold_multipliers
@@ -20,7 +21,6 @@ from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import ModelShape, Role
 from tests.parametrization.builders import hyperparameters
-from tests.parametrization.nn.transformers_models import MODELS, VOCABULARY, gpt2, llama
 
 BASE, TARGET = 64, 256
 each_model = pytest.mark.parametrize("name", MODELS)
@@ -33,7 +33,7 @@ def shape_of(build: Callable[[int], nn.Module]) -> ModelShape:
 def logits(model: nn.Module) -> Tensor:
     inputs: dict[str, Tensor] = {"input_ids": torch.arange(8)[None] % VOCABULARY}
     if model.main_input_name == "pixel_values":
-        inputs = {"pixel_values": torch.ones(1, 3, 16, 16)}
+        inputs = {"pixel_values": torch.ones(1, 3, 32, 32)}
     result: Tensor = model(**inputs).logits
     return result
 

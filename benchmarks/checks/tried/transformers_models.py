@@ -6,7 +6,7 @@ from typing import Any, Final
 import transformers
 from torch import nn
 
-VOCABULARY: Final = 64
+VOCABULARY: Final = 256
 HEAD: Final = 16
 _TEXT: Final[dict[str, Any]] = {
     "vocab_size": VOCABULARY,
@@ -34,6 +34,9 @@ def gpt2(width: int) -> nn.Module:
         n_embd=width,
         n_layer=2,
         n_head=width // HEAD,
+        attn_pdrop=0.0,
+        resid_pdrop=0.0,
+        embd_pdrop=0.0,
         bos_token_id=0,
         eos_token_id=0,
     )
@@ -89,8 +92,43 @@ def bert(width: int) -> nn.Module:
 def vit(width: int) -> nn.Module:
     """A class token and a position table as raw parameters."""
     named = dict.fromkeys(range(10), "a class")
-    config = transformers.ViTConfig(**_sizes(width), image_size=16, patch_size=8, id2label=named)
+    config = transformers.ViTConfig(**_sizes(width), image_size=32, patch_size=8, id2label=named)
     return transformers.ViTForImageClassification(config)
+
+
+def mamba(width: int) -> nn.Module:
+    """A state space with a time step of one rank at every width: its default grows by steps."""
+    config = transformers.MambaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=width,
+        num_hidden_layers=2,
+        state_size=8,
+        time_step_rank=4,
+        tie_word_embeddings=False,
+        use_mambapy=False,
+    )
+    return transformers.MambaForCausalLM(config)
+
+
+def t5(width: int, *, scales: bool = True) -> nn.Module:
+    """One table for encoder, decoder and readout.
+
+    Args:
+        scales: whether logits are multiplied by 1/sqrt(width), as is transformers' default.
+
+    """
+    config = transformers.T5Config(
+        vocab_size=VOCABULARY,
+        d_model=width,
+        d_kv=HEAD,
+        d_ff=2 * width,
+        num_layers=2,
+        num_heads=width // HEAD,
+        dropout_rate=0.0,
+    )
+    model = transformers.T5ForConditionalGeneration(config)
+    model.config.scale_decoder_outputs = scales
+    return model
 
 
 MODELS: Final[dict[str, Callable[[int], nn.Module]]] = {
