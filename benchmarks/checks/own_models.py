@@ -15,22 +15,30 @@ import platform
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks.checks.mup_agreement import agreement
 from benchmarks.checks.tried.models import MODELS, Tried
+from parametrization.check.usual_settings import check_hyperparameters
+from parametrization.check.verdict import CheckVerdict
+from parametrization.nn.check.run import check_width
+from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.classify import UnclassifiedTensors
-from parametrization.nn.own_model import check, shape
+from parametrization.nn.own_model import shape
+from parametrization.optimizers.built_in.adam import ADAMW
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import ModelShape
 
 
 def tried(name: str, one: Tried, *, checks: bool) -> dict[str, Any]:
     """The row of one model."""
-    base = one.widths[0]
     as_found, words = _classified(one, as_found=True)
     found = as_found or _classified(one, as_found=False)[0]
     row: dict[str, Any] = {
@@ -38,6 +46,7 @@ def tried(name: str, one: Tried, *, checks: bool) -> dict[str, Any]:
         "origin": one.origin,
         "classifies_as_found": as_found is not None,
         "changes": list(one.changes),
+        "output_multiplier": one.output_multiplier,
         "role_patterns": 0,
         "refusal": words,
     }
@@ -56,12 +65,25 @@ def tried(name: str, one: Tried, *, checks: bool) -> dict[str, Any]:
     if not checks:
         return row
     started = time.monotonic()
-    verdict = check(build, one.loss, one.batch, base_width=base, widths=one.widths)
+    verdict = _judged(one, build, found)
     return row | {
         "check": {True: "passed", False: "failed", None: "inconclusive"}[verdict.passed],
         "check_words": verdict.summary,
         "check_seconds": round(time.monotonic() - started, 1),
     }
+
+
+def _judged(one: Tried, build: Callable[[int], nn.Module], base: ModelShape) -> CheckVerdict:
+    given = check_hyperparameters(ADAMW.name) | {"output_multiplier": one.output_multiplier}
+    return check_width(
+        lambda width: CheckedTraining(partial(build, width), one.loss, one.batch),
+        lambda width: scale(
+            base, given, Multipliers(width / base.base_width), optimizer=ADAMW.name
+        ),
+        base,
+        optimizer=ADAMW.name,
+        widths=one.widths,
+    )
 
 
 def report(names: Iterable[str], *, checks: bool) -> dict[str, Any]:

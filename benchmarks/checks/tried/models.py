@@ -29,7 +29,9 @@ class Tried(NamedTuple):
         build: as it is scaled and checked: `found`, where nothing had to change.
         changes: what was changed in it, in words.
         widths: of the check, the base first.
-        origin: library and release, or what it is written after.
+        origin: the library it is from, or that it is written here.
+        output_multiplier: of the check. At 1 a tied readout's logits are the root of the base width
+            at first, which saturates: the check says so.
 
     """
 
@@ -40,6 +42,7 @@ class Tried(NamedTuple):
     origin: str
     build: Callable[[int], nn.Module] | None = None
     changes: tuple[str, ...] = ()
+    output_multiplier: float = 1.0
 
 
 _HF: Final = "transformers"
@@ -50,6 +53,10 @@ def _text(build: Callable[[int], nn.Module], origin: str = _HF) -> Tried:
     return Tried(build, token_loss, text_batch, TEXT, origin)
 
 
+def _tied(build: Callable[[int], nn.Module], origin: str = _HF) -> Tried:
+    return _text(build, origin)._replace(output_multiplier=1 / 8)
+
+
 def _images(
     build: Callable[[int], nn.Module], origin: str = _WRITTEN, widths: tuple[int, ...] = IMAGES
 ) -> Tried:
@@ -57,16 +64,16 @@ def _images(
 
 
 MODELS: Final[dict[str, Tried]] = {
-    "nanoGPT": _text(text_models.NanoGpt, _WRITTEN),
-    "nanoGPT-mup": _text(text_models.nano_gpt_mup, _WRITTEN)._replace(
+    "nanoGPT": _tied(text_models.NanoGpt, _WRITTEN),
+    "nanoGPT-mup": _tied(text_models.nano_gpt_mup, _WRITTEN)._replace(
         build=text_models.NanoGpt, changes=("mup_enabled=False",)
     ),
-    "HF GPT-2": _text(transformers_models.gpt2),
+    "HF GPT-2": _tied(transformers_models.gpt2),
     "HF Llama": _text(transformers_models.llama),
     "HF Qwen2": _text(transformers_models.qwen2),
     "HF Qwen3": _text(transformers_models.qwen3),
     "HF Mixtral": _text(transformers_models.mixtral),
-    "HF BERT": _text(transformers_models.bert),
+    "HF BERT": _tied(transformers_models.bert),
     "HF ViT": _images(transformers_models.vit, _HF, TEXT),
     "HF Mamba": _text(transformers_models.mamba),
     "HF T5": Tried(
@@ -77,6 +84,7 @@ MODELS: Final[dict[str, Tried]] = {
         _HF,
         partial(transformers_models.t5, scales=False),
         ("scale_decoder_outputs=False",),
+        output_multiplier=1 / 8,
     ),
     "timm ViT": _images(vision_models.TimmVit, widths=TEXT),
     "timm ResNet": _images(vision_models.timm_resnet),
