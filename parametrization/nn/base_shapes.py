@@ -7,6 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from parametrization.nn.classification.start_exponents import start_exponents
+from parametrization.nn.classification.starts import starts_alike
 from parametrization.nn.classify import Declaration, classify_model
 from parametrization.nn.parameter_names import owned_parameters, unwrapped
 from parametrization.shapes.base_shape_files import (
@@ -57,14 +58,17 @@ def derive_model_shape(
         )
     ratio = _require_one_ratio(dimensions, delta_sizes)
     shape = classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
-    own = start_exponents(
-        {owned.name: owned for owned in owned_parameters(base)},
-        {owned.name: owned for owned in owned_parameters(delta)},
-        ratio,
+    own, wider = (
+        {owned.name: owned for owned in owned_parameters(model)} for model in (base, delta)
     )
-    return replace(
-        shape, tensors=tuple(replace(t, start_exponent=own[t.name]) for t in shape.tensors)
+    powers = start_exponents(own, wider, ratio)
+    tensors = (
+        replace(tensor, start_exponent=powers[tensor.name])
+        if starts_alike(tensor, own[tensor.name], wider[tensor.name])
+        else replace(tensor, constant=0.0, kept=True)
+        for tensor in shape.tensors
     )
+    return replace(shape, tensors=tuple(tensors))
 
 
 def write_base_shapes(shape: ModelShape, path: Path) -> None:

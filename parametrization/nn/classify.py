@@ -16,7 +16,7 @@ from parametrization.nn.classification.declaration import (
     Declaration as Declaration,  # its public home is here
 )
 from parametrization.nn.classification.kernels import kernel_dimensions, taps
-from parametrization.nn.classification.own_layers import SHIFTS, is_own_norm
+from parametrization.nn.classification.own_layers import SHIFTS, is_named_table, is_own_norm
 from parametrization.nn.classification.own_multipliers import refuse_own_mup
 from parametrization.nn.classification.parts import parts_of
 from parametrization.nn.classification.proposals import Unrecognised
@@ -149,7 +149,8 @@ def _classify(
     said = use.said
     kernel = kernel_dimensions(owned)
     ends = dimensions(said, Grown(owned.name, base_shape, infinite, sizes.base_width, kernel))
-    is_table = isinstance(owned.owner, LOOKUPS) if said.lookup is None else said.lookup
+    named_so = isinstance(owned.owner, LOOKUPS) or is_named_table(owned.attribute)
+    is_table = (named_so and ends.fan_in == (0,)) if said.lookup is None else said.lookup
     begins = beginning(owned, said, has_fan_in=bool(ends.fan_in), is_declared=use.is_declared)
     tensor = TensorShape(
         name=owned.name,

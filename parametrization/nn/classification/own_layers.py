@@ -60,6 +60,7 @@ class OwnRow(NamedTuple):
     fan_out_axis: Axes = None
     constant: float | None = None
     stacked_axis: Axes = None
+    lookup: bool | None = None
 
 
 _NORMS: Final = (
@@ -67,6 +68,8 @@ _NORMS: Final = (
     *("*GroupNorm*", "*InstanceNorm*"),
 )
 _CONV1D: Final = ("Conv1D",)  # transformers': a Linear stored [in, out]
+_TABLES: Final = ("*ParallelEmbedding",)  # Megatron's and DeepSpeed's
+_LINEAR: Final = ("ColumnParallelLinear", "RowParallelLinear")  # stored [out, in]
 _ROUTERS: Final = ("*Router", "*Gating", "*TopkRouter", "*TopKGate", "*MoEGate")
 _HEADS: Final = ("MultiheadAttention",)
 _STATES: Final = ("*Mamba*", "*GatedDeltaNet")
@@ -76,6 +79,11 @@ _RNN: Final = ("RNNBase", "RNNCellBase")
 OWN_TABLE: Final = (
     OwnRow(_NORMS,  _GAINS,                None,   Role.VECTOR),
     OwnRow(_NORMS,  SHIFTS,                None,   Role.VECTOR),
+    OwnRow(_TABLES, ("weight",),           (F, W), Role.INPUT,  0, 1, lookup=True),
+    OwnRow(_LINEAR, ("weight",),           (W, F), Role.INPUT,  1, 0),
+    OwnRow(_LINEAR, ("weight",),           (W, W), Role.HIDDEN, 1, 0),
+    OwnRow(_LINEAR, ("weight",),           (F, F), Role.SCALAR, 1, 0),
+    OwnRow(_LINEAR, ("bias",),             None,   Role.VECTOR, constant=0.0),
     OwnRow(_CONV1D, ("weight",),           (F, W), Role.INPUT,  0, 1),
     OwnRow(_CONV1D, ("weight",),           (W, W), Role.HIDDEN, 0, 1),
     OwnRow(_CONV1D, ("weight",),           (F, F), Role.SCALAR, 0, 1),
@@ -106,6 +114,11 @@ OWN_TABLE: Final = (
 # fmt: on
 
 
+def is_named_table(attribute: str) -> bool:
+    """Whether a raw parameter is called what only lookup tables are."""
+    return attribute in ("W_E", "W_pos", "wte", "wpe", "embedding_table", "token_embedding")
+
+
 def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
     """What names say of a parameter; None where they say nothing."""
     if declared := _experts(owned, infinite) or _position_table(owned, infinite):
@@ -120,6 +133,7 @@ def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | 
             row.fan_out_axis,
             row.constant,
             stacked_axis=row.stacked_axis,
+            lookup=row.lookup,
         )
     role = row.role if any(infinite) else Role.SCALAR
     axis = infinite.index(True) if any(infinite) else None

@@ -14,6 +14,7 @@ from torch.nn.modules.conv import _ConvNd
 from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.layers import ZeroLinear
 from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.shapes.roles import TensorShape
 
 _RECURRENT: Final = (nn.RNNBase, nn.RNNCellBase)
 _DRAWING: Final = (
@@ -63,6 +64,17 @@ def beginning(
     if said.constant is None or (values is not None and _is_on_purpose(owned, values)):
         return Beginning(kept=True)
     return Beginning(said.constant)
+
+
+def starts_alike(tensor: TensorShape, base: OwnedParameter, other: OwnedParameter) -> bool:
+    """Whether a constant is one at every width: a scale of 1/sqrt(width) is not, and is kept."""
+    a, b = values_of(base.parameter), values_of(other.parameter)
+    if tensor.fan_in_axis is not None or tensor.kept or a is None or b is None:
+        return True
+    first = [values.flatten()[0] for values in (a, b) if values.numel()]
+    if len(first) < 2 or float(first[0]) != tensor.constant:  # declared, or nothing to compare
+        return True
+    return not bool((b == b.flatten()[0]).all()) or float(first[1]) == tensor.constant
 
 
 def values_of(parameter: nn.Parameter) -> Tensor | None:

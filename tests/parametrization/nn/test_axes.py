@@ -160,6 +160,7 @@ class RawMatrices(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.table = nn.Parameter(torch.zeros(11, width))
+        self.W_E = nn.Parameter(torch.zeros(11, width))
         self.first = nn.Parameter(torch.zeros(24, width))  # [in, out]
         self.hidden = nn.Parameter(torch.zeros(width, width))  # [in, out]
         self.last = nn.Parameter(torch.zeros(width, 10))  # [in, out]
@@ -173,6 +174,7 @@ def raw_matrices() -> ModelShape:
         RawMatrices,
         roles={
             "table": Declaration(Role.INPUT, 0, 1, lookup=True),
+            "W_E": Declaration(Role.INPUT, 0, 1),
             "first": Declaration(Role.INPUT, 0, 1),
             "hidden": Declaration(Role.HIDDEN, 0, 1),
             "last": Declaration(Role.OUTPUT, 0, 1),
@@ -180,9 +182,10 @@ def raw_matrices() -> ModelShape:
     )
 
 
-def test_a_lookup_table_is_an_embedding_or_declared_and_no_matrix_stored_in_by_out() -> None:
+def test_a_lookup_table_is_an_embedding_or_said_to_be_and_no_matrix_stored_in_by_out() -> None:
     shape = raw_matrices()
-    assert {t.name for t in shape.tensors if t.is_table} == {"table", "bag.weight", "embed.weight"}
+    tables = {"table", "W_E", "bag.weight", "embed.weight"}
+    assert {t.name for t in shape.tensors if t.is_table} == tables
     stds = {t.name: t.base_std for t in shape.tensors}
     assert stds["first"] == pytest.approx(24**-0.5)
     assert stds["hidden"] == stds["last"] == pytest.approx(32**-0.5)
@@ -198,4 +201,4 @@ def test_the_embedding_policy_is_of_lookup_tables_alone() -> None:
         policies=Policies(embedding_lr_rule=EmbeddingRateRule.SQRT),
     )
     slowed = {s.name for s in scaled if s.role is Role.INPUT and s.learning_rate < 2.0**-6}
-    assert slowed == {"table", "bag.weight", "embed.weight"}
+    assert slowed == {"table", "W_E", "bag.weight", "embed.weight"}

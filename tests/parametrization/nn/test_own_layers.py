@@ -196,6 +196,27 @@ def test_a_layer_called_output_inside_the_model_is_no_readout() -> None:
         shape_of(build)
 
 
+class VocabParallelEmbedding(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(11, width))
+
+
+class ColumnParallelLinear(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(4 * width, width))
+        self.bias = nn.Parameter(torch.zeros(4 * width))
+
+
+def test_megatrons_layers_are_those_of_torch() -> None:
+    table, weight, bias = shape_of(
+        lambda w: nn.Sequential(VocabParallelEmbedding(w), ColumnParallelLinear(w))
+    ).tensors
+    assert (table.role, table.is_table, table.base_std) == (Role.INPUT, True, 1.0)
+    assert (weight.role, weight.fan_in_axis, bias.role) == (Role.HIDDEN, 1, Role.VECTOR)
+
+
 class TopKRouter(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()

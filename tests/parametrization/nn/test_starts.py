@@ -247,3 +247,29 @@ def test_the_start_of_a_model_that_draws_everything_is_what_it_was() -> None:
     started(build, model)
     expected: Tensor = torch.empty(64, 8).normal_(std=8**-0.5, generator=first)
     assert torch.equal(model.get_parameter("0.weight"), expected)
+
+
+class Scaled(nn.Module):
+    """Constants that its author chooses by width."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(3, width)
+        self.scale = nn.Parameter(torch.tensor(width**-0.5))
+        self.gain = nn.Parameter(torch.full((width,), 4 / width))
+        self.shift = nn.Parameter(torch.full((width,), 0.5))
+
+
+def test_a_constant_that_follows_width_is_the_targets_own() -> None:
+    roles = {
+        "scale": Declaration(Role.SCALAR),
+        "gain": Declaration(Role.VECTOR, None, 0),
+        "shift": Declaration(Role.VECTOR, None, 0),
+    }
+    model = Scaled(64)
+    started(Scaled, model, **roles)
+    assert model.scale.item() == 1 / 8
+    assert torch.equal(model.gain, torch.full((64,), 1 / 16))
+    shape = shape_seen(Scaled, **roles)
+    assert {t.name for t in shape.tensors if t.kept} == {"scale", "gain"}
+    assert tensor(shape, "shift").constant == 0.5
