@@ -287,19 +287,3 @@ def test_a_bias_that_two_modules_hold_is_that_of_torchs_layer() -> None:
             self.decoder.bias = self.bias
 
     assert found(Head)["bias"] == (Role.SCALAR, None, 0)
-
-
-class Config:
-    def __init__(self, **values: object) -> None:
-        self.__dict__ = values
-
-
-def test_a_model_that_applies_mup_by_itself_is_refused_with_the_option_to_change() -> None:
-    def build(width: int) -> nn.Module:
-        model = nn.Sequential(nn.Embedding(11, width))
-        model.config = Config(mup_enabled=True)  # type: ignore[assignment]  # as nanoGPT's do
-        return model
-
-    complaint = r"1/width already \(Config\.mup_enabled is True\).* with mup_enabled=False"
-    with pytest.raises(ValueError, match=complaint):
-        shape_of(build)

@@ -76,3 +76,19 @@ def test_the_proposed_roles_are_python_that_classifies_the_model() -> None:
     by_name = {t.name: t for t in shape.tensors}
     assert by_name["blocks.1.decay"].kept
     assert by_name["blocks.0.heads"].fan_in == 32
+
+
+class Config:
+    def __init__(self, **values: object) -> None:
+        self.__dict__ = values
+
+
+def test_a_model_that_applies_mup_by_itself_is_refused_with_the_option_to_change() -> None:
+    def build(width: int) -> nn.Module:
+        model = nn.Sequential(nn.Embedding(11, width))
+        model.config = Config(mup_enabled=True)  # type: ignore[assignment]  # as nanoGPT's do
+        return model
+
+    complaint = r"1/width already \(Config\.mup_enabled is True\).* with mup_enabled=False"
+    with pytest.raises(ValueError, match=complaint):
+        derive_model_shape(build(32), build(64), 32)
