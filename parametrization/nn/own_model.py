@@ -1,8 +1,8 @@
 """Base shapes and coordinate check of the reader's own model, each in one call."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, TypeAlias
+from functools import cache, partial
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -14,11 +14,12 @@ from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.classify import Declaration
 from parametrization.nn.initialise import set_residual_multipliers
+from parametrization.nn.start.readouts import add_readouts
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES
+from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling
 from parametrization.shapes.roles import ModelShape, Role
 
 Build: TypeAlias = Callable[[int], nn.Module]
@@ -27,6 +28,12 @@ Loss: TypeAlias = Callable[[nn.Module, Any], Tensor]
 """(model, batch) -> scalar, the mean over the batch."""
 Batch: TypeAlias = Callable[[int, int], Any]
 """(seed, step) -> batch, the same whenever it is asked for and at every width."""
+
+
+class BuildDeep(Protocol):
+    def __call__(self, width: int, /, *, depth: int) -> nn.Module: ...
+
+
 Roles: TypeAlias = Mapping[str, Role | Declaration]
 
 
@@ -107,11 +114,16 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
     """
     base = shape(build, base_width, roles=roles, blocks=blocks)
     numbers = check_hyperparameters(optimizer)
+
+    def scalings(width: int) -> tuple[TensorScaling, ...]:
+        ratio = Multipliers(width / base_width)
+        return scale(base, numbers, ratio, optimizer=optimizer, policies=policies)
+
     return check_width(
-        lambda width: CheckedTraining(partial(build, width), loss, batch),
-        lambda width: scale(
-            base, numbers, Multipliers(width / base_width), optimizer=optimizer, policies=policies
+        lambda width: CheckedTraining(
+            lambda: _with_readouts(build(width), scalings(width)), loss, batch
         ),
+        scalings,
         base,
         optimizer=optimizer,
         widths=widths or tuple(base_width * times for times in (1, 2, 4, 8)),
@@ -121,7 +133,7 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
 
 
 def check_depths(  # noqa: PLR0913  # likewise
-    build: Callable[[int, int], nn.Module],
+    build: BuildDeep,
     loss: Loss,
     batch: Batch,
     *,
@@ -135,33 +147,36 @@ def check_depths(  # noqa: PLR0913  # likewise
     """As `check`, over the depths of a model of the base width.
 
     Args:
-        build: the model of a width and a depth.
+        build: the model of a width and, by keyword, a depth.
         depths: three or more, the proxies' first.
 
     Raises:
         ValueError: as `shape`, and if no tensor is marked as in a block.
 
     """
-    numbers = check_hyperparameters(optimizer)
 
     def deeper(depth: int) -> Multipliers:
         return Multipliers(depth=depth / depths[0])
 
+    @cache
     def shape_of(depth: int) -> ModelShape:
-        at_depth = lambda width: build(width, depth)  # noqa: E731  one argument fixed, the second
-        return shape(at_depth, base_width, roles=roles, blocks=blocks)
+        return shape(partial(build, depth=depth), base_width, roles=roles, blocks=blocks)
+
+    def scalings(depth: int) -> tuple[TensorScaling, ...]:
+        numbers = check_hyperparameters(optimizer)
+        return scale(
+            shape_of(depth), numbers, deeper(depth), optimizer=optimizer, policies=policies
+        )
 
     def built(depth: int) -> nn.Module:
-        model = build(base_width, depth)
+        model = _with_readouts(build(base_width, depth=depth), scalings(depth))
         factor = residual_multiplier(policies.depth_rule, policies.alpha, deeper(depth).depth)
         set_residual_multipliers(model, factor)
         return model
 
     return check_depth(
         lambda depth: CheckedTraining(partial(built, depth), loss, batch),
-        lambda depth: scale(
-            shape_of(depth), numbers, deeper(depth), optimizer=optimizer, policies=policies
-        ),
+        scalings,
         shape_of,
         optimizer=optimizer,
         depths=depths,
@@ -173,3 +188,9 @@ def _built(build: Build, width: int, device: str) -> nn.Module:
     """The model, without a trace in the generator that the caller draws from."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
         return build(width)
+
+
+def _with_readouts(model: nn.Module, scalings: Iterable[TensorScaling]) -> nn.Module:
+    """The model, its outputs' multipliers to be set: what `apply` makes of plain layers."""
+    add_readouts(model, scalings)
+    return model

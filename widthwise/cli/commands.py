@@ -11,6 +11,7 @@ import typer
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
+from widthwise.cli.own_check import check, describe
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
@@ -89,6 +90,8 @@ app.command(name="analyse")(analyse_table)
 
 
 app.command()(said_plainly()(shapes))
+app.command()(check)
+app.command()(describe)
 
 
 @app.command()

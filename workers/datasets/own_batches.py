@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from parametrization.nn.seeding import seed_globals
 from tuner.spec.datasets.own_batches import OwnBatches
 from tuner.spec.families.own_task import OwnTask
 from workers.datasets.data import Batch
 from workers.own_tasks.opened import OpenTask, opened
-from workers.own_tasks.seeding import seed_globals
 
 _LAST_SEEDS: Final = 4
 """Loaders that are kept open: trials of a study share few seeds."""

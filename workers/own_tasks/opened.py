@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import torch
 from torch import nn
 
+from parametrization.nn.seeding import seed_globals
 from tuner.spec.changed import Changed
 from tuner.spec.families.own_task import OwnTask
 from tuner.spec.families.registered_tasks import REGISTERED, TaskFacts
@@ -21,7 +22,6 @@ from widthwise.task_loading import load_task
 from widthwise.task_source import TaskSource
 from widthwise.task_words import TaskRefused, raised_words
 from workers.device.out_of_memory import is_out_of_memory
-from workers.own_tasks.seeding import seed_globals
 from workers.references import imported
 
 Returned = TypeVar("Returned")

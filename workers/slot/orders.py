@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
+from parametrization.nn.seeding import seed_globals
 from tuner.data_files.refused import DataRefused
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.orders import (
@@ -33,7 +34,6 @@ from workers.device.heartbeat import alive
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
-from workers.own_tasks.seeding import seed_globals
 from workers.packing.probe import probe
 from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (

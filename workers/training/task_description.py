@@ -15,12 +15,12 @@ from torch import Tensor, nn
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classification.proposals import as_code
 from parametrization.nn.classification.unclassified import UnclassifiedTensors
+from parametrization.nn.seeding import seed_globals
 from tuner.spec.families.registered_tasks import Registration
 from widthwise.task_source import TaskSource, slug
 from widthwise.task_words import TaskRefused
 from workers.datasets.own_batches import OwnBatchesData, tensors_of
 from workers.own_tasks.opened import OpenTask, TaskFailed, facts_of, open_source
-from workers.own_tasks.seeding import seed_globals
 from workers.training.own_objective import objective_of
 
 _SIZES: Final = (2, 4)

@@ -1,0 +1,233 @@
+"""Check a task of the reader's own: can it be scaled, do its batches repeat, does width transfer?
+
+Everything that is wrong is found in one go, so that it can be mended in one go.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass
+from functools import partial
+from inspect import getfile
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from parametrization.check.usual_settings import check_widths
+from parametrization.check.verdict import CheckVerdict, judge
+from parametrization.recommendation.check_statistics import CheckStatistics
+from widthwise.task import Task, has, task_roles
+from widthwise.task_words import raised_words
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from parametrization.nn.check.fitness import Finding
+    from parametrization.nn.describe import Description
+
+Outcome = Literal["passed", "failed", "undecided", "refused"]
+EXIT_STATUS: Final[Mapping[Outcome, int]] = {
+    "passed": 0,
+    "failed": 1,
+    "undecided": 2,
+    "refused": 2,
+}
+DEPTH_FACTORS: Final = (1, 2, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCheck:
+    """What the check of one target came to.
+
+    Attributes:
+        target: as it was named.
+        refused: why it cannot be scaled or trained, each with what to change; () if it can.
+        roles: what to declare, as it can be pasted, by parameter name or pattern.
+        table: every tensor's numbers; None where it is refused, or only statistics are given.
+        findings: that batch and loss repeat, and whether trials can train together.
+        width: verdict of the check over widths; None if it was not taken.
+        depth: likewise over depths, where tensors are marked as in residual blocks.
+        seconds: that all of it took.
+
+    """
+
+    target: str
+    refused: tuple[str, ...] = ()
+    roles: Mapping[str, str] | None = None
+    table: "Description | None" = None
+    findings: "tuple[Finding, ...]" = ()
+    width: CheckVerdict | None = None
+    depth: CheckVerdict | None = None
+    seconds: float = 0.0
+
+    @property
+    def outcome(self) -> Outcome:
+        """`undecided` where a verdict is inconclusive and none failed."""
+        if self.refused:
+            return "refused"
+        if any(one.needed and not one.passed for one in self.findings):
+            return "failed"
+        verdicts = {one.passed for one in (self.width, self.depth) if one is not None}
+        return "failed" if False in verdicts else "undecided" if None in verdicts else "passed"
+
+
+def check_task(
+    target: str,
+    kind: type[Task],
+    *,
+    widths: Sequence[int] = (),
+    optimizer: str = "adamw",
+    batch_size: int = 16,
+) -> OwnCheck:
+    """Describe and check a task in this process, which runs its code.
+
+    Args:
+        widths: of the check; default: four that double, multiples of the task's divisor, from 64.
+        batch_size: examples of the check's batches.
+
+    """
+    from parametrization.nn.check.fitness import Finding, fitness
+    from parametrization.nn.describe import describe
+    from parametrization.nn.own_model import check, check_depths, shape
+
+    begun = time.monotonic()
+    declared: dict[str, Any] = {"roles": task_roles(kind), "blocks": tuple(kind.blocks)}
+    try:
+        task = _Opened(kind, batch_size)
+        base = shape(partial(task.model, depth=kind.depth), kind.base_width, **declared)
+        first, *_ = chosen = tuple(widths) or check_widths(kind.width_divisor)
+        findings = [
+            *fitness(
+                lambda: task.model(first, depth=kind.depth), task.loss, lambda: task.batch(0, 0)
+            )
+        ]
+        if not all(one.passed for one in findings if one.needed):
+            table = describe(base, optimizer=optimizer)
+            return OwnCheck(
+                target,
+                table=table,
+                findings=tuple(findings),
+                seconds=time.monotonic() - begun,
+            )
+        given: dict[str, Any] = {"base_width": kind.base_width, "optimizer": optimizer, **declared}
+        over_width = check(
+            partial(task.model, depth=kind.depth), task.loss, task.batch, widths=chosen, **given
+        )
+        over_depth = None
+        if any(tensor.in_block for tensor in base.tensors):
+            depths = tuple(kind.depth * factor for factor in DEPTH_FACTORS)
+            narrow = given | {"base_width": first}
+            try:
+                over_depth = check_depths(
+                    task.model, task.loss, task.batch, depths=depths, **narrow
+                )
+            except ValueError as error:
+                findings.append(Finding("depth", False, False, f"{error}; keep the proxies' depth"))
+    except (ValueError, RuntimeError, TypeError) as error:
+        return OwnCheck(
+            target,
+            refused=(_words(error),),
+            roles=_pasteable(error),
+            seconds=time.monotonic() - begun,
+        )
+    return OwnCheck(
+        target,
+        table=describe(base, optimizer=optimizer),
+        findings=tuple(findings),
+        width=over_width,
+        depth=over_depth,
+        seconds=time.monotonic() - begun,
+    )
+
+
+def describe_task(kind: type[Task], *, width: int | None = None, optimizer: str = "adamw") -> str:
+    """The table of what every tensor of the task's model gets.
+
+    Raises:
+        ValueError: if the model cannot be scaled, with what to declare.
+        TaskRaised: if the task's code raises.
+
+    """
+    from parametrization.nn.describe import describe
+    from parametrization.nn.own_model import shape
+
+    task = _Opened(kind, 1)
+    base = shape(
+        partial(task.model, depth=kind.depth),
+        kind.base_width,
+        roles=task_roles(kind),
+        blocks=tuple(kind.blocks),
+    )
+    return str(describe(base, width=width, optimizer=optimizer))
+
+
+def check_statistics(target: str, given: CheckStatistics) -> OwnCheck:
+    """Judge statistics that were taken elsewhere."""
+    verdict = judge(given.statistics, given.base_shapes, given.optimizer, policies=given.policies)
+    return OwnCheck(target, width=verdict)
+
+
+class TaskRaised(RuntimeError):
+    """The task's own code raised, or returned what cannot be trained; the text says where."""
+
+
+class _Opened:
+    """One object of the task, its methods called as workers call them.
+
+    In the folder of its file, with random numbers that follow from what the call is about.
+    """
+
+    def __init__(self, kind: type[Task], batch_size: int) -> None:
+        self._kind, self._size = kind, batch_size
+        self._folder = Path(getfile(kind)).resolve().parent
+        self._task: Task = self._call("__init__", kind)
+
+    def model(self, width: int, /, *, depth: int) -> "nn.Module":
+        from torch import nn
+
+        built = self._call("model", self._task.model, width, depth, seeds=(1,))
+        if not isinstance(built, nn.Module):
+            raise TaskRaised(f"model returned a {type(built).__name__}, not a torch.nn.Module")
+        return built
+
+    def loss(self, model: "nn.Module", batch: object) -> Any:  # noqa: ANN401  torch's
+        return self._call("loss", self._task.loss, model, batch)
+
+    def batch(self, seed: int, step: int) -> Any:  # noqa: ANN401  whatever loss reads
+        if has(self._kind, "batch"):
+            return self._call("batch", self._task.batch, seed, step, self._size, seeds=(seed, step))
+        return self._call("loader", self._nth, seed, step, seeds=(seed,))
+
+    def _nth(self, seed: int, step: int) -> Any:  # noqa: ANN401
+        return next(islice(self._task.loader(seed), step, None))
+
+    def _call(
+        self,
+        what: str,
+        method: Callable[..., Any],
+        *arguments: object,
+        seeds: tuple[int, ...] = (),
+    ) -> Any:  # noqa: ANN401  whatever the user's code returns
+        from parametrization.nn.seeding import seed_globals
+
+        if seeds:
+            seed_globals(*seeds)
+        try:
+            with chdir(self._folder):
+                return method(*arguments)
+        except (Exception, SystemExit) as error:
+            raise TaskRaised(f"{what} raised {raised_words(error, self._folder)}") from error
+
+
+def _words(error: Exception) -> str:
+    said = str(error)
+    known = isinstance(error, (ValueError, TaskRaised)) and said
+    return said if known else f"{type(error).__name__}: {said}"
+
+
+def _pasteable(error: Exception) -> dict[str, str]:
+    """Roles that the classification proposes, as Python."""
+    from parametrization.nn.classification.proposals import as_code
+
+    proposals = getattr(error, "proposals", None) or {}
+    return {pattern: as_code(said) for pattern, said in proposals.items()}
