@@ -11,19 +11,20 @@ from functools import partial
 from inspect import getfile
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import Any, Final, Literal
+
+from torch import nn
 
 from parametrization.check.usual_settings import check_widths
 from parametrization.check.verdict import CheckVerdict, judge
+from parametrization.nn.check.fitness import Finding, fitness
+from parametrization.nn.check.seeding import seed_globals
+from parametrization.nn.classification.proposals import as_code
+from parametrization.nn.describe import Description, describe
+from parametrization.nn.own_model import check, check_depths, shape
 from parametrization.recommendation.check_statistics import CheckStatistics
 from widthwise.task import Task, has, task_roles
 from widthwise.task_words import raised_words
-
-if TYPE_CHECKING:
-    from torch import nn
-
-    from parametrization.nn.check.fitness import Finding
-    from parametrization.nn.describe import Description
 
 Outcome = Literal["passed", "failed", "undecided", "refused"]
 EXIT_STATUS: Final[Mapping[Outcome, int]] = {
@@ -54,8 +55,8 @@ class OwnCheck:
     target: str
     refused: tuple[str, ...] = ()
     roles: Mapping[str, str] | None = None
-    table: "Description | None" = None
-    findings: "tuple[Finding, ...]" = ()
+    table: Description | None = None
+    findings: tuple[Finding, ...] = ()
     width: CheckVerdict | None = None
     depth: CheckVerdict | None = None
     seconds: float = 0.0
@@ -86,10 +87,6 @@ def check_task(
         batch_size: examples of the check's batches.
 
     """
-    from parametrization.nn.check.fitness import Finding, fitness
-    from parametrization.nn.describe import describe
-    from parametrization.nn.own_model import check, check_depths, shape
-
     begun = time.monotonic()
     declared: dict[str, Any] = {"roles": task_roles(kind), "blocks": tuple(kind.blocks)}
     try:
@@ -148,9 +145,6 @@ def describe_task(kind: type[Task], *, width: int | None = None, optimizer: str 
         TaskRaised: if the task's code raises.
 
     """
-    from parametrization.nn.describe import describe
-    from parametrization.nn.own_model import shape
-
     task = _Opened(kind, 1)
     base = shape(
         partial(task.model, depth=kind.depth),
@@ -182,15 +176,13 @@ class _Opened:
         self._folder = Path(getfile(kind)).resolve().parent
         self._task: Task = self._call("__init__", kind)
 
-    def model(self, width: int, /, *, depth: int) -> "nn.Module":
-        from torch import nn
-
+    def model(self, width: int, /, *, depth: int) -> nn.Module:
         built = self._call("model", self._task.model, width, depth, seeds=(1,))
         if not isinstance(built, nn.Module):
             raise TaskRaised(f"model returned a {type(built).__name__}, not a torch.nn.Module")
         return built
 
-    def loss(self, model: "nn.Module", batch: object) -> Any:  # noqa: ANN401  torch's
+    def loss(self, model: nn.Module, batch: object) -> Any:  # noqa: ANN401  torch's
         return self._call("loss", self._task.loss, model, batch)
 
     def batch(self, seed: int, step: int) -> Any:  # noqa: ANN401  whatever loss reads
@@ -208,8 +200,6 @@ class _Opened:
         *arguments: object,
         seeds: tuple[int, ...] = (),
     ) -> Any:  # noqa: ANN401  whatever the user's code returns
-        from parametrization.nn.seeding import seed_globals
-
         if seeds:
             seed_globals(*seeds)
         try:
@@ -227,7 +217,5 @@ def _words(error: Exception) -> str:
 
 def _pasteable(error: Exception) -> dict[str, str]:
     """Roles that the classification proposes, as Python."""
-    from parametrization.nn.classification.proposals import as_code
-
     proposals = getattr(error, "proposals", None) or {}
     return {pattern: as_code(said) for pattern, said in proposals.items()}

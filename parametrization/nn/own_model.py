@@ -14,7 +14,6 @@ from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.classify import Declaration
 from parametrization.nn.initialise import set_residual_multipliers
-from parametrization.nn.start.readouts import add_readouts
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.scaling.model_scaling import scale
@@ -120,9 +119,7 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
         return scale(base, numbers, ratio, optimizer=optimizer, policies=policies)
 
     return check_width(
-        lambda width: CheckedTraining(
-            lambda: _with_readouts(build(width), scalings(width)), loss, batch
-        ),
+        lambda width: CheckedTraining(partial(build, width), loss, batch),
         scalings,
         base,
         optimizer=optimizer,
@@ -169,7 +166,7 @@ def check_depths(  # noqa: PLR0913  # likewise
         )
 
     def built(depth: int) -> nn.Module:
-        model = _with_readouts(build(base_width, depth=depth), scalings(depth))
+        model = build(base_width, depth=depth)
         factor = residual_multiplier(policies.depth_rule, policies.alpha, deeper(depth).depth)
         set_residual_multipliers(model, factor)
         return model
@@ -188,9 +185,3 @@ def _built(build: Build, width: int, device: str) -> nn.Module:
     """The model, without a trace in the generator that the caller draws from."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
         return build(width)
-
-
-def _with_readouts(model: nn.Module, scalings: Iterable[TensorScaling]) -> nn.Module:
-    """The model, its outputs' multipliers to be set: what `apply` makes of plain layers."""
-    add_readouts(model, scalings)
-    return model

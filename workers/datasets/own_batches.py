@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from parametrization.nn.seeding import seed_globals
+from parametrization.nn.check.seeding import seed_globals
 from tuner.spec.datasets.own_batches import OwnBatches
 from tuner.spec.families.own_task import OwnTask
 from workers.datasets.data import Batch

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 import torch
 from torch import nn
 
-from parametrization.nn.seeding import seed_globals
+from parametrization.nn.check.seeding import seed_globals
 from tuner.spec.changed import Changed
 from tuner.spec.families.own_task import OwnTask
 from tuner.spec.families.registered_tasks import REGISTERED, TaskFacts

@@ -12,8 +12,8 @@ from typing import Final
 import torch
 from torch import nn
 
+from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
-from parametrization.nn.seeding import seed_globals
 from tuner.data_files.refused import DataRefused
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.orders import (

@@ -13,9 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.classification.proposals import as_code
 from parametrization.nn.classification.unclassified import UnclassifiedTensors
-from parametrization.nn.seeding import seed_globals
 from tuner.spec.families.registered_tasks import Registration
 from widthwise.task_source import TaskSource, slug
 from widthwise.task_words import TaskRefused

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from parametrization.nn.seeding import seed_globals
+from parametrization.nn.check.seeding import seed_globals
 
 ALONE: Final = "trials will train one by one"
 _RELATIVE, _ABSOLUTE = 1e-4, 1e-6

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,7 +154,7 @@ def test_what_cannot_train_together_is_said_and_is_no_failure(tmp_path: Path) ->
     by_name = {one["name"]: one for one in said["findings"]}
     assert (by_name["vmap"]["passed"], by_name["vmap"]["needed"]) == (False, False)
     assert by_name["vmap"]["words"].endswith("trials will train one by one")
-    assert (status, said["outcome"]) == (2, "undecided")  # two widths are too few
+    assert (status, said["outcome"]) == (2, "undecided")  # one width is too few
     assert "it takes" in said["width"]["summary"]
 
 
@@ -196,7 +197,7 @@ def statistics(**changed: Any) -> dict[str, Any]:  # noqa: ANN401  fields of the
         statistic._asdict()
         for width in (64, 128, 256)
         for statistic in coordinate_statistics(
-            CheckedTraining(lambda width=width: Mlp(width), cross_entropy, image_batch),
+            CheckedTraining(partial(Mlp, width), cross_entropy, image_batch),
             scale(shape, numbers, Multipliers(width / 32), optimizer="adamw"),
             width=width,
             seeds=range(4),
