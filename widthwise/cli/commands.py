@@ -11,7 +11,6 @@ import typer
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
-from widthwise.cli.own_check import check, describe
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
@@ -21,6 +20,7 @@ from widthwise.cli.up import become_service
 from widthwise.cli.watch import watch_study
 from widthwise.client import Asked, Client, Document
 from widthwise.errors import WidthwiseError
+from widthwise.own_checks.command import check, describe
 from widthwise.recommendation import Recommendation
 
 app = typer.Typer(

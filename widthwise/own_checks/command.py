@@ -31,7 +31,7 @@ def check(
     Runs the target's code in this process. Exit status: 0 passed, 1 failed, 2 it cannot be checked
     or decided.
     """
-    from widthwise.cli import own_check_view as view  # here: it needs torch
+    from widthwise.own_checks import view  # here: it needs torch
 
     with said_plainly():
         found = view.checked(target, optimizer, tuple(width or ()), batch_size)
@@ -53,7 +53,7 @@ def describe(
 
     Rates are factors on the one that will be tuned. Runs the target's code in this process.
     """
-    from widthwise.cli import own_check_view as view  # here: it needs torch
+    from widthwise.own_checks import view  # here: it needs torch
 
     with said_plainly():
         table = view.described(target, optimizer, width)

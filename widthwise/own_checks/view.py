@@ -15,7 +15,7 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.check_statistics import CheckStatistics, read_check_statistics
 from parametrization.text.visible import visible
 from widthwise.errors import WidthwiseError
-from widthwise.own_check import (
+from widthwise.own_checks.check import (
     EXIT_STATUS,
     OwnCheck,
     TaskRaised,
