@@ -19,6 +19,7 @@ import numpy as np
 
 from benchmarks.report import RESULTS, command_line, give
 from benchmarks.transfer.simulated.banks import Problem, at_seeds, read_bank, seeds_of
+from benchmarks.transfer.simulated.calibration_plot import draw_calibration
 from benchmarks.transfer.simulated.estimators import BASELINES, Answer, service
 from benchmarks.transfer.simulated.scores import (
     Scored,
@@ -139,12 +140,15 @@ def main() -> None:
     parser.add_argument("--bank", type=Path, default=BANK, help="a folder of tables")
     parser.add_argument("--draws", type=int, default=DRAWS, help="studies a problem")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--plot", type=Path, help="a PNG file for the calibration")
     given = parser.parse_args()
     try:
         problems = read_bank(given.bank)
         figures = measure(problems, given.draws, given.seed)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
+    if given.plot is not None:
+        draw_calibration(figures["calibration"], given.plot)
     give(figures, given)
 
 
