@@ -90,8 +90,8 @@ app.command(name="analyse")(analyse_table)
 
 
 app.command()(said_plainly()(shapes))
-app.command()(check)
-app.command()(describe)
+app.command()(said_plainly()(check))
+app.command()(said_plainly()(describe))
 
 
 @app.command()

@@ -3,8 +3,7 @@
 from typing import Annotated
 
 import typer
-
-from widthwise.cli.terminal import out, said_plainly
+from rich.console import Console
 
 Target = Annotated[
     str,
@@ -33,12 +32,11 @@ def check(
     """
     from widthwise.own_checks import view  # here: it needs torch
 
-    with said_plainly():
-        found = view.checked(target, optimizer, tuple(width or ()), batch_size)
+    found = view.checked(target, optimizer, tuple(width or ()), batch_size)
     if as_json:
         typer.echo(view.as_json(found))
     else:
-        out.print(view.check_view(found), soft_wrap=True)
+        Console().print(view.check_view(found), soft_wrap=True)
     raise typer.Exit(view.EXIT_STATUS[found.outcome])
 
 
@@ -55,6 +53,4 @@ def describe(
     """
     from widthwise.own_checks import view  # here: it needs torch
 
-    with said_plainly():
-        table = view.described(target, optimizer, width)
-    out.print(table, soft_wrap=True)
+    Console().print(view.described(target, optimizer, width), soft_wrap=True)
