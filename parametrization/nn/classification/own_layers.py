@@ -61,6 +61,7 @@ class OwnRow(NamedTuple):
     constant: float | None = None
     stacked_axis: Axes = None
     lookup: bool | None = None
+    initial: Start | None = None
 
 
 _NORMS: Final = (
@@ -99,7 +100,7 @@ OWN_TABLE: Final = (
     OwnRow(_ROUTERS, ("bias", "e_score_correction_bias"), (F,), Role.SCALAR, None, 0),
     OwnRow(("*Experts",), ("*_proj_bias",), (F, W), Role.VECTOR, None, 1),
     OwnRow(("*",),  ("lora_A",),           (F, W), Role.FIXED_BOTTLENECK, 1, 0),
-    OwnRow(("*",),  ("lora_B",),           (W, F), Role.INPUT, 1, 0),
+    OwnRow(("*",),  ("lora_B",),           (W, F), Role.INPUT, 1, 0, initial="keep"),
     OwnRow(_STATES, ("A_log",),            (W, F), Role.VECTOR, None, 0),
     OwnRow(_STATES, ("A_log", "D", "dt_bias"), None, Role.VECTOR),
     OwnRow(("*",),  ("sinks",),            None,   Role.VECTOR),  # a logit for each head
@@ -134,6 +135,7 @@ def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | 
             row.constant,
             stacked_axis=row.stacked_axis,
             lookup=row.lookup,
+            initial=row.initial,
         )
     role = row.role if any(infinite) else Role.SCALAR
     axis = infinite.index(True) if any(infinite) else None

@@ -5,6 +5,7 @@ are the values themselves, so they are seen where the model that is classified h
 """
 
 import math
+import warnings
 from typing import Final, NamedTuple
 
 import torch
@@ -27,6 +28,10 @@ _DRAWING: Final = (
     *_RECURRENT,
 )
 """Layers that draw their tensors when they are built: another start is somebody's intention."""
+_ZERO: Final = (
+    "{name} is all zero in the base model and will be drawn: declare it with initial='keep' if it"
+    " starts at zero, or with initial='draw'"
+)
 _SEEN: Final = 2**16
 _ROUNDING: Final = 1 + 1e-3  # half-precision values round up by less
 
@@ -98,7 +103,12 @@ def _of_matrix(owned: OwnedParameter, said: Declaration) -> Beginning:
     values = values_of(owned.parameter)
     if isinstance(owned.owner, ZeroLinear) and owned.attribute == "weight":
         return Beginning(zero=True)
-    if said.initial == "draw" or values is None or not isinstance(owned.owner, _DRAWING):
+    if said.initial == "draw" or values is None:
+        return Beginning()
+    if not isinstance(owned.owner, _DRAWING):
+        if values.numel() and not bool(values.any()):
+            # Memory that nobody has set looks the same, so it is not kept without being asked.
+            warnings.warn(_ZERO.format(name=owned.name), stacklevel=2)
         return Beginning()
     if isinstance(owned.owner, nn.Embedding) and owned.owner.padding_idx is not None:
         rows = torch.arange(len(values), device=values.device) != owned.owner.padding_idx

@@ -273,3 +273,24 @@ def test_a_constant_that_follows_width_is_the_targets_own() -> None:
     shape = shape_seen(Scaled, **roles)
     assert {t.name for t in shape.tensors if t.kept} == {"scale", "gain"}
     assert tensor(shape, "shift").constant == 0.5
+
+
+class RawAdapter(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.lora_A = nn.Parameter(torch.randn(4, width))
+        self.lora_B = nn.Parameter(torch.zeros(width, 4))
+        self.other = nn.Parameter(torch.zeros(width, 4))
+
+
+def test_a_raw_adapter_keeps_its_zero_and_other_raw_zeros_are_never_drawn_unsaid() -> None:
+    model = RawAdapter(64)
+    with pytest.warns(UserWarning, match=r"other is all zero .* declare it with initial='keep'"):
+        started(RawAdapter, model, other=Declaration(Role.INPUT, 1, 0))
+    assert model.lora_A.any()
+    assert not model.lora_B.any()
+    kept = RawAdapter(64)
+    started(RawAdapter, kept, other=Declaration(Role.INPUT, 1, 0, initial="keep"))
+    assert not kept.other.any()
+    started(RawAdapter, kept, other=Declaration(Role.INPUT, 1, 0, initial="draw"))
+    assert kept.other.any()
