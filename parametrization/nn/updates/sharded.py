@@ -8,6 +8,8 @@ lies sharded as well: of the parameter's shape as the parameter, otherwise along
 dimension; numbers are replicated.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -39,6 +41,7 @@ def for_shards(optimizer: Kind) -> Kind:
         parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper, *more: More
     ) -> tuple[Tensor, State]:
         views = _views(parameter, entrywise=entrywise)
+        _refuse_replicas(views, more)
         own = {name: views.take(value) for name, value in state.items()}
         given = [views.signals(one) if isinstance(one, LayerSignals) else one for one in more]
         whole = (views.take(parameter), views.take(gradient))
@@ -62,6 +65,21 @@ def for_shards(optimizer: Kind) -> Kind:
         return point
 
     return adapted(optimizer, init, update, contribution, evaluation_point)
+
+
+def _refuse_replicas(views: Views, more: Sequence[More]) -> None:
+    """What one process's layers saw would move its replica away from the others', silently."""
+    takes_signals = any(isinstance(one, LayerSignals) for one in more)
+    if takes_signals and views is AS_THEY_ARE and _processes() > 1:
+        raise RuntimeError(
+            "K-FAC needs what the layers of all processes saw, and knows only this process's where"
+            " every process holds a replica (DistributedDataParallel): shard the model by"
+            " torch.distributed.fsdp.fully_shard instead"
+        )
+
+
+def _processes() -> int:
+    return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
 def _like(state: State) -> State:
