@@ -36,6 +36,7 @@ def test_a_compiled_model_trains_like_the_plain_one(optimizer: str) -> None:
     for compiled in (False, True):
         bare = Mlp(64)
         model = torch.compile(bare, backend="eager") if compiled else bare
+        assert isinstance(model, nn.Module)
         training = training_of(model, optimizer)
         for number in range(3):
             training.optimizer.zero_grad()
