@@ -22,8 +22,11 @@ KEPT_FOR_EXTENSIONS: Final = 0.05
 """Share of the progress that only extensions of grids, or the end of the study, fill."""
 
 
+_EXTENDED: Final = (Purpose.MEASURE, Purpose.CONTROL)
+
+
 class PhaseProgress(Record):
-    phase: Literal["check", "search", "measure", "control"]
+    phase: Literal["check", "search", "measure", "repeat", "control"]
     """The coordinate check, or what the trials are run for."""
     planned: int
     """Trials in all (orders for the check); a grid that is extended adds to it."""
@@ -93,6 +96,8 @@ def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
     grid = len(spec.optimizers) * spec.measure.seeds * spec.measure.grid_points
     purposes = [Purpose.MEASURE] + [Purpose.CONTROL] * (spec.control == "sp")
     planned = {(purpose, w): grid for purpose, w in product(purposes, spec.measure_widths)}
+    if spec.family.is_external:
+        planned[Purpose.REPEAT, spec.proxy_width] = len(spec.optimizers)
     return {(Purpose.SEARCH, spec.proxy_width): spec.search.trials * len(spec.optimizers)} | planned
 
 
@@ -122,7 +127,7 @@ def _work(study: StudyRecord, counts: TrialCounts) -> Iterator[_Work]:
         yield _Work(
             purpose,
             planned=trial_cost * count,
-            longest=trial_cost * (count + (extensions if purpose is not Purpose.SEARCH else 0)),
+            longest=trial_cost * (count + (extensions if purpose in _EXTENDED else 0)),
             done=done,
             left=trial_cost * max(count, group.trials) - done,
         )

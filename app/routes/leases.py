@@ -15,12 +15,20 @@ from starlette.concurrency import run_in_threadpool
 
 from app.dependencies import Commits, Db, StudyId
 from app.http.json_requests import JsonRoute
-from app.schemas.leases import LeaseAsked, LeaseRead, ReportBody, ReportRead, lease_read
+from app.schemas.leases import (
+    CheckStatistics,
+    LeaseAsked,
+    LeaseRead,
+    ReportBody,
+    ReportRead,
+    lease_read,
+)
 from tuner.engine.orders import OrderId, TrainOrder
 from tuner.recommendation.exports.pytorch import NoSnippet
 from tuner.recommendation.trial_numbers import trial_as_python, trial_numbers
 from tuner.records.errors import ReportRefused
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue
+from tuner.storage.leases.posted_checks import post_statistics
 from tuner.storage.orders import read_order
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study
@@ -84,6 +92,24 @@ async def report_progress(order_id: OrderPath, body: ReportBody, commits: Commit
     return ReportRead(**answer.model_dump())
 
 
+@router.post("/studies/{study_id}/coordinate-check", status_code=204)
+def post_coordinate_check(study_id: StudyId, body: CheckStatistics, database: Db) -> None:
+    """Give the coordinate check's statistics of a study of the family `external`.
+
+    Taken by the trainer on its own model, as docs/external-trainers.md shows. A study with
+    `check: posted` begins once those of all its optimizers and check widths are there. What is sent
+    again changes nothing.
+    """
+    with database.read() as session:
+        spec = get_study(session, study_id).spec
+    names = [config.name for config in spec.optimizers]
+    if body.optimizer not in names:
+        words = f"{body.optimizer} is not one of the study's: use one of {', '.join(names)}"
+        raise _bad_value("optimizer", words, body.optimizer, body.model_dump())
+    with database.write() as session:
+        post_statistics(session, study_id, body.optimizer, body.statistics)
+
+
 def _shown(database: Database, lease: LeasedTrial, form: Form) -> Response:
     with database.read() as session:
         study = get_study(session, lease.study_id)
@@ -107,17 +133,14 @@ def _shown(database: Database, lease: LeasedTrial, form: Form) -> Response:
 
 def _bad_field(body: ReportBody, error: ReportRefused) -> RequestValidationError:
     document = body.model_dump()
-    return RequestValidationError(
-        [
-            {
-                "type": "value_error",
-                "loc": ("body", error.field),
-                "msg": str(error),
-                "input": document[error.field],
-            }
-        ],
-        body=document,
-    )
+    return _bad_value(error.field, str(error), document[error.field], document)
+
+
+def _bad_value(
+    field: str, words: str, value: object, document: dict[str, Any]
+) -> RequestValidationError:
+    problem = {"type": "value_error", "loc": ("body", field), "msg": words, "input": value}
+    return RequestValidationError([problem], body=document)
 
 
 def _bad_format(form: Form, error: NoSnippet) -> RequestValidationError:

@@ -1,13 +1,14 @@
-"""The coordinator and its slots."""
+"""The coordinator, its slots, and the trainers of users' own."""
 
 import datetime as dt
 
 from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
-from app.liveness import age_seconds, liveness
+from app.liveness import Liveness, age_seconds, liveness
 from app.schemas.workers import WorkerList, WorkerRead
 from tuner.storage.heartbeats import workers
+from tuner.storage.leases.trainers import trainers
 
 router = APIRouter(prefix="/v1", tags=["workers"])
 
@@ -17,14 +18,17 @@ def list_workers(database: Db, settings: Settings) -> WorkerList:
     """Who works, on what, and since when it has not been heard of."""
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
-        known = workers(session)
+        known, own = workers(session), trainers(session, now)
+    silence = settings.coordinator_silence_seconds
+    listed = [(worker, liveness(worker, now, silence)) for worker in known]
+    listed += [(one, Liveness.WELL if is_heard else Liveness.SILENT) for one, is_heard in own]
     return WorkerList(
         workers=tuple(
             WorkerRead(
                 **worker.model_dump(),
-                liveness=liveness(worker, now, settings.coordinator_silence_seconds),
+                liveness=how,
                 heartbeat_age_seconds=age_seconds(worker, now),
             )
-            for worker in known
+            for worker, how in listed
         )
     )

@@ -9,6 +9,8 @@ from pydantic import ConfigDict, Field
 from parametrization.recommendation.trial import TrialNumbers
 from parametrization.rules.parametrization import Parametrization
 from tuner.engine.orders import TrainOrder
+from tuner.engine.reports import CoordinateStatistic
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.storage.leases.leasing import LeasedTrial
@@ -107,6 +109,15 @@ class ReportBody(Submitted):
             failed=self.failed,
             checkpoint=self.checkpoint,
         )
+
+
+class CheckStatistics(Submitted):
+    """What a trainer has measured of its own model for the coordinate check."""
+
+    optimizer: Optimizer
+    """One of the study's."""
+    statistics: Annotated[tuple[CoordinateStatistic, ...], Field(min_length=1, max_length=100_000)]
+    """Of every tensor, width and seed."""
 
 
 class ReportRead(Record):

@@ -20,4 +20,4 @@ class WorkerRead(Record):
 
 class WorkerList(Record):
     workers: tuple[WorkerRead, ...]
-    """The coordinator (`tuner`) and each slot."""
+    """The coordinator (`tuner`), each slot, and the trainers of users' own."""

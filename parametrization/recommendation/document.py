@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from parametrization.check.verdict import CheckVerdict
-from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
+from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
 from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import Comparison, DatasetFacts, WholeTarget
@@ -112,6 +112,9 @@ class RecommendationDocument(Record):
     control: TransferEvidence | None
     """The same under the standard parametrization, if the study ran it."""
     check: CheckVerdict | None
+    noise_floor: NoiseFloor | None = None
+    """Smaller differences of loss mean nothing; null where the service's own workers trained, which
+    repeat a trial bit by bit."""
     optimizers: tuple[OptimizerStanding, ...]
     """Standings, best first, once every optimizer of the study is measured."""
     cost: TuningCost

@@ -44,6 +44,19 @@ class Optimum(Record):
     """Different learning rates among them."""
 
 
+class NoiseFloor(Record):
+    """How far a trainer of a user's own repeats itself: one trial, trained twice with one seed."""
+
+    trial: int
+    """The best of the search."""
+    repeated_by: int
+    """The same trial once more."""
+    losses: tuple[float | None, float | None]
+    """Of both; None where it diverged."""
+    spread_percent: float | None
+    """Their difference over their mean; None if one of them diverged."""
+
+
 class WidthOptimum(Record):
     """The optimum of one width."""
 

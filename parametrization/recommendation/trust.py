@@ -23,6 +23,7 @@ class Reason(Record):
         "regret",
         "drift",
         "check",
+        "noise",
         "wider_is_better",
         "proxy",
         "reach",

@@ -52,6 +52,29 @@ def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
                 )
 
 
+def repeated_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
+    """The best trial of every search once more, where a trainer of the user's own trains.
+
+    Trials of one seed are compared as if they had seen the same batches: this is what tells whether
+    they do.
+    """
+    if not snapshot.study.spec.family.is_external:
+        return
+    for config in snapshot.study.spec.optimizers:
+        if not snapshot.trials.of(Purpose.REPEAT, config.name):
+            best = winner(snapshot, config.name)
+            yield NewTrial(
+                purpose=Purpose.REPEAT,
+                optimizer=config.name,
+                parametrization=best.parametrization,
+                width=best.width,
+                seed=best.seed,
+                batch=0,
+                hyperparameters=best.hyperparameters,
+                params={},
+            )
+
+
 def winner(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord:
     """The optimizer's best finished search trial; ties go to the earlier one.
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.check_hyperparameters import check_hyperparameters
-from tuner.decisions.measure import grid_trials
+from tuner.decisions.measure import grid_trials, repeated_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId
@@ -95,7 +95,7 @@ def _searching(snapshot: StudySnapshot, searches: Searches) -> Decision:
 
 
 def _measuring(snapshot: StudySnapshot) -> Decision:
-    if new_trials := tuple(grid_trials(snapshot)):
+    if new_trials := (*grid_trials(snapshot), *repeated_trials(snapshot)):
         return Decision(new_trials=new_trials)
     return Decision() if snapshot.trials.unfinished else Decision(move_to=StudyState.COMPLETED)
 

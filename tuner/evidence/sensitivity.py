@@ -105,7 +105,7 @@ def sensitivity(
     fits = fits or CurveFits()
     found: dict[CurveKey, list[TrialRecord]] = {}
     for trial in snapshot.trials:
-        if has_result(trial):
+        if has_result(trial) and trial.purpose is not Purpose.REPEAT:
             found.setdefault(key_of(trial), []).append(trial)
     grids = {
         key: _curve(key, trials, fits)

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
-from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
+from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.comparison import (
     compare_optimizers,
 )
 from tuner.evidence.coordinate_check import check_verdict
+from tuner.evidence.noise import noise_floor
 from tuner.evidence.sensitivity import (
     CurveFits,
     SensitivityCurve,
@@ -28,7 +29,7 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 
-EVIDENCE_VERSION: Final = 3
+EVIDENCE_VERSION: Final = 4
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
@@ -50,6 +51,8 @@ class OptimizerEvidence(Record):
     """Search trials with a result."""
     check: CheckVerdict | None
     """None until the coordinate check has run."""
+    noise: NoiseFloor | None = None
+    """Of a trainer of the user's own, once a trial has been repeated."""
     transfer: tuple[TransferEvidence, ...]
     """Of every parametrization with a curve, muP first."""
 
@@ -135,6 +138,7 @@ def _of_optimizer(
         winner=winner,
         finished_searches=sum(has_result(trial) and trial.value is not None for trial in searched),
         check=check_verdict(snapshot, optimizer),
+        noise=noise_floor(snapshot, optimizer),
         transfer=tuple(
             summarise_transfer(
                 curves,

@@ -112,6 +112,7 @@ def recommend(  # one keyword per axis
         rate.predicted_regret_percent,
         own.check,
         others.axes,
+        own.noise,
     )
     reasons = reasons_against(found)
     try:
@@ -163,6 +164,7 @@ def recommend(  # one keyword per axis
         evidence=evidence,
         control=own.transfer_under(Parametrization.SP),
         check=own.check,
+        noise_floor=own.noise,
         optimizers=known.standings,
         cost=tuning_cost(known.trained, spec, study.shape, target),
         provenance=_provenance(study, known, chosen),

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
-from parametrization.recommendation.evidence import Prediction, TransferEvidence
+from parametrization.recommendation.evidence import NoiseFloor, Prediction, TransferEvidence
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Axis, Reason, Verdict
+from parametrization.text.rounding import percent
 from parametrization.transfer.reasons import measured_widths, reasons_against_transfer
 from parametrization.transfer.summary import Transfer
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
@@ -15,6 +16,8 @@ from tuner.spec.study import StudySpec
 BEYOND: Final = {"depth": 4.0, "batch": 8.0, "tokens": 8.0}
 """Factor beyond what a rule of the axis was tested for before it abstains. Less for depth: rules
 of depth were tested on fewer models than the others."""
+NOISE_PERCENT: Final = 0.5
+"""Spread of a trial that is trained twice before caution: a quarter of the regret that matters."""
 MIN_STEPS: Final = 50
 """Updates of the proxies from which on the optima of widths were seen to agree."""
 
@@ -31,6 +34,8 @@ class Findings(NamedTuple):
     check: CheckVerdict | None
     axes: tuple[Axis, ...] = ()
     """Those beside width."""
+    noise: NoiseFloor | None = None
+    """Of a trainer of the user's own."""
 
     @property
     def width(self) -> int:
@@ -69,7 +74,8 @@ def reasons_against(found: Findings) -> tuple[Reason, ...]:
     """Every reason against trust, the weakest axis first."""
     reasons = [
         *reasons_against_transfer(found.transfer),
-        *_of_check(found.check),
+        *_of_check(found.check, is_external=found.spec.family.is_external),
+        *_of_noise(found.noise),
         *_of_proxy(found),
         *_of_other_axes(found),
         *_of_duration(found.target),
@@ -81,9 +87,31 @@ def reasons_against(found: Findings) -> tuple[Reason, ...]:
     return tuple(sorted(reasons, key=lambda reason: (reason.severity != "abstain", -reason.excess)))
 
 
-def _of_check(check: CheckVerdict | None) -> Iterator[Reason]:
+def _of_noise(noise: NoiseFloor | None) -> Iterator[Reason]:
+    """A trainer whose trials of one seed differ compares them by chance."""
+    if noise is None:
+        return
+    contract = "the same seed has to give the same initial tensors and the same batches"
+    if noise.spread_percent is None:
+        words = f"trial {noise.trial}, trained twice with one seed, diverged once: {contract}"
+        yield Reason(topic="noise", severity="caution", words=words, excess=10.0)
+    elif noise.spread_percent > NOISE_PERCENT:
+        words = (
+            f"trial {noise.trial}, trained twice with one seed, came to losses"
+            f" {percent(noise.spread_percent)} apart (limit {NOISE_PERCENT:g} %): {contract}"
+        )
+        excess = noise.spread_percent / NOISE_PERCENT
+        yield Reason(topic="noise", severity="caution", words=words, excess=excess)
+
+
+def _of_check(check: CheckVerdict | None, *, is_external: bool) -> Iterator[Reason]:
     if check is None:
         words = "the coordinate check has not run"
+        if is_external:
+            words = (
+                "the coordinate check was skipped: no statistics were posted of the trainer's own"
+                " model, so that nobody has looked whether the rules fit it"
+            )
         yield Reason(topic="check", severity="caution", words=words, excess=1.0)
     elif check.passed is False:
         words = f"the coordinate check failed: {check.summary}"

@@ -49,6 +49,7 @@ class Purpose(StrEnum):
 
     SEARCH = "search"  # proposed by Optuna at the proxy width
     MEASURE = "measure"  # one point of the shared learning-rate grid under muP
+    REPEAT = "repeat"  # the search's best once more, with its seed: does a trainer repeat itself?
     CONTROL = "control"  # the same point under the standard parametrization
 
 

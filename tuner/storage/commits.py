@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.packing import SOLO, Packing, packing_key
-from tuner.engine.reports import CoordinateStatistic, Done, Failed, Lost, Reached, Report
+from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.records.decision import Decision
 from tuner.records.errors import OrderUnreadable, StudyMoved
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
+from tuner.storage.check_progress import store_statistics
 from tuner.storage.documents import PACKINGS, SHAPE
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import (
@@ -28,7 +29,7 @@ from tuner.storage.orders import (
     reissue,
 )
 from tuner.storage.sql.database import connection_of
-from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow, StudyRow, TrialRow
+from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.studies import move_study, park_study
 from tuner.storage.trials.rows import end_trial, start_trials, trial_rows, unfinished_trials
 from tuner.storage.trials.trial_counts import facts_of, note_changes
@@ -185,7 +186,7 @@ def _store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str
         case DescribeOrder():
             _store_description(session, order.study_id, report)
         case CheckOrder():
-            _store_statistics(session, order, report.statistics)
+            store_statistics(session, order.study_id, order.optimizer, report.statistics)
         case ProbeOrder():
             _store_packing(session, order, report.packing or _solo(order))
         case TrainOrder():
@@ -226,27 +227,6 @@ def _store_packing(session: Session, order: ProbeOrder, packing: Packing) -> Non
         EventKind.PACKING_CHOSEN,
         data | {"summary": f"{optimizer}, width {width}: {packing.words}"},
     )
-
-
-def _store_statistics(
-    session: Session, order: CheckOrder, statistics: Iterable[CoordinateStatistic]
-) -> None:
-    stored = session.execute(
-        select(CoordinateCheckRow.width, CoordinateCheckRow.tensor, CoordinateCheckRow.seed).where(
-            CoordinateCheckRow.study_id == order.study_id,
-            CoordinateCheckRow.optimizer == order.optimizer,
-        )
-    )
-    seen = {(width, tensor, seed) for width, tensor, seed in stored}
-    for statistic in statistics:
-        place = (statistic.width, statistic.tensor, statistic.seed)
-        if place not in seen:
-            seen.add(place)
-            session.add(
-                CoordinateCheckRow(
-                    study_id=order.study_id, optimizer=order.optimizer, **statistic.model_dump()
-                )
-            )
 
 
 def _count_loss(session: Session, row: OrderRow, message: str) -> None:

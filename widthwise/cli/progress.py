@@ -15,6 +15,7 @@ LABELS: Final = {
     "check": "checking",
     "search": "searching",
     "measure": "measuring",
+    "repeat": "repeating a trial",
     "control": "measuring SP",
 }
 STATE_STYLES: Final = {

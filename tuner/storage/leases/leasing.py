@@ -62,7 +62,7 @@ def lease_trial(
 
     """
     study = study_row(session, asked.study_id)
-    _require_external(study)
+    require_external(study)
     row = _held(session, asked) or _offered(session, asked)
     if row is None:
         _note_asking(session, asked.study_id, asked.worker, now)
@@ -101,7 +101,14 @@ def _note_asking(session: Session, study_id: str, worker: str, now: dt.datetime)
         row.asked_at, row.asks_until = now, until
 
 
-def _require_external(study: StudyRow) -> None:
+def require_external(study: StudyRow) -> None:
+    """Check that a study has trials to lease.
+
+    Raises:
+        NotExternal: if workers train them.
+        StudyEnded: if there will be none.
+
+    """
     if not names_external_family(study.spec):
         raise NotExternal(study.id)
     if study.state in FINAL_STUDY_STATES:

@@ -1,0 +1,199 @@
+"""Whole studies that trainers of users' own train: to the end, and to an answer that is right."""
+
+import math
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.app.coordinated import Coordinated
+from tests.app.served import Served
+from tests.tuner.analytic_engine import SHAPE
+from tests.tuner.own_trainer import BEST_LOG2_RATE, SHAPES, STEPS, external_spec, losses, report
+from tuner.coordinator.external_engine import ExternalEngine
+from tuner.coordinator.reconcile import tick
+from widthwise.client import Client
+from widthwise.external.trial import Trial
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def coordinating(served: Served) -> Iterator[None]:
+    """Turn the coordinator in a thread."""
+    over = threading.Event()
+    engine = ExternalEngine(served.database, ahead=True)
+
+    def turn() -> None:
+        while not over.is_set():
+            tick(served.database, engine, 0.02)
+
+    thread = threading.Thread(target=turn)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def train_to_the_end(study: Coordinated, *, noise: float = 0.0) -> None:
+    """One report a trial; with noise, no two trainings of a trial are alike."""
+    trained = 0
+    while study.state()["state"] not in ("completed", "failed"):
+        answer = study.ask()
+        if answer.status_code != 200:
+            study.turn(1)
+            continue
+        lease, trained = answer.json(), trained + 1
+        values = losses(lease)
+        shift = noise * (-1) ** trained
+        noisy = [None if loss is None else loss * (1 + shift) for loss in values]
+        study.report(lease, report(lease, len(noisy), noisy))
+        study.turn(1)
+
+
+def recommendation(study: Coordinated) -> dict[str, Any]:
+    path = f"/v1/studies/{study.study}/recommendation"
+    answer: dict[str, Any] = study.client.get(path).raise_for_status().json()
+    return answer
+
+
+def reasons(answer: dict[str, Any], topic: str) -> list[str]:
+    return [one["words"] for one in answer["reasons"] if one["topic"] == topic]
+
+
+def test_a_study_ends_with_the_best_rate_and_says_what_it_rests_on(served: Served) -> None:
+    study = Coordinated(served)
+    train_to_the_end(study)
+    assert study.state()["state"] == "completed", study.state()["reason"]
+    answer = recommendation(study)
+    assert abs(math.log2(answer["learning_rate"]["value"]) - BEST_LOG2_RATE) < 0.25
+    assert reasons(answer, "check")[0].startswith("the coordinate check was skipped")
+    floor = answer["noise_floor"]
+    assert floor["losses"][0] == floor["losses"][1]  # this trainer repeats itself exactly
+    assert (floor["spread_percent"], reasons(answer, "noise")) == (0.0, [])
+    assert answer["verdict"] == "caution"
+    repeated = study.trial(floor["repeated_by"])
+    assert (repeated["purpose"], repeated["seed"]) == (
+        "repeat",
+        study.trial(floor["trial"])["seed"],
+    )
+    assert answer["cost"]["tuning_flops"] > 0
+    assert study.client.get(f"/studies/{study.study}").status_code == 200
+    assert study.ask().status_code == 410
+
+
+def test_a_trainer_that_does_not_repeat_itself_is_told_so(served: Served) -> None:
+    study = Coordinated(served)
+    train_to_the_end(study, noise=0.02)
+    answer = recommendation(study)
+    spread = answer["noise_floor"]["spread_percent"]
+    assert spread == pytest.approx(4.0, rel=0.01) or spread == 0.0
+    if spread:
+        assert "the same batches" in reasons(answer, "noise")[0]
+
+
+def test_a_study_waits_for_the_statistics_of_its_check(served: Served) -> None:
+    family = {"name": "external", "shapes": SHAPES, "check": "posted"}
+    study = Coordinated(served, family=family, check={"widths": [32, 64, 128]})
+    study.ask()
+    study.turn(4)
+    assert study.state()["state"] == "checking"
+    path = f"/v1/studies/{study.study}/coordinate-check"
+    wrong = study.client.post(path, json={"optimizer": "sgd", "statistics": [statistic(32, 0)]})
+    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/optimizer"]
+    for width in (32, 64, 128):
+        statistics = [
+            statistic(width, seed, tensor=tensor.name)
+            for tensor in SHAPE.tensors
+            for seed in range(4)
+        ]
+        body = {"optimizer": "adamw", "statistics": statistics}
+        assert study.client.post(path, json=body).status_code == 204
+        study.turn(2)
+    assert study.state()["state"] in ("searching", "failed")
+    (check,) = study.client.get(path).json()["checks"]
+    assert check["status"] != "not_run"
+
+
+def statistic(width: int, seed: int, tensor: str = "embed.weight") -> dict[str, Any]:
+    rms = 0.01 * (1 + 0.001 * seed)
+    scale = width**-0.5 if tensor == "readout.weight" else 1.0
+    return {
+        "tensor": tensor,
+        "width": width,
+        "seed": seed,
+        "update_rms": rms,
+        "propagation_rms": rms * scale,
+    }
+
+
+def test_trainers_are_listed_among_the_workers(served: Served) -> None:
+    study = Coordinated(served)
+    study.ask("idle")
+    lease = study.lease("at work")
+    listed = {one["name"]: one for one in study.client.get("/v1/workers").json()["workers"]}
+    assert listed[f"at work ({study.study})"]["order_id"] == lease["order"]
+    assert listed[f"idle ({study.study})"]["order_id"] is None
+    assert {one["liveness"] for one in listed.values()} == {"well"}
+    assert f"at work ({study.study})" in study.client.get("/workers").text
+
+
+def test_a_loop_over_a_studys_trials_trains_them(served: Served, tmp_path: Path) -> None:
+    with coordinating(served), Client(served.address) as client:
+        study = client.submit(external_spec(search={"trials": 4, "batch_size": 4}))
+        for trial in client.trials(study, worker="loop"):
+            trial.to_file(tmp_path / "trial.json")
+            same = Trial.from_file(tmp_path / "trial.json")  # as the other ranks read it
+            assert same.scalings() == trial.scalings()
+            for step, loss in enumerate(losses(trial.document), start=1):
+                told = trial.report(step, math.nan if loss is None else loss)
+                assert told == ("continue" if step < STEPS and loss is not None else "stop")
+            assert trial.has_ended
+        assert client.study(study["id"])["state"] == "completed"
+        assert len(client.trials(study["id"])["trials"]) > 30
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "script",
+    [
+        "plain_pytorch.py",
+        pytest.param(
+            "hf_trainer.py",
+            marks=pytest.mark.skipif(
+                find_spec("transformers") is None or find_spec("accelerate") is None,
+                reason="needs transformers and accelerate, which are extras",
+            ),
+        ),
+    ],
+)
+def test_an_example_tunes_its_own_model(served: Served, script: str) -> None:
+    options = ["--steps=8", "--trials=3", "--target-width=128"]
+    command = [sys.executable, str(ROOT / "examples" / "external" / script), *options]
+    environment = os.environ | {"WIDTHWISE_ADDRESS": served.address, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = str(ROOT)
+    with coordinating(served):
+        told = subprocess.run(
+            command, env=environment, check=False, capture_output=True, text=True, timeout=280
+        )
+    assert told.returncode == 0, told.stderr
+    assert "width 128" in told.stdout
+
+
+def test_a_shell_script_tunes_with_curl_alone(served: Served) -> None:
+    script = ROOT / "examples" / "external" / "trainer.sh"
+    with coordinating(served), Client(served.address) as client:
+        study = client.submit(external_spec(search={"trials": 4, "batch_size": 4}))["id"]
+        subprocess.run([script, served.address, study], check=True, timeout=280)
+        answer = client.recommendation(study)
+    assert abs(math.log2(answer["learning_rate"]["value"]) - BEST_LOG2_RATE) < 0.25
+    assert answer["noise_floor"]["spread_percent"] == 0.0

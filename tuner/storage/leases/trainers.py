@@ -1,0 +1,40 @@
+"""List trainers of users' own as workers: who trains what, who asks, and when each was heard of."""
+
+import datetime as dt
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.storage.heartbeats import WorkerRecord
+from tuner.storage.leases.states import LeaseState
+from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
+
+REMEMBERED: Final = dt.timedelta(minutes=10)
+"""Trainers that have not asked for so long are not listed."""
+
+
+def trainers(session: Session, now: dt.datetime) -> tuple[tuple[WorkerRecord, bool], ...]:
+    """Everyone who trains or has asked lately, by name, and whether they are heard of in time."""
+    found: dict[tuple[str, str], tuple[WorkerRecord, bool]] = {}
+    asking = select(TrainerRow).where(TrainerRow.asks_until > now - REMEMBERED)
+    for row in session.scalars(asking):
+        record = _record(row.study_id, row.worker, None, row.asked_at)
+        found[row.worker, row.study_id] = record, row.asks_until > now
+    for lease in session.scalars(select(LeaseRow).where(LeaseRow.state == LeaseState.LEASED)):
+        assert lease.worker is not None, "somebody leases it"
+        assert lease.expires_at is not None, "it ends"
+        heard = lease.expires_at - dt.timedelta(seconds=lease.ttl_seconds)
+        record = _record(lease.study_id, lease.worker, lease.order_id, heard)
+        found[lease.worker, lease.study_id] = record, lease.expires_at > now
+    return tuple(found[key] for key in sorted(found))
+
+
+def _record(study_id: str, worker: str, order_id: str | None, heard: dt.datetime) -> WorkerRecord:
+    return WorkerRecord(
+        name=f"{worker} ({study_id})",
+        device="external",
+        order_id=order_id,
+        problem=None,
+        heartbeat_at=heard,
+    )
