@@ -177,10 +177,9 @@ def test_a_loop_over_a_studys_trials_trains_them(served: Served, tmp_path: Path)
     ],
 )
 def test_an_example_tunes_its_own_model(served: Served, script: str) -> None:
-    options = ["--steps=8", "--trials=3", "--target-width=128"]
+    options = [f"--address={served.address}", "--steps=8", "--trials=3", "--target-width=128"]
     command = [sys.executable, str(ROOT / "examples" / "external" / script), *options]
-    environment = os.environ | {"WIDTHWISE_ADDRESS": served.address, "OMP_NUM_THREADS": "1"}
-    environment["PYTHONPATH"] = str(ROOT)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with coordinating(served):
         told = subprocess.run(
             command, env=environment, check=False, capture_output=True, text=True, timeout=280
