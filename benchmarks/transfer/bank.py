@@ -2,8 +2,8 @@
 
     python -m benchmarks.transfer.bank --problem mlp-adamw --seeds 6 --seconds 200
 
-A table takes minutes of one core. It is written after every width and rate and goes on where it
-ended, so that it can be made in pieces; one that is complete is left alone. Without `--problem`
+A table takes minutes of one core. It is kept as `NAME.part` until it is complete and goes on where
+it ended, so that it can be made in pieces; one that is complete is left alone. Without `--problem`
 each of them is gone on with in turn. `benchmarks.transfer.regret` reads the tables.
 """
 
@@ -65,18 +65,24 @@ def trained(problem: BankProblem, run: Run) -> float | None:
 
 def go_on(path: Path, name: str, seeds: int, until: float, trainer: Trainer = trained) -> int:
     """Train runs that a table lacks, until that `time.monotonic()`; how many it still lacks."""
-    problem, rows = PROBLEMS[name], read_rows(path)
+    problem, part = PROBLEMS[name], path.with_name(f"{name}.part")
+    rows = read_rows(path) | read_rows(part)
     due = [run for run in runs_of(problem, seeds) if run not in rows]
     done = 0
-    for run in due:
-        if time.monotonic() >= until:
-            break
-        loss = trainer(problem, run)
-        rows[run] = "" if loss is None else f"{loss:.8g}"
-        done += 1
-    if done:
-        write_rows(path, name, rows)
-    return len(due) - done
+    try:
+        for run in due:
+            if time.monotonic() >= until:
+                break
+            loss = trainer(problem, run)
+            rows[run] = "" if loss is None else f"{loss:.8g}"
+            done += 1
+    finally:  # what was trained is kept, also when it is interrupted
+        missing = len(due) - done
+        if done:
+            write_rows(part if missing else path, name, rows)
+        if not missing:
+            part.unlink(missing_ok=True)
+    return missing
 
 
 def read_rows(path: Path) -> Rows:

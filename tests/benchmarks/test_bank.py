@@ -35,10 +35,21 @@ def test_a_table_is_made_in_pieces_and_read_as_a_problem(tmp_path: Path) -> None
 
     none_yet = go_on(path, "mlp-adamw", 2, until=time.monotonic() - 1, trainer=parabola)
     assert (none_yet, path.exists()) == (len(everything), False)
-    assert go_on(path, "mlp-adamw", 1, until=math.inf, trainer=parabola) == 0
-    assert len(read_rows(path)) == len(everything) / 2
+    stop_after, trained = 100, iter(range(len(everything)))
+
+    def until_stopped(problem: BankProblem, run: Run) -> float | None:
+        if next(trained) >= stop_after:
+            raise KeyboardInterrupt
+        return parabola(problem, run)
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on(path, "mlp-adamw", 2, until=math.inf, trainer=until_stopped)
+    assert [at.name for at in tmp_path.iterdir()] == ["mlp-adamw.part"]
+    assert list(read_rows(tmp_path / "mlp-adamw.part")) == everything[:stop_after]
     assert go_on(path, "mlp-adamw", 2, until=math.inf, trainer=parabola) == 0
+    assert [at.name for at in tmp_path.iterdir()] == ["mlp-adamw.csv.gz"]
     assert set(read_rows(path)) == set(everything)
+    assert go_on(path, "mlp-adamw", 2, until=math.inf, trainer=until_stopped) == 0
 
     (problem,) = read_bank(tmp_path)
     assert (problem.name, problem.studied, problem.target) == ("mlp-adamw", (32, 64, 128), 512)

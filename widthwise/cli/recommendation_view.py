@@ -64,6 +64,9 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
             "expected cost",
             f"{percent(rate.predicted_regret_percent)} of loss, averaged over the interval",
         )
+    loss = rate.predicted_loss
+    if loss is not None:
+        yield "expected loss", f"{loss.value:.4g}, from {loss.low:.4g} to {loss.high:.4g}"
     yield "schedule", _schedule(document.schedule)
     if document.residual_multiplier != 1:
         yield "residual branches", f"x + {document.residual_multiplier:.4g} f(x)"
