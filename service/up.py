@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
@@ -89,6 +90,7 @@ def main() -> None:
     settings, tasks = _settings_from(sys.argv[1:])
     configure_logs("up")
     try:
+        _require_directories(settings.dataset_dirs)
         lock = _claim(settings.data_dir)
         for task in tasks:
             found = register(task, settings.data_dir, settings.stall_seconds)
@@ -130,6 +132,20 @@ def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
     given = vars(parser.parse_args(arguments))
     tasks: list[str] = given.pop("plugin")
     return Settings(**{name: value for name, value in given.items() if value is not None}), tasks
+
+
+def _require_directories(directories: Sequence[Path]) -> None:
+    """Refuse directories of data that are not here, where every process would look for them.
+
+    Raises:
+        ValueError: if one is not.
+    """
+    for one in directories:
+        if not one.is_dir():
+            raise ValueError(
+                f"--dataset-dir {one} is no directory: correct it, or leave it out"
+                " (WIDTHWISE_DATASET_DIRS)"
+            )
 
 
 def _claim(data_dir: Path) -> IO[str]:

@@ -1,6 +1,8 @@
 """Studies on files of the user's own, to their end, with the files changed and gone meanwhile."""
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -95,3 +97,12 @@ def test_a_path_elsewhere_is_refused_at_once(service: RunningService, tmp_path: 
     (error,) = refused.json()["errors"]
     assert error["pointer"] == "/dataset/path"
     assert "is in none of the directories that are allowed" in error["detail"]
+
+
+def test_up_refuses_a_directory_of_data_that_is_not_here(tmp_path: Path) -> None:
+    options = [f"--data-dir={tmp_path / 'data'}", f"--dataset-dir={tmp_path}", "--dataset-dir=/no"]
+    program = "from widthwise.cli.commands import app; app()"
+    command = [sys.executable, "-c", program, "up", *options]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert ran.returncode == 1
+    assert "--dataset-dir /no is no directory: correct it" in ran.stderr

@@ -34,7 +34,7 @@ class Places:
     """The directories that data may be read from."""
 
     def __init__(self, directories: Sequence[Path]) -> None:
-        self._given = tuple(directories)
+        self._given = tuple(one.absolute() for one in directories)
         self._directories = tuple(Path(os.path.realpath(one)) for one in directories)
 
     def are_here(self) -> bool:
@@ -71,18 +71,23 @@ class Places:
 
         """
         path = self.path_of(given, field)
+        # By its words first: whoever asks learns nothing of what is elsewhere.
+        if not _is_in(Path(os.path.normpath(path)), (*self._given, *self._directories)):
+            raise self._elsewhere(path, field)
         found = _without_links(Path(path), field)
-        if not any(found == one or one in found.parents for one in self._directories):
-            through = f" leads to {found}, which" if str(found) != os.path.normpath(path) else ""
-            allowed = ", ".join(map(str, self._given))
-            raise DataRefused(
-                field,
-                f"{path}{through} is in none of the directories that are allowed ({allowed}): move"
-                f" it there, or have its directory allowed in {SETTING}",
-            )
+        if not _is_in(found, self._directories):
+            raise self._elsewhere(f"{path} leads to {found}, which", field)
         if not os.path.lexists(found):
             raise DataRefused(field, f"{path} does not exist: correct the path")
         return found
+
+    def _elsewhere(self, what: str, field: str) -> DataRefused:
+        allowed = ", ".join(map(str, self._given))
+        return DataRefused(
+            field,
+            f"{what} is in none of the directories that are allowed ({allowed}): move it there, or"
+            f" have its directory allowed in {SETTING}",
+        )
 
     def open(self, given: str, field: str = "path") -> Opened:
         """The file at this path.
@@ -121,6 +126,10 @@ class Places:
             if count == MOST_FILES:
                 raise DataRefused(field, f"{found} has more than {MOST_FILES:,} files: use fewer")
             yield os.path.relpath(entry.path, found), Identity.of(entry.stat(follow_symlinks=False))
+
+
+def _is_in(path: Path, directories: Sequence[Path]) -> bool:
+    return any(path == one or one in path.parents for one in directories)
 
 
 def _path_in(given: str, field: str) -> str:

@@ -77,12 +77,18 @@ def up(
             metavar="FILE.py[:Task]", help="A task that studies can name; may be repeated."
         ),
     ] = None,
+    dataset_dir: Annotated[
+        list[Path] | None,
+        typer.Option(help="A directory that studies may name data files in; may be repeated."),
+    ] = None,
 ) -> None:
     """Run the service here: API, pages, tuner and workers, until Ctrl-C."""
     given = {"--data-dir": data_dir, "--host": host, "--port": port, "--slots": slots}
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
     with said_plainly():
-        become_service([*options, *(f"--plugin={task}" for task in plugin or ())])
+        options += [f"--plugin={task}" for task in plugin or ()]
+        options += [f"--dataset-dir={directory}" for directory in dataset_dir or ()]
+        become_service(options)
 
 
 app.command()(tune)

@@ -91,6 +91,15 @@ def test_a_link_is_followed_within_the_directories_and_not_out_of_them(allowed: 
     refusal(places, str(allowed / "around"))
 
 
+def test_nothing_is_told_of_what_lies_elsewhere(allowed: Path) -> None:
+    out = allowed.parent
+    (out / "link").symlink_to(out / "secret.txt")
+    said = {refusal(Places([allowed]), str(out / name)) for name in ("link", "secret.txt", "none")}
+    words = [one.partition(" is in ")[2] for one in said]
+    assert len(set(words)) == 1
+    assert not any("leads to" in one for one in said)
+
+
 def test_an_allowed_directory_may_be_a_link_itself(allowed: Path) -> None:
     link = allowed.parent / "link"
     link.symlink_to(allowed)
