@@ -13,6 +13,7 @@ from parametrization.nn.param_groups import multiplicative_schedule
 from parametrization.nn.start.own_start import scale_own_start
 from parametrization.nn.start.readouts import add_readouts, draw_start
 from parametrization.nn.stepping import optimizer_for
+from parametrization.nn.trainable import refuse_untrainable
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_numbers import VectorDecayRule
@@ -95,6 +96,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
             gradient_clip_norm=gradient_clip_norm or None,
             tied=[t.name for t in shape.tensors if t.tied],
         )
+    refuse_untrainable(model, scalings)  # before anything of the model has changed
     if initial == "scale":
         add_readouts(model, scalings)
         scale_own_start(model, shape, scalings, multipliers.width)

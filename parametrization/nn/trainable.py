@@ -23,6 +23,13 @@ def trainable(
             gradient, or if a parameter's dtype cannot be trained.
 
     """
+    found = list(match(model, scalings))
+    refuse_untrainable(model, (scaling for _, scaling in found))
+    yield from (pair for pair in found if pair[0].parameter.requires_grad)
+
+
+def refuse_untrainable(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+    """Refuse what `trainable` refuses."""
     found = [pair for pair in match(model, scalings) if pair[0].parameter.requires_grad]
     if not found:
         raise ValueError(
@@ -36,7 +43,6 @@ def trainable(
                 " in it and the first steps NaN; keep the weights in float32 (model.float()) and"
                 " compute inside torch.autocast with a torch.amp.GradScaler, or use bfloat16"
             )
-    yield from found
 
 
 def _name(dtype: torch.dtype) -> str:

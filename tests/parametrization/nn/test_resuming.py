@@ -124,8 +124,12 @@ def test_schedule_free_averages_of_bfloat16_parameters_are_those_of_float32_ones
 
 @pytest.mark.parametrize("optimizer", ["adamw", "sgd", "lion", "muon_spectral"])
 def test_float16_weights_are_refused_with_the_remedy(optimizer: str) -> None:
+    model = Mlp(64).half()
+    before = [parameter.detach().clone() for parameter in model.parameters()]
     with pytest.raises(ValueError, match=r"layers.0.weight is float16: .* in float32 .*GradScaler"):
-        training_of(Mlp(64).half(), optimizer)
+        training_of(model, optimizer)
+    for parameter, value in zip(model.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)
 
 
 @pytest.mark.parametrize("optimizer", ["adamw", "muon_spectral"])
