@@ -21,6 +21,7 @@ from widthwise.task import Task, has, task_problems, task_roles
 from widthwise.task_loading import load_task
 from widthwise.task_source import TaskSource
 from widthwise.task_words import TaskRefused, raised_words
+from workers.device.heartbeat import end_copies
 from workers.device.out_of_memory import is_out_of_memory
 from workers.references import imported
 
@@ -123,6 +124,8 @@ class OpenTask:
             if isinstance(error, TaskFailed) or is_out_of_memory(error):
                 raise
             raise self.failed(f"{what} raised {raised_words(error, self.folder)}") from error
+        finally:
+            end_copies()  # those that it forked, before they do anything of ours
 
     def failed(self, words: str) -> TaskFailed:
         """An error about this task."""
