@@ -1,6 +1,6 @@
 """Measure the service's cost beside training: all but the steps, as a share of trials' time.
 
-    python -m benchmarks.throughput.engine_overhead --json
+    python -m benchmarks.throughput.engine_overhead --json [--quick]
 
 A real study of the MLP of width 64 (batch 128,
 trials of 2,000 steps) runs through the real coordinator and its SQLite database; the engine hands
@@ -43,6 +43,7 @@ from workers.slot.process import settle_torch
 from workers.training import trainer
 
 STEPS: Final = 2_000
+QUICK_STEPS: Final = 400
 TRIALS: Final = 16
 BATCH: Final = 8
 ONCE: Final = "once a study"
@@ -129,7 +130,7 @@ class InProcessEngine:
         return [_REPORTS.validate_json(report.model_dump_json()) for report in reports]
 
 
-def study_of(packing: str) -> StudySpec:
+def study_of(packing: str, steps: int) -> StudySpec:
     """Two batches of trials: the second is proposed, and some of it pruned, as the clock runs."""
     return StudySpec.model_validate(
         {
@@ -137,14 +138,14 @@ def study_of(packing: str) -> StudySpec:
             "target": {"width": 256},
             "proxy_width": 64,
             "check": {"widths": [16, 32, 64]},
-            "training": {"steps": STEPS, "batch_size": 128},
+            "training": {"steps": steps, "batch_size": 128},
             "search": {"trials": TRIALS, "batch_size": BATCH},
             "packing": packing,
         }
     )
 
 
-def measure(packing: str) -> dict[str, Any]:
+def measure(packing: str, steps: int) -> dict[str, Any]:
     """One study, from its submission to its last search trial."""
     clock = Clock()
     places: list[tuple[Any, str, str]] = [
@@ -160,7 +161,8 @@ def measure(packing: str) -> dict[str, Any]:
             for place, name, what in places:
                 setattr(place, name, clock.timed(what, getattr(place, name)))
             started = time.process_time()
-            _run(database, study_of(packing), InProcessEngine(Path(folder), clock), clock)
+            engine = InProcessEngine(Path(folder), clock)
+            _run(database, study_of(packing, steps), engine, clock)
             total = time.process_time() - started - clock.seconds[ONCE] - clock.seconds["set-up"]
         finally:
             for place, name, work in plain:
@@ -204,14 +206,16 @@ def _ended(database: Database, study_id: str) -> int:
 def main() -> None:
     """Print the shares."""
     parser = command_line(__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help=f"trials of {QUICK_STEPS} steps")
     arguments = parser.parse_args()
+    steps = QUICK_STEPS if arguments.quick else STEPS
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     settle_torch()
     torch.optim.SGD([torch.zeros(1)], lr=0.0)  # loads torch's compiler, as a worker's start does
     gc.freeze()
-    studies = [measure("solo"), measure("measured")]
-    give({"trials": TRIALS, "steps": STEPS, "studies": studies}, arguments)
+    studies = [measure(packing, steps) for packing in ("solo", "measured")]
+    give({"trials": TRIALS, "steps": steps, "studies": studies}, arguments)
 
 
 if __name__ == "__main__":

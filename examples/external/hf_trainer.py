@@ -95,7 +95,7 @@ def main() -> None:
         for trial in client.trials(study):
             with trial:
                 train(trial, folder)
-        print(client.recommendation(study)["headline"])  # noqa: T201  its result
+        print(client.recommendation(study)["headline"])
 
 
 if __name__ == "__main__":

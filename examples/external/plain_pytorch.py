@@ -96,7 +96,7 @@ def main() -> None:
                     schedule.step()
                     if trial.report(step + 1, loss.item()) == "stop":
                         break
-        print(client.recommendation(study)["headline"])  # noqa: T201  its result
+        print(client.recommendation(study)["headline"])
 
 
 if __name__ == "__main__":
