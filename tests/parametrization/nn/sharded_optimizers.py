@@ -157,16 +157,30 @@ def difference(one: dict[str, Tensor], other: dict[str, Tensor], start: dict[str
     return max((one[n] - other[n]).abs().max().item() / (far[n] or 1.0) for n in start)
 
 
-def outcome(optimizer: str, rank: int, folder: Path) -> Outcome:
-    """Train it whole, sharded, and sharded with a stop in the middle."""
+class Whole(NamedTuple):
+    """A model that one process trained: at its start, its end, and the point to evaluate."""
+
+    start: dict[str, Tensor]
+    end: dict[str, Tensor]
+    evaluated: dict[str, Tensor]
+
+
+def trained_whole(optimizer: str) -> Whole:
+    """By a process that knows of no other."""
+    model = model_of(optimizer)
+    training = prepared(model, optimizer)
+    start = full(model)
+    train(model, training, range(2 * STEPS), slice(None))
+    end = full(model)
+    with evaluating(training.optimizer):
+        return Whole(start, end, full(model))
+
+
+def outcome(optimizer: str, whole: Whole, rank: int, folder: Path) -> Outcome:
+    """Train it sharded, and sharded with a stop in the middle."""
     # SOAP's eigenvectors have signs that rounding decides: the processes are made to round apart.
     torch.set_num_threads(1 + rank if optimizer == "soap" else 1)
     half = slice(rank * ROWS // 2, (rank + 1) * ROWS // 2)
-    whole = model_of(optimizer)
-    reference = prepared(whole, optimizer)
-    start = full(whole)
-    train(whole, reference, range(2 * STEPS), slice(None))
-
     sharded = sharded_model(optimizer)
     training = prepared(sharded, optimizer)
     train(sharded, training, range(STEPS), half)
@@ -183,23 +197,35 @@ def outcome(optimizer: str, rank: int, folder: Path) -> Outcome:
     again.schedule.load_state_dict(middle)
     train(resumed, again, range(STEPS, 2 * STEPS), half)
 
-    ends = (full(sharded), full(whole))
-    with evaluating(training.optimizer), evaluating(reference.optimizer):
-        evaluated = difference(full(sharded), full(whole), start)
+    end = full(sharded)
+    with evaluating(training.optimizer):
+        evaluated = full(sharded)
     return Outcome(
-        from_whole=difference(*ends, start),
-        from_uninterrupted=difference(full(resumed), ends[0], start),
-        at_evaluation=evaluated,
+        from_whole=difference(end, whole.end, whole.start),
+        from_uninterrupted=difference(full(resumed), end, whole.start),
+        at_evaluation=difference(evaluated, whole.evaluated, whole.start),
     )
 
 
+def refusal_of_replicas() -> str:
+    """What K-FAC says where every process holds the whole model."""
+    model = model_of("kfac")
+    try:
+        train(model, prepared(model, "kfac"), range(1), slice(None))
+    except RuntimeError as error:
+        return str(error)
+    return ""
+
+
 def main() -> None:
-    """Store every optimizer's outcome, or the words of its failure."""
+    """Store every optimizer's outcome, and what is refused."""
     rendezvous, result, folder, rank = *sys.argv[1:4], int(sys.argv[4])
+    torch.set_num_threads(1)
+    whole = {name: trained_whole(name) for name in STUDIED}
     dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
-    outcomes = {name: tuple(outcome(name, rank, Path(folder))) for name in STUDIED}
+    outcomes = {name: tuple(outcome(name, whole[name], rank, Path(folder))) for name in STUDIED}
     if rank == 0:
-        torch.save(outcomes, result)
+        torch.save({"outcomes": outcomes, "refusal": refusal_of_replicas()}, result)
     dist.destroy_process_group()
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of two processes over gloo that train by all optimizers: starting them is what takes long."""
     folder = tmp_path_factory.mktemp("sharded")
     arguments = (str(folder / name) for name in ("rendezvous", "result.pt", "checkpoints"))
@@ -37,8 +38,14 @@ def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Outcome]:
         for worker in workers:
             worker.kill()
             worker.wait()
-    stored = torch.load(folder / "result.pt", weights_only=True)
-    return {name: Outcome(*values) for name, values in stored.items()}
+    results: dict[str, Any] = torch.load(folder / "result.pt", weights_only=True)
+    return results
+
+
+@pytest.fixture
+def outcomes(stored: dict[str, Any]) -> Mapping[str, Outcome]:
+    """By optimizer."""
+    return {name: Outcome(*values) for name, values in stored["outcomes"].items()}
 
 
 @pytest.mark.parametrize("optimizer", STUDIED)
@@ -55,3 +62,7 @@ def test_a_distributed_checkpoint_resumes_it_bit_for_bit(
     optimizer: str, outcomes: Mapping[str, Outcome]
 ) -> None:
     assert outcomes[optimizer].from_uninterrupted == 0
+
+
+def test_k_fac_refuses_replicas_whose_rows_it_cannot_see(stored: dict[str, Any]) -> None:
+    assert "DistributedDataParallel): shard the model" in stored["refusal"]
