@@ -3,8 +3,7 @@
     python -m benchmarks.checks.coordinate_checks --json [--quick] [--processes N] [--output FILE]
 
 Under `mup` every row passes, except those marked empirical; under `sp`, and with an error planted,
-every row fails. A row's slopes are those of the updates, by role (and of the changes of blocks',
-model's and logits' values): the one farthest from 0.
+every row fails. A row's slopes are those of the updates, by role: the one farthest from 0.
 """
 
 import json
@@ -31,7 +30,7 @@ from parametrization.check.planted_errors import (
     UNSCALED_EPSILON,
     WIDTH_ERRORS,
 )
-from parametrization.check.slopes import activation_kind
+from parametrization.check.slopes import RESIDUAL_STREAM, activation_kind
 from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.check.run import check_depth, check_width
@@ -135,7 +134,9 @@ def measure(check: Check) -> dict[str, Any]:
     slopes: dict[str, float] = {}
     for tensor in verdict.tensors:
         slope = tensor.update_slope
-        kind = (activation_kind(tensor.tensor) or tensor.role.value).replace(" ", "_")
+        kind = "residual_stream" if tensor.tensor == RESIDUAL_STREAM else tensor.role.value
+        if activation_kind(tensor.tensor) not in (None, RESIDUAL_STREAM):
+            continue
         if slope is not None and abs(slope) >= abs(slopes.get(kind, 0.0)):
             slopes[kind] = round(slope, 3)
     return {

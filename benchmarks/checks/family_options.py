@@ -22,6 +22,7 @@ from typing import Any, Final, NamedTuple
 import torch
 
 from benchmarks.checks.optimizers import CHECKED_OPTIMIZERS, numbers
+from parametrization.check.slopes import activation_kind
 from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
@@ -132,13 +133,14 @@ def measure(check: Check) -> dict[str, Any]:
     """One row of the report."""
     started = time.perf_counter()
     verdict = _verdict(check)
+    tensors = [tensor for tensor in verdict.tensors if activation_kind(tensor.tensor) is None]
     return {
         "family": check.option.family,
         "options": check.option.options,
         "widths": widths(check.option),
         "parametrization": check.parametrization.value,
-        "slopes": _farthest((t.role, t.update_slope) for t in verdict.tensors),
-        "propagation_slopes": _farthest((t.role, t.propagation_slope) for t in verdict.tensors),
+        "slopes": _farthest((t.role, t.update_slope) for t in tensors),
+        "propagation_slopes": _farthest((t.role, t.propagation_slope) for t in tensors),
         "passed": verdict.passed,
         "seconds": round(time.perf_counter() - started, 2),
         "summary": verdict.summary,

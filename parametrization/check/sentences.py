@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from parametrization.check.causes import Failure, Seen, likely_cause
 from parametrization.check.measured import Measured, decisive
 from parametrization.check.slopes import LOSS_LOGITS, Grid
-from parametrization.check.thresholds import SATURATED, Judged
+from parametrization.check.thresholds import SATURATED
 from parametrization.check.words import Statistic, doubt, growth
 
 
@@ -32,8 +32,7 @@ def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: 
     context = seen_in(measured, grid)
     looks = likely_cause(one.family, found, context, optimizer)
     if found.passed is None:
-        disagree = _disagree(found, one.threshold)
-        unsure = doubt(found.statistic, one.family.role, seeds_disagree=disagree)
+        unsure = doubt(found.statistic, one.family.role, seeds_disagree=found.seeds_disagree)
         return f"{seen}: {unsure}"
     return seen if looks is None else f"{seen}: looks like {looks}"
 
@@ -65,8 +64,3 @@ def _why_still(one: Measured) -> str:
     if one.still:
         return "never moved, at any width"
     return "moved or was used at some widths and seeds alone"
-
-
-def _disagree(found: Judged, threshold: float) -> bool:
-    low, high = found.slope.interval
-    return found.statistic is Statistic.UPDATE and high - low > threshold

@@ -28,6 +28,7 @@ class Judged(NamedTuple):
 
     Attributes:
         at_widest: the slope over the widest widths, where it decides: one that fades.
+        seeds_disagree: whether it is in doubt for no other reason.
 
     """
 
@@ -35,6 +36,7 @@ class Judged(NamedTuple):
     slope: Slope
     passed: bool | None
     at_widest: Slope | None = None
+    seeds_disagree: bool = False
 
 
 class Band(NamedTuple):
@@ -44,6 +46,13 @@ class Band(NamedTuple):
     pass_low: float
     pass_high: float
     fail_high: float
+
+    def judged(self, statistic: Statistic, slope: Slope, at_widest: Slope | None = None) -> Judged:
+        """The slope with what it means."""
+        passed = True if at_widest is not None else self.judge(slope)
+        inside = self.pass_low <= slope.mean <= self.pass_high
+        outside = not self.fail_low < slope.mean < self.fail_high
+        return Judged(statistic, slope, passed, at_widest, passed is None and (inside or outside))
 
     def fades(self, slope: Slope, at_widest: Slope) -> bool:
         """Whether a slope in doubt is a transient of narrow models: right, and less, in wide ones.
@@ -115,8 +124,9 @@ BLOCK_BAND: Final = Band(-0.35, -0.25, 0.25, 0.35)
 """Slopes of what blocks give and are given, at first and in change: flat, but for finite width."""
 LOGITS_BAND: Final = Band(-0.85, -0.70, 0.15, 0.30)
 """Slope of the size of logits at step 0: a random sum has -0.5, a table's own embedding 0."""
-LOGITS_UPDATE_BAND: Final = Band(-0.45, -0.35, 0.35, 0.45)
-"""Slope of the change of logits: with a readout from zero that of D, without it noisier."""
+LOGITS_UPDATE_BAND: Final = Band(-0.85, -0.60, 0.35, 0.45)
+"""Slope of the change of logits: with a readout from zero that of D. Of a tied table -0.2 to -0.45
+under the right rule: its start, which falls, takes part."""
 SATURATED: Final = 3.0
 """rms of logits at step 0 from which on a softmax is one class or another: gradients vanish."""
 

@@ -169,7 +169,7 @@ def _judged_activation(
 ) -> Iterable[Judged]:
     for statistic, band in bands.items():
         if (slope := grid.slope(names, statistic)) is not None:
-            yield Judged(statistic, slope, band.judge(slope))
+            yield band.judged(statistic, slope)
 
 
 def _judged(
@@ -196,12 +196,12 @@ def _judged(
         elif statistic is Statistic.UPDATE:
             due = _update_exponent(family.tensors[0], policies)
         slope, band = slope.less(due), bands[statistic]
-        passed, widest = band.judge(slope), None
-        if passed is None and statistic is Statistic.UPDATE:
-            widest = grid.slope(names, statistic, widest=2)
-            assert widest is not None
-            widest = widest.less(due) if band.fades(slope, widest.less(due)) else None
-        yield Judged(statistic, slope, passed if widest is None else True, widest)
+        widest = None
+        if band.judge(slope) is None and statistic is Statistic.UPDATE:
+            last = grid.slope(names, statistic, widest=2)
+            assert last is not None
+            widest = last.less(due) if band.fades(slope, last.less(due)) else None
+        yield band.judged(statistic, slope, widest)
 
 
 def _update_exponent(tensor: TensorShape, policies: Policies) -> float:
