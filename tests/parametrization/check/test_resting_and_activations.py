@@ -1,5 +1,6 @@
 """The verdict on tensors that rest, on frozen ones, and on what lies between the tensors."""
 
+import itertools
 from itertools import product
 
 import pytest
@@ -142,3 +143,27 @@ def test_a_table_that_is_read_as_logits_without_a_multiplier_is_named() -> None:
     verdict = judge([*statistics(), *grows], SHAPE, "adamw")
     words = of(verdict, "embed.weight (as readout)").words
     assert "looks like a table that is read as logits and has no readout multiplier" in words
+
+
+@pytest.mark.parametrize(
+    ("steps", "passed"),
+    [
+        ((-0.4, -0.2, -0.1), True),  # fades like a power of 1/width
+        ((-0.23, -0.23, -0.23), None),  # a power of width, if a small one
+        ((-0.1, -0.2, -0.4), None),
+        ((-0.9, -0.5, -0.1), False),
+    ],
+)
+def test_a_slope_in_doubt_passes_where_it_fades_with_width(
+    steps: tuple[float, float, float], passed: bool | None
+) -> None:
+    """Effects by their slopes from each width to the next."""
+    sizes = dict(zip(WIDTHS, itertools.accumulate((0.0, *steps)), strict=True))
+    found = [
+        s._replace(update_rms=1e-3 * 2 ** sizes[s.width]) if s.tensor == "embed.weight" else s
+        for s in statistics({**RIGHT, Role.HIDDEN: 0.0})
+    ]
+    verdict = judge(found, SHAPE, "adamw")
+    assert verdict.passed is passed, verdict.summary
+    if passed:
+        assert "at the widest), as it should be" in of(verdict, "embed.weight").words
