@@ -157,12 +157,13 @@ class Trial:
         import torch
 
         from parametrization.nn.apply import Prepared
-        from parametrization.nn.initialise import initialise, set_residual_multipliers
+        from parametrization.nn.initialise import set_residual_multipliers
         from parametrization.nn.param_groups import multiplicative_schedule
+        from parametrization.nn.start.readouts import draw_start
         from parametrization.nn.stepping import optimizer_for
 
         scalings = self.scalings()
-        initialise(model, scalings, torch.Generator().manual_seed(self.seed))
+        draw_start(model, scalings, torch.Generator().manual_seed(self.seed))
         set_residual_multipliers(model, self.residual_multiplier)
         optimizer = optimizer_for(model, scalings)
         return Prepared(

@@ -1,6 +1,6 @@
 """Refuse models that divide by their own width multiplier: it would be applied twice."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from torch import nn
@@ -50,20 +50,21 @@ def refuse_own_width_multiplier(model: nn.Module) -> None:
 
 
 def _refuse(model: nn.Module, options: Iterable[_OwnMultiplier]) -> None:
-    for config in _configs(model):
-        for known in options:
-            value = getattr(config, known.attribute, None)
-            is_hidden_size = value == getattr(config, "hidden_size", None)
-            if value in known.neutral or (known.attribute == "dim_model_base" and is_hidden_size):
-                continue
-            raise ValueError(
-                "the model multiplies its logits by a power of 1/width already"
-                f" ({type(config).__name__}.{known.attribute} is {value!r}), and the readout's"
-                " multiplier would do it again: build base, delta and target model with"
-                f" {known.remedy} in their configuration"
-            )
+    config = _config(model)
+    for known in options:
+        value = getattr(config, known.attribute, None)
+        is_hidden_size = value == getattr(config, "hidden_size", None)
+        if value in known.neutral or (known.attribute == "dim_model_base" and is_hidden_size):
+            continue
+        raise ValueError(
+            "the model multiplies its logits by a power of 1/width already"
+            f" ({type(config).__name__}.{known.attribute} is {value!r}), and the readout's"
+            " multiplier would do it again: build base, delta and target model with"
+            f" {known.remedy} in their configuration"
+        )
 
 
-def _configs(model: nn.Module) -> Iterator[object]:
-    seen = {id(config): config for m in model.modules() if (config := getattr(m, "config", None))}
-    yield from seen.values()
+def _config(model: nn.Module) -> object:
+    """Of the whole model, whatever wraps it: its parts may have copies, which say nothing."""
+    configs = (getattr(module, "config", None) for module in model.modules())
+    return next((config for config in configs if config is not None), None)
