@@ -137,11 +137,13 @@ class Encoder(nn.Module):
 
 
 class MupTransformer(nn.Module):
-    """`mup`'s example: a post-norm encoder and a MuReadout."""
+    """As `mup`'s example, with heads of one size: a post-norm encoder and a MuReadout."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        layer = nn.TransformerEncoderLayer(width, 4, 2 * width, dropout=0.0, batch_first=True)
+        layer = nn.TransformerEncoderLayer(
+            width, width // HEAD, 2 * width, dropout=0.0, batch_first=True
+        )
         self.encoder = nn.Embedding(VOCABULARY, width)
         self.pos_encoder = nn.Embedding(CONTEXT, width)
         self.transformer_encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
