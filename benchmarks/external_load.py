@@ -131,7 +131,7 @@ def measure(name: str, *, workers: int, seconds: float) -> dict[str, Any]:
 
 
 def _submitted(address: str) -> str:
-    with httpx.Client(base_url=address, timeout=60) as client:
+    with httpx.Client(base_url=address, timeout=600) as client:
         study: str = client.post("/v1/studies", json=SPEC).raise_for_status().json()["id"]
     return study
 
