@@ -49,12 +49,18 @@ def _row(row: Tried) -> list[str]:
     return [
         row["model"],
         "yes" if row["classifies_as_found"] else "no",
-        ", ".join(f"`{change}`" for change in row["changes"]) or "none",
+        ", ".join(_changes(row)) or "none",
         f"{row['mup_equal']} of {row['mup_compared']}"
         + (f"; {without} without a rule there" if without else ""),
         row["check"],
         f"{row['check_seconds']:.0f}",
     ]
+
+
+def _changes(row: Tried) -> list[str]:
+    given = row["output_multiplier"]
+    multiplier = [] if given == 1 else [f"output_multiplier {given:g}"]
+    return [*(f"`{change}`" for change in row["changes"]), *multiplier]
 
 
 def main() -> None:

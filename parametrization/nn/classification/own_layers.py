@@ -30,7 +30,8 @@ _SCALES: Final = (
 _FIXED_INSIDE: Final = {
     **dict.fromkeys(("k_proj", "v_proj", "kv_proj", "wk", "wv", "to_k", "to_v"), Role.GQA_KV),
     **dict.fromkeys(("q_a_proj", "kv_a_proj", "kv_a_proj_with_mqa"), Role.FIXED_BOTTLENECK),
-    **dict.fromkeys(("x_proj", "lora_A"), Role.FIXED_BOTTLENECK),
+    "x_proj": Role.GQA_KV,  # keys and queries of a state space: as a bottleneck they would vanish
+    "lora_A": Role.FIXED_BOTTLENECK,
 }
 """Linears from a wide to a fixed dimension inside models, by name."""
 _READOUTS: Final = (
