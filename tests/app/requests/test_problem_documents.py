@@ -1,7 +1,7 @@
 """Every error of every route is one shape of document."""
 
 import json
-from typing import Any
+from typing import Any, Final
 
 import httpx
 import pytest
@@ -42,13 +42,27 @@ def check_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     return document
 
 
+BODIES: Final[dict[str, dict[str, Any]]] = {
+    "/v1/studies/{study_id}:lease": {"worker": "node-1", "ttl_seconds": 60},
+    "/v1/studies/{study_id}/coordinate-check": {
+        "optimizer": "adamw",
+        "statistics": [
+            {"tensor": "w", "width": 32, "seed": 0, "update_rms": 1.0, "propagation_rms": None}
+        ],
+    },
+}
+"""What routes that take a body are sent: one is read before its study is looked for."""
+
+
 @pytest.mark.parametrize(("method", "path"), json_operations())
 def test_every_route_of_an_unknown_study_answers_404_in_the_one_shape(
     untouched: Served, method: str, path: str
 ) -> None:
     if "{study_id}" in path:
         address = path.replace("{study_id}", "std_nobody")
-        document = check_problem(untouched.client.request(method, address), 404)
+        document = check_problem(
+            untouched.client.request(method, address, json=BODIES.get(path)), 404
+        )
         assert document["type"] == "urn:widthwise:problem:study-not-found"
 
 
@@ -87,8 +101,14 @@ def test_every_error_of_the_tuner_has_a_status_of_its_own() -> None:
         for kind in vars(errors).values()
         if isinstance(kind, type) and issubclass(kind, errors.TunerError)
     }
-    # The coordinator's, and what StudyUnreadable and OrderUnreadable are raised from.
-    inner = {errors.LeadershipLost, errors.OrderUnreadable, errors.DocumentUnreadable}
+    # The coordinator's, what StudyUnreadable and OrderUnreadable are raised from, and what the
+    # route of reports answers as a bad field of its body.
+    inner = {
+        errors.LeadershipLost,
+        errors.OrderUnreadable,
+        errors.DocumentUnreadable,
+        errors.ReportRefused,
+    }
     assert kinds - inner == STATUS_OF.keys()
 
 
