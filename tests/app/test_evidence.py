@@ -155,8 +155,15 @@ def test_a_running_study_recommends_provisionally(served: Served) -> None:
 def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) -> None:
     client = finished[0].client
     families = {at["name"]: at for at in client.get("/v1/families").json()["families"]}
-    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit", "gan"}
-    assert families["gpt"]["datasets"] == ["stdlib-text"]
+    assert families.keys() == {"mlp", "gpt", "resnet", "vit", "unet", "dit", "gan", "external"}
+    assert families["gpt"]["datasets"] == [
+        "stdlib-text",
+        "text-file",
+        "token-file",
+        "megatron-tokens",
+        "huggingface-text",
+        "huggingface-tokens",
+    ]
     assert families["gpt"]["compared_by"]["name"] == "train loss"
     assert families["gan"]["compared_by"]["name"] == "Fréchet distance"
     assert "head_size" in families["gpt"]["options"]["properties"]
@@ -170,4 +177,14 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
         "digits",
         "noised-digits",
         "imitated-digits",
+        "text-file",
+        "token-file",
+        "megatron-tokens",
+        "image-folder",
+        "npz-images",
+        "npz-vectors",
+        "huggingface-text",
+        "huggingface-tokens",
+        "own-batches",
+        "external",
     }

@@ -179,6 +179,7 @@ def test_a_deeper_model_gets_its_numbers_and_its_branch_multiplier() -> None:
         schedule=Schedule(),
         steps=100,
         seed=5,
+        policies=loaded.policies,
     )
     assert all(map(torch.equal, model.parameters(), by_hand.parameters()))
     for group, other in zip(

@@ -169,7 +169,7 @@ def test_attention_over_a_root_of_a_growing_head_size_is_found(right: bool) -> N
     )
     assert verdict.passed is right, verdict.summary
     if not right:
-        assert "(attention logits): size at step 0 grows like width^0.5" in verdict.summary
+        assert "attention logits: size at step 0 grows like width^0.5" in verdict.summary
         assert "attention scaled by 1/sqrt(head size) while the head size grows" in verdict.summary
 
 

@@ -245,7 +245,7 @@ def test_compare_draws_the_best_trials_of_the_study(
 
 @pytest.mark.parametrize(
     ("command", "words"),
-    [("plot", "nothing is measured yet"), ("compare", "no width is measured yet")],
+    [("plot", "nothing is measured yet"), ("compare", "nothing yet for a recommendation")],
 )
 def test_drawing_what_is_not_measured_is_refused(
     service: RunningService, client: Client, tmp_path: Path, command: str, words: str
@@ -282,4 +282,4 @@ def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch) -> None:
     shown = CliRunner().invoke(app, ["--help"]).stdout
     for command in app.registered_commands:
         assert command.callback is not None
-        assert command.callback.__name__ in shown
+        assert (command.name or command.callback.__name__) in shown

@@ -207,7 +207,7 @@ def test_mup_passes_and_watches_both_players() -> None:
     verdict = checked(CASE, Parametrization.MUP)
     assert verdict.passed is True, verdict.summary
     watched = {tensor.tensor.partition(".")[0] for tensor in verdict.tensors}
-    assert watched == {"generator", "discriminator"}
+    assert watched == {"generator", "discriminator", "model output"}
 
 
 def test_the_standard_rule_fails_in_the_hidden_maps_of_both_players() -> None:

@@ -71,8 +71,11 @@ def _tag(given: Any) -> str:  # noqa: ANN401  a document or a record
 
 
 def _with_a_known_name(given: object, info: ValidationInfo) -> object:
-    """Refuse a name that nothing has, with those that there are."""
-    if not isinstance(given, Mapping) or is_stored(info):
+    """Refuse a name that nothing has, with those that there are.
+
+    A stored own task is read whether or not it is still registered: it carries what it takes.
+    """
+    if not isinstance(given, Mapping) or (is_stored(info) and "source" in given):
         return given
     where: dict[str, Any] = {"discriminator": "'name'"}
     if "name" not in given:
