@@ -1,4 +1,4 @@
-"""What a recommended rate costs at the target, and how often its interval holds: simulated studies.
+"""Measure on simulated studies what recommended rates cost and how often intervals hold.
 
     python -m benchmarks.transfer.regret --json [--bank DIR] [--draws N] [--seed S]
 

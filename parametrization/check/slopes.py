@@ -15,16 +15,16 @@ from parametrization.check.words import Statistic
 Array = npt.NDArray[np.float64]
 
 ATTENTION_LOGITS: Final = "attention logits"
-"""What the logits of an attention can reach, in the module that computes them."""
+"""Largest attention logits that aligned queries and keys give, in the module that computes them."""
 
 OUTPUT: Final = "output"
-"""What a block gives."""
+"""Output of a block."""
 
 MODEL_OUTPUT: Final = "model output"
 """Name under which what the model gives stands beside the tensors."""
 
 BLOCK_INPUT: Final = "input"
-"""What the first block is given."""
+"""Input of the first block."""
 
 LOSS_LOGITS: Final = "logits of the loss"
 """Name under which the size of the logits that the loss reads stands beside the tensors."""

@@ -1,4 +1,4 @@
-"""What a coordinate check takes where nobody says: small rates, widths, and how many seeds."""
+"""Defaults of a coordinate check: its small learning rates, widths and number of seeds."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""What speaks for and against a recommendation: verdict, reasons, and what each number rests on."""
+"""Records of how far a recommendation is trusted: verdict, reasons, and each number's basis."""
 
 from typing import Literal, TypeAlias
 

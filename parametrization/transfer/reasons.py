@@ -1,4 +1,4 @@
-"""What the measured optima say against carrying the learning rate over to another width.
+"""Give the reasons that measured optima give against carrying a learning rate to another width.
 
 By what was shown to tell a transfer that fails from one that holds: the drift with its error, an
 optimum on the edge, the predicted regret, and the distance. Not by the regret of a prediction for

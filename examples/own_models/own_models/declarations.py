@@ -1,4 +1,4 @@
-"""What the model and the dataset of this package say of themselves; read without torch."""
+"""Declare the model and the dataset of this package; read without torch."""
 
 from typing import ClassVar, Final, Literal
 

@@ -1,4 +1,4 @@
-"""What a caller says of a tensor that its module's type and its shape do not tell."""
+"""Declare the role and the axes of a tensor that its module's type and its shape do not tell."""
 
 from typing import Literal, NamedTuple, TypeAlias
 

@@ -1,4 +1,4 @@
-"""What the builders of the built-in models read of a family's options and of its data's facts.
+"""Declare which of a family's options, and facts of its data, the built-in models' builders read.
 
 The records of a study's specification have these attributes, and so has the part of a
 recommendation that a model is built from.
