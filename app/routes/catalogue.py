@@ -1,4 +1,4 @@
-"""Serve the catalogue: families, optimizers, datasets, with the schemas of their options."""
+"""Serve the catalogue: families, optimizers, schedules, datasets, with what they take."""
 
 from functools import cache
 from typing import Any
@@ -8,6 +8,8 @@ from fastapi import APIRouter
 from parametrization.optimizers import registry as optimizers
 from parametrization.plugins import Plugins
 from parametrization.recommendation.target import Comparison
+from parametrization.schedules import registry as schedules
+from parametrization.schedules.registry import SHAPES
 from tuner.spec.datasets import registry as datasets
 from tuner.spec.datasets.registry import DATASETS, datasets_of
 from tuner.spec.families import registry as families
@@ -63,6 +65,33 @@ class OptimizerList(Record):
     optimizers: tuple[OptimizerOption, ...]
     left_out: tuple[PluginLeftOut, ...]
     """Optimizers of installed packages that cannot be used."""
+
+
+class NumberOption(Record):
+    name: str
+    description: str
+    default: float
+    minimum: float
+    maximum: float
+    whole: bool
+    """Whether it counts something."""
+
+
+class ShapeOption(Record):
+    name: str
+    description: str
+    numbers: tuple[NumberOption, ...]
+    """What `numbers` of a schedule of this shape may hold."""
+    grows_batch: bool
+    """Whether the batch grows over the decay phase."""
+    plugin: str | None
+    """Installed package and version that it comes from; null if it is built in."""
+
+
+class ScheduleList(Record):
+    schedules: tuple[ShapeOption, ...]
+    left_out: tuple[PluginLeftOut, ...]
+    """Shapes of installed packages that cannot be used."""
 
 
 class DatasetOption(Option):
@@ -142,6 +171,35 @@ def list_optimizers() -> OptimizerList:
             for name, model in RECORDS.items()
         ),
         left_out=_left_out(optimizers.PLUGINS),
+    )
+
+
+@router.get("/schedules")
+@cache
+def list_schedules() -> ScheduleList:
+    """Shapes that a schedule can have, each with the numbers that it takes."""
+    return ScheduleList(
+        schedules=tuple(
+            ShapeOption(
+                name=one.name,
+                description=one.words,
+                numbers=tuple(
+                    NumberOption(
+                        name=name,
+                        description=number.words,
+                        default=number.default,
+                        minimum=number.low,
+                        maximum=number.high,
+                        whole=number.whole,
+                    )
+                    for name, number in one.numbers.items()
+                ),
+                grows_batch=one.batch_stages is not None,
+                plugin=schedules.PLUGINS.package_of(one.name),
+            )
+            for one in SHAPES.values()
+        ),
+        left_out=_left_out(schedules.PLUGINS),
     )
 
 

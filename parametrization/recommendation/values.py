@@ -1,9 +1,17 @@
 """The numbers of a target: per tensor, per group of equal tensors, and over training."""
 
+from dataclasses import fields
+from typing import Final
+
+from pydantic import Field
+
 from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
-from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.recommendation.schedule_name import ShapeName
+from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import Role
+
+_FORM: Final = tuple(one.name for one in fields(Schedule))
 
 
 class RateQuantile(Record):
@@ -116,18 +124,32 @@ class SchedulePoint(Record):
     """On every group's peak learning rate."""
     learning_rate: float
     """Of the parameter group that the schedule names by `group`."""
+    batch_size: int | None = None
+    """Examples of the update; null in answers of releases whose batches did not grow."""
+    tokens: int | None = None
+    """Seen before the update; null in those too."""
 
 
 class ScheduleValues(Record):
     """The schedule in fractions of training, and drawn out for the target's number of steps."""
 
-    shape: ScheduleShape
+    shape: ShapeName
     steps: int
     """Of the target."""
     warmup_fraction: float
     decay_fraction: float
-    """Share of training spent decaying; read by the shape `wsd` alone."""
+    """Share of training spent decaying; read by the shapes `wsd` and `wsd_sqrt` alone."""
     final_fraction: float
+    warmup_min_steps: int = 0
+    """The warm-up is never shorter than this many updates."""
+    numbers: dict[str, float] = Field(default={})
+    """Of the shape itself."""
+    batch_warmup_fraction: float = 0.0
+    """Share of training over which the batch grows to its full size."""
+    batch_start_fraction: float = 0.125
+    """Share of the full batch that its warm-up starts from."""
+    plugin: str | None = None
+    """Package and version that the shape comes from; null where it is built in."""
     group: int
     """Index in the recommendation's `groups` of the one whose learning rate the preview shows: the
     first of hidden tensors, or the first of all if there is none."""
@@ -136,5 +158,10 @@ class ScheduleValues(Record):
 
     @property
     def form(self) -> Schedule:
-        """The schedule without the target's steps."""
-        return Schedule(self.shape, self.warmup_fraction, self.decay_fraction, self.final_fraction)
+        """The schedule without the target's steps.
+
+        Raises:
+            ValueError: if its shape is of a package that is not installed here.
+
+        """
+        return Schedule(**{name: getattr(self, name) for name in _FORM})

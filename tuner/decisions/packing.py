@@ -118,10 +118,11 @@ def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
 def _probe_order(snapshot: StudySnapshot, trials: list[TrialRecord]) -> ProbeOrder:
     study, (first, *_) = snapshot.study, trials
     kind = snapshot.capacity.device_kind
+    trial = trial_spec(study.as_trained, first)
     return ProbeOrder(
         id=OrderId(f"{study.id}-v{study.version}-probe-{first.optimizer}-{first.width}-{kind}"),
         study_id=study.id,
-        trial=trial_spec(study.as_trained, first),
+        trial=trial.model_copy(update={"training": trial.training.at_full_batch}),
         trials=len(trials),
         device_kind=kind,
     )

@@ -24,6 +24,7 @@ from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.learning_rate import learning_rate
 from tuner.recommendation.values import (
+    Duration,
     parameter_groups,
     schedule_values,
     tensor_values,
@@ -121,6 +122,7 @@ def recommend(  # one keyword per axis
         raise IllegalTarget("depth", target.depth, str(error)) from error
     tensors = tensor_values(shape, chosen, hyperparameters, policies, mults)
     groups = parameter_groups(tensors, chosen, hyperparameters)
+    duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
     verdict = verdict_on(reasons, study.state)
     model = f"{spec.family.name} with {chosen}"
     return Recommendation(
@@ -157,7 +159,7 @@ def recommend(  # one keyword per axis
         gradient_clip_norm=spec.training.gradient_clip_norm,
         groups=groups,
         tensors=tensors,
-        schedule=schedule_values(spec.training_by(chosen), target.steps, groups),
+        schedule=schedule_values(spec.training_by(chosen).schedule, duration, groups),
         axes=(over_width, *others.axes),
         extrapolated_drift_octaves=None if prediction is None else prediction.drift_octaves,
         compared_by=spec.family.comparison,

@@ -6,6 +6,7 @@ from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import TrialSpec
 from tuner.recommendation.exports.pytorch import snippet
 from tuner.recommendation.values import (
+    Duration,
     parameter_groups,
     schedule_values,
     tensor_values,
@@ -30,15 +31,17 @@ def trial_numbers(trial: TrialSpec, shape: ModelShape) -> TrialNumbers:
         model.parametrization,
     )
     groups = parameter_groups(tensors, trial.optimizer, trial.hyperparameters)
+    training = trial.training
+    duration = Duration(training.steps, training.batch_size, model.family.tokens_per_example)
     return TrialNumbers(
         optimizer=trial.optimizer,
         policies=model.policies,
         multipliers=multipliers,
         residual_multiplier=model.branch_multiplier,
-        gradient_clip_norm=trial.training.gradient_clip_norm,
+        gradient_clip_norm=training.gradient_clip_norm,
         groups=groups,
         tensors=tensors,
-        schedule=schedule_values(trial.training, trial.training.steps, groups),
+        schedule=schedule_values(training.schedule, duration, groups),
         base_shapes=shape,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Final
+from typing import Final, NamedTuple
 
 from parametrization.recommendation.values import (
     ParameterGroup,
@@ -15,13 +15,22 @@ from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import by_optimizer
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.schedule import Schedule
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape, Role
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.study_fields import Training
 
 _OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
+
+
+class Duration(NamedTuple):
+    """How long something trains."""
+
+    steps: int
+    batch_size: int
+    """The full one."""
+    tokens_per_example: int
 
 
 def tensor_values(
@@ -95,10 +104,10 @@ def parameter_groups(
 
 
 def schedule_values(
-    training: Training, steps: int, groups: Sequence[ParameterGroup]
+    schedule: Schedule, duration: Duration, groups: Sequence[ParameterGroup]
 ) -> ScheduleValues:
-    """The schedule of a training, drawn out over `steps` with one group's peak learning rate."""
-    schedule = training.schedule
+    """The schedule of a training, drawn out over it with one group's peak learning rate."""
+    steps, full = duration.steps, duration.batch_size
     shown_group = next((i for i, group in enumerate(groups) if group.role is Role.HIDDEN), 0)
     peak = groups[shown_group].learning_rate
     return ScheduleValues(
@@ -107,7 +116,12 @@ def schedule_values(
         group=shown_group,
         preview=tuple(
             SchedulePoint(
-                step=step, fraction=step / steps, factor=factor, learning_rate=factor * peak
+                step=step,
+                fraction=step / steps,
+                factor=factor,
+                learning_rate=factor * peak,
+                batch_size=schedule.batch_size(step, steps, full),
+                tokens=schedule.examples_before(step, steps, full) * duration.tokens_per_example,
             )
             for step, factor in schedule.preview(steps)
         ),

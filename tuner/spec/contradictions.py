@@ -40,6 +40,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"activation checkpointing cannot train a {spec.family.name}:"
             f" {spec.family.refuses_recomputation}; leave it out",
         )
+    yield from _unfit_schedule(spec)
     yield from _unfit_pruner(spec)
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
@@ -58,6 +59,18 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from unscalable(
         "/training", {"/gradient_clip_norm": spec.training.gradient_clip_norm or 0}
     )
+
+
+def _unfit_schedule(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    if not spec.training.schedule.grows_batch:
+        return
+    if spec.family.is_external or spec.family.trains_in_one_piece:
+        yield (
+            "/training/schedule",
+            f"{spec.training.schedule.shape} with a growing batch cannot train {spec.family.name},"
+            " whose batches are its own: set batch_warmup_fraction to 0, and use a shape whose"
+            " batch stays",
+        )
 
 
 def _unfit_pruner(spec: StudyFields) -> Iterator[tuple[str, str]]:

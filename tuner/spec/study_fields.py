@@ -10,7 +10,7 @@ from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.optimizers.registry import declared
 from parametrization.recommendation.target import WholeTarget
 from parametrization.rules.policies import Policies
-from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.scaling.schedule import Schedule
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
@@ -30,7 +30,7 @@ class Training(Submitted):
 
     steps: int = Field(default=200, ge=8, le=10_000_000)
     batch_size: int = Field(default=16, ge=1, le=65_536)
-    """Sequences or images per step."""
+    """Sequences or images per step, once a batch that grows has done so."""
     gradient_clip_norm: PositiveFloat | None = None
     schedule: Schedule = Schedule()
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -42,6 +42,18 @@ class Training(Submitted):
     activation_checkpointing: bool = False
     """Compute the activations inside blocks again in the backward pass instead of keeping them:
     less memory, about a third more time, the same numbers."""
+
+    def batch_size_at(self, step: int) -> int:
+        """Examples of update number `step` (0-based): all microbatches are equally large."""
+        return self.schedule.batch_size(step, self.steps, self.batch_size, self.accumulation)
+
+    @property
+    def at_full_batch(self) -> "Training":
+        """The same with a batch that does not grow."""
+        if not self.schedule.grows_batch:
+            return self
+        schedule = replace(self.schedule, shape="constant", numbers={}, batch_warmup_fraction=0.0)
+        return self.model_copy(update={"schedule": schedule})
 
 
 CheckSeeds = Annotated[int, Field(ge=4, le=32)]
@@ -174,7 +186,7 @@ class StudyFields(Submitted):
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
         if declared(optimizer).decays:
             return self.training
-        schedule = replace(self.training.schedule, shape=ScheduleShape.CONSTANT)
+        schedule = replace(self.training.schedule, shape="constant", numbers={}, plugin=None)
         return self.training.model_copy(update={"schedule": schedule})
 
     @property

@@ -10,14 +10,16 @@ from typing import Any, Final
 
 from parametrization.optimizers import registry as optimizers
 from parametrization.plugins import Plugins
+from parametrization.schedules import registry as schedules
 from tuner.spec.datasets import registry as datasets
 from tuner.spec.families.registered_tasks import REGISTERED
 
 INSTALLED: Final[Mapping[str, Plugins[Any]]] = {
     "optimizers": optimizers.PLUGINS,
     "dataset": datasets.PLUGINS,
+    "schedule": schedules.PLUGINS,
 }
-"""By the field of a specification that names them, one or several."""
+"""By the field of a specification that names them, one or several; a schedule is the training's."""
 
 
 def other_plugins(spec: object) -> str | None:
@@ -55,6 +57,9 @@ def _of(spec: object) -> Iterator[tuple[str, str, str]]:
             match one:
                 case {"name": str(name), "plugin": str(plugin)}:
                     yield field, name, plugin
+    match spec.get("training"):
+        case {"schedule": {"shape": str(name), "plugin": str(plugin)}}:
+            yield "schedule", name, plugin
 
 
 def _difference(plugins: Plugins[Any], name: str, made_with: str) -> str | None:

@@ -101,16 +101,7 @@ def _shared(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
 
 
 def _schedule(schedule: ScheduleValues) -> str:
-    words = [
-        f"{schedule.steps:,} steps:",
-        f"{_percent(schedule.warmup_fraction)} warm-up",
-        f"then {schedule.shape}",
-        f"to {_percent(schedule.final_fraction)} of the peak"
-        if schedule.shape != "constant"
-        else "",
-        f"over the last {_percent(schedule.decay_fraction)}" if schedule.shape == "wsd" else "",
-    ]
-    return " ".join(word for word in words if word)
+    return f"{schedule.steps:,} steps: {schedule.form.words}"
 
 
 def _share(share_percent: float) -> str:

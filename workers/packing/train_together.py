@@ -70,15 +70,24 @@ def words(spec: TrialSpec) -> str:
 
 def _chunks(trials: Sequence[RunningTrial], packing: Packing) -> Iterator[list[RunningTrial]]:
     """At most `most` trials each, those that share their batches together where they can."""
-    ordered = sorted(trials, key=_batch_key)
-    strays: list[RunningTrial] = []
-    for _, sharing in groupby(ordered, key=_batch_key):
-        members = list(sharing)
-        if len(members) < packing.least:
-            strays += members
-        else:
-            yield from _split(members, packing.most)
-    yield from _split(strays, packing.most)
+    for _, alike in groupby(sorted(trials, key=_batch_sizes), key=_batch_sizes):
+        ordered = sorted(alike, key=_batch_key)
+        strays: list[RunningTrial] = []
+        for _, sharing in groupby(ordered, key=_batch_key):
+            members = list(sharing)
+            if len(members) < packing.least:
+                strays += members
+            else:
+                yield from _split(members, packing.most)
+        yield from _split(strays, packing.most)
+
+
+def _batch_sizes(trial: RunningTrial) -> tuple[int, list[tuple[int, float]]]:
+    """Equal for trials whose batches are equally large at every step that they take together."""
+    training = trial.spec.training
+    if not training.schedule.grows_batch:
+        return -1, []
+    return trial.step, training.schedule.batch_stages(training.steps)
 
 
 def _batch_key(trial: RunningTrial) -> tuple[int, int]:

@@ -64,7 +64,7 @@ class RunningTrial:
 
     def batch(self, step: int) -> Batch:
         """The training batch of update number `step` (0-based)."""
-        batch = self.data.batch(self.spec.seed, step, self.spec.training.batch_size)
+        batch = self.data.batch(self.spec.seed, step, self.spec.training.batch_size_at(step))
         return batch.on(self.device)
 
     @property

@@ -17,7 +17,8 @@ from parametrization.nn.param_groups import (
 )
 from parametrization.rules.policies import Policies
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.scaling.schedule import Schedule
+from parametrization.schedules.registry import SHAPES
 from parametrization.shapes.roles import ModelShape, Role
 from tests.parametrization.builders import CORE_OPTIMIZERS, hyperparameters, scalings_of, shape_of
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch
@@ -64,8 +65,8 @@ def test_what_no_width_changes_is_handed_to_the_optimizer(
             assert group["betas"] == (0.9, 0.95)
 
 
-@pytest.mark.parametrize("shape", ScheduleShape)
-def test_the_schedule_multiplies_every_groups_rate_by_one_factor(shape: ScheduleShape) -> None:
+@pytest.mark.parametrize("shape", list(SHAPES))
+def test_the_schedule_multiplies_every_groups_rate_by_one_factor(shape: str) -> None:
     model, steps, form = Mlp(128), 20, Schedule(shape, final_fraction=0.1)
     optimizer = build_optimizer(
         param_groups(model, scalings_of(Mlp, 128)),

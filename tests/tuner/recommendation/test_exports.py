@@ -16,7 +16,8 @@ from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.layers import Residual, TiedReadout
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.schedule import Schedule, ScheduleShape
+from parametrization.scaling.schedule import Schedule
+from parametrization.schedules.registry import SHAPES
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import Gpt, cross_entropy, image_batch, text_batch
@@ -216,10 +217,10 @@ def test_the_snippet_of_a_deeper_target_trains_like_the_library(tmp_path: Path) 
         defined["initialise"](ResidualMlp(WIDTH, depth=6))
 
 
-@pytest.mark.parametrize("shape", list(ScheduleShape))
+@pytest.mark.parametrize("shape", list(SHAPES))
 @pytest.mark.parametrize("warmup", [0.0, 0.1])
 def test_the_snippets_schedule_is_the_recommended_one(
-    shape: ScheduleShape, warmup: float, tmp_path: Path
+    shape: str, warmup: float, tmp_path: Path
 ) -> None:
     training = {
         "steps": 37,
