@@ -8,7 +8,7 @@ import inspect
 import math
 import textwrap
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from fractions import Fraction
 from string import Template
@@ -120,6 +120,11 @@ class Schedule:
         if not self.declaration.stays:
             return warmup
         return max(warmup, steps - math.ceil(self.decay_fraction * steps))
+
+    @property
+    def without_decay(self) -> "Schedule":
+        """The same warm-ups, and the peak until the end."""
+        return replace(self, shape="constant", numbers={}, plugin=None)
 
     @property
     def grows_batch(self) -> bool:

@@ -7,11 +7,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from app.routes.catalogue import list_optimizers
+from app.routes.catalogue import list_optimizers, list_schedules
 from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.optimizers.rules_version import TABLES_DIGEST
 from service.logs import configure_logs, log_plugins
 from tuner.spec.study import StudySpec
+
+EXPONENTIAL = {"shape": "exponential", "numbers": {"halvings": 4}}
 
 
 def main() -> None:
@@ -34,14 +36,23 @@ def main() -> None:
         "out_of_range": refusal({"name": "adam_then_sgd", "beta1": 1.0}),
         "built_in": study([{"name": "adamw"}]).optimizers[0].name,
         "tables": TABLES_DIGEST,
+        "schedules": {one.name: one.plugin for one in list_schedules().schedules if one.plugin},
+        "stored_schedule": study([{"name": "adamw"}], EXPONENTIAL).model_dump(mode="json")[
+            "training"
+        ]["schedule"],
         "torch": "torch" in sys.modules,
     }
     sys.stdout.write(json.dumps(found))
 
 
-def study(optimizers: list[dict[str, Any]]) -> StudySpec:
+def study(optimizers: list[dict[str, Any]], schedule: dict[str, Any] | None = None) -> StudySpec:
     return StudySpec.model_validate(
-        {"family": {"name": "mlp"}, "target": {"width": 128}, "optimizers": optimizers}
+        {
+            "family": {"name": "mlp"},
+            "target": {"width": 128},
+            "optimizers": optimizers,
+            "training": {"schedule": schedule or {}},
+        }
     )
 
 

@@ -60,6 +60,15 @@ def test_a_stored_study_keeps_the_versions_and_reads_back(
     assert found["reads_back"] is True
 
 
+def test_a_packages_schedule_is_listed_and_stored_with_its_version(
+    listed: tuple[dict[str, Any], str],
+) -> None:
+    found, _ = listed
+    assert found["schedules"] == {"exponential": "more-optimizers 0.1.0"}
+    stored = found["stored_schedule"]
+    assert (stored["plugin"], stored["numbers"]) == ("more-optimizers 0.1.0", {"halvings": 4.0})
+
+
 def test_a_broken_plugin_stops_nothing_and_is_named_in_catalogue_log_and_refusal(
     listed: tuple[dict[str, Any], str],
 ) -> None:

@@ -52,7 +52,7 @@ class Training(Submitted):
         """The same with a batch that does not grow."""
         if not self.schedule.grows_batch:
             return self
-        schedule = replace(self.schedule, shape="constant", numbers={}, batch_warmup_fraction=0.0)
+        schedule = replace(self.schedule.without_decay, batch_warmup_fraction=0.0)
         return self.model_copy(update={"schedule": schedule})
 
 
@@ -186,7 +186,7 @@ class StudyFields(Submitted):
         """How this optimizer trains: at a constant rate if it averages instead of decaying."""
         if declared(optimizer).decays:
             return self.training
-        schedule = replace(self.training.schedule, shape="constant", numbers={}, plugin=None)
+        schedule = self.training.schedule.without_decay
         return self.training.model_copy(update={"schedule": schedule})
 
     @property

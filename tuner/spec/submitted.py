@@ -86,6 +86,8 @@ def _items(field: str, value: object) -> Iterator[tuple[str, object]]:
     """The value, or each of them, with the way to it."""
     if isinstance(value, list | tuple):
         yield from ((f"{field}/{i}", item) for i, item in enumerate(value))
+    elif isinstance(value, Mapping):
+        yield from ((f"{field}/{name}", item) for name, item in value.items())
     else:
         yield field, value
 

@@ -98,6 +98,24 @@ BAD_SPECS = [
         id="all of training to warm up",
     ),
     pytest.param(
+        MLP | {"training": {"schedule": {"shape": "steps"}}},
+        "/training/schedule/shape",
+        "'wsd_sqrt', 'cosine_restarts'",
+        id="unknown schedule",
+    ),
+    pytest.param(
+        MLP | {"training": {"schedule": {"shape": "polynomial", "numbers": {"power": 0}}}},
+        "/training/schedule",
+        "power must be from 0.01 to 20, got 0",
+        id="number of a schedule out of range",
+    ),
+    pytest.param(
+        MLP | {"training": {"schedule": {"shape": "polynomial", "numbers": {"power": True}}}},
+        "/training/schedule/numbers/power",
+        "must be a number, not true",
+        id="true as a number of a schedule",
+    ),
+    pytest.param(
         MLP | {"policies": {"weight_decay": "wd-a"}},
         "/policies/weight_decay",
         "unknown field",

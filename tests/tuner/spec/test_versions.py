@@ -26,6 +26,13 @@ def naming(*optimizers: dict[str, Any]) -> dict[str, Any]:
     return {"optimizers": list(optimizers)}
 
 
+def test_a_schedule_of_a_package_that_is_gone_is_named() -> None:
+    schedule = {"shape": "exponential", "plugin": "more-optimizers 0.1.0"}
+    words = "exponential is of more-optimizers 0.1.0, which is not installed: install it"
+    assert other_plugins({"training": {"schedule": schedule}}) == words
+    assert other_plugins({"training": {"schedule": {"shape": "wsd", "plugin": None}}}) is None
+
+
 def test_built_in_optimizers_need_no_plugin() -> None:
     assert other_plugins(naming({"name": "adamw"})) is None
 

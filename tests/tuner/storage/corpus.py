@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.rules.parametrization import Parametrization
+from parametrization.schedules.registry import SHAPES
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
@@ -133,7 +134,7 @@ def fingerprints_path(name: str, number: int) -> Path:
 def fingerprints(kind: DocumentKind[Any]) -> dict[str, str]:
     """A hash of every record that documents of a kind consist of: its fields, types and limits.
 
-    Names of optimizers and the members of tagged unions are left out: a new optimizer or family is
+    Names of optimizers, schedules and the members of tagged unions are left out: a new optimizer or family is
     a new record, and changes none that is stored.
     """
     schema = kind.adapter.json_schema()
@@ -150,8 +151,9 @@ def _fields_of(schema: Any) -> Any:  # noqa: ANN401  any part of a JSON schema
         return [_fields_of(entry) for entry in schema]
     if not isinstance(schema, dict):
         return schema
-    if schema.get("enum") == list(OPTIMIZERS):
-        return {"name of": "optimizer"}
+    for registry, kind in ((OPTIMIZERS, "optimizer"), (SHAPES, "schedule")):
+        if schema.get("enum") == list(registry):
+            return {"name of": kind}
     if "discriminator" in schema:
         return {"tagged by": schema["discriminator"]["propertyName"]}
     fields = {name: _fields_of(field) for name, field in schema.get("properties", {}).items()}
