@@ -77,6 +77,11 @@ def _type_problems(model: type, given: Mapping[str, Any]) -> Iterator[tuple[str,
         if isinstance(nested, type) and isinstance(value, Mapping):
             yield from ((f"{field}/{at}", words) for at, words in _type_problems(nested, value))
             continue
+        holds_records = any(isinstance(leaf, type) and issubclass(leaf, Record) for leaf in leaves)
+        if isinstance(value, Mapping) and not holds_records:
+            named = {f"{field}/{name}": item for name, item in value.items()}.items()
+            yield from ((path, words) for path, item in named if (words := _problem(item, leaves)))
+            continue
         for path, item in _items(field, value):
             if words := _problem(item, leaves):
                 yield path, words
@@ -86,8 +91,6 @@ def _items(field: str, value: object) -> Iterator[tuple[str, object]]:
     """The value, or each of them, with the way to it."""
     if isinstance(value, list | tuple):
         yield from ((f"{field}/{i}", item) for i, item in enumerate(value))
-    elif isinstance(value, Mapping):
-        yield from ((f"{field}/{name}", item) for name, item in value.items())
     else:
         yield field, value
 

@@ -134,8 +134,8 @@ def fingerprints_path(name: str, number: int) -> Path:
 def fingerprints(kind: DocumentKind[Any]) -> dict[str, str]:
     """A hash of every record that documents of a kind consist of: its fields, types and limits.
 
-    Names of optimizers, schedules and the members of tagged unions are left out: a new optimizer or family is
-    a new record, and changes none that is stored.
+    Names of optimizers and schedules and the members of tagged unions are left out: a new optimizer
+    or family is a new record, and changes none that is stored.
     """
     schema = kind.adapter.json_schema()
     records: dict[str, Any] = schema.pop("$defs", {}) | {"": schema}

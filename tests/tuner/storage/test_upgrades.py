@@ -35,7 +35,7 @@ from tuner.storage.studies import get_study, read_snapshot
 CORPUS = stored_documents()
 NEWEST = [stored for stored in CORPUS if stored.format == stored.kind.format]
 COMPLETED, SEARCHING, QUEUED = (f"std_{number:016x}" for number in (1, 2, 3))
-FREE_KEYS = frozenset({"labels", "hyperparameters", "seeds"})
+FREE_KEYS = frozenset({"labels", "numbers", "hyperparameters", "seeds"})
 """Fields whose own fields users choose: none of them is unknown."""
 
 each_document = pytest.mark.parametrize("stored", CORPUS, ids=lambda stored: stored.id)

@@ -53,7 +53,7 @@ def test_batches_grow_as_the_schedule_says(schedule: Schedule) -> None:
     sizes = [len(trial.batch(step).targets) for step in range(STEPS)]
     assert sizes == [schedule.batch_size(step, STEPS, 8) for step in range(STEPS)]
     assert sizes == sorted(sizes)
-    assert sizes[0] < sizes[-1] == 8
+    assert sizes[0] < sizes[-1] <= 8
 
 
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=lambda schedule: schedule.shape)
