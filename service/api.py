@@ -10,7 +10,7 @@ from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
-from service.settings import Settings
+from service.settings import settings_or_exit
 from service.sockets import listen
 from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import open_database, require_current
@@ -32,7 +32,7 @@ def main() -> None:
     # The supervisor blocks these to wait for them; a child inherits the mask.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
 
-    settings = Settings()
+    settings = settings_or_exit("service.api")
     REGISTERED.read_from(settings.tasks_dir)
     database = open_database(settings.url)
     require_current(database)

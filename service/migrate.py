@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from service.settings import Settings
+from service.settings import settings_or_exit
 from tuner.records.errors import TunerError
 from tuner.storage.sql.migration import migrate
 
@@ -12,7 +12,7 @@ def main() -> None:
     """Migrate the database at the address given, or the settings' own."""
     parser = argparse.ArgumentParser(prog="python -m service.migrate", description=__doc__)
     parser.add_argument("url", nargs="?", help="default: WIDTHWISE_DATABASE_URL, or SQLite")
-    url = parser.parse_args().url or Settings().url
+    url = parser.parse_args().url or settings_or_exit("service.migrate").url
     try:
         migrate(url)
     except (TunerError, ValueError) as error:

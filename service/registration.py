@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from service.settings import Settings
+from service.settings import settings_or_exit
 from tuner.spec.families.registered_tasks import Registration, is_task_name
 from tuner.spec.families.registry import FAMILIES
 from widthwise.task_source import TaskSource
@@ -114,7 +114,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("tasks", nargs="+", metavar="FILE.py[:Task]")
     arguments = parser.parse_args()
-    settings = Settings()
+    settings = settings_or_exit("service.registration")
     data_dir = arguments.data_dir or settings.data_dir
     registered, refused = [], []
     for text in arguments.tasks:

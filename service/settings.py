@@ -1,22 +1,48 @@
 """Settings of one process of the service, from the environment (WIDTHWISE_*)."""
 
+import json
 import os
+import sys
 from pathlib import Path
+from typing import Annotated, Any, Final
 
-from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from tuner.storage.sql.connections import sqlite_url
+from workers.device.out_of_memory import SMALLEST_LIMIT_BYTES
+
+PREFIX: Final = "WIDTHWISE_"
 
 
 def _available_cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
+def _listed(given: Any) -> Any:  # noqa: ANN401  a variable's text, or a value as it is
+    """The entries of a variable: a JSON list, or words between commas.
+
+    >>> _listed("a.example, b.example")
+    ['a.example', 'b.example']
+
+    """
+    if not isinstance(given, str):
+        return given
+    if given.lstrip().startswith(('["', "[]")):
+        try:
+            return json.loads(given)
+        except json.JSONDecodeError:
+            raise ValueError("neither a JSON list nor words between commas") from None
+    return [entry.strip() for entry in given.split(",") if entry.strip()]
+
+
+_LISTED = (NoDecode, BeforeValidator(_listed))
+
+
 class Settings(BaseSettings):
     """What differs between installations; everything about one study is in its spec."""
 
-    model_config = SettingsConfigDict(env_prefix="WIDTHWISE_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
     data_dir: Path = Path("widthwise-data")
     """Database (unless `database_url` names another), checkpoints, address file."""
@@ -25,9 +51,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8321, ge=0, le=65_535)
     """0 takes a free one; the address is printed and written to `<data_dir>/address`."""
-    allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "[::1]")
+    allowed_hosts: Annotated[tuple[str, ...], *_LISTED] = ("127.0.0.1", "localhost", "[::1]")
     """Host headers that are answered; others are refused (DNS rebinding)."""
-    dataset_dirs: tuple[Path, ...] = ()
+    dataset_dirs: Annotated[tuple[Path, ...], *_LISTED] = ()
     """Directories that studies may name data files in. Default: none."""
     slots: int = Field(default_factory=_available_cores, ge=1, le=1_024)
     """Trials that run at once on this machine. Default: one per core."""
@@ -35,7 +61,7 @@ class Settings(BaseSettings):
     """Train on so many GPUs instead of the cores; `slots` is not read then."""
     slots_per_gpu: int = Field(default=1, ge=1, le=64)
     """Cohorts that share a GPU, each with its part of the memory."""
-    slot_memory_bytes: int | None = Field(default=None, ge=2**28)
+    slot_memory_bytes: int | None = Field(default=None, ge=SMALLEST_LIMIT_BYTES)
     """Address space of one slot's process; a trial that needs more fails as out_of_memory."""
 
     stall_seconds: float = Field(default=600.0, gt=0)
@@ -60,3 +86,31 @@ class Settings(BaseSettings):
     def checkpoint_dir(self) -> Path:
         """Where trials store their state at rungs."""
         return self.data_dir.resolve() / "checkpoints"
+
+
+def settings_or_exit(program: str, **options: object) -> Settings:
+    """Settings from the environment, and the options of a command line, which win over it.
+
+    Ends the process with status 1 where one cannot be used, naming every variable or option, its
+    value and what it may be.
+
+    Args:
+        program: as the user calls it.
+        options: by field; None for one that was not given.
+
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    try:
+        return Settings(**given)  # type: ignore[arg-type]  # pydantic reads them
+    except ValidationError as error:
+        sys.exit("\n".join(f"{program}: {line}" for line in _refusals(error, given)))
+
+
+def _refusals(error: ValidationError, given: dict[str, object]) -> list[str]:
+    lines = []
+    for one in error.errors():
+        field = str(one["loc"][0]) if one["loc"] else ""
+        name = f"--{field.replace('_', '-')}" if field in given else f"{PREFIX}{field.upper()}"
+        message = one["msg"].removeprefix("Value error, ").replace("Input should", "must", 1)
+        lines.append(f"{name} is {one['input']!r}: {message}")
+    return lines

@@ -10,7 +10,7 @@ import structlog
 
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
-from service.settings import Settings
+from service.settings import settings_or_exit
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.leadership import leadership
 from tuner.coordinator.reconcile import run
@@ -42,7 +42,7 @@ def main() -> None:
     log_plugins()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-    settings = Settings()
+    settings = settings_or_exit("service.tuner")
     REGISTERED.read_from(settings.tasks_dir)
     settings.checkpoint_dir.mkdir(parents=True, exist_ok=True)
     database = open_database(settings.url)

@@ -21,9 +21,10 @@ from typing import IO
 
 import structlog
 
+from service.devices import require_gpus
 from service.logs import configure_logs
 from service.registration import register
-from service.settings import Settings
+from service.settings import Settings, settings_or_exit
 from service.sockets import listen
 from tuner.records.errors import TunerError
 from tuner.storage.sql.migration import migrate
@@ -91,6 +92,7 @@ def main() -> None:
     configure_logs("up")
     try:
         _require_directories(settings.dataset_dirs)
+        require_gpus(settings.gpus)
         lock = _claim(settings.data_dir)
         for task in tasks:
             found = register(task, settings.data_dir, settings.stall_seconds)
@@ -131,7 +133,7 @@ def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
     parser.add_argument("--plugin", action="append", default=[], metavar="FILE.py[:Task]")
     given = vars(parser.parse_args(arguments))
     tasks: list[str] = given.pop("plugin")
-    return Settings(**{name: value for name, value in given.items() if value is not None}), tasks
+    return settings_or_exit("widthwise up", **given), tasks
 
 
 def _require_directories(directories: Sequence[Path]) -> None:

@@ -117,7 +117,9 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
     for kind, expected in uninterrupted.items():
         assert found[kind].keys() == expected.keys()
         different = [name for name in expected if found[kind][name] != expected[name]]
-        assert different == [], {name: found["trials"].get(name) for name in different}
+        assert different == [], {
+            name: {"found": found[kind][name], "expected": expected[name]} for name in different
+        }
     repeated = completions(service)
     assert len(repeated) == len(set(repeated)), "a complete trial was trained again"
 
