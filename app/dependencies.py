@@ -2,7 +2,7 @@
 
 from typing import Annotated, cast
 
-from fastapi import Depends, Path, Request
+from fastapi import Depends, Header, Path, Request
 
 from app.event_feed import EventFeed
 from app.group_commit import GroupCommit
@@ -34,4 +34,25 @@ Feed = Annotated[EventFeed, Depends(_feed)]
 Commits = Annotated[GroupCommit, Depends(_commits)]
 StudyId = Annotated[
     str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="A study's id, `std_...`")
+]
+RecommendationId = Annotated[
+    str,
+    Path(
+        max_length=64,
+        pattern=r"^[A-Za-z0-9_-]+$",
+        description="A stored recommendation's id, `rec_...`",
+    ),
+]
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]([ -~]*[!-~])?$",
+        description=(
+            "Printable characters of your choice. The same key with the same body gives what the"
+            " first request made, however often it is sent."
+        ),
+    ),
 ]

@@ -28,6 +28,20 @@ if TYPE_CHECKING:
     from parametrization.nn.apply import Prepared
 
 
+def read_document(path: str | Path) -> Any:  # noqa: ANN401  whatever the file holds
+    """What a JSON or YAML file holds.
+
+    Raises:
+        WidthwiseError: if it cannot be read.
+
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        return json.loads(text) if Path(path).suffix == ".json" else yaml.safe_load(text)
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise WidthwiseError(f"cannot read a recommendation from {path}: {error}") from error
+
+
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """What training one target takes.
@@ -65,12 +79,7 @@ class Recommendation:
             WidthwiseError: if the file cannot be read or holds something else.
 
         """
-        try:
-            text = Path(path).read_text(encoding="utf-8")
-            document = json.loads(text) if Path(path).suffix == ".json" else yaml.safe_load(text)
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise WidthwiseError(f"cannot read a recommendation from {path}: {error}") from error
-        return cls.from_document(document)
+        return cls.from_document(read_document(path))
 
     @property
     def verdict(self) -> Verdict:

@@ -89,4 +89,4 @@ class _Tagged:
 
 def _is_whole(start: Message) -> bool:
     media_type = Headers(raw=start["headers"]).get("content-type", "")
-    return start["status"] in (200, 202) and not media_type.startswith("text/event-stream")
+    return start["status"] in (200, 201, 202) and not media_type.startswith("text/event-stream")

@@ -20,11 +20,17 @@ class JsonRoute(APIRoute):
 
         async def handle_json(request: Request) -> Response:
             if self.body_field is not None:
-                _require_json(request)
+                if self.body_field.field_info.is_required() or _has_body(request):
+                    _require_json(request)
                 request = _JsonRequest(request.scope, request.receive)
             return await handle(request)
 
         return handle_json
+
+
+def _has_body(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 def _require_json(request: Request) -> None:

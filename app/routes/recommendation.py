@@ -1,16 +1,12 @@
 """The recommendation of a study, for any target."""
 
-from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, StudyId
-from tuner.recommendation.exports.pytorch import NoSnippet, as_python
-from tuner.recommendation.exports.yaml_form import as_yaml
+from app.exported import CONTENT, Form, bad_parameter, exported
 from tuner.recommendation.recommend import Recommendation, recommend
-from tuner.records.snapshot import StudyRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
@@ -20,22 +16,7 @@ from tuner.storage.studies import get_study
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"])
 
 
-class Form(StrEnum):
-    JSON = "json"
-    YAML = "yaml"
-    PYTHON = "python"
-
-
-_WRITERS: Final = {
-    Form.YAML: (as_yaml, "application/yaml"),
-    Form.PYTHON: (as_python, "text/x-python; charset=utf-8"),
-}
-_FORMS: Final = {
-    "content": {"application/yaml": {}, "text/x-python": {"schema": {"type": "string"}}}
-}
-
-
-@router.get("/recommendation", response_model=Recommendation, responses={200: _FORMS})
+@router.get("/recommendation", response_model=Recommendation, responses={200: CONTENT})
 def read_recommendation(  # noqa: PLR0913  # one query parameter each
     study_id: StudyId,
     database: Db,
@@ -67,7 +48,6 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     with database.read() as session:
         study = get_study(session, study_id)
         known = read_summary(session, study)
-    _require_own(study, optimizer)
     try:
         answer = recommend(
             study,
@@ -79,24 +59,5 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
             optimizer=optimizer,
         )
     except IllegalTarget as error:
-        raise _bad_parameter(error.field, error.value, str(error)) from error
-    if form is Form.JSON:
-        return answer
-    write, media_type = _WRITERS[form]
-    try:
-        return Response(write(answer), media_type=media_type)
-    except NoSnippet as error:
-        raise _bad_parameter("format", form.value, str(error)) from error
-
-
-def _require_own(study: StudyRecord, optimizer: Optimizer | None) -> None:
-    names = [config.name for config in study.spec.optimizers]
-    if optimizer is not None and optimizer not in names:
-        detail = f"{optimizer} is not one of the study's: choose one of {', '.join(names)}"
-        raise _bad_parameter("optimizer", optimizer, detail)
-
-
-def _bad_parameter(name: str, value: object, detail: str) -> RequestValidationError:
-    return RequestValidationError(
-        [{"type": "value_error", "loc": ("query", name), "msg": detail, "input": value}]
-    )
+        raise bad_parameter(error.field, error.value, str(error)) from error
+    return answer if form is Form.JSON else exported(answer, form)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from sqlalchemy.orm import Session
 
 from app.data_files import with_data
-from app.dependencies import Db, Settings, StudyId
+from app.dependencies import Db, IdempotencyKey, Settings, StudyId
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.liveness import study_problem
@@ -25,19 +25,6 @@ from tuner.storage.sql.database import Database
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=JsonRoute)
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=255,
-        pattern=r"^[!-~]([ -~]*[!-~])?$",
-        description=(
-            "Printable characters of your choice. The same key with the same body gives the"
-            " study that the first request made, however often it is sent."
-        ),
-    ),
-]
 _LOCATION: Final = {
     "Location": {"description": "Path of the study", "schema": {"type": "string"}, "required": True}
 }

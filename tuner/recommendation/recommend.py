@@ -71,8 +71,8 @@ def recommend(  # one keyword per axis
 
     Raises:
         NotReady: if no search trial has finished yet.
-        IllegalTarget: if the family has no such width, or no rule for such a depth.
-        ValueError: if the study has no such optimizer.
+        IllegalTarget: if the family has no such width, there is no rule for such a depth, or the
+            study has no such optimizer.
 
     """
     spec = study.spec
@@ -203,9 +203,8 @@ def _chosen(spec: StudySpec, known: EvidenceSummary, asked: Optimizer | None) ->
         ready = (one.optimizer for one in known.optimizers if one.winner is not None)
         return next(ready, names[0])
     if asked not in names:
-        raise ValueError(
-            f"optimizer {asked} is not one of the study's: choose one of {', '.join(names)}"
-        )
+        words = f"{asked} is not one of the study's: choose one of {', '.join(names)}"
+        raise IllegalTarget("optimizer", asked, words)
     return asked
 
 

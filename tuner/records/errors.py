@@ -171,6 +171,38 @@ class ReportRefused(TunerError):
         self.field = field
 
 
+class RecommendationNotFound(TunerError):
+    """There is no such stored recommendation."""
+
+    def __init__(self, recommendation_id: str) -> None:
+        super().__init__(
+            f"There is no stored recommendation {recommendation_id!r}: GET /v1/recommendations"
+            " lists those there are."
+        )
+        self.recommendation_id = recommendation_id
+
+
+class RecommendationDecided(TunerError):
+    """The recommendation was approved or rejected before, and a decision stands."""
+
+    def __init__(self, recommendation_id: str, study_id: str, decision: str) -> None:
+        super().__init__(
+            f"Recommendation {recommendation_id} was {decision}. A decision stands: to decide anew,"
+            f" store the answer again with POST /v1/studies/{study_id}/recommendations and decide"
+            " on that one."
+        )
+        self.recommendation_id = recommendation_id
+
+
+class RecommendationUnreadable(TunerError):
+    """What is stored of the recommendation cannot be read."""
+
+    def __init__(self, recommendation_id: str, reason: str) -> None:
+        super().__init__(f"Recommendation {recommendation_id} cannot be shown: {reason}.")
+        self.recommendation_id = recommendation_id
+        self.reason = reason
+
+
 class DatabaseMismatch(TunerError):
     """The database's revision is not one that this code can serve."""
 

@@ -1,18 +1,38 @@
 """The target that a recommendation is asked for, of a study that names another."""
 
 from parametrization.recommendation.target import WholeTarget
+from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.study import StudySpec
+from tuner.spec.submitted import Submitted
 from tuner.spec.target import (
+    BatchSize,
+    Depth,
     Target,
+    Tokens,
+    Width,
     filled,
     narrower_than_proxy,
 )
 
 
-class IllegalTarget(ValueError):
-    """A study has no answer for such a target; `field` says which of its numbers is to blame."""
+class AskedTarget(Submitted):
+    """What a recommendation is asked for; what is left out is the study's own."""
 
-    def __init__(self, field: str, value: int, words: str) -> None:
+    width: Width | None = None
+    depth: Depth | None = None
+    """As the family counts it."""
+    batch_size: BatchSize | None = None
+    """Sequences or images per step."""
+    tokens: Tokens | None = None
+    """Tokens (or images) that the target trains on."""
+    optimizer: Optimizer | None = None
+    """One of the study's. Default: the best measured."""
+
+
+class IllegalTarget(ValueError):
+    """A study has no answer for what is asked; `field` says which part of it is to blame."""
+
+    def __init__(self, field: str, value: int | str, words: str) -> None:
         super().__init__(words)
         self.field = field
         self.value = value

@@ -1,4 +1,4 @@
-"""The states of studies, trials and orders, and the moves a study may make."""
+"""States of studies, trials, orders and recommendations, and the moves a study may make."""
 
 from enum import StrEnum
 from typing import Final
@@ -42,6 +42,14 @@ class OrderState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class RecommendationState(StrEnum):
+    """What reviewers said of a stored recommendation."""
+
+    PENDING = "pending"  # nobody has decided
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 class Purpose(StrEnum):

@@ -20,6 +20,9 @@ class EventKind(StrEnum):
     TRIAL_PROGRESS = "trial.progress"  # number, step, loss; once per stored rung
     ORDER_LOST = "order.lost"  # order_id, kind, attempt, losses, message
     ORDER_FAILED = "order.failed"  # order_id, kind, reason, message
+    RECOMMENDATION_STORED = "recommendation.stored"  # id, sha256, verdict, headline
+    RECOMMENDATION_APPROVED = "recommendation.approved"  # id, sha256, by, note
+    RECOMMENDATION_REJECTED = "recommendation.rejected"  # id, sha256, by, note
 
 
 _INSERT = insert(cast("Table", StudyEventRow.__table__))

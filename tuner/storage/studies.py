@@ -43,10 +43,7 @@ _ACTIVE = select(
 
 
 def open_study(
-    session: Session,
-    spec: StudySpec,
-    *,
-    idempotency_key: str | None = None,
+    session: Session, spec: StudySpec, *, idempotency_key: str | None = None
 ) -> tuple[StudyRecord, bool]:
     """Queue a study, or find the one that the same request has queued before.
 
@@ -64,7 +61,8 @@ def open_study(
         known = session.get(IdempotencyKeyRow, idempotency_key)
         if known is not None:
             study = get_study(session, known.study_id)
-            if study.spec != spec:  # with every default filled in: spelling one out is no change
+            # With every default filled in: spelling one out is no change.
+            if known.recommendation_id is not None or study.spec != spec:
                 raise IdempotencyKeyReused(idempotency_key)
             return study, False
     now = dt.datetime.now(dt.UTC)

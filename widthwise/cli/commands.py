@@ -1,7 +1,5 @@
 """The `widthwise` command: everything it knows, it asks the service over HTTP."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -9,12 +7,20 @@ from typing import Annotated
 import typer
 
 from parametrization.recommendation.document import RecommendationDocument
-from widthwise.cli import tables
+from widthwise.cli import reviews, tables
 from widthwise.cli.analyse import analyse_table
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
-from widthwise.cli.terminal import EXIT_OF_STATE, INTERRUPTED, err, out, said_plainly
+from widthwise.cli.terminal import (
+    EXIT_OF_STATE,
+    INTERRUPTED,
+    Address,
+    err,
+    out,
+    said_plainly,
+    service,
+)
 from widthwise.cli.tune import tune
 from widthwise.cli.up import become_service
 from widthwise.cli.watch import watch_study
@@ -30,15 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tune narrow, train wide: hyperparameter transfer for large neural networks.",
 )
-Address = Annotated[
-    str | None,
-    typer.Option(
-        "--address",
-        envvar="WIDTHWISE_ADDRESS",
-        help="Address of the service; default: where `widthwise up` of this directory serves,"
-        " else http://127.0.0.1:8321.",
-    ),
-]
 StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
 
 
@@ -47,13 +44,6 @@ class Form(StrEnum):
     JSON = "json"
     YAML = "yaml"
     PYTHON = "python"
-
-
-@contextmanager
-def service(address: str | None) -> Iterator[Client]:
-    """A client of the service, whose errors leave plainly."""
-    with said_plainly(), Client(address) as client:
-        yield client
 
 
 @app.command()
@@ -143,7 +133,9 @@ def studies(
 
 @app.command()
 def recommend(  # noqa: PLR0913  # one parameter an option
-    study_id: StudyId,
+    study_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The study, or a stored recommendation, rec_...")
+    ],
     width: Annotated[
         int | None, typer.Option(min=1, help="Width of the target; default: the study's.")
     ] = None,
@@ -161,6 +153,9 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     ] = None,
     form: Annotated[Form, typer.Option("--format", help="How to say it.")] = Form.TABLE,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Have the service keep it, for good; its id is told.")
+    ] = False,
     address: Address = None,
 ) -> None:
     """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
@@ -172,18 +167,24 @@ def recommend(  # noqa: PLR0913  # one parameter an option
         "optimizer": optimizer,
     }
     with service(address) as client:
+        answer = reviews.Answer(client, study_id, asked, store=store)
         if form is Form.TABLE:
-            view = recommendation_view(_recommendation(client, study_id, asked))
+            view = recommendation_view(answer.document)
             if output is None:
                 out.print(view)
                 return
             text = as_text(view)
         else:
-            text = client.recommendation_text(study_id, form, **asked)
+            text = answer.text(form)
         if output is None:
             typer.echo(text.rstrip("\n"))
         else:
             _write(output, text)
+
+
+app.command()(reviews.recommendations)
+app.command()(reviews.approve)
+app.command()(reviews.reject)
 
 
 @app.command()

@@ -40,19 +40,57 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
         )
         for row in rows
     ]
-    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
-    for name, cells in zip(_COLUMNS, zip(*lines, strict=True), strict=True):
-        table.add_column(name, no_wrap=True, width=max(map(len, [name, *cells])))
-    table.add_column("name", no_wrap=True, overflow="ellipsis", ratio=1)
-    for row, (study_id, _, *rest) in zip(rows, lines, strict=True):
-        table.add_row(study_id, state_text(row), *rest, Text(visible(row["name"])))
-    return table
+    return _table(
+        _COLUMNS,
+        [
+            (study_id, state_text(row), *rest)
+            for row, (study_id, _, *rest) in zip(rows, lines, strict=True)
+        ],
+        "name",
+        [Text(visible(row["name"])) for row in rows],
+    )
+
+
+def recommendations(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """One line per stored recommendation, as listed; ids are never cut off."""
+    if not rows:
+        return Text("No stored recommendations. Store one: widthwise recommend ID --store")
+    lines = [
+        (
+            row["id"],
+            row["state"],
+            row["verdict"],
+            f"{row['family']}, {row['optimizer']}",
+            str(row["target"]["width"]),
+            _local_time(row["created_at"]),
+        )
+        for row in rows
+    ]
+    return _table(
+        ("id", "state", "verdict", "model", "width", "stored"),
+        lines,
+        "note",
+        [Text(visible((row["decision"] or {}).get("note", ""))) for row in rows],
+    )
 
 
 def unreadable_studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
     """A line for each study that the service cannot read, with the reason."""
     lines = (f"{row['id']} ({row['state']}) cannot be read: {row['problem']}" for row in rows)
     return Text("\n".join(lines), style="yellow")
+
+
+def _table(
+    names: Sequence[str], lines: Sequence[Sequence[str | Text]], last: str, texts: Sequence[Text]
+) -> Table:
+    """Columns that are shown whole, and a last one that takes what room is left."""
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
+    for name, cells in zip(names, zip(*lines, strict=True), strict=True):
+        table.add_column(name, no_wrap=True, width=max(map(len, [name, *cells])))
+    table.add_column(last, no_wrap=True, overflow="ellipsis", ratio=1)
+    for line, text in zip(lines, texts, strict=True):
+        table.add_row(*line, text)
+    return table
 
 
 def _local_time(timestamp: str) -> str:

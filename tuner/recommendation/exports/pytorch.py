@@ -7,9 +7,9 @@ from typing import Final, Protocol
 
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.optimizers.built_in.sgd import SGD
+from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import ScheduleValues, TensorValues
 from parametrization.shapes.roles import ModelShape
-from tuner.recommendation.recommend import Recommendation
 
 _IN_TORCH: Final = (ADAM.name, ADAMW.name, SGD.name)
 
@@ -42,7 +42,7 @@ class NoSnippet(ValueError):
         )
 
 
-def as_python(recommendation: Recommendation) -> str:
+def as_python(recommendation: RecommendationDocument) -> str:
     """A snippet that trains a recommendation's target; see `snippet`.
 
     Raises:
@@ -81,7 +81,7 @@ def snippet(numbers: TrainingNumbers, heading: list[str]) -> str:
     )
 
 
-def _heading(recommendation: Recommendation) -> list[str]:
+def _heading(recommendation: RecommendationDocument) -> list[str]:
     return [
         f"{recommendation.headline}.",
         f"Widthwise: {recommendation.optimizer} under {recommendation.parametrization} at width"

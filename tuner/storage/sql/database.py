@@ -19,7 +19,7 @@ from tuner.storage.sql.driver_errors import storage_errors
 from tuner.storage.sql.tables import CoordinatorRow
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261130_initial_sizes"
+SCHEMA_REVISION: Final = "20261201_recommendations"
 """The newest revision in migrations/, which this code was written for."""
 
 

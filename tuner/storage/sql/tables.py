@@ -232,6 +232,44 @@ class StudyEventRow(Base):
     created_at: Mapped[dt.datetime]
 
 
+class RecommendationRow(Base):
+    """An answer of a study as it was stored once; only its decision is ever written."""
+
+    __tablename__ = "recommendations"
+    __table_args__ = (
+        Index(None, "created_at", "id"),
+        Index(None, "study_id"),
+        Index(None, "family", "optimizer"),
+    )
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
+    asked: Mapped[dict[str, Any]]
+    """AskedTarget: what the request said, without what it left to the study."""
+    family: Mapped[str] = mapped_column(String(80))
+    optimizer: Mapped[str] = mapped_column(String(64))
+    width: Mapped[int]
+    """The target's."""
+    target: Mapped[dict[str, Any]]
+    verdict: Mapped[str] = mapped_column(String(16))
+    headline: Mapped[str] = mapped_column(Text)
+    provisional: Mapped[bool]
+    rule_version: Mapped[str] = mapped_column(Text)
+    evidence_version: Mapped[int]
+    """EVIDENCE_VERSION of the code that computed the evidence."""
+    evidence_sha256: Mapped[str] = mapped_column(String(64))
+    sha256: Mapped[str] = mapped_column(String(64))
+    """Of `document`."""
+    document: Mapped[str] = mapped_column(Text)
+    """The whole recommendation as canonical JSON."""
+    state: Mapped[str] = mapped_column(String(16))
+    """A `RecommendationState`."""
+    decided_by: Mapped[str | None] = mapped_column(Text)
+    note: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[dt.datetime]
+    decided_at: Mapped[dt.datetime | None]
+
+
 class WorkerRow(Base):
     __tablename__ = "workers"
 
@@ -251,4 +289,6 @@ class IdempotencyKeyRow(Base):
     request_hash: Mapped[str] = mapped_column(String(64))
     """SHA-256 of method, path and body: the same key with another request is refused."""
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
+    recommendation_id: Mapped[str | None] = mapped_column(ForeignKey("recommendations.id"))
+    """What the request stored; NULL where it opened the study."""
     created_at: Mapped[dt.datetime]

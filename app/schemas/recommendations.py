@@ -1,0 +1,50 @@
+"""Stored recommendations as the API reads and shows them."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from parametrization.recommendation.document import RecommendationDocument
+from tuner.records.stored_recommendation import StoredRecommendation
+from tuner.spec.record import Record
+from tuner.spec.submitted import ReadableText, Submitted
+
+
+class DecisionBody(Submitted):
+    """What a reviewer says of a recommendation."""
+
+    by: Annotated[ReadableText, Field(min_length=1, max_length=200)]
+    """Who decides."""
+    note: Annotated[ReadableText, Field(min_length=1, max_length=2_000)]
+    """Why, in one line."""
+
+
+class RecommendationLinks(Record):
+    """Paths on this host."""
+
+    self: str
+    study: str
+
+
+class RecommendationSummary(StoredRecommendation):
+    links: RecommendationLinks
+
+
+class StoredRecommendationRead(RecommendationSummary):
+    recommendation: RecommendationDocument
+    """The answer, in the format of the release that stored it."""
+
+
+class RecommendationList(Record):
+    recommendations: tuple[RecommendationSummary, ...]
+    """Newest first, without the answers themselves."""
+    next_page_token: str | None
+    """Give it as `page_token` to go on; null on the last page."""
+
+
+def recommendation_summary(stored: StoredRecommendation) -> RecommendationSummary:
+    """A stored recommendation with its links."""
+    links = RecommendationLinks(
+        self=f"/v1/recommendations/{stored.id}", study=f"/v1/studies/{stored.study_id}"
+    )
+    return RecommendationSummary(**dict(stored), links=links)
