@@ -1,7 +1,9 @@
 """A real server over a real database, for every test of the API and its pages."""
 
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -45,6 +47,23 @@ def untouched(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -
     database = open_database(f"sqlite:///{path}")
     with serving(database, AppSettings()) as running:
         yield running
+    database.close()
+
+
+@pytest.fixture(scope="module")
+def reviewed(
+    finished: tuple[Served, str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Served, str]]:
+    """A copy of the completed study, in which one module may store and decide."""
+    served, study_id = finished
+    path = tmp_path_factory.mktemp("reviewed") / "widthwise.db"
+    with closing(sqlite3.connect(path)) as copy, served.database.read() as session:
+        source = session.connection().connection.driver_connection
+        assert isinstance(source, sqlite3.Connection), "as the fixture made it"
+        source.backup(copy)
+    database = open_database(f"sqlite:///{path}")
+    with serving(database, AppSettings(sse_poll_seconds=0.02)) as running:
+        yield running, study_id
     database.close()
 
 

@@ -7,9 +7,11 @@ from typing import Annotated
 import typer
 
 from parametrization.recommendation.document import RecommendationDocument
-from widthwise.cli import reviews, tables
+from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
 from widthwise.cli.recommendation_view import as_text, recommendation_view
+from widthwise.cli.recommendations import commands as reviews
+from widthwise.cli.recommendations.answer import Answer
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.terminal import (
@@ -167,7 +169,7 @@ def recommend(  # noqa: PLR0913  # one parameter an option
         "optimizer": optimizer,
     }
     with service(address) as client:
-        answer = reviews.Answer(client, study_id, asked, store=store)
+        answer = Answer(client, study_id, asked, store=store)
         if form is Form.TABLE:
             view = recommendation_view(answer.document)
             if output is None:
