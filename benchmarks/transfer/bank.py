@@ -1,17 +1,18 @@
 """Train the dense learning-rate sweeps that the repository's own bank is made of, piece by piece.
 
-    python -m benchmarks.transfer.bank --problem mlp-adamw --seeds 6 --seconds 200
+    python -m benchmarks.transfer.bank --problem mlp-adamw --seconds 200 [--again]
 
-A table takes minutes of one core. It is kept as `NAME.part` until it is complete and goes on where
-it ended, so that it can be made in pieces; one that is complete is left alone. Without `--problem`
-each of them is gone on with in turn. `benchmarks.transfer.regret` reads the tables.
+All tables together take half an hour of one core, and are kept with the repository. One is kept as
+`NAME.part` until it is complete and goes on where it ended, so that it can be made in pieces; one
+that is complete is left alone, unless it is to be trained `--again`. Without `--problem` each of
+them is gone on with in turn. `benchmarks.transfer.regret` reads the tables.
 """
 
 import csv
 import gzip
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,11 +20,11 @@ import torch
 
 from benchmarks.report import command_line, give
 from benchmarks.transfer.bank_problems import PROBLEMS, BankProblem
-from benchmarks.transfer.rate_sweeps import trained_loss
+from benchmarks.transfer.rate_sweeps import trained_losses
 from benchmarks.transfer.regret import BANK
 from tuner.engine.orders import ModelSpec
+from workers.cohort.programs import Programs
 
-SEEDS: Final = 6
 HALF_OCTAVE: Final = 0.5
 COLUMNS: Final = ("problem", "width", "log2lr", "seed", "loss")
 
@@ -36,48 +37,55 @@ class Run(NamedTuple):
     seed: int
 
 
-Trainer = Callable[[BankProblem, Run], float | None]
-"""The loss of a run; None if it diverged."""
+Trainer = Callable[[BankProblem, Sequence[Run]], Sequence[float | None]]
+"""The losses of runs that differ in their rate alone; None of one that diverged."""
 Rows = dict[Run, str]
 """Loss of each run as it is written; empty if it diverged."""
 
 
-def runs_of(problem: BankProblem, seeds: int) -> Iterator[Run]:
-    """Every row of a table, narrow widths first."""
+def cohorts_of(problem: BankProblem) -> Iterator[tuple[Run, ...]]:
+    """Every row of a table, those that train together together; narrow widths first."""
     low, high = problem.log2_rates
+    rates = [low + step * HALF_OCTAVE for step in range(round((high - low) / HALF_OCTAVE) + 1)]
     for width in problem.widths:
-        for step in range(round((high - low) / HALF_OCTAVE) + 1):
-            for seed in range(seeds):
-                yield Run(width, low + step * HALF_OCTAVE, seed)
+        for seed in range(problem.seeds):
+            yield tuple(Run(width, rate, seed) for rate in rates)
 
 
-def trained(problem: BankProblem, run: Run) -> float | None:
-    """The loss of a run by the workers' own trainer."""
+def trained(problem: BankProblem, runs: Sequence[Run]) -> Sequence[float | None]:
+    """The losses of runs by the workers' own trainer, as one cohort."""
+    width, seed = runs[0].width, runs[0].seed
     model = ModelSpec(
         family=problem.family,
         dataset=problem.dataset,
-        width=run.width,
+        width=width,
         base_width=problem.widths[0],
         parametrization=problem.parametrization,
     )
-    return trained_loss(problem.optimizer, model, 2.0**run.log2_rate, run.seed, problem.training)
+    rates = [2.0**run.log2_rate for run in runs]
+    return trained_losses(problem.optimizer, model, rates, seed, problem.training, _PROGRAMS)
 
 
-def go_on(path: Path, name: str, seeds: int, until: float, trainer: Trainer = trained) -> int:
+_PROGRAMS: Final = Programs()
+"""Traced for one cohort and used by those of other seeds."""
+
+
+def go_on(path: Path, name: str, until: float, trainer: Trainer = trained) -> int:
     """Train runs that a table lacks, until that `time.monotonic()`; how many it still lacks."""
     problem, part = PROBLEMS[name], path.with_name(f"{name}.part")
     rows = read_rows(path) | read_rows(part)
-    due = [run for run in runs_of(problem, seeds) if run not in rows]
+    due = [runs for runs in cohorts_of(problem) if any(run not in rows for run in runs)]
     done = 0
     try:
-        for run in due:
+        for runs in due:
             if time.monotonic() >= until:
                 break
-            loss = trainer(problem, run)
-            rows[run] = "" if loss is None else f"{loss:.8g}"
+            losses = trainer(problem, runs)
+            for run, loss in zip(runs, losses, strict=True):
+                rows[run] = "" if loss is None else f"{loss:.6g}"
             done += 1
     finally:  # what was trained is kept, also when it is interrupted
-        missing = len(due) - done
+        missing = sum(map(len, due[done:]))
         if done:
             write_rows(part if missing else path, name, rows)
         if not missing:
@@ -112,15 +120,18 @@ def main() -> None:
     """Train what is missing, and say what still is."""
     parser = command_line(__doc__.partition("\n")[0])
     parser.add_argument("--problem", choices=list(PROBLEMS), action="append")
-    parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--seconds", type=float, default=200.0, help="after which no run begins")
     parser.add_argument("--bank", type=Path, default=BANK, help="the folder of the tables")
+    parser.add_argument("--again", action="store_true", help="leave out what is there already")
     given = parser.parse_args()
     torch.set_num_threads(1)
+    names = given.problem or list(PROBLEMS)
+    if given.again:
+        for name in names:
+            (given.bank / f"{name}.csv.gz").unlink(missing_ok=True)
     until = time.monotonic() + given.seconds
     missing: dict[str, Any] = {
-        name: go_on(given.bank / f"{name}.csv.gz", name, given.seeds, until)
-        for name in given.problem or PROBLEMS
+        name: go_on(given.bank / f"{name}.csv.gz", name, until) for name in names
     }
     give({"missing_runs": missing}, given)
 

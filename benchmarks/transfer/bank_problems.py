@@ -18,7 +18,10 @@ BankFamily = Mlp | Gpt | Vit | Resnet | Dit
 
 
 class BankProblem(NamedTuple):
-    """One table of the bank; the first width is the base, the last one the target."""
+    """One table of the bank; the first width is the base, the last one the target.
+
+    The three before the target are a study's: the widest of them is a quarter of the target.
+    """
 
     family: BankFamily
     dataset: Dataset
@@ -27,65 +30,95 @@ class BankProblem(NamedTuple):
     training: Training
     log2_rates: tuple[int, int]
     """Ends of the rates, half an octave apart."""
+    seeds: int
     parametrization: Parametrization = Parametrization.MUP
+
+    def under_sp(self, log2_rates: tuple[int, int]) -> "BankProblem":
+        """The standard parametrization posing as muP."""
+        return self._replace(parametrization=Parametrization.SP, log2_rates=log2_rates)
+
+    def short(self) -> "BankProblem":
+        """Runs that end before they have learned much."""
+        return self._replace(training=self.training.model_copy(update={"steps": 8}))
+
+    def hot(self, log2_rates: tuple[int, int]) -> "BankProblem":
+        """Rates of which even the slowest is too fast."""
+        return self._replace(log2_rates=log2_rates)
 
 
 _DIGITS: Final = Digits(name="digits")
 _TEXT: Final = StdlibText(name="stdlib-text")
 _RELU: Final = Mlp(name="mlp", depth=3)
-_GPT: Final = Gpt(name="gpt", depth=2, head_size=8, context=32)
-_MLP_WIDTHS: Final = (32, 64, 128, 256, 512)
-_GPT_WIDTHS: Final = (16, 32, 64, 128, 256)
-_NARROW: Final = (8, 16, 32, 64, 128)
-_MLP_TRAINING: Final = Training(steps=120, batch_size=32)
-_GPT_TRAINING: Final = Training(steps=100, batch_size=16)
+_WIDE: Final = (16, 32, 64, 256)
+_MIDDLE: Final = (8, 16, 32, 128)
+_NARROW: Final = (4, 8, 16, 64)
+"""Of models whose steps take long."""
 
 
-def _mlp(optimizer: str, rates: tuple[int, int]) -> BankProblem:
-    return BankProblem(_RELU, _DIGITS, optimizer, _MLP_WIDTHS, _MLP_TRAINING, rates)
+def _mlp(optimizer: str, rates: tuple[int, int], family: Mlp = _RELU) -> BankProblem:
+    training = Training(steps=80, batch_size=32)
+    return BankProblem(family, _DIGITS, optimizer, _WIDE, training, rates, seeds=6)
 
 
 def _gpt(optimizer: str, rates: tuple[int, int]) -> BankProblem:
-    return BankProblem(_GPT, _TEXT, optimizer, _GPT_WIDTHS, _GPT_TRAINING, rates)
+    family = Gpt(name="gpt", depth=2, head_size=8, context=16)
+    training = Training(steps=60, batch_size=8)
+    return BankProblem(family, _TEXT, optimizer, _MIDDLE, training, rates, seeds=4)
 
 
-PROBLEMS: Final[dict[str, BankProblem]] = {
-    "mlp-adamw": _mlp("adamw", (-9, -1)),
-    "mlp-sgd": _mlp("sgd", (-8, 0)),
-    "mlp-lion": _mlp("lion", (-13, -5)),
-    "mlp-muon": _mlp("muon_spectral", (-9, -1)),
-    "mlp-soap": _mlp("soap", (-10, -2)),
-    "mlp-tanh": _mlp("adamw", (-9, -1))._replace(
-        family=Mlp(name="mlp", depth=3, activation="tanh")
-    ),
-    "gpt-adamw": _gpt("adamw", (-8, 0)),
-    "gpt-lion": _gpt("lion", (-12, -4)),
-    "gpt-muon": _gpt("muon_spectral", (-8, 0)),
-    "vit-adamw": BankProblem(
-        Vit(name="vit", head_size=8),
+def _images(
+    family: Vit | Resnet | Dit,
+    dataset: Dataset,
+    optimizer: str,
+    training: Training,
+    rates: tuple[int, int],
+) -> BankProblem:
+    return BankProblem(family, dataset, optimizer, _NARROW, training, rates, seeds=4)
+
+
+_GOOD: Final[dict[str, BankProblem]] = {
+    "mlp-adamw": _mlp("adamw", (-9, -2)),
+    "mlp-sgd": _mlp("sgd", (-7, 0)),
+    "mlp-lion": _mlp("lion", (-9, -2)),
+    "mlp-rmsprop": _mlp("rmsprop", (-11, -4)),
+    "mlp-adafactor": _mlp("adafactor", (-6, 1)),
+    "mlp-lamb": _mlp("lamb", (-8, -2)),
+    "mlp-tanh": _mlp("adamw", (-9, -2), Mlp(name="mlp", depth=3, activation="tanh")),
+    "mlp-muon": _mlp("muon_spectral", (-8, -1))._replace(widths=_MIDDLE),
+    "mlp-soap": _mlp("soap", (-9, -2))._replace(widths=_MIDDLE, seeds=4),
+    "gpt-adamw": _gpt("adamw", (-7, 0)),
+    "vit-adamw": _images(
+        Vit(name="vit", head_size=4),
         _DIGITS,
         "adamw",
-        _NARROW,
-        Training(steps=100, batch_size=32),
-        (-10, -2),
+        Training(steps=100, batch_size=16),
+        (-8, -1),
     ),
-    "resnet-sgd": BankProblem(
-        Resnet(name="resnet"),
+    "resnet-sgd": _images(
+        Resnet(name="resnet", group_size=4),
         _DIGITS,
         "sgd",
-        _NARROW,
         Training(steps=60, batch_size=16),
         (-8, 0),
     ),
-    "dit-adamw": BankProblem(
-        Dit(name="dit", head_size=8),
+    "dit-adamw": _images(
+        Dit(name="dit", head_size=4),
         NoisedDigits(name="noised-digits"),
         "adamw",
-        _NARROW,
         Training(steps=60, batch_size=16),
-        (-10, -2),
+        (-7, 0),
     ),
-    "mlp-adamw-sp": _mlp("adamw", (-11, -2))._replace(parametrization=Parametrization.SP),
-    "mlp-adamw-short": _mlp("adamw", (-9, -1))._replace(training=Training(steps=8, batch_size=32)),
 }
-"""By name; `sp` and `short` mark those whose answers should be flagged."""
+_PLANTED: Final[dict[str, BankProblem]] = {
+    "mlp-adamw-sp": _GOOD["mlp-adamw"].under_sp((-12, -4)),
+    "mlp-lion-sp": _GOOD["mlp-lion"].under_sp((-13, -4)),
+    "gpt-adamw-sp": _GOOD["gpt-adamw"].under_sp((-10, -2)),
+    "mlp-adamw-short": _GOOD["mlp-adamw"].short(),
+    "mlp-sgd-short": _GOOD["mlp-sgd"].short(),
+    "gpt-adamw-short": _GOOD["gpt-adamw"].short(),
+    "vit-adamw-short": _GOOD["vit-adamw"].short(),
+    "mlp-adamw-hot": _GOOD["mlp-adamw"].hot((-4, 0)),
+    "mlp-sgd-hot": _GOOD["mlp-sgd"].hot((-3, 0)),
+}
+PROBLEMS: Final = _PLANTED | _GOOD
+"""By name; `sp`, `short` and `hot` mark those whose answers should be flagged."""

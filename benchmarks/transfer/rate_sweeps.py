@@ -1,6 +1,6 @@
 """Learning-rate sweeps with the workers' own trainer, and the optima that studies fit to them."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Final
 
@@ -14,9 +14,12 @@ from parametrization.transfer.optimum import (
 )
 from parametrization.transfer.regret import Losses
 from tuner.engine.orders import ModelSpec, TrialSpec
+from tuner.engine.packing import Packing
 from tuner.spec.study_fields import Training
+from workers.cohort.programs import Programs
+from workers.packing.train_together import train_packed
 from workers.training.trainer import compared_value, train_to
-from workers.training.trial import new_trial
+from workers.training.trial import RunningTrial, new_trial
 
 MOST_RATES: Final = 17
 
@@ -66,9 +69,37 @@ def trained_loss(
     optimizer: str, model: ModelSpec, rate: float, seed: int, training: Training
 ) -> float | None:
     """What studies compare trials by; None if it diverged."""
-    trial = new_trial(
+    trial = _trial(0, optimizer, model, rate, seed, training)
+    segment = train_to(trial, training.steps)
+    return None if segment.diverged_at else compared_value(trial, segment)
+
+
+def trained_losses(
+    optimizer: str,
+    model: ModelSpec,
+    rates: Sequence[float],
+    seed: int,
+    training: Training,
+    programs: Programs,
+) -> tuple[float | None, ...]:
+    """The same of several rates that train as one cohort, in their order."""
+    trials = [
+        _trial(number, optimizer, model, rate, seed, training) for number, rate in enumerate(rates)
+    ]
+    packing = Packing(way="fused", least=2, most=len(trials), device="cpu")
+    losses = {
+        trial.spec.number: None if segment.diverged_at else compared_value(trial, segment)
+        for trial, segment in train_packed(trials, training.steps, packing, programs)
+    }
+    return tuple(losses[number] for number in range(len(trials)))
+
+
+def _trial(
+    number: int, optimizer: str, model: ModelSpec, rate: float, seed: int, training: Training
+) -> RunningTrial:
+    return new_trial(
         TrialSpec(
-            number=0,
+            number=number,
             model=model,
             optimizer=optimizer,
             hyperparameters={
@@ -81,8 +112,6 @@ def trained_loss(
             seed=seed,
         )
     )
-    segment = train_to(trial, training.steps)
-    return None if segment.diverged_at else compared_value(trial, segment)
 
 
 def optimum(losses: Losses) -> Optimum:

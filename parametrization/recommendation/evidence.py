@@ -18,6 +18,19 @@ Four digits: with more, the answers of stored studies would move in their last d
 Edge = Literal["low", "high"]
 
 
+class SlowSide(Record):
+    """How the loss of one width falls from the slowest rate that was tried to the best one."""
+
+    slowest_loss: float
+    """Of the slowest rate."""
+    fall: float
+    """Natural logarithm of that loss over the lowest."""
+    fall_per_octave_at_the_end: float
+    """Between the slowest rate and the next."""
+    steepest_fall_per_octave: float
+    """Between any two neighbours; larger than at the end where slow rates hardly learn."""
+
+
 class Optimum(Record):
     """The learning rate, given at the base width, at which the loss of one width is lowest."""
 
@@ -38,6 +51,11 @@ class Optimum(Record):
     """Loss at the optimum, by the fit if measured."""
     curvature: float | None = None
     """Relative loss excess one octave away from the optimum; None unless measured."""
+    wall_log2_learning_rate: float | None = None
+    """The slowest rate past the optimum at which training grows unstable; None if none was tried,
+    and unless measured."""
+    slow_side: SlowSide | None = None
+    """None with fewer than three rates up to the best one, or within two octaves of it."""
     trials: int
     """Finite losses that entered."""
     rates: int

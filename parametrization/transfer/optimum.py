@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from parametrization.recommendation.evidence import CONFIDENCE, Z90, Optimum
 from parametrization.transfer.grid import optimum_edge
+from parametrization.transfer.slow_side import slow_side
+from parametrization.transfer.smoothing import smoothed_by_sums, smoothed_one_by_one
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +49,6 @@ _QUARTILES: Final = 1.349
 _REPLICATES: Final = 400
 _FEW_TRIALS: Final = 500
 """Up to so many trials each of them is weighed at every rate, in all replicates."""
-_ROUNDING: Final = 1e-6
 _REFITS: Final = 2
 _SEED: Final = 20220307
 
@@ -84,7 +85,13 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
 
     means = {rate: _mean(losses) for rate, losses in finite.items()}
     best = min(means, key=lambda rate: means[rate])
-    tried = Optimum(status="unknown", log2_learning_rate=best, loss=means[best], **counts)
+    tried = Optimum(
+        status="unknown",
+        log2_learning_rate=best,
+        loss=means[best],
+        slow_side=slow_side(means),
+        **counts,
+    )
     if len(trials) < MIN_TRIALS or len(finite) < MIN_RATES:
         return tried
     edge = optimum_edge(by_rate)
@@ -99,7 +106,8 @@ class _Bounds(NamedTuple):
     low: float
     high: float
     walled_low: bool
-    walled_high: bool
+    wall: float
+    """The first rate beyond `high` that is far worse; infinite if none is."""
 
 
 def _bounds(means: dict[float, float], best: float, unstable: Collection[float]) -> _Bounds:
@@ -116,7 +124,7 @@ def _bounds(means: dict[float, float], best: float, unstable: Collection[float])
         fair_low if next_low is None else (fair_low + next_low) / 2,
         fair_high if math.isinf(next_high) else (fair_high + next_high) / 2,
         next_low is not None,
-        not math.isinf(next_high),
+        next_high,
     )
 
 
@@ -161,25 +169,27 @@ def _fitted(
     margin = 1e-6
     if estimate <= bounds.low + margin and not bounds.walled_low:
         return tried.model_copy(update={"status": "inconclusive", "edge": "low"})
-    if estimate >= bounds.high - margin and not bounds.walled_high:
+    if estimate >= bounds.high - margin and math.isinf(bounds.wall):
         return tried.model_copy(update={"status": "inconclusive", "edge": "high"})
     if curvature[0] <= 0:
         return tried.model_copy(update={"status": "inconclusive"})
     tail = (1 - CONFIDENCE) / 2
     low, first, third, high = np.quantile(minima[1:] - estimate, [tail, 0.25, 0.75, 1 - tail])
     widening = math.sqrt(inside / (inside - 3))
-    return Optimum(
-        status="measured",
-        log2_learning_rate=estimate,
-        low_log2_learning_rate=estimate - math.hypot(widening * min(0.0, low), SHAPE_OCTAVES),
-        high_log2_learning_rate=estimate + math.hypot(widening * max(0.0, high), SHAPE_OCTAVES),
-        standard_error_octaves=math.hypot(
-            widening * (third - first) / _QUARTILES, SHAPE_OCTAVES / Z90
-        ),
-        loss=floor * float(np.exp(height[0])),
-        curvature=float(np.expm1(curvature[0])),
-        trials=tried.trials,
-        rates=tried.rates,
+    below, above = widening * min(0.0, low), widening * max(0.0, high)
+    return tried.model_copy(
+        update={
+            "status": "measured",
+            "log2_learning_rate": estimate,
+            "low_log2_learning_rate": estimate - math.hypot(below, SHAPE_OCTAVES),
+            "high_log2_learning_rate": estimate + math.hypot(above, SHAPE_OCTAVES),
+            "standard_error_octaves": math.hypot(
+                widening * (third - first) / _QUARTILES, SHAPE_OCTAVES / Z90
+            ),
+            "loss": floor * float(np.exp(height[0])),
+            "curvature": float(np.expm1(curvature[0])),
+            "wall_log2_learning_rate": None if math.isinf(bounds.wall) else bounds.wall,
+        }
     )
 
 
@@ -196,7 +206,7 @@ def _trust(rate: Floats, log_loss: Floats) -> Floats:
     rates, where = np.unique(rate, return_inverse=True)
     spacing = float(np.diff(rates).min())
     reach = spacing if spacing >= _DENSE_OCTAVES else 1.0
-    smoothed = _smoothed if len(rate) <= _FEW_TRIALS else _smoothed_by_sums
+    smoothed = smoothed_one_by_one if len(rate) <= _FEW_TRIALS else smoothed_by_sums
     level = smoothed(rates, rate, log_loss, np.ones((1, len(rate))), reach)[0]
     excess = np.maximum(level - level.min(), 0.0)
     weights: Floats = (1 + (excess / FADING_EXCESS) ** 2)[where] ** -2
@@ -216,7 +226,7 @@ def _minima(
     has none moves half a window downhill. Shapes: (trials), (trials), (replicates, trials).
     """
     rates = np.unique(rate)
-    smoothed = _smoothed if len(rate) <= _FEW_TRIALS else _smoothed_by_sums
+    smoothed = smoothed_one_by_one if len(rate) <= _FEW_TRIALS else smoothed_by_sums
     centre = rates[smoothed(rates, rate, log_loss, weights, window / 2).argmin(axis=1)]
     for _ in range(_REFITS):
         level, slope, curve = _local_quadratic(rate - centre[:, None], log_loss, weights, window)
@@ -230,46 +240,6 @@ def _minima(
         height = level + slope * (moved - centre) + curve * (moved - centre) ** 2
         centre = moved
     return centre, curve, height
-
-
-def _smoothed(
-    rates: Floats, rate: Floats, log_loss: Floats, weights: Floats, reach: float
-) -> Floats:
-    """Means of the losses around each of `rates`, by triangular weights that end at `reach`."""
-    near = np.clip(1 - np.abs(rates[:, None] - rate) / reach, 0, None)
-    mass = weights @ near.T
-    smooth = np.full(mass.shape, np.inf)
-    np.divide(weights @ (near * log_loss).T, mass, out=smooth, where=mass > 0)
-    return smooth
-
-
-def _smoothed_by_sums(
-    rates: Floats, rate: Floats, log_loss: Floats, weights: Floats, reach: float
-) -> Floats:
-    """The same within rounding, where trials times rates would be too many numbers.
-
-    A triangle is linear on both sides, so that differences of running sums over the sorted trials
-    are enough.
-    """
-    first, here, last = (
-        np.searchsorted(rate, rates - reach),
-        np.searchsorted(rate, rates),
-        np.searchsorted(rate, rates + reach),
-    )
-
-    def triangle(values: Floats) -> Floats:
-        plain, moment = (
-            np.pad(np.cumsum(of, axis=1), ((0, 0), (1, 0))) for of in (values, values * rate)
-        )
-        rising = plain[:, here] - plain[:, first], moment[:, here] - moment[:, first]
-        falling = plain[:, last] - plain[:, here], moment[:, last] - moment[:, here]
-        result: Floats = (1 - rates / reach) * rising[0] + rising[1] / reach
-        return result + (1 + rates / reach) * falling[0] - falling[1] / reach
-
-    mass = triangle(weights)
-    smooth = np.full(mass.shape, np.inf)
-    np.divide(triangle(weights * log_loss), mass, out=smooth, where=mass > _ROUNDING)
-    return smooth
 
 
 def _local_quadratic(

@@ -95,7 +95,9 @@ def _centre(known: Sequence[WidthOptimum], width: int) -> _Centre:
 
 def _error(nearest: WidthOptimum, width: int) -> float:
     """Standard deviation of a width's optimum around that of another width."""
-    return math.hypot(search_error(error_of(nearest)), move_octaves(nearest.width, width))
+    optimum = nearest.optimum
+    search = search_error(error_of(nearest), optimum.trials / max(optimum.rates, 1))
+    return math.hypot(search, move_octaves(nearest.width, width))
 
 
 def _drift_beyond(known: Sequence[WidthOptimum], width: int) -> float:

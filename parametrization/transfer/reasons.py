@@ -1,7 +1,8 @@
 """Give the reasons that measured optima give against carrying a learning rate to another width.
 
 By what was shown to tell a transfer that fails from one that holds: the drift with its error, an
-optimum on the edge, the predicted regret, and the distance. Not by the regret of a prediction for
+optimum on the edge or at the wall where training grows unstable, the predicted regret, the
+distance, and runs that end before they have learned anything. Not by the regret of a prediction for
 the widest measured width, nor by how often the wider model is better: over simulated studies of
 twelve problems the first does not go with the target's regret (correlation 0.32), and the second
 flags a quarter of the studies whose rate is right.
@@ -16,6 +17,7 @@ from parametrization.recommendation.evidence import Prediction, WidthOptimum
 from parametrization.recommendation.trust import Reason
 from parametrization.text.rounding import percent
 from parametrization.transfer.law import MIN_WIDTHS, SURPRISE, move_octaves
+from parametrization.transfer.slow_side import LITTLE_LEARNED, little_learned
 from parametrization.transfer.summary import Transfer
 
 REGRET_PERCENT: Final = 2.0
@@ -36,7 +38,10 @@ def reasons_against_transfer(found: Transfer) -> Iterator[Reason]:
     """Every reason that the optima give against trusting the rate at a width."""
     yield from _of_optima(found)
     yield from _of_regret(found.predicted_regret_percent)
+    if found.width not in measured_widths(found.optima):
+        yield from _of_training(found.optima)
     if found.prediction is not None:
+        yield from _of_wall(found.optima, found.prediction)
         yield from _of_gains(found.optima, found.prediction)
         yield from _of_drift(found, found.prediction)
         yield from _of_reach(found.width, found.prediction)
@@ -70,6 +75,38 @@ def _of_optima(found: Transfer) -> Iterator[Reason]:
             severity="caution",
             words=f"widths with a measured optimum: {len(measured)}; the drift needs {MIN_WIDTHS}",
             excess=MIN_WIDTHS / len(measured),
+        )
+
+
+def _of_training(optima: Sequence[WidthOptimum]) -> Iterator[Reason]:
+    """Runs so short that the best rate is the one that gets anywhere in their time."""
+    gained = little_learned(optima)
+    if gained is not None:
+        yield Reason(
+            topic="proxy",
+            severity="caution",
+            words="the runs have hardly begun to learn: the slowest rates leave the loss where it"
+            f" was, and the best one ends {percent(100 * -math.expm1(-gained))} below it; the best"
+            " rate of runs so short goes with their length",
+            excess=LITTLE_LEARNED / gained,
+        )
+
+
+def _of_wall(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterator[Reason]:
+    """An interval that reaches rates at which the widest model was seen to train unstably."""
+    widest = [at for at in optima if at.optimum.status == "measured"][-1]
+    wall = widest.optimum.wall_log2_learning_rate
+    if wall is None or prediction.high_log2_learning_rate < wall:
+        return
+    beyond = prediction.high_log2_learning_rate - prediction.log2_learning_rate
+    room = wall - prediction.log2_learning_rate
+    if prediction.doublings_beyond > 0:
+        yield Reason(
+            topic="optimum",
+            severity="caution" if room > 0 else "abstain",
+            words=f"the interval reaches the rate {2.0**wall:.3g}, at which training at width"
+            f" {widest.width} grows unstable",
+            excess=min(beyond / room, 4.0) if room > 0 else 4.0,
         )
 
 

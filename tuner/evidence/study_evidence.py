@@ -29,7 +29,7 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 
-EVIDENCE_VERSION: Final = 4
+EVIDENCE_VERSION: Final = 5
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
