@@ -91,6 +91,10 @@ class Cohort:
         finally:
             self._look()
 
+    def close(self) -> None:
+        """Free what was recorded on a GPU; the trials go on by themselves or in another cohort."""
+        self._step_of_all.close()
+
     def _step(self) -> None:
         alive()
         factors = self._schedule_factors()

@@ -4,7 +4,8 @@ import gc
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
-from typing import Any, Final, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Final
 
 import torch
 from torch import Tensor, fx, nn
@@ -12,19 +13,35 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from workers.cohort.gradients import (
-    GradientProgram,
     Stacked,
     gradient_function,
     traced,
     without_effects,
 )
+from workers.cohort.waiting import waiting_operation
 from workers.datasets.data import Batch
 from workers.training.objective import Loss
 
 log = logging.getLogger(__name__)
 
 MOST_KEPT: Final = 32
-Program: TypeAlias = Callable[..., Any]
+
+
+@dataclass
+class Program:
+    """Traced operations, in the order in which they are done."""
+
+    run: Callable[..., Any]
+    waits_for: str | None
+    """Why no recording can hold it: an operation for whose result the device is waited for, or
+    what a recording failed with. None as far as is known."""
+
+    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - the traced function's own
+        return self.run(*arguments)
+
+    def refuse(self, reason: str) -> None:
+        """Never to be recorded again: a recording that fails costs more than it could save."""
+        self.waits_for = reason
 
 
 class Programs:
@@ -44,8 +61,8 @@ class Programs:
         shared_batch: bool,
         compiled: bool,
         autocast: torch.dtype | None = None,
-    ) -> GradientProgram:
-        """Gradients of a cohort of this shape.
+    ) -> Program:
+        """Gradients of a cohort of this shape, as a `GradientProgram`.
 
         Args:
             architecture: everything beside the tensors' shapes that the model computes by.
@@ -57,13 +74,18 @@ class Programs:
         def build() -> Program:
             function = gradient_function(model, loss, shared_batch=shared_batch, autocast=autocast)
             graph = traced(function, stacked, batch)
-            return _compiled(graph, (without_effects(stacked), batch)) if compiled else graph
+            return _program(graph, (without_effects(stacked), batch), compiled=compiled)
 
         sort = (architecture, type(model), loss, shared_batch, compiled, autocast)
         return self._made(("gradients", sort, _signature((stacked, batch))), build)
 
     def updates(
-        self, kinds: Hashable, function: Program, arguments: tuple[Any, ...], *, compiled: bool
+        self,
+        kinds: Hashable,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        *,
+        compiled: bool,
     ) -> Program:
         """An update of a cohort's tensors, which it changes in place.
 
@@ -75,7 +97,7 @@ class Programs:
 
         def build() -> Program:
             graph = make_fx(function)(*_clones(arguments))
-            return _compiled(graph, _clones(arguments)) if compiled else graph
+            return _program(graph, _clones(arguments), compiled=compiled)
 
         return self._made(("updates", kinds, compiled, _signature(arguments)), build)
 
@@ -89,9 +111,14 @@ class Programs:
         return self._kept[key]
 
 
-def _compiled(graph: fx.GraphModule, arguments: tuple[Any, ...]) -> Program:
+def _program(graph: fx.GraphModule, arguments: tuple[Any, ...], *, compiled: bool) -> Program:
+    run = _compiled(graph, arguments) if compiled else graph
+    return Program(run, waits_for=waiting_operation(graph))
+
+
+def _compiled(graph: fx.GraphModule, arguments: tuple[Any, ...]) -> Callable[..., Any]:
     """The compiled graph; the graph as it is where there is no compiler, or it fails."""
-    program: Program = torch.compile(graph, dynamic=False)
+    program: Callable[..., Any] = torch.compile(graph, dynamic=False)
     try:
         program(*arguments)
     except Exception:

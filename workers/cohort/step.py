@@ -6,15 +6,15 @@ Shape suffix: K trials of the cohort, M measures.
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from workers.cohort.gradients import GradientProgram, fixed_multipliers, norms
-from workers.cohort.graphs import StaticStep, cuda_graph, on_a_side_stream
-from workers.cohort.programs import Programs
+from workers.cohort.gradients import Gradients, fixed_multipliers, norms
+from workers.cohort.graphs import Recorder, StaticStep, recorder_of
+from workers.cohort.programs import Program, Programs
 from workers.cohort.stack import stack_trials
 from workers.cohort.tensor_updates import has_fused_kernel
 from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
@@ -23,7 +23,16 @@ from workers.training.objective import objective
 from workers.training.trial import RunningTrial
 
 _Form: TypeAlias = tuple[bool, tuple[Any, ...]]
+"""Whether the trials share their batch, and the batch's form."""
 _CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
+
+
+class _Recorded(NamedTuple):
+    """What is replayed of a step."""
+
+    step: StaticStep
+    whole: bool
+    """Else its gradients alone: the update waits for the device, and no recording can hold it."""
 
 
 class CohortStep:
@@ -33,6 +42,7 @@ class CohortStep:
         trials: of one model, optimizer and batch size.
         compiled: compile what is traced.
         autocast: dtype of the matrix products; None for that of the tensors.
+        recorder: what records steps; None to ask the device.
 
     """
 
@@ -43,19 +53,20 @@ class CohortStep:
         *,
         compiled: bool = False,
         autocast: torch.dtype | None = None,
+        recorder: Recorder | None = None,
     ) -> None:
         tensors = stack_trials(trials)
         self._trial, self._stacked = trials[0], tensors.stacked
         self._programs, self._compiled, self._autocast = programs, compiled, autocast
         first = next(iter(tensors.stacked.parameters.values()))
+        self._recorder = recorder or recorder_of(first.device)
         self._updates: Updates
         if first.device.type == "cpu" and has_fused_kernel(trials[0]):
             self._updates = SliceUpdates(trials, tensors)
         else:
             self._updates = StackUpdates(trials, tensors, programs, compiled=compiled)
-        self._gradients: dict[_Form, GradientProgram] = {}
-        self._graphs: dict[_Form, StaticStep] = {}
-        """Both by whether the trials share their batch, and by its form."""
+        self._gradients: dict[_Form, Program] = {}
+        self._graphs: dict[_Form, _Recorded] = {}
         limits = [trial.spec.training.gradient_clip_norm for trial in trials]
         self._clips = any(limit is not None for limit in limits)
         self._limits_K = torch.tensor(
@@ -74,32 +85,65 @@ class CohortStep:
         """
         tensors, form_of_batch = flattened(batch)
         form = (shared_batch, form_of_batch)
-        if self._limits_K.device.type == "cpu":
+        if form not in self._gradients:
+            self._gradients[form] = self._program_of(batch, shared_batch=shared_batch)
+        if self._recorder is None:
+            return self._taken(factors_K, *tensors, form=form)
+        return self._from_recording(form, factors_K.to(self._limits_K.device), *tensors)
+
+    def close(self) -> None:
+        """Free what was recorded; no further step is taken."""
+        for recorded in self._graphs.values():
+            recorded.step.close()
+        self._graphs.clear()
+        self._gradients.clear()
+
+    def _from_recording(self, form: _Form, factors_K: Tensor, *tensors: Tensor) -> Tensor:
+        """Take a step, as much of it from a recording as one can hold."""
+        if self._gradients[form].waits_for is not None and form not in self._graphs:
             return self._taken(factors_K, *tensors, form=form)
         if form not in self._graphs:
-            step = partial(self._taken, form=form)
-            self._graphs[form] = StaticStep(step, cuda_graph, on_a_side_stream)
-        return self._graphs[form](factors_K.to(self._limits_K.device), *tensors)
+            self._graphs[form] = self._to_record(form)
+        step, whole = self._graphs[form]
+        if whole:
+            measured: Tensor = step(factors_K, *tensors)
+            return measured
+        return self._updated(step.take(*tensors), factors_K)
+
+    def _to_record(self, form: _Form) -> _Recorded:
+        assert self._recorder is not None
+        whole = self._updates.waits_for is None
+        work = self._taken if whole else self._found
+        refused = self._updates.refuse if whole else self._gradients[form].refuse
+        return _Recorded(StaticStep(partial(work, form=form), *self._recorder, refused), whole)
 
     def _taken(self, factors_K: Tensor, *tensors: Tensor, form: _Form) -> Tensor:
-        shared_batch, (structure, _) = form
+        return self._updated(self._found(*tensors, form=form), factors_K)
+
+    def _found(self, *tensors: Tensor, form: _Form) -> Gradients:
+        _, (structure, _) = form
         batch: Batch = pytree.tree_unflatten(tensors, structure)
-        if form not in self._gradients:
-            family = self._trial.spec.model.family
-            self._gradients[form] = self._programs.gradients(
-                (family, tuple(fixed_multipliers(self._trial.model, self._stacked))),
-                self._trial.model,
-                objective(family).training,
-                self._stacked,
-                batch,
-                shared_batch=shared_batch,
-                compiled=self._compiled,
-                autocast=self._autocast,
-            )
-        losses_K, gradients, norms_K = self._gradients[form](self._stacked, batch)
+        found: Gradients = self._gradients[form](self._stacked, batch)
+        return found
+
+    def _updated(self, found: Gradients, factors_K: Tensor) -> Tensor:
+        losses_K, gradients, norms_K = found
         if self._clips:
             shares_K = (self._limits_K / (norms_K + _CLIP_EPSILON)).clamp(max=1.0)
             for gradient in gradients.values():
                 gradient *= shares_K.view(-1, *[1] * (gradient.dim() - 1))
         self._updates.apply(gradients, factors_K)
         return torch.stack([losses_K, norms_K, norms(self._stacked.parameters)])
+
+    def _program_of(self, batch: Batch, *, shared_batch: bool) -> Program:
+        family = self._trial.spec.model.family
+        return self._programs.gradients(
+            (family, tuple(fixed_multipliers(self._trial.model, self._stacked))),
+            self._trial.model,
+            objective(family).training,
+            self._stacked,
+            batch,
+            shared_batch=shared_batch,
+            compiled=self._compiled,
+            autocast=self._autocast,
+        )

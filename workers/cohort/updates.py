@@ -8,7 +8,7 @@ Shape suffix: N tensors of a group, K trials of the cohort.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -22,7 +22,7 @@ from parametrization.nn.updates.update import (
 from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.optimizers.built_in.sgd import SGD
 from workers.cohort.gradients import Tensors
-from workers.cohort.programs import Programs
+from workers.cohort.programs import Program, Programs
 from workers.cohort.stack import CohortTensors, TensorGroup
 from workers.cohort.tensor_updates import COUNTER, Kind, numbers_of
 from workers.training.trial import RunningTrial
@@ -30,6 +30,13 @@ from workers.training.trial import RunningTrial
 
 class Updates(Protocol):
     """One update of every trial's tensors, in place."""
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why no recording can hold it; None if one can."""
+
+    def refuse(self, reason: str) -> None:
+        """Never to be recorded again."""
 
     def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step.
@@ -54,6 +61,8 @@ class _Group(NamedTuple):
 class SliceUpdates:
     """torch's own fused kernels: the same arithmetic, bit for bit, as the trial alone."""
 
+    waits_for = None
+
     def __init__(self, trials: Sequence[RunningTrial], tensors: CohortTensors) -> None:
         states = [group.states for group in tensors.groups]
         self._counters = [state[COUNTER] for state in states if COUNTER in state]
@@ -62,6 +71,9 @@ class SliceUpdates:
             for number, trial in enumerate(trials)
             for group, peak_rate in zip(trial.optimizer.param_groups, trial.peak_rates, strict=True)
         ]
+
+    def refuse(self, reason: str) -> None:
+        """Nothing is recorded on a CPU."""
 
     def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step."""
@@ -145,19 +157,35 @@ class StackUpdates:
             for group in tensors.groups
         ]
         self._programs, self._compiled = programs, compiled
-        self._program: Callable[..., None] | None = None
+        self._stacked, self._trials = tensors.stacked.parameters, len(trials)
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why no recording can hold it; None if one can."""
+        return self._program.waits_for
+
+    def refuse(self, reason: str) -> None:
+        """Never to be recorded again."""
+        self._program.refuse(reason)
 
     def apply(self, gradients: Tensors, factors_K: Tensor) -> None:
         """Take a step."""
-        by_group = [[gradients[name] for name in names] for names in self._names]
-        if self._program is None:
-            self._program = self._programs.updates(
-                tuple(kind.key for kind in self._kinds),
-                partial(update_groups, self._kinds),
-                (self._tensors, by_group, factors_K),
-                compiled=self._compiled,
-            )
-        self._program(self._tensors, by_group, factors_K)
+        self._program(self._tensors, self._by_group(gradients), factors_K)
+
+    def _by_group(self, gradients: Tensors) -> list[list[Tensor]]:
+        return [[gradients[name] for name in names] for names in self._names]
+
+    @cached_property
+    def _program(self) -> Program:
+        """Traced with the parameters for gradients, which are as large."""
+        like = self._by_group(self._stacked)
+        factors_K = self._tensors[0].parameters.new_zeros(self._trials, dtype=torch.float64)
+        return self._programs.updates(
+            tuple(kind.key for kind in self._kinds),
+            partial(update_groups, self._kinds),
+            (self._tensors, like, factors_K),
+            compiled=self._compiled,
+        )
 
 
 def update_groups(

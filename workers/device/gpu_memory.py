@@ -1,6 +1,15 @@
 """A GPU's memory, of which every slot on it has its share."""
 
+import gc
+
 import torch
+
+
+def start_gpu(device: str, share: float) -> None:
+    """Make the device the current one, with this share of its memory; its driver has started."""
+    torch.cuda.set_device(device)
+    torch.cuda.init()  # type: ignore[no-untyped-call]  # torch's own
+    limit_gpu_memory(device, share)
 
 
 def limit_gpu_memory(device: str, share: float) -> None:
@@ -22,3 +31,13 @@ def start_measuring(device: torch.device) -> None:
 def peak_bytes(device: torch.device) -> int:
     """Most that tensors took at once since `start_measuring`."""
     return torch.cuda.max_memory_allocated(device)
+
+
+def give_back(device: torch.device) -> None:
+    """Free what nothing uses any more, for whoever allocates next.
+
+    Not inside an `except` block: the error's traceback holds on to what failed.
+    """
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()

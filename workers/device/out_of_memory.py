@@ -3,14 +3,27 @@
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 MIB: Final = 2**20
 SMALLEST_LIMIT_BYTES: Final = 384 * MIB
 """Below, a worker has no room beside torch itself, which takes about 230 MiB."""
 
-_PHRASES: Final = ("can't allocate memory", "not enough memory", "out of memory", "std::bad_alloc")
-"""How torch's RuntimeErrors say it: on the CPU they have no class of their own."""
+_PHRASES: Final = (
+    "can't allocate memory",
+    "not enough memory",
+    "out of memory",
+    "std::bad_alloc",
+    "_alloc_failed",  # CUBLAS_STATUS_ALLOC_FAILED; cuDNN, cuFFT, cuSOLVER and cuSPARSE likewise
+    "internal_error_device_allocation_failed",  # cuDNN 9
+    "when calling `cublascreate",  # whatever the status: a handle is memory first of all
+    "when calling `cusolverdncreate",
+    "unable to find an engine to execute",  # cuDNN had room for no convolution's workspace
+    "unable to find a valid cudnn algorithm",
+)
+"""How torch's RuntimeErrors say it: on the CPU they have no class of their own, and CUDA's
+libraries allocate for themselves."""
 
 
 class OutOfMemory(Exception):
@@ -25,13 +38,28 @@ class OutOfMemory(Exception):
         )
 
 
-def limit_memory(limit_bytes: int) -> None:
+def limit_memory(limit_bytes: int, *, beside_bytes: int = 0) -> None:
     """Make this process's allocations fail beyond `limit_bytes`, torch itself included.
 
     Counts private writable memory (RLIMIT_DATA), not address space: libraries map far more of
     that than they use.
+
+    Args:
+        beside_bytes: that a GPU's driver has mapped, which is no memory of the trials'.
+
     """
+    limit_bytes += beside_bytes
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, limit_bytes))
+
+
+def data_bytes() -> int:
+    """Private writable memory of this process, as `limit_memory` counts it; 0 off Linux."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    (line,) = (one for one in status.splitlines() if one.startswith("VmData:"))
+    return int(line.split()[1]) * 1024
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -25,6 +25,7 @@ from tuner.spec.families.own_task import OwnTask
 from tuner.spec.states import StateReason
 from workers.device.heartbeat import Heartbeat
 from workers.engines.standing import standing
+from workers.engines.visible_gpus import FIRST, seeing_only
 from workers.slot.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
@@ -88,7 +89,7 @@ class SlotProcess:
             core=self.core,
             checkpoint_dir=str(self.checkpoint_dir),
             memory_limit_bytes=self.memory_limit_bytes,
-            device=self.device,
+            device=self.device if self.device == "cpu" else FIRST,
             device_share=self.device_share,
             dataset_dirs=tuple(map(str, self.dataset_dirs)),
         )
@@ -98,7 +99,7 @@ class SlotProcess:
             pass_fds=[theirs.fileno(), beats.fileno(), stalls.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # what users' code prints is nobody's business
-            env=worker_environment(),
+            env=worker_environment(self.device),
             process_group=0,  # what it starts is ended with it
         )
         theirs.close()  # the worker has the only other end now: its death closes the pipe
@@ -227,9 +228,10 @@ def _status_words(status: int) -> str:
     return name
 
 
-def worker_environment() -> dict[str, str]:
-    """In which a worker's process finds these packages, and computes on one thread."""
+def worker_environment(device: str = "cpu") -> dict[str, str]:
+    """In which a worker's process finds these packages and its GPU, and computes on one thread."""
     paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     one_thread |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}  # else processes that outlive the worker
-    return {**os.environ, **one_thread, "PYTHONPATH": os.pathsep.join(paths)}
+    own = {**one_thread, **seeing_only(device, os.environ)}
+    return {**os.environ, **own, "PYTHONPATH": os.pathsep.join(paths)}

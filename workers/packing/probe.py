@@ -1,9 +1,8 @@
 """Measure on a few steps how trials of one shape train fastest here."""
 
-import gc
 import logging
-import math
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -15,8 +14,10 @@ from tuner.engine.packing import SOLO, Packing
 from tuner.spec.families.own_task import OwnTask
 from workers.cohort.cohort import Cohort
 from workers.cohort.programs import Programs
-from workers.device.gpu_memory import peak_bytes, start_measuring, usable_bytes
+from workers.device.dead_context import is_dead_context
+from workers.device.gpu_memory import give_back, peak_bytes, start_measuring, usable_bytes
 from workers.device.out_of_memory import is_out_of_memory, naming_what_is_too_large
+from workers.packing.agreement import require_agreement as require_agreement
 from workers.packing.stored_probes import Probed, memory_of, recall, remember
 from workers.packing.timing import Step, now, operations_of, seconds_of
 from workers.packing.train_together import trains_alone, words
@@ -46,11 +47,6 @@ SLOW_SECONDS: Final = 1.0
 """Longest step of a cohort that is tried: beyond, arithmetic and memory count, not dispatch."""
 MEMORY_SHARE: Final = 0.8
 """Of a slot's part of a GPU, for one cohort at its peak."""
-
-
-AGREEING_STEPS: Final = 4
-AGREEMENT: Final = 1e-4
-"""Relative, of losses: sums in another order differ by 1e-6 at first."""
 
 
 class _Point(NamedTuple):
@@ -119,33 +115,10 @@ def _measured_or_solo(
             require_agreement(build, programs)
         return measured_packing(build, most, left_seconds, programs)
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or is_dead_context(error):
             raise
         log.warning("trials like %s cannot train together", what, exc_info=True)
         return SOLO.model_copy(update={"speedup": 0.0, "device": build().device.type})
-
-
-def require_agreement(build: Callable[[], RunningTrial], programs: Programs) -> None:
-    """Hold a cohort's losses against a lone trial's, for code that nobody has read.
-
-    Tracing keeps what a program does in Python, such as counting its calls, as it was done once.
-
-    Raises:
-        ArithmeticError: if they do not agree.
-
-    """
-    lone, pair = build(), [build(), build()]
-    for _ in range(AGREEING_STEPS):
-        lone.train_losses.append(take_step(lone).train_loss)
-    Cohort(pair, programs).advance(AGREEING_STEPS)
-    for trial in pair:
-        if len(trial.train_losses) != AGREEING_STEPS or not all(
-            math.isclose(one, other, rel_tol=AGREEMENT)
-            for one, other in zip(lone.train_losses, trial.train_losses, strict=True)
-        ):
-            raise ArithmeticError(
-                f"alone it loses {lone.train_losses}, together with others {trial.train_losses}"
-            )
 
 
 def measured_packing(
@@ -164,8 +137,17 @@ def measured_packing(
         return fused
     if left_seconds / fused.speedup < 4 * COMPILE_SECONDS:
         return fused
-    cohorts = [_opened(build, fused.most, programs, compiled=way) for way in (False, True)]
-    traced, compiled = seconds_of(cohorts, build().device)
+    device = build().device
+    try:
+        traced, compiled = (
+            _seconds_of_one(build, fused.most, programs, device, compiled=way)
+            for way in (False, True)
+        )
+    except Exception as error:
+        if is_dead_context(error):
+            raise
+        log.warning("the compiled cohort failed: it trains as traced", exc_info=True)
+        return fused
     if traced < WORTH_IT * compiled:
         return fused
     speedup = fused.speedup * traced / compiled
@@ -182,39 +164,42 @@ def _of_cohorts(
     if device.type == "cpu" and _seconds_an_operation(once, device) > OPERATION_SECONDS:
         return _alone(device)
 
-    def opened(trials: int) -> Step:
-        return _opened(build, trials, programs)
-
     while True:
         try:
-            return _against(solo, opened, most, left_seconds, device)
+            return _against(solo, build, most, left_seconds, programs)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error) or most == 2:
                 raise
         most //= 2
-        gc.collect()
+        give_back(device)
         log.warning("out of memory: probing %s trials together instead", most)
 
 
 def _against(
     solo: Step,
-    opened: Callable[[int], Step],
+    build: Callable[[], RunningTrial],
     most: int,
     left_seconds: float,
-    device: torch.device,
+    programs: Programs,
 ) -> Packing:
     """Solo against a small and a large cohort, as far as it takes to tell."""
-    sizes = sorted({max(2, most // 4), most})
-    if device.type != "cpu":
+    sizes, device = sorted({max(2, most // 4), most}), build().device
+    with ExitStack() as stack:
+        small = _opened(build, sizes[0], programs, stack)
+        started = now(device)
+        small()
+        tracing = now(device) - started
+        if left_seconds < 2 * TRACINGS * tracing:  # not even twice as fast would they be worth it
+            return _alone(device)
+        if device.type == "cpu":  # all in turns: it may be busy with other work
+            cohorts = [small, *(_opened(build, size, programs, stack) for size in sizes[1:])]
+            solo_taken, *seconds = seconds_of([solo, *cohorts], device)
+        else:
+            solo_taken, seconds = seconds_of([solo], device)[0], seconds_of([small], device)
+    if device.type != "cpu":  # one after another: the large one may need all of the memory
+        give_back(device)
         start_measuring(device)
-    small = opened(sizes[0])
-    started = now(device)
-    small()
-    tracing = now(device) - started
-    if left_seconds < 2 * TRACINGS * tracing:  # not even twice as fast would they be worth it
-        return _alone(device)
-    cohorts = [small, *map(opened, sizes[1:])]
-    solo_taken, *seconds = seconds_of([solo, *cohorts], device)
+        seconds += [_seconds_of_one(build, size, programs, device) for size in sizes[1:]]
     points = list(zip(sizes, seconds, strict=True))
     each = solo_taken / SOLO_STEPS
     packing = choose(each, points, device.type)
@@ -222,6 +207,22 @@ def _against(
     if packing.way == "fused" and left_seconds * saved_share < TRACINGS * tracing:
         return _alone(device)
     return packing.model_copy(update={"most": min(packing.most, _fitting(most, device))})
+
+
+def _seconds_of_one(
+    build: Callable[[], RunningTrial],
+    trials: int,
+    programs: Programs,
+    device: torch.device,
+    *,
+    compiled: bool = False,
+) -> float:
+    """One step of a cohort that nothing else stands beside, closed afterwards."""
+    with ExitStack() as stack:
+        step = _opened(build, trials, programs, stack, compiled=compiled)
+        (seconds,) = seconds_of([step], device)
+    give_back(device)
+    return seconds
 
 
 def _seconds_an_operation(step: Step, device: torch.device) -> float:
@@ -275,9 +276,16 @@ def _repeated(trial: RunningTrial) -> Step:
 
 
 def _opened(
-    build: Callable[[], RunningTrial], trials: int, programs: Programs, *, compiled: bool = False
+    build: Callable[[], RunningTrial],
+    trials: int,
+    programs: Programs,
+    stack: ExitStack,
+    *,
+    compiled: bool = False,
 ) -> Step:
-    cohort = Cohort([build() for _ in range(trials)], programs, compiled=compiled)
+    """A step of a cohort that is closed with the stack."""
+    members = [build() for _ in range(trials)]
+    cohort = stack.enter_context(closing(Cohort(members, programs, compiled=compiled)))
     return lambda: cohort.advance(1)
 
 

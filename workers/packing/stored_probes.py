@@ -10,6 +10,7 @@ import torch
 from tuner.engine.orders import ProbeOrder
 from tuner.engine.packing import Packing
 from tuner.spec.record import Record
+from workers.device.gpu_memory import usable_bytes
 
 
 class Probed(Record):
@@ -23,7 +24,7 @@ class Probed(Record):
 
 def memory_of(order: ProbeOrder, most: int, device: str, folder: Path) -> Path:
     """Where the machine remembers the order's shape, in `most` trials at once."""
-    return folder / "probes" / f"{_fingerprint(order, most, device)}.json"
+    return folder / "probes" / f"{fingerprint(order, most, _place(torch.device(device)))}.json"
 
 
 def recall(path: Path) -> Probed | None:
@@ -44,10 +45,14 @@ def remember(path: Path, probed: Probed) -> None:
     unfinished.replace(path)
 
 
-def _fingerprint(order: ProbeOrder, most: int, device: str) -> str:
-    """Of everything that the answer depends on: shape, machine, software."""
+def fingerprint(order: ProbeOrder, most: int, place: tuple[object, ...]) -> str:
+    """Of everything that the answer depends on: shape, machine, software.
+
+    Args:
+        place: as `_place` describes it.
+
+    """
     model = order.trial.model
-    on_cpu = torch.device(device).type == "cpu"
     parts = (
         model.family.model_dump_json(),
         model.width,
@@ -55,10 +60,17 @@ def _fingerprint(order: ProbeOrder, most: int, device: str) -> str:
         order.trial.training.batch_size,
         order.trial.training.precision,
         most,
-        platform.node() if on_cpu else torch.cuda.get_device_name(device),
+        *place,
         platform.machine(),
         torch.backends.cpu.get_cpu_capability(),
         torch.__version__,
         tuple(Probed.model_fields),
     )
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
+
+
+def _place(device: torch.device) -> tuple[object, ...]:
+    """The machine; of a GPU its name and what of its memory is the slot's: as many trials fit."""
+    if device.type == "cpu":
+        return (platform.node(),)
+    return (torch.cuda.get_device_name(device), usable_bytes(device))

@@ -1,6 +1,5 @@
 """Train several trials on one device: together where that pays, the others one by one."""
 
-import gc
 import logging
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -10,6 +9,7 @@ from tuner.engine.packing import Packing
 from workers.cohort.cohort import Advance, Cohort
 from workers.cohort.programs import Programs
 from workers.cohort.tensor_updates import trains_in_cohorts
+from workers.device.gpu_memory import give_back
 from workers.device.out_of_memory import is_out_of_memory, naming_what_is_too_large
 from workers.training.history import History
 from workers.training.trainer import Segment, ended, train_to
@@ -121,7 +121,7 @@ def _together(
         Whether there was memory enough, and what was done until then, trial by trial.
 
     """
-    cohort = None
+    cohort, fits = None, True
     try:
         # A compiled program serves one number of trials, and costs half a minute.
         compiled = packing.way == "compiled" and len(trials) == packing.most
@@ -130,8 +130,12 @@ def _together(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        done = cohort.advances if cohort else [Advance() for _ in trials]
+        fits = False
+    finally:
+        if cohort is not None:
+            cohort.close()
+    done = cohort.advances if cohort is not None else [Advance() for _ in trials]
+    if not fits:
         del cohort
-        gc.collect()
-        return False, done
-    return True, cohort.advances
+        give_back(trials[0].device)
+    return fits, done

@@ -24,12 +24,14 @@ from tuner.engine.orders import (
     ProbeOrder,
     TrainOrder,
 )
-from tuner.engine.reports import CoordinateStatistic, Done, Failed, Reached, TrialProgress
+from tuner.engine.reports import CoordinateStatistic, Done, Failed, Lost, Reached, TrialProgress
 from tuner.spec.changed import Changed
 from tuner.spec.states import StateReason
 from workers.cohort.programs import Programs
 from workers.datasets.data import Batch
 from workers.datasets.load import load_data
+from workers.device.dead_context import is_dead_context
+from workers.device.gpu_memory import give_back
 from workers.device.heartbeat import alive
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.models.build import build_model
@@ -91,8 +93,10 @@ class OpenCohort:
 
 def carry_out(
     order: AnyOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore | None = None
-) -> Iterator[Reached | Done | Failed]:
+) -> Iterator[Reached | Done | Failed | Lost]:
     """Reports of the order, ending in Done or Failed, whatever goes wrong.
+
+    In Lost where an error has left the GPU's context unusable: the process has to end.
 
     Args:
         cohort: what this worker holds in memory; changed by train orders.
@@ -102,20 +106,34 @@ def carry_out(
     """
     try:
         yield from _reports(order, cohort, folder, store or FileCheckpoints(folder))
-    except OutOfMemory as error:
-        yield _failed(order, StateReason.OUT_OF_MEMORY, str(error))
-    except Changed as error:
-        yield _failed(order, StateReason.CHANGED, str(error))
-    except (CheckpointUnreadable, CheckpointUnwritable, DataRefused, TaskFailed) as error:
-        yield _failed(order, StateReason.ERROR, str(error))
-    except Exception as error:
-        log.exception("order %s failed", order.id)
-        yield _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")
+    except Exception as error:  # noqa: BLE001  whatever it is, the engine is to be told
+        yield _ending(order, error)
     else:
         return
     # What the failed order allocated is garbage now: hand it back before the next order.
     cohort.trials.clear()
-    gc.collect()
+    give_back(torch.device(cohort.device))
+
+
+def _ending(order: AnyOrder, error: Exception) -> Failed | Lost:
+    """What is reported of an order that ended in this error."""
+    if is_dead_context(error):
+        log.error("order %s: the GPU's context is gone", order.id, exc_info=error)
+        message = f"the GPU's context is gone, and with it the worker ({_first_line(error)})"
+        return Lost(order_id=order.id, attempt=order.attempt, message=message)
+    if isinstance(error, OutOfMemory):
+        return _failed(order, StateReason.OUT_OF_MEMORY, str(error))
+    if isinstance(error, Changed):
+        return _failed(order, StateReason.CHANGED, str(error))
+    if isinstance(error, CheckpointUnreadable | CheckpointUnwritable | DataRefused | TaskFailed):
+        return _failed(order, StateReason.ERROR, str(error))
+    log.error("order %s failed", order.id, exc_info=error)
+    return _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")
+
+
+def _first_line(error: Exception) -> str:
+    """Torch appends advice on debugging, which is no use to whoever reads of a study."""
+    return str(error).partition("\n")[0]
 
 
 def _reports(

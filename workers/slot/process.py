@@ -7,10 +7,12 @@ import sys
 import warnings
 from typing import Final
 
+DEAD_CONTEXT_STATUS: Final = 70  # EX_SOFTWARE of sysexits.h
+"""Of a worker that ends because its GPU can do nothing more for it."""
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
-_KEPT_BYTES = 2**30  # free memory at the end of the heap; glibc takes a C int
 UNFUSED_NORM: Final = "Mismatch dtype between input and weight"
+_KEPT_BYTES = 2**30  # free memory at the end of the heap; glibc takes a C int
 
 
 def follow_parent_into_death(parent_pid: int) -> None:
@@ -46,8 +48,10 @@ def settle_torch() -> None:
     """
     import torch
 
-    warnings.filterwarnings("ignore", UNFUSED_NORM)
+    from workers.device.arithmetic import settle_arithmetic
 
+    warnings.filterwarnings("ignore", UNFUSED_NORM)
+    settle_arithmetic()
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     keep_freed_memory()

@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-from workers.slot.process import follow_parent_into_death, pin, settle_torch
+from workers.slot.process import DEAD_CONTEXT_STATUS, follow_parent_into_death, pin, settle_torch
 
 
 @dataclass(frozen=True)
@@ -84,22 +84,24 @@ def _work(
 
     from tuner.data_files.places import Places
     from tuner.engine.orders import AnyOrder, Order
+    from tuner.engine.reports import Lost
     from tuner.spec.submitted import STORED
     from workers.datasets.access import Access, allow
     from workers.device.heartbeat import Heartbeat, alive, beat_with, end_copies
-    from workers.device.out_of_memory import limit_memory
+    from workers.device.out_of_memory import data_bytes, limit_memory
     from workers.slot.orders import OpenCohort, carry_out
 
     settle_torch()
     # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
     torch.optim.SGD([torch.zeros(1)], lr=0.0)
     gc.freeze()  # torch's own objects stay: collecting garbage need not look at them
-    if settings.memory_limit_bytes is not None:
-        limit_memory(settings.memory_limit_bytes)
+    before = data_bytes()
     if settings.device != "cpu":
-        from workers.device.gpu_memory import limit_gpu_memory
+        from workers.device.gpu_memory import start_gpu
 
-        limit_gpu_memory(settings.device, settings.device_share)
+        start_gpu(settings.device, settings.device_share)
+    if settings.memory_limit_bytes is not None:  # after the driver, which maps as it likes
+        limit_memory(settings.memory_limit_bytes, beside_bytes=max(0, data_bytes() - before))
     checkpoint_dir = Path(settings.checkpoint_dir)
     allow(Access(Places([Path(one) for one in settings.dataset_dirs]), checkpoint_dir / "data"))
     orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
@@ -111,6 +113,8 @@ def _work(
         for report in carry_out(order, cohort, checkpoint_dir):
             end_copies()
             connection.send_bytes(report.model_dump_json().encode())
+            if isinstance(report, Lost):
+                os._exit(DEAD_CONTEXT_STATUS)
 
 
 if __name__ == "__main__":

@@ -118,9 +118,24 @@ def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") 
     # Checkpoints from before a layer had a multiplier lack it; the spec has set it here.
     multipliers = {k: v for k, v in trial.model.state_dict().items() if k.endswith(_MULTIPLIER)}
     trial.model.load_state_dict(multipliers | state["model"])
-    trial.optimizer.load_state_dict(state["optimizer"])
+    load_optimizer(trial.optimizer, state["optimizer"])
     trial.train_losses = state["train_losses"].tolist()
     return trial
+
+
+def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """Load a state, every tensor of it onto the device of its parameter.
+
+    torch leaves a state that is called `step` where it was stored unless the stored group is fused:
+    on the CPU, where a cohort on a GPU could not stack it.
+    """
+    optimizer.load_state_dict(state)
+    for parameter, kept in optimizer.state.items():
+        kept.update(
+            (name, value.to(parameter.device))
+            for name, value in kept.items()
+            if isinstance(value, torch.Tensor)
+        )
 
 
 def _owned(value: Any) -> Any:  # noqa: ANN401  whatever a state dict holds

@@ -10,7 +10,7 @@ from tests.workers.cohort.cohorts import PROGRAMS, alone, distance, precision, v
 from tests.workers.specs import TINY_GPT
 from tuner.engine.orders import TrialSpec
 from workers.cohort.cohort import Cohort
-from workers.cohort.graphs import WARM_UP_STEPS, StaticStep, Work
+from workers.cohort.graphs import WARM_UP_STEPS, Recording, StaticStep, Work
 from workers.device.gpu_memory import limit_gpu_memory, peak_bytes, start_measuring, usable_bytes
 from workers.device.out_of_memory import is_out_of_memory
 from workers.training.trial import new_trial
@@ -113,7 +113,8 @@ def test_replayed_steps_equal_those_of_the_trials_alone(optimizer: str) -> None:
         cohort = Cohort([new_trial(spec, "cuda") for spec in specs], PROGRAMS)
         cohort.advance(10 * WARM_UP_STEPS)
         (graphed,) = cohort._step_of_all._graphs.values()
-        assert graphed._replay != graphed._work
+        assert graphed.whole
+        assert isinstance(graphed.step._replay, Recording)
         for spec, trial in zip(specs, cohort.trials, strict=True):
             assert distance(trial, alone(spec, 10 * WARM_UP_STEPS, "cuda")) < 1e-9
 

@@ -22,7 +22,7 @@ BEHAVIOURS = (
     *("well", "raises", "raises_deep", "exits", "leaves", "sleeps", "spins", "prints", "forks"),
     *("starts_another", "eats_memory", "moves_away", "seeds", "mixes_shapes", "returns_a_vector"),
     *("returns_a_float", "detaches", "loses_to_nan", "returns_no_model", "returns_elsewhere"),
-    *("gives_no_tensor", "closes_everything", "draws"),
+    *("gives_no_tensor", "closes_everything", "draws", "breaks_the_gpu"),
 )
 """By depth, the first one at 1."""
 CHILD = "child.pid"
@@ -123,6 +123,10 @@ def _close() -> None:
     os.closerange(3, 1_000)
 
 
+def _break_the_gpu() -> None:
+    raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+
 PRANKS: dict[str, Callable[[], object]] = {
     "raises": _raise,
     "raises_deep": _raise_deep,
@@ -137,6 +141,7 @@ PRANKS: dict[str, Callable[[], object]] = {
     "moves_away": lambda: os.chdir("/"),
     "seeds": _seed,
     "closes_everything": _close,
+    "breaks_the_gpu": _break_the_gpu,
     "mixes_shapes": lambda: torch.ones(3) + torch.ones(4),
 }
 ODD_LOSSES: dict[str, Callable[[Tensor], object]] = {

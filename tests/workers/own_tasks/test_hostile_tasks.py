@@ -114,7 +114,12 @@ def test_what_a_task_does_beside_its_work_changes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "words"), [("leaves", "exit status 3"), ("closes_everything", "ended with")]
+    ("behaviour", "words"),
+    [
+        ("leaves", "exit status 3"),
+        ("closes_everything", "ended with"),
+        ("breaks_the_gpu", "the GPU's context is gone, and with it the worker"),
+    ],
 )
 def test_a_task_that_ends_its_process_loses_the_order_alone(
     runs: Runs, undisturbed: bytes, behaviour: str, words: str

@@ -18,7 +18,7 @@ from tests.workers.specs import (
 )
 from tuner.engine.checkpoints import Checkpoint, FileCheckpoints
 from tuner.engine.orders import CheckOrder, DescribeOrder, OrderId, TrainOrder
-from tuner.engine.reports import Done, Failed, Reached, TrialProgress
+from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
@@ -32,7 +32,9 @@ from workers.training.trial import new_trial
 def reports_of(
     order: DescribeOrder | CheckOrder | TrainOrder, folder: Path, cohort: OpenCohort | None = None
 ) -> list[Reached | Done | Failed]:
-    return list(carry_out(order, cohort or OpenCohort(), folder))
+    reports = list(carry_out(order, cohort or OpenCohort(), folder))
+    assert not any(isinstance(report, Lost) for report in reports)
+    return [report for report in reports if not isinstance(report, Lost)]
 
 
 def losses(reports: list[Reached | Done | Failed], number: int = 0) -> list[float]:
