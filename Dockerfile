@@ -5,6 +5,10 @@ FROM python:3.11-slim
 ARG PIP_FIND_LINKS=""
 ENV PYTHONUNBUFFERED=1 PATH=/srv/widthwise/.venv/bin:$PATH
 
+# Triton compiles its launchers with a C compiler: without one, cohorts on a GPU train uncompiled.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev \
+    && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /srv/widthwise
 COPY scripts/install.sh scripts/
 COPY pyproject.toml requirements.lock README.md ./

@@ -29,6 +29,7 @@ class DigitsData:
         # Imported here: scikit-learn costs a worker a second and 90 MB, and text needs none of it.
         from sklearn.datasets import load_digits
 
+        gc.collect()  # or what is garbage now would stay for good
         gc.freeze()  # its thousand modules stay: collecting garbage need not look at them
         images, labels = load_digits(return_X_y=True)
         self.sha256 = hashlib.sha256(images.tobytes() + labels.tobytes()).hexdigest()

@@ -133,6 +133,10 @@ class SlotProcess:
             except (EOFError, OSError):
                 return [*reports, *self._after_death()]
             reports.append(report)
+            if isinstance(report, Lost):  # it ends by itself: nothing more may be sent to it
+                self.kill()
+                self.spawn()
+                return reports
             if not isinstance(report, Reached):
                 self.recent.append(trials_of(self.order))
                 self.order = None
