@@ -8,6 +8,7 @@ from torch import nn
 
 from parametrization.nn.classification.start_exponents import start_exponents
 from parametrization.nn.classification.starts import starts_alike
+from parametrization.nn.classification.two_widths import refuse_unfit_growth
 from parametrization.nn.classify import Declaration, classify_model
 from parametrization.nn.parameter_names import owned_parameters, unwrapped
 from parametrization.shapes.base_shape_files import (
@@ -39,7 +40,8 @@ def derive_model_shape(
 
     Raises:
         ValueError: if the two differ in more than width, if a dimension that should vary does
-            not, if two dimensions vary by different factors, or if a parameter has no rule.
+            not, if two dimensions vary by different factors, if a parameter has no rule, or if
+            the model itself scales its logits with width.
 
     """
     base_sizes, delta_sizes = _sizes(base), _sizes(delta)
@@ -57,6 +59,7 @@ def derive_model_shape(
             " build the delta model at another width"
         )
     ratio = _require_one_ratio(dimensions, delta_sizes)
+    refuse_unfit_growth(base, delta, ratio)
     shape = classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
     own, wider = (
         {owned.name: owned for owned in owned_parameters(model)} for model in (base, delta)
@@ -151,6 +154,9 @@ def _require_one_ratio(
             raise ValueError(
                 f"dimension {axis} of {name} goes from {size} to {changed}, dimension {first_axis}"
                 f" of {first_name} from {first_size} to {first_changed}: every dimension that"
-                " grows must grow in proportion to width"
+                " grows must grow in proportion to width. Where it joins parts that grow and parts"
+                " that do not (queries beside a fixed number of keys), hold them in tensors of"
+                " their own; where it is rounded to a multiple, choose widths at which it need not"
+                " be"
             )
     return next((changed / size for _, _, size, changed in varying), 1.0)

@@ -26,7 +26,8 @@ from parametrization.nn.classification.unclassified import (
     UnclassifiedTensors as UnclassifiedTensors,  # its public home is here
 )
 from parametrization.nn.classification.unclassified import refusal
-from parametrization.nn.classification.uses import last_matrix, use_of
+from parametrization.nn.classification.uses import is_declared, last_matrix, normed_use, use_of
+from parametrization.nn.classification.weight_norms import WeightNormed, normed_by_id
 from parametrization.nn.layers import ResidualSum, TiedReadout
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters, unwrapped
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
@@ -37,6 +38,21 @@ class Sizes(NamedTuple):
 
     dimensions: tuple[int | None, ...]
     base_width: int
+
+
+class _Known(NamedTuple):
+    """What is known of a model beside its tensors; the last two by a parameter's id.
+
+    Attributes:
+        last: name of the last matrix.
+        grows: of every dimension, whether it grows with width.
+
+    """
+
+    declared: Mapping[str, Role | Declaration]
+    last: str | None
+    normed: Mapping[int, WeightNormed]
+    grows: Mapping[int, tuple[bool, ...]]
 
 
 FROM_WIDE_TO_FINITE: Final = {
@@ -69,8 +85,8 @@ def classify_model(
     Raises:
         UnclassifiedTensors: a ValueError, if parameters fit no row of the tables: all of them,
             with proposals for `roles`.
-        ValueError: if a tensor is tied to another that has another role, if a pattern fits
-            nothing, or if the model divides by its own width multiplier.
+        ValueError: if a tensor is tied to another that has another role, or is complex, if a
+            pattern fits nothing, or if the model divides by its own width multiplier.
 
     """
     owned, declared = list(owned_parameters(model)), roles or {}
@@ -79,12 +95,16 @@ def classify_model(
         if not any(fnmatchcase(name, pattern) for name in names):
             raise ValueError(f"{pattern} fits none of the parameters {', '.join(names)}")
     refuse_own_mup(model)
+    _refuse_complex(owned)
     inside = _in_blocks(model, names, blocks)
     tied = {id(m.embedding) for m in model.modules() if isinstance(m, TiedReadout)}
-    last = last_matrix(owned)
-    found: list[TensorShape | Unrecognised] = [
-        _classify(one, Sizes(base_dimensions[one.name], base_width), declared, last)
+    grows = {
+        id(one.parameter): tuple(size is not None for size in base_dimensions[one.name])
         for one in owned
+    }
+    known = _Known(declared, last_matrix(owned), normed_by_id(model), grows)
+    found: list[TensorShape | Unrecognised] = [
+        _classify(one, Sizes(base_dimensions[one.name], base_width), known) for one in owned
     ]
     if unrecognised := [one for one in found if isinstance(one, Unrecognised)]:
         raise refusal(unrecognised, names)
@@ -131,21 +151,21 @@ def _by_place(tensor: TensorShape, owned: OwnedParameter, *, after_blocks: bool)
     return tensor
 
 
-def _classify(
-    owned: OwnedParameter,
-    sizes: Sizes,
-    declared: Mapping[str, Role | Declaration],
-    last: str | None,
-) -> TensorShape | Unrecognised:
+def _classify(owned: OwnedParameter, sizes: Sizes, known: _Known) -> TensorShape | Unrecognised:
     base_shape = tuple(
         actual if base is None else base
         for base, actual in zip(sizes.dimensions, owned.parameter.shape, strict=True)
     )
-    infinite = tuple(size is not None for size in sizes.dimensions)
-    is_last = any(place.name == last for place in owned.places)
-    use = use_of(owned, infinite, declared, is_last=is_last)
+    name, infinite = owned.name, known.grows[id(owned.parameter)]
+    is_last = any(place.name == known.last for place in owned.places)
+    normed = known.normed.get(id(owned.parameter))
+    if normed is not None and not is_declared(owned, known.declared):
+        owned, use = normed_use(owned, normed, known.grows[id(normed.direction)])
+    else:
+        use = use_of(owned, infinite, known.declared, is_last=is_last)
     if use is None:
-        return Unrecognised(owned, base_shape, infinite, sizes.base_width, is_last)
+        is_normed = normed is not None
+        return Unrecognised(owned, base_shape, infinite, sizes.base_width, is_last, is_normed)
     said = use.said
     kernel = kernel_dimensions(owned)
     ends = dimensions(said, Grown(owned.name, base_shape, infinite, sizes.base_width, kernel))
@@ -153,7 +173,7 @@ def _classify(
     is_table = (named_so and ends.fan_in == (0,)) if said.lookup is None else said.lookup
     begins = beginning(owned, said, has_fan_in=bool(ends.fan_in), is_declared=use.is_declared)
     tensor = TensorShape(
-        name=owned.name,
+        name=name,
         role=said.role,
         base_shape=base_shape,
         infinite=infinite,
@@ -172,6 +192,16 @@ def _classify(
     if use.is_declared:
         _refuse_other_growth(tensor)
     return tensor
+
+
+def _refuse_complex(owned: Iterable[OwnedParameter]) -> None:
+    for one in owned:
+        if one.parameter.is_complex() and one.parameter.requires_grad:
+            raise ValueError(
+                f"{one.name} is {str(one.parameter.dtype).removeprefix('torch.')}, and no rule is"
+                " known for complex numbers: hold torch.view_as_real of it, one dimension more, and"
+                " take torch.view_as_complex of that in forward; or freeze it"
+            )
 
 
 def _refuse_other_growth(tensor: TensorShape) -> None:

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from parametrization.nn.classification.own_multipliers import refuse_own_width_multiplier
 from parametrization.nn.classification.residual_branches import refuse_plain_branches
+from parametrization.nn.classification.weight_norms import follow_directions
 from parametrization.nn.layers import (
     ResidualSum,
     TiedReadout,
@@ -37,12 +38,15 @@ def initialise(
     """
     matched = list(match(model, scalings))
     refuse_without_memory(owned for owned, _ in matched)
+    drawn = set[int]()
     with torch.no_grad():
         for owned, scaling in matched:
             if stays(owned, scaling):
                 require_values(owned)
             else:
                 _fill(owned.parameter, _padded(owned, initial_tensor(scaling, generator)))
+                drawn.add(id(owned.parameter))
+        follow_directions(model, drawn)
         for module in model.modules():
             if isinstance(module, _NormBase) and not is_frozen(module):
                 module.reset_running_stats()
@@ -201,7 +205,8 @@ def match(
         if tuple(owned[name].parameter.shape) != scaling.shape:
             raise ValueError(
                 f"{name} is {tuple(owned[name].parameter.shape)} in the model and {scaling.shape}"
-                " in the scalings: compute them for the width of this model"
+                " in the scalings: compute them for the width of this model; where a size is"
+                " rounded to a multiple, choose a width at which it need not be"
             )
         yield owned[name], scaling
 

@@ -195,8 +195,8 @@ def as_readout(model: nn.Module, name: str) -> None:
     matrices = [p for p in plain.parameters(recurse=False) if p.dim() >= _MATRIX]
     if not matrices or isinstance(plain, (nn.Embedding, nn.EmbeddingBag)):
         raise ValueError(
-            f"{name} is a {type(plain).__name__}: only Linear, Conv1d and Conv2d have a readout,"
-            " and other modules that hold a matrix themselves"
+            f"{name} is a {type(plain).__name__}: only Linear, Bilinear and convolutions have a"
+            " readout, and other modules that hold a matrix themselves"
         )
     plain.__class__ = _readout_class(name, plain)
     assert isinstance(plain, WithMultiplier)

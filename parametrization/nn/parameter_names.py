@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
 _PARALLEL: Final = "module."
 """What (Distributed)DataParallel puts before every name."""
@@ -57,7 +58,12 @@ def unwrapped(names: Iterable[str]) -> dict[str, str]:
 
 
 def owned_parameters(model: nn.Module) -> Iterator[OwnedParameter]:
-    """Every parameter once, in `named_parameters()` order."""
+    """Every parameter once, in `named_parameters()` order.
+
+    Raises:
+        ValueError: if one has no shape yet.
+
+    """
     modules = dict(model.named_modules(remove_duplicate=False))
     found = [
         (f"{path}.{attribute}" if path else attribute, attribute, module, parameter)
@@ -65,6 +71,12 @@ def owned_parameters(model: nn.Module) -> Iterator[OwnedParameter]:
         for attribute, parameter in module.named_parameters(recurse=False)
     ]
     bare = unwrapped(name for name, *_ in found)
+    for name, _, module, parameter in found:
+        if is_lazy(parameter):
+            raise ValueError(
+                f"{bare[name]} is of a {type(module).__name__} and has no shape yet: call the model"
+                " on one batch first (base, delta and target model alike), so that it gets one"
+            )
     places: dict[int, list[Place]] = {}
     for order, (name, attribute, module, parameter) in enumerate(found):
         parent = modules[name.rpartition(".")[0].rpartition(".")[0]]

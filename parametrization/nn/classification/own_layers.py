@@ -22,11 +22,14 @@ _TOKENS: Final = (
     *("mask_token", "reg_token", "reg_tokens", "register_tokens", "query_tokens", "latents"),
     *("pos", "pos_emb", "pos_embed", "pos_embedding", "position_embedding", "position_embeddings"),
     *("positional_embedding", "positions", "relative_position_bias_table", "bias_k", "bias_v"),
+    *("mask_emb", "masked_spec_embed", "probe", "query_embed", "query_pos", "object_queries"),
 )
 _SCALES: Final = (
     *("layer_scale", "layer_scale_1", "layer_scale_2", "layer_scale_parameter", "lambda1"),
     *("gamma", "gamma_1", "gamma_2", "lambda_1", "lambda_2", "ls1", "ls2"),
 )
+_TEMPERATURES: Final = ("logit_scale", "logits_scale", "temperature", "tau")
+"""One for each head, or one number."""
 _FIXED_INSIDE: Final = {
     **dict.fromkeys(("k_proj", "v_proj", "kv_proj", "wk", "wv", "to_k", "to_v"), Role.GQA_KV),
     **dict.fromkeys(("q_a_proj", "kv_a_proj", "kv_a_proj_with_mqa"), Role.FIXED_BOTTLENECK),
@@ -67,7 +70,7 @@ class OwnRow(NamedTuple):
 
 _NORMS: Final = (
     *("*Norm", "*Norm?d", "*norm", "*Norm?D", "*RMSNorm*", "*LayerNorm*", "*BatchNorm*"),
-    *("*GroupNorm*", "*InstanceNorm*"),
+    *("*GroupNorm*", "*InstanceNorm*", "*GRN", "*GlobalResponseNorm"),
 )
 _CONV1D: Final = ("Conv1D",)  # transformers': a Linear stored [in, out]
 _TABLES: Final = ("*ParallelEmbedding",)  # Megatron's and DeepSpeed's
@@ -105,9 +108,12 @@ OWN_TABLE: Final = (
     OwnRow(_STATES, ("A_log",),            (W, F), Role.VECTOR, None, 0),
     OwnRow(_STATES, ("A_log", "D", "dt_bias"), None, Role.VECTOR),
     OwnRow(("*",),  ("sinks",),            None,   Role.VECTOR),  # a logit for each head
+    OwnRow(("*",),  _TEMPERATURES,         None,   Role.VECTOR),
     OwnRow(("PReLU",), ("weight",),        None,   Role.VECTOR),
     OwnRow(("Bilinear",), ("bias",),       None,   Role.VECTOR, constant=0.0),
     OwnRow(("Bilinear",), ("weight",),     (W, W, W), Role.HIDDEN, (1, 2), 0),
+    OwnRow(("Bilinear",), ("weight",),     (W, W, F), Role.HIDDEN, (1, 2), 0),
+    OwnRow(("Bilinear",), ("weight",),     (W, F, W), Role.HIDDEN, (1, 2), 0),
     OwnRow(("Bilinear",), ("weight",),     (W, F, F), Role.INPUT, (1, 2), 0),
     OwnRow(("*LayerScale", "*Layer_scale"), ("*",), None, Role.VECTOR),
     OwnRow(("*",),  _SCALES,               None,   Role.VECTOR),
@@ -127,7 +133,7 @@ def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | 
         return declared
     row = next((row for row in OWN_TABLE if _describes(row, owned, infinite)), None)
     if row is None:
-        return None
+        return _without_width(owned, infinite)
     if row.infinite is not None:
         return Declaration(
             row.role,
@@ -144,6 +150,21 @@ def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | 
         axis = max(range(len(infinite)), key=lambda at: owned.parameter.shape[at])
     initial: Start | None = "keep" if row.role is Role.INPUT else None
     return Declaration(role, None, axis, row.constant, initial=initial)
+
+
+def _without_width(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
+    """A number, or a list of numbers, in which nothing grows: every factor is 1 whatever it does.
+
+    And what cannot be trained, as the codes of a quantised weight.
+    """
+    sizes = owned.parameter.shape
+    trains = owned.parameter.is_floating_point() or owned.parameter.requires_grad
+    if not trains:
+        return Declaration(Role.SCALAR, initial="keep")
+    if any(infinite) or sum(size > 1 for size in sizes) > 1:
+        return None
+    axis = max(range(len(sizes)), key=lambda at: sizes[at], default=None)
+    return Declaration(Role.SCALAR, None, axis)
 
 
 def own_layer(owned: OwnedParameter) -> Declaration | None:

@@ -3,18 +3,17 @@
 import re
 from typing import Final, NamedTuple
 
-from torch import nn
-
 from parametrization.nn.classification.axes import as_axes
 from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.classification.own_layers import own_layer
-from parametrization.nn.classification.rows import row_of_layer
+from parametrization.nn.classification.rows import LOOKUPS, row_of_layer
 from parametrization.nn.classification.starts import is_patterned, values_of
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Role
 
 _EMBEDS: Final = re.compile(
-    r"(^|[._])(W_E|wte|wpe|W_pos|\w*(embed|emb|token|pos|table)\w*)($|[._])"
+    r"(^|[._])(W_E|wte|wpe|W_pos|\w*(emb|token|pos|table|quer|prompt|prefix|slot|rel_|bias)\w*"
+    r"|rel|memory|probe)($|[._])"
 )
 _LAST_TWO: Final = 2
 
@@ -27,17 +26,25 @@ class Proposal(NamedTuple):
 
 
 class Unrecognised(NamedTuple):
-    """A tensor without a rule, at the base width."""
+    """A tensor without a rule, at the base width.
+
+    Attributes:
+        normed: of a weight that is a magnitude times a direction.
+
+    """
 
     owned: OwnedParameter
     base_shape: tuple[int, ...]
     infinite: tuple[bool, ...]
     base_width: int
     is_last: bool
+    normed: bool = False
 
 
 def proposal(one: Unrecognised) -> Proposal | None:
     """The most likely declaration; None where no declaration would help."""
+    if one.normed:
+        return None
     if row_of_layer(one.owned) is not None or own_layer(one.owned) is not None:
         return _of_known_layer(one)
     said, unknown = _of_raw_tensor(one)
@@ -46,9 +53,8 @@ def proposal(one: Unrecognised) -> Proposal | None:
         if not bool(values.any()):
             said = said._replace(initial="keep")
             unknown = f"all zero, and left so; {unknown}"
-        elif is_patterned(values):
-            said = Declaration(Role.VECTOR, None, said.fan_out_axis, initial="keep")
-            said = said._replace(fan_out_axis=one.infinite.index(True))
+        elif one.infinite.count(True) == 1 and is_patterned(values):
+            said = Declaration(Role.VECTOR, None, one.infinite.index(True), initial="keep")
             unknown = (
                 "few values that repeat, as a constant's do, and left so; else say fan_in_axis"
             )
@@ -70,20 +76,22 @@ def _of_raw_tensor(one: Unrecognised) -> tuple[Declaration, str]:
 
 def _of_known_layer(one: Unrecognised) -> Proposal | None:
     ends = one.infinite[:_LAST_TWO]
-    transposed = (own_layer(one.owned) or Declaration(Role.HIDDEN, 1)).fan_in_axis == 0
+    layer = row_of_layer(one.owned) or own_layer(one.owned)
+    transposed = layer is not None and layer.fan_in_axis == 0
     from_wide = ends == ((True, False) if transposed else (False, True))
-    if not from_wide or isinstance(one.owned.owner, _CANNOT_MULTIPLY):
+    if not from_wide or isinstance(one.owned.owner, LOOKUPS):
         return None
     if one.is_last:
         return Proposal(Role.OUTPUT, "the model's output, as its last matrix? see above if not")
+    if one.owned.name.split(".")[-2:-1] in (["k"], ["v"], ["kv"]):
+        return Proposal(
+            Role.GQA_KV, "keys or values of a fixed number of heads? Role.FIXED_BOTTLENECK if not"
+        )
     return Proposal(
         Role.FIXED_BOTTLENECK,
         "a bottleneck of fixed width? Role.GQA_KV for keys or values of a fixed number of heads,"
         " Role.MOE_ROUTER for a router, Role.OUTPUT for an output of the model",
     )
-
-
-_CANNOT_MULTIPLY: Final = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
 
 def _of_one_wide_dimension(

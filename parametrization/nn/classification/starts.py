@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from parametrization.nn.classification.declaration import Declaration
+from parametrization.nn.classification.rows import LOOKUPS
 from parametrization.nn.layers import ZeroLinear
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import TensorShape
@@ -62,8 +63,12 @@ def beginning(
     if has_fan_in:
         return _of_matrix(owned, said)
     values = values_of(owned.parameter)
-    if is_declared and said.constant is not None:
+    if (is_declared or said.initial == "draw") and said.constant is not None:
         return Beginning(said.constant)
+    single = values is not None and values.numel() == 1 and largest_default(owned.owner) is not None
+    if single and said.constant is not None and values is not None:
+        # One entry says nothing of how it came about, unless torch would not draw it.
+        return Beginning(said.constant if not _is_on_purpose(owned, values) else float(values))
     if values is not None and values.numel() and bool((values == values.flatten()[0]).all()):
         return Beginning(float(values.flatten()[0]))
     if said.constant is None or (values is not None and _is_on_purpose(owned, values)):
@@ -110,7 +115,7 @@ def _of_matrix(owned: OwnedParameter, said: Declaration) -> Beginning:
             # Memory that nobody has set looks the same, so it is not kept without being asked.
             warnings.warn(_ZERO.format(name=owned.name), stacklevel=2)
         return Beginning()
-    if isinstance(owned.owner, nn.Embedding) and owned.owner.padding_idx is not None:
+    if isinstance(owned.owner, LOOKUPS) and owned.owner.padding_idx is not None:
         rows = torch.arange(len(values), device=values.device) != owned.owner.padding_idx
         values = values[rows]
     zero = not bool(values.any())

@@ -4,11 +4,9 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
-from torch import nn
-
 from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.classification.proposals import Proposal, Unrecognised, as_code, proposal
-from parametrization.nn.classification.rows import TRANSPOSED
+from parametrization.nn.classification.rows import AFFINE, TRANSPOSED
 from parametrization.nn.layers import ConvReadout, ConvReadout1d, Readout
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.like_tensors import family_pattern
@@ -130,12 +128,14 @@ def _remedy(one: Unrecognised) -> str:
             "a readout maps a dimension that grows with width to a fixed one, without groups;"
             " does the delta model vary its input?"
         )
-    if isinstance(owner, TRANSPOSED) and infinite[:2] == (True, False):
+    if one.normed:
         return (
-            "a transposed convolution to a fixed number of channels would need a forward"
-            " multiplier: let it stay wide and end in a parametrization.nn.layers.ConvReadout"
+            "weight norm, whose magnitude has a rule with an entry for each result or each input"
+            " of a layer inside the model alone: leave it off output layers and maps to a fixed"
+            " dimension (a plain layer there), and call it with the default dim=0"
         )
-    if isinstance(owner, (nn.Linear, nn.Conv1d, nn.Conv2d)) and infinite[:2] == (False, True):
+    ends = infinite[1::-1] if isinstance(owner, TRANSPOSED) else infinite[:2]
+    if isinstance(owner, AFFINE) and ends == (False, True):
         name = one.owned.name
         return _FROM_WIDE.format(module=name.rpartition(".")[0], name=name)
     return (

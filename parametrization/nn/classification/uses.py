@@ -15,12 +15,19 @@ from parametrization.nn.classification.own_layers import (
     own_row,
 )
 from parametrization.nn.classification.rows import (
+    AFFINE,
     CONVS,
     LOOKUPS,
+    TRANSPOSED,
     row_of,
     row_of_layer,
 )
 from parametrization.nn.classification.unclassified import undeclarable
+from parametrization.nn.classification.weight_norms import (
+    FITTING,
+    WeightNormed,
+    magnitude_of,
+)
 from parametrization.nn.layers import is_mup_readout
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Role
@@ -62,7 +69,8 @@ def use_of(
     found = {use.name: said[use.name] or _found(use, infinite, is_last=is_last) for use in uses}
     readers = [use for use in uses if not isinstance(use.owner, LOOKUPS)]
     table = found[primary.name]
-    if isinstance(owned.owner, LOOKUPS) and table is not None and readers:
+    fixed = all(one is not None and one.role is Role.SCALAR for one in found.values())
+    if isinstance(owned.owner, LOOKUPS) and table is not None and readers and not fixed:
         if all(_reads_out(use, found[use.name]) for use in readers):
             return Use(table, said[primary.name] is not None, is_tied=True)
         raise ValueError(_two_roles(readers[0].name, primary.name))
@@ -74,6 +82,30 @@ def use_of(
     if known is None:
         return None
     return Use(known, any(said.values()), is_tied=False)
+
+
+def is_declared(owned: OwnedParameter, declared: Mapping[str, Role | Declaration]) -> bool:
+    """Whether the caller said anything of the parameter."""
+    return any(fnmatchcase(p.name, pattern) for p in owned.places for pattern in declared)
+
+
+def normed_use(
+    owned: OwnedParameter, normed: WeightNormed, infinite: tuple[bool, ...]
+) -> tuple[OwnedParameter, Use | None]:
+    """Of a weight's direction, which follows the weight's rule, or of its magnitude.
+
+    Args:
+        infinite: of the direction.
+
+    """
+    weight = normed.as_weight(owned)
+    found = _found(weight, infinite, is_last=False)
+    if found is None or found.role not in FITTING:
+        return owned, None
+    if owned.parameter is normed.direction:
+        return weight, Use(found, False, is_tied=False)
+    said = magnitude_of(normed, found, infinite)
+    return owned, None if said is None else Use(said, False, is_tied=False)
 
 
 def last_matrix(owned: Iterable[OwnedParameter]) -> str | None:
@@ -114,17 +146,24 @@ def _found(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) ->
     row = row_of(use, infinite)
     if row is not None:
         return None if row.role is None else row.declaration(row.role)
-    if use.attribute == "weight" and isinstance(use.owner, (nn.Linear, *CONVS)):
-        role = _from_wide(use, infinite, is_last=is_last)
-        return None if role is None else Declaration(role, 1, 0)
+    if use.attribute == "weight" and isinstance(use.owner, AFFINE):
+        fan_in, fan_out = (0, 1) if isinstance(use.owner, TRANSPOSED) else (1, 0)
+        ends = (infinite[fan_out], infinite[fan_in], *infinite[2:])
+        role = _from_wide(use, ends, is_last=is_last)
+        return None if role is None else Declaration(role, fan_in, fan_out)
     return own_row(use, infinite)
 
 
 def _from_wide(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) -> Role | None:
-    """Of a Linear or convolution from a wide to a fixed dimension, by its name."""
+    """Of a Linear or convolution from a wide to a fixed dimension, by its name.
+
+    Args:
+        infinite: of (fan-out, fan-in, ..), however it is stored.
+
+    """
     if is_mup_readout(use.owner) and infinite == (False, True):
         return Role.OUTPUT
-    if isinstance(use.owner, CONVS) and use.owner.groups != 1:
+    if isinstance(use.owner, (*CONVS, *TRANSPOSED)) and use.owner.groups != 1:
         return None
     if is_router(use, infinite):
         return Role.MOE_ROUTER

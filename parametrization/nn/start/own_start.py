@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
+from parametrization.nn.classification.weight_norms import weight_norms
 from parametrization.nn.initialise import (
     match,
     refuse_without_memory,
@@ -42,6 +43,10 @@ def scale_own_start(
         if factor is None:
             raise ValueError(_unknown(owned.name))
         factor_of[owned.name] = factor
+    names = {id(owned.parameter): owned.name for owned, _ in matched}
+    for normed in weight_norms(model):
+        # The weight is the direction times their ratio: as it grows, so does its magnitude.
+        factor_of[names[id(normed.magnitude)]] = factor_of[names[id(normed.direction)]]
     with torch.no_grad():
         for owned, _ in matched:
             if (factor := factor_of[owned.name]) != 1:

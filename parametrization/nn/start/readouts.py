@@ -6,6 +6,7 @@ from typing import Final
 import torch
 from torch import nn
 
+from parametrization.nn.classification.rows import AFFINE
 from parametrization.nn.initialise import initialise, match
 from parametrization.nn.layers import TiedReadout, as_readout, is_mup_readout
 from parametrization.nn.parameter_names import readers
@@ -20,8 +21,8 @@ def add_readouts(
 ) -> None:
     """Make readouts of the layers that need a forward multiplier and have none.
 
-    In place, by `layers.as_readout`: Linear layers, convolutions and routers by name. Readouts of
-    `mup`'s lose their own multiplier, whatever the number is.
+    In place, by `layers.as_readout`: Linear and Bilinear layers, convolutions, routers by name.
+    Readouts of `mup`'s lose their own multiplier, whatever the number is.
 
     Args:
         at_one: also of outputs and routers whose multiplier is 1 here: models that are to train
@@ -57,5 +58,4 @@ def draw_start(
 
 
 def _can_multiply(layer: nn.Module, scaling: TensorScaling) -> bool:
-    linear = (nn.Linear, nn.Conv1d, nn.Conv2d)
-    return isinstance(layer, linear) or scaling.role is Role.MOE_ROUTER
+    return isinstance(layer, (*AFFINE, nn.Bilinear)) or scaling.role is Role.MOE_ROUTER

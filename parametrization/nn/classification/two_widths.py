@@ -1,0 +1,99 @@
+"""Find what models do with width beside their tensors, by holding a base model against another.
+
+A factor on the logits that follows width is refused, for the readout's multiplier would be applied
+on top of it, and so is a cap on an embedding's rows that does not. Attention that divides by the
+root of a head size that grows is warned of: scaling rules ask for the head size itself.
+"""
+
+import math
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Final
+
+from torch import nn
+
+_OF_LOGITS: Final = re.compile(r"logits?_?(scal|mult)|lm_head_mult|output_mult|^mup_")
+"""Names of a configuration's factors on logits."""
+_CLOSE: Final = 1e-6
+
+
+def refuse_unfit_growth(base: nn.Module, other: nn.Module, ratio: float) -> None:
+    """Hold two models that differ in width against each other.
+
+    Args:
+        ratio: width of the other model over that of the base.
+
+    Raises:
+        ValueError: naming what does or does not follow width, and what to do about it.
+
+    """
+    for name, one, two in _factors_on_logits(base, other):
+        raise ValueError(
+            f"{name} is {one:g} in the base model and {two:g} in the delta model: the model scales"
+            " its logits with width itself, and the readout's multiplier would do it again; build"
+            f" every width with the same {name}, {one:g}"
+        )
+    for path, module, wider in _pairs(base, other):
+        if isinstance(module, (nn.Embedding, nn.EmbeddingBag)):
+            _refuse_capped(path, module, wider, ratio)
+        if grown := _head_sizes(module, wider):
+            small, large = grown
+            warnings.warn(
+                f"{path or type(module).__name__} divides attention's logits by the root of the"
+                f" head size, which grows with width ({small} to {large}): let width add heads of"
+                f" one size, or scale q k by sqrt({small}) / head size",
+                UserWarning,
+                stacklevel=3,
+            )
+            return
+
+
+def _pairs(base: nn.Module, other: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Module]]:
+    wider = dict(other.named_modules())
+    for path, module in base.named_modules():
+        there = wider.get(path)
+        if there is not None and type(module) is type(there):
+            yield path, module, there
+
+
+def _factors_on_logits(base: nn.Module, other: nn.Module) -> Iterator[tuple[str, float, float]]:
+    for _, module, wider in _pairs(base, other):
+        one, two = (vars(getattr(m, "config", None) or object) for m in (module, wider))
+        for name, value in one.items():
+            there = two.get(name)
+            if (
+                _OF_LOGITS.search(name)
+                and isinstance(value, (int, float))
+                and isinstance(there, (int, float))
+                and value != there
+            ):
+                yield f"config.{name}", float(value), float(there)
+
+
+def _refuse_capped(path: str, module: nn.Module, wider: nn.Module, ratio: float) -> None:
+    one, two = getattr(module, "max_norm", None), getattr(wider, "max_norm", None)
+    if one is None or two is None:
+        return
+    due = ratio ** (1 / float(getattr(module, "norm_type", 2.0)))
+    if not math.isclose(two, due * one, rel_tol=0.01):
+        raise ValueError(
+            f"{path} cuts its rows to max_norm={one:g} at the base width and {two:g} at"
+            f" {ratio:g} times that, so that entries shrink with width: leave max_norm out, or have"
+            f" it follow width, {due * one:g} there"
+        )
+
+
+def _head_sizes(module: nn.Module, wider: nn.Module) -> tuple[int, int] | None:
+    """Head sizes at both widths, where they differ and attention divides by their root."""
+    small, large = (getattr(m, "head_dim", None) for m in (module, wider))
+    if not isinstance(small, int) or not isinstance(large, int) or small == large:
+        return None
+    if type(module).forward is nn.MultiheadAttention.forward:
+        return small, large
+    factors = [getattr(m, "scaling", getattr(m, "scale", None)) for m in (module, wider)]
+    by_root = (
+        isinstance(factor, float) and abs(factor * math.sqrt(size) - 1) < _CLOSE
+        for factor, size in zip(factors, (small, large), strict=True)
+    )
+    return (small, large) if all(by_root) else None
