@@ -20,7 +20,7 @@ from parametrization.check.words import Statistic, sized_by_gradient
 from parametrization.optimizers.registry import declared
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.like_tensors import TensorFamily
-from parametrization.shapes.roles import ModelShape, Role
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 
 class Judged(NamedTuple):
@@ -53,6 +53,10 @@ class Band(NamedTuple):
         inside = self.pass_low <= slope.mean <= self.pass_high
         outside = not self.fail_low < slope.mean < self.fail_high
         return Judged(statistic, slope, passed, at_widest, passed is None and (inside or outside))
+
+    def lowered(self, times: int) -> "Band":
+        """With lower ends for what falls this many times as fast."""
+        return self._replace(fail_low=times * self.fail_low, pass_low=times * self.pass_low)
 
     def fades(self, slope: Slope, at_widest: Slope) -> bool:
         """Whether a slope in doubt is a transient of narrow models: right, and less, in wide ones.
@@ -130,6 +134,11 @@ under the right rule: its start, which falls, takes part."""
 SATURATED: Final = 3.0
 """rms of logits at step 0 from which on a softmax is one class or another: gradients vanish."""
 
+LAZY: Final = -0.65
+LAZY_WRONG: Final = -0.85
+"""Slope of D behind what starts at a random sum of slope -0.5: a bottleneck, a product that a
+temperature multiplies. A few small updates are too few to see it catch up."""
+
 DEPTH_THRESHOLD: Final = {False: 0.15, True: 0.25}
 """|slope| over depth of the mean D inside blocks, by whether steps are of the gradient's size."""
 DEPTH_WRONG: Final = 0.40  # a half power; errors of a full power show 0.8 and more
@@ -156,7 +165,28 @@ def update_band(family: TensorFamily, shape: ModelShape, grid: Grid, optimizer: 
     follows = family.role is Role.SCALAR and sized_by_gradient(trained_by)
     if (family.role is Role.OUTPUT or follows) and (tied or not starts_at_zero(optimizer)):
         limit, wrong = NON_ZERO_OUTPUT_THRESHOLD, NON_ZERO_OUTPUT_WRONG
+    if _is_one_number(family) or _follows_bottleneck(family, shape):
+        return Band(LAZY_WRONG, LAZY, limit, wrong)
     return Band(-wrong, -limit, limit, wrong)
+
+
+def _is_one_number(family: TensorFamily) -> bool:
+    """A temperature: no rule can be wrong, and what it multiplies may fall as logits do."""
+    return family.role is Role.SCALAR and family.tensors[0].base_shape in ((), (1,))
+
+
+def _follows_bottleneck(family: TensorFamily, shape: ModelShape) -> bool:
+    """Whether it reads what a bottleneck of fixed width gives, to all that can be told."""
+    first = family.tensors[0]
+    if family.role is not Role.INPUT or first.is_table or not first.fan_in_axes:
+        return False
+    names = [tensor.name for tensor in shape.tensors]
+    before = shape.tensors[: names.index(first.name)]
+    return any(
+        tensor.role is Role.FIXED_BOTTLENECK
+        and tensor.size_along(tensor.fan_out_axes) == first.size_along(first.fan_in_axes)
+        for tensor in before
+    )
 
 
 def update_threshold(role: Role, shape: ModelShape, grid: Grid, optimizer: str) -> float:
@@ -182,13 +212,30 @@ def depth_band(optimizer: str) -> Band:
     return Band(-DEPTH_WRONG, -limit, limit, DEPTH_WRONG)
 
 
-def activation_bands(kind: str) -> dict[Statistic, Band]:
-    """Slopes that are right for an activation of this kind."""
+def propagation_band(tensor: TensorShape) -> Band | None:
+    """Slopes of P; None where it is not judged.
+
+    A bilinear readout sums over both of its inputs: a random sum there falls twice as fast.
+    """
+    band = PROPAGATION_BANDS.get(tensor.role)
+    if band is None or tensor.role is not Role.OUTPUT:
+        return band
+    return band.lowered(powers_of_fan_in(tensor))
+
+
+def powers_of_fan_in(tensor: TensorShape) -> int:
+    """Powers of width that the fan-in grows by, 1 at least."""
+    return max(1, sum(tensor.infinite[axis] for axis in tensor.fan_in_axes))
+
+
+def activation_bands(kind: str, shape: ModelShape) -> dict[Statistic, Band]:
+    """Slopes that are right for an activation of this kind, in a model of this shape."""
     if kind == ATTENTION_LOGITS:
         return {Statistic.INITIAL: INITIAL_BAND}
     if kind in (OUTPUT, BLOCK_INPUT):
         return {Statistic.UPDATE: BLOCK_BAND, Statistic.INITIAL: BLOCK_BAND}
-    return {Statistic.UPDATE: LOGITS_UPDATE_BAND, Statistic.INITIAL: LOGITS_BAND}
+    powers = max((powers_of_fan_in(t) for t in shape.tensors if t.role is Role.OUTPUT), default=1)
+    return {Statistic.UPDATE: LOGITS_UPDATE_BAND, Statistic.INITIAL: LOGITS_BAND.lowered(powers)}
 
 
 def role_of_activation(name: str) -> Role:

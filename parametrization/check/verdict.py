@@ -26,11 +26,12 @@ from parametrization.check.slopes import (
 )
 from parametrization.check.thresholds import (
     INITIAL_BAND,
-    PROPAGATION_BANDS,
     VANISHING_BAND,
     Band,
     Judged,
     activation_bands,
+    powers_of_fan_in,
+    propagation_band,
     role_of_activation,
     update_band,
 )
@@ -155,7 +156,7 @@ def _measured(
     still = tuple(name for name in names if grid.rested(name))
     unused = tuple(name for name in names if name in grid.unused)
     if kind := activation_kind(family.name):
-        bands = activation_bands(kind)
+        bands = activation_bands(kind, shape)
         judged = _judged_activation(names, grid, bands)
         widest = max(band.pass_high for band in bands.values())
         return Measured(family, tuple(judged), widest)
@@ -183,8 +184,9 @@ def _judged(
         Statistic.UPDATE: update,
         Statistic.INITIAL: VANISHING_BAND if vanishes else INITIAL_BAND,
     }
-    if family.role in PROPAGATION_BANDS and not any(t.tied for t in family.tensors):
-        bands[Statistic.PROPAGATION] = PROPAGATION_BANDS[family.role]
+    reads = propagation_band(first)
+    if reads is not None and not any(t.tied for t in family.tensors):
+        bands[Statistic.PROPAGATION] = reads
     for statistic in Statistic:
         slope = grid.slope(names, statistic)
         unsettled = statistic is Statistic.INITIAL and family.role is Role.GQA_KV
@@ -216,7 +218,7 @@ def _initial_exponent(tensor: TensorShape, optimizer: str) -> float:
         return 0.0
     trained_by = assignment_of(optimizer).optimizer_of(tensor)
     rule = width_row(Parametrization.MUP, trained_by, tensor.role).scaling
-    return rule.init_std + rule.multiplier
+    return (rule.init_std + rule.multiplier) * powers_of_fan_in(tensor)
 
 
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:

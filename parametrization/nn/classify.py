@@ -11,11 +11,16 @@ from typing import Final, NamedTuple
 
 from torch import nn
 
-from parametrization.nn.classification.axes import Grown, as_axes, dimensions
+from parametrization.nn.classification.axes import (
+    Grown,
+    as_axes,
+    dimensions,
+    kernel_dimensions,
+    taps,
+)
 from parametrization.nn.classification.declaration import (
     Declaration as Declaration,  # its public home is here
 )
-from parametrization.nn.classification.kernels import kernel_dimensions, taps
 from parametrization.nn.classification.own_layers import SHIFTS, is_named_table, is_own_norm
 from parametrization.nn.classification.own_multipliers import refuse_own_mup
 from parametrization.nn.classification.parts import parts_of

@@ -5,10 +5,17 @@ index. Initial sizes and the steps of matrix optimizers differ between the three
 does not tell, it is refused.
 """
 
+import math
 from typing import NamedTuple
 
+from torch import nn
+
 from parametrization.nn.classification.declaration import Declaration
+from parametrization.nn.classification.rows import CONVS, TRANSPOSED
+from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Axes, as_tuple
+
+_CHANNELS = 2  # dimensions of a kernel's tensor that are not spatial
 
 
 class Dimensions(NamedTuple):
@@ -69,6 +76,24 @@ def dimensions(said: Declaration, tensor: Grown) -> Dimensions:
             else Dimensions(fan_in, whole, stacked)
         )
     raise ValueError(_ambiguous(tensor, fan_in, fan_out, left))
+
+
+def kernel_dimensions(owned: OwnedParameter) -> int:
+    """Trailing dimensions of the parameter that are a convolution's kernel."""
+    if owned.attribute != "weight" or not isinstance(owned.owner, (*CONVS, *TRANSPOSED)):
+        return 0
+    return owned.parameter.dim() - _CHANNELS
+
+
+def taps(owner: nn.Module, fan_in: tuple[int, ...]) -> float:
+    """Entries that one result sums per entry of the weight's fan-in axis."""
+    if isinstance(owner, CONVS):
+        return float(math.prod(owner.kernel_size))
+    assert isinstance(owner, TRANSPOSED)
+    # A transposed kernel reaches each result with 1/stride of its entries per dimension.
+    reached = math.prod(owner.kernel_size) / math.prod(owner.stride)
+    channels = owner.in_channels if fan_in == (0,) else owner.out_channels // owner.groups
+    return reached * (owner.in_channels / owner.groups) / channels
 
 
 def as_axes(dimensions: tuple[int, ...]) -> Axes:

@@ -35,18 +35,19 @@ def scale_own_start(
     refuse_without_memory(owned for owned, _ in matched)
     factors = own_start_factors(shape, (scaling for _, scaling in matched), width_multiplier)
     _refuse_scaled_by_mup(model)
-    factor_of = {}
+    names = {id(owned.parameter): owned.name for owned, _ in matched}
+    # The weight is the direction times their ratio: as it grows, so does its magnitude.
+    leads = {
+        names[id(normed.magnitude)]: names[id(normed.direction)] for normed in weight_norms(model)
+    }
+    factor_of: dict[str, float] = {}
     for owned, scaling in matched:
         require_values(owned)
         is_free = not stays(owned, scaling) and not _is_one_value(owned.parameter)
-        factor = factors[owned.name] if is_free else 1.0
+        factor = factors[leads.get(owned.name, owned.name)] if is_free else 1.0
         if factor is None:
             raise ValueError(_unknown(owned.name))
         factor_of[owned.name] = factor
-    names = {id(owned.parameter): owned.name for owned, _ in matched}
-    for normed in weight_norms(model):
-        # The weight is the direction times their ratio: as it grows, so does its magnitude.
-        factor_of[names[id(normed.magnitude)]] = factor_of[names[id(normed.direction)]]
     with torch.no_grad():
         for owned, _ in matched:
             if (factor := factor_of[owned.name]) != 1:

@@ -60,7 +60,10 @@ def test_torchs_attention_is_checked_and_its_root_of_the_head_size_named() -> No
     assert right.passed is True, right.summary
     checked = {tensor.tensor for tensor in right.tensors}
     assert {"blocks.0.attention.in_proj_weight", "blocks.0.attention.out_proj.weight"} <= checked
-    wrong = judged(lambda width: Attention(width, heads=2), batch=text_batch, roles=IN_PROJECTION)
+    with pytest.warns(UserWarning, match="root of the head size, which grows"):
+        wrong = judged(
+            lambda width: Attention(width, heads=2), batch=text_batch, roles=IN_PROJECTION
+        )
     assert wrong.passed is False
     assert "attention scaled by 1/sqrt(head size) while the head size grows" in wrong.summary
     assert wrong.summary.count("looks like") == 1

@@ -175,3 +175,45 @@ def test_a_product_of_two_towers_is_named_unless_it_is_divided_by_width(power: f
 def test_a_product_that_is_divided_by_width_passes() -> None:
     verdict = judged(lambda width: Towers(width, -1.0), loss=pairs)
     assert verdict.passed is True, verdict.summary
+
+
+class Squeezed(nn.Module):
+    """A bottleneck of fixed width inside, whose reader starts with what it gives, which falls."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(PIXELS, width)
+        self.down, self.up = nn.Linear(width, 8), nn.Linear(8, width)
+        self.readout = Readout(width, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.relu(self.first(x))
+        x = x + self.up(functional.gelu(self.down(x)))
+        logits: Tensor = self.readout(functional.relu(x))
+        return logits
+
+
+def test_what_reads_a_fixed_bottleneck_may_start_lazily() -> None:
+    bottleneck = {"down.weight": Role.FIXED_BOTTLENECK}
+    verdict = judged(Squeezed, widths=NARROW, roles=bottleneck)
+    assert of(verdict, "up.weight").passed is True
+    assert of(verdict, "up.weight").update_slope == pytest.approx(-0.55, abs=0.15)
+    assert verdict.passed is True, verdict.summary
+
+
+class Pair(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.left, self.right = nn.Linear(PIXELS, width), nn.Linear(PIXELS, width)
+        self.readout = nn.Bilinear(width, width, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.readout(functional.relu(self.left(x)), functional.relu(self.right(x)))
+
+
+@pytest.mark.parametrize(("role", "passes"), [(Role.OUTPUT, True), (Role.HIDDEN, False)])
+def test_a_bilinear_readout_is_judged_by_the_square_of_width_that_it_sums_over(
+    role: Role, passes: bool
+) -> None:
+    verdict = judged(Pair, widths=NARROW, roles={"readout.weight": role})
+    assert (verdict.passed is True) is passes, verdict.summary

@@ -144,7 +144,7 @@ def test_what_holds_no_matrix_or_an_extra_state_cannot_be_a_readout() -> None:
         {"norm": nn.LayerNorm(8), "table": nn.Embedding(3, 8), "own": Stateful(8, 3)}
     )
     for name in ("norm", "table"):
-        with pytest.raises(ValueError, match=f"{name} is a .*: only Linear, Conv1d and Conv2d"):
+        with pytest.raises(ValueError, match=f"{name} is a .*: only Linear, Bilinear"):
             as_readout(model, name)
     with pytest.raises(ValueError, match="own is a Stateful, whose state dict has an extra state"):
         as_readout(model, "own")

@@ -78,7 +78,7 @@ def test_tensors_without_a_wide_dimension_are_scalar_and_small_maps_are_still_dr
 class WithParameter(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.temperature = nn.Parameter(Tensor(width))
+        self.stretch = nn.Parameter(Tensor(width))
 
 
 def convolution(width: int) -> nn.Module:
@@ -102,14 +102,17 @@ def deaf_readout(width: int) -> nn.Module:
 @pytest.mark.parametrize(
     ("build", "complaint"),
     [
-        (WithParameter, "no scaling rule for temperature of WithParameter, shape [32 (grows"),
+        (WithParameter, "no scaling rule for stretch of WithParameter, shape [32 (grows"),
         (convolution, "no scaling rule for 0.weight of Conv2d, shape [3 (fixed), 32 (grows with w"),
         (
             convolution,
             "call parametrization.nn.layers.as_readout(model, '0') on the base, delta and",
         ),
         (transposed, "0.weight of ConvTranspose2d, shape [32 (grows with width), 3 (fixed)"),
-        (transposed, "let it stay wide and end in a parametrization.nn.layers.ConvReadout"),
+        (
+            transposed,
+            "call parametrization.nn.layers.as_readout(model, '0') on the base, delta and",
+        ),
         (fixed_key_size, "16 (fixed), 32 (grows with width)]: a map from a wide to a fixed"),
         (fixed_key_size, "declare roles={'0.weight': Role.GQA_KV} or Role.FIXED_BOTTLENECK"),
         (deaf_readout, "1.weight of Readout, shape [3 (fixed), 7 (fixed)]: a readout maps"),

@@ -116,7 +116,7 @@ def trained(model: Maps | RawMaps, scalings: tuple[TensorScaling, ...]) -> list[
 class Attending(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.attention = nn.MultiheadAttention(width, 4, bias=False)
+        self.attention = nn.MultiheadAttention(width, width // 8, bias=False)
         self.memory = nn.LSTM(width, width, bias=False)
 
 

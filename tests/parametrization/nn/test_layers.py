@@ -58,7 +58,7 @@ def test_a_replaced_readout_takes_scalings_as_one_that_was_built() -> None:
     ("name", "complaint"),
     [
         ("head", "there is no module head; a readout could replace layers.0, layers.1, layers.2"),
-        ("layers", "layers is a ModuleList: only Linear, Conv1d and Conv2d have a readout"),
+        ("layers", "layers is a ModuleList: only Linear, Bilinear and convolutions have a"),
     ],
 )
 def test_what_cannot_become_a_readout_is_refused(name: str, complaint: str) -> None:

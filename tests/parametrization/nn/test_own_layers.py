@@ -100,7 +100,7 @@ def test_transformers_conv1d_is_a_linear_stored_the_other_way_round(
 
 
 def test_torchs_attention_is_recognised_with_its_keys_of_another_width() -> None:
-    assert found(lambda w: nn.Sequential(nn.MultiheadAttention(w, 4, add_bias_kv=True))) == {
+    assert found(lambda w: nn.Sequential(nn.MultiheadAttention(w, w // 8, add_bias_kv=True))) == {
         "0.in_proj_weight": (Role.HIDDEN, 1, 0),
         "0.in_proj_bias": (Role.VECTOR, None, 0),
         "0.bias_k": (Role.INPUT, None, 2),
@@ -108,7 +108,7 @@ def test_torchs_attention_is_recognised_with_its_keys_of_another_width() -> None
         "0.out_proj.weight": (Role.HIDDEN, 1, 0),
         "0.out_proj.bias": (Role.VECTOR, None, 0),
     }
-    crossed = found(lambda w: nn.Sequential(nn.MultiheadAttention(w, 4, kdim=5, vdim=2 * w)))
+    crossed = found(lambda w: nn.Sequential(nn.MultiheadAttention(w, w // 8, kdim=5, vdim=2 * w)))
     assert crossed["0.k_proj_weight"] == (Role.INPUT, 1, 0)
     assert crossed["0.v_proj_weight"] == (Role.HIDDEN, 1, 0)
 

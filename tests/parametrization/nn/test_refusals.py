@@ -57,11 +57,10 @@ def test_everything_that_is_unknown_is_refused_at_once_with_roles_to_paste() -> 
         "blocks.*.decay": Declaration(Role.VECTOR, None, 0, initial="keep"),
         "blocks.*.zero": Declaration(Role.INPUT, 1, 0, initial="keep"),
         "normal.weight": Declaration(Role.VECTOR, None, 0),
-        "temperature": Declaration(Role.SCALAR, initial="keep"),
         "squeeze.weight": Role.FIXED_BOTTLENECK,
     }
     assert error.unknown.keys() == error.proposals.keys()
-    assert len(error.names) == 2 * 5 + 3
+    assert len(error.names) == 2 * 5 + 2
     assert "no scaling rule for blocks.*.mix of Mixed, shape [32 (grows" in str(error)
 
 
