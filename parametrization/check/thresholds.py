@@ -134,8 +134,8 @@ under the right rule: its start, which falls, takes part."""
 SATURATED: Final = 3.0
 """rms of logits at step 0 from which on a softmax is one class or another: gradients vanish."""
 
-LAZY: Final = -0.65
-LAZY_WRONG: Final = -0.85
+LAZY: Final = -0.75
+LAZY_WRONG: Final = -1.0
 """Slope of D behind what starts at a random sum of slope -0.5: a bottleneck, a product that a
 temperature multiplies. A few small updates are too few to see it catch up."""
 

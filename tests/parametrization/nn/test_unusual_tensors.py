@@ -38,7 +38,7 @@ class Readout(nn.Module):
         return result
 
 
-READOUTS = {
+READOUTS: dict[str, tuple[Callable[[int], nn.Module], float]] = {
     "conv3d": (lambda w: nn.Conv3d(w, 5, 1), 1 / 4),
     "transposed": (lambda w: nn.ConvTranspose2d(w, 5, 4), 1 / 4),
     # Both inputs are summed over: the square of the width.
@@ -75,8 +75,9 @@ def test_readouts_of_every_kind_get_their_multiplier_and_give_it_up(kind: str) -
     again = copy.deepcopy(model)
     again.load_state_dict(model.state_dict())
     assert torch.equal(again(x), before)
+    plain = type(build(1).get_submodule("last"))
     fold_multipliers(model)
-    assert type(model.get_submodule("last")) is type(readout(1))
+    assert type(model.get_submodule("last")) is plain
     torch.testing.assert_close(model(x), before)
 
 
@@ -91,10 +92,10 @@ def test_complex_parameters_are_refused_unless_frozen() -> None:
     complaint = r"filters is complex64, .* torch\.view_as_real"
     with pytest.raises(ValueError, match=complaint):
         derive_model_shape(Filters(32), Filters(64), 32)
-    frozen = [Filters(width) for width in (32, 64)]
-    for model in frozen:
-        model.filters.requires_grad_(requires_grad=False)
-    shape = derive_model_shape(*frozen, 32)
+    base, delta = Filters(32), Filters(64)
+    for model in (base, delta):
+        model.filters.requires_grad = False
+    shape = derive_model_shape(base, delta, 32)
     assert [t.name for t in shape.tensors if t.kept] == ["filters"]
 
 
@@ -105,10 +106,10 @@ def test_lazy_layers_are_called_before_they_have_a_shape() -> None:
     complaint = r"0\.weight is of a LazyLinear and has no shape yet: call the model on one batch"
     with pytest.raises(ValueError, match=complaint):
         derive_model_shape(build(32), build(64), 32)
-    called = [build(width) for width in (32, 64)]
-    for model in called:
+    base, delta = build(32), build(64)
+    for model in (base, delta):
         model(torch.ones(1, 3))
-    roles = [t.role for t in derive_model_shape(*called, 32).tensors]
+    roles = [t.role for t in derive_model_shape(base, delta, 32).tensors]
     assert roles == [Role.INPUT, Role.VECTOR, Role.HIDDEN, Role.VECTOR]
 
 

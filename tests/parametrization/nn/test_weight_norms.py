@@ -32,16 +32,13 @@ FORMS = pytest.mark.parametrize("normed", [parametrizations.weight_norm, older])
 
 
 def build(width: int, normed: Normed) -> nn.Module:
-    layers = nn.ModuleDict(
+    return nn.ModuleDict(
         {
-            "first": normed(nn.Linear(24, width)),
-            "conv": normed(nn.Conv1d(width, width, 3)),
-            "up": normed(nn.ConvTranspose1d(width, 2 * width, 4, stride=2)),
+            "first": normed(nn.Linear(24, width, bias=False)),
+            "conv": normed(nn.Conv1d(width, width, 3, bias=False)),
+            "up": normed(nn.ConvTranspose1d(width, 2 * width, 4, stride=2, bias=False)),
         }
     )
-    for layer in layers.values():
-        layer.bias = None
-    return layers
 
 
 def shape_of(normed: Normed) -> ModelShape:
