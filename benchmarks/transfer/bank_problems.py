@@ -120,5 +120,11 @@ _PLANTED: Final[dict[str, BankProblem]] = {
     "mlp-adamw-hot": _GOOD["mlp-adamw"].hot((-4, 0)),
     "mlp-sgd-hot": _GOOD["mlp-sgd"].hot((-3, 0)),
 }
-PROBLEMS: Final = _PLANTED | _GOOD
-"""By name; `sp`, `short` and `hot` mark those whose answers should be flagged."""
+PROBLEMS: Final = dict(
+    sorted(
+        (_GOOD | _PLANTED).items(),
+        key=lambda item: (item[1].family.name != "mlp", item[1].training.steps),
+    )
+)
+"""By name, those that train quickly first; `sp`, `short` and `hot` mark those whose answers should
+be flagged."""

@@ -60,6 +60,8 @@ class Optimum(Record):
     """Finite losses that entered."""
     rates: int
     """Different learning rates among them."""
+    seeds: int | None = None
+    """Different seeds among them; None where that is not known."""
 
 
 class NoiseFloor(Record):

@@ -30,9 +30,25 @@ class PredictedLoss(Record):
     """
 
     value: float
+    """At the best rate of that width."""
     low: float
     high: float
     """End of the interval, which spans how quickly losses were seen to level off with width."""
+    at_recommended_rate: float | None = None
+    """At the rate that is recommended: dearer by the predicted regret. None without that, and in
+    answers of releases that did not say."""
+
+    @property
+    def words(self) -> str:
+        """The same for people.
+
+        >>> PredictedLoss(value=2.5, low=2.4, high=2.6, at_recommended_rate=2.52).words
+        '2.5 at the best rate, from 2.4 to 2.6; 2.52 at the recommended one'
+        """
+        best = f"{self.value:.4g} at the best rate, from {self.low:.4g} to {self.high:.4g}"
+        if self.at_recommended_rate is None:
+            return best
+        return f"{best}; {self.at_recommended_rate:.4g} at the recommended one"
 
 
 class LearningRate(Record):

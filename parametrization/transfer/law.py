@@ -70,17 +70,21 @@ def move_octaves(width: int, other: int) -> float:
     return math.hypot(by_law, PER_DOUBLING_OCTAVES * math.log2(other / width))
 
 
-def search_error(standard_error_octaves: float, trials_per_rate: float) -> float:
+def search_error(standard_error_octaves: float, seeds: int | None) -> float:
     """The optimum's own share of the error at another width, in octaves.
 
     What one seed's trials have in common cannot be seen in them. Their optima were 1.45 times as
     far from the true ones as those of two seeds, over the problems of the bank.
 
+    Args:
+        standard_error_octaves: of the fit.
+        seeds: that the width was trained with; None if it is not said, which counts as several.
+
     >>> search_error(0.1, 2), round(search_error(0.4, 2), 2), round(search_error(0.1, 1), 2)
     (0.2, 0.37, 0.28)
     """
     more = max(0.0, standard_error_octaves**2 - NOISY_OCTAVES**2)
-    usual = SEARCH_OCTAVES if trials_per_rate > 1 else math.sqrt(2) * SEARCH_OCTAVES
+    usual = math.sqrt(2) * SEARCH_OCTAVES if seeds == 1 else SEARCH_OCTAVES
     return math.hypot(usual, math.sqrt(more))
 
 

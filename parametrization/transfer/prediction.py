@@ -95,8 +95,7 @@ def _centre(known: Sequence[WidthOptimum], width: int) -> _Centre:
 
 def _error(nearest: WidthOptimum, width: int) -> float:
     """Standard deviation of a width's optimum around that of another width."""
-    optimum = nearest.optimum
-    search = search_error(error_of(nearest), optimum.trials / max(optimum.rates, 1))
+    search = search_error(error_of(nearest), nearest.optimum.seeds)
     return math.hypot(search, move_octaves(nearest.width, width))
 
 

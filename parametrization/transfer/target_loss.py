@@ -20,11 +20,25 @@ SEED_LOG_LOSS: Final = 0.05
 """Half width added on both sides for the fits: seeds of the MLPs differ by 0.1 at one rate."""
 
 
-def predicted_loss(optima: Sequence[WidthOptimum], width: int) -> PredictedLoss | None:
-    """The loss at the optimum of a width; None between or below the measured ones, and without two.
+def predicted_loss(
+    optima: Sequence[WidthOptimum], width: int, regret_percent: float | None = None
+) -> PredictedLoss | None:
+    """The loss at a width's optimum; None between or below the measured ones, and without two.
 
     A measured width's is that of its fit.
+
+    Args:
+        regret_percent: what the recommended rate is expected to cost; None if it is not known.
+
     """
+    found = _at_the_optimum(optima, width)
+    if found is None or regret_percent is None:
+        return found
+    dearer = found.value * (1 + regret_percent / 100)
+    return found.model_copy(update={"at_recommended_rate": dearer})
+
+
+def _at_the_optimum(optima: Sequence[WidthOptimum], width: int) -> PredictedLoss | None:
     known = [(at.width, at.optimum.loss) for at in measured_optima(optima)]
     losses = [(at, math.log(loss)) for at, loss in known if loss is not None]
     own = next((log_loss for at, log_loss in losses if at == width), None)

@@ -40,6 +40,8 @@ def learning_rate(
         prediction.log2_learning_rate,
         prediction.high_log2_learning_rate,
     )
+    regret_percent = expected_regret_percent(evidence.optima, prediction)
+    loss = predicted_loss(evidence.optima, prediction.width, regret_percent) if alone else None
     return _rate(spec, ends).model_copy(
         update={
             "quantiles": tuple(
@@ -48,8 +50,8 @@ def learning_rate(
                 )
                 for at in prediction.quantiles
             ),
-            "predicted_regret_percent": expected_regret_percent(evidence.optima, prediction),
-            "predicted_loss": predicted_loss(evidence.optima, prediction.width) if alone else None,
+            "predicted_regret_percent": regret_percent,
+            "predicted_loss": loss,
         }
     )
 

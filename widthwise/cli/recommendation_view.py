@@ -66,7 +66,7 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
         )
     loss = rate.predicted_loss
     if loss is not None:
-        yield "expected loss", f"{loss.value:.4g}, from {loss.low:.4g} to {loss.high:.4g}"
+        yield "expected loss", loss.words
     yield "schedule", _schedule(document.schedule)
     if document.residual_multiplier != 1:
         yield "residual branches", f"x + {document.residual_multiplier:.4g} f(x)"

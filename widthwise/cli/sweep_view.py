@@ -81,6 +81,6 @@ def _notes(analysis: Analysis) -> Iterator[RenderableType]:
         yield Text(f"expected cost of the rate's uncertainty: {cost} of loss")
     loss = analysis.predicted_loss
     if loss is not None:
-        yield Text(f"loss expected there: {loss.value:.4g}, from {loss.low:.4g} to {loss.high:.4g}")
+        yield Text(f"loss expected there: {loss.words}")
     for line in analysis.said:
         yield Text(line, style="dim")

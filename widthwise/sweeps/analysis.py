@@ -1,17 +1,17 @@
 """What a sweep that a user has says of a wider model: optima, drift, interval, verdict."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, Literal, NamedTuple
 
-from parametrization.recommendation.evidence import Drift, Prediction, WidthOptimum
+from parametrization.recommendation.evidence import Drift, Optimum, Prediction, WidthOptimum
 from parametrization.recommendation.trust import Reason
 from parametrization.recommendation.values import PredictedLoss
 from parametrization.transfer.optimum import MIN_RATES, MIN_TRIALS, fit_optimum
 from parametrization.transfer.reasons import reasons_against_transfer
 from parametrization.transfer.summary import transfer_to
 from parametrization.transfer.target_loss import predicted_loss
-from widthwise.sweeps.table import Group, Sweep
+from widthwise.sweeps.table import Group, SeedLosses, Sweep
 
 UNCHECKED: Final = (
     "a table shows no coordinate check: whether the parametrization is right is for"
@@ -76,11 +76,7 @@ def analyse(group: Group, target_width: int) -> Analysis:
 
     """
     optima = tuple(
-        WidthOptimum(
-            width=width,
-            optimum=fit_optimum((rate, loss) for rate, of in at.items() for loss in of.values()),
-        )
-        for width, at in group.sweep.items()
+        WidthOptimum(width=width, optimum=_optimum(at)) for width, at in group.sweep.items()
     )
     found = transfer_to(target_width, optima, proxy_width=min(group.sweep))
     reasons = tuple(
@@ -99,9 +95,15 @@ def analyse(group: Group, target_width: int) -> Analysis:
         found.drift,
         found.prediction,
         found.predicted_regret_percent,
-        predicted_loss(optima, target_width),
+        predicted_loss(optima, target_width, found.predicted_regret_percent),
         (*_missing(group.sweep), UNCHECKED),
     )
+
+
+def _optimum(losses: Mapping[float, SeedLosses]) -> Optimum:
+    fitted = fit_optimum((rate, loss) for rate, of in losses.items() for loss in of.values())
+    seeds = {seed for of in losses.values() for seed in of}
+    return fitted.model_copy(update={"seeds": len(seeds)})
 
 
 def curves_of(group: Group, analysis: Analysis) -> dict[str, Any]:

@@ -65,3 +65,11 @@ def test_real_losses_lie_in_the_interval(losses: tuple[float, ...], target: floa
 
     assert found is not None
     assert found.low <= target <= found.high
+
+
+def test_the_recommended_rate_is_expected_to_cost_its_regret_more() -> None:
+    found = predicted_loss(falling(4.0, 3.0, 2.5), 512, 2.0)
+
+    assert found is not None
+    assert found.at_recommended_rate == pytest.approx(1.02 * found.value)
+    assert "at the recommended one" in found.words

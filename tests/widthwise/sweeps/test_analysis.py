@@ -116,3 +116,14 @@ def test_an_edge_makes_the_answer_abstain(tmp_path: Path) -> None:
     assert answer.verdict == "abstain"
     assert answer.prediction is None
     assert answer.document["learning_rate"] is None
+
+
+def test_one_seed_alone_is_believed_less_than_several(tmp_path: Path) -> None:
+    def widths_of_interval(seeds: int) -> float:
+        rows = sweep_rows(steady, rates=DENSE, seeds=seeds)
+        (group,) = read_table(write_csv(tmp_path / f"{seeds}.csv", rows)).groups
+        at = analyse(group, 1024).prediction
+        assert at is not None
+        return at.high_log2_learning_rate - at.low_log2_learning_rate
+
+    assert widths_of_interval(1) > 1.2 * widths_of_interval(2)
