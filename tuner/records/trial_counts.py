@@ -22,9 +22,9 @@ class TrialFacts(NamedTuple):
     started_at: dt.datetime | None
     finished_at: dt.datetime | None
 
-    def started(self, now: dt.datetime) -> Self:
-        """The same trial once it runs."""
-        return self._replace(state=TrialState.RUNNING, started_at=self.started_at or now)
+    def waiting(self) -> Self:
+        """The same trial before it was started."""
+        return self._replace(state=TrialState.WAITING, started_at=None)
 
     @property
     def is_left_undone(self) -> bool:

@@ -2,14 +2,15 @@
 
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Final
+from itertools import groupby
+from typing import Final, TypeAlias, cast
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.packing import SOLO, Packing, packing_key
-from tuner.engine.reports import Done, Failed, Lost, Reached, Report
+from tuner.engine.reports import Done, Failed, Lost, Reached, Report, TrialProgress
 from tuner.records.decision import Decision
 from tuner.records.errors import OrderUnreadable, StudyMoved
 from tuner.records.snapshot import StudyRecord
@@ -22,8 +23,9 @@ from tuner.storage.orders import (
     close_order,
     fail_order,
     fail_unreadable_orders,
+    finish_orders,
     insert_orders,
-    note_report,
+    open_attempts,
     open_rows,
     order_of,
     reissue,
@@ -31,12 +33,15 @@ from tuner.storage.orders import (
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.studies import move_study, park_study
-from tuner.storage.trials.rows import end_trial, start_trials, trial_rows, unfinished_trials
+from tuner.storage.trials.rows import end_trial, start_trials, unfinished_trials
 from tuner.storage.trials.trial_counts import facts_of, note_changes
 from tuner.storage.trials.trial_reports import store_progress
 
 LOSSES_ALLOWED: Final = 3
 """The third time that the worker running an order dies, the order is given up."""
+
+_Trained: TypeAlias = tuple[TrainOrder, Reached | Done]
+"""An order as it was started, and a report about its trials."""
 
 _VERSION = select(StudyRow.version).where(StudyRow.id == bindparam("id"))
 
@@ -87,36 +92,59 @@ def record_reports(
     Args:
         started: orders as they were started, by id; what is known here need not be read.
 
+    Returns:
+        URIs of checkpoints that are no longer needed once this is committed.
+
     """
     stale: list[str] = []
-    held: list[object] = []  # a session forgets rows that nobody holds, and reads them again
-    for report in reports:
-        order = started.get(report.order_id)
-        if order is not None and order.attempt != report.attempt:
-            order = None
-        if isinstance(order, TrainOrder):
-            numbers = [trial.spec.number for trial in order.trials]
-            held.append(trial_rows(session, order.study_id, numbers))
-        stale += record_report(session, report, order)
+    pairs = ((started.get(report.order_id), report) for report in reports)
+    for is_training, some in groupby(pairs, key=lambda pair: _is_training(*pair)):
+        if is_training:
+            stale += _record_training(session, cast("Iterable[_Trained]", some))
+        else:
+            for _, report in some:
+                stale += record_report(session, report)
     return tuple(stale)
 
 
-def record_report(
-    session: Session, report: Report, started: AnyOrder | None = None
-) -> tuple[str, ...]:
-    """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
+def _is_training(order: AnyOrder | None, report: Report) -> bool:
+    """Whether a report is of trials whose order is known as it was started."""
+    is_known = isinstance(order, TrainOrder) and order.attempt == report.attempt
+    return is_known and isinstance(report, Reached | Done)
 
-    Args:
-        started: the order as it was started, where that is known.
+
+def _record_training(session: Session, reports: Iterable[_Trained]) -> list[str]:
+    """Store reports of trials with as many statements as for one."""
+    told = list(reports)
+    attempts = open_attempts(session, {order.id for order, _ in told})
+    done: list[OrderId] = []
+    goals: dict[str, dict[int, int]] = {}
+    progress: dict[str, list[TrialProgress]] = {}
+    for order, report in told:
+        if attempts.get(order.id) != report.attempt:
+            continue
+        if isinstance(report, Done):  # what comes after it is not heard
+            done.append(order.id)
+            del attempts[order.id]
+        of_order = {trial.spec.number: trial.spec.training.steps for trial in order.trials}
+        goals.setdefault(order.study_id, {}).update(of_order)
+        progress.setdefault(order.study_id, []).extend(
+            trial for trial in report.trials if trial.number in of_order
+        )
+    finish_orders(session, done)
+    stale: list[str] = []
+    for study_id in goals:
+        stale += store_progress(session, study_id, goals[study_id], progress[study_id])
+    return stale
+
+
+def record_report(session: Session, report: Report) -> tuple[str, ...]:
+    """Store a report; one that is stored already, or of an order's old attempt, changes nothing.
 
     Returns:
         URIs of checkpoints that are no longer needed once this is committed.
 
     """
-    if isinstance(started, TrainOrder) and isinstance(report, Reached | Done):
-        is_done = isinstance(report, Done)
-        is_open = note_report(session, report.order_id, report.attempt, is_done=is_done)
-        return _store_trials(session, started, report) if is_open else ()
     row = session.get(OrderRow, report.order_id)
     if row is None or row.state != OrderState.OPEN or row.attempt != report.attempt:
         return ()
@@ -198,7 +226,8 @@ def _store_trials(session: Session, order: AnyOrder, report: Reached | Done) -> 
     if not isinstance(order, TrainOrder):
         return ()
     goals = {trial.spec.number: trial.spec.training.steps for trial in order.trials}
-    return store_progress(session, order.study_id, goals, report.trials)
+    known = [trial for trial in report.trials if trial.number in goals]
+    return store_progress(session, order.study_id, goals, known)
 
 
 def _store_description(session: Session, study_id: str, report: Done) -> None:

@@ -9,6 +9,8 @@ from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
+from tuner.storage.sql.at_commit import at_commit
+from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyEventRow
 
 
@@ -46,11 +48,17 @@ class StudyEvent(Record):
 
 
 def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str, Any]) -> None:
-    """Store an event; it becomes visible with the change that it tells of."""
+    """Store an event; it becomes visible with the change that it tells of.
+
+    Events of a transaction are inserted together when it is committed, in the order of these calls.
+    """
     now = dt.datetime.now(dt.UTC)
     row = {"study_id": study_id, "kind": kind, "data": data, "created_at": now}
-    # Not as an object of the session: several of these are written for every report.
-    session.connection().execute(_INSERT, row)
+    at_commit(session, _insert_events).append(row)
+
+
+def _insert_events(session: Session, rows: list[dict[str, Any]]) -> None:
+    connection_of(session).execute(_INSERT, rows)  # the study may be as new as its event
 
 
 def events_after(

@@ -1,10 +1,10 @@
 """Orders as stored."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
-from sqlalchemy import Table, and_, bindparam, select, update
+from sqlalchemy import Table, and_, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import Checkpoint
@@ -31,17 +31,16 @@ _OPEN_IDS = (
 )
 
 _TABLE = cast("Table", OrderRow.__table__)
-_RUNNING = and_(
-    OrderRow.id == bindparam("of_order"),
-    OrderRow.state == OrderState.OPEN,
-    OrderRow.attempt == bindparam("at_attempt"),
+_OPEN_ONES = and_(
+    OrderRow.id.in_(bindparam("of_orders", expanding=True)), OrderRow.state == OrderState.OPEN
 )
-_RUNS = select(OrderRow.id).where(_RUNNING)
-_END = (
+_ATTEMPTS = select(OrderRow.id, OrderRow.attempt).where(_OPEN_ONES)
+_FINISH = (
     update(_TABLE)
-    .where(_RUNNING)
+    .where(_OPEN_ONES)
     .values(state=OrderState.DONE, finished_at=bindparam("now", type_=UtcDateTime))
 )
+_INSERT = insert(_TABLE)
 
 
 def open_orders_of(
@@ -130,31 +129,37 @@ def fail_order(session: Session, row: OrderRow, reason: StateReason, message: st
     write_event(session, row.study_id, EventKind.ORDER_FAILED, data)
 
 
-def note_report(session: Session, order_id: OrderId, attempt: int, *, is_done: bool) -> bool:
-    """End an order if it is done; whether it was open and at this attempt."""
-    given = {"of_order": order_id, "at_attempt": attempt}
-    connection = session.connection()
-    if not is_done:
-        return connection.scalar(_RUNS, given) is not None
-    return connection.execute(_END, given | {"now": dt.datetime.now(dt.UTC)}).rowcount == 1
+def open_attempts(session: Session, order_ids: Collection[OrderId]) -> dict[OrderId, int]:
+    """The attempts at those of these orders that are open."""
+    rows = connection_of(session).execute(_ATTEMPTS, {"of_orders": sorted(order_ids)})
+    return {OrderId(id_): attempt for id_, attempt in rows}
+
+
+def finish_orders(session: Session, order_ids: Collection[OrderId]) -> None:
+    """End open orders whose trials are where they were to go."""
+    if order_ids:
+        given = {"of_orders": sorted(order_ids), "now": dt.datetime.now(dt.UTC)}
+        connection_of(session).execute(_FINISH, given)
 
 
 def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
     """Store orders as open."""
     now = dt.datetime.now(dt.UTC)
-    session.add_all(
-        OrderRow(
-            id=order.id,
-            study_id=order.study_id,
-            kind=order.kind,
-            payload=ORDER.write(order),
-            attempt=order.attempt,
-            losses=0,
-            state=OrderState.OPEN,
-            created_at=now,
-        )
+    rows = [
+        {
+            "id": order.id,
+            "study_id": order.study_id,
+            "kind": order.kind,
+            "payload": ORDER.write(order),
+            "attempt": order.attempt,
+            "losses": 0,
+            "state": OrderState.OPEN,
+            "created_at": now,
+        }
         for order in orders
-    )
+    ]
+    if rows:
+        connection_of(session).execute(_INSERT, rows)
 
 
 def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:

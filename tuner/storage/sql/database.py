@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
 from tuner.records.errors import LeadershipLost
+from tuner.storage.sql.at_commit import write_gathered
 from tuner.storage.sql.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage.sql.driver_errors import storage_errors
 from tuner.storage.sql.tables import CoordinatorRow
@@ -21,6 +22,8 @@ from tuner.storage.sql.tables import CoordinatorRow
 BUSY_TIMEOUT_SECONDS: Final = 30.0
 SCHEMA_REVISION: Final = "20261201_recommendations"
 """The newest revision in migrations/, which this code was written for."""
+
+_EPOCH: Final = select(CoordinatorRow.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +71,7 @@ class Database:
             if self.epoch is not None:
                 _require_epoch(session, self.epoch)
             yield session
+            write_gathered(session)
 
     def close(self) -> None:
         """Close every connection."""
@@ -120,7 +124,7 @@ def require_current(database: Database) -> None:
 
 def _require_epoch(session: Session, epoch: int) -> None:
     """Refuse a coordinator that was replaced; who writes is alone, so the answer stays true."""
-    current = session.scalars(select(CoordinatorRow.epoch)).one()
+    current = session.connection().scalar(_EPOCH)
     if current != epoch:
         raise LeadershipLost(
             f"This coordinator's epoch is {epoch} and epoch {current} has begun:"

@@ -7,7 +7,6 @@ from typing import Any, cast
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy import Select, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.util import identity_key
 
 from tuner.records.errors import StudyUnreadable
 from tuner.records.trials import TrialRecord
@@ -17,6 +16,7 @@ from tuner.storage.events import EventKind, write_event
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import TrialRow, UtcDateTime
 from tuner.storage.sql.text import storable
+from tuner.storage.trials.reported_trials import ReportedTrial
 from tuner.storage.trials.trial_counts import COUNTED, facts_of, note_changes
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
@@ -32,21 +32,25 @@ _ALL = (
     .order_by(TrialRow.number)
 )
 _SOME = _ALL.where(_NUMBERED)
-_ROWS = select(TrialRow).where(TrialRow.study_id == bindparam("of_study"), _NUMBERED)
-_FACTS = select(*(_TABLE.columns[name] for name in COUNTED)).where(
-    TrialRow.study_id == bindparam("of_study"), _NUMBERED
+_UNFINISHED = (
+    select(TrialRow)
+    .where(TrialRow.study_id == bindparam("of_study"), TrialRow.state.not_in(FINAL_TRIAL_STATES))
+    .order_by(TrialRow.number)
+    .execution_options(populate_existing=True)  # statements past the session change trials too
 )
+_UNFINISHED_SOME = _UNFINISHED.where(_NUMBERED)
 _START = (
     update(_TABLE)
     .where(
         TrialRow.study_id == bindparam("of_study"),
         _NUMBERED,
-        TrialRow.state.not_in(FINAL_TRIAL_STATES),
+        TrialRow.state == TrialState.WAITING,
     )
-    .values(
-        state=TrialState.RUNNING,
-        started_at=func.coalesce(TrialRow.started_at, bindparam("now", type_=UtcDateTime)),
-    )
+    .values(state=TrialState.RUNNING, started_at=bindparam("now", type_=UtcDateTime))
+    .returning(*(_TABLE.columns[name] for name in COUNTED))
+)
+_COUNT_RUNNING = select(func.count()).where(
+    TrialRow.study_id == bindparam("of_study"), _NUMBERED, TrialRow.state == TrialState.RUNNING
 )
 
 
@@ -92,48 +96,33 @@ def trial_records(
         raise StudyUnreadable(study_id, reason) from error
 
 
-def trial_rows(session: Session, study_id: str, numbers: Iterable[int]) -> dict[int, TrialRow]:
-    """Rows of the study's trials of these numbers; what the session holds is not read again."""
-    places = {number: identity_key(TrialRow, (study_id, number)) for number in numbers}
-    held = session.identity_map
-    rows: dict[int, TrialRow] = {n: held[key] for n, key in places.items() if key in held}
-    if missing := sorted(places.keys() - rows.keys()):
-        with session.no_autoflush:
-            found = session.scalars(_ROWS, {"of_study": study_id, "numbers": missing})
-            rows |= {row.number: row for row in found}
-    return rows
-
-
 def unfinished_trials(
     session: Session, study_id: str, numbers: Iterable[int] | None = None
 ) -> list[TrialRow]:
     """Rows of the study's trials, or of these of them, that are waiting or running, by number."""
-    if numbers is not None:
-        rows = trial_rows(session, study_id, numbers)
-        return [rows[n] for n in sorted(rows) if rows[n].state not in FINAL_TRIAL_STATES]
-    query = select(TrialRow).where(
-        TrialRow.study_id == study_id, TrialRow.state.not_in(FINAL_TRIAL_STATES)
-    )
-    return list(session.scalars(query.order_by(TrialRow.number)))
+    if numbers is None:
+        return list(session.scalars(_UNFINISHED, {"of_study": study_id}))
+    wanted = sorted(numbers)
+    if not wanted:
+        return []
+    return list(session.scalars(_UNFINISHED_SOME, {"of_study": study_id, "numbers": wanted}))
 
 
 def start_trials(session: Session, study_id: str, numbers: Collection[int]) -> int:
     """Note that these trials run; how many of them have not ended."""
-    now = dt.datetime.now(dt.UTC)
     given = {"of_study": study_id, "numbers": sorted(numbers)}
     connection = connection_of(session)
-    changes = [
-        (before, before.started(now))
-        for before in map(facts_of, connection.execute(_FACTS, given))
-        if before.state not in FINAL_TRIAL_STATES
-    ]
-    note_changes(session, study_id, changes)
-    return connection.execute(_START, given | {"now": now}).rowcount
+    now = dt.datetime.now(dt.UTC)
+    started = [facts_of(row) for row in connection.execute(_START, given | {"now": now})]
+    note_changes(session, study_id, [(trial.waiting(), trial) for trial in started])
+    if len(started) == len(numbers):
+        return len(started)
+    return connection.scalars(_COUNT_RUNNING, given).one()  # some go on from an earlier order
 
 
 def end_trial(
     session: Session,
-    trial: TrialRow,
+    trial: TrialRow | ReportedTrial,
     state: TrialState,
     *,
     reason: StateReason | None = None,

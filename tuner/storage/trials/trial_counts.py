@@ -1,15 +1,17 @@
 """Keep the counts of a study's trials: changed by every transaction that changes a trial."""
 
 from collections.abc import Collection, Iterable
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, event, select, update
+from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
+from tuner.storage.sql.at_commit import at_commit
 from tuner.storage.sql.tables import StudyRow, TrialRow
+from tuner.storage.trials.reported_trials import ReportedTrial
 
 # Made once: to make them takes longer than to execute them, in every transaction of a coordinator.
 _COUNTS: Final = select(StudyRow.counts).where(StudyRow.id == bindparam("study_id"))
@@ -18,10 +20,6 @@ _STORE: Final = (
     .where(StudyRow.id == bindparam("study_id"))
     .values(counts=bindparam("changed"))
 )
-_NOTED: Final = "changes of trials"
-_Noted: TypeAlias = dict[str, list[tuple[TrialFacts | None, TrialFacts]]]
-"""By study."""
-
 
 COUNTED: Final = (
     "purpose",
@@ -36,7 +34,7 @@ COUNTED: Final = (
 """Columns of a trial that counts depend on."""
 
 
-def facts_of(row: TrialRow | Row[Any]) -> TrialFacts:
+def facts_of(row: TrialRow | ReportedTrial | Row[Any]) -> TrialFacts:
     """What is counted of a trial as it is now."""
     return TrialFacts(
         purpose=Purpose(row.purpose),
@@ -57,27 +55,23 @@ def note_changes(
 
     They are counted all at once when the transaction is committed.
     """
-    if _NOTED not in session.info:
-        session.info[_NOTED] = {}
-        event.listen(session, "before_commit", _store_counts, once=True)
-    noted: _Noted = session.info[_NOTED]
-    noted.setdefault(study_id, []).extend(changes)
+    at_commit(session, _store_counts).extend((study_id, *change) for change in changes)
 
 
-def _store_counts(session: Session) -> None:
+def _store_counts(session: Session, noted: list[tuple[str, TrialFacts | None, TrialFacts]]) -> None:
     """Count the changes that this transaction has noted.
 
     Trials of a study that were never counted are counted one and all.
     """
-    noted: _Noted = session.info.pop(_NOTED, {})
-    for study_id, changes in noted.items():
+    for study_id in dict.fromkeys(study_id for study_id, _, _ in noted):
         counts = _stored(session, study_id)
         if counts is None:
             session.flush()
             counts = _counted(session, study_id)
         else:
-            for before, after in changes:
-                counts = counts.changed(before, after)
+            for of_study, before, after in noted:
+                if of_study == study_id:
+                    counts = counts.changed(before, after)
         _store(session, study_id, counts)
 
 

@@ -1,6 +1,6 @@
-"""Store what a report says about trials: each step once, each end once."""
+"""Store what reports say about trials: each step once, each end once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.orm import Session
 
@@ -8,9 +8,10 @@ from tuner.engine.checkpoints import checkpoint_uri
 from tuner.engine.reports import TrialProgress
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.sql.tables import TrialRow
+from tuner.storage.sql.database import connection_of
 from tuner.storage.trials.curves import append_curves
-from tuner.storage.trials.rows import end_trial, trial_rows
+from tuner.storage.trials.reported_trials import ReportedTrial, reported_trials, write_trials
+from tuner.storage.trials.rows import end_trial
 from tuner.storage.trials.trial_counts import facts_of, note_changes
 
 
@@ -18,65 +19,72 @@ def store_progress(
     session: Session,
     study_id: str,
     goals: Mapping[int, int],
-    reported: tuple[TrialProgress, ...],
+    reported: Sequence[TrialProgress],
 ) -> tuple[str, ...]:
-    """Store what is new about the trials of an order.
+    """Store what is new about trials.
 
     Args:
         goals: by trial number, the step at which the trial is complete.
+        reported: of trials that have goals, in the order in which it happened.
 
     Returns:
         URIs of checkpoints that are no longer needed.
 
     """
-    asked = [trial.number for trial in reported if trial.number in goals]
-    rows = trial_rows(session, study_id, asked)
-    news = [trial for trial in reported if _is_news(trial, rows.get(trial.number))]
-    begun = [trial.number for trial in news if rows[trial.number].step > 0]
-    append_curves(session, study_id, news, begun)
+    connection = connection_of(session)
+    trials = reported_trials(connection, study_id, {progress.number for progress in reported})
+    begun = [number for number, trial in trials.items() if trial.step > 0]
+    news: list[TrialProgress] = []
     stale: list[str] = []
-    for trial in news:
-        row = rows[trial.number]
-        held, before = row.checkpoint, facts_of(row)
-        row.step = trial.step
-        row.checkpoint = written = trial.checkpoint.uri if trial.checkpoint else None
-        note_changes(session, study_id, [(before, facts_of(row))])
-        _advance(session, row, trial, goals[trial.number])
-        unneeded = {held, written} - {row.checkpoint}
+    for progress in reported:
+        trial = trials.get(progress.number)
+        if trial is None or not _is_news(progress, trial):
+            continue
+        news.append(progress)
+        held, before = trial.checkpoint, facts_of(trial)
+        trial.step = progress.step
+        trial.checkpoint = written = progress.checkpoint.uri if progress.checkpoint else None
+        note_changes(session, study_id, [(before, facts_of(trial))])
+        _advance(session, trial, progress, goals[progress.number])
+        unneeded = {held, written} - {trial.checkpoint}
         stale += [checkpoint_uri(stored) for stored in unneeded if stored is not None]
+    append_curves(session, study_id, news, begun)
+    write_trials(
+        connection, [trials[number] for number in dict.fromkeys(one.number for one in news)]
+    )
     return tuple(stale)
 
 
-def _is_news(trial: TrialProgress, row: TrialRow | None) -> bool:
-    return row is not None and row.state not in FINAL_TRIAL_STATES and trial.step > row.step
+def _is_news(progress: TrialProgress, trial: ReportedTrial) -> bool:
+    return trial.state not in FINAL_TRIAL_STATES and progress.step > trial.step
 
 
-def _advance(session: Session, row: TrialRow, trial: TrialProgress, goal: int) -> None:
-    if trial.diverged or trial.loss is None:
-        _end_diverged(session, row)
+def _advance(session: Session, trial: ReportedTrial, progress: TrialProgress, goal: int) -> None:
+    if progress.diverged or progress.loss is None:
+        _end_diverged(session, trial)
         return
-    row.intermediate_values = row.intermediate_values | {str(trial.step): trial.loss}
-    row.validation_loss = trial.validation_loss
+    trial.intermediate_values = trial.intermediate_values | {str(progress.step): progress.loss}
+    trial.validation_loss = progress.validation_loss
     write_event(
         session,
-        row.study_id,
+        trial.study_id,
         EventKind.TRIAL_PROGRESS,
-        {"number": row.number, "step": trial.step, "loss": trial.loss},
+        {"number": trial.number, "step": progress.step, "loss": progress.loss},
     )
-    if trial.step >= goal:
-        row.checkpoint = None
-        end_trial(session, row, TrialState.COMPLETE, value=trial.loss)
+    if progress.step >= goal:
+        trial.checkpoint = None
+        end_trial(session, trial, TrialState.COMPLETE, value=progress.loss)
 
 
-def _end_diverged(session: Session, row: TrialRow) -> None:
+def _end_diverged(session: Session, trial: ReportedTrial) -> None:
     """Diverging is a result: Optuna hears of it as pruned, so that it does not propose it again."""
-    row.checkpoint = None
-    row.validation_loss = None
-    rate = row.hyperparameters["learning_rate"]
+    trial.checkpoint = None
+    trial.validation_loss = None
+    rate = trial.hyperparameters["learning_rate"]
     end_trial(
         session,
-        row,
+        trial,
         TrialState.PRUNED,
         reason=StateReason.DIVERGED,
-        message=f"diverged at step {row.step} with learning rate {rate:.4g} at the base width",
+        message=f"diverged at step {trial.step} with learning rate {rate:.4g} at the base width",
     )

@@ -1,0 +1,25 @@
+"""Gather what a transaction has to write, and write it in one statement when it is committed."""
+
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+from sqlalchemy.orm import Session
+
+T = TypeVar("T")
+_GATHERED: Final = "gathered until the commit"
+
+
+def at_commit(session: Session, write: Callable[[Session, list[T]], None]) -> list[T]:
+    """The list that `write` is called with before the session's transaction is committed.
+
+    One for each function: whoever asks again adds to the same list.
+    """
+    gathered: dict[Any, list[Any]] = session.info.setdefault(_GATHERED, {})
+    return gathered.setdefault(write, [])
+
+
+def write_gathered(session: Session) -> None:
+    """Write everything that this transaction has gathered."""
+    gathered: dict[Any, list[Any]] = session.info.pop(_GATHERED, {})
+    for write, what in gathered.items():
+        write(session, what)
