@@ -3,14 +3,21 @@
     python -m benchmarks.external_load --json
 
 The real API and coordinator processes over SQLite and over PostgreSQL, as durable as they are in
-use, and the trainers in a process of their own. `leases_per_second` is that of all trainers' first
-leases, from the first request until everybody has a trial, with the coordinator's work. `lost`
-counts updates that were acknowledged and are not stored, `duplicated` leases that two
-trainers got and updates that are stored twice. One report in a hundred is sent twice.
+use, and the trainers in a process of their own. `leases_per_second` is that of all trainers'
+first leases, from the first request until everybody has a trial, with the coordinator's work;
+`turnovers_per_second` and `turnover_*` are of trials that follow one another in the measured time,
+`turnover` from the answer that ended a trial to the grant of the next one. `lost` counts updates
+that were acknowledged and are not stored, `duplicated` leases that two trainers got and updates
+that are stored twice. One report in a hundred is sent twice.
+
+`cpu_ms_per_report` is the CPU time of every process, the trainers' own included, which share the
+machine with the service: all of them together cannot exceed `cores * 1000 / reports_per_second`.
 """
 
 import json
 import os
+import platform
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -20,6 +27,8 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +49,8 @@ from tuner.storage.sql.tables import CurveRow
 STEPS: Final = 50
 """Of every trial, a report each: a trial takes ten seconds."""
 REPORTS_PER_SECOND: Final = 5.0
+STORED_SECONDS: Final = 30.0
+"""That what was reported last may take to be stored."""
 SPEC: Final[dict[str, Any]] = {
     "family": {
         "name": "external",
@@ -81,12 +92,18 @@ def postgresql(folder: Path) -> Iterator[str]:
         server.cleanup()
 
 
+def database_process(folder: Path) -> dict[str, int]:
+    """Id of PostgreSQL's server, which its processes descend from; {} where there is none."""
+    file = folder / "postgres" / "postmaster.pid"
+    return {"database": int(file.read_text().split()[0])} if file.exists() else {}
+
+
 DATABASES: Final = {"sqlite": sqlite, "postgresql": postgresql}
 
 
 @contextmanager
-def service(url: str, folder: Path) -> Iterator[str]:
-    """The API and the coordinator as processes; the address."""
+def service(url: str, folder: Path) -> Iterator[tuple[str, dict[str, int]]]:
+    """The API and the coordinator as processes: the address, and the processes' ids by name."""
     listening = listen("127.0.0.1", 0)
     environment = os.environ | {
         "WIDTHWISE_DATABASE_URL": url,
@@ -105,7 +122,8 @@ def service(url: str, folder: Path) -> Iterator[str]:
             subprocess.Popen([*command, "service.tuner"], env=environment, stderr=log),
         ]  # fmt: skip
     try:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        ids = dict(zip(("api", "coordinator"), (process.pid for process in processes), strict=True))
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}", ids
     finally:
         for process in processes:
             process.terminate()
@@ -120,13 +138,12 @@ def measure(name: str, *, workers: int, seconds: float) -> dict[str, Any]:
         folder = Path(parent)
         with DATABASES[name](folder) as url:
             migrate(url)
-            with service(url, folder) as address:
+            with service(url, folder) as (address, ids):
                 study = _submitted(address)
-                seen = _loaded(address, study, workers, seconds)
-                time.sleep(2)  # the coordinator stores what was reported last
-            database = open_database(url)
-            stored = _stored_steps(database, study)
-            database.close()
+                seen = _loaded(address, study, workers, seconds, ids | database_process(folder))
+                database = open_database(url)
+                stored = _stored_in_time(database, study, seen["reported"])
+                database.close()
     return _row(name, workers, seen, stored)
 
 
@@ -136,12 +153,32 @@ def _submitted(address: str) -> str:
     return study
 
 
-def _loaded(address: str, study: str, workers: int, seconds: float) -> dict[str, Any]:
+def _loaded(
+    address: str, study: str, workers: int, seconds: float, processes: dict[str, int]
+) -> dict[str, Any]:
     command = [sys.executable, "-m", "benchmarks.service_load.trainers", address, study]
     options = [f"--workers={workers}", f"--seconds={seconds}", f"--rate={REPORTS_PER_SECOND}"]
+    options.append(f"--processes={json.dumps(processes)}")
     printed = subprocess.run([*command, *options], check=True, stdout=subprocess.PIPE).stdout
     seen: dict[str, Any] = json.loads(printed)
     return seen
+
+
+def _stored_in_time(
+    database: Database, study: str, reported: dict[str, int]
+) -> dict[str, list[int]]:
+    """The updates that are stored once all that were reported are, or after a while."""
+    deadline = time.monotonic() + STORED_SECONDS
+    while True:
+        stored = _stored_steps(database, study)
+        if not _lost(reported, stored) or time.monotonic() > deadline:
+            return stored
+        time.sleep(0.1)
+
+
+def _lost(reported: dict[str, int], stored: dict[str, list[int]]) -> int:
+    """Updates that were acknowledged and are not stored."""
+    return sum(max(0, step - len(set(stored.get(order, ())))) for order, step in reported.items())
 
 
 def _stored_steps(database: Database, study: str) -> dict[str, list[int]]:
@@ -173,26 +210,37 @@ def _row(
 ) -> dict[str, Any]:
     grants = {(order, attempt, worker) for order, attempt, worker in seen["grants"]}
     holders = Counter((order, attempt) for order, attempt, _ in grants)
-    lost = sum(
-        max(0, step - len(set(stored.get(order, ())))) for order, step in seen["reported"].items()
-    )
     twice = sum(len(steps) - len(set(steps)) for steps in stored.values())
     for error in seen["errors"][:5]:
         print(error, file=sys.stderr)
-    taken = sorted(seen["milliseconds"])
-    cuts = statistics.quantiles(taken, n=100)
+    reports, turnovers = len(seen["milliseconds"]), len(seen["turnover_milliseconds"])
     return {
         "database": name,
         "workers": workers,
         "leases_per_second": round(workers / seen["first_lease_seconds"], 1),
         "leases": len(grants),
-        "reports": len(taken),
-        "report_p50_ms": round(cuts[49], 1),
-        "report_p99_ms": round(cuts[98], 1),
+        "turnovers_per_second": round(turnovers / seen["measured_seconds"], 1),
+        "reports": reports,
+        "reports_per_second": round(reports / seen["measured_seconds"], 1),
+        **_percentiles("report", seen["milliseconds"]),
+        **_percentiles("lease", seen["lease_milliseconds"]),
+        **_percentiles("turnover", seen["turnover_milliseconds"]),
+        "cpu_ms_per_report": {
+            process: round(1e3 * spent / reports, 3)
+            for process, spent in seen["cpu_seconds"].items()
+        },
         "errors": len(seen["errors"]),
-        "lost": lost,
+        "lost": _lost(seen["reported"], stored),
         "duplicated": twice + sum(count - 1 for count in holders.values()),
     }
+
+
+def _percentiles(name: str, milliseconds: list[float]) -> dict[str, float | None]:
+    """Median and 99th percentile; None where there is too little of it."""
+    if len(milliseconds) < 2:
+        return {f"{name}_p50_ms": None, f"{name}_p99_ms": None}
+    cuts = statistics.quantiles(milliseconds, n=100)
+    return {f"{name}_p50_ms": round(cuts[49], 1), f"{name}_p99_ms": round(cuts[98], 1)}
 
 
 def main() -> None:
@@ -206,7 +254,15 @@ def main() -> None:
     workers = given.workers or (20 if given.quick else 200)
     seconds = given.seconds or (5.0 if given.quick else 30.0)
     rows = [measure(name, workers=workers, seconds=seconds) for name in given.databases]
-    give({"rows": rows}, given)
+    device = f"{os.cpu_count()} CPU cores, {platform.system()} {platform.machine()}"
+    give({"rows": rows, "device": device, "libraries": _libraries()}, given)
+
+
+def _libraries() -> dict[str, str]:
+    """What answers, by version."""
+    names = ("uvicorn", "fastapi", "sqlalchemy", "psycopg", "httptools", "uvloop")
+    found = {name: version(name) for name in names if find_spec(name) is not None}
+    return found | {"sqlite": sqlite3.sqlite_version}
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ import httpx
 
 from benchmarks.report import command_line, give
 from benchmarks.service_load.coordinator import coordinator_load
+from benchmarks.service_load.cpu_time import cpu_seconds
 from benchmarks.service_load.study_of_trials import Kind, Study, stored_study
 from service.sockets import listen
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
@@ -65,12 +66,6 @@ def api_process(url: str) -> Iterator[tuple[httpx.Client, int]]:
         finally:
             process.terminate()
             listening.close()
-
-
-def cpu_seconds(process_id: int) -> float:
-    """CPU time that a process has taken so far."""
-    fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def answers(client: httpx.Client, process_id: int, study_id: str, repeats: int) -> dict[str, float]:

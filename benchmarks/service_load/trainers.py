@@ -2,19 +2,24 @@
 
     python -m benchmarks.service_load.trainers ADDRESS STUDY --workers 200 --seconds 30
 
-Prints what they were granted and told, and the milliseconds that every report took. HTTP is
-spoken by hand over one connection a trainer, so that the load costs less than what it measures.
+Prints what they were granted and told, and the milliseconds that every report and every lease
+took. HTTP is spoken by hand over one connection a trainer, so that the load costs less than what it
+measures; `cpu_seconds` says what it costs.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import random
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
+
+from benchmarks.service_load.cpu_time import tree_cpu_seconds
 
 TTL_SECONDS: Final = 60
 REPEATED: Final = 0.01
@@ -31,11 +36,18 @@ class Seen:
     """The newest step that was acknowledged, by order."""
     milliseconds: list[float] = field(default_factory=list)
     """Of every report in the measured time."""
+    lease_milliseconds: list[float] = field(default_factory=list)
+    """Of every lease that was granted in the measured time: its last request alone."""
+    turnover_milliseconds: list[float] = field(default_factory=list)
+    """In the measured time, from the answer that ended a trial to the grant of the next one."""
     errors: list[str] = field(default_factory=list)
     first_lease_seconds: float = 0.0
     """From the first request until every trainer had its first trial."""
     asked: int = 0
     """Requests for a lease, those answered with 204 included."""
+    measured_seconds: float = 0.0
+    cpu_seconds: dict[str, float] = field(default_factory=dict)
+    """That each process of the load took in the measured time, `trainers` among them."""
 
 
 class Measured:
@@ -49,40 +61,69 @@ class Measured:
         self.begin = time.monotonic()
         self.end = self.begin + seconds
 
+    @property
+    def is_open(self) -> bool:
+        """Whether what happens now is measured."""
+        return self.begin <= time.monotonic() < self.end
 
-class Connection:
-    """One kept-alive connection that posts JSON."""
+
+class Connection(asyncio.Protocol):
+    """One kept-alive connection that posts JSON, one request at a time."""
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._transport: asyncio.Transport | None = None
+        self._received = b""
+        self._answer: asyncio.Future[tuple[int, bytes, float]] | None = None
 
     async def post(self, path: str, body: dict[str, Any]) -> tuple[int, bytes, float]:
-        """Status, body, and the seconds that a `Retry-After` names."""
-        if self._reader is None or self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        """Status, body, and the seconds that a `Retry-After` names.
+
+        Raises:
+            ConnectionError: if the connection breaks before the answer is there.
+
+        """
+        loop = asyncio.get_running_loop()
+        if self._transport is None:
+            self._transport, _ = await loop.create_connection(lambda: self, self._host, self._port)
         content = json.dumps(body, separators=(",", ":")).encode()
-        self._writer.write(
+        self._answer = loop.create_future()
+        self._transport.write(
             f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
             f"Content-Length: {len(content)}\r\n\r\n".encode()
             + content
         )
-        head = (await self._reader.readuntil(b"\r\n\r\n")).lower()
-        status = int(head[9:12])
-        length = _header(head, b"content-length:")
-        answer = await self._reader.readexactly(int(length)) if length else b""
-        return status, answer, float(_header(head, b"retry-after:") or 1)
+        return await self._answer
+
+    def data_received(self, data: bytes) -> None:
+        """Answer who waits once everything is there."""
+        self._received += data
+        head, end, rest = self._received.partition(b"\r\n\r\n")
+        if not end:
+            return
+        head = head.lower()
+        length = int(_header(head, b"content-length:") or 0)
+        if len(rest) >= length and self._answer is not None:
+            self._received = rest[length:]
+            retry = float(_header(head, b"retry-after:") or 1)
+            self._answer.set_result((int(head[9:12]), rest[:length], retry))
+            self._answer = None
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """Tell who waits; the next request connects anew."""
+        self._transport, self._received = None, b""
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error or ConnectionResetError("closed before its answer"))
 
     def close(self) -> None:
         """Close it."""
-        if self._writer is not None:
-            self._writer.close()
+        if self._transport is not None:
+            self._transport.close()
 
 
 def _header(head: bytes, name: bytes) -> bytes:
     at = head.find(name)
-    return head[at + len(name) : head.find(b"\r\n", at)].strip() if at >= 0 else b""
+    return head[at + len(name) :].partition(b"\r\n")[0].strip() if at >= 0 else b""
 
 
 class Trainer:
@@ -98,19 +139,27 @@ class Trainer:
     async def work(self, pause: float, measured: Measured) -> None:
         """Train until the time is over."""
         await asyncio.sleep(random.random() * pause)
+        ended: float | None = None
         while time.monotonic() < measured.end:
-            lease = await self._lease()
+            lease = await self._lease(measured)
             if lease is not None:
+                if ended is not None and measured.is_open:
+                    waited = 1e3 * (time.monotonic() - ended)
+                    self._seen.turnover_milliseconds.append(waited)
                 await self._train(lease, pause, measured)
+                ended = time.monotonic()
         self._connection.close()
 
-    async def _lease(self) -> dict[str, Any] | None:
+    async def _lease(self, measured: Measured) -> dict[str, Any] | None:
         self._seen.asked += 1
         body = {"worker": self._name, "ttl_seconds": TTL_SECONDS}
+        started = time.perf_counter()
         status, answer, retry = await self._connection.post(
             f"/v1/studies/{self._study}:lease", body
         )
         if status == 200:
+            if measured.is_open:
+                self._seen.lease_milliseconds.append(1e3 * (time.perf_counter() - started))
             lease: dict[str, Any] = json.loads(answer)
             self._seen.grants.append((lease["order"], lease["attempt"], self._name))
             self.has_trained.set()
@@ -146,8 +195,22 @@ class Trainer:
         return told
 
 
-async def load(address: str, study: str, *, workers: int, seconds: float, rate: float) -> Seen:
-    """Have the trainers work; measured once all of them have a trial, for so many seconds."""
+async def load(  # one argument each
+    address: str,
+    study: str,
+    *,
+    workers: int,
+    seconds: float,
+    rate: float,
+    processes: Mapping[str, int],
+) -> Seen:
+    """Have the trainers work; measured once all of them have a trial, for so many seconds.
+
+    Args:
+        rate: reports a second of each.
+        processes: ids of those whose CPU time is counted, by name.
+
+    """
     place = urlsplit(address)
     assert place.hostname is not None, "an address has a host"
     seen = Seen()
@@ -161,7 +224,11 @@ async def load(address: str, study: str, *, workers: int, seconds: float, rate: 
     await asyncio.gather(*(one.has_trained.wait() for one in trainers))
     seen.first_lease_seconds = time.monotonic() - started
     measured.open(seconds)
+    watched = {"trainers": os.getpid(), **processes}
+    before = {name: tree_cpu_seconds(id_) for name, id_ in watched.items()}
     await asyncio.gather(*tasks)
+    seen.measured_seconds = time.monotonic() - measured.begin
+    seen.cpu_seconds = {name: tree_cpu_seconds(id_) - before[name] for name, id_ in watched.items()}
     return seen
 
 
@@ -173,6 +240,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--rate", type=float, default=5.0, help="reports a second of each")
+    parser.add_argument("--processes", type=json.loads, default={}, help="ids by name, as JSON")
     given = parser.parse_args()
     seen = asyncio.run(
         load(
@@ -181,6 +249,7 @@ def main() -> None:
             workers=given.workers,
             seconds=given.seconds,
             rate=given.rate,
+            processes=given.processes,
         )
     )
     json.dump(asdict(seen), sys.stdout)
