@@ -8,17 +8,15 @@ from typing import Final, TypeAlias, cast
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
-from tuner.engine.packing import SOLO, Packing, packing_key
+from tuner.engine.orders import AnyOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report, TrialProgress
 from tuner.records.decision import Decision
 from tuner.records.errors import OrderUnreadable, StudyMoved
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
-from tuner.storage.check_progress import store_statistics
-from tuner.storage.documents import PACKINGS, SHAPE
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.order_results import store_packing, store_results, store_trials
 from tuner.storage.orders import (
     close_order,
     fail_order,
@@ -155,10 +153,10 @@ def record_report(session: Session, report: Report) -> tuple[str, ...]:
         return ()
     match report:
         case Reached():
-            return _store_trials(session, order, report)
+            return store_trials(session, order, report)
         case Done():
             close_order(row, OrderState.DONE)
-            return _store_results(session, order, report)
+            return store_results(session, order, report)
         case Failed():
             _give_up(session, row, report.reason, report.message)
         case Lost():
@@ -209,55 +207,6 @@ def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | No
     move_study(session, study.id, to, reason=reason)
 
 
-def _store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str, ...]:
-    match order:
-        case DescribeOrder():
-            _store_description(session, order.study_id, report)
-        case CheckOrder():
-            store_statistics(session, order.study_id, order.optimizer, report.statistics)
-        case ProbeOrder():
-            _store_packing(session, order, report.packing or _solo(order))
-        case TrainOrder():
-            return _store_trials(session, order, report)
-    return ()
-
-
-def _store_trials(session: Session, order: AnyOrder, report: Reached | Done) -> tuple[str, ...]:
-    if not isinstance(order, TrainOrder):
-        return ()
-    goals = {trial.spec.number: trial.spec.training.steps for trial in order.trials}
-    known = [trial for trial in report.trials if trial.number in goals]
-    return store_progress(session, order.study_id, goals, known)
-
-
-def _store_description(session: Session, study_id: str, report: Done) -> None:
-    study = session.get_one(StudyRow, study_id)
-    assert report.shape is not None, "a describe order is done when it has a shape"
-    study.shape = SHAPE.write(report.shape)
-    study.data_sha256 = report.data_sha256
-    study.updated_at = dt.datetime.now(dt.UTC)
-
-
-def _solo(order: ProbeOrder) -> Packing:
-    return SOLO.model_copy(update={"device": order.device_kind})
-
-
-def _store_packing(session: Session, order: ProbeOrder, packing: Packing) -> None:
-    study = session.get_one(StudyRow, order.study_id)
-    optimizer, width = order.trial.optimizer, order.trial.model.width
-    key = packing_key(optimizer, width, packing.device)
-    measured = {} if study.packings is None else PACKINGS.read(study.packings)
-    study.packings = PACKINGS.write(measured | {key: packing})
-    study.updated_at = dt.datetime.now(dt.UTC)
-    data = {"optimizer": optimizer, "width": width} | packing.model_dump(mode="json")
-    write_event(
-        session,
-        order.study_id,
-        EventKind.PACKING_CHOSEN,
-        data | {"summary": f"{optimizer}, width {width}: {packing.words}"},
-    )
-
-
 def _count_loss(session: Session, row: OrderRow, message: str) -> None:
     row.losses += 1
     write_event(
@@ -292,7 +241,7 @@ def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str)
         return
     order = order_of(row)
     if isinstance(order, ProbeOrder):
-        _store_packing(session, order, _solo(order))  # slower, but no reason to give up the study
+        store_packing(session, order)  # slower, but no reason to give up the study
         return
     if not isinstance(order, TrainOrder):
         words = f"the study's {order.kind} order failed ({reason}): {message}"
