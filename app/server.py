@@ -1,4 +1,4 @@
-"""The HTTP server, which ends its event streams before it waits for open connections."""
+"""The HTTP server, which ends with every connection that it has accepted, and its event streams."""
 
 import asyncio
 import contextlib
@@ -10,16 +10,19 @@ from fastapi import FastAPI
 
 from app.event_feed import EventFeed
 
+_TURNS: Final = 4
+"""Of the event loop: from an accepted connection to its protocol takes three."""
 _LOOK_SECONDS: Final = 0.05
 """Between two looks for connections that were made as the server began to end."""
 
 
 class ApiServer(uvicorn.Server):
-    """uvicorn waits for open responses before it tells the app to shut down.
+    """Ends event streams, which stay open until they are told, before uvicorn waits for them.
 
-    Event streams stay open until they are told, so they are told here. A connection that was
-    accepted and not yet set up when uvicorn told all others to close is told as well: an idle one
-    would otherwise keep the server for as long as its client likes, and be left open by it.
+    Connections that are being made at that moment end as well: asyncio would leave one open that
+    it has accepted and not yet handed to uvicorn when the listening socket is closed
+    (https://github.com/python/cpython/issues/109564), and uvicorn would wait for an idle one that
+    it heard of after it had told all others to close.
     """
 
     def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
@@ -28,6 +31,7 @@ class ApiServer(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._feed.close()
+        await self._stop_accepting()
         told = set(self.server_state.connections)  # by uvicorn, before it lets anything else run
         telling = asyncio.create_task(self._close_later_ones(told))
         try:
@@ -37,6 +41,15 @@ class ApiServer(uvicorn.Server):
             with contextlib.suppress(asyncio.CancelledError):
                 await telling
             await self._drop_what_is_left()
+
+    async def _stop_accepting(self) -> None:
+        """Leave new connections to the kernel, and let those that were accepted begin."""
+        loop = asyncio.get_running_loop()
+        for server in self.servers:
+            for listening in server.sockets:
+                loop.remove_reader(listening.fileno())
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     async def _close_later_ones(self, told: set[Any]) -> None:
         """Close connections as uvicorn does, but for those that have been told."""
