@@ -1,46 +1,103 @@
-"""The forms that a recommendation leaves in."""
+"""Answer with a recommendation in the form that a request asks for."""
 
-from enum import StrEnum
-from typing import Final
+import json
+from typing import Annotated, Any, Final, TypeAlias
 
-from fastapi import Response
+from fastapi import Header, Query, Response
 from fastapi.exceptions import RequestValidationError
+from pydantic import AfterValidator
 
+from app.http.accepted import accepted, names
 from parametrization.recommendation.document import RecommendationDocument
-from tuner.recommendation.exports.pytorch import NoSnippet, as_python
-from tuner.recommendation.exports.yaml_form import as_yaml
+from tuner.recommendation.exports.protocol.export import Refused
+from tuner.recommendation.exports.protocol.registry import EXPORTS, NAMES, export_named
 
-
-class Form(StrEnum):
-    JSON = "json"
-    YAML = "yaml"
-    PYTHON = "python"
-
-
-_WRITERS: Final = {
-    Form.YAML: (as_yaml, "application/yaml"),
-    Form.PYTHON: (as_python, "text/x-python; charset=utf-8"),
+BUNDLE: Final = "application/vnd.widthwise.files+json"
+"""Files by name, with what they leave out; of every form, where it is accepted by this name."""
+_VARY: Final = {"Vary": "Accept"}
+_BY_MEDIA_TYPE: Final = {
+    "application/json": "json",
+    "application/yaml": "yaml",
+    "application/x-yaml": "yaml",
+    "text/yaml": "yaml",
+    "text/x-python": "torch",
 }
-CONTENT: Final = {
-    "content": {"application/yaml": {}, "text/x-python": {"schema": {"type": "string"}}}
+
+
+def _known(name: str) -> str:
+    try:
+        export_named(name)
+    except LookupError as error:
+        raise ValueError(str(error.args[0])) from error
+    return name
+
+
+def _listed() -> str:
+    return "; ".join(f"`{export.name}`: {export.words}" for export in EXPORTS.values())
+
+
+Form: TypeAlias = Annotated[
+    str | None,
+    Query(
+        alias="format",
+        description=f"Default: by `Accept`, else `json`. {_listed()}. `python` is `torch`",
+        json_schema_extra={"enum": list(NAMES)},
+    ),
+    AfterValidator(lambda name: None if name is None else _known(name)),
+]
+Accepted: TypeAlias = Annotated[
+    str | None,
+    Header(
+        alias="accept",
+        description=f"Read where no `format` is given. `{BUNDLE}`: any form's files by name",
+    ),
+]
+CONTENT: Final[dict[str, Any]] = {
+    "content": {
+        "application/yaml": {},
+        "text/x-python": {"schema": {"type": "string"}},
+        BUNDLE: {"schema": {"type": "object"}},
+    }
 }
-"""Of an answer that may have any form, for the OpenAPI document."""
 
 
-def exported(document: RecommendationDocument, form: Form) -> Response:
-    """The recommendation in one of its forms.
+def form_asked(form: str | None, accept: str | None) -> str:
+    """The name of the form: `format=` wins over `Accept`.
 
     Raises:
-        RequestValidationError: naming `format`, where it cannot be said in that form.
+        HTTPException: 406, if neither takes a form that there is.
 
     """
-    if form is Form.JSON:
-        return Response(document.model_dump_json(), media_type="application/json")
-    write, media_type = _WRITERS[form]
+    if form is not None:
+        return export_named(form).name
+    return "json" if names(accept, BUNDLE) else accepted(accept, _BY_MEDIA_TYPE)
+
+
+def exported(document: RecommendationDocument, form: str, accept: str | None) -> Response:
+    """The recommendation in a form of the registry.
+
+    A form of several files is a JSON object of them, as every form is where `Accept` names it so.
+
+    Raises:
+        RequestValidationError: if the framework cannot train what is recommended.
+
+    """
+    export = export_named(form)
     try:
-        return Response(write(document), media_type=media_type)
-    except NoSnippet as error:
-        raise bad_parameter("format", form.value, str(error)) from error
+        files = export.render(document)
+        if len(files) == 1 and not names(accept, BUNDLE):
+            (text,) = files.values()
+            return Response(text, media_type=export.media_type, headers=_VARY)
+        lost = export.inexpressible(document)
+    except Refused as error:
+        raise bad_parameter("format", form, str(error)) from error
+    bundle = {
+        "format": export.name,
+        "files": dict(files),
+        "inexpressible": [{"what": one.what, "consequence": one.consequence} for one in lost],
+    }
+    media_type = BUNDLE if names(accept, BUNDLE) else "application/json"
+    return Response(json.dumps(bundle), media_type=media_type, headers=_VARY)
 
 
 def bad_parameter(name: str, value: object, detail: str) -> RequestValidationError:

@@ -19,6 +19,7 @@ COLLECTIONS = {
     "docs/decisions",
     "parametrization/nn/updates",
     "parametrization/optimizers/built_in",
+    "tuner/recommendation/exports",
     "tuner/spec/datasets",
 }
 BANNED_NAMES = {"utils", "util", "helper", "helpers", "manager", "common", "base", "misc", "lib"}

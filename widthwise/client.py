@@ -119,9 +119,22 @@ class Client(Connection):
         return self._json(f"{path_of(study_id)}/recommendation", **asked)
 
     def recommendation_text(self, study_id: str, form: str, **asked: Unpack[Asked]) -> str:
-        """The recommendation as the service writes it: `json`, `yaml` or `python`."""
+        """The recommendation as the service writes it: such as `json`, `yaml` or `torch`."""
         path = f"{path_of(study_id)}/recommendation"
         return self._get(path, **asked, format=form).text
+
+    def export(self, study_id: str, form: str, **asked: Unpack[Asked]) -> Document:
+        """The recommendation in a framework's form: `files` by name, and what is `inexpressible`.
+
+        Args:
+            form: a name that `format=` takes, such as `torchtitan`; docs/exports.md lists them.
+
+        """
+        return self._bundle(f"{path_of(study_id)}/recommendation", **asked, format=form)
+
+    def stored_export(self, recommendation_id: str, form: str) -> Document:
+        """The stored answer in a framework's form, as `export` gives a study's."""
+        return self._bundle(_stored(recommendation_id), format=form)
 
     def store_recommendation(
         self, study_id: str, *, idempotency_key: str | None = None, **asked: Unpack[Asked]

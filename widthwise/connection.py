@@ -17,6 +17,8 @@ from widthwise.errors import Refused, Unreachable, WidthwiseError
 Document = dict[str, Any]
 """A JSON object as the service sent it; docs/api.md and /openapi.json say what it holds."""
 
+BUNDLE: Final = "application/vnd.widthwise.files+json"
+"""Media type of a form's files by name."""
 ATTEMPTS: Final = 3
 _FIRST_PAUSE_SECONDS: Final = 0.2
 
@@ -77,6 +79,14 @@ class Connection:
     def _get(self, path: str, **query: str | int | Sequence[str | int] | None) -> httpx.Response:
         given: dict[str, Any] = {name: value for name, value in query.items() if value is not None}
         return self._send(self._http.build_request("GET", path, params=given))
+
+    def _bundle(self, path: str, **query: str | int | None) -> Document:
+        """A form's files by name, and what they leave out."""
+        given = {name: value for name, value in query.items() if value is not None}
+        headers = {"accept": BUNDLE}
+        return document_of(
+            self._send(self._http.build_request("GET", path, params=given, headers=headers))
+        )
 
     def _post(
         self, path: str, body: Document | None = None, idempotency_key: str | None = None

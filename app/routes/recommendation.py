@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from app.dependencies import Db, StudyId
-from app.exported import CONTENT, Form, bad_parameter, exported
+from app.exported import CONTENT, Accepted, Form, bad_parameter, exported, form_asked
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
@@ -36,15 +36,15 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     optimizer: Annotated[
         Optimizer | None, Query(description="One of the study's; default: the best measured")
     ] = None,
-    form: Annotated[
-        Form, Query(alias="format", description="`python` is a snippet for PyTorch")
-    ] = Form.JSON,
+    form: Form = None,
+    accept: Accepted = None,
 ) -> Recommendation | Response:
     """Hyperparameters for a target, with interval, evidence and verdict.
 
     Computed from what is stored: milliseconds, for any width, depth, batch and duration. Each of
     these axes says what the transfer along it rests on. Provisional until the study is completed.
     """
+    asked = form_asked(form, accept)
     with database.read() as session:
         study = get_study(session, study_id)
         known = read_summary(session, study)
@@ -60,4 +60,4 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
         )
     except IllegalTarget as error:
         raise bad_parameter(error.field, error.value, str(error)) from error
-    return answer if form is Form.JSON else exported(answer, form)
+    return exported(answer, asked, accept)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, IdempotencyKey, RecommendationId, StudyId
-from app.exported import CONTENT, Form, exported
+from app.exported import BUNDLE, CONTENT, Accepted, Form, exported, form_asked
+from app.http.accepted import names
 from app.http.json_requests import JsonRoute
 from app.schemas.recommendations import (
     DecisionBody,
@@ -102,28 +103,28 @@ def list_recommendations(  # noqa: PLR0913  # one query parameter each
 def read_stored_recommendation(
     recommendation_id: RecommendationId,
     database: Db,
-    form: Annotated[
-        Form | None,
-        Query(alias="format", description="The answer alone, in this form"),
-    ] = None,
+    form: Form = None,
+    accept: Accepted = None,
 ) -> Response:
     """A stored recommendation: the answer, its hash, and what was decided about it.
 
-    With a `format`, the answer alone, as the study's own recommendation has it in that form.
+    With a `format`, or an `Accept` of another form than JSON, the answer alone, as the study's own
+    recommendation has it in that form.
     """
     with database.read() as session:
         kept = stored.get_recommendation(session, recommendation_id)
         document = stored.get_document(session, recommendation_id)
-    if form is None:
+    if form is None and form_asked(form, accept) == "json":
         known = recommendation_summary(kept).model_dump(mode="json")
         return _json(known | {"recommendation": document})
-    if form is Form.JSON:
+    asked = form_asked(form, accept)
+    if asked == "json" and not names(accept, BUNDLE):
         return _json(document)
     try:
         answer = read_recommendation(document)
     except ValueError as error:
         raise RecommendationUnreadable(recommendation_id, str(error)) from error
-    return exported(answer, form)
+    return exported(answer, asked, accept)
 
 
 @router.post("/recommendations/{recommendation_id}:approve")

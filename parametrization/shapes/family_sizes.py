@@ -4,6 +4,13 @@ from typing import Final, Protocol
 
 PATCH_SIDE: Final = 2
 """Pixels of one side of the square that a transformer sees as one patch."""
+TIED_SCALE: Final = 1 / 8
+"""On what a tied readout of the family gpt reads, at every width.
+
+A table's entries start at 1, those of a readout at 1/sqrt(width): read as it is, the table would
+start with logits of 8 and more at width 64, whose saturated softmax hides every slope (that of
+the readout was -0.87).
+"""
 
 
 class SquareImages(Protocol):

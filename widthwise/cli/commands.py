@@ -1,6 +1,5 @@
 """The `widthwise` command: everything it knows, it asks the service over HTTP."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -9,9 +8,8 @@ import typer
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
-from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.recommendations import commands as reviews
-from widthwise.cli.recommendations.answer import Answer
+from widthwise.cli.recommendations.recommend import recommend
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.terminal import (
@@ -27,7 +25,6 @@ from widthwise.cli.tune import tune
 from widthwise.cli.up import become_service
 from widthwise.cli.watch import watch_study
 from widthwise.client import Asked, Client, Document
-from widthwise.errors import WidthwiseError
 from widthwise.own_checks.command import check, describe
 from widthwise.recommendation import Recommendation
 
@@ -39,13 +36,6 @@ app = typer.Typer(
     help="Tune narrow, train wide: hyperparameter transfer for large neural networks.",
 )
 StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
-
-
-class Form(StrEnum):
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    PYTHON = "python"
 
 
 @app.command()
@@ -133,57 +123,7 @@ def studies(
             out.print(tables.unreadable_studies(unreadable), soft_wrap=True)
 
 
-@app.command()
-def recommend(  # noqa: PLR0913  # one parameter an option
-    study_id: Annotated[
-        str, typer.Argument(metavar="ID", help="The study, or a stored recommendation, rec_...")
-    ],
-    width: Annotated[
-        int | None, typer.Option(min=1, help="Width of the target; default: the study's.")
-    ] = None,
-    depth: Annotated[
-        int | None, typer.Option(min=1, help="Its depth, as the family counts it; likewise.")
-    ] = None,
-    batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Its sequences or images per step; likewise.")
-    ] = None,
-    tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens (or images) it trains on; likewise.")
-    ] = None,
-    optimizer: Annotated[
-        str | None, typer.Option(help="Which of the study's optimizers; default: its best.")
-    ] = None,
-    form: Annotated[Form, typer.Option("--format", help="How to say it.")] = Form.TABLE,
-    output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
-    store: Annotated[
-        bool, typer.Option("--store", help="Have the service keep it, for good; its id is told.")
-    ] = False,
-    address: Address = None,
-) -> None:
-    """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
-    asked: Asked = {
-        "width": width,
-        "depth": depth,
-        "batch_size": batch_size,
-        "tokens": tokens,
-        "optimizer": optimizer,
-    }
-    with service(address) as client:
-        answer = Answer(client, study_id, asked, store=store)
-        if form is Form.TABLE:
-            view = recommendation_view(answer.document)
-            if output is None:
-                out.print(view)
-                return
-            text = as_text(view)
-        else:
-            text = answer.text(form)
-        if output is None:
-            typer.echo(text.rstrip("\n"))
-        else:
-            _write(output, text)
-
-
+app.command()(recommend)
 app.command()(reviews.recommendations)
 app.command()(reviews.approve)
 app.command()(reviews.reject)
@@ -259,11 +199,3 @@ def _watch(client: Client, study_id: str) -> None:
 
 def _say(study: Document) -> None:
     typer.echo(f"{study['id']} is {study['state']}")
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error
-    typer.echo(f"wrote {path}")

@@ -3,8 +3,6 @@
 Shape suffixes: B batch, T position in the context, D width, V vocabulary.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 
@@ -13,15 +11,8 @@ from parametrization.nn.models.layers.gpt_attention import Attention
 from parametrization.nn.models.layers.gpt_feed_forward import feed_forward
 from parametrization.nn.models.layers.parts import Declared, norm
 from parametrization.nn.models.options import GptOptions, TextFacts
+from parametrization.shapes.family_sizes import TIED_SCALE
 from parametrization.shapes.roles import Role
-
-TIED_SCALE: Final = 1 / 8
-"""On what a tied readout reads, at every width.
-
-A table's entries start at 1, those of a readout at 1/sqrt(width): read as it is, the table would
-start with logits of 8 and more at width 64, whose saturated softmax hides every slope (that of
-the readout was -0.87).
-"""
 
 
 class Block(ResidualSum):

@@ -17,7 +17,8 @@ from tests.app.counted import progress_of
 from tests.tuner.builders import NOW
 from tests.tuner.recommendation.answers import recommend
 from tests.tuner.recommendation.targets import TOKENS, known, led_by
-from tuner.recommendation.exports.pytorch import NoSnippet, as_python
+from tuner.recommendation.exports.protocol.selectors import by_pattern
+from tuner.recommendation.exports.pytorch import as_python
 from tuner.recommendation.exports.yaml_form import as_yaml
 from tuner.recommendation.recommend import Recommendation
 from tuner.records.snapshot import StudySnapshot
@@ -81,15 +82,12 @@ def groups_agree_with_tensors(answer: Recommendation) -> None:
 
 def snippet_agrees(answer: Recommendation) -> None:
     """The snippet's table holds every digit, its heading the headline."""
-    try:
-        text = as_python(answer)
-    except NoSnippet:
-        return
+    text = as_python(answer)
     assert rates_in(text.replace("\n#   ", " ")) == rates_in(answer.headline)
     table = re.search(r"^TENSORS = (\{.*?^\})", text, re.DOTALL | re.MULTILINE)
     assert table is not None
     rates = {name: numbers[3] for name, numbers in ast.literal_eval(table[1]).items()}
-    assert rates == {name: t.learning_rate for t in answer.tensors for name in t.names}
+    assert rates == {row.pattern: row.learning_rate for row in by_pattern(answer.tensors)}
 
 
 def shown(answer: Recommendation, rate: float) -> str:

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.layers import ExpertLinear
-from parametrization.nn.models.gpt import TIED_SCALE
 from parametrization.nn.models.layers.gpt_attention import Attention, rotated
 from parametrization.nn.models.layers.gpt_feed_forward import FeedForward, Mixture, sparse_gates
+from parametrization.shapes.family_sizes import TIED_SCALE
 from parametrization.shapes.roles import Role
 from tests.workers.specs import TINY_GPT, gpt, hyperparameters, model_spec
 from tuner.spec.families.gpt import Gpt

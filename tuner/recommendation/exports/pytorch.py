@@ -1,17 +1,51 @@
-"""Write a recommendation as a PyTorch snippet that needs torch alone."""
+"""Write a recommendation as a PyTorch snippet, for any optimizer.
+
+Those that torch.optim has need torch alone; the others are stepped by the widthwise library.
+"""
 
 import textwrap
 from collections.abc import Iterator
-from string import Template
 from typing import Final, Protocol
 
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
-from parametrization.optimizers.built_in.sgd import SGD
+from parametrization.optimizers.built_in.sgd import SGD, SGD_NESTEROV
+from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import ScheduleValues, TensorValues
 from parametrization.shapes.roles import ModelShape
+from tuner.recommendation.exports.frameworks.torch_snippet import (
+    BRANCHES,
+    IN_TORCH_OPTIM,
+    SNIPPET,
+    STEPPED_BY_THE_LIBRARY,
+)
+from tuner.recommendation.exports.protocol.export import (
+    Export,
+    Files,
+    Inexpressible,
+    Reading,
+    Refused,
+)
+from tuner.recommendation.exports.protocol.plain_forward import lost_in_the_loop
+from tuner.recommendation.exports.protocol.python_files import (
+    PYTHON,
+    comment,
+    factor_in,
+    factor_source,
+    heading_of,
+    literals,
+)
+from tuner.recommendation.exports.protocol.selectors import as_regex, by_pattern
+from tuner.recommendation.exports.protocol.tables import reading_of_patterns
 
-_IN_TORCH: Final = (ADAM.name, ADAMW.name, SGD.name)
+FILE: Final = "train_target.py"
+_IN_TORCH: Final = {
+    ADAM.name: "torch.optim.Adam(listed, betas=({beta1!r}, {beta2!r}))",
+    ADAMW.name: "torch.optim.AdamW(listed, betas=({beta1!r}, {beta2!r}))",
+    SGD.name: "torch.optim.SGD(listed, momentum={momentum!r})",
+    SGD_NESTEROV.name: "torch.optim.SGD(listed, momentum={momentum!r}, nesterov=True)",
+}
+"""Where torch.optim has the optimizer with every number that it takes."""
 
 
 class TrainingNumbers(Protocol):
@@ -31,14 +65,13 @@ class TrainingNumbers(Protocol):
     def gradient_clip_norm(self) -> float | None: ...
 
 
-class NoSnippet(ValueError):
-    """The recommendation cannot be said in PyTorch alone."""
+class NoSnippet(Refused):
+    """No package here declares an optimizer that trains one of the tensors."""
 
     def __init__(self, optimizer: str) -> None:
         super().__init__(
-            f"torch.optim cannot train this as the study did with {optimizer}: the snippet exists"
-            f" for {', '.join(_IN_TORCH)}. Fetch the recommendation as json or yaml and apply it"
-            " with the widthwise library: Recommendation.from_file(path).apply(model)"
+            f"no package here declares the optimizer {optimizer}: install the one that the study's"
+            " service has, or name another optimizer of the study"
         )
 
 
@@ -46,83 +79,79 @@ def as_python(recommendation: RecommendationDocument) -> str:
     """A snippet that trains a recommendation's target; see `snippet`.
 
     Raises:
-        NoSnippet: if PyTorch alone has no such optimizer.
+        NoSnippet: if an optimizer is not declared here.
 
     """
-    return snippet(recommendation, _heading(recommendation))
+    return snippet(recommendation, heading_of(recommendation))
 
 
 def snippet(numbers: TrainingNumbers, heading: list[str]) -> str:
     """A snippet that initialises a model of the target's width and builds what trains it.
 
-    It defines `initialise`, `set_multipliers`, `build_optimizer` and `build_schedule`. A hook
-    applies the readout's multiplier to its input, so the readout may be a plain `nn.Linear`. A
-    residual multiplier has no such place: modules that add branches take it as an attribute, and a
-    model without any is refused.
+    It defines `initialise`, `set_multipliers`, `build_optimizer` and `build_schedule`. Its table
+    names tensors by patterns, which the reader may change to those of a model of other names. A
+    hook applies the readout's multiplier to its input, so the readout may be a plain `nn.Linear`.
+    A residual multiplier has no such place: modules that add branches take it as an attribute, and
+    a model without any is refused.
 
     Raises:
-        NoSnippet: if PyTorch alone has no such optimizer.
+        NoSnippet: if an optimizer is not declared here.
 
     """
-    if numbers.optimizer not in _IN_TORCH:
-        raise NoSnippet(numbers.optimizer)
-    schedule = numbers.schedule
-    return _SNIPPET.substitute(
-        heading=_comment(heading),
-        tensors="\n".join(_rows(numbers)),
-        optimizer=_torch_optimizer(numbers),
-        epsilon=', "eps": eps' if numbers.tensors[0].epsilon is not None else "",
-        steps=schedule.steps,
-        factor=textwrap.indent(schedule.form.python_source, " " * 8),
+    names = {row.optimizer for row in numbers.tensors}
+    if missing := sorted(names - OPTIMIZERS.keys()):
+        raise NoSnippet(missing[0])
+    rows = by_pattern(numbers.tensors)
+    torch_alone = len(names) == 1 and names <= _IN_TORCH.keys()
+    return SNIPPET.substitute(
+        heading=comment(heading),
+        tensors="\n".join(_row(row) for row in rows),
+        factor=factor_source(numbers.schedule).rstrip(),
+        optimizer=_in_torch(numbers) if torch_alone else _by_library(numbers, rows),
         clipping=_clipping(numbers.gradient_clip_norm),
-        branches=_BRANCHES.substitute(multiplier=repr(numbers.residual_multiplier))
+        branches=BRANCHES.substitute(multiplier=repr(numbers.residual_multiplier))
         if numbers.residual_multiplier != 1
         else "",
     )
 
 
-def _heading(recommendation: RecommendationDocument) -> list[str]:
-    return [
-        f"{recommendation.headline}.",
-        f"Widthwise: {recommendation.optimizer} under {recommendation.parametrization} at width"
-        f" {recommendation.width}, {recommendation.width_multiplier:g}x the base width"
-        f" {recommendation.base_width}; study {recommendation.study_id},"
-        f" {recommendation.provenance.rule_version}.",
-        *(f"- {reason.severity}: {reason.words}" for reason in recommendation.reasons),
-        "Peak learning rates of all tensors are below. They follow by the rules from"
-        f" {recommendation.learning_rate.words}.",
-    ]
+def _row(row: TensorValues) -> str:
+    start = (row.init_std, row.constant, row.multiplier)
+    training = (row.learning_rate, row.weight_decay, row.epsilon)
+    return f"    {row.pattern!r}: {(*start, *training, len(row.names))!r},"
 
 
-def _comment(paragraphs: list[str]) -> str:
-    return "\n".join(
-        line
-        for paragraph in paragraphs
-        for line in textwrap.wrap(
-            paragraph,  # wrapping also turns a line break in a stored text into a space
-            width=96,
-            initial_indent="# ",
-            subsequent_indent="#   ",
-        )
+def _in_torch(numbers: TrainingNumbers) -> str:
+    first = numbers.tensors[0]  # betas are the target's and the same everywhere
+    return IN_TORCH_OPTIM.substitute(
+        epsilon=', "eps": eps' if first.epsilon is not None else "",
+        optimizer=_IN_TORCH[first.optimizer].format(**first.others),
     )
 
 
-def _rows(numbers: TrainingNumbers) -> Iterator[str]:
-    """One line a tensor, in the model's order: draws from one seed are then the library's."""
-    values = {name: at for at in numbers.tensors for name in at.names}
-    for tensor in numbers.base_shapes.tensors:
-        at = values[tensor.name]
-        start = (at.init_std, at.constant, at.multiplier)
-        training = (at.learning_rate, at.weight_decay, at.epsilon)
-        yield f"    {tensor.name!r}: {(*start, *training)!r},"
+def _by_library(numbers: TrainingNumbers, rows: tuple[TensorValues, ...]) -> str:
+    layouts = {tensor.name: tuple(tensor.layout) for tensor in numbers.base_shapes.tensors}
+    table = "\n".join(
+        f"    {row.pattern!r}: "
+        f"{(row.optimizer, str(row.role), dict(row.others), layouts[row.names[0]])!r},"
+        for row in rows
+    )
+    notes = "\n".join(comment([words]) for words in _of_the_step(numbers))
+    return STEPPED_BY_THE_LIBRARY.substitute(
+        table=table, notes=textwrap.indent(notes, " " * 4) or "    # Needs: pip install widthwise"
+    )
 
 
-def _torch_optimizer(numbers: TrainingNumbers) -> str:
-    given = numbers.tensors[0].others  # the target's: batch and tokens change them
-    if numbers.optimizer == SGD.name:
-        return f"torch.optim.SGD(listed, momentum={given['momentum']!r})"
-    name = {ADAM.name: "Adam", ADAMW.name: "AdamW"}[numbers.optimizer]
-    return f"torch.optim.{name}(listed, betas=({given['beta1']!r}, {given['beta2']!r}))"
+def _of_the_step(numbers: TrainingNumbers) -> Iterator[str]:
+    """What a loop must do beside `optimizer.step()`."""
+    declared = [OPTIMIZERS[name] for name in sorted({row.optimizer for row in numbers.tensors})]
+    if any(one.takes_layer_signals for one in declared):
+        yield (
+            "Compute the gradients of every step inside"
+            " `with parametrization.nn.stepping.recording(optimizer):`"
+        )
+    if any(one.evaluation_point for one in declared):
+        yield "Validate and export inside `with parametrization.nn.stepping.evaluating(optimizer):`"
 
 
 def _clipping(norm: float | None) -> str:
@@ -137,88 +166,29 @@ def _clipping(norm: float | None) -> str:
     )
 
 
-_BRANCHES: Final = Template("""\
-    # The target is deeper than the proxies: every residual branch is multiplied.
-    blocks = [module for module in model.modules() if hasattr(module, "residual_multiplier")]
-    if not blocks:
-        raise ValueError(
-            "residual branches take a multiplier here: give every module that adds branches an"
-            " attribute residual_multiplier, and have it compute x + residual_multiplier * f(x)"
-        )
-    for block in blocks:
-        block.residual_multiplier = $multiplier
-""")
-
-_SNIPPET: Final = Template('''\
-$heading
-import math
-
-import torch
-
-# name: (initial std, or None for the constant that follows, None twice for the model's own start;
-#        multiplier of the layer's input; peak learning rate, weight decay, epsilon)
-TENSORS = {
-$tensors
-}
-STEPS = $steps
+def read(files: Files) -> Reading:
+    """The table of a snippet, and its schedule."""
+    (text,) = files.values()
+    table = {as_regex(pattern): row for pattern, row in literals(text)["TENSORS"].items()}
+    return reading_of_patterns(table, factor_in(text))
 
 
-def initialise(model, seed=0):
-    """Draw every tensor, then set the multipliers."""
-    generator = torch.Generator().manual_seed(seed)
-    parameters = dict(model.named_parameters())
-    if parameters.keys() != TENSORS.keys():
-        raise ValueError(f"another model: {sorted(parameters.keys() ^ TENSORS.keys())}")
-    with torch.no_grad():
-        for name, (std, constant, *_) in TENSORS.items():
-            if std is None and constant is None:
-                continue
-            start = torch.empty(parameters[name].shape)
-            if std is None:
-                start.fill_(constant)
-            else:
-                start.normal_(std=std, generator=generator)
-            parameters[name].copy_(start)
-    set_multipliers(model)
+def _render(document: RecommendationDocument) -> Files:
+    return {FILE: as_python(document)}
 
 
-def set_multipliers(model):
-    """Scale the readout's input; alone, for weights that are loaded from a file. Call it once."""
-    for name, (_, _, multiplier, *_) in TENSORS.items():
-        if multiplier != 1:
-            readout = owner = model.get_submodule(name.rpartition(".")[0])
-            if isinstance(owner, torch.nn.Embedding):  # tied: another layer reads its table
-                others = (layer for layer in model.modules() if layer is not owner)
-                holds = (at for at in others if getattr(at, "weight", None) is owner.weight)
-                readout = next(holds, None)
-            if readout is None:
-                raise ValueError(f"no layer shares {name}: multiply its readout by {multiplier}")
-            readout.register_forward_pre_hook(
-                lambda layer, inputs, factor=multiplier: (factor * inputs[0], *inputs[1:])
-            )
-$branches
-
-def build_optimizer(model):
-    """One parameter group for each set of equal numbers."""
-    groups = {}
-    for name, parameter in model.named_parameters():
-        groups.setdefault(TENSORS[name][3:], []).append(parameter)
-    listed = [
-        {"params": params, "lr": lr, "weight_decay": weight_decay$epsilon}
-        for (lr, weight_decay, eps), params in groups.items()
-    ]
-    return $optimizer
+def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
+    _render(document)
+    return lost_in_the_loop(document)
 
 
-def build_schedule(optimizer, steps=STEPS):
-    """Multiplies every group's rate; schedulers with absolute floors would break their ratios."""
-
-    def factor(step):
-        step = min(step, steps - 1)
-$factor
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
-
-
-$clipping
-''')
+EXPORT: Final = Export(
+    name="torch",
+    words="A PyTorch snippet: initial tensors, multipliers, parameter groups, schedule",
+    media_type=PYTHON,
+    render=_render,
+    inexpressible=_inexpressible,
+    read=read,
+    numbers=lambda document: document.tensors,
+    aliases=("python",),
+)

@@ -2,7 +2,7 @@
 
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli.terminal import err
-from widthwise.client import Asked, Client
+from widthwise.client import Asked, Client, Document
 from widthwise.errors import WidthwiseError
 from widthwise.loading import STORED
 from widthwise.recommendation import Recommendation
@@ -42,8 +42,8 @@ class Answer:
             found = self._client.recommendation(self._source, **self._asked)
         return Recommendation.from_document(found).document
 
-    def text(self, form: str) -> str:
-        """The answer as the service writes it."""
+    def export(self, form: str) -> Document:
+        """Files of a form by name, and what they leave out."""
         if self._is_stored:
-            return self._client.stored_recommendation_text(self._source, form)
-        return self._client.recommendation_text(self._source, form, **self._asked)
+            return self._client.stored_export(self._source, form)
+        return self._client.export(self._source, form, **self._asked)

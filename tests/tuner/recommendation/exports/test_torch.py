@@ -137,6 +137,22 @@ def test_the_snippet_trains_like_the_library_on_a_model_with_a_plain_readout(
     assert exported == train(ours, reference)
 
 
+def test_patterns_may_be_changed_to_those_of_a_model_of_other_names(tmp_path: Path) -> None:
+    path = tmp_path / "snippet.py"
+    text = as_python(answer()).replace("'blocks.", "'layers.")
+    path.write_text(text, encoding="utf-8")
+    defined = runpy.run_path(str(path))
+    model = Gpt(WIDTH, readout=nn.Linear)
+    model.layers = model.blocks
+    del model.blocks
+
+    wrapped = nn.Module()
+    wrapped.add_module("module", model)  # as DistributedDataParallel names it
+    defined["initialise"](wrapped, seed=3)
+
+    assert len(defined["build_optimizer"](wrapped).param_groups) > 1
+
+
 def tied_gpt(width: int) -> Gpt:
     """Its readout reads the table of the tokens."""
     model = Gpt(width)

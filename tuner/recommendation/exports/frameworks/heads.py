@@ -1,0 +1,31 @@
+"""Attention heads of the target, where its description names them."""
+
+from typing import NamedTuple
+
+from parametrization.recommendation.document import RecommendationDocument
+from tuner.spec.families.gpt import Gpt
+
+
+class Heads(NamedTuple):
+    """Of one attention.
+
+    Attributes:
+        size: entries of one head at the target.
+        base_size: of one head of the proxies.
+
+    """
+
+    heads: int
+    kv_heads: int
+    size: int
+    base_size: int
+
+
+def heads_of(document: RecommendationDocument) -> Heads | None:
+    """Heads of the built-in family gpt, whose size is the same at every width; None otherwise."""
+    family = document.family
+    if not isinstance(family, Gpt):
+        return None
+    count = document.width // family.head_size
+    kv_count = family.fixed_kv_heads or count // family.query_heads_per_kv_head
+    return Heads(count, kv_count, family.head_size, family.head_size)

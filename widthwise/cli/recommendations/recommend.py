@@ -1,0 +1,103 @@
+"""`widthwise recommend`: the answer for a target, printed or written in any form."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from widthwise.cli.recommendation_view import as_text, recommendation_view
+from widthwise.cli.recommendations.answer import Answer
+from widthwise.cli.terminal import Address, err, out, service
+from widthwise.client import Asked
+from widthwise.errors import WidthwiseError
+
+TABLE: Final = "table"
+_FORMS: Final = (
+    "table, or a form of the service: json, yaml, torch, torch-multiplier-free, mup, megatron,"
+    " torchtitan, hf-trainer, olmo-core, nemo-automodel, deepspeed, nanogpt-mup, muon, dion."
+)
+
+
+def recommend(  # noqa: PLR0913  # one parameter an option
+    study_id: Annotated[
+        str, typer.Argument(metavar="ID", help="The study, or a stored recommendation, rec_...")
+    ],
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Width of the target; default: the study's.")
+    ] = None,
+    depth: Annotated[
+        int | None, typer.Option(min=1, help="Its depth, as the family counts it; likewise.")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Its sequences or images per step; likewise.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(min=1, help="Tokens (or images) it trains on; likewise.")
+    ] = None,
+    optimizer: Annotated[
+        str | None, typer.Option(help="Which of the study's optimizers; default: its best.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help=_FORMS)] = TABLE,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Write to this file, or into this directory where there are several."),
+    ] = None,
+    store: Annotated[
+        bool, typer.Option("--store", help="Have the service keep it, for good; its id is told.")
+    ] = False,
+    address: Address = None,
+) -> None:
+    """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
+    asked: Asked = {
+        "width": width,
+        "depth": depth,
+        "batch_size": batch_size,
+        "tokens": tokens,
+        "optimizer": optimizer,
+    }
+    with service(address) as client:
+        answer = Answer(client, study_id, asked, store=store)
+        if form == TABLE:
+            view = recommendation_view(answer.document)
+            if output is None:
+                out.print(view)
+                return
+            files = {"recommendation.txt": as_text(view)}
+        else:
+            export = answer.export(form)
+            files = export["files"]
+            for lost in export["inexpressible"]:
+                err.print(f"not said: {lost['what']}: {lost['consequence']}", soft_wrap=True)
+        if output is None:
+            _print(files)
+        else:
+            _write(output, files)
+
+
+def _print(files: Mapping[str, str]) -> None:
+    for name, text in files.items():
+        if len(files) > 1:
+            typer.echo(f"==> {name} <==")
+        typer.echo(text.rstrip("\n"))
+
+
+def _write(output: Path, files: Mapping[str, str]) -> None:
+    if len(files) == 1 and not output.is_dir():
+        (text,) = files.values()
+        _write_file(output, text)
+        return
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WidthwiseError(f"cannot write into {output}: {error.strerror}") from error
+    for name, text in files.items():
+        _write_file(output / Path(name).name, text)
+
+
+def _write_file(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error
+    typer.echo(f"wrote {path}")
