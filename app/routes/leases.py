@@ -14,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 
 from app.dependencies import Commits, Db, StudyId
+from app.exported import Accepted
+from app.http.accepted import accepted
 from app.http.json_requests import JsonRoute
 from app.schemas.leases import (
     CheckStatistics,
@@ -47,6 +49,11 @@ class Form(StrEnum):
     PYTHON = "python"
 
 
+_BY_MEDIA_TYPE: Final = {
+    "application/json": "json",
+    "application/yaml": "yaml",
+    "text/x-python": "python",
+}
 _FORMS: Final[dict[int | str, dict[str, Any]]] = {
     200: {"content": {"application/yaml": {}, "text/x-python": {"schema": {"type": "string"}}}},
     204: {
@@ -63,19 +70,22 @@ async def lease_trial(
     database: Db,
     commits: Commits,
     form: Annotated[
-        Form, Query(alias="format", description="`python` is a snippet for PyTorch")
-    ] = Form.JSON,
+        Form | None,
+        Query(alias="format", description="Default: by `Accept`; `python` is a PyTorch snippet"),
+    ] = None,
+    accept: Accepted = None,
 ) -> Response:
     """A trial to train, for a study of the family `external`.
 
     The worker that has a trial gets the same one again. 204 where nothing is due: other workers
     train what is left for now, or the study is paused. 410 once the study has ended.
     """
+    shown = Form(accepted(accept, _BY_MEDIA_TYPE)) if form is None else form
     asked = AskedForTrial(study_id=study_id, worker=body.worker, ttl_seconds=body.ttl_seconds)
     lease = await commits.write(asked)
     if isinstance(lease, NothingDue):
         return Response(status_code=204, headers={"Retry-After": str(lease.retry_seconds)})
-    return await run_in_threadpool(_shown, database, lease, form)
+    return await run_in_threadpool(_shown, database, lease, shown)
 
 
 @router.post("/orders/{order_id}/reports")
