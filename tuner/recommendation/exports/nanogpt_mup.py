@@ -48,7 +48,7 @@ from tuner.recommendation.exports.protocol.ten_steps import lost
 FILE: Final = "widthwise_target.py"
 _NAME: Final = "nanoGPT-mup"
 _OPTIMIZERS: Final = {ADAMW.name: True, ADAM.name: True}
-_SCHEDULES: Final = {ScheduleShape.COSINE: True}
+_SCHEDULES: Final[Mapping[str, bool]] = {ScheduleShape.COSINE: True}
 _HIDDEN: Final = ("c_attn.weight", "c_fc.weight", "c_proj.weight")
 _TABLES: Final = ("transformer.wte.weight", "transformer.wpe.weight")
 
