@@ -2,14 +2,14 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from itertools import product
 from typing import Final, Literal, NamedTuple
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS
-from tuner.recommendation.cost import parameter_count
+from tuner.evidence import measuring
+from tuner.evidence.flops import parameter_count
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import GroupCounts, TrialCounts
 from tuner.spec.record import Record
@@ -92,10 +92,17 @@ def progress_of(
 
 
 def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
-    """Trials by purpose and width, before any grid is extended."""
-    grid = len(spec.optimizers) * spec.measure.seeds * spec.measure.grid_points
-    purposes = [Purpose.MEASURE] + [Purpose.CONTROL] * (spec.control == "sp")
-    planned = {(purpose, w): grid for purpose, w in product(purposes, spec.measure_widths)}
+    """Trials by purpose and width: what an adaptive plan usually takes, grids before extensions."""
+    optimizers = len(spec.optimizers)
+    grid = dict.fromkeys(
+        spec.measure_widths, optimizers * spec.measure.seeds * spec.measure.grid_points
+    )
+    usual = grid
+    if spec.measure.plan == "adaptive":
+        usual = {w: optimizers * n for w, n in measuring.planned_trials(spec).items()}
+    planned = {(Purpose.MEASURE, width): count for width, count in usual.items()}
+    if spec.control == "sp":
+        planned |= {(Purpose.CONTROL, width): count for width, count in grid.items()}
     if spec.family.is_external:
         planned[Purpose.REPEAT, spec.proxy_width] = len(spec.optimizers)
     return {(Purpose.SEARCH, spec.proxy_width): spec.search.trials * len(spec.optimizers)} | planned

@@ -4,7 +4,8 @@
 
 Every table of a bank is one problem: losses over learning rates and seeds at several widths, the
 widest of which is the target. Each draw is a study of three widths up to a quarter of the target's,
-answered by the service's own functions and by the estimators that it is held to. `sp`, `short` and
+by the default plan and answered by the service's own functions. `plan_grid` is the service's answer to
+whole grids with 2 or 3 seeds; the estimators that it is held to answer for those. `sp`, `short` and
 `hot` in a problem's name mark planted bad ones, whose answers should be flagged: all figures but
 `flagged_bad` are of the good ones. Figures are means over problems.
 """
@@ -29,7 +30,7 @@ from benchmarks.transfer.simulated.scores import (
     scored,
     summary,
 )
-from benchmarks.transfer.simulated.studies import SimulatedStudy, drawn_study
+from benchmarks.transfer.simulated.studies import SimulatedStudy, adaptive_study, drawn_study
 from benchmarks.transfer.simulated.truth import TargetCurve, target_curve
 from parametrization.transfer.grid import mean_loss
 
@@ -37,6 +38,7 @@ BANK: Final = RESULTS / "bank"
 DRAWS: Final = 48
 """Studies a problem."""
 
+Plan = Callable[[Problem, np.random.Generator], SimulatedStudy]
 Drawn = dict[str, list[SimulatedStudy]]
 """Studies of each problem."""
 
@@ -44,12 +46,17 @@ Drawn = dict[str, list[SimulatedStudy]]
 def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any]:
     """The figures of a bank."""
     truth = {problem.name: target_curve(problem) for problem in problems}
-    studies = {
-        problem.name: _drawn(problem, draws, seed, number)
-        for number, problem in enumerate(problems)
-    }
+    studies, grids = (
+        {
+            problem.name: _drawn(plan, problem, draws, [seed, number])
+            for number, problem in enumerate(problems)
+        }
+        for plan in (adaptive_study, drawn_study)
+    )
     planted = {problem.name for problem in problems if problem.is_planted}
-    good = {name: of for name, of in studies.items() if name not in planted}
+    good, good_grids = (
+        {name: of for name, of in drawn.items() if name not in planted} for drawn in (studies, grids)
+    )
     bad = {name: of for name, of in studies.items() if name in planted}
     if not good:
         raise ValueError(f"all problems are planted bad ones: {', '.join(sorted(planted))}")
@@ -57,7 +64,8 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
     predicted = [
         _predicted_over_true(found) for found in answers.values() if _true_regret(found) > 0
     ]
-    flops = fmean(fmean(at.flops_over_target_run for at in of) for of in good.values())
+    flops, grid_flops = _flops(good), _flops(good_grids)
+    on_grids = _answers(good_grids, truth, service)
     return {
         "problems": len(problems),
         "draws": draws,
@@ -67,9 +75,15 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
         "flagged_bad": flagged_share(flagged),
         "flags_by_problem": flags(answers | flagged),
         "flops": {"study_over_target_run": round(flops, 3)},
+        "plan_grid": {
+            **summary(on_grids),
+            "flagged_good": flagged_share(on_grids),
+            "flops": {"study_over_target_run": round(grid_flops, 3)},
+        },
         "predicted_over_true_regret": round(fmean(predicted), 3) if predicted else None,
         "baselines": {
-            name: summary(_answers(good, truth, baseline)) for name, baseline in BASELINES.items()
+            name: summary(_answers(good_grids, truth, baseline))
+            for name, baseline in BASELINES.items()
         }
         | {
             "direct_tpe_equal_flops": _direct(
@@ -84,9 +98,13 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
     }
 
 
-def _drawn(problem: Problem, draws: int, seed: int, number: int) -> list[SimulatedStudy]:
-    draw = np.random.default_rng([seed, number])
-    return [drawn_study(problem, draw) for _ in range(draws)]
+def _drawn(plan: Plan, problem: Problem, draws: int, seeds: list[int]) -> list[SimulatedStudy]:
+    draw = np.random.default_rng(seeds)
+    return [plan(problem, draw) for _ in range(draws)]
+
+
+def _flops(studies: Drawn) -> float:
+    return fmean(fmean(at.flops_over_target_run for at in of) for of in studies.values())
 
 
 def _answers(

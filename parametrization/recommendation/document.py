@@ -1,6 +1,6 @@
 """The whole of a recommendation, as the service writes it and the library reads it."""
 
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
@@ -23,6 +23,21 @@ FORMAT: Final = 1
 """Of the documents that are written now. Documents without a `format` are of format 0."""
 
 
+StoppedBy = Literal["interval", "regret", "gain", "budget", "edge", "grid"]
+"""`interval`, `regret`: what was promised of the target is kept. `gain`: more trials would take
+little of its uncertainty away. `edge`: the widest width's optimum lies outside of the rates tried.
+`grid`: the grid that was planned beforehand is measured."""
+
+
+class MeasuringEnd(Record):
+    """Why the measurement over widths took no more trials."""
+
+    stopped_by: StoppedBy
+    trials: int
+    """Of this optimizer's measurement."""
+    words: str
+
+
 class TuningCost(Record):
     """Floating-point operations of every trial so far, and of the target's training."""
 
@@ -35,6 +50,8 @@ class TuningCost(Record):
     share_percent: float
     """Tuning over target."""
     how: str
+    measuring_end: MeasuringEnd | None = None
+    """Null before the measurement has ended, and in answers of releases that did not say."""
 
 
 class Provenance(Record):

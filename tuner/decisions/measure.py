@@ -1,4 +1,4 @@
-"""The measurement: one shared learning-rate grid around the winner, at several widths."""
+"""The measurement: learning rates around the winner at several widths, with fresh seeds."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -12,20 +12,52 @@ from parametrization.transfer.grid import (
     log2_grid,
     optimum_edge,
 )
+from tuner.evidence.measuring import due_trials
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose, TrialState
 
 
-def grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
-    """Grid trials that are due and not asked for yet, for every optimizer and width.
+def measure_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
+    """Trials of the measurement that are due and not asked for yet, for every optimizer.
 
-    The grid is the same at every width. Where the best rate lies on its edge once all trials of
-    a width have ended, that width alone gets points beyond it. Every search has a result.
+    Every search has a result.
+    """
+    if snapshot.study.spec.measure.plan == "adaptive":
+        yield from _adaptive_trials(snapshot)
+    yield from _grid_trials(snapshot)
+
+
+def _adaptive_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
+    """The next wave of every optimizer whose last one has ended."""
+    spec = snapshot.study.spec
+    for config in spec.optimizers:
+        wave, due = due_trials(snapshot, config.name)
+        best = winner(snapshot, config.name)
+        for width, log2_rate, seed in due:
+            yield NewTrial(
+                purpose=Purpose.MEASURE,
+                optimizer=config.name,
+                parametrization=Parametrization.MUP,
+                width=width,
+                seed=spec.seed + 1 + seed,
+                batch=wave,
+                hyperparameters=best.hyperparameters | {"learning_rate": 2.0**log2_rate},
+                params={},
+            )
+
+
+def _grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
+    """Trials of the shared grids.
+
+    A grid is the same at every width. Where the best rate lies on its edge once all trials of
+    a width have ended, that width alone gets points beyond it.
     """
     spec = snapshot.study.spec
-    purposes = [(Purpose.MEASURE, Parametrization.MUP)]
+    purposes = []
+    if spec.measure.plan == "grid":
+        purposes.append((Purpose.MEASURE, Parametrization.MUP))
     if spec.control == "sp":
         purposes.append((Purpose.CONTROL, Parametrization.SP))
     for config in spec.optimizers:

@@ -11,11 +11,12 @@ from typing import Final
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.check_hyperparameters import check_hyperparameters
-from tuner.decisions.measure import grid_trials, repeated_trials
+from tuner.decisions.measure import measure_trials, repeated_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId
 from tuner.evidence.coordinate_check import check_verdict
+from tuner.evidence.measuring import measuring_end
 from tuner.records.decision import Decision
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
@@ -95,9 +96,24 @@ def _searching(snapshot: StudySnapshot, searches: Searches) -> Decision:
 
 
 def _measuring(snapshot: StudySnapshot) -> Decision:
-    if new_trials := (*grid_trials(snapshot), *repeated_trials(snapshot)):
+    if new_trials := (*measure_trials(snapshot), *repeated_trials(snapshot)):
         return Decision(new_trials=new_trials)
-    return Decision() if snapshot.trials.unfinished else Decision(move_to=StudyState.COMPLETED)
+    if snapshot.trials.unfinished:
+        return Decision()
+    return Decision(move_to=StudyState.COMPLETED, reason=_what_ended(snapshot))
+
+
+def _what_ended(snapshot: StudySnapshot) -> str | None:
+    """What ended each optimizer's measurement; None where that was the grid that was asked for."""
+    spec = snapshot.study.spec
+    if spec.measure.plan == "grid":
+        return None
+    names = [config.name for config in spec.optimizers]
+    ends = ((name, measuring_end(snapshot, name)) for name in names)
+    words = [
+        f"{name}: {end.trials} trials, for {end.words}" for name, end in ends if end is not None
+    ]
+    return f"measured enough ({'; '.join(words)})"
 
 
 _PHASES: Final[dict[StudyState, Callable[[StudySnapshot], Decision]]] = {

@@ -6,12 +6,14 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.document import MeasuringEnd
 from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.comparison import (
     compare_optimizers,
 )
 from tuner.evidence.coordinate_check import check_verdict
+from tuner.evidence.measuring import measuring_end
 from tuner.evidence.noise import noise_floor
 from tuner.evidence.sensitivity import (
     CurveFits,
@@ -55,6 +57,8 @@ class OptimizerEvidence(Record):
     """Of a trainer of the user's own, once a trial has been repeated."""
     transfer: tuple[TransferEvidence, ...]
     """Of every parametrization with a curve, muP first."""
+    measuring_end: MeasuringEnd | None = None
+    """None before the measurement has ended."""
 
     def transfer_under(self, parametrization: Parametrization) -> TransferEvidence | None:
         """How the optimum moves with width under it; None while there is no curve."""
@@ -149,6 +153,7 @@ def _of_optimizer(
             )
             for parametrization in under
         ),
+        measuring_end=measuring_end(snapshot, optimizer),
     )
 
 

@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterable
 from itertools import repeat
 
-from parametrization.recommendation.document import TuningCost
+from parametrization.recommendation.document import MeasuringEnd, TuningCost
 from parametrization.recommendation.target import WholeTarget
-from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
+from tuner.evidence.flops import target_flops, target_parameters, trial_flops
 from tuner.evidence.study_evidence import TrainedTrials
 from tuner.spec.study import StudySpec
 
@@ -19,7 +19,11 @@ _HOW = (
 
 
 def tuning_cost(
-    trained: Iterable[TrainedTrials], spec: StudySpec, shape: ModelShape, target: WholeTarget
+    trained: Iterable[TrainedTrials],
+    spec: StudySpec,
+    shape: ModelShape,
+    target: WholeTarget,
+    measuring_end: MeasuringEnd | None = None,
 ) -> TuningCost:
     """Cost of the trials as a share of training the target.
 
@@ -29,31 +33,19 @@ def tuning_cost(
 
     """
     done = tuple(trained)
-    positions = spec.training.batch_size * spec.family.positions_per_example(spec.dataset)
-    parameters_at = {at.width: parameter_count(shape, at.width) for at in done}
     spent = math.fsum(
         flops
         for at in done
-        for flops in repeat(6.0 * parameters_at[at.width] * at.step * positions, at.trials)
+        for flops in repeat(trial_flops(spec, shape, at.width, at.step), at.trials)
     )
-    deep = spec.family.model_copy(update={"depth": target.depth})
-    parameters = parameter_count(
-        shape_at_depth(shape, spec.family.depth, target.depth), target.width
-    )
-    examples = target.tokens / spec.family.tokens_per_example
-    flops = 6.0 * parameters * examples * deep.positions_per_example(spec.dataset)
+    flops = target_flops(spec, shape, target)
     return TuningCost(
         trials=sum(at.trials for at in done),
         tuning_flops=spent,
-        target_parameters=parameters,
+        target_parameters=target_parameters(spec, shape, target),
         target_tokens=target.tokens,
         target_flops=flops,
         share_percent=100 * spent / flops,
         how=_HOW,
+        measuring_end=measuring_end,
     )
-
-
-def parameter_count(shape: ModelShape, width: int) -> int:
-    """Parameters of the model at a width."""
-    width_mult = width / shape.base_width
-    return sum(math.prod(tensor.shape_at(width_mult)) for tensor in shape.tensors)

@@ -168,7 +168,7 @@ def recommend(  # one keyword per axis
         check=own.check,
         noise_floor=own.noise,
         optimizers=known.standings,
-        cost=tuning_cost(known.trained, spec, study.shape, target),
+        cost=tuning_cost(known.trained, spec, study.shape, target, own.measuring_end),
         provenance=_provenance(study, known, chosen),
         base_shapes=shape,
     )

@@ -25,7 +25,9 @@ class StudySpec(StudyFields):
         seeds = {config.name: self.check_seeds(config.name) for config in self.optimizers}
         check = self.check.model_copy(update={"widths": checked, "seeds": seeds})
         widths = self.measure.widths or self.measure_widths
-        measure = self.measure.model_copy(update={"widths": widths})
+        compares_curves = self.control != "none" or self.at_target
+        measure = self.measure.planned(compares_curves=compares_curves)
+        measure = measure.model_copy(update={"widths": widths})
         object.__setattr__(self, "check", check)  # frozen for everybody else
         object.__setattr__(self, "measure", measure)
         return self

@@ -81,15 +81,39 @@ class Search(Submitted):
 
 
 class Measure(Submitted):
-    """The shared learning-rate grid around the winner, at several widths."""
+    """Learning rates around the winner, tried at several widths with fresh seeds."""
 
+    plan: Literal["adaptive", "grid"] | None = None
+    """`grid` tries `grid_points` rates with `seeds` seeds at every width. `adaptive` begins with
+    five rates a width and goes on where a trial takes most of the target's uncertainty away for its
+    FLOPs, until one of `interval_octaves`, `regret_percent` and `grid_share` is reached or more
+    trials would tell little. Default: `grid` where `seeds` or `grid_points` is not the default, and
+    with `control` or `at_target`, which compare curves rate by rate; else `adaptive`. As stored:
+    never null."""
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: the proxy width and its next two doublings. The target's is added if the study
     measures `at_target`."""
     seeds: int = Field(default=2, ge=2, le=32)
     grid_factor: float = Field(default=2.0, gt=1.0, le=8.0)
-    """Ratio of neighbouring learning rates."""
+    """Ratio of neighbouring learning rates; `adaptive` halves it near the optimum, in octaves."""
     grid_points: int = Field(default=7, ge=5, le=33)
+    interval_octaves: Annotated[float, Field(gt=0, le=16)] | None = None
+    """`adaptive` stops once the target's 90 % interval is so narrow; null: however wide it is."""
+    regret_percent: Annotated[float, Field(gt=0, le=100)] | None = 1.5
+    """`adaptive` stops once the learning rate's uncertainty is expected to cost so little of the
+    target's loss; null: whatever it costs."""
+    grid_share: float = Field(default=0.65, gt=0, le=16)
+    """The most that `adaptive` may take, as a share of the FLOPs of `grid`; the trials that it
+    begins with are run in any case."""
+
+    def planned(self, *, compares_curves: bool) -> "Measure":
+        """The same with its plan filled in."""
+        if self.plan is not None:
+            return self
+        default = type(self)()
+        asks_grid = (self.seeds, self.grid_points) != (default.seeds, default.grid_points)
+        plan: Literal["adaptive", "grid"] = "grid" if asks_grid or compares_curves else "adaptive"
+        return self.model_copy(update={"plan": plan})
 
 
 class StudyFields(Submitted):

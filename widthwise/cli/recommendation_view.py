@@ -81,6 +81,8 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
         yield "check", document.check.summary
     cost = document.cost
     yield "tuning cost", f"{cost.trials} trials, {_share(cost.share_percent)}"
+    if cost.measuring_end is not None:
+        yield "measured until", cost.measuring_end.words
 
 
 def _shared(document: RecommendationDocument) -> Iterator[tuple[str, str]]:

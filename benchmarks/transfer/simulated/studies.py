@@ -4,9 +4,11 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.transfer.simulated.banks import Problem, at_seeds, seeds_of
+from benchmarks.transfer.simulated.banks import Problem, SeedLosses, at_seeds, seeds_of
 from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS, mean_loss, optimum_edge
 from parametrization.transfer.regret import Losses
+from tuner.evidence.next_trials import Due, Outcome, Promise, losses_of, next_wave
+from tuner.spec.study_fields import Measure
 
 GRID_POINTS: Final = 7
 STEP_OCTAVES: Final = 1.0
@@ -32,7 +34,7 @@ class SimulatedStudy(NamedTuple):
 
 
 def drawn_study(problem: Problem, draw: np.random.Generator) -> SimulatedStudy:
-    """One study: a search at the narrowest width, then a grid of factor 2 at three widths.
+    """One study by the plan `grid`: a search at the narrowest width, then one grid of factor 2.
 
     Grids are extended as a study extends them, as far as the bank's rates go.
     """
@@ -42,6 +44,40 @@ def drawn_study(problem: Problem, draw: np.random.Generator) -> SimulatedStudy:
         {width: _measured(problem, width, centre, seeds, draw) for width in problem.studied},
         problem.target,
     )
+
+
+def adaptive_study(problem: Problem, draw: np.random.Generator) -> SimulatedStudy:
+    """One study by the default plan, whose waves the service's own decision chooses.
+
+    What the bank does not hold, a rate or one more seed, counts as a trial that was lost.
+    """
+    centre, widths = _winner(problem, draw), problem.studied
+    costs = tuple((width / problem.target) ** 2 for width in widths)
+    default = Measure()
+    promise = Promise(
+        widths,
+        costs,
+        problem.target,
+        default.grid_factor,
+        default.interval_octaves,
+        default.regret_percent,
+        default.grid_share * default.grid_points * default.seeds * sum(costs),
+    )
+    seeds = {width: list(draw.permutation(seeds_of(problem.losses[width]))) for width in widths}
+    outcomes: dict[int, list[Outcome]] = {}
+    while due := next_wave(promise, centre, outcomes).trials:
+        for one in due:
+            tried = outcomes.setdefault(one.width, [])
+            tried.append(_outcome(problem.losses[one.width], seeds[one.width], one))
+    return SimulatedStudy(
+        {width: losses_of(tried) for width, tried in sorted(outcomes.items())}, problem.target
+    )
+
+
+def _outcome(losses: dict[float, SeedLosses], seeds: list[int], due: Due) -> Outcome:
+    if due.log2_rate not in losses or due.seed >= len(seeds):
+        return Outcome(due.log2_rate, due.seed, None, has_result=False)
+    return Outcome(due.log2_rate, due.seed, losses[due.log2_rate][seeds[due.seed]])
 
 
 def _winner(problem: Problem, draw: np.random.Generator) -> float:

@@ -58,6 +58,29 @@ def test_a_study_stored_before_its_defaults_were_filled_in_is_read_with_them(
 
 
 @pytest.mark.parametrize(
+    ("fields", "plan"),
+    [
+        ({}, "adaptive"),
+        ({"measure": {"seeds": 2, "grid_points": 7}}, "adaptive"),
+        ({"measure": {"seeds": 3}}, "grid"),
+        ({"measure": {"grid_points": 5}}, "grid"),
+        ({"measure": {"grid_points": 5, "plan": "adaptive"}}, "adaptive"),
+        ({"control": "sp"}, "grid"),
+        ({"at_target": True}, "grid"),
+    ],
+    ids=json.dumps,
+)
+def test_the_plan_follows_from_what_is_asked_for(
+    client: httpx.Client, fields: dict[str, Any], plan: str
+) -> None:
+    spec = client.post("/v1/studies", json=MINIMAL | fields).json()["spec"]
+    assert spec["measure"]["plan"] == plan
+    shown = {key: spec["measure"][key] for key in ("regret_percent", "grid_share")}
+    assert shown == {"regret_percent": 1.5, "grid_share": 0.65}
+    assert spec["measure"]["interval_octaves"] is None
+
+
+@pytest.mark.parametrize(
     ("fields", "pointer", "words"),
     [
         ({"target": {"width": True}}, "/target/width", "must be a number, not true"),

@@ -1,6 +1,7 @@
 """Whole studies decided and stored for real, on a loss surface whose answer is known."""
 
 import math
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from tests.tuner.analytic_engine import AnalyticEngine, optimum
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.engine.orders import TrainOrder
+from tuner.evidence.study_evidence import study_evidence
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
@@ -106,6 +108,37 @@ def test_a_study_is_checked_searched_measured_and_completed(database: Database) 
         }
         best = optimum(parametrization, width)
         assert min(rates) < best < max(rates), (parametrization, width)
+
+
+def adaptive(**changes: object) -> StudySpec:
+    return spec(control="none", measure={"plan": "adaptive"}, **changes)
+
+
+def test_an_adaptive_study_measures_every_width_for_less_and_says_why_it_stopped(
+    database: Database,
+) -> None:
+    snapshot = run_to_end(database, submit(database, adaptive()), AnalyticEngine(slots=2))
+    measured = Counter(t.width for t in snapshot.trials if t.purpose is Purpose.MEASURE)
+    assert set(measured) == {32, 64, 128}
+    assert sum(measured.values()) < 3 * 14
+    assert "measured enough (adamw:" in (snapshot.study.reason or "")
+    end = study_evidence(snapshot).summary.optimizers[0].measuring_end
+    assert end is not None
+    assert (end.stopped_by, end.trials) == ("regret", sum(measured.values()))
+    assert end.words in (snapshot.study.reason or "")
+
+
+@pytest.mark.parametrize(("slots", "seed"), [(1, 0), (3, 1), (7, 2)])
+def test_adaptive_trials_do_not_depend_on_slots_order_or_a_coordinator_that_died(
+    database: Database, slots: int, seed: int
+) -> None:
+    asked = adaptive(optimizers=[{"name": "adamw"}, {"name": "adam"}])
+    alone = run_to_end(database, submit(database, asked), AnalyticEngine(slots=2))
+    study_id = submit(database, asked)
+    engine = AnalyticEngine(slots=slots, seed=seed)
+    for _ in range(10 * seed):  # then its coordinator, and what it remembers, is another one
+        tick(database, engine, wait_seconds=0)
+    assert essence(run_to_end(database, study_id, engine)) == essence(alone)
 
 
 def test_an_optimum_on_the_edge_extends_the_grid_of_its_width_alone(database: Database) -> None:
