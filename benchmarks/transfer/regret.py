@@ -4,8 +4,8 @@
 
 Every table of a bank is one problem: losses over learning rates and seeds at several widths, the
 widest of which is the target. Each draw is a study of three widths up to a quarter of the target's,
-by the default plan and answered by the service's own functions. `plan_grid` is the service's answer to
-whole grids with 2 or 3 seeds; the estimators that it is held to answer for those. `sp`, `short` and
+by the default plan and answered by the service's own functions. `plan_grid` is its answer to whole
+grids with 2 or 3 seeds; the estimators that it is held to answer for those. `sp`, `short` and
 `hot` in a problem's name mark planted bad ones, whose answers should be flagged: all figures but
 `flagged_bad` are of the good ones. Figures are means over problems.
 """
@@ -55,7 +55,8 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
     )
     planted = {problem.name for problem in problems if problem.is_planted}
     good, good_grids = (
-        {name: of for name, of in drawn.items() if name not in planted} for drawn in (studies, grids)
+        {name: of for name, of in drawn.items() if name not in planted}
+        for drawn in (studies, grids)
     )
     bad = {name: of for name, of in studies.items() if name in planted}
     if not good:

@@ -102,7 +102,7 @@ class Measure(Submitted):
     regret_percent: Annotated[float, Field(gt=0, le=100)] | None = 1.5
     """`adaptive` stops once the learning rate's uncertainty is expected to cost so little of the
     target's loss; null: whatever it costs."""
-    grid_share: float = Field(default=0.65, gt=0, le=16)
+    grid_share: float = Field(default=1.0, gt=0, le=16)
     """The most that `adaptive` may take, as a share of the FLOPs of `grid`; the trials that it
     begins with are run in any case."""
 
