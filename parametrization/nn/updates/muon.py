@@ -55,6 +55,14 @@ def _match_rms_adamw_factor(fan_out: int, fan_in: int) -> float:
     return 0.2 * root_of_longer_side(fan_out, fan_in)
 
 
+def direction(gradient: Tensor, state: State, hyper: Hyper) -> tuple[Tensor, State]:
+    """The momentum, orthogonalised, and the new state."""
+    mean = decayed(state["mean"], gradient, hyper["momentum"])
+    ahead = decayed(mean, gradient, hyper["momentum"])  # Nesterov
+    step = orthogonalised(ahead.flatten(1), hyper["epsilon"]).reshape(gradient.shape)
+    return step, {"mean": mean}
+
+
 def _update(
     parameter: Tensor,
     gradient: Tensor,
@@ -62,9 +70,6 @@ def _update(
     hyper: Hyper,
     factor: Callable[[int, int], float],
 ) -> tuple[Tensor, State]:
-    mean = decayed(state["mean"], gradient, hyper["momentum"])
-    ahead = decayed(mean, gradient, hyper["momentum"])  # Nesterov
-    matrix = ahead.flatten(1)
-    step = orthogonalised(matrix, hyper["epsilon"]).reshape(parameter.shape)
-    rate = hyper["learning_rate"] * factor(*matrix.shape)
-    return shrunk(parameter, hyper) - rate * step, {"mean": mean}
+    step, state = direction(gradient, state, hyper)
+    rate = hyper["learning_rate"] * factor(*parameter.flatten(1).shape)
+    return shrunk(parameter, hyper) - rate * step, state
