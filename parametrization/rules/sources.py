@@ -29,7 +29,6 @@ SHAMPOO: Final = Evidence(
 HYPERBALL: Final = Evidence(
     "Hyperball", "Wen et al. 2026, arXiv:2606.16899; width by the degree of the update", "DV", "M"
 )
-HYPERP: Final = Evidence("HyperP", "Ren et al. 2026, arXiv:2603.28743, App. A", "TEV", "M")
 SOAP: Final = Evidence("SOAP under muP", "Qiu et al. 2025, arXiv:2512.05620", "EV", "L")
 KFAC: Final = Evidence("K-FAC under muP", "Ishikawa & Karakida 2024 (ICLR), Table 1", "TE", "M")
 DUAL_NORM: Final = Evidence(

@@ -4,18 +4,19 @@ from collections.abc import Mapping
 from typing import Final
 
 from parametrization.optimizers.assignment import matrices_with
-from parametrization.optimizers.built_in.muon import spectral_factor_of_at_least_one
 from parametrization.optimizers.declaration import OptimizerDeclaration, Step, StepKind
 from parametrization.optimizers.usual_hyperparameters import epsilon, memory, moments
 from parametrization.rules.row import Refusal, Row, Rows, Scaling, without
-from parametrization.rules.sources import HYPERBALL, HYPERP
-from parametrization.rules.width.matrix_norms import ORTHOGONAL
+from parametrization.rules.sources import HYPERBALL
 from parametrization.shapes.roles import Role
 
 _ELSEWHERE: Final = Refusal(
     "a fixed norm is published for hidden matrices, and a tensor that starts at zero would stay",
     "train it with a companion such as adamw, at a base learning rate of its own",
     HYPERBALL,
+)
+_LOW_RANK: Final = HYPERBALL.graded(
+    "DV", "L", "measured: slope +0.5 at a constant rate, which HyperP, arXiv:2603.28743, keeps"
 )
 _NO_DECAY: Final[Mapping[str, str]] = {
     "weight_decay": "the norm of every matrix that it steps is fixed, so that decay would change"
@@ -57,11 +58,10 @@ MUONH: Final = OptimizerDeclaration(
     hyperparameters={"momentum": memory(0.95), "epsilon": epsilon(1e-7)},
     log2_rates=(-10, -2),
     check_learning_rate=2.0**-8,
-    rows=_rows(ORTHOGONAL[Role.HIDDEN]._replace(evidence=HYPERP)),
+    # A step of fixed norm and bounded rank, which the gradient of one batch has, is as long as
+    # AdamH's. HyperP keeps the rate over widths, as is right for steps of full rank.
+    rows=_rows(Row(Scaling(-0.5, 0.0, -0.5, 0.0, 0.5, -0.5, 0.0, 0.0), _LOW_RANK)),
     weight_degree=1,
-    # A matrix of standard deviation 1/sqrt(fan_in) has norm sqrt(fan_out), an orthogonal step of
-    # that norm the spectral one sqrt(fan_out / min(fan_out, fan_in)).
-    bare_factor=spectral_factor_of_at_least_one,
     companions=matrices_with("muonh"),
     refused=_NO_DECAY,
 )

@@ -56,6 +56,8 @@ FAST: Final = [
     Measured("muon_spectral", 2.0**-8, companion=True),
     Measured("muon_original", 2.0**-8, companion=True),
     Measured("muon_match_rms_adamw", 2.0**-12, companion=True),
+    Measured("adamh", 2.0**-9, companion=True),
+    Measured("muonh", 2.0**-8, companion=True),
     Measured("muon_spectral", 2.0**-8),
     Measured("modular_matrix", 2.0**-8),
 ]

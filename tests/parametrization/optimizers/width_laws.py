@@ -62,6 +62,8 @@ STEPS: Final[Mapping[str, Step]] = {
     "muon_spectral": Step(W, 0, 1, W),
     "muon_original": Step(W, 0, 1, W),
     "muon_match_rms_adamw": Step(W, 0, 1, W),
+    "adamh": Step(T, 0),
+    "muonh": Step(T, 0, 1, W),
     "scion_column": Step(E, 0),
     "scion_spectral": Step(W, 0, 1, W),
     "scion_sign": Step(E, 0, 0),

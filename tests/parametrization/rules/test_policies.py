@@ -24,8 +24,8 @@ from parametrization.shapes.roles import Role, TensorShape
 from tests.parametrization.builders import TENSORS, hyperparameters
 
 M = 4.0
-PINNED_TABLES = "8b381fcf4151"
-PINNED_DEFAULTS = "rules-08f8db86403b"
+PINNED_TABLES = "ff06e892add3"
+PINNED_DEFAULTS = "rules-2c1880c1e68b"
 
 
 def scale(

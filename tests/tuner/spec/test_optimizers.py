@@ -78,6 +78,19 @@ def test_weight_decay_that_would_be_normalised_away_is_refused_with_the_reason(
         config(name, weight_decay=0.1)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"family": {"name": "ngpt"}}, {"optimizers": [{"name": "ngpt"}]}],
+    ids=["family", "optimizer"],
+)
+def test_the_normalized_transformer_is_refused_with_the_paper_that_says_why(
+    given: dict[str, Any],
+) -> None:
+    document = {"family": {"name": "gpt"}, "target": {"width": 256}} | given
+    with pytest.raises(ValidationError, match=r"ngpt cannot be tuned.*arXiv:2604\.27077"):
+        StudySpec.model_validate(document)
+
+
 def test_an_optimizer_that_no_study_can_name_is_refused_with_the_reason() -> None:
     with pytest.raises(ValidationError, match="scion_sign: a part of Scion"):
         config("scion_sign")

@@ -36,6 +36,7 @@ PLAIN = [
     "muon_spectral",
     "scion_spectral",
     "modular_matrix",
+    "muonh",
 ]
 """One of each sort: elementwise, coupled over tensors, one norm a tensor, factored, orthogonal."""
 

@@ -8,6 +8,7 @@ from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationInfo
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from parametrization.optimizers.refused import refusal_of
 from parametrization.plugins import find_plugins
 from tuner.spec.families.dit import Dit
 from tuner.spec.families.external import External
@@ -84,15 +85,22 @@ def _with_a_known_name(given: object, info: ValidationInfo) -> object:
     known = isinstance(name, str) and name in FAMILIES
     if known or REGISTERED.find(name) is not None:
         return given
-    if words := PLUGINS.refusal_of(name):
+    if words := PLUGINS.refusal_of(name) or _refusal_of(name):
         raise ValueError(words)
-    for left_out in REGISTERED.left_out:
-        if left_out.name == name:
-            raise ValueError(f"the task {name} cannot be used: {left_out.reason}")
     names = ", ".join(f"'{one}'" for one in (*FAMILIES, *REGISTERED.names()))
     words = "{tag} is none of {expected_tags}"
     context = where | {"tag": str(name), "expected_tags": names}
     raise PydanticCustomError("union_tag_invalid", words, context)
+
+
+def _refusal_of(name: object) -> str | None:
+    """Why a family that users ask for is none; None where nothing is known of the name."""
+    if isinstance(name, str) and (words := refusal_of(name)):
+        return words
+    for left_out in REGISTERED.left_out:
+        if left_out.name == name:
+            return f"the task {name} cannot be used: {left_out.reason}"
+    return None
 
 
 AnyFamily: TypeAlias = Annotated[ModelFamily, _OneOfTheFamilies()]

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from parametrization.optimizers.declaration import OptimizerDeclaration, Range
+from parametrization.optimizers.refused import refusal_of
 from parametrization.optimizers.registry import OPTIMIZERS, PLUGINS, STUDIED
 from parametrization.scaling.companions import flat_hyperparameters
 from tuner.spec.optimizers.distributions import (
@@ -187,7 +188,7 @@ def _refused_with_the_reason(given: object) -> object:
     if not isinstance(name, str):
         return given
     if name not in OPTIMIZERS:
-        if words := PLUGINS.refusal_of(name):
+        if words := refusal_of(name) or PLUGINS.refusal_of(name):
             raise ValueError(words)
         return given
     declaration = OPTIMIZERS[name]

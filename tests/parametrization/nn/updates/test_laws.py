@@ -30,7 +30,7 @@ every_optimizer = pytest.mark.parametrize("optimizer", GRADIENT_ONLY, ids=lambda
 ONE_PER_FORMULA = [  # tracing takes a second each; the others differ in a scale or an exponent
     "sgd", "adamw", "lion", "muon_spectral", "adagrad", "rmsprop", "layer_normalised_sgd",
     "shampoo_grafted", "soap", "lars", "lamb", "adafactor", "scion_column", "scion_rms",
-    "modular_matrix", "schedule_free_adamw",
+    "modular_matrix", "schedule_free_adamw", "adamh", "muonh",
 ]  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def test_matrices_in_one_tensor_move_as_tensors_of_their_own(name: str, case: st
 @pytest.mark.parametrize("case", SEVERAL)
 def test_a_cohort_of_tensors_with_several_matrices_equals_its_trials(case: str) -> None:
     shape, layout, _ = SEVERAL[case]
-    for name in ("muon_spectral", "adafactor", "modular_matrix", "lamb"):
+    for name in ("muon_spectral", "adafactor", "modular_matrix", "lamb", "muonh"):
         optimizer = for_layout(gradient_optimizer(name), layout)
         hyper = hyper_of(optimizer, learning_rate=0.05)
         starts = [random(*shape, seed=seed) for seed in (1, 2)]

@@ -20,6 +20,8 @@ WITHOUT_A_LIBRARY = {
     "layer_normalised_sgd",  # its formula
     "lamb",  # Algorithm 2: the library's clamps norms and corrects one moment
     "muon_spectral",  # singular values
+    "adamh",  # the published rule
+    "muonh",
     "shampoo_half",  # dense matrix powers
     "shampoo_grafted",
     "kfac",  # dense Fisher matrices
