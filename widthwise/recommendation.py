@@ -157,6 +157,12 @@ class Recommendation:
         return self.document.gradient_clip_norm
 
     @property
+    def average_decay(self) -> float | None:
+        """What one update keeps of the average of the weights; None: there is no average."""
+        average = self.document.weight_average
+        return None if average is None else average.decay
+
+    @property
     def multipliers(self) -> Multipliers:
         """Target over base, along every axis that the rules carry numbers along."""
         return self.document.multipliers

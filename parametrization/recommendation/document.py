@@ -13,6 +13,7 @@ from parametrization.recommendation.values import (
     ParameterGroup,
     ScheduleValues,
     TensorValues,
+    WeightAverage,
 )
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
@@ -117,6 +118,12 @@ class RecommendationDocument(Record):
     """The same, with origin and basis."""
     gradient_clip_norm: float | None
     """On the global norm; constant in width while the readout's multiplier stays in the forward."""
+    gradient_clip_value: float | None = None
+    """Largest size of an entry of the gradient, where it is clipped by value."""
+    gradient_clip_percentile: float | None = None
+    """Of the norms of the 512 updates before, at which the global norm is clipped."""
+    weight_average: WeightAverage | None = None
+    """None where the trained weights themselves are evaluated."""
     groups: tuple[ParameterGroup, ...]
     tensors: tuple[TensorValues, ...]
     schedule: ScheduleValues

@@ -131,6 +131,15 @@ class ParameterGroup(Record):
     patterns: tuple[str, ...]
 
 
+class WeightAverage(Record):
+    """An exponential moving average of the weights, with which the model is evaluated."""
+
+    fraction: float
+    """Its memory as a share of training."""
+    decay: float
+    """What one update of the target keeps of it: exp(-1 / (fraction x steps))."""
+
+
 class SchedulePoint(Record):
     step: int
     """Number of the update, from 0."""

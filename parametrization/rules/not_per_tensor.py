@@ -32,6 +32,16 @@ NON_TENSOR_ROWS: Final = (
         " the multiplier",
         TP5_OTHERS.graded("TV", "M"),
     ),
+    NonTensorRow(
+        "gradient clip percentile",
+        "constant: the norms before an update set the scale",
+        HERE.graded("D", "L"),
+    ),
+    NonTensorRow(
+        "gradient clip value",
+        "does not transfer with width: entries of a gradient shrink like 1/m and fewer are clipped",
+        TP5_OTHERS.graded("D", "L"),
+    ),
     CONSTANT_MEMORIES,
     NonTensorRow(
         "attention scale",

@@ -251,6 +251,19 @@ class Schedule:
         return "\n".join([*functions, statements])
 
 
+def average_decay(share: float, steps: int) -> float:
+    """What one update keeps of an average of the weights that remembers a share of training.
+
+    Twice the updates at the same share average the same path: the decay follows the horizon as the
+    rule of batch and tokens says, to the power kB/kD.
+
+    >>> round(average_decay(0.1, 1000), 6)
+    0.99005
+
+    """
+    return math.exp(-1 / (share * steps))
+
+
 def _require(step: int, steps: int) -> None:
     if not 0 <= step < steps:
         raise ValueError(f"step must be in [0, {steps}), got {step}")

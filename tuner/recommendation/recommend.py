@@ -28,6 +28,7 @@ from tuner.recommendation.values import (
     parameter_groups,
     schedule_values,
     tensor_values,
+    weight_average,
 )
 from tuner.recommendation.verdict import (
     Findings,
@@ -157,6 +158,9 @@ def recommend(  # one keyword per axis
             (over_width, *others.axes),
         ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
+        gradient_clip_value=spec.training.gradient_clip_value,
+        gradient_clip_percentile=spec.training.gradient_clip_percentile,
+        weight_average=weight_average(spec.training, target.steps),
         groups=groups,
         tensors=tensors,
         schedule=schedule_values(spec.training_by(chosen).schedule, duration, groups),

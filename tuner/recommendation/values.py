@@ -9,17 +9,19 @@ from parametrization.recommendation.values import (
     SchedulePoint,
     ScheduleValues,
     TensorValues,
+    WeightAverage,
 )
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import by_optimizer
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.schedule import Schedule
+from parametrization.scaling.schedule import Schedule, average_decay
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape, Role
 from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.study_fields import Training
 
 _OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
 
@@ -125,6 +127,14 @@ def schedule_values(
             )
             for step, factor in schedule.preview(steps)
         ),
+    )
+
+
+def weight_average(training: Training, steps: int) -> WeightAverage | None:
+    """The average of the weights over as many updates; None where there is none."""
+    share = training.average_fraction
+    return (
+        None if share is None else WeightAverage(fraction=share, decay=average_decay(share, steps))
     )
 
 

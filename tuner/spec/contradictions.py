@@ -1,6 +1,7 @@
 """Find fields of a study's specification that contradict each other, and say what to change."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from parametrization.optimizers.registry import OPTIMIZERS, declared
 from parametrization.rules.policy_numbers import EmbeddingRateRule
@@ -10,6 +11,8 @@ from tuner.spec.datasets.registry import datasets_of
 from tuner.spec.optimizers.magnitudes import beyond_floats, unscalable
 from tuner.spec.study_fields import StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
+
+_CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
 
 
 def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
@@ -41,6 +44,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f" {spec.family.refuses_recomputation}; leave it out",
         )
     yield from _unfit_schedule(spec)
+    yield from _unfit_clipping(spec)
     yield from _unfit_pruner(spec)
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
@@ -57,7 +61,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_policies(spec)
     yield from beyond_floats(spec.optimizers)
     yield from unscalable(
-        "/training", {"/gradient_clip_norm": spec.training.gradient_clip_norm or 0}
+        "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in _CLIPPING}
     )
 
 
@@ -71,6 +75,28 @@ def _unfit_schedule(spec: StudyFields) -> Iterator[tuple[str, str]]:
             " whose batches are its own: set batch_warmup_fraction to 0, and use a shape whose"
             " batch stays",
         )
+
+
+def _unfit_clipping(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    training = spec.training
+    ways = [way for way in _CLIPPING if getattr(training, way) is not None]
+    for way in ways[1:]:
+        yield (f"/training/{way}", f"{ways[0]} clips already: leave one of them out")
+    own = (*_CLIPPING[1:], "average_fraction")
+    for field in own if spec.family.is_external else ():
+        if getattr(training, field) is not None:
+            yield (
+                f"/training/{field}",
+                "a trainer of one's own clips by gradient_clip_norm alone, and averages its weights"
+                " itself: leave it out",
+            )
+    for i, optimizer in enumerate(spec.optimizers):
+        if training.average_fraction and declared(optimizer.name).evaluation_point:
+            yield (
+                f"/optimizers/{i}/name",
+                f"{optimizer.name} averages the weights by itself: leave average_fraction out, or"
+                " use another optimizer",
+            )
 
 
 def _unfit_pruner(spec: StudyFields) -> Iterator[tuple[str, str]]:

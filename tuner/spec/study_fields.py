@@ -32,6 +32,14 @@ class Training(Submitted):
     batch_size: int = Field(default=16, ge=1, le=65_536)
     """Sequences or images per step, once a batch that grows has done so."""
     gradient_clip_norm: PositiveFloat | None = None
+    """Largest global norm of the gradient; clip in one way at most."""
+    gradient_clip_value: PositiveFloat | None = None
+    """Largest size of an entry of the gradient."""
+    gradient_clip_percentile: Annotated[float, Field(gt=0, le=100)] | None = None
+    """The global norm is clipped at this percentile of those of the 512 updates before."""
+    average_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Memory of an exponential moving average of the weights, as a share of training: trials are
+    validated with the average. Default: none."""
     schedule: Schedule = Schedule()
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16` computes the forward and backward pass of the layers in bfloat16, with weights,
@@ -42,6 +50,12 @@ class Training(Submitted):
     activation_checkpointing: bool = False
     """Compute the activations inside blocks again in the backward pass instead of keeping them:
     less memory, about a third more time, the same numbers."""
+
+    @property
+    def clips(self) -> bool:
+        """Whether gradients are clipped at all."""
+        limits = (self.gradient_clip_norm, self.gradient_clip_value, self.gradient_clip_percentile)
+        return any(limit is not None for limit in limits)
 
     def batch_size_at(self, step: int) -> int:
         """Examples of update number `step` (0-based): all microbatches are equally large."""

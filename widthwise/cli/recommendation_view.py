@@ -70,8 +70,7 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     yield "schedule", _schedule(document.schedule)
     if document.residual_multiplier != 1:
         yield "residual branches", f"x + {document.residual_multiplier:.4g} f(x)"
-    if document.gradient_clip_norm is not None:
-        yield "clipping", f"gradient norm at {document.gradient_clip_norm:g}"
+    yield from _updates(document)
     yield from _shared(document)
     yield "loss is", document.compared_by.words
     yield "μP measured", _evidence(document.evidence)
@@ -83,6 +82,19 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     yield "tuning cost", f"{cost.trials} trials, {_share(cost.share_percent)}"
     if cost.measuring_end is not None:
         yield "measured until", cost.measuring_end.words
+
+
+def _updates(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
+    """What happens around every update."""
+    if document.gradient_clip_norm is not None:
+        yield "clipping", f"gradient norm at {document.gradient_clip_norm:g}"
+    if document.gradient_clip_value is not None:
+        yield "clipping", f"entries of the gradient at {document.gradient_clip_value:g}"
+    if document.gradient_clip_percentile is not None:
+        percentile = document.gradient_clip_percentile
+        yield "clipping", f"gradient norm at percentile {percentile:g} of the 512 updates before"
+    if document.weight_average is not None:
+        yield "weights", f"evaluate their average, decay {document.weight_average.decay:.7g}"
 
 
 def _shared(document: RecommendationDocument) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ from workers.cohort.step import CohortStep
 from workers.datasets.data import Batch, stacked
 from workers.device.heartbeat import alive
 from workers.training.history import History
-from workers.training.trainer import clip_fraction
 from workers.training.trial import RunningTrial
 
 BLOCK_STEPS: Final = 128
@@ -102,6 +101,8 @@ class Cohort:
         factors_K = torch.tensor(factors, dtype=torch.float64)
         self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
         self._factors.append(factors)
+        for trial, step in zip(self.trials, self._steps, strict=True):
+            trial.follow(step)
         self._steps = [step + 1 for step in self._steps]
 
     def _schedule_factors(self) -> list[float]:
@@ -141,14 +142,9 @@ class Cohort:
         self, number: int, columns: Sequence[list[float]], factors: Sequence[float], lasting: int
     ) -> None:
         trial, advance = self.trials[number], self.advances[number]
-        losses, gradient_norms, parameter_norms = (column[:lasting] for column in columns)
-        limit = self._trainings[number].gradient_clip_norm
+        losses, gradient_norms, parameter_norms, kept = (column[:lasting] for column in columns)
         peak_rate = trial.spec.hyperparameters["learning_rate"]
-        clipped = (
-            [0.0] * lasting
-            if limit is None
-            else [clip_fraction(norm, limit) for norm in gradient_norms]
-        )
+        clipped = [1 - share for share in kept]
         trial.train_losses += losses
         rates = [peak_rate * factor for factor in factors[:lasting]]
         advance.updates.extend([losses, gradient_norms, parameter_norms, clipped, rates])

@@ -3,10 +3,9 @@
 Shape suffix: K trials of the cohort, M measures.
 """
 
-import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
 from torch import Tensor
@@ -19,12 +18,12 @@ from workers.cohort.stack import stack_trials
 from workers.cohort.tensor_updates import has_fused_kernel
 from workers.cohort.updates import SliceUpdates, StackUpdates, Updates
 from workers.datasets.data import Batch, flattened
+from workers.training.clipping import Clipping
 from workers.training.objective import objective
 from workers.training.trial import RunningTrial
 
 _Form: TypeAlias = tuple[bool, tuple[Any, ...]]
 """Whether the trials share their batch, and the batch's form."""
-_CLIP_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
 
 
 class _Recorded(NamedTuple):
@@ -67,16 +66,18 @@ class CohortStep:
             self._updates = StackUpdates(trials, tensors, programs, compiled=compiled)
         self._gradients: dict[_Form, Program] = {}
         self._graphs: dict[_Form, _Recorded] = {}
-        limits = [trial.spec.training.gradient_clip_norm for trial in trials]
-        self._clips = any(limit is not None for limit in limits)
-        self._limits_K = torch.tensor(
-            [math.inf if limit is None else limit for limit in limits],
-            dtype=first.dtype,
-            device=first.device,
-        )
+        trainings = [trial.spec.training for trial in trials]
+        self._device = first.device
+        self._clipping = None
+        if any(training.clips for training in trainings):
+            past = [trial.past_norms for trial in trials]
+            self._clipping = Clipping(trainings, [trial.step for trial in trials], past, like=first)
 
     def take(self, batch: Batch, factors_K: Tensor, *, shared_batch: bool) -> Tensor:
-        """Update every trial in place; its loss, gradient norm and new parameter norm, [M, K].
+        """Update every trial in place; what it measured, [M, K].
+
+        Measured are the loss, the gradient's norm, the new parameters' norm, and the share of the
+        gradient's norm that clipping left.
 
         Args:
             batch: of the step, [K, ...] unless all trials share it.
@@ -89,7 +90,7 @@ class CohortStep:
             self._gradients[form] = self._program_of(batch, shared_batch=shared_batch)
         if self._recorder is None:
             return self._taken(factors_K, *tensors, form=form)
-        return self._from_recording(form, factors_K.to(self._limits_K.device), *tensors)
+        return self._from_recording(form, factors_K.to(self._device), *tensors)
 
     def close(self) -> None:
         """Free what was recorded; no further step is taken."""
@@ -128,12 +129,11 @@ class CohortStep:
 
     def _updated(self, found: Gradients, factors_K: Tensor) -> Tensor:
         losses_K, gradients, norms_K = found
-        if self._clips:
-            shares_K = (self._limits_K / (norms_K + _CLIP_EPSILON)).clamp(max=1.0)
-            for gradient in gradients.values():
-                gradient *= shares_K.view(-1, *[1] * (gradient.dim() - 1))
+        kept_K = torch.ones_like(norms_K)
+        if self._clipping is not None:
+            kept_K = self._clipping.clip(list(gradients.values()), norms_K)
         self._updates.apply(gradients, factors_K)
-        return torch.stack([losses_K, norms_K, norms(self._stacked.parameters)])
+        return torch.stack([losses_K, norms_K, norms(self._stacked.parameters), kept_K])
 
     def _program_of(self, batch: Batch, *, shared_batch: bool) -> Program:
         family = self._trial.spec.model.family

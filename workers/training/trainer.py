@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import clip_grads_with_norm_
 
 from parametrization.nn.stepping import evaluating, recording
 from tuner.engine.checkpoints import Checkpoint
@@ -15,6 +14,8 @@ from tuner.engine.reports import TrialProgress
 from tuner.engine.series import Series
 from workers.datasets.data import Batch
 from workers.device.heartbeat import alive
+from workers.training.averaging import averaged
+from workers.training.clipping import Clipping
 from workers.training.history import History, Update
 from workers.training.objective import objective
 from workers.training.trial import RunningTrial
@@ -62,21 +63,29 @@ def take_step(trial: RunningTrial) -> Update:
     batch = trial.batch(trial.step)
     with recording(trial.optimizer, predictions=batch.targets.numel()):
         train_loss = backward(trial, batch)
-    parameters, limit = trial.parameters, training.gradient_clip_norm
-    norm = _total_norm([tensor.grad for tensor in parameters if tensor.grad is not None])
-    if limit is not None:
-        clip_grads_with_norm_(parameters, limit, norm)
+    parameters = trial.parameters
+    gradients = [tensor.grad for tensor in parameters if tensor.grad is not None]
+    norm = _total_norm(gradients)
+    kept = _clipped(trial, gradients, norm) if training.clips else torch.ones_like(norm)
     trial.optimizer.step()
+    trial.follow(trial.step)
     # Read together: on a GPU every reading waits for it.
-    measured = torch.stack([train_loss, norm, _total_norm(parameters)])
-    loss, gradient_norm, parameter_norm = measured.tolist()
+    measured = torch.stack([train_loss, norm, _total_norm(parameters), kept])
+    loss, gradient_norm, parameter_norm, share_kept = measured.tolist()
     return Update(
         train_loss=loss,
         gradient_norm=gradient_norm,
         parameter_norm=parameter_norm,
-        clip_fraction=clip_fraction(gradient_norm, limit),
+        clip_fraction=1 - share_kept,
         learning_rate=trial.spec.hyperparameters["learning_rate"] * factor,
     )
+
+
+def _clipped(trial: RunningTrial, gradients: Sequence[Tensor], norm: Tensor) -> Tensor:
+    """Clip the gradients in place; the share of their norm that is left."""
+    past = [trial.past_norms]
+    clipping = Clipping([trial.spec.training], [trial.step], past, like=gradients[0])
+    return clipping.clip([gradient.unsqueeze(0) for gradient in gradients], norm.view(1))[0]
 
 
 @torch.no_grad()
@@ -117,7 +126,8 @@ def validation_loss(trial: RunningTrial) -> float | None:
 
     None where there is no such set: a user's own task need not validate.
 
-    Where the optimizer says so, of its evaluation point instead of the values that it trains.
+    Where the optimizer says so, of its evaluation point instead of the values that it trains; of
+    the average of the weights, where they are averaged.
     """
     total, predictions = 0.0, 0
     loss_of = objective(trial.spec.model.family).validation
@@ -125,6 +135,7 @@ def validation_loss(trial: RunningTrial) -> float | None:
         torch.no_grad(),
         _evaluating(trial.model),
         evaluating(trial.optimizer),
+        averaged(trial.model, trial.averages),
         _precision(trial),
     ):
         for batch in trial.data.validation():
@@ -173,7 +184,7 @@ def progress(trial: RunningTrial, segment: Segment, checkpoint: Checkpoint | Non
         validation_loss=segment.validation_loss,
         diverged=diverged,
         checkpoint=checkpoint,
-        curves=_curves(segment, clips=trial.spec.training.gradient_clip_norm is not None),
+        curves=_curves(segment, clips=trial.spec.training.clips),
     )
 
 
@@ -191,10 +202,3 @@ def _curves(segment: Segment, *, clips: bool) -> tuple[Series, ...]:
         last = segment.first_step + len(segment.updates) - 1
         curves.append(Series.of("validation_loss", last, [segment.validation_loss]))
     return tuple(curves)
-
-
-def clip_fraction(gradient_norm: float, limit: float | None) -> float:
-    """Share of the gradient's norm that clipping to `limit` takes away."""
-    if limit is None or gradient_norm <= limit:
-        return 0.0
-    return 1 - limit / gradient_norm

@@ -10,12 +10,15 @@ from torch import nn
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
 from parametrization.nn.start.readouts import add_readouts, draw_start
 from parametrization.nn.stepping import Stepping
+from parametrization.scaling.schedule import average_decay
 from parametrization.scaling.tensor_scaling import TensorScaling
 from tuner.engine.orders import TrialSpec
 from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
 from workers.models.build import build_model
 from workers.training.activation_checkpointing import recompute_blocks
+from workers.training.averaging import follow
+from workers.training.clipping import no_norms
 from workers.training.model_shapes import model_scalings
 
 _MULTIPLIER: Final = "_extra_state"  # torch's suffix of what `WithMultiplier` adds to a state dict
@@ -33,6 +36,10 @@ class RunningTrial:
     """Learning rate of each of the optimizer's groups at factor 1 of the schedule."""
     train_losses: list[float] = field(default_factory=list)
     """One per update done."""
+    past_norms: torch.Tensor | None = None
+    """What clipping at a percentile remembers."""
+    averages: list[torch.Tensor] | None = None
+    """Of every parameter, in the model's order, where the weights are averaged."""
 
     @property
     def step(self) -> int:
@@ -79,7 +86,16 @@ class RunningTrial:
             "model": _owned(self.model.state_dict()),
             "optimizer": _owned(self.optimizer.state_dict()),
             "train_losses": torch.tensor(self.train_losses, dtype=torch.float64),
+            "past_norms": self.past_norms,
+            "averages": self.averages,
         }
+
+    def follow(self, step: int) -> None:
+        """Take the weights after update number `step` (0-based) into their average, if any."""
+        share = self.spec.training.average_fraction
+        if self.averages is not None and share is not None:
+            kept = average_decay(share, self.spec.training.steps)
+            follow(self.averages, list(self.model.parameters()), kept=kept, step=step)
 
 
 def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
@@ -92,12 +108,19 @@ def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
         recompute_blocks(model)
     model.to(device)
     optimizer = _optimizer(spec, model, scalings)
+    training = spec.training
     return RunningTrial(
         spec=spec,
         data=load_data(spec.model),
         model=model,
         optimizer=optimizer,
         peak_rates=tuple(float(group["lr"]) for group in optimizer.param_groups),
+        past_norms=None
+        if training.gradient_clip_percentile is None
+        else no_norms(torch.device(device)),
+        averages=None
+        if training.average_fraction is None
+        else [weight.detach().clone() for weight in model.parameters()],
     )
 
 
@@ -120,6 +143,11 @@ def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") 
     trial.model.load_state_dict(multipliers | state["model"])
     load_optimizer(trial.optimizer, state["optimizer"])
     trial.train_losses = state["train_losses"].tolist()
+    # Checkpoints of releases that neither remembered nor averaged lack both.
+    if trial.past_norms is not None:
+        trial.past_norms.copy_(state["past_norms"])
+    for average, stored in zip(trial.averages or (), state.get("averages") or (), strict=True):
+        average.copy_(stored)
     return trial
 
 

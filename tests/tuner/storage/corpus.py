@@ -72,6 +72,7 @@ _EVERY_FIELD: Final[dict[str, Any]] = {
         "precision": "bf16",
         "accumulation": 2,
         "activation_checkpointing": True,
+        "average_fraction": 0.05,
     },
     "target": {"width": 1024, "depth": 8, "batch_size": 64, "tokens": 10**9},
     "proxy_width": 64,
