@@ -100,6 +100,7 @@ def test_clipping_by_value_is_torchs_and_reports_the_share_of_the_norm_that_is_l
     trainings = [Training(gradient_clip_value=1.0), Training(gradient_clip_value=1.0)]
     kept = Clipping(trainings, [0, 0], [None, None], like=norms).clip(gradients, norms)
     for ours, theirs in zip(gradients, expected, strict=True):
+        assert theirs.grad is not None
         assert torch.equal(ours, theirs.grad)
     left = torch.stack([gradient.square().sum(1) for gradient in gradients]).sum(0).sqrt()
     torch.testing.assert_close(kept, left / norms)
