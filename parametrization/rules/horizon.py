@@ -18,6 +18,7 @@ class HorizonRule(StrEnum):
     SDE_SQRT = "sde-sqrt"
     LINEAR = "linear"
     POWER_LINES = "power-lines"
+    LMO = "lmo"
 
 
 class Powers(NamedTuple):
@@ -73,6 +74,14 @@ LINEAR_SCALING: Final = Evidence(
 POWER_LINES: Final = Evidence(
     "Power Lines", "Power Lines 2025, arXiv:2505.13738", "E", "L", "at equal tokens per parameter"
 )
+LMO_BOUND: Final = Evidence(
+    "LMO bound",
+    "Shulgin et al. 2026, arXiv:2603.15958, the exponent as derived from such a bound by Cesista"
+    " 2026, steepest-descent-lean",
+    "D",
+    "L",
+    "at a fixed momentum; the bound knows no weight decay",
+)
 
 _NO: Final = Powers()
 _ROOT: Final = Powers(0.5, -0.5)
@@ -121,6 +130,16 @@ def linear_rows() -> dict[HorizonRule, HorizonRow]:
 def power_lines_rows() -> dict[HorizonRule, HorizonRow]:
     """AdamW's weight decay by the batch, at an equal rate."""
     return {HorizonRule.POWER_LINES: HorizonRow(_NO, Powers(1.0), _NO, _NO, (), False, POWER_LINES)}
+
+
+def lmo_rows(note: str = "") -> dict[HorizonRule, HorizonRow]:
+    """A bound on steps of fixed length (signs, orthogonalised matrices): 1 / sqrt(updates).
+
+    The bound is a / (rate * updates) + b * rate + c / sqrt(batch): the batch acts on its floor
+    alone, and the best rate follows the number of updates, kD / kB.
+    """
+    evidence = LMO_BOUND if not note else LMO_BOUND.graded("D", "L", f"{LMO_BOUND.note}; {note}")
+    return {HorizonRule.LMO: HorizonRow(_ROOT, _NO, _NO, _NO, (), True, evidence)}
 
 
 def memory_name(name: str, ratio: float) -> str:

@@ -150,6 +150,12 @@ CHOICES: Final[Mapping[str, Mapping[StrEnum, Choice]]] = {
         HorizonRule.POWER_LINES: _choice(
             "AdamW's weight decay x kB at an equal rate", "Power Lines", "arXiv:2505.13738", "E L"
         ),
+        HorizonRule.LMO: _choice(
+            "rate of sign and matrix steps x sqrt(kB/kD), 1/sqrt(updates), everything else kept",
+            "LMO bound",
+            "Shulgin et al. 2026, arXiv:2603.15958",
+            "D L",
+        ),
     },
     "soap_width_rule": {
         SoapWidthRule.EMPIRICAL: _choice(

@@ -7,6 +7,7 @@ from parametrization.optimizers.usual_hyperparameters import NO_L2, WEIGHT_DECAY
 from parametrization.rules.horizon import (
     COMPLETE_D_TABLE,
     complete_d_rows,
+    lmo_rows,
     power_lines_rows,
     sde_rows,
 )
@@ -14,6 +15,7 @@ from parametrization.rules.row import without
 from parametrization.rules.width.elementwise import ADAM_LIKE
 
 _BETAS: Final = ("beta1", "beta2")
+_AS_SIGNS: Final = "of signs, which approximate Adam's steps"
 
 ADAMW: Final = OptimizerDeclaration(
     name="adamw",
@@ -31,6 +33,7 @@ ADAMW: Final = OptimizerDeclaration(
         **complete_d_rows(COMPLETE_D_TABLE, remembers=_BETAS),
         **sde_rows(remembers=_BETAS, decays=True),
         **power_lines_rows(),
+        **lmo_rows(_AS_SIGNS),
     },
     sqrt_embedding_rate=True,
     entrywise=True,
@@ -50,6 +53,7 @@ ADAM: Final = OptimizerDeclaration(
     horizon={
         **complete_d_rows(COMPLETE_D_TABLE, remembers=_BETAS, decays=False),
         **sde_rows(remembers=_BETAS),
+        **lmo_rows(_AS_SIGNS),
     },
     sqrt_embedding_rate=True,
     refused=NO_L2,

@@ -4,7 +4,7 @@ from typing import Final
 
 from parametrization.optimizers.declaration import OptimizerDeclaration, Step
 from parametrization.optimizers.usual_hyperparameters import WEIGHT_DECAY, memory
-from parametrization.rules.horizon import BORROWED, complete_d_rows
+from parametrization.rules.horizon import BORROWED, complete_d_rows, lmo_rows
 from parametrization.rules.row import labelled, without
 from parametrization.rules.sources import HERE
 from parametrization.rules.width.elementwise import ADAM_LIKE
@@ -27,7 +27,7 @@ LION: Final = OptimizerDeclaration(
     rows=labelled(
         without(ADAM_LIKE, "eps"), HERE.graded("TV", "M", "entries change by 1, as Adam's do")
     ),
-    horizon=complete_d_rows(BORROWED, remembers=("beta1", "beta2"), epsilon=False),
+    horizon=complete_d_rows(BORROWED, remembers=("beta1", "beta2"), epsilon=False) | lmo_rows(),
     sqrt_embedding_rate=True,
     entrywise=True,
 )

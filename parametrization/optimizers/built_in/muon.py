@@ -6,14 +6,14 @@ from typing import Final
 from parametrization.optimizers.assignment import matrices_with
 from parametrization.optimizers.declaration import OptimizerDeclaration, Step, StepKind
 from parametrization.optimizers.usual_hyperparameters import WEIGHT_DECAY, epsilon, memory
-from parametrization.rules.horizon import BORROWED, complete_d_rows
+from parametrization.rules.horizon import BORROWED, complete_d_rows, lmo_rows
 from parametrization.rules.row import Rows
 from parametrization.rules.sources import SPECTRAL
 from parametrization.rules.width.matrix_norms import ORTHOGONAL, spectral_factor
 from parametrization.shapes.roles import Role
 
 _STEP: Final = Step(degree=0, kind=StepKind.TENSOR)
-_HORIZON: Final = complete_d_rows(BORROWED, remembers=("momentum",))
+_HORIZON: Final = complete_d_rows(BORROWED, remembers=("momentum",)) | lmo_rows()
 _HYPERPARAMETERS: Final = {
     "momentum": memory(0.95),
     "epsilon": epsilon(1e-7),

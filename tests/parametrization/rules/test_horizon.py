@@ -161,3 +161,26 @@ def test_a_refusal_names_the_rule_that_would_do() -> None:
 def test_rules_at_equal_tokens_refuse_other_tokens(rule: HorizonRule, optimizer: str) -> None:
     with pytest.raises(ValueError, match=r"holds the number of tokens still, got token_mult=2"):
         scale(optimizer, rule, 1, 2)
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "adam", "lion", "muon_spectral"])
+@given(batch=st.floats(0.01, 100), tokens=st.floats(0.01, 1e4))
+def test_steps_of_fixed_length_follow_the_number_of_updates_and_keep_the_rest(
+    optimizer: str, batch: float, tokens: float
+) -> None:
+    """The minimum of a / (rate * updates) + b * rate lies at sqrt(a / (b * updates))."""
+    base = scale(optimizer, HorizonRule.NONE, 1, 1)
+    at = scale(optimizer, HorizonRule.LMO, batch, tokens)
+    updates = tokens / batch
+    assert at.learning_rate / base.learning_rate == pytest.approx(updates**-0.5)
+    assert (at.weight_decay, at.epsilon, at.others) == (
+        base.weight_decay,
+        base.epsilon,
+        base.others,
+    )
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "shampoo_half", "kfac"])
+def test_a_step_that_is_not_of_fixed_length_has_no_row_of_that_bound(optimizer: str) -> None:
+    with pytest.raises(ValueError, match="horizon_rule lmo has no row for"):
+        scale(optimizer, HorizonRule.LMO, 2, 1)

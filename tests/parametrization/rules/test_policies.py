@@ -24,8 +24,8 @@ from parametrization.shapes.roles import Role, TensorShape
 from tests.parametrization.builders import TENSORS, hyperparameters
 
 M = 4.0
-PINNED_TABLES = "ff06e892add3"
-PINNED_DEFAULTS = "rules-2c1880c1e68b"
+PINNED_TABLES = "3e48b30df812"
+PINNED_DEFAULTS = "rules-2f1387b9be7c"
 
 
 def scale(
