@@ -4,6 +4,7 @@ from typing import Annotated, cast
 
 from fastapi import Depends, Header, Path, Request
 
+import app.http.paths  # noqa: F401  the convertor of ids
 from app.event_feed import EventFeed
 from app.group_commit import GroupCommit
 from app.settings import AppSettings

@@ -7,11 +7,11 @@ from typing import Final, NamedTuple
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
 
 from app.dashboard.templating import page
 from app.http.field_errors import field_errors
 from app.http.guard import SECURITY_HEADERS
+from app.http.methods import methods_at
 from app.http.problems import FieldError, ProblemResponse, problem
 from tuner.records.errors import (
     BadPageToken,
@@ -139,26 +139,15 @@ def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
     if error.status_code == 404:
         detail = f"There is nothing at {request.url.path}. What there is: /openapi.json."
     elif error.status_code == 405:
-        headers["Allow"] = ", ".join(_methods_at(request))
+        headers["Allow"] = ", ".join(methods_at(request.scope))
         detail = f"{request.method} is not possible at {request.url.path}; use {headers['Allow']}."
     return problem(request, error.status_code, detail, headers=headers)
 
 
-def _methods_at(request: Request) -> list[str]:
-    """Every method of the path: the router only knows those of the first route that fits."""
-    routes = request.app.router.routes
-    return [
-        method
-        for method in ("GET", "POST", "PUT", "PATCH", "DELETE")
-        if any(
-            route.matches({**request.scope, "method": method})[0] is Match.FULL for route in routes
-        )
-    ]
-
-
 def _on_unforeseen_error(request: Request, error: Exception) -> ProblemResponse:
     detail = (
-        "This is a fault of the service, not of the request; its log has the details."
+        "This is a fault of the service, not of the request; its log has the details, under"
+        f" request_id={request.scope.get('request_id')}."
         " Reading is safe to repeat; repeat a POST with the same Idempotency-Key."
     )
     # The server closes the connection after a fault; without the header clients would reuse it.

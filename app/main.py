@@ -14,8 +14,10 @@ from app.event_feed import EventFeed
 from app.group_commit import GroupCommit
 from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
-from app.http.openapi import PROBLEM_RESPONSES, describe
+from app.http.methods import HeadAndOptions
+from app.http.openapi import describe, operation_id
 from app.http.queries import known_query
+from app.http.request_ids import RequestIds
 from app.quick_reports import QuickReports
 from app.routes import (
     catalogue,
@@ -54,7 +56,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,  # both fetch scripts from other hosts
         redoc_url=None,
-        responses=PROBLEM_RESPONSES,
+        generate_unique_id_function=operation_id,
         dependencies=[Depends(known_query)],
     )
     app.state.database = database
@@ -69,9 +71,11 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     # The last one added stands first.
     app.add_middleware(QuickReports, commits=app.state.commits)
     app.add_middleware(EntityTags)
+    app.add_middleware(HeadAndOptions)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestIds, access_log=settings.access_log)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 

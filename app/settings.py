@@ -12,6 +12,8 @@ class AppSettings(Record):
     """Names under which this service may be addressed; a Host header with another is refused."""
     dataset_dirs: tuple[Path, ...] = ()
     """Directories that studies may name data files in."""
+    access_log: bool = False
+    """Write a line about every request."""
     max_body_bytes: PositiveInt = 1_000_000
     sse_poll_seconds: PositiveFloat = 0.5
     """How often the event table is read while a stream is open."""

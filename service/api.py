@@ -38,7 +38,11 @@ def main() -> None:
     require_current(database)
     application = create_app(
         database,
-        AppSettings(allowed_hosts=settings.allowed_hosts, dataset_dirs=settings.dataset_dirs),
+        AppSettings(
+            allowed_hosts=settings.allowed_hosts,
+            dataset_dirs=settings.dataset_dirs,
+            access_log=settings.access_log,
+        ),
     )
     config = uvicorn.Config(
         application,

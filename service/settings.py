@@ -55,6 +55,8 @@ class Settings(BaseSettings):
     """Host headers that are answered; others are refused (DNS rebinding)."""
     dataset_dirs: Annotated[tuple[Path, ...], *_LISTED] = ()
     """Directories that studies may name data files in. Default: none."""
+    access_log: bool = False
+    """Log every request: method, path, status, milliseconds, request id."""
     slots: int = Field(default_factory=_available_cores, ge=1, le=1_024)
     """Trials that run at once on this machine. Default: one per core."""
     gpus: int = Field(default=0, ge=0, le=64)

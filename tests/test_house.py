@@ -61,7 +61,8 @@ def test_every_setting_is_documented_with_its_default() -> None:
     assert documented.keys() == settings.keys()
     for name, field in settings.items():
         if isinstance(field.default, str | int | Path) and field.default != "":
-            assert f"| `{field.default}` |" in documented[name]
+            default = str(field.default).lower() if field.default is False else field.default
+            assert f"| `{default}` |" in documented[name]
 
 
 def test_no_file_is_named_after_nothing() -> None:

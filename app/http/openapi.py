@@ -2,20 +2,51 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
 
 from app.http.problems import PROBLEM_JSON, Problem
 
-PROBLEM_RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
-    "default": {
-        "description": "A problem document (RFC 9457): what happened and what to change",
-        "content": {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-    }
+_PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_ERRORS: Final = {
+    400: "Host header not served here, or a body that is not JSON in UTF-8",
+    403: "Sent by a page of another origin",
+    404: "Nothing has this id",
+    409: "Not possible in the state that it is in: `detail` says what is",
+    410: "Over: the study has ended",
+    412: "Changed since the answer with that ETag",
+    413: "The body is larger than the service takes",
+    415: "The body is not announced as JSON",
+    422: "Fields or parameters that cannot be used, one entry each in `errors`",
+    503: "The database is busy or away: repeat after `Retry-After` seconds",
+    507: "The disk is full",
 }
-"""For every route: any error is answered in this one shape."""
+
+
+def operation_id(route: APIRoute) -> str:
+    """The name of the route's function: what generated clients call theirs."""
+    return route.name
+
+
+def _errors_of(method: str, path: str, operation: Mapping[str, Any]) -> set[int]:
+    """Statuses of the problem documents that an operation may answer with."""
+    statuses = {400, 413, 422, 503}
+    named = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
+    if "{" in path:
+        statuses |= {404, 409}  # 409: what is stored under the id cannot be read
+    if method == "post":
+        statuses |= {403, 409, 507}
+    if "if-match" in named:
+        statuses.add(412)
+    if "requestBody" in operation:
+        statuses.add(415)
+    if path.endswith(":lease") or (method == "post" and path.endswith("/coordinate-check")):
+        statuses.add(410)
+    return statuses
 
 
 def describe(app: FastAPI) -> dict[str, Any]:
@@ -27,6 +58,13 @@ def describe(app: FastAPI) -> dict[str, Any]:
             description="Tune narrow, train wide: hyperparameter transfer for large networks.",
             routes=app.routes,
         )
+        for path, operations in document["paths"].items():
+            for method, operation in operations.items():
+                for status in sorted(_errors_of(method, path, operation)):
+                    operation["responses"][str(status)] = {
+                        "description": _ERRORS[status],
+                        "content": _PROBLEM,
+                    }
         schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         nested = schema.pop("$defs", {})
         schemas = document["components"]["schemas"] | nested | {"Problem": schema}

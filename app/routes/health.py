@@ -1,12 +1,15 @@
 """Health, for supervisors and load balancers."""
 
 import datetime as dt
+from importlib.metadata import version
 from typing import Literal
 
 from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
 from app.liveness import age_seconds, coordinator, coordinator_problem
+from parametrization.optimizers.rules_version import rules_version
+from parametrization.rules.policies import Policies
 from tuner.spec.record import Record
 from tuner.storage.sql.database import require_current
 
@@ -23,6 +26,19 @@ class Readiness(Record):
     """For information: null if no coordinator has ever reported."""
     coordinator_problem: str | None
     """In words, why no study moves; null when they do."""
+
+
+class Versions(Record):
+    version: str
+    """Of this service."""
+    rules_version: str
+    """Of the scaling rules under the usual policies: another may give other numbers."""
+
+
+@router.get("/v1/version")
+def read_version() -> Versions:
+    """Which release answers, and with which rules."""
+    return Versions(version=version("widthwise"), rules_version=rules_version(Policies()))
 
 
 @router.get("/healthz")

@@ -96,7 +96,7 @@ def list_recommendations(  # noqa: PLR0913  # one query parameter each
 
 
 @router.get(
-    "/recommendations/{recommendation_id}",
+    "/recommendations/{recommendation_id:id}",
     response_model=StoredRecommendationRead,
     responses={200: CONTENT},
 )

@@ -84,7 +84,7 @@ def list_studies(
     )
 
 
-@router.get("/{study_id}", responses={200: {"headers": _ETAG}})
+@router.get("/{study_id:id}", responses={200: {"headers": _ETAG}})
 def read_study(
     study_id: StudyId, response: Response, database: Db, settings: Settings
 ) -> StudyRead:

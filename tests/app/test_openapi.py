@@ -1,6 +1,7 @@
 """The API does what /openapi.json says: tried with generated requests on real databases."""
 
 import copy
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -121,9 +122,22 @@ def test_every_error_is_described_as_a_problem_document() -> None:
     assert "Problem" in document["components"]["schemas"]
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            content = operation["responses"]["default"]["content"]
-            assert content.keys() == {"application/problem+json"}, (method, path)
-            assert "422" not in operation["responses"], (method, path)
+            answers = operation["responses"]
+            assert "default" not in answers, "with it no status would be undocumented"
+            errors = {status: answers[status] for status in answers if status >= "400"}
+            assert {"400", "422", "503"} <= errors.keys(), (method, path)
+            for answer in errors.values():
+                assert answer["content"].keys() == {"application/problem+json"}, (method, path)
+
+
+def test_operations_are_named_once_each_by_plain_words() -> None:
+    names = [
+        operation["operationId"]
+        for operations in described()["paths"].values()
+        for operation in operations.values()
+    ]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch("[a-z]+(_[a-z]+)*", name) for name in names)
 
 
 def test_every_route_and_parameter_is_documented() -> None:

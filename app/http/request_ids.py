@@ -1,0 +1,57 @@
+"""Give every request an id, that of its sender if it has one; it stands in the answer and the log."""
+
+import re
+import secrets
+import time
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER: Final = "X-Request-Id"
+_ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
+
+log = structlog.get_logger()
+
+
+class RequestIds:
+    """Adds `X-Request-Id` to every answer, and to all that is logged meanwhile.
+
+    Args:
+        access_log: write a line about every request.
+
+    """
+
+    def __init__(self, app: ASGIApp, *, access_log: bool) -> None:
+        self.app = app
+        self._access_log = access_log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get(HEADER, "")
+        request_id = given if _ACCEPTED.fullmatch(given) else secrets.token_hex(8)
+        status, began = 500, time.perf_counter()
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = request_id
+            await send(message)
+
+        scope["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self.app(scope, receive, send_with_id)
+            finally:
+                if self._access_log or status == 500:
+                    log.info(
+                        "request",
+                        method=scope["method"],
+                        path=scope["path"],
+                        status=status,
+                        milliseconds=round(1000 * (time.perf_counter() - began), 1),
+                    )
