@@ -1,4 +1,4 @@
-"""Give every request an id, that of its sender if it has one; it stands in the answer and the log."""
+"""Give every request an id, its sender's if it has one, for the answer's headers and the log."""
 
 import re
 import secrets

@@ -1,5 +1,6 @@
 """The `widthwise` command: everything it knows, it asks the service over HTTP."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,7 @@ from widthwise.cli.terminal import (
     Address,
     err,
     out,
+    print_table,
     said_plainly,
     service,
 )
@@ -33,8 +35,27 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    help="Tune narrow, train wide: hyperparameter transfer for large neural networks.",
 )
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"widthwise {version('widthwise')}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    _: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the release and end."
+        ),
+    ] = False,
+) -> None:
+    """Tune narrow, train wide: hyperparameter transfer for large neural networks."""
+
+
 StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
 
 
@@ -118,7 +139,7 @@ def studies(
         readable = [study for page in pages for study in page["studies"]]
         unreadable = [study for page in pages for study in page.get("unreadable", ())]
         if readable or not unreadable:
-            out.print(tables.studies(readable))
+            print_table(tables.studies(readable))
         if unreadable:
             out.print(tables.unreadable_studies(unreadable), soft_wrap=True)
 

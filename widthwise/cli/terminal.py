@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
+from rich.measure import Measurement
 
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
@@ -23,12 +24,22 @@ Address = Annotated[
 ]
 
 PIPED_COLUMNS: Final = 120
-"""Width of what is not shown on a terminal: lines that a program reads are not cut."""
+"""Width of text that is not shown on a terminal; tables take what they need."""
+_UNLIMITED: Final = 10_000
 EXIT_OF_STATE: Final = {"completed": 0, "cancelled": 1, "failed": 1, "paused": 1}
 INTERRUPTED: Final = 130
 
 out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 err = Console(stderr=True)
+
+
+def print_table(table: RenderableType) -> None:
+    """Print a table as wide as the terminal is; to a file or another program, with no cell cut."""
+    if out.is_terminal:
+        out.print(table)
+        return
+    wanted = Measurement.get(out, out.options.update_width(_UNLIMITED), table).maximum
+    Console(width=wanted).print(table)
 
 
 @contextmanager

@@ -26,7 +26,11 @@ def test_options_names_the_methods_of_a_path_and_every_other_is_refused_with_the
     untouched: Served, path: str, methods: str
 ) -> None:
     answered = untouched.client.options(path)
-    assert (answered.status_code, answered.headers["allow"], answered.content) == (204, methods, b"")
+    assert (answered.status_code, answered.headers["allow"], answered.content) == (
+        204,
+        methods,
+        b"",
+    )
     refused = untouched.client.delete(path)
     assert (refused.status_code, refused.headers["allow"]) == (405, methods)
 

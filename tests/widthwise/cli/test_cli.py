@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -275,6 +276,11 @@ def test_up_is_the_service_itself_so_that_signals_and_status_are_its_own(tmp_pat
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert process.returncode == 0
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.output) == (0, f"widthwise {version('widthwise')}\n")
 
 
 def test_help_names_every_command(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console, RenderableType
 from parametrization.recommendation.reading import read_recommendation
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.tables import studies
+from widthwise.cli.terminal import print_table
 from widthwise.client import Client
 
 
@@ -36,6 +37,20 @@ def test_a_narrow_terminal_cuts_names_and_never_ids(finished: tuple[str, str]) -
     assert text.count(study_id) == 2
     assert text.count("completed") == 2
     assert len(text.splitlines()) == 3
+
+
+@pytest.mark.parametrize("name", ["short", "n" * 300])
+def test_what_is_piped_to_a_program_is_not_cut_and_not_padded(
+    finished: tuple[str, str], capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    address, study_id = finished
+    with Client(address) as client:
+        row = dict(next(client.studies())) | {"name": name}
+    print_table(studies([row]))
+    _, line = capsys.readouterr().out.splitlines()
+    assert line.startswith(study_id)
+    assert line.rstrip().endswith(name)
+    assert len(line) < len(name) + 120
 
 
 def shown_answer(document: dict[str, Any]) -> str:

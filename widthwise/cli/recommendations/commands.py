@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from widthwise.cli import tables
-from widthwise.cli.terminal import Address, out, service
+from widthwise.cli.terminal import Address, print_table, service
 
 RecommendationId = Annotated[
     str, typer.Argument(metavar="ID", help="The stored recommendation, such as rec_4f6k...")
@@ -37,7 +37,7 @@ def recommendations(  # one parameter an option
     if as_json:
         typer.echo(json.dumps({"recommendations": found}))
     else:
-        out.print(tables.recommendations(found))
+        print_table(tables.recommendations(found))
 
 
 def approve(
