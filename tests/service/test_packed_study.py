@@ -54,7 +54,7 @@ class DyingEngine(EngineWithoutProcesses):
         super().__init__(folder)
         self._cohort.programs = PROGRAMS
         self._left = reports
-        self._running: Iterator[Reached | Done | Failed] | None = None
+        self._running: Iterator[Reached | Done | Failed | Lost] | None = None
 
     def wait(self, timeout_seconds: float) -> list[Reached | Done | Failed | Lost]:
         if not self._waiting:
