@@ -1,12 +1,12 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test test-fast lint serve bench lock
+.PHONY: help install tools demo test test-fast test-exports lint serve bench lock
 
 bin := .venv/bin
 
 help:  ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install:  ## install everything into .venv (PYTHON=... names the interpreter)
 	@./scripts/install.sh
@@ -19,6 +19,10 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 
 test: tools lint  ## everything that continuous integration runs
 	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
+
+test-exports: install  ## exports read by the frameworks' own code, in an environment of their own
+	@./scripts/install_frameworks.sh
+	$(bin)/pytest tests/benchmarks/test_exports_by_frameworks.py -rs </dev/null
 
 test-fast: install  ## what needs neither training, processes, a browser nor PostgreSQL
 	$(bin)/pytest --numprocesses 2 --dist worksteal -m "not slow and not postgres and not browser and not gpu" </dev/null

@@ -93,7 +93,9 @@ def test_no_file_names_a_path_of_somebodys_machine() -> None:
     assert found == set()
 
 
-@pytest.mark.parametrize("name", ["requirements.lock", "requirements-models.lock"])
+@pytest.mark.parametrize(
+    "name", ["requirements.lock", "requirements-models.lock", "requirements-frameworks.lock"]
+)
 def test_a_lock_names_versions_and_no_place_to_get_them_from(name: str) -> None:
     lock = (ROOT / name).read_text()
     assert not SOURCE_ADDRESS.search(lock)

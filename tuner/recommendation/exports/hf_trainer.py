@@ -12,7 +12,8 @@ from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import TensorValues
 from tuner.recommendation.exports import pytorch
 from tuner.recommendation.exports.frameworks.granite import granite_config
-from tuner.recommendation.exports.frameworks.namings import LLAMA, renamed
+from tuner.recommendation.exports.frameworks.namings import LLAMA
+from tuner.recommendation.exports.frameworks.renaming import renamed
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Files,

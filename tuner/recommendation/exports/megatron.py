@@ -23,7 +23,8 @@ from tuner.recommendation.exports.frameworks.megatron_flags import (
     schedule_of_flags,
 )
 from tuner.recommendation.exports.frameworks.megatron_script import SCRIPT
-from tuner.recommendation.exports.frameworks.namings import MEGATRON, renamed, require_all
+from tuner.recommendation.exports.frameworks.namings import MEGATRON
+from tuner.recommendation.exports.frameworks.renaming import renamed, require_all
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Files,

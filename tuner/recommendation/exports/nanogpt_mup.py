@@ -16,13 +16,8 @@ from parametrization.rules.depth import DepthRule
 from parametrization.scaling.schedule import ScheduleShape
 from parametrization.shapes.family_sizes import TIED_SCALE
 from tuner.recommendation.exports.frameworks.heads import heads_of
-from tuner.recommendation.exports.frameworks.namings import (
-    GPT2,
-    WIDTHWISE,
-    naming_of,
-    renamed,
-    require_all,
-)
+from tuner.recommendation.exports.frameworks.namings import GPT2, WIDTHWISE
+from tuner.recommendation.exports.frameworks.renaming import naming_of, renamed, require_all
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Factor,

@@ -14,7 +14,8 @@ from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import ScheduleValues, TensorValues
 from parametrization.scaling.schedule import ScheduleShape
 from tuner.recommendation.exports.frameworks.megatron_flags import left_of_peak
-from tuner.recommendation.exports.frameworks.namings import LLAMA, not_its_own, renamed
+from tuner.recommendation.exports.frameworks.namings import LLAMA
+from tuner.recommendation.exports.frameworks.renaming import not_its_own, renamed
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Factor,

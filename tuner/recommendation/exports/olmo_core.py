@@ -11,7 +11,8 @@ from typing import Any, Final
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import TensorValues
-from tuner.recommendation.exports.frameworks.namings import OLMO_CORE, not_its_own, renamed
+from tuner.recommendation.exports.frameworks.namings import OLMO_CORE
+from tuner.recommendation.exports.frameworks.renaming import not_its_own, renamed
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Files,

@@ -14,7 +14,8 @@ from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import ScheduleValues, TensorValues
 from parametrization.scaling.schedule import ScheduleShape
-from tuner.recommendation.exports.frameworks.namings import TORCHTITAN, not_its_own, renamed
+from tuner.recommendation.exports.frameworks.namings import TORCHTITAN
+from tuner.recommendation.exports.frameworks.renaming import not_its_own, renamed
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Factor,

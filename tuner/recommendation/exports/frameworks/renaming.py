@@ -1,0 +1,163 @@
+"""Get from the names of one framework to those of another."""
+
+import re
+from collections.abc import Iterable
+from typing import TypeAlias
+
+from parametrization.recommendation.values import TensorValues
+from tuner.recommendation.exports.frameworks.namings import HOLDS, KNOWN, MADE_OF, Naming, Part
+from tuner.recommendation.exports.protocol.export import Inexpressible, Refused
+from tuner.recommendation.exports.protocol.selectors import as_regex
+
+
+def naming_of(tensors: Iterable[TensorValues]) -> Naming | None:
+    """The naming that most of these follow; None for a model of another kind."""
+    names = [name for row in tensors for name in row.names]
+    found = [(sum(part_of(known, name) is not None for name in names), known) for known in KNOWN]
+    count, best = max(found, key=lambda one: one[0])
+    return best if 2 * count > len(names) else None
+
+
+def renamed(
+    framework: str, tensors: tuple[TensorValues, ...], naming: Naming
+) -> tuple[TensorValues, ...]:
+    """The same numbers by a framework's names, where these are of a known naming.
+
+    Tensors of a model of another kind, and parts that the framework's own models lack, keep their
+    names: see `strangers`.
+
+    Raises:
+        Refused: if one tensor of the framework's joins several of these whose numbers differ.
+
+    """
+    own = naming_of(tensors)
+    if own is None or own is naming:
+        return tensors
+    by_part = _bypart_of(own, tensors)
+    found = [
+        row
+        for part, module in naming.items()
+        for suffix in ("weight", "bias")
+        for row in _joined(
+            framework, f"{module}.{suffix}", *_sources(part, suffix, by_part, naming)
+        )
+    ]
+    covered = {name for row in found for name in _source_names(row, by_part, naming)}
+    return (*found, *(row for row in tensors if row.pattern not in covered))
+
+
+def strangers(tensors: Iterable[TensorValues], naming: Naming) -> list[str]:
+    """Patterns of tensors that a framework's own models do not have."""
+    return [row.pattern for row in tensors if part_of(naming, row.names[0]) is None]
+
+
+def not_its_own(
+    framework: str, tensors: Iterable[TensorValues], naming: Naming
+) -> tuple[Inexpressible, ...]:
+    """Tensors that a framework's own models do not have: the reader's model has to."""
+    return tuple(
+        Inexpressible(
+            pattern,
+            f"{framework}'s own models have no such tensor: train a model that has it under this"
+            " name, for the answer was tuned with it",
+        )
+        for pattern in strangers(tensors, naming)
+    )
+
+
+def require_all(framework: str, tensors: Iterable[TensorValues], naming: Naming) -> None:
+    """Where a form has no place for other models.
+
+    Raises:
+        Refused: naming what it has no place for.
+
+    """
+    if left := strangers(tensors, naming):
+        raise Refused(
+            f"{framework} has no place for {', '.join(left)}: its models lack that. Use the format"
+            " torch with a model that has it, or tune a family like the framework's models"
+        )
+
+
+_Key: TypeAlias = tuple[Part, str]
+_ByPart: TypeAlias = dict[_Key, list[TensorValues]]
+
+
+def part_of(naming: Naming, name: str) -> _Key | None:
+    module, _, suffix = name.rpartition(".")
+    for part, pattern in naming.items():
+        if re.match(as_regex(pattern), module):
+            return part, suffix
+    return None
+
+
+def _bypart_of(naming: Naming, tensors: Iterable[TensorValues]) -> _ByPart:
+    found: _ByPart = {}
+    for row in tensors:
+        if (key := part_of(naming, row.names[0])) is not None:
+            found.setdefault(key, []).append(row)
+    return found
+
+
+def _sources(
+    part: Part, suffix: str, by_part: _ByPart, naming: Naming
+) -> tuple[list[TensorValues], int]:
+    """Rows of the part itself, or of those that it is made of; and how many parts they hold."""
+    if part in (Part.UP, Part.GATE_UP) and naming.get(Part.UP) == naming.get(Part.GATE_UP):
+        gated = (Part.GATE, suffix) in by_part or (Part.GATE_UP, suffix) in by_part
+        if gated is (part is Part.UP):
+            return [], 1
+    if part is Part.QKV and Part.QUERY in naming and (Part.QKV, suffix) not in by_part:
+        return [], 1  # kept apart, where the framework can
+    apart = part in (Part.QUERY, Part.KEY, Part.VALUE)
+    if apart and Part.QKV in naming and (Part.QKV, suffix) in by_part:
+        return [], 1
+    ways = ((part,), *MADE_OF.get(part, ()))
+    for way in ways:
+        if all((source, suffix) in by_part for source in way):
+            rows = [row for source in way for row in by_part[source, suffix]]
+            return rows, 1 if way == (part,) else HOLDS.get(way[0], 1)
+    return [], 1
+
+
+def _source_names(row: TensorValues, by_part: _ByPart, naming: Naming) -> set[str]:
+    key = part_of(naming, row.names[0])
+    assert key is not None, "named so above"
+    part, suffix = key
+    candidates = (part, *(one for way in MADE_OF.get(part, ()) for one in way))
+    return {one.pattern for at in candidates for one in by_part.get((at, suffix), ())}
+
+
+def _joined(
+    framework: str, pattern: str, sources: list[TensorValues], share: int
+) -> list[TensorValues]:
+    """One row of a framework's name from rows of equal numbers.
+
+    Args:
+        share: equal parts of the sources, of which this is one.
+
+    """
+    if not sources:
+        return []
+    first = sources[0]
+    for other in sources[1:]:
+        if _numbers(other) != _numbers(first):
+            raise Refused(
+                f"{framework} keeps {first.pattern} and {other.pattern} in one tensor, {pattern},"
+                " and their recommended numbers differ: split it, or use the format torch"
+            )
+    blocks = dict.fromkeys(block for row in sources for block in map(_block, row.names))
+    names = tuple(pattern.replace("*", block) if block else pattern for block in blocks)
+    rows = sum(row.shape[0] for row in sources) // share
+    shape = (rows, *first.shape[1:])
+    return [first.model_copy(update={"pattern": pattern, "names": names, "shape": shape})]
+
+
+def _block(name: str) -> str:
+    return next((piece for piece in name.split(".") if piece.isdecimal()), "")
+
+
+def _numbers(row: TensorValues) -> tuple[object, ...]:
+    start = (row.init_std, row.constant, row.multiplier)
+    others = tuple(sorted(row.others.items()))
+    return (*start, row.optimizer, row.learning_rate, row.weight_decay, row.epsilon, others)
