@@ -8,7 +8,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS
-from tuner.evidence import measuring
+from tuner.evidence import further, measuring
 from tuner.evidence.flops import parameter_count
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import GroupCounts, TrialCounts
@@ -22,11 +22,11 @@ KEPT_FOR_EXTENSIONS: Final = 0.05
 """Share of the progress that only extensions of grids, or the end of the study, fill."""
 
 
-_EXTENDED: Final = (Purpose.MEASURE, Purpose.CONTROL)
+_EXTENDED: Final = (Purpose.CONFIRM, Purpose.MEASURE, Purpose.CONTROL)
 
 
 class PhaseProgress(Record):
-    phase: Literal["check", "search", "measure", "repeat", "control"]
+    phase: Literal["check", "search", "confirm", "measure", "repeat", "control"]
     """The coordinate check, or what the trials are run for."""
     planned: int
     """Trials in all (orders for the check); a grid that is extended adds to it."""
@@ -100,7 +100,8 @@ def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
     usual = grid
     if spec.measure.plan == "adaptive":
         usual = {w: optimizers * n for w, n in measuring.planned_trials(spec).items()}
-    planned = {(Purpose.MEASURE, width): count for width, count in usual.items()}
+    planned = {(Purpose.CONFIRM, width): count for width, count in further.planned(spec).items()}
+    planned |= {(Purpose.MEASURE, width): count for width, count in usual.items()}
     if spec.control == "sp":
         planned |= {(Purpose.CONTROL, width): count for width, count in grid.items()}
     if spec.family.is_external:

@@ -28,6 +28,7 @@ _PHASES: Final = {
     "check": "Coordinate check",
     "search": "Search at the proxy width",
     "measure": "Learning-rate grid, μP",
+    "confirm": "Further hyperparameters with fresh seeds",
     "repeat": "A trial repeated",
     "control": "Learning-rate grid, SP",
 }

@@ -12,43 +12,76 @@ from parametrization.transfer.grid import (
     log2_grid,
     optimum_edge,
 )
+from tuner.evidence.further import chosen_hyperparameters, due_settings, is_confirmed
 from tuner.evidence.measuring import due_trials
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
 from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.states import Purpose, TrialState
 
 
 def measure_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
     """Trials of the measurement that are due and not asked for yet, for every optimizer.
 
+    What a search found beside the learning rate is confirmed before its optimizer is measured.
     Every search has a result.
     """
+    for config in snapshot.study.spec.optimizers:
+        if not is_confirmed(snapshot.study.spec, config):
+            yield from _trials_of(snapshot, config)
+        elif due := tuple(_confirm_trials(snapshot, config)):
+            yield from due
+        elif not snapshot.trials.of(Purpose.CONFIRM, config.name).unfinished:
+            yield from _trials_of(snapshot, config)
+
+
+def _trials_of(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
+    best = winner(snapshot, config.name)
+    hyperparameters = chosen_hyperparameters(snapshot, best)
     if snapshot.study.spec.measure.plan == "adaptive":
-        yield from _adaptive_trials(snapshot)
-    yield from _grid_trials(snapshot)
+        yield from _adaptive_trials(snapshot, config.name, hyperparameters)
+    yield from _grid_trials(snapshot, config.name, hyperparameters)
 
 
-def _adaptive_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
-    """The next wave of every optimizer whose last one has ended."""
+def _confirm_trials(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
+    if snapshot.trials.of(Purpose.MEASURE, config.name):
+        return  # with what its measurement began with, it ends
+    for wave, width, hyperparameters, seed in due_settings(snapshot, config):
+        yield NewTrial(
+            purpose=Purpose.CONFIRM,
+            optimizer=config.name,
+            parametrization=Parametrization.MUP,
+            width=width,
+            seed=snapshot.study.spec.seed + 1 + seed,
+            batch=wave,
+            hyperparameters=hyperparameters,
+            params={},
+        )
+
+
+def _adaptive_trials(
+    snapshot: StudySnapshot, optimizer: Optimizer, hyperparameters: dict[str, float]
+) -> Iterator[NewTrial]:
+    """The next wave, if the last one has ended."""
     spec = snapshot.study.spec
-    for config in spec.optimizers:
-        wave, due = due_trials(snapshot, config.name)
-        best = winner(snapshot, config.name)
-        for width, log2_rate, seed in due:
-            yield NewTrial(
-                purpose=Purpose.MEASURE,
-                optimizer=config.name,
-                parametrization=Parametrization.MUP,
-                width=width,
-                seed=spec.seed + 1 + seed,
-                batch=wave,
-                hyperparameters=best.hyperparameters | {"learning_rate": 2.0**log2_rate},
-                params={},
-            )
+    wave, due = due_trials(snapshot, optimizer)
+    for width, log2_rate, seed in due:
+        yield NewTrial(
+            purpose=Purpose.MEASURE,
+            optimizer=optimizer,
+            parametrization=Parametrization.MUP,
+            width=width,
+            seed=spec.seed + 1 + seed,
+            batch=wave,
+            hyperparameters=hyperparameters | {"learning_rate": 2.0**log2_rate},
+            params={},
+        )
 
 
-def _grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
+def _grid_trials(
+    snapshot: StudySnapshot, optimizer: Optimizer, hyperparameters: dict[str, float]
+) -> Iterator[NewTrial]:
     """Trials of the shared grids.
 
     A grid is the same at every width. Where the best rate lies on its edge once all trials of
@@ -60,28 +93,26 @@ def _grid_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
         purposes.append((Purpose.MEASURE, Parametrization.MUP))
     if spec.control == "sp":
         purposes.append((Purpose.CONTROL, Parametrization.SP))
-    for config in spec.optimizers:
-        best = winner(snapshot, config.name)
-        grid = log2_grid(
-            math.log2(best.hyperparameters["learning_rate"]),
-            factor=spec.measure.grid_factor,
-            points=spec.measure.grid_points,
-        )
-        for (purpose, parametrization), width in product(purposes, spec.measure_widths):
-            tried = snapshot.trials.of(purpose, config.name, width=width)
-            wave, due = _due(tried, grid, spec.measure.grid_factor)
-            for log2_lr, seed in product(due, range(spec.measure.seeds)):
-                yield NewTrial(
-                    purpose=purpose,
-                    optimizer=config.name,
-                    parametrization=parametrization,
-                    width=width,
-                    # Fresh seeds: the search's own flattered its winner.
-                    seed=spec.seed + 1 + seed,
-                    batch=wave,
-                    hyperparameters=best.hyperparameters | {"learning_rate": 2.0**log2_lr},
-                    params={},
-                )
+    grid = log2_grid(
+        math.log2(hyperparameters["learning_rate"]),
+        factor=spec.measure.grid_factor,
+        points=spec.measure.grid_points,
+    )
+    for (purpose, parametrization), width in product(purposes, spec.measure_widths):
+        tried = snapshot.trials.of(purpose, optimizer, width=width)
+        wave, due = _due(tried, grid, spec.measure.grid_factor)
+        for log2_lr, seed in product(due, range(spec.measure.seeds)):
+            yield NewTrial(
+                purpose=purpose,
+                optimizer=optimizer,
+                parametrization=parametrization,
+                width=width,
+                # Fresh seeds: the search's own flattered its winner.
+                seed=spec.seed + 1 + seed,
+                batch=wave,
+                hyperparameters=hyperparameters | {"learning_rate": 2.0**log2_lr},
+                params={},
+            )
 
 
 def repeated_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:

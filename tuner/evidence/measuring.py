@@ -8,6 +8,7 @@ from typing import Final
 from parametrization.recommendation.document import MeasuringEnd, StoppedBy
 from parametrization.shapes.roles import ModelShape
 from tuner.evidence.flops import trial_flops
+from tuner.evidence.further import chosen_hyperparameters
 from tuner.evidence.next_trials import (
     AROUND_STEPS,
     FIRST_RATES,
@@ -84,7 +85,7 @@ def _wave(snapshot: StudySnapshot, optimizer: Optimizer, tried: TrialGroup) -> W
     best, shape = snapshot.trials.of(Purpose.SEARCH, optimizer).best, snapshot.study.shape
     if best is None or shape is None:
         return Wave()
-    winner = math.log2(best.hyperparameters["learning_rate"])
+    winner = math.log2(chosen_hyperparameters(snapshot, best)["learning_rate"])
     return tried.answer(_NextWave(promise_of(snapshot.study.spec, shape), winner))
 
 

@@ -23,6 +23,9 @@ SEARCH_POINTS: Final = 200
 """Points listed of a search's curve: every trial of a search has a learning rate of its own."""
 
 
+_OFF_THE_CURVES: Final = (Purpose.CONFIRM, Purpose.REPEAT)
+
+
 class CurveKey(NamedTuple):
     """Which trials make a curve."""
 
@@ -105,7 +108,7 @@ def sensitivity(
     fits = fits or CurveFits()
     found: dict[CurveKey, list[TrialRecord]] = {}
     for trial in snapshot.trials:
-        if has_result(trial) and trial.purpose is not Purpose.REPEAT:
+        if has_result(trial) and trial.purpose not in _OFF_THE_CURVES:
             found.setdefault(key_of(trial), []).append(trial)
     grids = {
         key: _curve(key, trials, fits)

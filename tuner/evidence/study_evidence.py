@@ -13,6 +13,7 @@ from tuner.evidence.comparison import (
     compare_optimizers,
 )
 from tuner.evidence.coordinate_check import check_verdict
+from tuner.evidence.further import FurtherVerdict, chosen_hyperparameters, further_verdict
 from tuner.evidence.measuring import measuring_end
 from tuner.evidence.noise import noise_floor
 from tuner.evidence.sensitivity import (
@@ -31,7 +32,7 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 
-EVIDENCE_VERSION: Final = 5
+EVIDENCE_VERSION: Final = 6
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
@@ -41,6 +42,7 @@ class SearchWinner(Record):
 
     number: int
     hyperparameters: dict[str, float]
+    """Its own, but for those whose gain did not survive fresh seeds: they have their defaults."""
 
 
 class OptimizerEvidence(Record):
@@ -57,6 +59,9 @@ class OptimizerEvidence(Record):
     """Of a trainer of the user's own, once a trial has been repeated."""
     transfer: tuple[TransferEvidence, ...]
     """Of every parametrization with a curve, muP first."""
+    further: FurtherVerdict | None = None
+    """Whether what was searched beside the learning rate is kept; None where nothing was, before
+    that is known, and where studies believe their search."""
     measuring_end: MeasuringEnd | None = None
     """None before the measurement has ended."""
 
@@ -135,7 +140,9 @@ def _of_optimizer(
     winner = (
         None
         if best is None
-        else SearchWinner(number=best.number, hyperparameters=best.hyperparameters)
+        else SearchWinner(
+            number=best.number, hyperparameters=chosen_hyperparameters(snapshot, best)
+        )
     )
     return OptimizerEvidence(
         optimizer=optimizer,
@@ -153,6 +160,7 @@ def _of_optimizer(
             )
             for parametrization in under
         ),
+        further=further_verdict(snapshot, optimizer),
         measuring_end=measuring_end(snapshot, optimizer),
     )
 

@@ -11,6 +11,7 @@ from parametrization.recommendation.trust import Axis, Basis, HyperparameterValu
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.hyperparameter_words import Setting, Told
+from tuner.evidence.further import FurtherVerdict
 from tuner.recommendation.axes.width import (
     weakest,
 )
@@ -30,6 +31,7 @@ class Search(NamedTuple):
     Attributes:
         widths: with a measured optimum, narrowest first.
         finished: search trials with a result.
+        further: whether what was searched beside the rate is kept; None before that is known.
 
     """
 
@@ -37,6 +39,7 @@ class Search(NamedTuple):
     prediction: Prediction | None
     widths: tuple[int, ...]
     finished: int
+    further: FurtherVerdict | None
 
 
 def hyperparameter_values(
@@ -83,7 +86,7 @@ def _rests_on(name: str, told: Told, axis: Axis) -> bool:
 def _found(search: Search, name: str) -> tuple[Origin, str]:
     best = f"best of {search.finished} trial{'s' if search.finished != 1 else ''}"
     if name != "learning_rate":
-        return ("searched", best) if name in search.config.searched else ("given", "")
+        return _further(search, best) if name in search.config.searched else ("given", "")
     prediction, widths = search.prediction, search.widths
     if prediction is None:
         return "searched", f"{best}: no optimum is fitted yet"
@@ -93,6 +96,20 @@ def _found(search: Search, name: str) -> tuple[Origin, str]:
         return "fitted", f"optimum fitted at width {widths[0]} alone, without its drift"
     listed = ", ".join(map(str, widths))
     return "fitted", f"optimum fitted at widths {listed}, carried along its drift to the target's"
+
+
+def _further(search: Search, best: str) -> tuple[Origin, str]:
+    """Of what was searched beside the learning rate."""
+    if search.further is None:
+        return "searched", f"{best}, not confirmed with fresh seeds"
+    gains = " and ".join(
+        "one of the two diverged" if at.percent is None else f"{at.percent:+.2g} %"
+        for at in search.further.gains
+    )
+    widths = " and ".join(str(at.width) for at in search.further.gains)
+    if search.further.survives:
+        return "searched", f"{best}; with fresh seeds better by {gains} at widths {widths}"
+    return "given", f"kept at default: no gain that transfers ({gains} at widths {widths})"
 
 
 def _told(setting: Setting, name: str) -> Told:

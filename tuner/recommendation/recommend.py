@@ -154,6 +154,7 @@ def recommend(  # one keyword per axis
                 prediction,
                 widths,
                 own.finished_searches,
+                own.further,
             ),
             (over_width, *others.axes),
         ),

@@ -56,7 +56,8 @@ class Purpose(StrEnum):
     """What a trial was run for."""
 
     SEARCH = "search"  # proposed by Optuna at the proxy width
-    MEASURE = "measure"  # one point of the shared learning-rate grid under muP
+    MEASURE = "measure"  # one learning rate at one of the widths that are measured, under muP
+    CONFIRM = "confirm"  # what the search found beside the rate, or the defaults, with fresh seeds
     REPEAT = "repeat"  # the search's best once more, with its seed: does a trainer repeat itself?
     CONTROL = "control"  # the same point under the standard parametrization
 

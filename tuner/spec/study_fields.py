@@ -92,6 +92,10 @@ class Search(Submitted):
     sampler: Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"] = "tpe"
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
     """Default: `median`; `none` for the family `external`."""
+    confirm: bool = True
+    """What is searched beside the learning rate is trained again with fresh seeds, at the two
+    narrowest widths that are measured, against the defaults: it is recommended only if it is better
+    at both, else the defaults are kept."""
 
 
 class Measure(Submitted):

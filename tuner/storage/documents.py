@@ -136,7 +136,7 @@ def _say_what_was_not_said(spec: Json) -> Json:
 
     One older than `packing` trained its trials one by one. A target that trains for as long as the
     proxies got their duration, for all that is known: real ones train for longer. Every width was
-    measured on one grid.
+    measured on one grid, and what a search found was believed.
     """
     target, training = spec.get("target", {}), spec.get("training", {})
     proxies = (training.get("steps"), training.get("batch_size"))
@@ -147,6 +147,7 @@ def _say_what_was_not_said(spec: Json) -> Json:
     return (
         {"packing": "solo"}
         | spec
+        | {"search": {"confirm": False} | (spec.get("search") or {})}
         | {"measure": {"plan": "grid"} | (spec.get("measure") or {})}
         | ({"target": target} if target else {})
         | _check_by_optimizer(spec)

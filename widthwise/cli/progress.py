@@ -15,6 +15,7 @@ LABELS: Final = {
     "check": "checking",
     "search": "searching",
     "measure": "measuring",
+    "confirm": "confirming hyperparameters",
     "repeat": "repeating a trial",
     "control": "measuring SP",
 }

@@ -153,12 +153,13 @@ def test_a_specification_older_than_packing_goes_on_one_trial_after_another() ->
 
 
 @pytest.mark.parametrize("measure", [None, {}, {"seeds": 2, "grid_points": 7}])
-def test_a_specification_older_than_plans_keeps_its_grid(measure: dict[str, Any] | None) -> None:
+def test_a_specification_older_than_plans_keeps_its_grid_and_believes_its_search(measure: dict[str, Any] | None) -> None:
     path = DOCUMENTS / "spec" / "format_1" / "gpt_of_november_21.json"
     document = json.loads(path.read_text()) | {"measure": measure} | {"control": "none"}
     if measure is None:
         del document["measure"]
     assert SPEC.read(document).measure.plan == "grid"
+    assert not SPEC.read(document).search.confirm
 
 
 def test_a_probe_of_format_1_is_one_on_a_cpu() -> None:

@@ -1,0 +1,174 @@
+"""Tell whether what a search found beside the learning rate is better with fresh seeds too.
+
+The best of many trials flatters itself, and a gain at one width need not transfer: what was found
+is trained against the defaults at two widths, each around its own best rate.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+from parametrization.transfer.grid import (
+    MAX_EXTENSIONS,
+    extension,
+    log2_grid,
+    mean_loss,
+    optimum_edge,
+)
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import TrialGroup, TrialRecord
+from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.optimizers.records import RECORDS, SearchedOptimizer
+from tuner.spec.record import Record
+from tuner.spec.states import Purpose, StateReason, TrialState
+from tuner.spec.study import StudySpec
+
+WIDTHS: Final = 2
+"""The narrowest that are measured."""
+SEEDS: Final = 2
+RATES: Final = 3
+"""Around the winner's, a factor 2 apart, and more where the best one is the last."""
+LEAST_GAIN_PERCENT: Final = 0.5
+"""Of loss, at every width: less is within what another rate between those tried would give."""
+_RATE: Final = "learning_rate"
+_FACTOR: Final = 2.0
+
+
+class Gain(Record):
+    """What was found against the defaults, each at its best rate, at one width."""
+
+    width: int
+    percent: float | None
+    """Loss of the defaults over that of what was found, less 1; None if one of them diverges."""
+
+
+class FurtherVerdict(Record):
+    """Whether what was found beside the learning rate is kept."""
+
+    names: tuple[str, ...]
+    survives: bool
+    gains: tuple[Gain, ...]
+    """By width, narrowest first."""
+
+
+def further_names(config: SearchedOptimizer) -> tuple[str, ...]:
+    """The hyperparameters that are searched beside the learning rate."""
+    return tuple(name for name in config.searched if name != _RATE)
+
+
+def confirm_widths(spec: StudySpec) -> tuple[int, ...]:
+    """Where what was found has to be better."""
+    return spec.measure_widths[:WIDTHS]
+
+
+def is_confirmed(spec: StudySpec, config: SearchedOptimizer) -> bool:
+    """Whether the study asks what the search found again, before it measures."""
+    return spec.search.confirm and bool(further_names(config))
+
+
+def planned(spec: StudySpec) -> dict[int, int]:
+    """Trials by width, before any extension; none where nothing is to be confirmed."""
+    optimizers = sum(is_confirmed(spec, config) for config in spec.optimizers)
+    trials = optimizers * 2 * RATES * SEEDS
+    return dict.fromkeys(confirm_widths(spec), trials) if trials else {}
+
+
+def settings(config: SearchedOptimizer, found: Mapping[str, float]) -> tuple[dict[str, float], ...]:
+    """What was found, and the same with the defaults of what was searched beside the rate."""
+    fields = RECORDS[config.name].model_fields
+    defaults = {name: float(fields[name].get_default()) for name in further_names(config)}
+    return dict(found), {**found, **defaults}
+
+
+def due_settings(
+    snapshot: StudySnapshot, config: SearchedOptimizer
+) -> Iterator[tuple[int, int, dict[str, float], int]]:
+    """(wave, width, hyperparameters, seed from 0) of trials to ask for; all of earlier ones ended.
+
+    Every search has a result.
+    """
+    tried = snapshot.trials.of(Purpose.CONFIRM, config.name)
+    best = snapshot.trials.of(Purpose.SEARCH, config.name).best
+    if best is None or tried.unfinished:
+        return
+    wave = tried[-1].batch + 1 if tried else 0
+    if wave > MAX_EXTENSIONS:
+        return
+    winner = math.log2(best.hyperparameters[_RATE])
+    for setting in settings(config, best.hyperparameters):
+        for width in confirm_widths(snapshot.study.spec):
+            known = _losses(tried, width, setting)
+            for rate in _due_rates(known, winner):
+                for seed in range(SEEDS):
+                    yield wave, width, setting | {_RATE: 2.0**rate}, seed
+
+
+def _due_rates(known: Mapping[float, Sequence[float | None]], winner: float) -> tuple[float, ...]:
+    if not known:
+        return log2_grid(winner, factor=_FACTOR, points=RATES)
+    side = optimum_edge(known)
+    return () if side is None else extension(known, side, factor=_FACTOR, points=1)
+
+
+def further_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> FurtherVerdict | None:
+    """Whether what was found is kept; None if it is not asked again, or not all trials have ended.
+
+    It is kept if it is better at every width by half a percent, and with every seed.
+    """
+    config = next(one for one in snapshot.study.spec.optimizers if one.name == optimizer)
+    tried = snapshot.trials.of(Purpose.CONFIRM, optimizer)
+    best = snapshot.trials.of(Purpose.SEARCH, optimizer).best
+    if not tried or tried.unfinished or best is None or any(due_settings(snapshot, config)):
+        return None
+    found, default = settings(config, best.hyperparameters)
+    gains, survives = [], True
+    for width in confirm_widths(snapshot.study.spec):
+        ours, theirs = (_best(_losses(tried, width, of)) for of in (found, default))
+        survives = survives and _is_better(ours, theirs)
+        whole = bool(ours) and bool(theirs) and None not in (*ours, *theirs)
+        gain = 100 * (mean_loss(theirs) / mean_loss(ours) - 1) if whole else None
+        gains.append(Gain(width=width, percent=gain))
+    return FurtherVerdict(names=further_names(config), survives=survives, gains=tuple(gains))
+
+
+def chosen_hyperparameters(snapshot: StudySnapshot, best: TrialRecord) -> dict[str, float]:
+    """The search winner's; the defaults of what did not survive, with the rate that they like."""
+    verdict = further_verdict(snapshot, best.optimizer)
+    if verdict is None or verdict.survives:
+        return best.hyperparameters
+    config = next(one for one in snapshot.study.spec.optimizers if one.name == best.optimizer)
+    default = settings(config, best.hyperparameters)[1]
+    tried = snapshot.trials.of(Purpose.CONFIRM, best.optimizer)
+    losses = _losses(tried, confirm_widths(snapshot.study.spec)[0], default)
+    liked = min(losses, key=lambda rate: mean_loss(losses[rate]), default=None)
+    return default if liked is None else default | {_RATE: 2.0**liked}
+
+
+def _is_better(ours: Sequence[float | None], theirs: Sequence[float | None]) -> bool:
+    """Whether the first losses are lower, seed by seed, and by enough; diverging is worst."""
+    if not ours or len(ours) != len(theirs) or None in ours:
+        return False
+    pairs = zip(ours, (math.inf if loss is None else loss for loss in theirs), strict=True)
+    each = all(mine is not None and mine < other for mine, other in pairs)
+    return each and mean_loss(theirs) >= mean_loss(ours) * (1 + LEAST_GAIN_PERCENT / 100)
+
+
+def _best(losses: Mapping[float, Sequence[float | None]]) -> Sequence[float | None]:
+    """Losses of the best rate, by seed; none if no trial has a result."""
+    return min(losses.values(), key=mean_loss, default=())
+
+
+def _losses(
+    tried: TrialGroup, width: int, setting: Mapping[str, float]
+) -> dict[float, list[float | None]]:
+    """Losses of a setting by log2(learning rate), in the order of seeds."""
+    losses: dict[float, list[float | None]] = {}
+    others = {name: value for name, value in setting.items() if name != _RATE}
+    for trial in sorted(tried, key=lambda trial: (trial.seed, trial.number)):
+        own = {name: value for name, value in trial.hyperparameters.items() if name != _RATE}
+        if trial.width != width or own != others or trial.state is TrialState.FAIL:
+            continue
+        rate = round(math.log2(trial.hyperparameters[_RATE]), 9)
+        diverged = trial.state_reason is StateReason.DIVERGED
+        losses.setdefault(rate, []).append(None if diverged else trial.value)
+    return losses
