@@ -39,7 +39,7 @@ class Search(NamedTuple):
     prediction: Prediction | None
     widths: tuple[int, ...]
     finished: int
-    further: FurtherVerdict | None
+    further: FurtherVerdict | None = None
 
 
 def hyperparameter_values(
@@ -101,7 +101,7 @@ def _found(search: Search, name: str) -> tuple[Origin, str]:
 def _further(search: Search, best: str) -> tuple[Origin, str]:
     """Of what was searched beside the learning rate."""
     if search.further is None:
-        return "searched", f"{best}, not confirmed with fresh seeds"
+        return "searched", f"{best}; not confirmed with fresh seeds"
     gains = " and ".join(
         "one of the two diverged" if at.percent is None else f"{at.percent:+.2g} %"
         for at in search.further.gains

@@ -56,7 +56,7 @@ def measured(loss: Loss, **fields: Any) -> StudySnapshot:  # noqa: ANN401
 
 
 def ended(new: NewTrial, number: int, value: float | None) -> TrialRecord:
-    state = {"state": TrialState.COMPLETE, "value": value}
+    state: dict[str, Any] = {"state": TrialState.COMPLETE, "value": value}
     if value is None:
         state = {"state": TrialState.PRUNED, "value": None, "state_reason": StateReason.DIVERGED}
     return builders.trial(number, **new.model_dump() | state)

@@ -153,7 +153,9 @@ def test_a_specification_older_than_packing_goes_on_one_trial_after_another() ->
 
 
 @pytest.mark.parametrize("measure", [None, {}, {"seeds": 2, "grid_points": 7}])
-def test_a_specification_older_than_plans_keeps_its_grid_and_believes_its_search(measure: dict[str, Any] | None) -> None:
+def test_a_specification_older_than_plans_keeps_its_grid_and_believes_its_search(
+    measure: dict[str, Any] | None,
+) -> None:
     path = DOCUMENTS / "spec" / "format_1" / "gpt_of_november_21.json"
     document = json.loads(path.read_text()) | {"measure": measure} | {"control": "none"}
     if measure is None:
