@@ -10,8 +10,8 @@ from tuner.spec.record import Record
 class AppSettings(Record):
     allowed_hosts: tuple[str, ...] = ("127.0.0.1", "localhost", "::1")
     """Names under which this service may be addressed; a Host header with another is refused."""
-    dataset_dirs: tuple[Path, ...] = ()
-    """Directories that studies may name data files in."""
+    dataset_dirs: tuple[Path | str, ...] = ()
+    """Directories, and prefixes of URLs, that studies may name data files in."""
     access_log: bool = False
     """Write a line about every request."""
     max_body_bytes: PositiveInt = 1_000_000

@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     """0 takes a free one; the address is printed and written to `<data_dir>/address`."""
     allowed_hosts: Annotated[tuple[str, ...], *_LISTED] = ("127.0.0.1", "localhost", "[::1]")
     """Host headers that are answered; others are refused (DNS rebinding)."""
-    dataset_dirs: Annotated[tuple[Path, ...], *_LISTED] = ()
-    """Directories that studies may name data files in. Default: none."""
+    dataset_dirs: Annotated[tuple[str, ...], *_LISTED] = ()
+    """Directories, and prefixes of URLs, that studies may name data files in. Default: none."""
     access_log: bool = False
     """Log every request: method, path, status, milliseconds, request id."""
     slots: int = Field(default_factory=_available_cores, ge=1, le=1_024)

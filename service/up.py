@@ -26,6 +26,8 @@ from service.logs import configure_logs
 from service.registration import register
 from service.settings import Settings, settings_or_exit
 from service.sockets import listen
+from tuner.data_files.places import absolute
+from tuner.data_files.remote import is_url, require_prefix
 from tuner.records.errors import TunerError
 from tuner.storage.sql.migration import migrate
 from widthwise.task_words import TaskRefused
@@ -122,10 +124,10 @@ def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument(
         "--dataset-dir",
-        type=Path,
         action="append",
         dest="dataset_dirs",
-        help="a directory that studies may name data files in; may be repeated",
+        help="a directory, or a prefix such as s3://bucket/data, that studies may name data files"
+        " in; may be repeated",
     )
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
@@ -136,14 +138,16 @@ def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
     return settings_or_exit("widthwise up", **given), tasks
 
 
-def _require_directories(directories: Sequence[Path]) -> None:
+def _require_directories(directories: Sequence[str]) -> None:
     """Refuse directories of data that are not here, where every process would look for them.
 
     Raises:
-        ValueError: if one is not.
+        ValueError: if one is not, or a prefix of URLs cannot be used.
     """
     for one in directories:
-        if not one.is_dir():
+        if is_url(one):
+            require_prefix(one)
+        elif not Path(one).is_dir():
             raise ValueError(
                 f"--dataset-dir {one} is no directory: correct it, or leave it out"
                 " (WIDTHWISE_DATASET_DIRS)"
@@ -187,7 +191,7 @@ def _address(listening: socket) -> str:
 def _environment(settings: Settings) -> dict[str, str]:
     chosen = {
         "WIDTHWISE_DATA_DIR": str(settings.data_dir.resolve()),
-        "WIDTHWISE_DATASET_DIRS": json.dumps([str(one.resolve()) for one in settings.dataset_dirs]),
+        "WIDTHWISE_DATASET_DIRS": json.dumps(absolute(settings.dataset_dirs)),
         "WIDTHWISE_HOST": settings.host,
         "WIDTHWISE_SLOTS": str(settings.slots),
     }

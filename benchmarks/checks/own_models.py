@@ -30,7 +30,7 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.classify import UnclassifiedTensors
-from parametrization.nn.own_model import shape
+from parametrization.nn.own_model import MOST_SEEDS, shape
 from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
@@ -83,6 +83,7 @@ def _judged(one: Tried, build: Callable[[int], nn.Module], base: ModelShape) -> 
         base,
         optimizer=ADAMW.name,
         widths=one.widths,
+        most_seeds=MOST_SEEDS,
     )
 
 

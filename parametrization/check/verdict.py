@@ -35,7 +35,7 @@ from parametrization.check.thresholds import (
     role_of_activation,
     update_band,
 )
-from parametrization.check.words import Statistic, summarise, with_origin
+from parametrization.check.words import BETWEEN, DISAGREE, Statistic, summarise, with_origin
 from parametrization.optimizers.lookup import width_row
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
@@ -81,6 +81,14 @@ def judge(
     words = [words_on(one, measured, optimizer, grid) for one in measured]
     frozen = tensor_families(t for t in tensors if t.name in grid.frozen)
     return verdict(measured, words, f"{with_origin(optimizer)}, {seen}", frozen)
+
+
+def is_open(verdict: CheckVerdict) -> bool:
+    """Whether it is undecided by slopes, which more seeds may tell apart."""
+    return verdict.passed is None and any(
+        tensor.passed is None and tensor.words.endswith((BETWEEN, DISAGREE))
+        for tensor in verdict.tensors
+    )
 
 
 def checked_tensors(shape: ModelShape, seen: Collection[str]) -> list[TensorShape]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache, partial
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -32,6 +32,8 @@ Batch: TypeAlias = Callable[[int, int], Any]
 class BuildDeep(Protocol):
     def __call__(self, width: int, /, *, depth: int) -> nn.Module: ...
 
+
+MOST_SEEDS: Final = 16
 
 Roles: TypeAlias = Mapping[str, Role | Declaration]
 
@@ -98,7 +100,8 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
         batch: of a seed and a step, equal at every width.
         base_width: as in `shape`.
         widths: three or more; default: the base width, and 2, 4 and 8 times it.
-        seeds: four or more; default: what the optimizer takes, 4 or 8.
+        seeds: four or more; default: what the optimizer takes, 4 or 8, and up to 16 while slopes
+            leave it undecided.
         roles: as in `shape`.
         blocks: as in `shape`.
         policies: rules that the numbers under test follow.
@@ -126,6 +129,7 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
         widths=widths or tuple(base_width * times for times in (1, 2, 4, 8)),
         seeds=seeds or range(check_seeds(optimizer)),
         policies=policies,
+        most_seeds=0 if seeds else MOST_SEEDS,
     )
 
 

@@ -32,7 +32,7 @@ def with_facts(dataset: Dataset, family: ModelFamily, places: Places) -> Dataset
         for field in _PATHS
         if (given := getattr(dataset, field, None)) is not None
     }
-    if places.are_here():
+    if all(places.are_here(given) for given in paths.values()):
         found: Mapping[str, Any] = looked_at(dataset, places, family)
     else:
         found = {}

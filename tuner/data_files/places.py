@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from tuner.data_files.opened import Identity, Opened
 from tuner.data_files.refused import DataRefused
+from tuner.data_files.remote import Stores, is_url
 
 SETTING: Final = "WIDTHWISE_DATASET_DIRS"
 OPTION: Final = "--dataset-dir"
@@ -30,35 +31,62 @@ _KINDS: Final = (
 )
 
 
-class Places:
-    """The directories that data may be read from."""
+def absolute(allowed: Sequence[Path | str]) -> tuple[str, ...]:
+    """What is allowed, for processes that start elsewhere: URLs stay as they are."""
+    return tuple(str(one) if is_url(str(one)) else str(Path(one).absolute()) for one in allowed)
 
-    def __init__(self, directories: Sequence[Path]) -> None:
+
+class Places:
+    """The directories, and the stores by URL, that data may be read from.
+
+    Args:
+        allowed: directories, and prefixes such as `s3://bucket/prefix`.
+        cache: where copies of what stores have are kept; without, nothing is brought from them.
+
+    """
+
+    def __init__(self, allowed: Sequence[Path | str], cache: Path | None = None) -> None:
+        directories = [Path(one) for one in allowed if not is_url(str(one))]
         self._given = tuple(one.absolute() for one in directories)
         self._directories = tuple(Path(os.path.realpath(one)) for one in directories)
+        self._stores = Stores([str(one) for one in allowed if is_url(str(one))], cache)
 
-    def are_here(self) -> bool:
-        """Whether this machine has any of them: else only the workers' can tell what is there."""
+    def are_here(self, given: str) -> bool:
+        """Whether this process can look at the data: else only the workers' can tell about them."""
+        if is_url(given):
+            return self._stores.cache is not None
         return any(one.is_dir() for one in self._directories)
+
+    def stands(self, given: str) -> bool:
+        """Whether a store still has what was brought from this URL; of files, see `Opened`."""
+        return not is_url(given) or self._stores.stands(given)
 
     def path_of(self, given: str, field: str = "path") -> str:
         """The path that is meant, absolute: that of a URL, or below a directory that is allowed.
+
+        What a store has is brought here first; a process that keeps no copies is given the URL.
 
         Raises:
             DataRefused: if no such path is allowed, by its words alone.
 
         """
-        if not self._given:
+        if is_url(given) and self._stores.names:
+            if self._stores.cache is None:
+                return self._stores.permitted(given, field).url
+            return str(self._stores.bring(given, field))
+        if not self._given and not self._stores.names:
             raise DataRefused(
                 field,
                 f"{given} cannot be read: this service is allowed no data files; its operator names"
-                f' the directories to allow in {SETTING}, as ["/data"], or with widthwise up'
-                f" {OPTION} /data",
+                f' the directories or URLs to allow in {SETTING}, as ["/data", "s3://bucket/data"],'
+                f" or with widthwise up {OPTION} /data",
             )
         path = _path_in(given, field)
         if ".." in PurePosixPath(path).parts:
             raise DataRefused(field, f"{given} goes up with ..: write the path without")
         if not path.startswith("/"):
+            if not self._given:
+                raise self._elsewhere(path, field)
             tried = [str(one / path) for one in self._given]
             return next((one for one in tried if os.path.lexists(one)), tried[0])
         return path
@@ -72,17 +100,18 @@ class Places:
         """
         path = self.path_of(given, field)
         # By its words first: whoever asks learns nothing of what is elsewhere.
-        if not _is_in(Path(os.path.normpath(path)), (*self._given, *self._directories)):
+        copies = [] if (cache := self._stores.cache) is None else [Path(os.path.realpath(cache))]
+        if not _is_in(Path(os.path.normpath(path)), (*self._given, *self._directories, *copies)):
             raise self._elsewhere(path, field)
         found = _without_links(Path(path), field)
-        if not _is_in(found, self._directories):
+        if not _is_in(found, (*self._directories, *copies)):
             raise self._elsewhere(f"{path} leads to {found}, which", field)
         if not os.path.lexists(found):
             raise DataRefused(field, f"{path} does not exist: correct the path")
         return found
 
     def _elsewhere(self, what: str, field: str) -> DataRefused:
-        allowed = ", ".join(map(str, self._given))
+        allowed = ", ".join([*map(str, self._given), *self._stores.names])
         return DataRefused(
             field,
             f"{what} is in none of the directories that are allowed ({allowed}): move it there, or"
@@ -138,8 +167,9 @@ def _path_in(given: str, field: str) -> str:
         if "://" in given:
             raise DataRefused(
                 field,
-                f"{given} is a URL of another kind than file: copy the data to a directory that is"
-                " allowed",
+                f"{given} is a URL of another kind than file, of which this service is allowed"
+                " none: copy the data to a directory that is allowed, or have its prefix allowed"
+                f" in {SETTING}",
             )
         return given
     url = urlsplit(given)

@@ -81,8 +81,11 @@ def up(
         ),
     ] = None,
     dataset_dir: Annotated[
-        list[Path] | None,
-        typer.Option(help="A directory that studies may name data files in; may be repeated."),
+        list[str] | None,
+        typer.Option(
+            help="A directory, or a prefix such as s3://bucket/data, that studies may name data"
+            " files in; may be repeated."
+        ),
     ] = None,
 ) -> None:
     """Run the service here: API, pages, tuner and workers, until Ctrl-C."""

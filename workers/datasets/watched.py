@@ -7,6 +7,7 @@ from tuner.data_files.refused import DataRefused
 from tuner.spec.changed import Changed
 from tuner.spec.datasets.files import FileDataset
 from tuner.spec.families.model_family import ModelFamily
+from workers.datasets.access import allowed
 from workers.datasets.data import Batch, Data
 
 _MOST_KEPT: Final = 4
@@ -56,9 +57,17 @@ class Watched:
             Changed: if its contents are others.
 
         """
-        if not self._data.stands(closely=closely):
+        if not self._data.stands(closely=closely) or (closely and not self._in_store()):
             self._data = self._built(self._data.sha256)
         return self._data
+
+    def _in_store(self) -> bool:
+        """Whether the stores that the data are from still have the same."""
+        named = (getattr(self._dataset, field, None) for field in ("path", "validation_path"))
+        try:
+            return all(allowed().places.stands(one) for one in named if one is not None)
+        except DataRefused:
+            return False  # opening them again says what is wrong
 
     def _built(self, expected: str | None) -> FileData:
         try:

@@ -7,6 +7,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 from typing import NamedTuple
 
+from tuner.data_files.places import absolute
 from tuner.engine.orders import AnyOrder, OrderId
 from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
@@ -52,7 +53,7 @@ class LocalEngine:
         memory_limit_bytes: of each worker, torch included; None for no limit.
         stall_seconds: that an order may take no step for; None for as long as it likes.
         gpus: spread the slots evenly over so many GPUs; on none, trials train on the cores.
-        dataset_dirs: directories that users' data may be read from.
+        dataset_dirs: directories, and prefixes of URLs, that users' data may be read from.
 
     Raises:
         ValueError: if there are no slots, or the limit leaves no room beside torch.
@@ -66,7 +67,7 @@ class LocalEngine:
         memory_limit_bytes: int | None = None,
         *,
         gpus: int = 0,
-        dataset_dirs: Sequence[Path] = (),
+        dataset_dirs: Sequence[Path | str] = (),
         stall_seconds: float | None = None,
     ) -> None:
         if slots < 1:
@@ -85,7 +86,7 @@ class LocalEngine:
                 memory_limit_bytes,
                 device=place.device,
                 device_share=place.device_share,
-                dataset_dirs=tuple(one.absolute() for one in dataset_dirs),
+                dataset_dirs=absolute(dataset_dirs),
             )
             for place, core in zip(places(slots, gpus), cycle(available_cores()), strict=False)
         ]

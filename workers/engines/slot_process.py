@@ -48,7 +48,7 @@ class SlotProcess:
     device: str = "cpu"
     device_share: float = 1.0
     """Of a GPU's memory: several slots may be on one."""
-    dataset_dirs: tuple[Path, ...] = ()
+    dataset_dirs: tuple[str, ...] = ()
     """Where users' data may lie."""
     order: AnyOrder | None = None
     code: str | None = None
@@ -91,7 +91,7 @@ class SlotProcess:
             memory_limit_bytes=self.memory_limit_bytes,
             device=self.device if self.device == "cpu" else FIRST,
             device_share=self.device_share,
-            dataset_dirs=tuple(map(str, self.dataset_dirs)),
+            dataset_dirs=self.dataset_dirs,
         )
         self._process = subprocess.Popen(
             # -P: nothing in the folder we happen to be in may pass for a module.

@@ -103,7 +103,8 @@ def _work(
     if settings.memory_limit_bytes is not None:  # after the driver, which maps as it likes
         limit_memory(settings.memory_limit_bytes, beside_bytes=max(0, data_bytes() - before))
     checkpoint_dir = Path(settings.checkpoint_dir)
-    allow(Access(Places([Path(one) for one in settings.dataset_dirs]), checkpoint_dir / "data"))
+    kept = checkpoint_dir / "data"
+    allow(Access(Places(settings.dataset_dirs, kept / "stores"), kept))
     orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
     beat_with(Heartbeat(settings.heartbeat_fd))
     cohort = OpenCohort(device=settings.device)

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 
-from parametrization.check.verdict import CheckVerdict, judge
+from parametrization.check.slopes import TensorStatistic
+from parametrization.check.verdict import CheckVerdict, is_open, judge
 from parametrization.nn.check.depth import depth_statistics, judge_depth
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
 from parametrization.rules.policies import Policies
@@ -12,7 +13,7 @@ from parametrization.shapes.roles import ModelShape
 Scalings = Callable[[int], Sequence[TensorScaling]]
 
 
-def check_width(
+def check_width(  # noqa: PLR0913  # what is checked, and one keyword per choice
     training: Callable[[int], CheckedTraining],
     scalings: Scalings,
     shape: ModelShape,
@@ -21,6 +22,7 @@ def check_width(
     widths: Iterable[int],
     seeds: Sequence[int] = range(4),
     policies: Policies = DEFAULT_POLICIES,
+    most_seeds: int = 0,
 ) -> CheckVerdict:
     """Train a few steps at every width and judge rates, multipliers and initial sizes.
 
@@ -31,16 +33,35 @@ def check_width(
         widths: three or more, spanning a factor of eight if they can.
         seeds: four or more; eight for SGD.
         policies: that the numbers under test follow.
+        most_seeds: while slopes leave it undecided, as many seeds again are taken, up to so many
+            in all; by default those given alone. What is wrong by half a power of width is only
+            the surer to fail.
 
     """
-    statistics = [
+    sizes, taken = tuple(widths), tuple(seeds)
+    statistics = _over(sizes, training, scalings, taken)
+    verdict = judge(statistics, shape, optimizer, policies)
+    while is_open(verdict) and 2 * len(taken) <= most_seeds:
+        further = tuple(range(max(taken) + 1, max(taken) + 1 + len(taken)))
+        statistics += _over(sizes, training, scalings, further)
+        taken += further
+        verdict = judge(statistics, shape, optimizer, policies)
+    return verdict
+
+
+def _over(
+    widths: Iterable[int],
+    training: Callable[[int], CheckedTraining],
+    scalings: Scalings,
+    seeds: Sequence[int],
+) -> list[TensorStatistic]:
+    return [
         statistic
         for width in widths
         for statistic in coordinate_statistics(
             training(width), scalings(width), width=width, seeds=seeds
         )
     ]
-    return judge(statistics, shape, optimizer, policies)
 
 
 def check_depth(

@@ -1,6 +1,7 @@
 """The check on models that nothing in the library knows: what they do is judged, and named."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,9 +9,16 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
+from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.check.run import check_width
+from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.classify import Declaration
 from parametrization.nn.layers import Readout, TiedReadout
+from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.multipliers import Multipliers
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
+from tests.parametrization.builders import hyperparameters
 from tests.parametrization.check.checks import Loss, check
 from tests.parametrization.nn.small_models import (
     CLASSES,
@@ -221,3 +229,34 @@ def test_a_bilinear_readout_is_judged_by_the_square_of_width_that_it_sums_over(
 ) -> None:
     verdict = judged(Pair, widths=NARROW, roles={"readout.weight": role})
     assert (verdict.passed is True) is passes, verdict.summary
+
+
+def test_what_stays_undecided_takes_more_seeds_and_a_planted_error_fails_at_once() -> None:
+    shape = derive_model_shape(Classifier(32), Classifier(64), 32)
+    numbers = hyperparameters("adamw", learning_rate=2.0**-12)
+
+    def seeds_taken(power: float) -> tuple[bool | None, str]:
+        def scalings(width: int) -> list[TensorScaling]:
+            ratio = Multipliers(width / 32)
+            right = scale(shape, numbers, ratio, optimizer="adamw")
+            return [
+                replace(one, learning_rate=one.learning_rate * ratio.width**power)
+                if one.role is Role.HIDDEN
+                else one
+                for one in right
+            ]
+
+        verdict = check_width(
+            lambda width: CheckedTraining(lambda: Classifier(width), cross_entropy, image_batch),
+            scalings,
+            shape,
+            optimizer="adamw",
+            widths=NARROW,
+            most_seeds=16,
+        )
+        return verdict.passed, verdict.summary
+
+    passed, summary = seeds_taken(-0.25)
+    assert (passed, "16 seeds" in summary) == (None, True), summary
+    passed, summary = seeds_taken(-1.0)
+    assert (passed, "4 seeds" in summary) == (False, True), summary

@@ -11,7 +11,8 @@ MOST_TOKENS_KNOWN: Final = 2**24
 """Size of a vocabulary."""
 
 DataPath = Annotated[ReadableText, Field(min_length=1, max_length=4096)]
-"""A path, or a `file:` URL; a relative one is looked for in the directories that are allowed."""
+"""A path, a `file:` URL, or a URL of a store that is allowed; a relative path is looked for in the
+directories that are allowed."""
 Share = Annotated[float, Field(gt=0, le=0.5)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
