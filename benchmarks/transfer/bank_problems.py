@@ -56,8 +56,8 @@ _NARROW: Final = (4, 8, 16, 64)
 
 
 def _mlp(optimizer: str, rates: tuple[int, int], family: Mlp = _RELU) -> BankProblem:
-    training = Training(steps=80, batch_size=32)
-    return BankProblem(family, _DIGITS, optimizer, _WIDE, training, rates, seeds=6)
+    training = Training(steps=60, batch_size=32)
+    return BankProblem(family, _DIGITS, optimizer, _WIDE, training, rates, seeds=4)
 
 
 def _gpt(optimizer: str, rates: tuple[int, int]) -> BankProblem:
@@ -85,7 +85,7 @@ _GOOD: Final[dict[str, BankProblem]] = {
     "mlp-lamb": _mlp("lamb", (-8, -2)),
     "mlp-tanh": _mlp("adamw", (-9, -2), Mlp(name="mlp", depth=3, activation="tanh")),
     "mlp-muon": _mlp("muon_spectral", (-8, -1))._replace(widths=_MIDDLE),
-    "mlp-soap": _mlp("soap", (-9, -2))._replace(widths=_MIDDLE, seeds=4),
+    "mlp-soap": _mlp("soap", (-9, -2))._replace(widths=_MIDDLE),
     "gpt-adamw": _gpt("adamw", (-7, 0)),
     "vit-adamw": _images(
         Vit(name="vit", head_size=4),

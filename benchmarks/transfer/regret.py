@@ -167,7 +167,7 @@ def main() -> None:
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
     if given.plot is not None:
-        draw_calibration(figures["calibration"], given.plot)
+        draw_calibration({given.bank.name: figures["calibration"]}, given.plot)
     give(figures, given)
 
 

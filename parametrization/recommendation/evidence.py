@@ -18,17 +18,12 @@ Four digits: with more, the answers of stored studies would move in their last d
 Edge = Literal["low", "high"]
 
 
-class SlowSide(Record):
-    """How the loss of one width falls from the slowest rate that was tried to the best one."""
+class RateLoss(Record):
+    """The loss at one rate."""
 
-    slowest_loss: float
-    """Of the slowest rate."""
-    fall: float
-    """Natural logarithm of that loss over the lowest."""
-    fall_per_octave_at_the_end: float
-    """Between the slowest rate and the next."""
-    steepest_fall_per_octave: float
-    """Between any two neighbours; larger than at the end where slow rates hardly learn."""
+    log2_learning_rate: float
+    loss: float
+    """Over seeds."""
 
 
 class Optimum(Record):
@@ -54,8 +49,8 @@ class Optimum(Record):
     wall_log2_learning_rate: float | None = None
     """The slowest rate past the optimum at which training grows unstable; None if none was tried,
     and unless measured."""
-    slow_side: SlowSide | None = None
-    """None with fewer than three rates up to the best one, or within two octaves of it."""
+    slow_side: tuple[RateLoss, ...] = ()
+    """Rates up to the best one that was tried, ascending; none of a search's single trials."""
     trials: int
     """Finite losses that entered."""
     rates: int

@@ -60,8 +60,8 @@ def test_a_table_is_made_in_pieces_and_read_as_a_problem(tmp_path: Path) -> None
 
     (problem,) = read_bank(tmp_path)
     assert (problem.name, problem.studied, problem.target) == ("mlp-adamw", (16, 32, 64), 256)
-    assert problem.losses[64][-2.0] == dict.fromkeys(range(6))
-    assert problem.losses[64][-5.0] == dict.fromkeys(range(6), 1.0)
+    assert problem.losses[64][-2.0] == dict.fromkeys(range(4))
+    assert problem.losses[64][-5.0] == dict.fromkeys(range(4), 1.0)
 
 
 def test_a_cohort_trains_each_rate_as_if_it_were_alone() -> None:

@@ -10,7 +10,7 @@ from parametrization.recommendation.evidence import WidthOptimum
 from parametrization.recommendation.trust import Reason
 from parametrization.transfer.optimum import fit_optimum
 from parametrization.transfer.reasons import reasons_against_transfer
-from parametrization.transfer.slow_side import little_learned, slow_side
+from parametrization.transfer.slow_side import little_learned
 from parametrization.transfer.summary import transfer_to
 
 RATES = [step / 2 for step in range(-18, 0)]
@@ -52,6 +52,7 @@ def reasons(curve: Curve, width: int = 512) -> Mapping[str, Reason]:
 
 def test_a_basin_is_carried_on_without_a_reason_against_it() -> None:
     assert reasons(basin) == {}
+    assert reasons(lambda rate: basin(rate) ** 0.2) == {}
 
 
 def test_runs_that_have_hardly_begun_to_learn_are_a_reason_for_caution() -> None:
@@ -72,20 +73,34 @@ def test_an_interval_that_reaches_the_wall_is_a_reason_for_caution() -> None:
     assert "the rate 0.0442, at which training at width 128 grows unstable" in reason.words
 
 
-def test_a_flat_slow_end_says_nothing_where_the_loss_was_halved() -> None:
-    learned = {float(rate): barely_begun(rate) ** 3 for rate in RATES}
-    side = slow_side(learned)
+def test_widths_that_begin_alike_and_halve_the_loss_have_learned() -> None:
+    optimum = fit_optimum((rate, barely_begun(rate) ** 3) for rate in RATES)
+    optima = [WidthOptimum(width=width, optimum=optimum) for width in (32, 64)]
 
-    assert side is not None
-    assert side.fall_per_octave_at_the_end < 0.5 * side.steepest_fall_per_octave
-    optimum = fit_optimum((rate, loss) for rate, loss in learned.items())
-    assert little_learned([WidthOptimum(width=32, optimum=optimum)]) is None
+    assert optimum.slow_side[0].loss == pytest.approx(2.3**3, rel=0.1)
+    assert little_learned(optima) is None
+
+
+def test_slow_rates_at_which_wider_models_are_better_have_learned() -> None:
+    optima = [
+        WidthOptimum(
+            width=width,
+            optimum=fit_optimum((rate, gain * barely_begun(rate)) for rate in RATES),
+        )
+        for width, gain in ((32, 1.0), (64, 0.85))
+    ]
+
+    assert little_learned(optima[:1] * 2) == pytest.approx(math.log(2.275 / 1.5), abs=0.01)
+    assert little_learned(optima) is None
 
 
 @pytest.mark.parametrize(
     "rates",
-    [(-5, -4.6, -4.2, -4), (-5, -4), tuple(-6 + step / 8 for step in range(17))],
-    ids=["too near", "too few", "a search"],
+    [(-4.9, -4.6, -4.3, -4), tuple(-6 + step / 8 for step in range(17))],
+    ids=["too near", "a search"],
 )
 def test_where_the_loss_begins_takes_rates_far_below_the_best(rates: tuple[float, ...]) -> None:
-    assert slow_side({rate: barely_begun(rate) for rate in rates}) is None
+    optimum = fit_optimum((rate, barely_begun(rate)) for rate in (*rates, -3, -2))
+    assert (
+        little_learned([WidthOptimum(width=width, optimum=optimum) for width in (32, 64)]) is None
+    )

@@ -1,0 +1,154 @@
+"""The measured regrets as tables and a plot: `python -m benchmarks.documents.regret`.
+
+Replaces what stands between the two markers of docs/evidence.md by what benchmarks/results holds,
+and draws docs/calibration.png from it.
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from benchmarks.transfer.simulated.calibration_plot import draw_calibration
+from parametrization.text.markdown import between, table
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+RESULT: Final = ROOT / "benchmarks" / "results" / "regret.json"
+OTHER_BANK: Final = ROOT / "benchmarks" / "results" / "regret_first_bank.json"
+"""Of the tables that the service's constants were chosen with, which are not kept here."""
+DOCUMENT: Final = ROOT / "docs" / "evidence.md"
+PLOT: Final = ROOT / "docs" / "calibration.png"
+BEGIN: Final = "<!-- regret: begin, written by benchmarks.documents.regret -->"
+END: Final = "<!-- regret: end -->"
+ESTIMATORS: Final = {
+    "as_built_2026_11": "the service of November 2026",
+    "half_octave_widest": "widest optimum ± half an octave",
+    "half_octave_narrowest": "narrowest optimum ± half an octave",
+    "raw_argmin_widest": "best rate tried at the widest ± half an octave",
+    "fit_without_drift": "optima averaged, without drift",
+}
+_COLUMNS: Final = ("mean regret", "over 3 %", "worst", "coverage of 90 %", "median interval")
+Measured = Mapping[str, Any]
+"""The parsed document that `python -m benchmarks.transfer.regret --json` prints."""
+
+
+class Goal(NamedTuple):
+    """What a figure of the service should be."""
+
+    words: str
+    figure: Callable[[Measured], float]
+    least: float = -math.inf
+    most: float = math.inf
+
+    def kept(self, measured: Measured) -> str:
+        """The figure, and whether it misses the goal."""
+        value = self.figure(measured)
+        return f"{value:.2f}" if self.least <= value <= self.most else f"{value:.2f}, missed"
+
+
+GOALS: Final = (
+    Goal("mean regret, %, at most 0.8", lambda at: at["mean_regret_percent"], most=0.8),
+    Goal("share over 3 %, at most 0.05", lambda at: at["share_over_3_percent"], most=0.05),
+    Goal("coverage of 90 %, 0.85 to 0.95", lambda at: at["coverage_90"], 0.85, 0.95),
+    Goal(
+        "coverage of the worst problem, at least 0.7",
+        lambda at: min(at["coverage_by_problem"].values()),
+        least=0.7,
+    ),
+    Goal(
+        "median interval, octaves, at most 0.9", lambda at: at["median_interval_octaves"], most=0.9
+    ),
+    Goal(
+        "Winkler score over that of the widest optimum, at most 0.9",
+        lambda at: at["winkler"] / at["baselines"]["half_octave_widest"]["winkler"],
+        most=0.9,
+    ),
+    Goal("flagged good, at most 0.15", lambda at: at["flagged_good"], most=0.15),
+    Goal("flagged bad, at least 0.9", lambda at: at["flagged_bad"], least=0.9),
+    Goal(
+        "FLOPs of a study in runs of the target, at most 0.6",
+        lambda at: at["flops"]["study_over_target_run"],
+        most=0.6,
+    ),
+)
+
+
+def rendered(own: Measured, other: Measured) -> str:
+    """The tables of both banks, in Markdown."""
+    return "\n".join(
+        (
+            f"The repository's own bank: {_extent(own)}.\n",
+            _estimators(own),
+            _problems(own),
+            f"The bank that the constants were chosen with: {_extent(other)}.\n",
+            _estimators(other),
+            _goals(own, other),
+        )
+    )
+
+
+def with_tables(document: str, own: Measured, other: Measured) -> str:
+    """The document with its tables replaced by the measured ones.
+
+    Raises:
+        ValueError: if a marker is missing.
+
+    """
+    return between(document, BEGIN, END, rendered(own, other))
+
+
+def _extent(measured: Measured) -> str:
+    good = len(measured["regret_by_problem"])
+    return (
+        f"{good} good problems and {measured['problems'] - good} planted ones,"
+        f" {measured['draws']} studies each"
+    )
+
+
+def _estimators(measured: Measured) -> str:
+    rows = [["**the service**", *_figures(measured)]]
+    rows += [[words, *_figures(measured["baselines"][name])] for name, words in ESTIMATORS.items()]
+    return table(["", *_COLUMNS, "Winkler score"], rows)
+
+
+def _figures(of: Measured) -> Iterator[str]:
+    coverage = of["coverage_by_problem"]
+    yield f"{of['mean_regret_percent']:.2f} %"
+    yield f"{100 * of['share_over_3_percent']:.0f} %"
+    yield f"{of['worst_regret_percent']:.1f} %"
+    yield f"{of['coverage_90']:.2f} (worst problem {min(coverage.values()):.2f})"
+    yield f"{of['median_interval_octaves']:.2f} octaves"
+    yield f"{of['winkler']:.2f}"
+
+
+def _problems(measured: Measured) -> str:
+    rows = []
+    for name, flags in measured["flags_by_problem"].items():
+        regret = measured["regret_by_problem"].get(name)
+        coverage = measured["coverage_by_problem"].get(name)
+        rows.append(
+            [
+                f"`{name}`",
+                "planted" if regret is None else f"{regret:.2f} %",
+                "" if coverage is None else f"{coverage:.2f}",
+                ", ".join(f"{topic} {100 * share:.0f} %" for topic, share in flags.items()),
+            ]
+        )
+    return table(["problem", "mean regret", "coverage", "flagged by"], rows)
+
+
+def _goals(own: Measured, other: Measured) -> str:
+    rows = [[goal.words, goal.kept(own), goal.kept(other)] for goal in GOALS]
+    return table(["goal", "own bank", "first bank"], rows)
+
+
+def main() -> None:
+    """Write both."""
+    own, other = (json.loads(path.read_text()) for path in (RESULT, OTHER_BANK))
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), own, other))
+    draw_calibration({"own bank": own["calibration"], "first bank": other["calibration"]}, PLOT)
+
+
+if __name__ == "__main__":
+    main()
