@@ -14,9 +14,13 @@ from benchmarks.transfer.simulated.calibration_plot import draw_calibration
 from parametrization.text.markdown import between, table
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-RESULT: Final = ROOT / "benchmarks" / "results" / "regret.json"
-OTHER_BANK: Final = ROOT / "benchmarks" / "results" / "regret_first_bank.json"
-"""Of the tables that the service's constants were chosen with, which are not kept here."""
+BANKS: Final = {
+    "the repository's own bank": ROOT / "benchmarks" / "results" / "regret.json",
+    "the bank that the constants were chosen with": (
+        ROOT / "benchmarks" / "results" / "regret_first_bank.json"
+    ),
+}
+"""Results by what they were measured on; the tables of the second are not kept here."""
 DOCUMENT: Final = ROOT / "docs" / "evidence.md"
 PLOT: Final = ROOT / "docs" / "calibration.png"
 BEGIN: Final = "<!-- regret: begin, written by benchmarks.documents.regret -->"
@@ -74,28 +78,33 @@ GOALS: Final = (
 )
 
 
-def rendered(own: Measured, other: Measured) -> str:
-    """The tables of both banks, in Markdown."""
+def rendered(banks: Mapping[str, Measured]) -> str:
+    """The tables of every bank, in Markdown."""
+    goals = [[goal.words, *map(goal.kept, banks.values())] for goal in GOALS]
     return "\n".join(
-        (
-            f"The repository's own bank: {_extent(own)}.\n",
-            _estimators(own),
-            _problems(own),
-            f"The bank that the constants were chosen with: {_extent(other)}.\n",
-            _estimators(other),
-            _goals(own, other),
-        )
+        [
+            table(["goal", *banks], goals),
+            *(
+                f"On {name}: {_extent(measured)}.\n\n{_estimators(measured)}\n{_problems(measured)}"
+                for name, measured in banks.items()
+            ),
+        ]
     )
 
 
-def with_tables(document: str, own: Measured, other: Measured) -> str:
+def with_tables(document: str, banks: Mapping[str, Measured]) -> str:
     """The document with its tables replaced by the measured ones.
 
     Raises:
         ValueError: if a marker is missing.
 
     """
-    return between(document, BEGIN, END, rendered(own, other))
+    return between(document, BEGIN, END, rendered(banks))
+
+
+def stored() -> dict[str, Measured]:
+    """What is stored of each bank that has been measured."""
+    return {name: json.loads(path.read_text()) for name, path in BANKS.items() if path.exists()}
 
 
 def _extent(measured: Measured) -> str:
@@ -107,9 +116,19 @@ def _extent(measured: Measured) -> str:
 
 
 def _estimators(measured: Measured) -> str:
-    rows = [["**the service**", *_figures(measured)]]
+    rows = [
+        [f"**the service**, by its default plan: {_flops(measured)}", *_figures(measured)],
+        [
+            f"the service, by whole grids: {_flops(measured['plan_grid'])}",
+            *_figures(measured["plan_grid"]),
+        ],
+    ]
     rows += [[words, *_figures(measured["baselines"][name])] for name, words in ESTIMATORS.items()]
     return table(["", *_COLUMNS, "Winkler score"], rows)
+
+
+def _flops(of: Measured) -> str:
+    return f"{of['flops']['study_over_target_run']:.2f} target runs"
 
 
 def _figures(of: Measured) -> Iterator[str]:
@@ -138,16 +157,11 @@ def _problems(measured: Measured) -> str:
     return table(["problem", "mean regret", "coverage", "flagged by"], rows)
 
 
-def _goals(own: Measured, other: Measured) -> str:
-    rows = [[goal.words, goal.kept(own), goal.kept(other)] for goal in GOALS]
-    return table(["goal", "own bank", "first bank"], rows)
-
-
 def main() -> None:
     """Write both."""
-    own, other = (json.loads(path.read_text()) for path in (RESULT, OTHER_BANK))
-    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), own, other))
-    draw_calibration({"own bank": own["calibration"], "first bank": other["calibration"]}, PLOT)
+    banks = stored()
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), banks))
+    draw_calibration({name: of["calibration"] for name, of in banks.items()}, PLOT)
 
 
 if __name__ == "__main__":
