@@ -67,7 +67,7 @@ class KnownHosts:
         elif (
             scope["method"] not in _SAFE_METHODS
             and "origin" in headers
-            and _hostname(headers["origin"]) not in self.allowed
+            and _place(headers["origin"]) != headers["host"].lower()
         ):
             refusal = (403, "foreign-origin", "Pages of another origin may not change anything.")
         if refusal is None:
@@ -82,6 +82,14 @@ class KnownHosts:
 def _hostname(url: str) -> str | None:
     try:
         return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _place(origin: str) -> str | None:
+    """Host and port of an origin: a page of another port is another program's."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
     except ValueError:
         return None
 

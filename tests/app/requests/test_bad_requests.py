@@ -50,6 +50,12 @@ BAD_SPECS = [
         id="optimizer that the family refuses",
     ),
     pytest.param(rate(-0.1, 0.1), "/optimizers/0/learning_rate", "low > 0", id="negative rate"),
+    pytest.param(
+        with_optimizer(learning_rate=0.01),
+        "/optimizers/0/learning_rate",
+        'a range around 0.01, such as {"low": 0.000625, "high": 0.16, "log": true}',
+        id="one rate",
+    ),
     pytest.param(rate(0.1, 0.1), "/optimizers/0/learning_rate", "empty range", id="empty range"),
     pytest.param(rate(0.1, 0.01), "/optimizers/0/learning_rate", "empty range", id="backwards"),
     pytest.param(

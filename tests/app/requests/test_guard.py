@@ -20,7 +20,10 @@ def test_a_request_for_this_host_is_served(untouched: Served, host: str) -> None
     assert untouched.client.get("/v1/studies", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://[broken"])
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://127.0.0.1:1", "http://localhost", "null", "http://[broken", ""],
+)
 def test_a_page_of_another_origin_can_change_nothing(untouched: Served, origin: str) -> None:
     path = "/v1/studies/std_nobody:cancel"
     refused = untouched.client.post(path, headers={"origin": origin})

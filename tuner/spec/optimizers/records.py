@@ -79,11 +79,25 @@ def _searchable(number: Any) -> Any:  # noqa: ANN401  annotated types
 Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(_EndsWithin(PositiveFloat))]
 
 
+def _refuse_one_rate(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
+    """Say what to give instead of one learning rate: the search begins with a range."""
+    if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
+        raise ValueError(
+            "always searched, because it is what transfers: give a range around"
+            f' {given:g}, such as {{"low": {given / 16:.3g}, "high": {given * 16:.3g},'
+            ' "log": true}'
+        )
+    return given
+
+
+SearchedRate = Annotated[FloatDistribution, BeforeValidator(_refuse_one_rate)]
+
+
 class SearchedOptimizer(Submitted):
     """What all optimizers of a study have in common."""
 
     name: Optimizer
-    learning_rate: FloatDistribution
+    learning_rate: SearchedRate
     """Peak rate at the base width. Always searched: it is what transfers."""
     init_std: Multiplier = 1.0
     """Factor on every weight matrix's initial standard deviation."""
@@ -148,7 +162,7 @@ def _record(declaration: OptimizerDeclaration) -> type[SearchedOptimizer]:
     rates = FloatDistribution(low=2.0**low, high=2.0**high, log=True)
     fields: dict[str, Any] = {
         "name": (Literal[name], ...),
-        "learning_rate": (FloatDistribution, Field(default=rates, description=_rate_words)),
+        "learning_rate": (SearchedRate, Field(default=rates, description=_rate_words)),
     }
     for hyperparameter, given in flat_hyperparameters(name).items():
         fields[hyperparameter] = (
