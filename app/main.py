@@ -18,6 +18,7 @@ from app.http.methods import HeadAndOptions
 from app.http.openapi import describe, operation_id
 from app.http.queries import known_query
 from app.http.request_ids import RequestIds
+from app.http.write_turns import WriteTurns
 from app.quick_reports import QuickReports
 from app.routes import (
     catalogue,
@@ -63,6 +64,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.settings = settings
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
     app.state.commits = GroupCommit(database)
+    app.state.write_turns = WriteTurns()
     for module in ROUTERS:
         app.include_router(module.router)
     app.include_router(pages.router, include_in_schema=False)

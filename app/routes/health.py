@@ -42,8 +42,9 @@ def read_version() -> Versions:
 
 
 @router.get("/healthz")
-def healthz() -> Health:
+async def healthz() -> Health:
     """Whether this process answers; looks at nothing else."""
+    # A coroutine: it waits for no thread that a request of the database's has.
     return Health()
 
 

@@ -11,6 +11,7 @@ from app.dependencies import Db, IdempotencyKey, RecommendationId, StudyId
 from app.exported import BUNDLE, CONTENT, Accepted, Form, exported, form_asked
 from app.http.accepted import names
 from app.http.json_requests import JsonRoute
+from app.http.write_turns import InTurn
 from app.schemas.recommendations import (
     DecisionBody,
     RecommendationList,
@@ -31,7 +32,9 @@ from tuner.storage.recommendations.stored import RecommendationFilter
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study
 
-router = APIRouter(prefix="/v1", tags=["recommendation"], route_class=JsonRoute)
+router = APIRouter(
+    prefix="/v1", tags=["recommendation"], route_class=JsonRoute, dependencies=[InTurn]
+)
 
 _LOCATION: Final = {
     "Location": {

@@ -11,6 +11,7 @@ from app.data_files import with_data
 from app.dependencies import Db, IdempotencyKey, Settings, StudyId
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
+from app.http.write_turns import InTurn
 from app.liveness import study_problem
 from app.progress import read_progress
 from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
@@ -23,7 +24,9 @@ from tuner.storage import studies, study_list
 from tuner.storage.preconditions import require_version
 from tuner.storage.sql.database import Database
 
-router = APIRouter(prefix="/v1/studies", tags=["studies"], route_class=JsonRoute)
+router = APIRouter(
+    prefix="/v1/studies", tags=["studies"], route_class=JsonRoute, dependencies=[InTurn]
+)
 
 _LOCATION: Final = {
     "Location": {"description": "Path of the study", "schema": {"type": "string"}, "required": True}

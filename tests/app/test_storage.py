@@ -3,9 +3,12 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import event
 
@@ -66,6 +69,48 @@ def test_a_database_that_another_process_keeps_writing_is_503_with_a_time_to_wai
         assert served.client.get("/v1/studies").status_code == 200
         other.rollback()
         assert served.client.get("/readyz").status_code == 200
+    other.close()
+    database.close()
+
+
+def test_reading_and_liveness_go_on_while_many_requests_wait_to_write(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=30)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with serving(database, AppSettings()) as served, ThreadPoolExecutor(100) as threads:
+        waiting = [threads.submit(httpx.post, f"{served.address}/v1/studies", json=SPEC,
+                                  timeout=60) for _ in range(100)]  # fmt: skip
+        for asked in ("/healthz", "/v1/studies"):
+            assert served.client.get(asked).status_code == 200
+        assert not any(one.done() for one in waiting)
+        other.rollback()
+        assert {one.result().status_code for one in waiting} == {202}
+    other.close()
+    database.close()
+
+
+def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, sqlite_template: Path, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("app.http.write_turns.WRITING", 1)
+    monkeypatch.setattr("app.http.write_turns.WAITING", 2)
+    path = tmp_path / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=30)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with serving(database, AppSettings()) as served, ThreadPoolExecutor(6) as threads:
+        asked = [threads.submit(httpx.post, f"{served.address}/v1/studies", json=SPEC,
+                                timeout=60) for _ in range(6)]  # fmt: skip
+        refused = [one.result() for one in islice(as_completed(asked), 3)]
+        assert {one.status_code for one in refused} == {503}
+        assert all(one.headers["retry-after"] == "1" for one in refused)
+        other.rollback()
+        assert sorted(one.result().status_code for one in asked) == [202, 202, 202, 503, 503, 503]
     other.close()
     database.close()
 
