@@ -19,9 +19,7 @@ from app.schemas.recommendations import (
     StoredRecommendationRead,
     recommendation_summary,
 )
-from parametrization.recommendation.reading import read_recommendation
 from tuner.recommendation.recommend import Recommendation, recommend
-from tuner.records.errors import RecommendationUnreadable
 from tuner.records.stored_recommendation import StoredRecommendation
 from tuner.spec.requested_target import AskedTarget, IllegalTarget
 from tuner.spec.states import RecommendationState
@@ -117,17 +115,13 @@ def read_stored_recommendation(
     with database.read() as session:
         kept = stored.get_recommendation(session, recommendation_id)
         document = stored.get_document(session, recommendation_id)
-    if form is None and form_asked(form, accept) == "json":
-        known = recommendation_summary(kept).model_dump(mode="json")
-        return _json(known | {"recommendation": document})
-    asked = form_asked(form, accept)
-    if asked == "json" and not names(accept, BUNDLE):
-        return _json(document)
-    try:
-        answer = read_recommendation(document)
-    except ValueError as error:
-        raise RecommendationUnreadable(recommendation_id, str(error)) from error
-    return exported(answer, asked, accept)
+        asked = form_asked(form, accept)
+        if form is None and asked == "json":
+            known = recommendation_summary(kept).model_dump(mode="json")
+            return _json(known | {"recommendation": document})
+        if asked == "json" and not names(accept, BUNDLE):
+            return _json(document)
+        return exported(stored.get_answer(session, recommendation_id), asked, accept)
 
 
 @router.post("/recommendations/{recommendation_id}:approve")

@@ -24,6 +24,7 @@ class RecommendationLinks(Record):
 
     self: str
     study: str
+    observations: str
 
 
 class RecommendationSummary(StoredRecommendation):
@@ -44,7 +45,8 @@ class RecommendationList(Record):
 
 def recommendation_summary(stored: StoredRecommendation) -> RecommendationSummary:
     """A stored recommendation with its links."""
+    own = f"/v1/recommendations/{stored.id}"
     links = RecommendationLinks(
-        self=f"/v1/recommendations/{stored.id}", study=f"/v1/studies/{stored.study_id}"
+        self=own, study=f"/v1/studies/{stored.study_id}", observations=f"{own}/observations"
     )
     return RecommendationSummary(**dict(stored), links=links)

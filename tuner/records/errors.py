@@ -203,6 +203,17 @@ class RecommendationUnreadable(TunerError):
         self.reason = reason
 
 
+class RunMoved(TunerError):
+    """The target run reported more while its losses were judged: send them again."""
+
+    def __init__(self, recommendation_id: str) -> None:
+        super().__init__(
+            f"The run of recommendation {recommendation_id} reported more while these losses were"
+            " judged: send them again, what is stored already changes nothing."
+        )
+        self.recommendation_id = recommendation_id
+
+
 class DatabaseMismatch(TunerError):
     """The database's revision is not one that this code can serve."""
 

@@ -25,6 +25,7 @@ class EventKind(StrEnum):
     RECOMMENDATION_STORED = "recommendation.stored"  # id, sha256, verdict, headline
     RECOMMENDATION_APPROVED = "recommendation.approved"  # id, sha256, by, note
     RECOMMENDATION_REJECTED = "recommendation.rejected"  # id, sha256, by, note
+    RECOMMENDATION_OBSERVED = "recommendation.observed"  # id, verdict, step, words; new verdicts
 
 
 _INSERT = insert(cast("Table", StudyEventRow.__table__))

@@ -16,8 +16,8 @@ from sqlalchemy.pool import NullPool
 
 from tuner.records.errors import DatabaseMismatch
 from tuner.storage.sql.database import SCHEMA_REVISION, Database, open_database, require_current
-from tuner.storage.sql.lease_tables import LeaseRow as Base
 from tuner.storage.sql.migration import MIGRATIONS, migrate
+from tuner.storage.sql.tables import Base
 
 REVISIONS = list(ScriptDirectory(str(MIGRATIONS)).walk_revisions())
 

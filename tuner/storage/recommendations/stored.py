@@ -9,6 +9,8 @@ from pydantic import ValidationError
 from sqlalchemy import Table, select, tuple_
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.reading import read_recommendation
 from tuner.records.errors import RecommendationNotFound, RecommendationUnreadable
 from tuner.records.stored_recommendation import StoredRecommendation
 from tuner.spec.states import RecommendationState
@@ -108,6 +110,20 @@ def get_document(session: Session, recommendation_id: str) -> dict[str, Any]:
         )
     document: dict[str, Any] = json.loads(row.document)
     return document
+
+
+def get_answer(session: Session, recommendation_id: str) -> RecommendationDocument:
+    """Read the answer as a record of this release.
+
+    Raises:
+        RecommendationNotFound: if there is none of that id.
+        RecommendationUnreadable: if it is not what was stored, or of a format that is not known.
+
+    """
+    try:
+        return read_recommendation(get_document(session, recommendation_id))
+    except ValueError as error:
+        raise RecommendationUnreadable(recommendation_id, str(error)) from error
 
 
 def _record(row: Mapping[Any, Any]) -> StoredRecommendation:
