@@ -2,10 +2,10 @@
 
     python -m benchmarks.transfer.bank --problem mlp-adamw --seconds 200 [--again]
 
-All tables together take half an hour of one core, and are kept with the repository. One is kept as
-`NAME.part` until it is complete and goes on where it ended, so that it can be made in pieces; one
-that is complete is left alone, unless it is to be trained `--again`. Without `--problem` each of
-them is gone on with in turn. `benchmarks.transfer.regret` reads the tables.
+All tables together take a quarter of an hour of one core. One is kept as `NAME.part` until it is
+complete and goes on where it ended, so that it can be made in pieces; one that is complete is left
+alone, unless it is to be trained `--again`. Without `--problem` each of them is gone on with in
+turn. `benchmarks.transfer.regret` reads the tables that are complete.
 """
 
 import csv

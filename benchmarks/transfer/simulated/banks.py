@@ -65,7 +65,10 @@ def read_bank(folder: Path) -> tuple[Problem, ...]:
     """
     paths = sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
     if not paths:
-        raise FileNotFoundError(f"no *.csv or *.csv.gz in {folder}: name a bank with --bank")
+        raise FileNotFoundError(
+            f"no *.csv or *.csv.gz in {folder}: name a bank with --bank, or train the repository's"
+            " own with `python -m benchmarks.transfer.bank`"
+        )
     return tuple(_problem(path) for path in paths)
 
 
