@@ -117,7 +117,7 @@ class Measure(Submitted):
     grid_points: int = Field(default=7, ge=5, le=33)
     interval_octaves: Annotated[float, Field(gt=0, le=16)] | None = None
     """`adaptive` stops once the target's 90 % interval is so narrow; null: however wide it is."""
-    regret_percent: Annotated[float, Field(gt=0, le=100)] | None = 1.5
+    regret_percent: Annotated[float, Field(gt=0, le=100)] | None = 1.0
     """`adaptive` stops once the learning rate's uncertainty is expected to cost so little of the
     target's loss; null: whatever it costs."""
     grid_share: float = Field(default=1.0, gt=0, le=16)

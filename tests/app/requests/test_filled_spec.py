@@ -76,7 +76,7 @@ def test_the_plan_follows_from_what_is_asked_for(
     spec = client.post("/v1/studies", json=MINIMAL | fields).json()["spec"]
     assert spec["measure"]["plan"] == plan
     shown = {key: spec["measure"][key] for key in ("regret_percent", "grid_share")}
-    assert shown == {"regret_percent": 1.5, "grid_share": 1.0}
+    assert shown == {"regret_percent": 1.0, "grid_share": 1.0}
     assert spec["measure"]["interval_octaves"] is None
 
 
