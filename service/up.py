@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from socket import socket
@@ -108,11 +109,12 @@ def main() -> None:
     address = _address(listening)
     address_file = settings.data_dir / "address"
     address_file.write_text(f"{address}\n")
-    sys.stdout.write(
-        f"Widthwise is at {address}\n"
-        f"data in {settings.data_dir.resolve()}, {settings.places} slots; Ctrl-C stops it\n"
-    )
-    sys.stdout.flush()
+    with suppress(OSError):  # a full disk: the address file says it too
+        sys.stdout.write(
+            f"Widthwise is at {address}\n"
+            f"data in {settings.data_dir.resolve()}, {settings.places} slots; Ctrl-C stops it\n"
+        )
+        sys.stdout.flush()
     _supervise(_children(listening), _environment(settings))
     address_file.unlink(missing_ok=True)
     lock.close()

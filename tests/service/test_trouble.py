@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.service.processes import kill
 from tests.service.running import RunningService, wait_for
 
 pytestmark = pytest.mark.slow
@@ -75,6 +76,17 @@ def test_a_full_disk_refuses_new_studies_and_keeps_the_others(
     filler.unlink()
     assert service.finished(study_id)["state"] == "completed"
     assert service.http.post("/v1/studies", json=SPEC).status_code == 202
+
+
+def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+    (tmp_path / "data.log").symlink_to("/dev/full")
+    service = RunningService(tmp_path / "data", slots=1)
+    study_id = service.submit(SPEC)
+    tuner = service.child("service.tuner")
+    assert tuner is not None
+    kill(tuner)  # which the supervisor logs
+    assert service.finished(study_id)["state"] == "completed"
+    service.stop()
 
 
 def test_the_service_does_not_start_where_it_cannot_write(small_disk: Path) -> None:
