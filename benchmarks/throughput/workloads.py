@@ -31,6 +31,8 @@ class Workload(NamedTuple):
     family: Gpt | Mlp | Resnet
     width: int
     batch_size: int
+    autocast: torch.dtype | None = None
+    """Of the matrix products; None for single precision."""
 
 
 WORKLOADS: Final = {

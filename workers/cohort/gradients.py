@@ -17,6 +17,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 
 from parametrization.nn.layers import WithMultiplier
 from workers.cohort.attention import FoldedAttention
+from workers.cohort.norms import FusedNorms
 from workers.cohort.simplify import simplified
 from workers.datasets.data import Batch
 from workers.training.objective import Loss
@@ -40,8 +41,8 @@ class Gradients(NamedTuple):
     """[K]."""
     by_name: Tensors
     """Contiguous, [K, ...]: torch's fused optimizers misread any other layout."""
-    norms: Tensor
-    """[K]: of all gradients of a trial together."""
+    norms: Tensor | None
+    """[K]: of all gradients of a trial together; None where whoever steps them takes them."""
 
 
 GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients]
@@ -49,7 +50,12 @@ GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients]
 
 
 def gradient_function(
-    model: nn.Module, loss: Loss, *, shared_batch: bool, autocast: torch.dtype | None = None
+    model: nn.Module,
+    loss: Loss,
+    *,
+    shared_batch: bool,
+    autocast: torch.dtype | None = None,
+    with_norms: bool = True,
 ) -> GradientProgram:
     """Gradients of a cohort, not traced yet.
 
@@ -92,7 +98,7 @@ def gradient_function(
             for name, layer in multiplying.items():
                 layer.multiplier = kept[name]
         ordered = {name: by_name[prefix + name].contiguous() for name in stacked.parameters}
-        return Gradients(losses_K, ordered, norms(ordered))
+        return Gradients(losses_K, ordered, norms(ordered) if with_norms else None)
 
     return gradients
 
@@ -109,12 +115,18 @@ def fixed_multipliers(model: nn.Module, stacked: Stacked) -> Iterator[float]:
             yield layer.multiplier
 
 
-def traced(function: GradientProgram, stacked: Stacked, batch: Batch) -> torch.fx.GraphModule:
+def traced(
+    function: GradientProgram, stacked: Stacked, batch: Batch, device_type: str | None = None
+) -> torch.fx.GraphModule:
     """The operations that `function` does, recorded on tensors of these shapes.
 
     The result is a function of the same arguments. Nothing given is changed.
+
+    Args:
+        device_type: whose kernels to call; None for that of the tensors.
+
     """
-    with FoldedAttention():
+    with FoldedAttention(device_type), FusedNorms(device_type):
         return simplified(make_fx(function)(without_effects(stacked), batch))
 
 

@@ -61,6 +61,8 @@ class Programs:
         shared_batch: bool,
         compiled: bool,
         autocast: torch.dtype | None = None,
+        device_type: str | None = None,
+        with_norms: bool = True,
     ) -> Program:
         """Gradients of a cohort of this shape, as a `GradientProgram`.
 
@@ -68,15 +70,19 @@ class Programs:
             architecture: everything beside the tensors' shapes that the model computes by.
             model: any of its trials'.
             autocast: dtype of its matrix products; None for that of the tensors.
+            device_type: whose kernels to call; None for that of the tensors.
+            with_norms: of the gradients.
 
         """
 
         def build() -> Program:
-            function = gradient_function(model, loss, shared_batch=shared_batch, autocast=autocast)
-            graph = traced(function, stacked, batch)
+            function = gradient_function(
+                model, loss, shared_batch=shared_batch, autocast=autocast, with_norms=with_norms
+            )
+            graph = traced(function, stacked, batch, device_type)
             return _program(graph, (without_effects(stacked), batch), compiled=compiled)
 
-        sort = (architecture, type(model), loss, shared_batch, compiled, autocast)
+        sort = (architecture, type(model), loss, shared_batch, compiled, autocast, with_norms)
         return self._made(("gradients", sort, _signature((stacked, batch))), build)
 
     def updates(

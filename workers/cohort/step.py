@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
+from workers.cohort.finish import Finish
 from workers.cohort.gradients import Gradients, fixed_multipliers, norms
-from workers.cohort.graphs import Recorder, StaticStep, recorder_of
+from workers.cohort.graphs import StaticStep, recorder_of
 from workers.cohort.programs import Program, Programs
 from workers.cohort.stack import stack_trials
 from workers.cohort.tensor_updates import has_fused_kernel
@@ -40,8 +41,9 @@ class CohortStep:
     Args:
         trials: of one model, optimizer and batch size.
         compiled: compile what is traced.
+        compiled_update: compile what follows the gradients, on a GPU.
         autocast: dtype of the matrix products; None for that of the tensors.
-        recorder: what records steps; None to ask the device.
+        device_type: whose kernels to call, and whose ways to go; None for that of the tensors.
 
     """
 
@@ -51,27 +53,34 @@ class CohortStep:
         programs: Programs,
         *,
         compiled: bool = False,
+        compiled_update: bool = False,
         autocast: torch.dtype | None = None,
-        recorder: Recorder | None = None,
+        device_type: str | None = None,
     ) -> None:
         tensors = stack_trials(trials)
         self._trial, self._stacked = trials[0], tensors.stacked
         self._programs, self._compiled, self._autocast = programs, compiled, autocast
         first = next(iter(tensors.stacked.parameters.values()))
-        self._recorder = recorder or recorder_of(first.device)
-        self._updates: Updates
-        if first.device.type == "cpu" and has_fused_kernel(trials[0]):
+        self._device = first.device
+        self._device_type = device_type or first.device.type
+        self._recorder = recorder_of(torch.device(self._device_type))
+        trainings = [trial.spec.training for trial in trials]
+        self._clipping: Clipping | None = None
+        if any(training.clips for training in trainings):
+            past = [trial.past_norms for trial in trials]
+            self._clipping = Clipping(trainings, [trial.step for trial in trials], past, like=first)
+        self._updates: Updates | None = None
+        self._finish: Finish | None = None
+        if self._device_type != "cpu":
+            limits_K = self._clipping.limits_alone if self._clipping else None
+            update = compiled or compiled_update
+            self._finish = Finish(trials, tensors, programs, limits_K, compiled=update)
+        elif has_fused_kernel(trials[0]):
             self._updates = SliceUpdates(trials, tensors)
         else:
             self._updates = StackUpdates(trials, tensors, programs, compiled=compiled)
         self._gradients: dict[_Form, Program] = {}
         self._graphs: dict[_Form, _Recorded] = {}
-        trainings = [trial.spec.training for trial in trials]
-        self._device = first.device
-        self._clipping = None
-        if any(training.clips for training in trainings):
-            past = [trial.past_norms for trial in trials]
-            self._clipping = Clipping(trainings, [trial.step for trial in trials], past, like=first)
 
     def take(self, batch: Batch, factors_K: Tensor, *, shared_batch: bool) -> Tensor:
         """Update every trial in place; what it measured, [M, K].
@@ -113,9 +122,11 @@ class CohortStep:
 
     def _to_record(self, form: _Form) -> _Recorded:
         assert self._recorder is not None
-        whole = self._updates.waits_for is None
+        update = self._finish or self._updates
+        assert update is not None
+        whole = update.waits_for is None
         work = self._taken if whole else self._found
-        refused = self._updates.refuse if whole else self._gradients[form].refuse
+        refused = update.refuse if whole else self._gradients[form].refuse
         return _Recorded(StaticStep(partial(work, form=form), *self._recorder, refused), whole)
 
     def _taken(self, factors_K: Tensor, *tensors: Tensor, form: _Form) -> Tensor:
@@ -129,11 +140,30 @@ class CohortStep:
 
     def _updated(self, found: Gradients, factors_K: Tensor) -> Tensor:
         losses_K, gradients, norms_K = found
+        if self._finish is not None:
+            return self._finished(self._finish, found, factors_K)
+        assert self._updates is not None
+        assert norms_K is not None
         kept_K = torch.ones_like(norms_K)
         if self._clipping is not None:
             kept_K = self._clipping.clip(list(gradients.values()), norms_K)
         self._updates.apply(gradients, factors_K)
         return torch.stack([losses_K, norms_K, norms(self._stacked.parameters), kept_K])
+
+    def _finished(self, finish: Finish, found: Gradients, factors_K: Tensor) -> Tensor:
+        losses_K, gradients, norms_K = found
+        if norms_K is None:
+            return torch.stack([losses_K, *finish(gradients, factors_K)])
+        assert self._clipping is not None
+        kept_K = self._clipping.clip(list(gradients.values()), norms_K)
+        _, parameter_norms_K, _ = finish(gradients, factors_K)
+        return torch.stack([losses_K, norms_K, parameter_norms_K, kept_K])
+
+    @property
+    def _finishes_alone(self) -> bool:
+        """Whether all that follows the gradients is one program, their norms included."""
+        plain = self._clipping is None or self._clipping.limits_alone is not None
+        return self._finish is not None and plain
 
     def _program_of(self, batch: Batch, *, shared_batch: bool) -> Program:
         family = self._trial.spec.model.family
@@ -146,4 +176,6 @@ class CohortStep:
             shared_batch=shared_batch,
             compiled=self._compiled,
             autocast=self._autocast,
+            device_type=self._device_type,
+            with_norms=not self._finishes_alone,
         )

@@ -153,7 +153,7 @@ class StackUpdates:
         self._names = [group.names for group in tensors.groups]
         self._kinds = [group.kind for group in tensors.groups]
         self._tensors = [
-            GroupTensors(group.parameters, group.states, _hyper(group, numbers))
+            GroupTensors(group.parameters, group.states, hyper_of(group, numbers))
             for group in tensors.groups
         ]
         self._programs, self._compiled = programs, compiled
@@ -200,8 +200,23 @@ def update_groups(
         gradients: [K, ...] of each tensor of each group.
 
     """
+    step_stacks(kinds, tensors, [torch.stack(list(own)) for own in gradients], factors_K)
+
+
+def step_stacks(
+    kinds: Sequence[Kind],
+    tensors: Sequence[GroupTensors],
+    gradients: Sequence[Tensor],
+    factors_K: Tensor,
+) -> None:
+    """Step every tensor of every trial, in place.
+
+    Args:
+        gradients: [N, K, ...] of each group.
+
+    """
     hypers = [_at_rate(group, factors_K) for group in tensors]
-    stacks = [torch.stack(list(own)).flatten(0, 1) for own in gradients]
+    stacks = [own.flatten(0, 1) for own in gradients]
     totals_K = _totals(kinds, stacks, hypers, len(factors_K))
     for kind, group, gradient, hyper in zip(kinds, tensors, stacks, hypers, strict=True):
         given = (
@@ -240,7 +255,8 @@ def _totals(
     return totals_K
 
 
-def _hyper(group: TensorGroup, numbers: Sequence[Mapping[str, Mapping[str, float]]]) -> Tensors:
+def hyper_of(group: TensorGroup, numbers: Sequence[Mapping[str, Mapping[str, float]]]) -> Tensors:
+    """Numbers of every tensor of every trial, [N * K] by hyperparameter, in float64."""
     return {
         hyper: torch.tensor(
             [own[name][hyper] for name in group.names for own in numbers],

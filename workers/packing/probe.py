@@ -285,7 +285,9 @@ def _opened(
 ) -> Step:
     """A step of a cohort that is closed with the stack."""
     members = [build() for _ in range(trials)]
-    cohort = stack.enter_context(closing(Cohort(members, programs, compiled=compiled)))
+    cohort = stack.enter_context(
+        closing(Cohort(members, programs, compiled=compiled, compiled_update=True))
+    )
     return lambda: cohort.advance(1)
 
 

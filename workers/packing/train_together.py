@@ -124,8 +124,9 @@ def _together(
     cohort, fits = None, True
     try:
         # A compiled program serves one number of trials, and costs half a minute.
-        compiled = packing.way == "compiled" and len(trials) == packing.most
-        cohort = Cohort(trials, programs, compiled=compiled)
+        full = len(trials) == packing.most
+        compiled = packing.way == "compiled" and full
+        cohort = Cohort(trials, programs, compiled=compiled, compiled_update=full)
         cohort.advance(step - max(trial.step for trial in trials))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):

@@ -17,7 +17,7 @@ from tuner.spec.study_fields import Training
 
 WINDOW: Final = 512
 """Norms that are remembered."""
-_EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
+EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
 
 
 def no_norms(device: torch.device) -> Tensor:
@@ -57,6 +57,11 @@ class Clipping:
         self._shares_K = torch.tensor(percentiles, dtype=torch.float64, device=like.device) / 100
         self._seen_K = torch.tensor([steps[k] for k in self._remembering], device=like.device)
 
+    @property
+    def limits_alone(self) -> Tensor | None:
+        """On each trial's global norm, [K], where that is all that clips; else None."""
+        return None if self._by_value or self._remembering else self._norms_K
+
     def clip(self, gradients: Sequence[Tensor], norms_K: Tensor) -> Tensor:
         """Clip in place; the share of each trial's norm that is left, [K].
 
@@ -66,7 +71,7 @@ class Clipping:
 
         """
         limits_K = self._limits(norms_K)
-        kept_K = (limits_K / (norms_K + _EPSILON)).clamp(max=1.0)
+        kept_K = (limits_K / (norms_K + EPSILON)).clamp(max=1.0)
         for gradient in gradients:
             gradient *= _along(kept_K, gradient)
         if self._by_value:

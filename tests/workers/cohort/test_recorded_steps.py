@@ -161,7 +161,7 @@ def test_a_probe_whose_compiled_cohort_fails_answers_with_the_fused_one(
     opened = Cohort.__init__
 
     def failing(
-        self: Cohort, members: list[RunningTrial], programs: Programs, *, compiled: bool = False
+        self: Cohort, members: list[RunningTrial], programs: Programs, *, compiled: bool, **_: bool
     ) -> None:
         if compiled:
             raise RuntimeError(error)
