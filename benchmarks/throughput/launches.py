@@ -51,6 +51,7 @@ def measure_row(name: str, optimizer: str, trials: int) -> dict[str, Any]:
     written = traced_cohort(workload, optimizer, trials, device_type=AS_WRITTEN)
     engine = traced_cohort(workload, optimizer, trials)
     fused = fused_kernels(engine.update, engine.arguments)
+    fused_alone = fused_kernels(engine.update_alone, engine.arguments[:3])
     gradients, update = costs_of(engine.gradients), _fused_costs(engine, fused)
     whole = gradients.plus(update)
     return {
@@ -58,8 +59,13 @@ def measure_row(name: str, optimizer: str, trials: int) -> dict[str, Any]:
         "optimizer": optimizer,
         "trials": trials,
         "alone": _shown(alone),
-        "as_written": _phases(costs_of(written.gradients), costs_of(written.update), written),
-        "engine": _phases(gradients, update, engine),
+        "as_written": _phases(
+            written,
+            costs_of(written.gradients),
+            costs_of(written.update),
+            costs_of(written.update_alone).launches,
+        ),
+        "engine": _phases(engine, gradients, update, fused_alone),
         "ratio": round(trials * alone.eager_seconds / whole.graph_seconds, 1),
     }
 
@@ -81,12 +87,16 @@ def _fused_costs(engine: Traced, kernels: int) -> Costs:
     return Costs(kernels, moved, eager.flops, seconds, kernels * 6e-6 + seconds)
 
 
-def _phases(gradients: Costs, update: Costs, traced: Traced) -> dict[str, Any]:
-    whole = gradients.plus(update)
+def _phases(
+    traced: Traced, gradients: Costs, update: Costs, of_update_alone: int
+) -> dict[str, Any]:
     return {
-        **_shown(whole),
-        "launches_of_gradients": gradients.launches,
-        "launches_of_update": update.launches,
+        **_shown(gradients.plus(update)),
+        "launches_of": {
+            "gradients": gradients.launches,
+            "update": of_update_alone,
+            "norms": update.launches - of_update_alone,
+        },
         "peak_mib": (traced.resident_bytes + peak_bytes(traced.gradients)) // MIB,
     }
 

@@ -37,8 +37,10 @@ class Traced(NamedTuple):
 
     gradients: fx.GraphModule
     update: fx.GraphModule
+    update_alone: fx.GraphModule
+    """Without clipping and norms."""
     arguments: tuple[Any, ...]
-    """Of the update, without memory."""
+    """Of the update, without memory; the update alone takes the first three."""
     resident_bytes: int
     """Parameters and optimizer states, which are there throughout."""
 
@@ -135,7 +137,8 @@ def traced_cohort(
     resident = sum(
         tensor.nbytes for group in groups for tensor in (group.parameters, *group.states.values())
     )
-    return Traced(gradients, make_fx(update)(*arguments), arguments, resident)
+    alone = make_fx(partial(update_groups, shapes.kinds))(*arguments[:3])
+    return Traced(gradients, make_fx(update)(*arguments), alone, arguments, resident)
 
 
 class _WrittenOut(TorchFunctionMode):

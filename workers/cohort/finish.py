@@ -116,5 +116,5 @@ def finish(
 
 def _norms(groups: Sequence[Tensor]) -> Tensor:
     """Of all tensors of a trial together, [K]; never across trials."""
-    squares = [group.flatten(2).square().sum(2).sum(0) for group in groups]
+    squares = [group.flatten(2).square().sum((0, 2)) for group in groups]
     return torch.stack(squares).sum(0).sqrt()

@@ -102,16 +102,22 @@ def _rows(x: Tensor, epsilon: float, centred: bool) -> Tensors:
 
 
 def _rows_backwards(gradient: Tensor, x: Tensor, statistics: Tensors) -> Tensor:
-    gradient, x, shape = gradient.contiguous(), x.contiguous(), [x.shape[-1]]
+    gradient, x = gradient.contiguous(), x.contiguous()
+    if len(statistics) == 1:
+        return root_mean_square_backwards(gradient, x, *statistics)
     found: Tensor
-    if len(statistics) > 1:
-        found, _, _ = _aten.native_layer_norm_backward.default(
-            gradient, x, shape, *statistics, None, None, [True, False, False]
-        )
-    else:
-        found, _ = _aten._fused_rms_norm_backward.default(
-            gradient, x, shape, *statistics, None, [True, False]
-        )
+    found, _, _ = _aten.native_layer_norm_backward.default(
+        gradient, x, [x.shape[-1]], *statistics, None, None, [True, False, False]
+    )
+    return found
+
+
+def root_mean_square_backwards(gradient: Tensor, x: Tensor, inverse: Tensor) -> Tensor:
+    """Gradient of x, given those of x * inverse; torch has this kernel on GPUs alone."""
+    found: Tensor
+    found, _ = _aten._fused_rms_norm_backward.default(
+        gradient, x, [x.shape[-1]], inverse, None, [True, False]
+    )
     return found
 
 
