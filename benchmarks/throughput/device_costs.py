@@ -45,7 +45,13 @@ class Costs(NamedTuple):
 
     def plus(self, other: "Costs") -> "Costs":
         """Of both, one after the other."""
-        return Costs(*(a + b for a, b in zip(self, other, strict=True)))
+        return Costs(
+            self.launches + other.launches,
+            self.bytes_moved + other.bytes_moved,
+            self.flops + other.flops,
+            self.graph_seconds + other.graph_seconds,
+            self.eager_seconds + other.eager_seconds,
+        )
 
 
 def costs_of(graph: fx.GraphModule) -> Costs:
@@ -136,7 +142,8 @@ def _product(sizes: Sequence[int]) -> int:
 
 
 def _storages(node: fx.Node) -> list[tuple[StorageWeakRef, int]]:
-    return [
-        (StorageWeakRef(one.untyped_storage()), one.untyped_storage().nbytes())
-        for one in _tensors(_value(node))
-    ]
+    return [(_reference(one), one.untyped_storage().nbytes()) for one in _tensors(_value(node))]
+
+
+def _reference(tensor: Tensor) -> StorageWeakRef:
+    return StorageWeakRef(tensor.untyped_storage())  # type: ignore[no-untyped-call]  # torch's own

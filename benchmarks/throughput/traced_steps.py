@@ -81,7 +81,8 @@ class _Shapes:
             return torch.empty(self._trials, dtype=torch.float64)
 
     def batch(self) -> Batch:
-        return self._faked(self.batch_of_one)
+        faked: Batch = self._faked(self.batch_of_one)
+        return faked
 
     def _group(self, group: TensorGroup) -> GroupTensors:
         with self.mode:

@@ -1,6 +1,6 @@
 """Kernels of a GPU in cohorts: the same numbers as written out, and shapes without a GPU."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -64,22 +64,22 @@ def test_norms_of_a_cohort_equal_those_written_out_forwards_and_backwards(
 
 
 def attention_gradients(
-    query: Tensor, key: Tensor, value: Tensor, causal: bool, device_type: str | None
+    tensors: Sequence[Tensor], device_type: str | None, *, causal: bool
 ) -> tuple[Tensor, ...]:
     def loss(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         mixed = functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
         return (mixed * mixed.cos()).sum()
 
     with FoldedAttention(device_type):
-        found: tuple[Tensor, ...] = vmap(grad(loss, argnums=(0, 1, 2)))(query, key, value)
+        found: tuple[Tensor, ...] = vmap(grad(loss, argnums=(0, 1, 2)))(*tensors)
     return found
 
 
 @pytest.mark.parametrize("causal", [True, False])
 def test_attention_folded_into_the_batch_equals_products_and_a_softmax(causal: bool) -> None:
     tensors = [drawn(TRIALS, 2, 4, 8, 16, seed=seed) for seed in range(3)]
-    folded = attention_gradients(*tensors, causal, None)
-    written = attention_gradients(*tensors, causal, "none")
+    folded = attention_gradients(tensors, None, causal=causal)
+    written = attention_gradients(tensors, "none", causal=causal)
     torch.testing.assert_close(folded, written, rtol=1e-8, atol=1e-10)
 
 
@@ -90,9 +90,9 @@ def test_options_that_ask_for_nothing_do_not_keep_attention_from_its_kernel(
     """As models of users' own write it: no mask, no dropout, a scale."""
     tensors = [drawn(TRIALS, 2, 4, 8, 16, seed=seed) for seed in range(3)]
 
-    def mixed(*own: Tensor) -> Tensor:
+    def mixed(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         return functional.scaled_dot_product_attention(
-            *own, attn_mask=None, dropout_p=0.0, is_causal=True, scale=scale
+            query, key, value, attn_mask=None, dropout_p=0.0, is_causal=True, scale=scale
         )
 
     def recorded(device_type: str | None) -> tuple[Tensor, list[str]]:
@@ -113,14 +113,16 @@ def test_options_that_ask_for_nothing_do_not_keep_attention_from_its_kernel(
 def test_a_gpus_attention_has_the_shapes_of_what_it_was_given(
     kernel: Kernel, causal: bool, transposed: bool
 ) -> None:
-    (dtype, *_) = kernel.dtypes or ()
+    assert kernel.dtypes is not None
+    dtype = torch.float32 if torch.float32 in kernel.dtypes else torch.bfloat16
     with FakeTensorMode(), torch.no_grad():
         shape = (6, 8, 4, 16) if transposed else (6, 4, 8, 16)
         tensors = [torch.empty(shape, device="cuda", dtype=dtype) for _ in range(3)]
         if transposed:
             tensors = [tensor.transpose(1, 2) for tensor in tensors]
-        assert kernel.takes(*tensors, causal=causal)
-        output, log_sum, *shared = kernel.forward(*tensors, causal, None)
+        query, key, value = tensors
+        assert kernel.takes(query, key, value, causal=causal)
+        output, log_sum, *shared = kernel.forward(query, key, value, causal, None)
         assert output.shape == tensors[0].shape
         own = (torch.empty_like(output), *tensors, output, log_sum)
         found = kernel.backward(own, tuple(shared), causal, None)
@@ -190,8 +192,8 @@ def test_a_gpus_attention_equals_products_and_a_softmax(
     dtype: torch.dtype, near: float, causal: bool
 ) -> None:
     tensors = [drawn(TRIALS, 2, 4, 64, 32, seed=seed).cuda() for seed in range(3)]
-    found = attention_gradients(*(one.to(dtype) for one in tensors), causal, None)
-    expected = attention_gradients(*tensors, causal, "none")
+    found = attention_gradients([one.to(dtype) for one in tensors], None, causal=causal)
+    expected = attention_gradients(tensors, "none", causal=causal)
     for one, other in zip(found, expected, strict=True):
         assert (one.double() - other).norm() < near * other.norm()
 
