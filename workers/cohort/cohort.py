@@ -88,12 +88,12 @@ class Cohort:
         """
         try:
             with torch.no_grad():
-                for taken in range(steps):
-                    if taken and taken % BLOCK_STEPS == 0:
+                for taken in range(0, steps, BLOCK_STEPS):
+                    if taken:
                         self._look()
                         if 2 * len(self.alive) <= len(self.trials):
                             return
-                    self._step()
+                    self._block(min(BLOCK_STEPS, steps - taken))
         finally:
             self._look()
 
@@ -101,22 +101,28 @@ class Cohort:
         """Free what was recorded on a GPU; the trials go on by themselves or in another cohort."""
         self._step_of_all.close()
 
-    def _step(self) -> None:
-        alive()
-        factors = self._schedule_factors()
-        batch, shared = self._batch()
-        factors_K = torch.tensor(factors, dtype=torch.float64)
-        self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
-        self._factors.append(factors)
-        for trial, step in zip(self.trials, self._steps, strict=True):
-            trial.follow(step)
-        self._steps = [step + 1 for step in self._steps]
+    def _block(self, steps: int) -> None:
+        """Take steps whose factors go to the device together: a GPU would wait for each copy."""
+        factors = [self._schedule_factors(after) for after in range(steps)]
+        factors_SK = torch.tensor(factors, dtype=torch.float64).to(self.trials[0].device)
+        for own, factors_K in zip(factors, factors_SK.unbind(0), strict=True):
+            alive()
+            batch, shared = self._batch()
+            self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
+            self._factors.append(own)
+            for trial, step in zip(self.trials, self._steps, strict=True):
+                trial.follow(step)
+            self._steps = [step + 1 for step in self._steps]
 
-    def _schedule_factors(self) -> list[float]:
-        """Of every trial; those that stand at one step of one schedule share the arithmetic."""
+    def _schedule_factors(self, after: int) -> list[float]:
+        """Of every trial, so many steps from now.
+
+        Those that stand at one step of one schedule share the arithmetic.
+        """
         made: dict[int, float] = {}
         factors, before = [], None
-        for training, step in zip(self._trainings, self._steps, strict=True):
+        for training, now in zip(self._trainings, self._steps, strict=True):
+            step = now + after
             if training is not before:
                 before, made = training, {}
             if step not in made:

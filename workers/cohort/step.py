@@ -90,7 +90,7 @@ class CohortStep:
 
         Args:
             batch: of the step, [K, ...] unless all trials share it.
-            factors_K: on the peak learning rates; float64.
+            factors_K: on the peak learning rates; float64, on the trials' device.
 
         """
         tensors, form_of_batch = flattened(batch)
@@ -99,7 +99,7 @@ class CohortStep:
             self._gradients[form] = self._program_of(batch, shared_batch=shared_batch)
         if self._recorder is None:
             return self._taken(factors_K, *tensors, form=form)
-        return self._from_recording(form, factors_K.to(self._device), *tensors)
+        return self._from_recording(form, factors_K, *tensors)
 
     def close(self) -> None:
         """Free what was recorded; no further step is taken."""
