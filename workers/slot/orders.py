@@ -3,7 +3,7 @@
 import gc
 import logging
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,8 @@ from torch import nn
 
 from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
+from parametrization.nn.start.readouts import draw_start
+from parametrization.scaling.tensor_scaling import TensorScaling
 from tuner.data_files.refused import DataRefused
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.orders import (
@@ -143,7 +145,7 @@ def _reports(
         case DescribeOrder():
             yield _describe(order)
         case CheckOrder():
-            yield _check(order)
+            yield _check(order, torch.device(cohort.device))
         case ProbeOrder():
             yield _probe(order, cohort, folder)
         case TrainOrder():
@@ -159,8 +161,14 @@ def _describe(order: DescribeOrder) -> Done:
     )
 
 
-def _check(order: CheckOrder) -> Done:
+def _check(order: CheckOrder, device: torch.device) -> Done:
+    """The statistics of one width, trained where trials train."""
     model = order.model
+
+    def start(built: nn.Module, scalings: Sequence[TensorScaling], drawn: torch.Generator) -> None:
+        draw_start(built, scalings, drawn)  # on the CPU: every device starts from equal bits
+        built.to(device)
+
     with naming_what_is_too_large(
         f"the coordinate check at width {model.width} (batch size {order.batch_size})"
     ):
@@ -169,7 +177,8 @@ def _check(order: CheckOrder) -> Done:
             CheckedTraining(
                 build=lambda: build_model(model),
                 loss=partial(_drawing_alike, objective(model.family).training),
-                batch=lambda seed, step: data.batch(seed, step, order.batch_size),
+                batch=lambda seed, step: data.batch(seed, step, order.batch_size).on(device),
+                start=start,
             ),
             model_scalings(model, order.optimizer, order.hyperparameters),
             width=model.width,
