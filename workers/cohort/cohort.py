@@ -3,6 +3,7 @@
 Shape suffix: K trials of the cohort, M measures, S steps.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -71,6 +72,8 @@ class Cohort:
         self._measured: list[Tensor] = []
         self._factors: list[list[float]] = []
         """On the peak rates, of the steps that were measured."""
+        self._coming: deque[tuple[list[float], Tensor]] = deque()
+        """The same of steps to come, on the host and on the device."""
 
     @property
     def alive(self) -> list[RunningTrial]:
@@ -88,12 +91,14 @@ class Cohort:
         """
         try:
             with torch.no_grad():
-                for taken in range(0, steps, BLOCK_STEPS):
-                    if taken:
+                for taken in range(steps):
+                    if taken and taken % BLOCK_STEPS == 0:
                         self._look()
                         if 2 * len(self.alive) <= len(self.trials):
                             return
-                    self._block(min(BLOCK_STEPS, steps - taken))
+                    if taken % BLOCK_STEPS == 0:
+                        self._prepare(min(BLOCK_STEPS, steps - taken))
+                    self._step()
         finally:
             self._look()
 
@@ -101,18 +106,21 @@ class Cohort:
         """Free what was recorded on a GPU; the trials go on by themselves or in another cohort."""
         self._step_of_all.close()
 
-    def _block(self, steps: int) -> None:
-        """Take steps whose factors go to the device together: a GPU would wait for each copy."""
+    def _prepare(self, steps: int) -> None:
+        """Bring the factors of so many steps to the device: it would be waited for at each copy."""
         factors = [self._schedule_factors(after) for after in range(steps)]
         factors_SK = torch.tensor(factors, dtype=torch.float64).to(self.trials[0].device)
-        for own, factors_K in zip(factors, factors_SK.unbind(0), strict=True):
-            alive()
-            batch, shared = self._batch()
-            self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
-            self._factors.append(own)
-            for trial, step in zip(self.trials, self._steps, strict=True):
-                trial.follow(step)
-            self._steps = [step + 1 for step in self._steps]
+        self._coming = deque(zip(factors, factors_SK.unbind(0), strict=True))
+
+    def _step(self) -> None:
+        alive()
+        factors, factors_K = self._coming.popleft()
+        batch, shared = self._batch()
+        self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
+        self._factors.append(factors)
+        for trial, step in zip(self.trials, self._steps, strict=True):
+            trial.follow(step)
+        self._steps = [step + 1 for step in self._steps]
 
     def _schedule_factors(self, after: int) -> list[float]:
         """Of every trial, so many steps from now.

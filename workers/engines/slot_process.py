@@ -99,7 +99,7 @@ class SlotProcess:
             pass_fds=[theirs.fileno(), beats.fileno(), stalls.fileno()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,  # what users' code prints is nobody's business
-            env=worker_environment(self.device),
+            env=worker_environment(self.device, self.checkpoint_dir),
             process_group=0,  # what it starts is ended with it
         )
         theirs.close()  # the worker has the only other end now: its death closes the pipe
@@ -232,10 +232,16 @@ def _status_words(status: int) -> str:
     return name
 
 
-def worker_environment(device: str = "cpu") -> dict[str, str]:
-    """In which a worker's process finds these packages and its GPU, and computes on one thread."""
+def worker_environment(device: str = "cpu", folder: Path | None = None) -> dict[str, str]:
+    """In which a worker's process finds these packages and its GPU, and computes on one thread.
+
+    Args:
+        folder: where it finds what workers before it have compiled; None for torch's own place.
+
+    """
     paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
     one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     one_thread |= {"TORCHINDUCTOR_COMPILE_THREADS": "1"}  # else processes that outlive the worker
+    kept = {} if folder is None else {"TORCHINDUCTOR_CACHE_DIR": str(folder / "compiled")}
     own = {**one_thread, **seeing_only(device, os.environ)}
-    return {**os.environ, **own, "PYTHONPATH": os.pathsep.join(paths)}
+    return {**kept, **os.environ, **own, "PYTHONPATH": os.pathsep.join(paths)}

@@ -61,3 +61,13 @@ def test_every_slots_worker_is_told_to_train_on_the_first_gpu(
 
 def test_products_use_one_workspace_in_every_stream_of_a_gpu() -> None:
     assert worker_environment("cuda:0")["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+def test_what_a_worker_compiles_is_found_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TORCHINDUCTOR_CACHE_DIR", raising=False)
+    found = worker_environment("cuda:0", tmp_path)["TORCHINDUCTOR_CACHE_DIR"]
+    assert Path(found).parent == tmp_path
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", "elsewhere")
+    assert worker_environment("cuda:0", tmp_path)["TORCHINDUCTOR_CACHE_DIR"] == "elsewhere"
