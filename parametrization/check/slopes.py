@@ -33,6 +33,7 @@ RESIDUAL_STREAM: Final = "residual stream"
 """Name under which the change of what the last block leaves stands beside the tensors."""
 
 _RESAMPLES: Final = 2_000
+_LEAST_SEEDS: Final = 4
 
 
 class TensorStatistic(NamedTuple):
@@ -111,7 +112,9 @@ class Grid:
     ) -> Slope | None:
         """Slope of the tensors' geometric mean; None if nothing moved or nothing is defined.
 
-        A tensor that rested at some width and seed has no logarithm there and is left out.
+        A tensor that rested at some width and seed has no logarithm there: that seed is left out
+        (a few steps of one size, up and down, may end where they began), or the tensor where fewer
+        than four remain.
 
         Args:
             widest: how many of the largest sizes to take it over; all by default.
@@ -119,15 +122,21 @@ class Grid:
         """
         sizes = self.sizes if widest is None else self.sizes[-widest:]
         found = [self.values.get((name, statistic)) for name in tensors]
-        moved = [sw for sw in found if sw is not None and (sw > 0).all()]
-        if not moved:
+        moved = [sw for sw in found if sw is not None and _moving(sw).sum() >= _LEAST_SEEDS]
+        seeds = np.logical_and.reduce([_moving(sw) for sw in moved])
+        if not moved or seeds.sum() < _LEAST_SEEDS:
             return None
-        logs_sw = np.mean([np.log2(sw) for sw in moved], axis=0)[:, -len(sizes) :]
+        logs_sw = np.mean([np.log2(sw[seeds]) for sw in moved], axis=0)[:, -len(sizes) :]
         x_w = np.log2(sizes) - np.mean(np.log2(sizes))
         slope_s = logs_sw @ x_w / (x_w @ x_w)
         draws_rs = np.random.default_rng(0).integers(slope_s.size, size=(_RESAMPLES, slope_s.size))
         low, high = np.quantile(slope_s[draws_rs].mean(axis=1), [0.025, 0.975])
         return Slope(float(slope_s.mean()), (float(low), float(high)))
+
+
+def _moving(statistics_sw: Array) -> npt.NDArray[np.bool_]:
+    """Seeds at which it moved at every size."""
+    return np.asarray((statistics_sw > 0).all(axis=1))
 
 
 _AS_READOUT: Final = " (as readout)"

@@ -1,5 +1,6 @@
 """A package with a model and a dataset of its own, installed beside the environment."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.plugins.conftest import ROOT
+from tests.plugins.conftest import ROOT, environment
 from tests.plugins.test_installed import run
 from tuner.spec.families.packaged_tasks import GROUP
 from tuner.spec.families.registry import FAMILIES, PLUGINS
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """What API, coordinator and worker make of the package."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the package was installed into."""
     source = tmp_path_factory.mktemp("source") / "own_models"
     shutil.copytree(EXAMPLE, source)
     site = tmp_path_factory.mktemp("own_site")
@@ -30,6 +31,12 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     subprocess.run(
         [uv, "pip", "install", *options, *place, source], check=True, capture_output=True, text=True
     )
+    return site
+
+
+@pytest.fixture(scope="module")
+def own(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What API, coordinator and worker make of the package."""
     folder = str(tmp_path_factory.mktemp("studied"))
     return run("tests.plugins.own_models", folder, sites=(site,))[0]
 
@@ -55,6 +62,24 @@ def test_another_version_is_refused_and_does_not_go_on(own: dict[str, Any]) -> N
     assert words in own["refused"][1]
     assert own["resumed"][0] == 409
     assert "own-models 0.2.0 is installed: install own-models 0.1.0" in own["resumed"][1]
+
+
+def test_an_installed_task_is_checked_by_its_name(site: Path) -> None:
+    command = Path(sys.executable).with_name("widthwise")
+    widths = [f"--width={width}" for width in (16, 32, 64)]
+    ran = subprocess.run(
+        [command, "check", "spirals", "--json", "--batch-size=32", *widths],
+        env=environment(site),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=250,
+    )
+    found = json.loads(ran.stdout)
+    assert found["refused"] == [], ran.stderr
+    assert found["outcome"] in ("passed", "undecided"), found["width"]["summary"]
+    assert ran.returncode == {"passed": 0, "undecided": 2}[found["outcome"]]
+    assert {one["role"] for one in found["tensors"]} >= {"input", "hidden", "output"}
 
 
 def test_a_packages_dataset_is_named_by_a_built_in_family(own: dict[str, Any]) -> None:

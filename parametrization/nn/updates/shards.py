@@ -33,7 +33,8 @@ def views_of(parameter: Tensor, *, entrywise: bool) -> Views | None:
     return Views(
         take=lambda tensor: tensor.full_tensor() if isinstance(tensor, DTensor) else tensor,
         give=lambda whole: _placed(_from_first(whole, mesh), mesh, like.placements),
-        keep=lambda state: {name: kept(value) for name, value in state.items()},
+        # In one order everywhere: who computed may have put the parts of its state in another.
+        keep=lambda state: {name: kept(state[name]) for name in sorted(state)},
         signals=lambda signals: _signals_of_all(signals, like),
         computes=not any(mesh.get_coordinate() or ()),
     )
