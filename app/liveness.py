@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.storage.heartbeats import WorkerRecord, workers
+from tuner.storage.leases.trainers import TrainerPresence, trainers_of
 
 COORDINATOR = "tuner"
 """The name under which the coordinator reports."""
@@ -56,4 +57,25 @@ def study_problem(
     """In words, what keeps this study from moving; None if nothing does or it need not move."""
     if study.state in FINAL_STUDY_STATES or study.state is StudyState.PAUSED:
         return None
-    return coordinator_problem(coordinator(session), now, silence_seconds)
+    known = coordinator_problem(coordinator(session), now, silence_seconds)
+    if known is None and study.spec.family.is_external:
+        return _trainers_problem(session, study, now)
+    return known
+
+
+def _trainers_problem(session: Session, study: StudyRecord, now: dt.datetime) -> str | None:
+    """In words, what a study whose trials are trained elsewhere waits for."""
+    if study.state is StudyState.CHECKING and not study.spec.family.skips_check:
+        return (
+            "The coordinate check of your own model has not been posted, or not at every width:"
+            f" run `widthwise post-check {study.id} FILE.py` where the model is."
+        )
+    presence = trainers_of(session, study.id, now)
+    if presence is TrainerPresence.AT_WORK:
+        return None
+    never = presence is TrainerPresence.NEVER
+    what = "has asked for a trial yet" if never else "is at work any more"
+    return (
+        f'No trainer {what}: run one that loops over `client.trials("{study.id}")`, or asks'
+        f" POST /v1/studies/{study.id}:lease."
+    )

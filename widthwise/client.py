@@ -1,6 +1,6 @@
 """Widthwise over HTTP, for scripts and notebooks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, TypedDict, Unpack
 from urllib.parse import quote
@@ -9,6 +9,7 @@ import httpx
 
 from widthwise.connection import ATTEMPTS, Connection, Document, checked, document_of, path_of
 from widthwise.event_stream import Event, parse_events
+from widthwise.external.checking import Batch, Loss, taken_statistics
 from widthwise.external.leasing import StudyTrials, usual_worker
 
 
@@ -35,6 +36,8 @@ class Wanted(TypedDict, total=False):
 SILENCE_SECONDS: Final = 40.0
 """An event stream this long without a sign of life is taken for dead; the service sends one
 every 15 s."""
+_STATISTICS_AT_ONCE: Final = 2_000
+"""In one request: a service takes bodies of a megabyte."""
 
 __all__ = ["ATTEMPTS", "SILENCE_SECONDS", "Asked", "Client", "Document"]
 
@@ -113,6 +116,31 @@ class Client(Connection):
     def coordinate_check(self, study_id: str) -> Document:
         """Verdict and slopes of the coordinate check."""
         return self._json(f"{path_of(study_id)}/coordinate-check")
+
+    def post_check(
+        self, study_id: str, build: Callable[[int], Any], loss: Loss, batch: Batch
+    ) -> Document:
+        """Take the coordinate check of a study of the family `external` here, and post it.
+
+        Posted again, statistics that are there stay as they are.
+
+        Args:
+            build: the model of a width, whose tensors are those of the study's shapes.
+            loss: of a model and a batch, a scalar tensor, the mean over the batch.
+            batch: of a seed, a step from 0 on, and a number of examples; equal at every width.
+
+        Returns:
+            Verdict and slopes, as `coordinate_check`.
+
+        """
+        for optimizer, statistics in taken_statistics(self.study(study_id), build, loss, batch):
+            listed = [one._asdict() for one in statistics]
+            for first in range(0, len(listed), _STATISTICS_AT_ONCE):
+                some = listed[first : first + _STATISTICS_AT_ONCE]
+                body = {"optimizer": optimizer, "statistics": some}
+                path = f"{path_of(study_id)}/coordinate-check"
+                self._send(self._http.build_request("POST", path, json=body))
+        return self.coordinate_check(study_id)
 
     def recommendation(self, study_id: str, **asked: Unpack[Asked]) -> Document:
         """Hyperparameters for a target; what is not asked for is the study's own target's."""

@@ -1,5 +1,6 @@
 """Whole studies that trainers of users' own train: to the end, and to an answer that is right."""
 
+import datetime as dt
 import math
 import os
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, update
 
 from tests.app.coordinated import Coordinated
 from tests.app.served import Served
@@ -19,6 +21,8 @@ from tests.tuner.analytic_engine import SHAPE
 from tests.tuner.own_trainer import BEST_LOG2_RATE, SHAPES, STEPS, external_spec, losses, report
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.reconcile import tick
+from tuner.storage.heartbeats import beat
+from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
 from widthwise.client import Client
 from widthwise.external.trial import Trial
 
@@ -134,6 +138,26 @@ def statistic(width: int, seed: int, tensor: str = "embed.weight") -> dict[str, 
         "update_rms": rms,
         "propagation_rms": rms * scale,
     }
+
+
+def test_a_study_says_which_trainer_it_waits_for(served: Served) -> None:
+    family = {"name": "external", "shapes": SHAPES}
+    study = Coordinated(served, family=family | {"check": "posted"})
+    unchecked, study.study = study.study, Coordinated(served, family=family).study
+    with served.database.write() as session:
+        beat(session, "tuner", "coordinator", None, None)
+    assert "client.trials(" in study.state()["problem"]
+    assert f"POST /v1/studies/{study.study}:lease" in study.state()["problem"]
+    lease = study.lease(ttl_seconds=1)
+    assert study.state()["problem"] is None
+    with served.database.write() as session:
+        session.execute(update(LeaseRow).values(expires_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
+        session.execute(delete(TrainerRow))
+    assert study.state()["problem"].startswith("No trainer is at work any more")
+    study.report(lease, report(lease, 1, [3.0]))
+    assert study.state()["problem"] is None
+    study.study = unchecked
+    assert f"widthwise post-check {unchecked} FILE.py" in study.state()["problem"]
 
 
 def test_trainers_are_listed_among_the_workers(served: Served) -> None:

@@ -9,6 +9,7 @@ import typer
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
+from widthwise.cli.post_check import post_check
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
 from widthwise.cli.shapes import shapes
@@ -102,6 +103,7 @@ app.command(name="analyse")(analyse_table)
 
 
 app.command()(said_plainly()(shapes))
+app.command(name="post-check")(post_check)
 app.command()(said_plainly()(check))
 app.command()(said_plainly()(describe))
 

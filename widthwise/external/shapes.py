@@ -2,7 +2,7 @@
 
 import importlib.util
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
@@ -83,6 +83,20 @@ def load_build(target: str) -> Build:
     path = Path(name)
     if path.suffix != ".py" or not path.is_file() or not attribute.isidentifier():
         raise WidthwiseError(f"{target!r} names no function of a file: write FILE.py:build")
+    build: Build
+    (build,) = load_functions(path, [attribute])
+    return build
+
+
+def load_functions(path: Path, names: Sequence[str]) -> list[Callable[..., Any]]:
+    """Functions of a file of Python source, by name.
+
+    Raises:
+        WidthwiseError: if there is no such file, it cannot be imported, or lacks one of them.
+
+    """
+    if path.suffix != ".py" or not path.is_file():
+        raise WidthwiseError(f"{str(path)!r} is no file of Python source: name a FILE.py")
     sys.path.insert(0, str(path.resolve().parent))
     spec = importlib.util.spec_from_file_location("widthwise_model", path)
     assert spec is not None, "it is a file of Python source"
@@ -95,11 +109,10 @@ def load_build(target: str) -> Build:
         raise WidthwiseError(
             f"importing {path.name} failed: {type(error).__name__}: {error}"
         ) from error
-    found = getattr(module, attribute, None)
-    if not callable(found):
-        raise WidthwiseError(f"{path.name} has no function {attribute}")
-    build: Build = found
-    return build
+    missing = [name for name in names if not callable(getattr(module, name, None))]
+    if missing:
+        raise WidthwiseError(f"{path.name} has no function {' and none '.join(missing)}")
+    return [getattr(module, name) for name in names]
 
 
 def read_roles(path: Path) -> dict[str, Any]:

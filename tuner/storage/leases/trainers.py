@@ -1,9 +1,10 @@
 """List trainers of users' own as workers: who trains what, who asks, and when each was heard of."""
 
 import datetime as dt
+from enum import Enum
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tuner.storage.heartbeats import WorkerRecord
@@ -28,6 +29,28 @@ def trainers(session: Session, now: dt.datetime) -> tuple[tuple[WorkerRecord, bo
         record = _record(lease.study_id, lease.worker, lease.order_id, heard)
         found[lease.worker, lease.study_id] = record, lease.expires_at > now
     return tuple(found[key] for key in sorted(found))
+
+
+class TrainerPresence(Enum):
+    NEVER = "never"  # nobody has asked for a trial, as far as is remembered
+    GONE = "gone"  # somebody has, and is not heard of any more
+    AT_WORK = "at work"  # somebody trains or asks
+
+
+def trainers_of(session: Session, study_id: str, now: dt.datetime) -> TrainerPresence:
+    """Whether anybody trains a study's trials."""
+    until = [
+        *session.scalars(
+            select(func.max(TrainerRow.asks_until)).where(TrainerRow.study_id == study_id)
+        ),
+        *session.scalars(
+            select(func.max(LeaseRow.expires_at)).where(LeaseRow.study_id == study_id)
+        ),
+    ]
+    heard = [one for one in until if one is not None]
+    if not heard:
+        return TrainerPresence.NEVER
+    return TrainerPresence.AT_WORK if max(heard) > now else TrainerPresence.GONE
 
 
 def _record(study_id: str, worker: str, order_id: str | None, heard: dt.datetime) -> WorkerRecord:
