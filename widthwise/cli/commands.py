@@ -9,7 +9,7 @@ import typer
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
-from widthwise.cli.post_check import post_check
+from widthwise.cli.external.post_check import post_check
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
 from widthwise.cli.shapes import shapes

@@ -5,22 +5,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from parametrization.check.slopes import TensorStatistic
 from parametrization.check.usual_settings import check_hyperparameters
-from parametrization.rules.policies import Policies
+from parametrization.recommendation.check_statistics import CheckStatistics, read_check_statistics
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.shapes.roles import ModelShape
 from widthwise.errors import WidthwiseError
 
 Loss = Callable[[Any, Any], Any]
 """(torch.nn.Module, batch) -> scalar tensor, the mean over the batch."""
 Batch = Callable[[int, int, int], Any]
 """(seed, step, examples) -> batch, the same whenever it is asked for and at every width."""
-
-_SHAPE = TypeAdapter(ModelShape)
 
 
 def taken_statistics(
@@ -38,10 +33,10 @@ def taken_statistics(
 
     """
     spec = study["spec"]
-    shape = _shape_of(spec)
-    policies = Policies(**spec["policies"])
     for config in spec["optimizers"]:
         name = config["name"]
+        judged = _judged(spec, name)
+        shape = judged.base_shapes
         fixed = {key: float(value) for key, value in config.items() if _is_number(value)}
         numbers = check_hyperparameters(name, fixed)
         for width in spec["check"]["widths"]:
@@ -50,7 +45,7 @@ def taken_statistics(
                 numbers,
                 Multipliers(width / shape.base_width),
                 optimizer=name,
-                policies=policies,
+                policies=judged.policies,
             )
             trained = _Trained(build, loss, batch, spec["training"]["batch_size"])
             yield name, trained.at_width(width, scalings, range(spec["check"]["seeds"][name]))
@@ -90,16 +85,18 @@ class _Trained:
         return self._batch(seed, step, self._size)
 
 
-def _shape_of(spec: Mapping[str, Any]) -> ModelShape:
+def _judged(spec: Mapping[str, Any], optimizer: str) -> CheckStatistics:
+    """What the service will judge the statistics by; none of them are there yet."""
     family = spec["family"]
     if family["name"] != "external" or family.get("shapes") is None:
         raise WidthwiseError(
             f"the study is of the family {family['name']}, whose check the service takes itself:"
             " only studies of the family external are checked by you"
         )
+    given = {"base_shapes": family["shapes"], "policies": spec["policies"], "statistics": []}
     try:
-        return _SHAPE.validate_python(family["shapes"])
-    except ValidationError as error:
+        return read_check_statistics({"optimizer": optimizer} | given)
+    except ValueError as error:
         raise WidthwiseError(f"the study's shapes cannot be read here: {error}") from error
 
 
