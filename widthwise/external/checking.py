@@ -93,9 +93,14 @@ def _judged(spec: Mapping[str, Any], optimizer: str) -> CheckStatistics:
             f"the study is of the family {family['name']}, whose check the service takes itself:"
             " only studies of the family external are checked by you"
         )
-    given = {"base_shapes": family["shapes"], "policies": spec["policies"], "statistics": []}
+    given: dict[str, Any] = {
+        "optimizer": optimizer,
+        "base_shapes": family["shapes"],
+        "policies": spec["policies"],
+        "statistics": [],
+    }
     try:
-        return read_check_statistics({"optimizer": optimizer} | given)
+        return read_check_statistics(given)
     except ValueError as error:
         raise WidthwiseError(f"the study's shapes cannot be read here: {error}") from error
 
