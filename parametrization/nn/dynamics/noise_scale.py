@@ -1,0 +1,56 @@
+"""The gradient's noise scale: the batch from which on a larger one saves little.
+
+Source: McCandlish et al. 2018, arXiv:1812.06162, appendix A.1: from the squared norms of gradients
+of two batch sizes, both parts of its ratio without bias.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class NoiseScale(NamedTuple):
+    """What the gradients of parts of one batch say."""
+
+    gradient_square: float
+    """|G|^2 of the true gradient; may come out negative where the noise is far larger."""
+    noise_trace: float
+    """Trace of the covariance of one example's gradient."""
+
+    @property
+    def batch(self) -> float | None:
+        """Examples at which noise and gradient weigh the same; None where no gradient is seen."""
+        if self.gradient_square <= 0:
+            return None
+        return self.noise_trace / self.gradient_square
+
+
+def noise_scale(gradients: Sequence[Tensor], examples: int) -> NoiseScale:
+    """The noise scale from gradients of equal parts of one batch.
+
+    Args:
+        gradients: of the mean loss of each part, over all parameters; two or more.
+        examples: in each part.
+
+    Raises:
+        ValueError: if there are fewer than two parts.
+
+    """
+    if len(gradients) < 2:
+        raise ValueError(f"give the gradients of at least 2 parts, got {len(gradients)}")
+    parts = torch.stack([gradient.double() for gradient in gradients])
+    small, large = examples, examples * len(gradients)
+    of_parts, of_all = parts.square().sum(1).mean().item(), parts.mean(0).square().sum().item()
+    return NoiseScale(
+        gradient_square=(large * of_all - small * of_parts) / (large - small),
+        noise_trace=(of_parts - of_all) / (1 / small - 1 / large),
+    )
+
+
+def pooled(scales: Sequence[NoiseScale]) -> NoiseScale:
+    """Of several batches: both parts are averaged before their ratio is taken."""
+    return NoiseScale(
+        *(sum(values) / len(scales) for values in zip(*scales, strict=True)),
+    )
