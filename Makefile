@@ -41,7 +41,7 @@ bench: install  ## every benchmark, quick where it has a quick form; each prints
 		"checks.coordinate_checks --quick" "checks.family_options --quick --families mlp" \
 		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" transfer.bank "transfer.regret --draws 12" \
 		"throughput.cohort_throughput --quick" "throughput.engine_overhead --quick" \
-		"throughput.batch_gathering --quick" \
+		"throughput.batch_gathering --quick" "throughput.launches --quick" \
 		"service_load.responses --quick" "service_load.evidence --trials 1000 2000 --repeats 50" "external_load --quick"; do \
 		echo "== python -m benchmarks.$$arguments"; $(bin)/python -m benchmarks.$$arguments; \
 	done
