@@ -164,6 +164,24 @@ class Client(Connection):
         """The stored answer in a framework's form, as `export` gives a study's."""
         return self._bundle(_stored(recommendation_id), format=form)
 
+    def export_for(
+        self,
+        study_id: str,
+        target_config: str,
+        form: str = "json",
+        **asked: Unpack[Asked],
+    ) -> Document:
+        """As `export`, for a target that a configuration of its own describes.
+
+        Args:
+            target_config: text of a config.json, of Megatron-LM's arguments, or of a nanoGPT or
+                torchtitan file.
+            asked: its `batch_size` and `tokens`, which no configuration says; perhaps `optimizer`.
+
+        """
+        body = {"target_config": target_config, **{k: v for k, v in asked.items() if v is not None}}
+        return self._bundle_of(f"{path_of(study_id)}/recommendation", body, form)
+
     def store_recommendation(
         self, study_id: str, *, idempotency_key: str | None = None, **asked: Unpack[Asked]
     ) -> Document:

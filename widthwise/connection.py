@@ -88,6 +88,14 @@ class Connection:
             self._send(self._http.build_request("GET", path, params=given, headers=headers))
         )
 
+    def _bundle_of(self, path: str, body: Document, form: str) -> Document:
+        """The same of an answer to a body."""
+        headers = {"accept": BUNDLE}
+        request = self._http.build_request(
+            "POST", path, json=body, params={"format": form}, headers=headers
+        )
+        return document_of(self._send(request))
+
     def _post(
         self, path: str, body: Document | None = None, idempotency_key: str | None = None
     ) -> Document:

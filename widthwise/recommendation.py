@@ -180,7 +180,15 @@ class Recommendation:
             self.multipliers,
             optimizer=self.optimizer,
             policies=self.policies,
+            target_shapes=self._target_shapes,
         )
+
+    @property
+    def _target_shapes(self) -> Mapping[str, tuple[int, ...]] | None:
+        """Of a target that a configuration described: no multiple of the base shapes."""
+        if self.document.described is None:
+            return None
+        return {name: row.shape for row in self.document.tensors for name in row.names}
 
     def build(self, *, device: str = "cpu") -> "nn.Module":
         """The target's model, where the study was of a built-in family: to be given to `apply`.
@@ -254,4 +262,5 @@ class Recommendation:
             steps=self.steps if steps is None else steps,
             seed=seed,
             policies=self.policies,
+            target_shapes=self._target_shapes,
         )

@@ -3,17 +3,21 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, StudyId
 from app.exported import CONTENT, Accepted, Form, bad_parameter, exported, form_asked
+from app.http.json_requests import JsonRoute
+from app.schemas.described_target import DescribedTargetAsked
 from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.recommendation.targets.described import IllegalConfiguration
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage.evidence import read_summary
 from tuner.storage.studies import get_study
 
-router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"])
+router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"], route_class=JsonRoute)
 
 
 @router.get("/recommendation", response_model=Recommendation, responses={200: CONTENT})
@@ -61,3 +65,44 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     except IllegalTarget as error:
         raise bad_parameter(error.field, error.value, str(error)) from error
     return exported(answer, asked, accept)
+
+
+@router.post("/recommendation", response_model=Recommendation, responses={200: CONTENT})
+def recommend_for_configuration(
+    study_id: StudyId,
+    body: DescribedTargetAsked,
+    database: Db,
+    form: Form = None,
+    accept: Accepted = None,
+) -> Response:
+    """Hyperparameters for a target that its own configuration describes; nothing is stored.
+
+    Every tensor has its own shape and grows by factors of its own. What the study's model has
+    nothing like is listed in `described.unmapped`, and gets no numbers.
+    """
+    asked = form_asked(form, accept)
+    with database.read() as session:
+        study = get_study(session, study_id)
+        known = read_summary(session, study)
+    try:
+        answer = recommend(
+            study,
+            known,
+            batch_size=body.batch_size,
+            tokens=body.tokens,
+            optimizer=body.optimizer,
+            described=body.described(),
+        )
+    except IllegalConfiguration as error:
+        raise _bad_configuration(body, str(error), "") from error
+    except IllegalTarget as error:
+        field = error.field if error.field in ("batch_size", "tokens", "optimizer") else ""
+        raise _bad_configuration(body, str(error), field) from error
+    return exported(answer, asked, accept)
+
+
+def _bad_configuration(
+    body: DescribedTargetAsked, words: str, field: str
+) -> RequestValidationError:
+    problem = {"type": "value_error", "loc": ("body", field or "target_config"), "msg": words}
+    return RequestValidationError([{**problem, "input": None}], body=body.model_dump())

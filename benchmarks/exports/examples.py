@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.companions import flat_defaults
+from parametrization.shapes.roles import ModelShape
 from tests.tuner.builders import Trials, snapshot, spec, study, surface, trial
 from tuner.engine.orders import ModelSpec
 from tuner.evidence.study_evidence import study_evidence
@@ -50,6 +51,11 @@ def example(
     )
     record = study(spec=asked, shape=model_shape(_proxy(asked)))
     return recommend(record, _evidence(record, optimizer))
+
+
+def shape_of(family: dict[str, Any]) -> ModelShape:
+    """Base shapes of a family's model."""
+    return model_shape(_proxy(spec(family=family)))
 
 
 def _proxy(asked: StudySpec) -> ModelSpec:

@@ -132,7 +132,9 @@ def by_megatron(folder: Path, model: nn.Module, asked: dict[str, Any]) -> Read:
     from megatron.core.optimizer import OptimizerConfig, _get_param_groups
     from megatron.core.optimizer_param_scheduler import OptimizerParamScheduler
 
-    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    distributed.init_process_group(
+        "gloo", init_method=f"file://{folder.resolve()}/store", rank=0, world_size=1
+    )
     flags = asked["flags"]
     defined = runpy.run_path(str(folder / "config_overrides.py"))
     rate, floor = float(flags["lr"]), float(flags["min-lr"])

@@ -50,6 +50,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
     multiplier_free: bool = False,
     initial: Initial = "draw",
     gradient_clip_norm: float | None = None,
+    target_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> Prepared:
     """Bring `model` to its start under muP, set its multipliers, and build what trains it.
 
@@ -80,13 +81,22 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         gradient_clip_norm: what the training loop clips the global norm at, 0 where it does not
             clip; None says nothing of it. Read in the multiplier-free form alone, which a clipped
             norm breaks: that is refused, and nothing said is warned of.
+        target_shapes: by name, of a target that is no multiple of the base, as `scale` takes them;
+            its tensors are drawn anew.
 
     Raises:
         ValueError: if model and shape are not of one kind, a hyperparameter is wrong, a start is to
             be kept that would have to change, or the multiplier-free form is to be clipped.
 
     """
-    scalings = scale(shape, hyperparameters, multipliers, optimizer=optimizer, policies=policies)
+    scalings = scale(
+        shape,
+        hyperparameters,
+        multipliers,
+        optimizer=optimizer,
+        policies=policies,
+        target_shapes=target_shapes,
+    )
     if multiplier_free:
         _refuse_frozen_multiplied(model, scalings)
         if gradient_clip_norm is None:

@@ -6,7 +6,7 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
 from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
-from parametrization.recommendation.target import Comparison, DatasetFacts, WholeTarget
+from parametrization.recommendation.target import Comparison, DatasetFacts, TargetFacts, WholeTarget
 from parametrization.recommendation.trust import Axis, HyperparameterValue, Reason, Verdict
 from parametrization.recommendation.values import (
     LearningRate,
@@ -101,6 +101,9 @@ class RecommendationDocument(Record):
     width: int
     """The target's."""
     target: WholeTarget
+    described: TargetFacts | None = None
+    """Of a target that was given by a configuration: every tensor then grows by factors of its own,
+    and `base_shapes` are the study's by the target's names."""
     base_width: int
     """Width at which every multiplier is 1."""
     base_depth: int

@@ -27,6 +27,23 @@ class WholeTarget(Record):
         )
 
 
+class TargetFacts(Record):
+    """What a configuration said of the target, where it was given by one."""
+
+    source: str
+    """Whose configuration, and of which architecture."""
+    heads: int
+    kv_heads: int
+    head_size: int
+    feed_forward: int
+    vocabulary: int
+    tied: bool
+    unmapped: tuple[str, ...]
+    """Tensors that the study's model has nothing like: no number here is theirs."""
+    unread: tuple[str, ...]
+    """Fields that change the forward pass, which the proxies did not have."""
+
+
 class Comparison(Record):
     """What trials are compared by: a positive number of which less is better."""
 

@@ -173,7 +173,6 @@ def _built_in_growth(rules: TensorRules) -> float:
     if not rules.is_mup or not tensor.fan_out_axes or factor is None:
         return 1.0
     target, base = (
-        factor(*tensor.layout.sides(shape))
-        for shape in (tensor.shape_at(rules.mults.width), tensor.base_shape)
+        factor(*tensor.layout.sides(shape)) for shape in (rules.target_shape, tensor.base_shape)
     )
     return target / base

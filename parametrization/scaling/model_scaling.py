@@ -21,6 +21,7 @@ def scale(
     optimizer: str,
     parametrization: Parametrization = Parametrization.MUP,
     policies: Policies = DEFAULT_POLICIES,
+    target_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[TensorScaling, ...]:
     """Every tensor of the target, in the shape's order.
 
@@ -32,6 +33,8 @@ def scale(
             with a `companion_` before their names those of the AdamW beside a matrix optimizer.
         multipliers: target over base.
         optimizer: the one that a study names; others may train some roles beside it.
+        target_shapes: by name, of a target that is no multiple of the base: each tensor then grows
+            by factors of its own.
 
     Raises:
         ValueError: if a hyperparameter is missing, unknown or out of range, if some dimension
@@ -45,6 +48,7 @@ def scale(
         assignment=assignment_of(optimizer),
         parametrization=parametrization,
         policies=policies,
+        target_shapes=target_shapes,
     )
 
 
@@ -56,6 +60,7 @@ def scale_assigned(
     assignment: Assignment,
     parametrization: Parametrization = Parametrization.MUP,
     policies: Policies = DEFAULT_POLICIES,
+    target_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[TensorScaling, ...]:
     """As `scale`, for any assignment of optimizers to roles.
 
@@ -67,7 +72,8 @@ def scale_assigned(
             no hyperparameters.
 
     """
-    _refuse_fractions(shape, multipliers.width)
+    given = target_shapes or {}
+    _refuse_fractions(shape, multipliers.width, given)
     _refuse_unknown_depth(shape, parametrization, policies, multipliers.depth)
     trained_by = [assignment.optimizer_of(tensor) for tensor in shape.tensors]
     if missing := sorted(set(trained_by) - hyperparameters.keys()):
@@ -83,14 +89,17 @@ def scale_assigned(
             optimizer=optimizer,
             parametrization=parametrization,
             policies=policies,
+            target_shape=given.get(tensor.name),
         )
         for tensor, optimizer in zip(shape.tensors, trained_by, strict=True)
     )
 
 
-def _refuse_fractions(shape: ModelShape, width_multiplier: float) -> None:
+def _refuse_fractions(
+    shape: ModelShape, width_multiplier: float, given: Mapping[str, tuple[int, ...]]
+) -> None:
     width = width_multiplier * shape.base_width
-    for tensor in shape.tensors:
+    for tensor in (one for one in shape.tensors if one.name not in given):
         sizes = [s for s, wide in zip(tensor.base_shape, tensor.infinite, strict=True) if wide]
         if any(round(width) * size % shape.base_width for size in sizes) or width != round(width):
             raise ValueError(

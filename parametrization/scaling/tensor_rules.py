@@ -1,5 +1,6 @@
 """Look up the rules in force for one tensor under one optimizer and its policies."""
 
+import math
 from typing import NamedTuple
 
 from parametrization.optimizers.declaration import OptimizerDeclaration
@@ -24,6 +25,8 @@ class TensorRules(NamedTuple):
     mults: Multipliers
     row: Row
     horizon: HorizonRow
+    target: tuple[int, ...] | None = None
+    """The tensor's shape at the target, where the width multiplier does not give it."""
 
     @property
     def m_in(self) -> float:
@@ -40,7 +43,16 @@ class TensorRules(NamedTuple):
         """Growth of the depth as this tensor sees it: 1 outside residual blocks."""
         return self.mults.depth if self.tensor.in_block and self.is_mup else 1.0
 
+    @property
+    def target_shape(self) -> tuple[int, ...]:
+        """The tensor's shape at the target."""
+        return self.tensor.shape_at(self.mults.width) if self.target is None else self.target
+
     def _along(self, axes: tuple[int, ...]) -> float:
+        if self.target is not None:
+            grown = [axis for axis in axes if self.tensor.infinite[axis]]
+            at_base = self.tensor.size_along(tuple(grown))
+            return math.prod(self.target[axis] for axis in grown) / at_base
         return float(self.mults.width ** sum(self.tensor.infinite[axis] for axis in axes))
 
 
@@ -50,6 +62,7 @@ def rules_of(
     parametrization: Parametrization,
     policies: Policies,
     mults: Multipliers,
+    target: tuple[int, ...] | None = None,
 ) -> TensorRules:
     """Look up the rules in force.
 
@@ -65,6 +78,7 @@ def rules_of(
         mults,
         _row_in_force(parametrization, optimizer, tensor.role, policies),
         horizon_row(policies.horizon_rule, optimizer, mults.batch, mults.tokens),
+        target,
     )
 
 

@@ -92,6 +92,7 @@ def scale_tensor(
     optimizer: str,
     parametrization: Parametrization = Parametrization.MUP,
     policies: Policies = DEFAULT_POLICIES,
+    target_shape: tuple[int, ...] | None = None,
 ) -> TensorScaling:
     """One tensor of the target.
 
@@ -102,6 +103,8 @@ def scale_tensor(
             `RATE_MULTIPLIERS`. `init_std` multiplies every random tensor's standard deviation,
             `output_multiplier` the readout's forward multiplier.
         multipliers: target over base.
+        target_shape: where the width multiplier does not give it: each dimension that grows then
+            has a multiplier of its own.
 
     Raises:
         ValueError: if a hyperparameter is missing, unknown or out of range, or if no rule covers
@@ -109,7 +112,7 @@ def scale_tensor(
 
     """
     given = checked(optimizer, hyperparameters)
-    rules = rules_of(tensor, optimizer, parametrization, policies, multipliers)
+    rules = rules_of(tensor, optimizer, parametrization, policies, multipliers, target_shape)
     base_std = tensor.base_std
     others, extrapolated = _others(rules, given)
     output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
@@ -118,7 +121,7 @@ def scale_tensor(
     return TensorScaling(
         name=tensor.name,
         role=tensor.role,
-        shape=tensor.shape_at(multipliers.width),
+        shape=rules.target_shape,
         init_std=start,
         constant=tensor.constant if base_std is None and not tensor.kept else None,
         multiplier=forward_factor(rules, output),

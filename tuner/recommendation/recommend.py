@@ -23,6 +23,8 @@ from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.learning_rate import learning_rate
+from tuner.recommendation.targets.answered import against, facts_of, match_of
+from tuner.recommendation.targets.described import DescribedTarget
 from tuner.recommendation.values import (
     Duration,
     parameter_groups,
@@ -53,7 +55,7 @@ class Recommendation(RecommendationDocument):
     family: AnyFamily
 
 
-def recommend(  # one keyword per axis
+def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     study: StudyRecord,
     known: EvidenceSummary,
     *,
@@ -62,6 +64,7 @@ def recommend(  # one keyword per axis
     batch_size: int | None = None,
     tokens: int | None = None,
     optimizer: Optimizer | None = None,
+    described: DescribedTarget | None = None,
 ) -> Recommendation:
     """The recommendation for a target.
 
@@ -69,6 +72,7 @@ def recommend(  # one keyword per axis
         known: the evidence of the study.
         width: of the target, as its depth, batch_size and tokens; default: what the study names.
         optimizer: one of the study's; default: the best one measured, the first one until then.
+        described: the target by its own configuration, whose width and depth count.
 
     Raises:
         NotReady: if no search trial has finished yet.
@@ -77,6 +81,8 @@ def recommend(  # one keyword per axis
 
     """
     spec = study.spec
+    if described is not None:
+        width, depth = described.width, described.depth
     target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)
     chosen = _chosen(spec, known, optimizer)
     own = known.about(chosen)
@@ -117,11 +123,20 @@ def recommend(  # one keyword per axis
         own.noise,
     )
     reasons = reasons_against(found)
-    try:
-        shape = shape_at_depth(study.shape, spec.family.depth, target.depth)
-    except ValueError as error:
-        raise IllegalTarget("depth", target.depth, str(error)) from error
-    tensors = tensor_values(shape, chosen, hyperparameters, policies, mults)
+    facts, target_shapes = None, None
+    if described is None:
+        try:
+            shape = shape_at_depth(study.shape, spec.family.depth, target.depth)
+        except ValueError as error:
+            raise IllegalTarget("depth", target.depth, str(error)) from error
+    else:
+        match = match_of(study.shape, described)
+        shape, target_shapes = match.shape, match.target_shapes
+        facts, told = facts_of(described, match), against(described, match)
+        reasons = (*told, *reasons)
+    tensors = tensor_values(
+        shape, chosen, hyperparameters, policies, mults, target_shapes=target_shapes
+    )
     groups = parameter_groups(tensors, chosen, hyperparameters)
     duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
     verdict = verdict_on(reasons, study.state)
@@ -140,6 +155,7 @@ def recommend(  # one keyword per axis
         policies=spec.policies,
         width=target.width,
         target=target,
+        described=facts,
         base_width=spec.base_width,
         base_depth=spec.family.depth,
         width_multiplier=mults.width,

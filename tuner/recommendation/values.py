@@ -42,6 +42,7 @@ def tensor_values(
     policies: Policies,
     multipliers: Multipliers,
     parametrization: Parametrization = Parametrization.MUP,
+    target_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[TensorValues, ...]:
     """Every tensor's numbers, like tensors of repeated blocks together.
 
@@ -49,6 +50,7 @@ def tensor_values(
         shape: at the base width and the target's depth.
         hyperparameters: at the base.
         multipliers: target over base.
+        target_shapes: by name, where the width multiplier does not give them.
 
     Raises:
         ValueError: if a hyperparameter is unfit, or the width gives a tensor no whole shape.
@@ -61,6 +63,7 @@ def tensor_values(
         optimizer=optimizer,
         parametrization=parametrization,
         policies=policies,
+        target_shapes=target_shapes,
     )
     by_name = {scaling.name: scaling for scaling in scalings}
     return tuple(

@@ -24,7 +24,7 @@ from tuner.recommendation.exports.frameworks.megatron_flags import (
 )
 from tuner.recommendation.exports.frameworks.megatron_script import SCRIPT
 from tuner.recommendation.exports.frameworks.namings import MEGATRON
-from tuner.recommendation.exports.frameworks.renaming import renamed, require_all
+from tuner.recommendation.exports.frameworks.renaming import renamed, require_all, shared_epsilons
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Files,
@@ -119,6 +119,7 @@ def _left_out(
 ) -> tuple[Inexpressible, ...]:
     return (
         *lost_in_flags(document, flags),
+        *shared_epsilons(document.tensors, MEGATRON),
         *(
             Inexpressible(f"with the flags alone, {one.what}", one.consequence)
             for one in lost(rows, document, read_by_flags(flags, rows))

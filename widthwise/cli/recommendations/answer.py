@@ -1,5 +1,7 @@
 """What `widthwise recommend` shows: a study's answer, or one that is stored."""
 
+import json
+
 from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli.terminal import err
 from widthwise.client import Asked, Client, Document
@@ -15,10 +17,17 @@ class Answer:
         source: id of a study or of a stored recommendation.
         asked: the target, of a study alone.
         store: whether the study's answer is to be stored first.
+        config: text of the target's own configuration; None where the study's target is meant, or
+            `asked` says it.
 
     """
 
-    def __init__(self, client: Client, source: str, asked: Asked, *, store: bool) -> None:
+    def __init__(
+        self, client: Client, source: str, asked: Asked, *, store: bool, config: str | None = None
+    ) -> None:
+        self._config = config
+        if config is not None:
+            _refuse_beside_a_configuration(source, asked, store=store)
         given = {name: value for name, value in asked.items() if value is not None}
         if source.startswith(STORED):
             if given or store:
@@ -36,7 +45,9 @@ class Answer:
     @property
     def document(self) -> RecommendationDocument:
         """The answer as a record."""
-        if self._is_stored:
+        if self._config is not None:
+            found = json.loads(self.export("json")["files"]["recommendation.json"])
+        elif self._is_stored:
             found = self._client.stored_recommendation(self._source)["recommendation"]
         else:
             found = self._client.recommendation(self._source, **self._asked)
@@ -44,6 +55,22 @@ class Answer:
 
     def export(self, form: str) -> Document:
         """Files of a form by name, and what they leave out."""
+        if self._config is not None:
+            return self._client.export_for(self._source, self._config, form, **self._asked)
         if self._is_stored:
             return self._client.stored_export(self._source, form)
         return self._client.export(self._source, form, **self._asked)
+
+
+def _refuse_beside_a_configuration(source: str, asked: Asked, *, store: bool) -> None:
+    said = [name for name in ("width", "depth") if asked.get(name) is not None]
+    if said or store or source.startswith(STORED):
+        beside = [*(f"--{name}" for name in said), *["--store"] * store] or [source]
+        raise WidthwiseError(
+            f"--target-config says width and depth, of a study's target: leave out"
+            f" {' and '.join(beside)}"
+        )
+    missing = [name for name in ("batch_size", "tokens") if asked.get(name) is None]
+    if missing:
+        options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
+        raise WidthwiseError(f"no configuration of a model says its {options}: give them")

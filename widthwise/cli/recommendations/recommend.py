@@ -38,6 +38,13 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     optimizer: Annotated[
         str | None, typer.Option(help="Which of the study's optimizers; default: its best.")
     ] = None,
+    target_config: Annotated[
+        Path | None,
+        typer.Option(
+            help="The target's own configuration: a config.json, Megatron arguments, or a nanoGPT"
+            " or torchtitan file, which is never run. Needs --batch-size and --tokens."
+        ),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help=_FORMS)] = TABLE,
     output: Annotated[
         Path | None,
@@ -57,7 +64,8 @@ def recommend(  # noqa: PLR0913  # one parameter an option
         "optimizer": optimizer,
     }
     with service(address) as client:
-        answer = Answer(client, study_id, asked, store=store)
+        config = None if target_config is None else _text_of(target_config)
+        answer = Answer(client, study_id, asked, store=store, config=config)
         if form == TABLE:
             view = recommendation_view(answer.document)
             if output is None:
@@ -73,6 +81,13 @@ def recommend(  # noqa: PLR0913  # one parameter an option
             _print(files)
         else:
             _write(output, files)
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise WidthwiseError(f"cannot read {path}: {error}") from error
 
 
 def _print(files: Mapping[str, str]) -> None:

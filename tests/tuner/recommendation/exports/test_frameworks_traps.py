@@ -91,9 +91,15 @@ def test_megatron_takes_a_router_for_a_matrix_so_experts_are_refused() -> None:
 
 
 def test_fused_queries_keys_and_values_of_unequal_numbers_are_refused_in_one_tensor() -> None:
-    fixed = {**LLAMA_LIKE, "fixed_kv_heads": 1}
+    document = example(GROUPED, depth=2)
+    rows = tuple(
+        row.model_copy(update={"learning_rate": 2 * row.learning_rate})
+        if row.pattern.endswith("attention.kv.weight")
+        else row
+        for row in document.tensors
+    )
     with pytest.raises(Refused, match=r"keeps .*attention\.q\..* in one tensor.*numbers differ"):
-        EXPORTS["megatron"].render(example(fixed, depth=2))
+        EXPORTS["megatron"].render(document.model_copy(update={"tensors": rows}))
 
 
 def test_residual_multipliers_are_no_megatron_flag() -> None:

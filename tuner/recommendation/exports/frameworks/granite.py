@@ -19,6 +19,8 @@ def granite_config(document: RecommendationDocument) -> dict[str, Any] | None:
     family = document.family
     if not isinstance(family, Gpt) or not _is_alike(family) or document.dataset is None:
         return None
+    if document.described is not None:
+        return None  # the target has a configuration of its own
     rows = {name: row for row in document.tensors for name in row.names}
     readout = rows["token.weight" if family.tied else "readout.weight"]
     heads = heads_of(document)

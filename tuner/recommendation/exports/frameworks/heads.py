@@ -22,10 +22,12 @@ class Heads(NamedTuple):
 
 
 def heads_of(document: RecommendationDocument) -> Heads | None:
-    """Heads of the built-in family gpt, whose size is the same at every width; None otherwise."""
-    family = document.family
+    """Heads of the built-in family gpt, and of a target described beside it; None otherwise."""
+    family, described = document.family, document.described
     if not isinstance(family, Gpt):
         return None
+    if described is not None:
+        return Heads(described.heads, described.kv_heads, described.head_size, family.head_size)
     count = document.width // family.head_size
     kv_count = family.fixed_kv_heads or count // family.query_heads_per_kv_head
     return Heads(count, kv_count, family.head_size, family.head_size)

@@ -1,7 +1,7 @@
 """Get from the names of one framework to those of another."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from parametrization.recommendation.values import TensorValues
@@ -12,7 +12,11 @@ from tuner.recommendation.exports.protocol.selectors import as_regex
 
 def naming_of(tensors: Iterable[TensorValues]) -> Naming | None:
     """The naming that most of these follow; None for a model of another kind."""
-    names = [name for row in tensors for name in row.names]
+    return naming_of_names([name for row in tensors for name in row.names])
+
+
+def naming_of_names(names: Sequence[str]) -> Naming | None:
+    """The same, of parameters' names."""
     found = [(sum(part_of(known, name) is not None for name in names), known) for known in KNOWN]
     count, best = max(found, key=lambda one: one[0])
     return best if 2 * count > len(names) else None
@@ -33,7 +37,7 @@ def renamed(
     own = naming_of(tensors)
     if own is None or own is naming:
         return tensors
-    by_part = _bypart_of(own, tensors)
+    by_part = _by_part(own, tensors)
     found = [
         row
         for part, module in naming.items()
@@ -44,6 +48,21 @@ def renamed(
     ]
     covered = {name for row in found for name in _source_names(row, by_part, naming)}
     return (*found, *(row for row in tensors if row.pattern not in covered))
+
+
+def shared_epsilons(tensors: tuple[TensorValues, ...], naming: Naming) -> Iterator[Inexpressible]:
+    """Tensors of a framework's that join several of unlike epsilons: the smallest serves all."""
+    own = naming_of(tensors)
+    if own is None or own is naming:
+        return
+    by_part = _by_part(own, tensors)
+    for part, module in naming.items():
+        sources, _ = _sources(part, "weight", by_part, naming)
+        epsilons = {row.epsilon for row in sources if row.epsilon is not None}
+        if len(epsilons) > 1:
+            names = ", ".join(row.pattern for row in sources)
+            words = f"one tensor holds {names}: the smallest of their epsilons serves all"
+            yield Inexpressible(f"epsilon of {module}.weight", words)
 
 
 def strangers(tensors: Iterable[TensorValues], naming: Naming) -> list[str]:
@@ -91,7 +110,7 @@ def part_of(naming: Naming, name: str) -> _Key | None:
     return None
 
 
-def _bypart_of(naming: Naming, tensors: Iterable[TensorValues]) -> _ByPart:
+def _by_part(naming: Naming, tensors: Iterable[TensorValues]) -> _ByPart:
     found: _ByPart = {}
     for row in tensors:
         if (key := part_of(naming, row.names[0])) is not None:
@@ -150,7 +169,9 @@ def _joined(
     names = tuple(pattern.replace("*", block) if block else pattern for block in blocks)
     rows = sum(row.shape[0] for row in sources) // share
     shape = (rows, *first.shape[1:])
-    return [first.model_copy(update={"pattern": pattern, "names": names, "shape": shape})]
+    epsilon = min((row.epsilon for row in sources if row.epsilon is not None), default=None)
+    named = {"pattern": pattern, "names": names, "shape": shape, "epsilon": epsilon}
+    return [first.model_copy(update=named)]
 
 
 def _block(name: str) -> str:
@@ -160,4 +181,4 @@ def _block(name: str) -> str:
 def _numbers(row: TensorValues) -> tuple[object, ...]:
     start = (row.init_std, row.constant, row.multiplier)
     others = tuple(sorted(row.others.items()))
-    return (*start, row.optimizer, row.learning_rate, row.weight_decay, row.epsilon, others)
+    return (*start, row.optimizer, row.learning_rate, row.weight_decay, others)

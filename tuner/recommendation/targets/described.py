@@ -1,0 +1,82 @@
+"""A target as a configuration describes it: every tensor with its shape, never one multiplier."""
+
+from collections.abc import Iterable
+from typing import Final
+
+from parametrization.recommendation.record import Record
+from tuner.recommendation.exports.frameworks.namings import Part
+
+NOT_SAID: Final = ("batch_size", "tokens")
+"""What no configuration of a model says: ask for them by these names."""
+
+
+class IllegalConfiguration(ValueError):
+    """A configuration describes no target; names the field, its value and what it should be."""
+
+    def __init__(self, field: str, words: str) -> None:
+        super().__init__(f"{field}: {words}" if field else words)
+        self.field = field
+
+
+class DescribedTensor(Record):
+    """One parameter tensor of the target."""
+
+    name: str
+    """As its framework names it."""
+    shape: tuple[int, ...]
+    part: Part
+    grows: bool = True
+    """Whether a wider model has more entries of it; false for gains over one head alone."""
+    transposed: bool = False
+    """Whether a matrix is [in, out], as GPT-2's are in transformers."""
+
+
+class DescribedTarget(Record):
+    """A transformer."""
+
+    source: str
+    """Whose configuration, and of which architecture."""
+    width: int
+    depth: int
+    """Blocks, of attention and feed-forward both."""
+    heads: int
+    kv_heads: int
+    head_size: int
+    """heads x head_size may differ from the width."""
+    feed_forward: int
+    vocabulary: int
+    tied: bool
+    """The readout reads the table of the tokens."""
+    context: int | None
+    tensors: tuple[DescribedTensor, ...]
+    unread: tuple[str, ...] = ()
+    """Fields that change the model and that no tensor's shape follows from."""
+
+    @property
+    def parameters(self) -> int:
+        """Numbers in all tensors."""
+        total = 0
+        for tensor in self.tensors:
+            size = 1
+            for entries in tensor.shape:
+                size *= entries
+            total += size
+        return total
+
+
+def weight(
+    module: str,
+    part: Part,
+    shape: tuple[int, ...],
+    *,
+    bias: bool = False,
+    transposed: bool = False,
+    grows: bool = True,
+) -> Iterable[DescribedTensor]:
+    """A module's weight, and its bias over the fan-out."""
+    yield DescribedTensor(
+        name=f"{module}.weight", shape=shape, part=part, transposed=transposed, grows=grows
+    )
+    if bias:
+        fan_out = shape[1] if transposed else shape[0]
+        yield DescribedTensor(name=f"{module}.bias", shape=(fan_out,), part=part)

@@ -1,0 +1,84 @@
+"""Read fields of a configuration that somebody else wrote: numbers in range, or an error."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tuner.recommendation.targets.described import IllegalConfiguration
+
+LARGEST: Final = 2**24
+"""Of any size of a model: entries of one dimension."""
+MOST_BLOCKS: Final = 1024
+
+
+class Fields:
+    """The fields of one configuration, and which of them were read."""
+
+    def __init__(self, given: Mapping[str, Any]) -> None:
+        self._given = given
+        self._read: set[str] = set()
+
+    def size(self, *names: str, default: int | None = None, most: int = LARGEST) -> int:
+        """A positive whole number, under the first of these names that is given and not null.
+
+        Raises:
+            IllegalConfiguration: if there is none and no default, or it is something else.
+
+        """
+        self._read.update(names)
+        for name in names:
+            value = self._given.get(name)
+            if value is None:
+                continue
+            if isinstance(value, bool) or not isinstance(value, int):
+                raise IllegalConfiguration(name, f"must be a whole number, got {_shown(value)}")
+            if not 1 <= value <= most:
+                raise IllegalConfiguration(name, f"must be from 1 to {most}, got {_shown(value)}")
+            return value
+        if default is None:
+            raise IllegalConfiguration(names[0], "is missing, and the shapes follow from it")
+        return default
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A truth value.
+
+        Raises:
+            IllegalConfiguration: if it is something else.
+
+        """
+        self._read.add(name)
+        value = self._given.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, bool):
+            raise IllegalConfiguration(name, f"must be true or false, got {_shown(value)}")
+        return value
+
+    def word(self, name: str, *, default: str) -> str:
+        """Plain text, however it is meant."""
+        self._read.add(name)
+        return str(self._given.get(name, default))[:80]
+
+    def left(self, names: frozenset[str]) -> tuple[str, ...]:
+        """Those of these fields that are given, not null or false, and were not read."""
+        return tuple(
+            sorted(
+                name for name in names - self._read if self._given.get(name) not in (None, False)
+            )
+        )
+
+
+def divided(whole: int, parts: int, field: str) -> int:
+    """Entries of one of several equal parts.
+
+    Raises:
+        IllegalConfiguration: if they do not divide.
+
+    """
+    if whole % parts:
+        raise IllegalConfiguration(field, f"{parts} does not divide {whole}")
+    return whole // parts
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, int) or abs(value) < 10**20 else "a huge number"
+    return text if len(text) <= 60 else text[:57] + "..."
