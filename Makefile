@@ -40,6 +40,7 @@ bench: install  ## every benchmark, quick where it has a quick form; each prints
 	@for arguments in \
 		"checks.coordinate_checks --quick" "checks.family_options --quick --families mlp" \
 		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" transfer.bank "transfer.regret --draws 12" \
+		"transfer.verify_at_scale --quick" \
 		"throughput.cohort_throughput --quick" "throughput.engine_overhead --quick" \
 		"throughput.batch_gathering --quick" "throughput.launches --quick" \
 		"service_load.responses --quick" "service_load.evidence --trials 1000 2000 --repeats 50" "external_load --quick"; do \

@@ -210,6 +210,23 @@ class Client(Connection):
         """Reject a stored recommendation, once and for good."""
         return self._post(f"{_stored(recommendation_id)}:reject", {"by": by, "note": note})
 
+    def observe(
+        self, recommendation_id: str, observations: Sequence[Mapping[str, Any]]
+    ) -> Document:
+        """Report early losses of the run that it is for, `{"step": 40, "loss": 2.3}` each.
+
+        The answer says whether the run is on the predicted curve; sent again, losses change
+        nothing.
+        """
+        body = {"observations": [dict(one) for one in observations]}
+        return self._post(f"{_stored(recommendation_id)}/observations", body)
+
+    def observations(self, recommendation_id: str) -> Document:
+        """The predicted curve of the run, every loss that it has reported, and its verdicts."""
+        pages = list(self._pages(f"{_stored(recommendation_id)}/observations", page_size=10_000))
+        listed = [one for page in pages for one in page["observations"]]
+        return pages[-1] | {"observations": listed}
+
     def cancel(self, study_id: str) -> Document:
         """End the study for good."""
         return self._post(f"{path_of(study_id)}:cancel")

@@ -120,3 +120,19 @@ def test_a_request_sent_twice_under_one_key_stores_once(finished: tuple[str, str
         assert first == again
         listed = [one["id"] for one in client.recommendations(study=study_id, width=256)]
     assert listed.count(first["id"]) == 1
+
+
+def test_a_run_reports_its_losses_and_hears_whether_it_is_on_the_curve(
+    reviewed: tuple[Client, dict[str, Any]],
+) -> None:
+    client, stored = reviewed
+    before = client.observations(stored["id"])
+    assert before["observations"] == []
+    first = before["predicted"][0]
+    said = client.observe(stored["id"], [{"step": first["step"], "loss": first["loss"]}])
+    assert (said["stored"], said["verdict"]) == (1, "undecided")
+    diverged = client.observe(stored["id"], [{"step": first["step"] + 1, "loss": None}])
+    assert diverged["verdict"] == "off"
+    after = client.observations(stored["id"])
+    assert [one["loss"] for one in after["observations"]] == [first["loss"], None]
+    assert [one["verdict"] for one in after["judgements"]] == ["undecided", "off"]

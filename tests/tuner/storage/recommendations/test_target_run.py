@@ -1,5 +1,9 @@
 """Losses of target runs as stored: each update once, judged in order, and read back."""
 
+import multiprocessing
+import os
+import signal
+
 import pytest
 
 from tests.tuner.storage.recommendations.test_storing import kept, opened
@@ -13,7 +17,7 @@ from tuner.storage.recommendations.target_run import (
     observations_of,
     store_observations,
 )
-from tuner.storage.sql.database import Database
+from tuner.storage.sql.database import Database, open_database
 
 
 def observed(step: int, loss: float | None = 1.0) -> Observation:
@@ -69,3 +73,27 @@ def test_what_was_judged_without_the_newest_losses_is_not_stored(database: Datab
         store_observations(session, name, 0, [observed(2)], judged(2))
     with database.read() as session:
         assert observations_of(session, name) == (observed(1),)
+
+
+def die_while_observing(url: str, name: str, *, committed: bool) -> None:
+    with open_database(url).write() as session:
+        store_observations(session, name, 0, [observed(1), observed(2)], judged(2))
+        if not committed:
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("committed", [False, True], ids=["before", "after"])
+def test_a_process_killed_around_the_commit_stores_losses_and_verdict_or_neither(
+    database: Database, database_url: str, committed: bool
+) -> None:
+    name = kept(database, opened(database))[0].id
+    process = multiprocessing.get_context("spawn").Process(
+        target=die_while_observing, args=(database_url, name), kwargs={"committed": committed}
+    )
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with database.read() as session:
+        losses, judgements = observations_of(session, name), judgements_of(session, name)
+    assert (len(losses), len(judgements)) == ((2, 1) if committed else (0, 0))
