@@ -29,9 +29,10 @@ def give(result: dict[str, Any], given: argparse.Namespace) -> None:
 
 def store(path: Path, result: dict[str, Any]) -> None:
     """Write the result with its command and versions, one JSON document."""
-    script = Path(sys.argv[0])
-    module = script.parent.name if script.stem == "__main__" else script.stem
-    command = " ".join(["python", "-m", f"benchmarks.{module}", *_without_output(sys.argv[1:])])
+    script = Path(sys.argv[0]).resolve().with_suffix("")
+    parts = script.parent.parts if script.stem == "__main__" else script.parts
+    module = ".".join(parts[parts.index("benchmarks") :])
+    command = " ".join(["python", "-m", module, *_without_output(sys.argv[1:])])
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"command": command, "versions": versions, **result}
