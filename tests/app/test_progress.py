@@ -17,6 +17,7 @@ from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 
 
 def snapshot(state: StudyState, *trials: TrialRecord, **fields: Any) -> StudySnapshot:  # noqa: ANN401
+    fields = {"spec": spec(measure={"plan": "grid"})} | fields
     return StudySnapshot(
         study=study(state, **fields), trials=StudyTrials(trials), statistics=(), open_orders=()
     )
@@ -98,7 +99,8 @@ WIDTHS = (32, 64, 128)
 class Grid:
     """The trials of a measurement as they are asked for, train, end and are extended."""
 
-    def __init__(self) -> None:
+    def __init__(self, plan: str = "grid") -> None:
+        self._spec = spec(measure={"plan": plan})
         self.trials: list[TrialRecord] = [finished(n) for n in range(16)]
         for width in WIDTHS:
             self.ask_for(width, 14)
@@ -124,12 +126,12 @@ class Grid:
             self.ask_for(width, 4)
 
     def progress(self, state: StudyState = StudyState.MEASURING) -> Progress:
-        return progress_of(snapshot(state, *self.trials), later(10))
+        return progress_of(snapshot(state, *self.trials, spec=self._spec), later(10))
 
     def cancelled(self) -> Progress:
         left = {"state": TrialState.FAIL, "state_reason": StateReason.CANCELLED}
         trials = [t if t.is_final else t.model_copy(update=left) for t in self.trials]
-        return progress_of(snapshot(StudyState.CANCELLED, *trials), later(10))
+        return progress_of(snapshot(StudyState.CANCELLED, *trials, spec=self._spec), later(10))
 
 
 @given(
@@ -143,11 +145,12 @@ class Grid:
         max_size=150,
     ),
     all_at_once=st.booleans(),
+    plan=st.sampled_from(["grid", "adaptive"]),
 )
 def test_progress_never_falls_when_trials_end_or_a_grid_grows(
-    moves: list[tuple[int, int, TrialState, int]], all_at_once: bool
+    moves: list[tuple[int, int, TrialState, int]], all_at_once: bool, plan: str
 ) -> None:
-    grid = Grid()
+    grid = Grid(plan)
     shares = [_shares(grid.progress())]
     for number, steps, ending, width in moves:
         numbers = range(len(grid.trials)) if all_at_once else [number % len(grid.trials)]

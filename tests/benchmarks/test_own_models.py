@@ -17,7 +17,10 @@ def test_a_model_classifies_with_mups_numbers_and_as_found_unless_it_divides_its
     assert row["classifies_as_found"] is (name != "nanoGPT-mup")
     assert row["classifies"]
     assert row["mup_equal"] == row["mup_compared"] > 0
-    assert "mup_enabled=False" in row["refusal"] or row["classifies_as_found"]
+    assert (
+        "config.mup_width_multiplier is 1 in the base model" in row["refusal"]
+        or row["classifies_as_found"]
+    )
 
 
 def test_the_page_is_current() -> None:

@@ -1,8 +1,7 @@
 """Open data where the operator allows it, and nowhere else.
 
-Links are followed as long as they lead to another place that is allowed. What was opened is
-compared with what the path without links leads to, so that a link which is exchanged meanwhile
-opens nothing.
+Links are followed as long as they lead to another place that is allowed. The path without links
+is then opened directory by directory: one that is exchanged for a link meanwhile opens nothing.
 """
 
 import errno
@@ -129,13 +128,11 @@ class Places:
         try:
             if words := _what_else(os.stat(found, follow_symlinks=False)):
                 raise DataRefused(field, f"{found} is {words}, not a file: name a file")
-            descriptor = os.open(
-                found, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-            )
+            descriptor = _opened(found)
         except OSError as error:
             raise DataRefused(field, _unreadable(found, error)) from error
         opened = Opened.from_descriptor(found, descriptor)
-        if _without_links(found, field) != found or not opened.stands():
+        if not opened.stands():
             raise DataRefused(field, f"{found} was exchanged while it was opened: try again")
         return opened
 
@@ -155,6 +152,29 @@ class Places:
             if count == MOST_FILES:
                 raise DataRefused(field, f"{found} has more than {MOST_FILES:,} files: use fewer")
             yield os.path.relpath(entry.path, found), Identity.of(entry.stat(follow_symlinks=False))
+
+
+def _opened(path: Path) -> int:
+    """Descriptor of the file at an absolute path, no part of which is a link as it is passed.
+
+    Directory by directory: of a whole path the kernel would follow one that has become a link since
+    it was looked at, and may be a directory again when it is looked at once more.
+
+    Raises:
+        OSError: if there is no such file, or a part of the path is a link.
+
+    """
+    passing = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    directory = os.open(path.anchor, passing)
+    try:
+        for part in path.parts[1:-1]:
+            inner = os.open(part, passing, dir_fd=directory)
+            os.close(directory)
+            directory = inner
+        reading = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+        return os.open(path.name, reading, dir_fd=directory)
+    finally:
+        os.close(directory)
 
 
 def _is_in(path: Path, directories: Sequence[Path]) -> bool:

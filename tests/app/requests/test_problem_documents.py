@@ -43,6 +43,11 @@ def check_problem(response: httpx.Response, status: int) -> dict[str, Any]:
 
 
 BODIES: Final[dict[str, dict[str, Any]]] = {
+    "/v1/studies/{study_id}/recommendation": {
+        "target_config": {"model_type": "gpt2", "n_embd": 64, "n_head": 4, "n_layer": 2},
+        "batch_size": 8,
+        "tokens": 1_000_000,
+    },
     "/v1/studies/{study_id}:lease": {"worker": "node-1", "ttl_seconds": 60},
     "/v1/studies/{study_id}/coordinate-check": {
         "optimizer": "adamw",

@@ -189,8 +189,9 @@ def test_a_block_of_the_dit_starts_as_the_identity_whatever_the_width() -> None:
 
 def test_a_patch_of_the_dit_sees_all_frames() -> None:
     model = build_model(model_spec(TINY_DIT))
+    drawn = torch.Generator().manual_seed(0)
     for parameter in model.parameters():
-        nn.init.normal_(parameter, std=0.3)
+        nn.init.normal_(parameter, std=0.3, generator=drawn)
     inputs = data(frames=2).batch(0, 0, 1).inputs
     changed = inputs.clone()
     changed[0, 100] += 1  # in the second frame
