@@ -6,6 +6,7 @@ Run it twice: the second run goes on where the first one stopped. On GPUs, repla
 "cpu" by the process's device.
 """
 
+import os
 import sys
 from pathlib import Path
 
@@ -115,3 +116,7 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
+    # All is stored. Ended by the interpreter, a thread of torch's that comes back to Python meanwhile
+    # is ended in the middle of C++, which now and then aborts the process (Python before 3.14).
+    sys.stdout.flush()
+    os._exit(0)
