@@ -116,7 +116,7 @@ def main(folder: Path) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]))
-    # All is stored. Ended by the interpreter, a thread of torch's that comes back to Python meanwhile
-    # is ended in the middle of C++, which now and then aborts the process (Python before 3.14).
+    # All is stored. As the interpreter ends, a thread of torch's that comes back to Python is ended
+    # in the middle of C++, which now and then aborts the process (Python before 3.14).
     sys.stdout.flush()
     os._exit(0)
