@@ -1,4 +1,4 @@
-"""What the sections of a session on a GPU share: options, and rows that outlive a deadline."""
+"""Options of a GPU session's sections, and rows that outlive a deadline."""
 
 import argparse
 import json
