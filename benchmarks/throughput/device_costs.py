@@ -1,4 +1,4 @@
-"""Count the costs of a traced graph on a GPU: kernels, bytes, floating-point operations, memory, time.
+"""Count what a traced graph costs a GPU: kernels, bytes, floating-point operations, memory, time.
 
 Counted from the operations and their shapes, without a device. The time is a model: every kernel
 takes as long as its bytes, its arithmetic or its launch, whichever is longest, on an H100 with the
