@@ -16,7 +16,7 @@ Stages: TypeAlias = tuple[tuple[float, float], ...]
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 _MODULES: Final = frozenset({"math"})
-"""Import statements of generated code."""
+"""Modules that generated code imports."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
