@@ -50,15 +50,26 @@ def test_a_full_disk_is_507_and_stores_nothing_of_the_study(served: Served) -> N
     assert served.client.post("/v1/studies", json=SPEC | LARGE).status_code == 202
 
 
-def test_a_database_that_another_process_keeps_writing_is_503_with_a_time_to_wait(
-    sqlite_template: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "widthwise.db"
-    shutil.copyfile(sqlite_template, path)
-    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=0.1)
+@contextmanager
+def being_written(
+    template: Path, folder: Path, busy_timeout_seconds: float
+) -> Iterator[tuple[Served, sqlite3.Connection]]:
+    """A service over a database that another connection holds the write lock of."""
+    path = folder / "widthwise.db"
+    shutil.copyfile(template, path)
+    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=busy_timeout_seconds)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with serving(database, AppSettings()) as served:
+        yield served, other
+    other.close()
+    database.close()
+
+
+def test_a_database_that_another_process_keeps_writing_is_503_with_a_time_to_wait(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    with being_written(sqlite_template, tmp_path, 0.1) as (served, other):
         for response in (
             served.client.post("/v1/studies", json=SPEC),
             served.client.get("/readyz"),
@@ -69,19 +80,15 @@ def test_a_database_that_another_process_keeps_writing_is_503_with_a_time_to_wai
         assert served.client.get("/v1/studies").status_code == 200
         other.rollback()
         assert served.client.get("/readyz").status_code == 200
-    other.close()
-    database.close()
 
 
 def test_reading_and_liveness_go_on_while_many_requests_wait_to_write(
     sqlite_template: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "widthwise.db"
-    shutil.copyfile(sqlite_template, path)
-    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=30)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with serving(database, AppSettings()) as served, ThreadPoolExecutor(100) as threads:
+    with (
+        being_written(sqlite_template, tmp_path, 30) as (served, other),
+        ThreadPoolExecutor(100) as threads,
+    ):
         waiting = [threads.submit(httpx.post, f"{served.address}/v1/studies", json=SPEC,
                                   timeout=60) for _ in range(100)]  # fmt: skip
         for asked in ("/healthz", "/v1/studies"):
@@ -89,8 +96,6 @@ def test_reading_and_liveness_go_on_while_many_requests_wait_to_write(
         assert not any(one.done() for one in waiting)
         other.rollback()
         assert {one.result().status_code for one in waiting} == {202}
-    other.close()
-    database.close()
 
 
 def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
@@ -98,12 +103,10 @@ def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
 ) -> None:
     monkeypatch.setattr("app.http.write_turns.WRITING", 1)
     monkeypatch.setattr("app.http.write_turns.WAITING", 2)
-    path = tmp_path / "widthwise.db"
-    shutil.copyfile(sqlite_template, path)
-    database = open_database(f"sqlite:///{path}", busy_timeout_seconds=30)
-    other = sqlite3.connect(path, isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    with serving(database, AppSettings()) as served, ThreadPoolExecutor(6) as threads:
+    with (
+        being_written(sqlite_template, tmp_path, 30) as (served, other),
+        ThreadPoolExecutor(6) as threads,
+    ):
         asked = [threads.submit(httpx.post, f"{served.address}/v1/studies", json=SPEC,
                                 timeout=60) for _ in range(6)]  # fmt: skip
         refused = [one.result() for one in islice(as_completed(asked), 3)]
@@ -111,8 +114,6 @@ def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
         assert all(one.headers["retry-after"] == "1" for one in refused)
         other.rollback()
         assert sorted(one.result().status_code for one in asked) == [202, 202, 202, 503, 503, 503]
-    other.close()
-    database.close()
 
 
 @pytest.mark.parametrize("path", ["/v1/studies", "/readyz", "/v1/workers"])
