@@ -6,36 +6,38 @@ Shared memory, not messages: whoever hangs sends none, and nobody has to read th
 import math
 import mmap
 import os
-import struct
 import time
 from typing import Final
 
-_SECONDS: Final = struct.Struct("<d")
+_BYTES: Final = 8
 
 
 class Heartbeat:
-    """Seconds of this machine's monotonic clock, in a file that both processes have open."""
+    """Seconds of this machine's monotonic clock, in a file that both processes have open.
+
+    Read and written as one aligned number: `struct` clears the bytes first and writes them one by
+    one, and whoever read meanwhile saw a worker that had been silent since the machine started.
+    """
 
     def __init__(self, descriptor: int) -> None:
-        self._memory = mmap.mmap(descriptor, _SECONDS.size)
+        self._last = memoryview(mmap.mmap(descriptor, _BYTES)).cast("d")
 
     @staticmethod
     def prepare(descriptor: int) -> None:
         """Make the file as long as it has to be."""
-        os.truncate(descriptor, _SECONDS.size)
+        os.truncate(descriptor, _BYTES)
 
     def beat(self) -> None:
         """Say that something was done just now."""
-        _SECONDS.pack_into(self._memory, 0, time.monotonic())
+        self._last[0] = time.monotonic()
 
     def expect(self) -> None:
         """Wait for the first beat as long as it takes: the worker may have to start first."""
-        _SECONDS.pack_into(self._memory, 0, math.inf)
+        self._last[0] = math.inf
 
     def silent_seconds(self) -> float:
         """Since the last beat."""
-        (last,) = _SECONDS.unpack_from(self._memory, 0)
-        return time.monotonic() - float(last)
+        return time.monotonic() - self._last[0]
 
 
 class _Own:
