@@ -15,10 +15,11 @@ post() { # path, body: prints the status, leaves the answer in a file
         --data "$2" "$address$1"
 }
 
-field() { # a field of the answer, by the way to it
+fields() { # of the answer, one a line, each by the way to it
     python3 -c 'import functools, json, sys
-print(functools.reduce(lambda at, key: at[key], sys.argv[2:], json.load(open(sys.argv[1]))))' \
-        "$answer" "$@"
+answer = json.load(open(sys.argv[1]))
+for way in sys.argv[2:]:
+    print(functools.reduce(lambda at, key: at[key], way.split("."), answer))' "$answer" "$@"
 }
 
 train() { # width, learning rate, steps
@@ -37,9 +38,10 @@ while true; do
         410) echo "the study has ended"; exit 0 ;;
         *) cat "$answer" >&2; exit 1 ;;
     esac
-    order=$(field order) attempt=$(field attempt) steps=$(field to_step)
-    losses=$(train "$(field width)" "$(field hyperparameters learning_rate)" "$steps" | paste -sd,)
+    mapfile -t told < <(fields order attempt to_step width hyperparameters.learning_rate)
+    order=${told[0]} attempt=${told[1]} steps=${told[2]}
+    losses=$(train "${told[3]}" "${told[4]}" "$steps" | paste -sd,)
     body="{\"attempt\": $attempt, \"step\": $steps, \"train_loss\": [$losses]}"
     status=$(post "/v1/orders/$order/reports" "$body")
-    echo "trial of order $order: $status $(field answer)"
+    echo "trial of order $order: $status $(fields answer)"
 done
