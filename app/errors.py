@@ -36,6 +36,7 @@ from tuner.records.errors import (
     StudyMoved,
     StudyNotFound,
     StudyUnreadable,
+    TooManyLabels,
     TunerError,
 )
 
@@ -56,6 +57,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     NotExternal: _Answer(409),
     StudyEnded: _Answer(410),
     IllegalMove: _Answer(409),
+    TooManyLabels: _Answer(409),
     NotReady: _Answer(409, retry_after_seconds=5),
     StudyMoved: _Answer(409, retry_after_seconds=1),
     OtherPlugin: _Answer(409),

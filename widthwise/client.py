@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 import httpx
 
-from widthwise.connection import ATTEMPTS, Connection, Document, checked, document_of, path_of
+from widthwise.connection import ATTEMPTS, Document, checked, document_of, path_of
 from widthwise.event_stream import Event, parse_events
 from widthwise.external.checking import Batch, Loss, taken_statistics
 from widthwise.external.leasing import StudyTrials, usual_worker
+from widthwise.resources.study_lists import StudyLists
 
 
 class Asked(TypedDict, total=False):
@@ -42,7 +43,7 @@ _STATISTICS_AT_ONCE: Final = 2_000
 __all__ = ["ATTEMPTS", "SILENCE_SECONDS", "Asked", "Client", "Document"]
 
 
-class Client(Connection):
+class Client(StudyLists):
     """The API of a service; see `Connection` for how its requests are sent."""
 
     def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Document:
@@ -52,15 +53,6 @@ class Client(Connection):
     def study(self, study_id: str) -> Document:
         """One study: state, reason, spec, progress."""
         return self._json(path_of(study_id))
-
-    def studies(self, state: str | None = None) -> Iterator[Document]:
-        """Every study that can be read, newest first, fetched page by page."""
-        for page in self.study_pages(state):
-            yield from page["studies"]
-
-    def study_pages(self, state: str | None = None) -> Iterator[Document]:
-        """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
-        return self._pages("/v1/studies", state=state, page_size=100)
 
     def trials(
         self, study: str | Document, *, worker: str | None = None, ttl_seconds: int = 60

@@ -103,6 +103,11 @@ class Connection:
         request = self._http.build_request("POST", path, json=body, headers=headers)
         return document_of(self._send(request))
 
+    def _patch(self, path: str, body: Document, if_version: int | None = None) -> Document:
+        headers = {} if if_version is None else {"if-match": f'"{if_version}"'}
+        request = self._http.build_request("PATCH", path, json=body, headers=headers)
+        return document_of(self._send(request))
+
     def _send(self, request: httpx.Request) -> httpx.Response:
         with self._connection():
             for attempt in range(1, ATTEMPTS):

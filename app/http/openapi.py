@@ -38,7 +38,7 @@ def _errors_of(method: str, path: str, operation: Mapping[str, Any]) -> set[int]
     named = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
     if "{" in path:
         statuses |= {404, 409}  # 409: what is stored under the id cannot be read
-    if method == "post":
+    if method in ("post", "patch", "delete"):
         statuses |= {403, 409, 507}
     if "if-match" in named:
         statuses.add(412)

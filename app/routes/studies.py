@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Query, Response
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.data_files import with_data
@@ -14,15 +15,21 @@ from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.liveness import study_problem
 from app.progress import read_progress
-from app.schemas.studies import StudyList, StudyRead, study_read, study_summary
+from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary
+from app.schemas.texts import Moment
 from app.settings import AppSettings
 from tuner.data_files.places import Places
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
+from tuner.spec.study_fields import MOST_LABELS, LabelText, ProjectName
+from tuner.spec.submitted import ReadableText
 from tuner.storage import studies, study_list
 from tuner.storage.preconditions import require_version
+from tuner.storage.requests import study_edits
+from tuner.storage.requests.study_edits import Edit
 from tuner.storage.sql.database import Database
+from tuner.storage.study_list import StudyFilter
 
 router = APIRouter(
     prefix="/v1/studies", tags=["studies"], route_class=JsonRoute, dependencies=[InTurn]
@@ -38,11 +45,12 @@ _ETAG: Final = {
         "required": True,
     }
 }
+AskedLabel = Annotated[ReadableText, Field(max_length=401)]
 IfMatch = Annotated[
     str | None,
     Header(
         max_length=1_000,
-        description="Only if the study's state has not changed since the answer with this ETag",
+        description="Only if neither the state nor an edit has changed the study since this ETag",
     ),
 ]
 
@@ -69,16 +77,40 @@ def create_study(
 
 
 @router.get("")
-def list_studies(
+def list_studies(  # noqa: PLR0913  # one query parameter each
     database: Db,
-    state: Annotated[StudyState | None, Query(description="Only those in this state")] = None,
+    state: Annotated[
+        list[StudyState] | None, Query(description="Only those in one of these states")
+    ] = None,
+    project: Annotated[ProjectName | None, Query(description="Empty: those of none")] = None,
+    label: Annotated[
+        list[AskedLabel] | None,
+        Query(max_length=MOST_LABELS, description="`name=value`, or `name` with any value"),
+    ] = None,
+    family: Annotated[LabelText | None, Query()] = None,
+    optimizer: Annotated[LabelText | None, Query(description="One that the study tunes")] = None,
+    name: Annotated[LabelText | None, Query(description="A part of the study's name")] = None,
+    created_after: Moment | None = None,
+    created_before: Moment | None = None,
     page_size: Annotated[int, Query(ge=1, le=500)] = 50,
     page_token: Annotated[str | None, Query(max_length=500)] = None,
 ) -> StudyList:
-    """Studies, newest first."""
+    """Studies, newest first, that fit every filter; `state` and `label` may be repeated.
+
+    Go on with `next_page_token` and the same filters.
+    """
+    wanted = StudyFilter(
+        project=project,
+        label=tuple(map(_label, label or ())),
+        family=family,
+        optimizer=optimizer,
+        name=name,
+        created_after=created_after,
+        created_before=created_before,
+    )
     with database.read() as session:
         page = study_list.list_studies(
-            session, state=state, page_size=page_size, page_token=page_token
+            session, state=state, wanted=wanted, page_size=page_size, page_token=page_token
         )
     return StudyList(
         studies=tuple(study_summary(study) for study in page.studies),
@@ -92,6 +124,26 @@ def read_study(
     study_id: StudyId, response: Response, database: Db, settings: Settings
 ) -> StudyRead:
     """One study: its state, its specification, and how far it is."""
+    return _tagged(response, read_whole(database, settings, study_id))
+
+
+@router.patch("/{study_id:id}", responses={200: {"headers": _ETAG}})
+def edit_study(
+    study_id: StudyId,
+    body: StudyEdit,
+    response: Response,
+    database: Db,
+    settings: Settings,
+    if_match: IfMatch = None,
+) -> StudyRead:
+    """Change a study's priority, project or labels, whatever its state.
+
+    What is left out stays; a label that is null is taken away, others are added or replaced.
+    `spec` stays as it was submitted.
+    """
+    with database.write() as session:
+        require_version(session, study_id, versions(if_match))
+        study_edits.edit_study(session, study_id, Edit(**dict(body)))
     return _tagged(response, read_whole(database, settings, study_id))
 
 
@@ -142,6 +194,11 @@ def read_whole(database: Database, settings: AppSettings, study_id: str) -> Stud
         progress = read_progress(session, study, now)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
     return study_read(study, progress, problem)
+
+
+def _label(asked: str) -> tuple[str, str | None]:
+    name, equals, value = asked.partition("=")
+    return name, value if equals else None
 
 
 def _move(

@@ -2,12 +2,16 @@
 
 import datetime as dt
 
+from pydantic import ConfigDict, Field
+
 from app.progress import Progress
 from app.schemas.links import StudyLinks, study_links
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
+from tuner.spec.study_fields import MOST_LABELS, LabelText, Priority, ProjectName
+from tuner.spec.submitted import Submitted
 from tuner.storage.study_list import UnreadableStudy
 
 
@@ -20,6 +24,8 @@ class StudySummary(Record):
     optimizers: tuple[str, ...]
     proxy_width: int
     target_width: int
+    project: str
+    labels: dict[str, str]
     priority: int
     created_at: dt.datetime
     finished_at: dt.datetime | None
@@ -35,6 +41,23 @@ class StudyList(Record):
     """Give it as `page_token` to go on; null on the last page."""
 
 
+class StudyEdit(Submitted):
+    """What to change of a study."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"priority": 10, "labels": {"team": "vision", "draft": None}}]
+        }
+    )
+
+    priority: Priority | None = None
+    """Higher runs first."""
+    project: ProjectName | None = None
+    """Empty: of none."""
+    labels: dict[LabelText, LabelText | None] = Field(default={}, max_length=2 * MOST_LABELS)
+    """Given, added or replaced; null: taken away."""
+
+
 class StudyRead(Record):
     id: str
     state: StudyState
@@ -44,6 +67,10 @@ class StudyRead(Record):
     """In words, why it failed, or what its last phase found."""
     problem: str | None
     """In words, what keeps the study from moving right now; null when nothing does."""
+    project: str
+    labels: dict[str, str]
+    priority: int
+    """Higher runs first. The three are as they are now, in `spec` as they were submitted."""
     spec: StudySpec
     """As stored, every default filled in."""
     progress: Progress
@@ -51,7 +78,7 @@ class StudyRead(Record):
     updated_at: dt.datetime
     finished_at: dt.datetime | None
     version: int
-    """Grows with every change of state; the ETag begins with it."""
+    """Grows with every change of state and every edit; the ETag begins with it."""
     links: StudyLinks
 
 
@@ -67,7 +94,9 @@ def study_summary(study: StudyRecord) -> StudySummary:
         optimizers=tuple(optimizer.name for optimizer in spec.optimizers),
         proxy_width=spec.proxy_width,
         target_width=spec.target.width,
-        priority=spec.priority,
+        project=study.current_project,
+        labels=study.current_labels,
+        priority=study.priority,
         created_at=study.created_at,
         finished_at=study.finished_at,
         links=study_links(study.id),
@@ -82,11 +111,14 @@ def study_read(study: StudyRecord, progress: Progress, problem: str | None) -> S
         resume_state=study.resume_state,
         reason=study.reason,
         problem=problem,
+        project=study.current_project,
+        labels=study.current_labels,
+        priority=study.priority,
         spec=study.spec,
         progress=progress,
         created_at=study.created_at,
         updated_at=study.updated_at,
         finished_at=study.finished_at,
-        version=study.version,
+        version=study.seen_version,
         links=study_links(study.id),
     )

@@ -28,6 +28,17 @@ class IllegalMove(TunerError):
         self.to = to
 
 
+class TooManyLabels(TunerError):
+    """The study would have more labels than one may have."""
+
+    def __init__(self, study_id: str, count: int, most: int) -> None:
+        super().__init__(
+            f"Study {study_id} would have {count} labels, and may have {most}:"
+            ' take some away with null, {"labels": {"name": null}}.'
+        )
+        self.study_id = study_id
+
+
 class IdempotencyKeyReused(TunerError):
     """The idempotency key belongs to another request."""
 

@@ -29,10 +29,33 @@ class StudyRecord(Record):
     """By `packing_key`: how trials of each shape train, measured once and kept."""
     counts: TrialCounts | None = None
     """None until its trials are counted: see `tuner.storage.trials.trial_counts.counts_of`."""
+    priority: int = 0
+    """As it is now; the specification has what was submitted."""
+    project: str | None = None
+    """As it is now; None: that of the specification."""
+    labels: dict[str, str] | None = None
+    """As they are now; None: those of the specification."""
+    edits: int = 0
+    """How often the three were changed."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None
     version: int
+
+    @property
+    def current_project(self) -> str:
+        """The project that it belongs to now; empty if to none."""
+        return self.spec.project if self.project is None else self.project
+
+    @property
+    def current_labels(self) -> dict[str, str]:
+        """The labels that it has now."""
+        return self.spec.labels if self.labels is None else self.labels
+
+    @property
+    def seen_version(self) -> int:
+        """Grows with every change of state and every edit: what a change is conditional on."""
+        return self.version + self.edits
 
     @property
     def as_trained(self) -> StudySpec:

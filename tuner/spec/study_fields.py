@@ -1,7 +1,7 @@
 """Declare the fields of a study's specification, with what follows from them."""
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 
@@ -23,6 +23,11 @@ from tuner.spec.target import (
     Width,
     filled,
 )
+
+LabelText = Annotated[ReadableText, Field(max_length=200)]
+ProjectName = Annotated[ReadableText, Field(max_length=200)]
+Priority = Annotated[int, Field(ge=-100, le=100)]
+MOST_LABELS: Final = 32
 
 
 class Training(Submitted):
@@ -138,11 +143,10 @@ class StudyFields(Submitted):
     """Every field of a study; `StudySpec` checks them against each other."""
 
     name: Annotated[ReadableText, Field(max_length=200)] = ""
-    labels: dict[
-        Annotated[ReadableText, Field(max_length=200)],
-        Annotated[ReadableText, Field(max_length=200)],
-    ] = Field(default={}, max_length=32)
-    priority: int = Field(default=0, ge=-100, le=100)
+    labels: dict[LabelText, LabelText] = Field(default={}, max_length=MOST_LABELS)
+    project: ProjectName = ""
+    """What the study belongs to; lists can be narrowed to it."""
+    priority: Priority = 0
     """Higher runs first."""
     family: AnyFamily
     dataset: AnyDataset = Field(

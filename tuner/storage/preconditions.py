@@ -15,5 +15,5 @@ def require_version(session: Session, study_id: str, versions: frozenset[int] | 
 
     """
     study = get_study(session, study_id)
-    if versions is not None and study.version not in versions:
+    if versions is not None and study.seen_version not in versions:
         raise OtherVersion(study_id, study.state)

@@ -72,6 +72,7 @@ def open_study(
         spec=stored,
         shape=None if (shape := spec.family.given_shape) is None else SHAPE.write(shape),
         priority=spec.priority,
+        project=spec.project,
         created_at=now,
         updated_at=now,
         version=1,

@@ -1,6 +1,10 @@
 """Studies as a list, page by page."""
 
-from sqlalchemy import select, tuple_
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
+
+from sqlalchemy import JSON, ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from tuner.records.errors import StudyUnreadable
@@ -8,6 +12,7 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.storage import page_tokens
+from tuner.storage.sql.json_columns import has_member, has_named_element
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.study_records import record_of
 
@@ -30,18 +35,42 @@ class StudyPage(Record):
     next_page_token: str | None
 
 
+class StudyFilter(NamedTuple):
+    """Which studies to list: those that fit every field; any where it is None or empty."""
+
+    project: str | None = None
+    label: Sequence[tuple[str, str | None]] = ()
+    """Names that a study's labels must have, each with this value, or with any if it is None."""
+    family: str | None = None
+    optimizer: str | None = None
+    """One of those that the study tunes."""
+    name: str | None = None
+    """A part of its name, in any case."""
+    created_after: dt.datetime | None = None
+    created_before: dt.datetime | None = None
+
+
+ANY_STUDY: Final = StudyFilter()
+
+
 def list_studies(
-    session: Session, *, state: StudyState | None, page_size: int, page_token: str | None
+    session: Session,
+    *,
+    page_size: int,
+    page_token: str | None = None,
+    state: StudyState | Sequence[StudyState] | None = None,
+    wanted: StudyFilter = ANY_STUDY,
 ) -> StudyPage:
-    """Read a page of studies, newest first, in one state or in any.
+    """Read a page of studies, newest first, in one of these states or in any.
 
     Raises:
         BadPageToken: if the token is not one that this function gave.
 
     """
-    query = select(StudyRow)
-    if state is not None:
-        query = query.where(StudyRow.state == state)
+    query = select(StudyRow).where(*_conditions(session, wanted))
+    if state:
+        states = [state] if isinstance(state, StudyState) else state
+        query = query.where(StudyRow.state.in_(states))
     if page_token is not None:
         created_at, study_id = page_tokens.read(page_token)
         place = tuple_(StudyRow.created_at, StudyRow.id)
@@ -62,3 +91,23 @@ def list_studies(
         if is_last_page
         else page_tokens.write(page[-1].created_at, page[-1].id),
     )
+
+
+def _conditions(session: Session, wanted: StudyFilter) -> Iterator[ColumnElement[bool]]:
+    spec = StudyRow.spec
+    if wanted.project is not None:
+        yield func.coalesce(StudyRow.project, "") == wanted.project
+    if wanted.family is not None:
+        yield spec["family"]["name"].as_string() == wanted.family
+    if wanted.optimizer is not None:
+        yield has_named_element(session, spec["optimizers"], wanted.optimizer)
+    if wanted.name is not None:
+        name = func.lower(spec["name"].as_string())
+        yield name.contains(wanted.name.lower(), autoescape=True)
+    if wanted.created_after is not None:
+        yield StudyRow.created_at > wanted.created_after
+    if wanted.created_before is not None:
+        yield StudyRow.created_at < wanted.created_before
+    labels = func.coalesce(StudyRow.labels, spec["labels"], type_=JSON)
+    for label, value in wanted.label:
+        yield has_member(session, labels, label, value)

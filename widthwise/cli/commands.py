@@ -14,13 +14,14 @@ from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
+from widthwise.cli.studies import commands as listing
 from widthwise.cli.terminal import (
     EXIT_OF_STATE,
     INTERRUPTED,
     Address,
+    StudyId,
     err,
     out,
-    print_table,
     said_plainly,
     service,
 )
@@ -55,9 +56,6 @@ def main(
     ] = False,
 ) -> None:
     """Tune narrow, train wide: hyperparameter transfer for large neural networks."""
-
-
-StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
 
 
 @app.command()
@@ -133,22 +131,9 @@ def watch(study_id: StudyId, address: Address = None) -> None:
         _watch(client, study_id)
 
 
-@app.command()
-def studies(
-    state: Annotated[str | None, typer.Option(help="Only those in this state.")] = None,
-    address: Address = None,
-) -> None:
-    """List the studies, newest first, and say which cannot be read, and why."""
-    with service(address) as client:
-        pages = list(client.study_pages(state))
-        readable = [study for page in pages for study in page["studies"]]
-        unreadable = [study for page in pages for study in page.get("unreadable", ())]
-        if readable or not unreadable:
-            print_table(tables.studies(readable))
-        if unreadable:
-            out.print(tables.unreadable_studies(unreadable), soft_wrap=True)
-
-
+app.command()(listing.studies)
+app.command()(listing.projects)
+app.command()(listing.edit)
 app.command()(recommend)
 app.command()(reviews.recommendations)
 app.command()(reviews.approve)

@@ -51,6 +51,16 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
     )
 
 
+def projects(rows: Sequence[dict[str, Any]]) -> RenderableType:
+    """One line per project; studies that name none are those of the last column's dash."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("studies", justify="right")
+    table.add_column("project")
+    for row in rows:
+        table.add_row(str(row["studies"]), Text(visible(row["name"]) or "—"))
+    return table
+
+
 def recommendations(rows: Sequence[dict[str, Any]]) -> RenderableType:
     """One line per stored recommendation, as listed; ids are never cut off."""
     if not rows:

@@ -1,5 +1,6 @@
 """What every command writes to, and how errors that a user can act on leave."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +24,9 @@ Address = Annotated[
     ),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
+StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
+
 PIPED_COLUMNS: Final = 120
 """Width of text that is not shown on a terminal; tables take what they need."""
 _UNLIMITED: Final = 10_000
@@ -31,6 +35,11 @@ INTERRUPTED: Final = 130
 
 out = Console(width=None if sys.stdout.isatty() else PIPED_COLUMNS)
 err = Console(stderr=True)
+
+
+def print_json(document: object) -> None:
+    """Print what the service answered, for programs."""
+    typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def print_table(table: RenderableType) -> None:

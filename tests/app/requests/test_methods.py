@@ -14,7 +14,7 @@ STUDY = "/v1/studies/std_nobody"
     ("path", "methods"),
     [
         ("/v1/studies", "GET, HEAD, POST, OPTIONS"),
-        (STUDY, "GET, HEAD, OPTIONS"),
+        (STUDY, "GET, HEAD, PATCH, OPTIONS"),
         (f"{STUDY}:pause", "POST, OPTIONS"),
         (f"{STUDY}/coordinate-check", "GET, HEAD, POST, OPTIONS"),
         ("/v1/recommendations/rec_nobody:approve", "POST, OPTIONS"),

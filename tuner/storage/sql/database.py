@@ -20,7 +20,7 @@ from tuner.storage.sql.driver_errors import storage_errors
 from tuner.storage.sql.tables import CoordinatorRow
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261202_target_runs"
+SCHEMA_REVISION: Final = "20261203_study_edits"
 """The newest revision in migrations/, which this code was written for."""
 
 _EPOCH: Final = select(CoordinatorRow.epoch)

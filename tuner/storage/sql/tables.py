@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -96,7 +97,7 @@ class CoordinatorRow(Base):
 
 class StudyRow(Base):
     __tablename__ = "studies"
-    __table_args__ = (Index(None, "state"), Index(None, "created_at", "id"))
+    __table_args__ = (Index(None, "state"), Index(None, "created_at", "id"), Index(None, "project"))
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
@@ -113,11 +114,16 @@ class StudyRow(Base):
     counts: Mapped[dict[str, Any] | None]
     """TrialCounts; NULL until a release that counts trials has changed one."""
     priority: Mapped[int]
+    project: Mapped[str | None] = mapped_column(String(200))
+    labels: Mapped[dict[str, Any] | None]
+    """NULL: those of the specification."""
+    edits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
+    """How often priority, project or labels were changed."""
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     finished_at: Mapped[dt.datetime | None]
     version: Mapped[int] = mapped_column(default=1)
-    """Grows with every state change; the ETag."""
+    """Grows with every state change; with the edits, the beginning of the ETag."""
 
 
 class TrialRow(Base):

@@ -1,0 +1,79 @@
+"""Studies as lists that can be narrowed, and what can be changed of one."""
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TypedDict, Unpack
+
+from widthwise.connection import Connection, Document, path_of
+
+
+class WantedStudies(TypedDict, total=False):
+    """Which studies are wanted: those that fit each of these."""
+
+    project: str | None
+    labels: Mapping[str, str | None]
+    """Names with their values; None: with any."""
+    family: str | None
+    optimizer: str | None
+    name: str | None
+    """A part of the study's name."""
+    created_after: dt.datetime | None
+    created_before: dt.datetime | None
+
+
+class StudyLists(Connection):
+    """The requests about many studies, and about what they are listed by."""
+
+    def studies(
+        self, state: str | Sequence[str] | None = None, **wanted: Unpack[WantedStudies]
+    ) -> Iterator[Document]:
+        """Every study that can be read, newest first, fetched page by page."""
+        for page in self.study_pages(state, **wanted):
+            yield from page["studies"]
+
+    def study_pages(
+        self, state: str | Sequence[str] | None = None, **wanted: Unpack[WantedStudies]
+    ) -> Iterator[Document]:
+        """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
+        labels = wanted.get("labels") or {}
+        yield from self._pages(
+            "/v1/studies",
+            state=state,
+            project=wanted.get("project"),
+            label=[name if value is None else f"{name}={value}" for name, value in labels.items()],
+            family=wanted.get("family"),
+            optimizer=wanted.get("optimizer"),
+            name=wanted.get("name"),
+            created_after=_text(wanted.get("created_after")),
+            created_before=_text(wanted.get("created_before")),
+            page_size=100,
+        )
+
+    def projects(self) -> list[Document]:
+        """Every project that a study belongs to, and how many do."""
+        return list(self._json("/v1/projects")["projects"])
+
+    def edit(
+        self,
+        study_id: str,
+        *,
+        priority: int | None = None,
+        project: str | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        if_version: int | None = None,
+    ) -> Document:
+        """Change a study's priority, project or labels; what is not given stays.
+
+        Args:
+            labels: to give; None takes one away.
+            if_version: only if the study still has this `version`.
+
+        """
+        given = {"priority": priority, "project": project, "labels": labels}
+        body = {name: value for name, value in given.items() if value is not None}
+        return self._patch(path_of(study_id), body, if_version)
+
+
+def _text(moment: dt.datetime | None) -> str | None:
+    """A time with its zone; one without is local."""
+    return None if moment is None else moment.astimezone().isoformat()
