@@ -30,9 +30,9 @@ ORDERS: Final = 300
 def measured_speeds(session: Session, family: str) -> tuple[MeasuredSpeed, ...]:
     """FLOPs a slot does in a second, by width, over the newest trials of a family."""
     studies: dict[str, StudyRecord] = {}
-    for row in session.scalars(_newest(family).limit(STUDIES)):
+    for study in session.scalars(_newest(family).limit(STUDIES)):
         try:
-            studies[row.id] = record_of(row)
+            studies[study.id] = record_of(study)
         except StudyUnreadable:
             continue
     flops: dict[int, list[float]] = defaultdict(list)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from parametrization.recommendation.evidence import Optimum, WidthOptimum
+from parametrization.recommendation.evidence import Z90, Optimum, WidthOptimum
 from parametrization.transfer.expected import expected_interval_octaves
 from parametrization.transfer.law import SEARCH_OCTAVES
 from parametrization.transfer.prediction import predict
@@ -10,7 +10,7 @@ from parametrization.transfer.prediction import predict
 
 def agreed(width: int, seeds: int) -> WidthOptimum:
     """An optimum as sure as usual."""
-    half = 1.645 * SEARCH_OCTAVES
+    half = Z90 * SEARCH_OCTAVES
     return WidthOptimum(
         width=width,
         optimum=Optimum(
@@ -19,6 +19,7 @@ def agreed(width: int, seeds: int) -> WidthOptimum:
             low_log2_learning_rate=-5.0 - half,
             high_log2_learning_rate=-5.0 + half,
             loss=1.0,
+            standard_error_octaves=SEARCH_OCTAVES,
             curvature=0.02,
             trials=14,
             rates=7,

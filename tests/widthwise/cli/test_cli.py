@@ -58,18 +58,6 @@ def test_submit_reads_standard_input_and_can_print_the_id_alone(
     assert client.study(shown.stdout.strip())["state"] == "queued"
 
 
-def test_preview_prints_trials_cost_and_interval_or_all_of_it_as_json(
-    service: RunningService, client: Client, study_file: Path
-) -> None:
-    shown = widthwise("preview", str(study_file), address=service.address)
-    assert shown.exit_code == 0
-    found = client.preview(SPEC)
-    assert f"cost       {found['trials']} trials" in shown.stdout
-    assert f"interval   {found['interval']['octaves']:.2g} octaves" in shown.stdout
-    printed = widthwise("preview", str(study_file), "--json", address=service.address)
-    assert json.loads(printed.stdout)["planned"] == found["planned"]
-
-
 def test_a_bad_study_is_refused_with_the_field_and_status_1(
     service: RunningService, study_file: Path
 ) -> None:
