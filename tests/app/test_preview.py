@@ -2,8 +2,10 @@
 
 import pytest
 
+from app.liveness import COORDINATOR
 from tests.app.served import SPEC, Served
 from tuner.spec.families.registry import FAMILIES
+from tuner.storage.heartbeats import beat
 
 MINIMAL = {"family": {"name": "mlp"}, "target": {"width": 512, "tokens": 10**6}}
 
@@ -64,10 +66,14 @@ def test_wider_proxies_cost_more_and_narrow_the_expected_interval(untouched: Ser
 def test_the_time_is_told_from_trials_that_trained_here(served: Served) -> None:
     study_id = served.submit()
     served.advance(study_id)
+    with served.database.write() as session:
+        beat(session, COORDINATOR, "coordinator", None, None)
+        for slot in ("cpu-0", "cpu-1"):
+            beat(session, slot, "cpu", None, None)
     found = served.client.post("/v1/studies:preview", json=SPEC).json()
     time = found["time"]
-    assert time["slots"] == 8
-    assert time["seconds"] == pytest.approx(time["slot_seconds"] / 8)
+    assert time["slots"] == 2
+    assert time["seconds"] == pytest.approx(time["slot_seconds"] / 2)
     assert 0 < time["seconds"] < 3600
     other = served.client.post("/v1/studies:preview", json=MINIMAL).json()
     assert other["time"] is None
