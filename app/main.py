@@ -27,7 +27,6 @@ from app.routes import (
     health,
     leases,
     observations,
-    preview,
     projects,
     recommendation,
     recommendations,
@@ -40,7 +39,6 @@ from tuner.storage.sql.database import Database
 
 ROUTERS = (
     studies,
-    preview,
     trials,
     events,
     evidence,

@@ -66,6 +66,8 @@ class Settings(BaseSettings):
     slot_memory_bytes: int | None = Field(default=None, ge=SMALLEST_LIMIT_BYTES)
     """Address space of one slot's process; a trial that needs more fails as out_of_memory."""
 
+    slots_per_owner: int | None = Field(default=None, ge=1)
+    """Orders of one owner that run at once; of each study where no owners are told apart."""
     stall_seconds: float = Field(default=600.0, gt=0)
     """An order whose training takes no step for longer fails as timeout, and its process ends."""
 

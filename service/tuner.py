@@ -64,7 +64,14 @@ def main() -> None:
             return
         log.info("leading", slots=settings.places, process_id=os.getpid())
         try:
-            run(database, held, build_engine, should_stop, FileCheckpoints(settings.checkpoint_dir))
+            run(
+                database,
+                held,
+                build_engine,
+                should_stop,
+                FileCheckpoints(settings.checkpoint_dir),
+                settings.slots_per_owner,
+            )
         except LeadershipLost as error:
             sys.exit(f"leadership lost: {error}")
     database.close()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
+from tuner.coordinator.turns import Turns
 from tuner.decisions.search import Searches
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.reports import Done, Failed, Lost, Report
@@ -45,6 +46,9 @@ class Memory:
 
     def __init__(self) -> None:
         self._known: dict[str, _Known] = {}
+        self._due: set[str] = set()
+        self.turns = Turns()
+        """Who has had the slots."""
 
     def keep(self, studies: Iterable[ActiveStudy]) -> None:
         """Forget every study that is none of these, or has another version by now."""
@@ -52,6 +56,7 @@ class Memory:
         for study_id, known in list(self._known.items()):
             if versions.get(study_id) != known.version:
                 self.forget(study_id)
+        self._due &= versions.keys()
 
     def forget(self, study_id: str) -> None:
         """Read the whole study when it is asked for again."""
@@ -123,6 +128,7 @@ class Memory:
         order = known.open_orders[report.order_id].order
         if order.attempt != report.attempt:
             return
+        self._due.add(order.study_id)
         if isinstance(order, DescribeOrder | CheckOrder) or isinstance(report, Failed | Lost):
             self.forget(order.study_id)
             return
@@ -131,6 +137,14 @@ class Memory:
         known.study_changed |= isinstance(order, ProbeOrder)  # the packing that was found
         if isinstance(report, Done):
             del known.open_orders[order.id]
+
+    def is_due(self, study_id: str) -> bool:
+        """Whether a report has arrived about a study since everything due was stored of it."""
+        return study_id in self._due
+
+    def note_decided(self, study_id: str) -> None:
+        """Note that nothing is due about a study but orders."""
+        self._due.discard(study_id)
 
     def waits(self, study_id: str, capacity: Capacity) -> bool:
         """Whether a study has nothing to do before a report arrives or somebody moves it."""

@@ -74,6 +74,13 @@ class ActiveStudy(NamedTuple):
     created_at: dt.datetime
     is_external: bool = False
     """Trainers of its own train its trials."""
+    owner: str = "local"
+    """Whose it is; `local` where nobody is told apart."""
+
+    @property
+    def share(self) -> str:
+        """Whom its use of the slots is counted against: its owner, or the study itself."""
+        return self.id if self.owner == "local" else f"owner:{self.owner}"
 
     @property
     def slots_of(self) -> str | None:
@@ -82,7 +89,7 @@ class ActiveStudy(NamedTuple):
 
     @property
     def precedence(self) -> tuple[int, dt.datetime, str]:
-        """Ascending in the order in which studies get slots: by priority, then by age."""
+        """Ascending by priority, then by age."""
         return -self.priority, self.created_at, self.id
 
 

@@ -178,6 +178,17 @@ def reopen_orders(session: Session, kept: Collection[OrderId] = ()) -> None:
             reissue(session, row)
 
 
+def preempt_orders(session: Session, order_ids: Collection[OrderId]) -> None:
+    """Leave open orders to be started again later, from what their trials have stored."""
+    for order_id in sorted(order_ids):
+        row = session.get(OrderRow, order_id)
+        if row is None or row.state != OrderState.OPEN:
+            continue
+        reissue(session, row)
+        data = {"order_id": row.id, "kind": row.kind, "attempt": row.attempt}
+        write_event(session, row.study_id, EventKind.ORDER_PREEMPTED, data)
+
+
 def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) -> None:
     if not trials:
         return

@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     TRIAL_STATE = "trial.state"  # number, purpose, width, state, reason, value; final states
     TRIAL_PROGRESS = "trial.progress"  # number, step, loss; once per stored rung
     ORDER_LOST = "order.lost"  # order_id, kind, attempt, losses, message
+    ORDER_PREEMPTED = "order.preempted"  # order_id, kind, attempt: others' turn; it goes on later
     ORDER_FAILED = "order.failed"  # order_id, kind, reason, message
     RECOMMENDATION_STORED = "recommendation.stored"  # id, sha256, verdict, headline
     RECOMMENDATION_APPROVED = "recommendation.approved"  # id, sha256, by, note

@@ -1,6 +1,7 @@
 """Which studies' orders start on free slots, for any slots, studies and orders."""
 
 import datetime as dt
+from collections import Counter
 from collections.abc import Iterator
 from random import Random
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner import builders
-from tuner.decisions.allocation import allocate
+from tuner.decisions.allocation import Use, allocate
 from tuner.decisions.packing import model_spec
 from tuner.engine.orders import AnyOrder, DescribeOrder, OrderId
 from tuner.engine.slots import Slot
@@ -45,6 +46,7 @@ asked = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(0, 5)),  # priority, age, orders
     max_size=6,
 )
+uses = st.dictionaries(st.sampled_from([f"std_{n}" for n in range(6)]), st.integers(0, 4))
 shuffles = st.randoms(use_true_random=False)
 
 
@@ -70,14 +72,60 @@ def test_every_free_slot_gets_an_order_as_long_as_there_are_any_and_each_order_s
 
 
 @given(busy_slots, asked)
-def test_no_study_starts_an_order_while_one_that_precedes_it_still_wants_some(
+def test_no_study_starts_an_order_while_one_of_higher_priority_still_wants_some(
     busy: list[bool], asked: list[tuple[int, int, int]]
 ) -> None:
     studies, wanted = drawn(asked)
     chosen = allocate(wanted, slots_of(busy), studies)
-    by_precedence = sorted(studies, key=lambda one: (-one.priority, one.created_at, one.id))
-    everything = [one for study in by_precedence for one in wanted[study.id]]
-    assert list(chosen) == everything[: len(chosen)]
+    started = Counter(one.study_id for one in chosen)
+    lowest = min((one.priority for one in studies if started[one.id]), default=9)
+    above = [one for one in studies if one.priority > lowest]
+    assert all(started[one.id] == len(wanted[one.id]) for one in above)
+
+
+@given(busy_slots, asked, uses)
+def test_whoever_still_wants_a_slot_holds_at_most_one_less_than_any_other_of_its_priority_was_given(
+    busy: list[bool], asked: list[tuple[int, int, int]], running: dict[str, int]
+) -> None:
+    """Max-min fairness: nobody is given another slot before those who hold fewer."""
+    studies, wanted = drawn(asked)
+    chosen = allocate(wanted, slots_of(busy), studies, Use(running=running))
+    started = Counter(one.study_id for one in chosen)
+    held = {one.id: started[one.id] + running.get(one.id, 0) for one in studies}
+    for unhappy in studies:
+        if started[unhappy.id] < len(wanted[unhappy.id]):
+            given_one = [
+                one for one in studies if one.priority == unhappy.priority and started[one.id]
+            ]
+            assert all(held[one.id] <= held[unhappy.id] + 1 for one in given_one)
+
+
+@given(busy_slots, asked)
+def test_an_owner_gains_nothing_by_dividing_a_study(
+    busy: list[bool], asked: list[tuple[int, int, int]]
+) -> None:
+    """Two people's slots differ by one at most while both want more, however many studies."""
+    studies, wanted = drawn(asked)
+    level = [one._replace(priority=0, owner=f"{n % 3 == 0}") for n, one in enumerate(studies)]
+    chosen = allocate(wanted, slots_of(busy), level)
+    of = {one.id: one.share for one in level}
+    given_to = Counter(of[one.study_id] for one in chosen)
+    asked_by = Counter({share: 0 for share in of.values()})
+    for study_id, orders in wanted.items():
+        asked_by[of[study_id]] += len(orders)
+    for unhappy in (share for share in asked_by if given_to[share] < asked_by[share]):
+        assert max(given_to.values(), default=0) <= given_to[unhappy] + 1
+
+
+@given(busy_slots, asked, st.integers(0, 3))
+def test_nobody_runs_more_orders_than_one_may_and_slots_stay_free_for_no_other_reason(
+    busy: list[bool], asked: list[tuple[int, int, int]], most: int
+) -> None:
+    studies, wanted = drawn(asked)
+    chosen = allocate(wanted, slots_of(busy), studies, most_per_share=most)
+    assert max(Counter(one.study_id for one in chosen).values(), default=0) <= most
+    allowed = sum(min(most, len(orders)) for orders in wanted.values())
+    assert len(chosen) == min(busy.count(False), allowed)
 
 
 @given(busy_slots, asked, st.integers(0, 6))

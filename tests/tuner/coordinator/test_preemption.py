@@ -1,0 +1,80 @@
+"""Orders give their slots up at rungs, and what they train is what it would have been."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tuner.analytic_engine import AnalyticEngine
+from tests.tuner.decisions.test_plan import essence, run_to_end, snapshot_of, spec, submit
+from tuner.coordinator.memory import Memory
+from tuner.coordinator.reconcile import tick
+from tuner.engine.orders import OrderId, TrainOrder
+from tuner.engine.reports import Report
+from tuner.spec.states import StudyState
+from tuner.storage.events import EventKind, events_after
+from tuner.storage.sql.database import Database, open_database
+from tuner.storage.sql.migration import migrate
+
+
+class RungByRung(AnalyticEngine):
+    """Reports one rung a call; between two of them an order can be stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(slots=1)
+        self._untold: list[Report] = []
+
+    def wait(self, timeout_seconds: float) -> list[Report]:
+        if not self._untold:
+            busy = [order for order in self._running.values() if order]
+            self._untold = super().wait(timeout_seconds)
+            self._running.update({"cpu-0": busy[0]} if len(self._untold) > 1 else {})
+        told, self._untold = self._untold[:1], self._untold[1:]
+        if not self._untold:
+            self._running["cpu-0"] = None
+        return told
+
+    def cancel(self, order_id: OrderId) -> None:
+        super().cancel(order_id)
+        self._untold = []
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    migrate(url)
+    return open_database(url)
+
+
+def test_a_study_of_higher_priority_takes_slots_at_rungs_and_changes_nothing_of_the_other(
+    database: Database,
+) -> None:
+    few = {
+        "search": {"trials": 3, "batch_size": 3, "pruner": "median"},
+        "measure": {"grid_points": 5, "widths": [32, 64, 128]},
+        "control": "none",
+    }
+    alone = submit(database, spec(**few))
+    run_to_end(database, alone, AnalyticEngine(slots=1))
+
+    engine, memory = RungByRung(), Memory()
+    low = submit(database, spec(**few))
+    while snapshot_of(database, low).study.state is not StudyState.MEASURING:
+        tick(database, engine, 0, memory=memory)
+    started = len(engine.started)
+    while len(engine.started) == started:  # a trial of several rungs begins
+        tick(database, engine, 0, memory=memory)
+    high = submit(database, spec(**few, priority=1))
+    while snapshot_of(database, high).study.state is not StudyState.COMPLETED:
+        tick(database, engine, 0, memory=memory)
+    between = [order.study_id for order in engine.started[started + 1 :]]
+    assert between == [high] * (len(between) - 1) + [low], "it had the slot until its last trial"
+    while snapshot_of(database, low).study.state is not StudyState.COMPLETED:
+        tick(database, engine, 0, memory=memory)
+    assert essence(snapshot_of(database, low)) == essence(snapshot_of(database, alone))
+    assert essence(snapshot_of(database, high)) == essence(snapshot_of(database, alone))
+    with database.read() as session:
+        events = events_after(session, low, 0, 10_000)
+    (gave_way,) = [one.data for one in events if one.kind == EventKind.ORDER_PREEMPTED]
+    again = next(o for o in engine.started if o.id == gave_way["order_id"] and o.attempt == 2)
+    assert isinstance(again, TrainOrder)
+    assert again.trials[0].start is not None, "it goes on from the rung"
