@@ -27,6 +27,7 @@ from app.routes import (
     health,
     leases,
     observations,
+    preview,
     projects,
     recommendation,
     recommendations,
@@ -39,6 +40,7 @@ from tuner.storage.sql.database import Database
 
 ROUTERS = (
     studies,
+    preview,
     trials,
     events,
     evidence,

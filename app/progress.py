@@ -8,8 +8,8 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS
-from tuner.evidence import further, measuring
 from tuner.evidence.flops import parameter_count
+from tuner.evidence.planned import planned_trials as planned_trials
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import GroupCounts, TrialCounts
 from tuner.spec.record import Record
@@ -89,24 +89,6 @@ def progress_of(
         compared_by=study.spec.family.comparison.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
     )
-
-
-def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
-    """Trials by purpose and width: what an adaptive plan usually takes, grids before extensions."""
-    optimizers = len(spec.optimizers)
-    grid = dict.fromkeys(
-        spec.measure_widths, optimizers * spec.measure.seeds * spec.measure.grid_points
-    )
-    usual = grid
-    if spec.measure.plan == "adaptive":
-        usual = {w: optimizers * n for w, n in measuring.planned_trials(spec).items()}
-    planned = {(Purpose.CONFIRM, width): count for width, count in further.planned(spec).items()}
-    planned |= {(Purpose.MEASURE, width): count for width, count in usual.items()}
-    if spec.control == "sp":
-        planned |= {(Purpose.CONTROL, width): count for width, count in grid.items()}
-    if spec.family.is_external:
-        planned[Purpose.REPEAT, spec.proxy_width] = len(spec.optimizers)
-    return {(Purpose.SEARCH, spec.proxy_width): spec.search.trials * len(spec.optimizers)} | planned
 
 
 class _Work(NamedTuple):

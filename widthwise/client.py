@@ -50,6 +50,10 @@ class Client(StudyLists):
         """Queue a study and return it. The same key submits the same study once."""
         return self._post("/v1/studies", dict(spec), idempotency_key)
 
+    def preview(self, spec: Mapping[str, Any]) -> Document:
+        """What a study would run: trials, FLOPs, time, expected interval; nothing is queued."""
+        return self._post("/v1/studies:preview", dict(spec))
+
     def study(self, study_id: str) -> Document:
         """One study: state, reason, spec, progress."""
         return self._json(path_of(study_id))

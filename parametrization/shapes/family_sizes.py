@@ -4,6 +4,17 @@ from typing import Final, Protocol
 
 PATCH_SIDE: Final = 2
 """Pixels of one side of the square that a transformer sees as one patch."""
+KERNEL: Final = 3
+"""Pixels of one side of a convolution's kernel, where it keeps the image's size or halves it."""
+DOUBLING_KERNEL: Final = 4
+"""The same where it doubles the image's size: at stride 2 it reaches every pixel alike,
+where 3 would leave a checkerboard."""
+FEED_FORWARD_FACTOR: Final = 4
+"""Feed-forward width over width."""
+GATED_FACTOR: Final = 3
+"""The same of SwiGLU: 8/3 would have as many parameters, and not be whole at every width."""
+TIME_FEATURES: Final = 32
+"""Waves that the time of a diffusion is told by."""
 TIED_SCALE: Final = 1 / 8
 """On what a tied readout of the family gpt reads, at every width.
 

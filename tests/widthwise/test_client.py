@@ -130,3 +130,10 @@ def test_events_are_told_once_each_over_two_connections(finished: tuple[str, str
             whole = [next(events) for _ in range(4)]
     assert whole == [*first, fourth]
     assert [int(event.id) for event in whole] == sorted({int(event.id) for event in whole})
+
+
+def test_a_preview_queues_nothing(client: Client) -> None:
+    name = str(uuid.uuid4())
+    found = client.preview(SPEC | {"name": name})
+    assert found["trials"] == sum(of["trials"] for of in found["planned"])
+    assert named(client, name) == []

@@ -10,6 +10,7 @@ from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
 from widthwise.cli.external.post_check import post_check
+from widthwise.cli.plans.preview import preview
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
 from widthwise.cli.shapes import shapes
@@ -104,6 +105,9 @@ app.command()(said_plainly()(shapes))
 app.command(name="post-check")(post_check)
 app.command()(said_plainly()(check))
 app.command()(said_plainly()(describe))
+
+
+app.command()(preview)
 
 
 @app.command()

@@ -15,10 +15,10 @@ from parametrization.nn.models.layers.patches import (
     PatchEmbedding,
     PatchFeedForward,
     from_patches,
-    patch_numbers,
 )
 from parametrization.nn.models.layers.time_embedding import TimeEmbedding
 from parametrization.nn.models.options import DitOptions, ImageFacts
+from parametrization.shapes.parameter_counts import patch_numbers
 
 
 class Modulated(nn.Module):

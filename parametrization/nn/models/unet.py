@@ -12,6 +12,7 @@ from parametrization.nn.models.layers.images import as_images, channel_norm, con
 from parametrization.nn.models.layers.parts import ACTIVATIONS
 from parametrization.nn.models.layers.time_embedding import TimeEmbedding
 from parametrization.nn.models.options import ImageFacts, UnetOptions
+from parametrization.shapes.family_sizes import DOUBLING_KERNEL, KERNEL
 
 
 class Block(nn.Module):
@@ -55,17 +56,17 @@ class UnetModel(nn.Module):
         self.stem = convolution(dataset.channels, width)
         self.down = nn.ModuleList(Block(config, width, width) for _ in levels)
         self.downsample = nn.ModuleList(
-            nn.Conv2d(width, width, 3, stride=2, padding=1, bias=False) for _ in levels
+            nn.Conv2d(width, width, KERNEL, stride=2, padding=1, bias=False) for _ in levels
         )
         self.lowest = Block(config, width, width)
-        # Kernels of 4 at stride 2 reach every pixel alike: 3 would leave a checkerboard.
         self.upsample = nn.ModuleList(
-            nn.ConvTranspose2d(width, width, 4, stride=2, padding=1, bias=False) for _ in levels
+            nn.ConvTranspose2d(width, width, DOUBLING_KERNEL, stride=2, padding=1, bias=False)
+            for _ in levels
         )
         self.up = nn.ModuleList(Block(config, 2 * width, width) for _ in levels)
         self.norm = channel_norm("groupnorm", width, config.group_size)
         self.activation = ACTIVATIONS[config.activation]
-        self.readout = ConvReadout(width, dataset.channels, 3, padding=1)
+        self.readout = ConvReadout(width, dataset.channels, KERNEL, padding=1)
 
     def forward(self, x_BI: Tensor) -> Tensor:
         time_BD = self.time(x_BI[:, -1])

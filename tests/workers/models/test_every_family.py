@@ -221,3 +221,18 @@ def test_a_family_of_images_fits_any_dataset_of_its_kind(family: ModelFamily) ->
     assert [name for name, _ in model.named_parameters()] == [
         name for name, _ in ours.named_parameters()
     ]
+
+
+@with_options
+@pytest.mark.parametrize("widths", [1, 2, 5, 16])
+@pytest.mark.parametrize("depth", [1, 2, 4])
+def test_parameters_are_counted_as_they_are_built(
+    family: ModelFamily, widths: int, depth: int
+) -> None:
+    """Without building it: the process that answers requests has no torch."""
+    deep = family.model_copy(update={"depth": depth})
+    width = widths * family.smallest_width(16)
+    spec = model_spec(deep, width=width, base_width=width)
+    built = build_model(spec, device="meta")
+    expected = sum(tensor.numel() for tensor in built.parameters())
+    assert deep.parameters(spec.dataset, width) == expected

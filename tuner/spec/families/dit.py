@@ -6,6 +6,14 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from parametrization.shapes.family_sizes import PATCH_SIDE
+from parametrization.shapes.parameter_counts import (
+    linear,
+    patch_attention,
+    patch_embedding,
+    patch_feed_forward,
+    patch_numbers,
+    time_embedding,
+)
 from tuner.spec.datasets.dataset import Dataset, NoisedImages
 from tuner.spec.families.model_family import ModelFamily
 
@@ -49,3 +57,13 @@ class Dit(ModelFamily):
         once = 6 * self.depth + 3
         patches = self.frames * dataset.pixels // PATCH_SIDE**2
         return (12 * self.depth * patches + once) / (12 * self.depth + once)
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of the embeddings, the blocks with their modulations, and the readout."""
+        if not isinstance(dataset, NoisedImages):
+            return None
+        modulations = 2 * linear(width, 3 * width)
+        block = patch_attention(width) + patch_feed_forward(width) + modulations
+        embeddings = time_embedding(width) + patch_embedding(width, dataset, self.frames)
+        readout = linear(width, 2 * width) + linear(width, patch_numbers(dataset))
+        return embeddings + self.depth * block + readout

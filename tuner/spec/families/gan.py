@@ -5,6 +5,7 @@ from typing import ClassVar, Final, Literal
 from pydantic import Field
 
 from parametrization.recommendation.target import Comparison
+from parametrization.shapes.parameter_counts import perceptron
 from tuner.spec.datasets.dataset import Dataset, ImitatedImages
 from tuner.spec.families.model_family import (
     ModelFamily,
@@ -71,3 +72,11 @@ class Gan(ModelFamily):
         """
         passes = 2 + bool(self.gradient_penalty)
         return (1 + passes + 2 / 3) / 2
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of both players."""
+        if not isinstance(dataset, ImitatedImages):
+            return None
+        image = dataset.numbers
+        generator = perceptron(width, self.depth, self.latents, image)
+        return generator + perceptron(width, self.depth, image, 1)

@@ -5,7 +5,9 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tuner.spec.datasets.dataset import Text
+from parametrization.shapes.family_sizes import FEED_FORWARD_FACTOR, GATED_FACTOR
+from parametrization.shapes.parameter_counts import linear, norm
+from tuner.spec.datasets.dataset import Dataset, Text
 from tuner.spec.families.model_family import ModelFamily
 
 
@@ -85,3 +87,27 @@ class Gpt(ModelFamily):
     def tokens_per_example(self) -> int:
         """Tokens of one sequence."""
         return self.context
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of the tables, the blocks and the readout."""
+        if not isinstance(dataset, Text):
+            return None
+        table = dataset.vocabulary * width
+        positions = self.context * width if self.positions == "learned" else 0
+        norms = norm(self.norm, width) if self.norm_gains else 0
+        block = self._attention(width) + self._feed_forward(width) + 2 * norms
+        return table * (1 if self.tied else 2) + positions + norms + self.depth * block
+
+    def _attention(self, width: int) -> int:
+        heads = width // self.head_size
+        shared = self.fixed_kv_heads or heads // self.query_heads_per_kv_head
+        head_norms = 2 * norm("rmsnorm", self.head_size) if self.qk_norm and self.norm_gains else 0
+        maps = 2 * linear(width, width + shared * self.head_size, bias=False)
+        return maps + head_norms
+
+    def _feed_forward(self, width: int) -> int:
+        gated = self.activation == "swiglu"
+        wide = (GATED_FACTOR if gated else FEED_FORWARD_FACTOR) * width
+        one = (3 if gated else 2) * linear(width, wide, bias=False)
+        router = linear(width, self.experts, bias=False) if self.experts > 1 else 0
+        return self.experts * one + router

@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tuner.spec.datasets.dataset import Labelled
+from parametrization.shapes.parameter_counts import labelled_perceptron
+from tuner.spec.datasets.dataset import Dataset, Labelled
 from tuner.spec.families.model_family import ModelFamily
 
 
@@ -20,3 +21,9 @@ class Mlp(ModelFamily):
     """Hidden layers, the first one (input to width) included."""
     norm: Literal["none", "layernorm", "rmsnorm"] = "none"
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of its layers and readout."""
+        if not isinstance(dataset, Labelled):
+            return None
+        return labelled_perceptron(width, self.depth, dataset, dataset.classes, self.norm)

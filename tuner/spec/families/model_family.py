@@ -181,6 +181,10 @@ class ModelFamily(Submitted):
         """Random numbers that one example is made from; 0 where nothing is generated."""
         return 0
 
+    def parameters(self, _dataset: Dataset, _width: int) -> int | None:
+        """Of the model of a width, without building it; None where only a built one tells."""
+        return None
+
     def positions_per_example(self, _dataset: Dataset) -> float:
         """How often a parameter works on one example, on average over a wide model's parameters.
 

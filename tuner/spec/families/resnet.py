@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from parametrization.shapes.family_sizes import fine_blocks
+from parametrization.shapes.parameter_counts import convolution, linear, norm
 from tuner.spec.datasets.dataset import Dataset, LabelledImages
 from tuner.spec.families.model_family import ModelFamily
 
@@ -41,3 +42,12 @@ class Resnet(ModelFamily):
         fine = fine_blocks(self.depth)
         blocks = fine + (self.depth - fine) / 4
         return dataset.pixels * blocks / self.depth
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of the stem, the blocks and the readout."""
+        if not isinstance(dataset, LabelledImages):
+            return None
+        norms = norm(self.norm, width)
+        block = 2 * (norms + convolution(width, width))
+        ends = convolution(dataset.channels, width) + norms + linear(width, dataset.classes)
+        return ends + self.depth * block

@@ -6,6 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from parametrization.shapes.family_sizes import DOUBLING_KERNEL
+from parametrization.shapes.parameter_counts import convolution, linear, norm, time_embedding
 from tuner.spec.datasets.dataset import Dataset, NoisedImages
 from tuner.spec.families.model_family import ModelFamily
 
@@ -47,3 +49,22 @@ class Unet(ModelFamily):
         for here, below in pairwise(pixels):
             works += [(9, below), (16, below), (29, here), (1, 1.0)]
         return sum(size * count for size, count in works) / sum(size for size, _ in works)
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of the way down, the way up beside its skips, and the readout."""
+        if not isinstance(dataset, NoisedImages):
+            return None
+        below = self.depth - 1
+        doubling = DOUBLING_KERNEL**2 * width**2
+        ways = convolution(width, width) + doubling + _block(2 * width, width)
+        levels = self.depth * _block(width, width) + below * ways
+        ends = norm("groupnorm", width) + 2 * convolution(dataset.channels, width)
+        return time_embedding(width) + levels + ends + dataset.channels
+
+
+def _block(channels: int, width: int) -> int:
+    """Two convolutions behind norms, the time's map, and a shortcut where channels change."""
+    convolutions = convolution(channels, width) + convolution(width, width)
+    norms = norm("groupnorm", channels) + norm("groupnorm", width)
+    shortcut = 0 if channels == width else linear(channels, width, bias=False)
+    return convolutions + norms + shortcut + linear(width, width)

@@ -6,6 +6,13 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from parametrization.shapes.family_sizes import PATCH_SIDE
+from parametrization.shapes.parameter_counts import (
+    linear,
+    norm,
+    patch_attention,
+    patch_embedding,
+    patch_feed_forward,
+)
 from tuner.spec.datasets.dataset import Dataset, LabelledImages
 from tuner.spec.families.model_family import ModelFamily
 
@@ -41,3 +48,12 @@ class Vit(ModelFamily):
     def positions_per_example(self, dataset: Dataset) -> float:
         """Patches of one image."""
         return dataset.pixels // PATCH_SIDE**2
+
+    def parameters(self, dataset: Dataset, width: int) -> int | None:
+        """Of the embedding, the blocks and the readout."""
+        if not isinstance(dataset, LabelledImages):
+            return None
+        norms = norm(self.norm, width)
+        block = patch_attention(width) + patch_feed_forward(width) + 2 * norms
+        ends = patch_embedding(width, dataset) + norms + linear(width, dataset.classes)
+        return ends + self.depth * block

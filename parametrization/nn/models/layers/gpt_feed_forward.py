@@ -5,7 +5,6 @@ N tokens of the batch.
 """
 
 from collections.abc import Callable
-from typing import Final
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,11 +12,8 @@ from torch.nn import functional
 from parametrization.nn.layers import ExpertLinear, Router
 from parametrization.nn.models.layers.parts import ACTIVATIONS
 from parametrization.nn.models.options import GptOptions
-
-FACTOR: Final = 4
-"""Feed-forward width over width."""
-GATED_FACTOR: Final = 3
-"""The same of SwiGLU: 8/3 would have as many parameters, and not be whole at every width."""
+from parametrization.shapes.family_sizes import FEED_FORWARD_FACTOR as FACTOR
+from parametrization.shapes.family_sizes import GATED_FACTOR
 
 
 class FeedForward(nn.Module):

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from parametrization.nn.models.layers.parts import NORM_EPSILON
 from parametrization.nn.models.options import ImageFacts
+from parametrization.shapes.family_sizes import KERNEL
 
 
 def as_images(x_BP: Tensor, dataset: ImageFacts) -> Tensor:
@@ -18,7 +19,7 @@ def as_images(x_BP: Tensor, dataset: ImageFacts) -> Tensor:
 
 def convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
     """3 x 3, image size kept; without a bias, which the norm after it would take away."""
-    return nn.Conv2d(channels_in, channels_out, kernel_size=3, padding=1, bias=False)
+    return nn.Conv2d(channels_in, channels_out, KERNEL, padding=1, bias=False)
 
 
 def channel_norm(

@@ -4,22 +4,14 @@ Shape suffixes: B batch, I numbers of all frames, N patches of all frames, P num
 D width, H heads, S head size.
 """
 
-from typing import Final
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from parametrization.nn.models.layers.parts import ACTIVATIONS
 from parametrization.nn.models.options import ImageFacts
-from parametrization.shapes.family_sizes import PATCH_SIDE, pixels
-
-_FEED_FORWARD_FACTOR: Final = 4
-
-
-def patch_numbers(dataset: ImageFacts) -> int:
-    """Numbers of one patch."""
-    return dataset.channels * PATCH_SIDE**2
+from parametrization.shapes.family_sizes import FEED_FORWARD_FACTOR, PATCH_SIDE, pixels
+from parametrization.shapes.parameter_counts import patch_numbers
 
 
 def to_patches(rows_BI: Tensor, dataset: ImageFacts) -> Tensor:
@@ -86,9 +78,9 @@ class PatchFeedForward(nn.Module):
 
     def __init__(self, width: int, activation: str) -> None:
         super().__init__()
-        self.up = nn.Linear(width, _FEED_FORWARD_FACTOR * width)
+        self.up = nn.Linear(width, FEED_FORWARD_FACTOR * width)
         self.activation = ACTIVATIONS[activation]
-        self.down = nn.Linear(_FEED_FORWARD_FACTOR * width, width)
+        self.down = nn.Linear(FEED_FORWARD_FACTOR * width, width)
 
     def forward(self, x_BND: Tensor) -> Tensor:
         out_BND: Tensor = self.down(self.activation(self.up(x_BND)))

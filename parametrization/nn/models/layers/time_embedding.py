@@ -9,7 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-FEATURES: Final = 32
+from parametrization.shapes.family_sizes import TIME_FEATURES
+
+FEATURES: Final = TIME_FEATURES
 _LONGEST: Final = 1e4  # ratio of the slowest wave's length to the fastest's
 _SCALE: Final = 1e3  # times in (0, 1) as the thousand steps that these waves were made for
 

@@ -1,0 +1,108 @@
+"""What a study would run, before it is queued."""
+
+import pytest
+
+from app.liveness import COORDINATOR
+from tests.app.served import SPEC, Served
+from tuner.spec.families.registry import FAMILIES
+from tuner.storage.heartbeats import beat
+
+MINIMAL = {"family": {"name": "mlp"}, "target": {"width": 512, "tokens": 10**6}}
+
+
+def test_a_preview_counts_trials_flops_and_the_share_of_the_target(untouched: Served) -> None:
+    found = untouched.client.post("/v1/studies:preview", json=MINIMAL).json()
+    assert {of["purpose"] for of in found["planned"]} == {"search", "measure"}
+    search = found["planned"][0]
+    # 64 inputs, three layers of the proxy width 64, ten classes.
+    parameters = (64 * 64 + 64) + 2 * (64 * 64 + 64) + 64 * 10 + 10
+    assert (search["width"], search["trials"], search["parameters"]) == (64, 16, parameters)
+    assert search["flops"] == 16 * 6 * parameters * 200 * 16
+    assert found["tuning_flops"] == sum(of["flops"] for of in found["planned"])
+    assert found["trials"] == sum(of["trials"] for of in found["planned"])
+    target = (64 * 512 + 512) + 2 * (512 * 512 + 512) + 512 * 10 + 10
+    assert (found["target_parameters"], found["target_flops"]) == (target, 6 * target * 10**6)
+    share = 100 * found["tuning_flops"] / found["target_flops"]
+    assert found["share_percent"] == pytest.approx(share)
+    assert untouched.client.get("/v1/studies").json()["studies"] == []
+
+
+def test_a_preview_shows_the_study_as_it_would_be_stored(served: Served) -> None:
+    previewed = served.client.post("/v1/studies:preview", json=MINIMAL).json()
+    stored = served.client.post("/v1/studies", json=MINIMAL).json()
+    assert previewed["spec"] == stored["spec"]
+
+
+def test_a_preview_of_a_bad_study_is_refused_as_its_submission_is(untouched: Served) -> None:
+    bad = MINIMAL | {"proxy_width": 1024}
+    refusals = [
+        untouched.client.post(path, json=bad).json()["errors"]
+        for path in ("/v1/studies:preview", "/v1/studies")
+    ]
+    assert refusals[0] == refusals[1]
+    assert refusals[0][0]["pointer"] == "/target/width"
+
+
+@pytest.mark.parametrize("name", [name for name, one in FAMILIES.items() if one.builder])
+def test_every_built_in_family_is_counted_without_a_model(untouched: Served, name: str) -> None:
+    body = {"family": {"name": name}, "target": {"width": 512}}
+    found = untouched.client.post("/v1/studies:preview", json=body).json()
+    assert found["share_percent"] > 0
+    assert found["time"] is None
+    assert any("no slot is at work" in note for note in found["notes"])
+
+
+def test_wider_proxies_cost_more_and_narrow_the_expected_interval(untouched: Served) -> None:
+    shares, octaves = [], []
+    for width in (32, 64, 128):
+        body = MINIMAL | {"proxy_width": width}
+        found = untouched.client.post("/v1/studies:preview", json=body).json()
+        shares.append(found["share_percent"])
+        octaves.append(found["interval"]["octaves"])
+    assert shares == sorted(shares)
+    assert octaves == sorted(octaves, reverse=True)
+
+
+def test_the_time_is_told_from_trials_that_trained_here(served: Served) -> None:
+    study_id = served.submit()
+    served.advance(study_id)
+    with served.database.write() as session:
+        beat(session, COORDINATOR, "coordinator", None, None)
+        for slot in ("cpu-0", "cpu-1"):
+            beat(session, slot, "cpu", None, None)
+    found = served.client.post("/v1/studies:preview", json=SPEC).json()
+    time = found["time"]
+    assert time["slots"] == 2
+    assert time["seconds"] == pytest.approx(time["slot_seconds"] / 2)
+    assert 0 < time["seconds"] < 3600
+    other = served.client.post("/v1/studies:preview", json=MINIMAL).json()
+    assert other["time"] is None
+    assert any("family mlp has trained here yet" in note for note in other["notes"])
+
+
+def test_a_model_of_ones_own_is_counted_by_its_shapes(untouched: Served) -> None:
+    shapes = {
+        "base_width": 64,
+        "tensors": [
+            {
+                "name": "up.weight",
+                "role": "input",
+                "base_shape": [64, 10],
+                "infinite": [True, False],
+                "fan_in_axis": 1,
+                "fan_out_axis": 0,
+            },
+            {
+                "name": "out.weight",
+                "role": "output",
+                "base_shape": [3, 64],
+                "infinite": [False, True],
+                "fan_in_axis": 1,
+                "fan_out_axis": 0,
+            },
+        ],
+    }
+    body = {"family": {"name": "external", "shapes": shapes}, "target": {"width": 512}}
+    found = untouched.client.post("/v1/studies:preview", json=body).json()
+    assert found["planned"][0]["parameters"] == 64 * 13
+    assert found["target_parameters"] == 512 * 13

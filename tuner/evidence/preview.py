@@ -1,0 +1,209 @@
+"""Say beforehand what a study would run, what it costs, and how sure its answer would be."""
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from parametrization.shapes.roles import ModelShape
+from parametrization.transfer.expected import expected_interval_octaves
+from tuner.evidence.flops import FORWARD_AND_BACKWARD
+from tuner.evidence.planned import planned_trials
+from tuner.evidence.sizes import Sizes, sizes_of, target_positions, trial_positions
+from tuner.spec.record import Record
+from tuner.spec.states import Purpose
+from tuner.spec.study import StudySpec
+
+_HOW: Final = (
+    "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
+    " for trials that train to their end: pruned ones cost less, extended grids more. Attention's"
+    " own products and the coordinate check are left out."
+)
+
+
+class PlannedTrials(Record):
+    """Trials of one purpose at one width."""
+
+    purpose: Purpose
+    width: int
+    trials: int
+    steps: int
+    """Updates of each."""
+    parameters: int | None
+    """Of its model; null where that is not known before one is built."""
+    flops: float | None
+    """Of all of them."""
+
+
+class MeasuredSpeed(Record):
+    """How fast trials of a width have trained here."""
+
+    family: str
+    width: int
+    flops_per_second: float
+    """Of one slot."""
+
+
+class PlannedTime(Record):
+    """How long a study would take on slots whose speed is known."""
+
+    slots: int
+    slot_seconds: float
+    """Of all trials."""
+    seconds: float
+    """On all slots at once, if nothing else runs on them: batches that wait for each other take
+    longer."""
+    words: str
+    """Which speeds it rests on."""
+
+
+class PlannedInterval(Record):
+    """How sure the learning rate at the target's width would be."""
+
+    octaves: float
+    """Between the ends of the 90 % interval."""
+    words: str
+
+
+class Preview(Record):
+    """What a study would run; nothing of it is stored."""
+
+    spec: StudySpec
+    """With every default filled in, as it would be stored."""
+    trials: int
+    planned: tuple[PlannedTrials, ...]
+    tuning_flops: float | None
+    """Of all trials; null where the model's size is not known."""
+    target_parameters: int | None
+    target_flops: float | None
+    """Of one training of the target."""
+    share_percent: float | None
+    """Of the trials in that."""
+    time: PlannedTime | None
+    """Null where nothing like it has trained here yet, or there are no slots."""
+    interval: PlannedInterval
+    how: str
+    """What is counted."""
+    notes: tuple[str, ...]
+    """What could not be said, and why."""
+
+
+def preview(
+    spec: StudySpec,
+    shape: ModelShape | None,
+    *,
+    speeds: Sequence[MeasuredSpeed] = (),
+    slots: int = 0,
+) -> Preview:
+    """What a study would run.
+
+    Args:
+        shape: of its proxies, where it is known.
+        speeds: of trials of other studies; those of the same family tell, by the nearest width.
+        slots: that its trials could use.
+
+    """
+    sizes, target = sizes_of(spec, shape), spec.whole_target
+    planned = tuple(_planned(spec, sizes))
+    flops = math.fsum(of.flops for of in planned if of.flops is not None)
+    size = None if sizes is None else _target_size(spec, sizes)
+    whole = None if size is None else FORWARD_AND_BACKWARD * size * target_positions(spec, target)
+    time = _time(spec, planned, speeds, slots)
+    return Preview(
+        spec=spec,
+        trials=sum(of.trials for of in planned),
+        planned=planned,
+        tuning_flops=None if sizes is None else flops,
+        target_parameters=size,
+        target_flops=whole,
+        share_percent=None if whole is None else 100 * flops / whole,
+        time=time,
+        interval=_interval(spec),
+        how=_HOW,
+        notes=tuple(_notes(spec, sizes, size, time, slots)),
+    )
+
+
+def _planned(spec: StudySpec, sizes: Sizes | None) -> Iterator[PlannedTrials]:
+    steps = spec.training.steps
+    for (purpose, width), trials in planned_trials(spec).items():
+        parameters = None if sizes is None else sizes(width, spec.family.depth)
+        yield PlannedTrials(
+            purpose=purpose,
+            width=width,
+            trials=trials,
+            steps=steps,
+            parameters=parameters,
+            flops=None
+            if parameters is None
+            else trials * FORWARD_AND_BACKWARD * parameters * trial_positions(spec, steps),
+        )
+
+
+def _target_size(spec: StudySpec, sizes: Sizes) -> int | None:
+    try:
+        return sizes(spec.target.width, spec.whole_target.depth)
+    except ValueError:  # a model of the user's own, of which another depth is not known
+        return None
+
+
+def _time(
+    spec: StudySpec, planned: Sequence[PlannedTrials], speeds: Sequence[MeasuredSpeed], slots: int
+) -> PlannedTime | None:
+    own = [speed for speed in speeds if speed.family == spec.family.name]
+    if not own or not slots or any(of.flops is None for of in planned):
+        return None
+    slot_seconds = math.fsum(
+        of.flops / nearest(own, of.width).flops_per_second for of in planned if of.flops is not None
+    )
+    widths = ", ".join(str(width) for width in sorted({speed.width for speed in own}))
+    return PlannedTime(
+        slots=slots,
+        slot_seconds=slot_seconds,
+        seconds=slot_seconds / slots,
+        words=f"as fast as trials of the family {spec.family.name} trained here at the widths"
+        f" {widths}, on {slots} {'slot' if slots == 1 else 'slots'}",
+    )
+
+
+def nearest(speeds: Sequence[MeasuredSpeed], width: int) -> MeasuredSpeed:
+    """The speed of the width that is fewest doublings away; there is one."""
+    return min(speeds, key=lambda speed: abs(math.log2(speed.width / width)))
+
+
+def _interval(spec: StudySpec) -> PlannedInterval:
+    widths = spec.measure_widths
+    seeds = spec.measure.seeds if spec.measure.plan == "grid" else None
+    octaves = expected_interval_octaves(widths, spec.target.width, seeds=seeds)
+    return PlannedInterval(
+        octaves=octaves,
+        words=f"as wide as those of usual studies that measured the widths"
+        f" {', '.join(map(str, widths))} for the width {spec.target.width}; other axes are carried"
+        " by rules, which it does not cover",
+    )
+
+
+def _notes(
+    spec: StudySpec, sizes: Sizes | None, size: int | None, time: PlannedTime | None, slots: int
+) -> Iterator[str]:
+    if sizes is None:
+        yield (
+            f"how many parameters a model of the family {spec.family.name} has is known once a"
+            " study of it has been described: costs follow then"
+        )
+    elif size is None:
+        yield (
+            f"the model's size at depth {spec.whole_target.depth} is not known from its tensors:"
+            " the target's cost is left out"
+        )
+    if not slots:
+        yield "no slot is at work: start the service's workers, or a trainer of your own"
+    elif time is None and sizes is not None:
+        yield (
+            f"no trial of the family {spec.family.name} has trained here yet: how long it takes is"
+            " not known"
+        )
+    if not spec.whole_target.tokens_given:
+        yield (
+            "the target's tokens are not given: its cost is that of training it as long as the"
+            " proxies"
+        )

@@ -1,0 +1,107 @@
+"""Read how fast trials have trained here, and which models have been described."""
+
+import math
+from collections import defaultdict
+from typing import Final
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from parametrization.shapes.roles import ModelShape
+from tuner.engine.orders import TrainOrder
+from tuner.evidence.flops import FORWARD_AND_BACKWARD
+from tuner.evidence.preview import MeasuredSpeed
+from tuner.evidence.sizes import sizes_of, trial_positions
+from tuner.records.errors import DocumentUnreadable, OrderUnreadable, StudyUnreadable
+from tuner.records.snapshot import StudyRecord
+from tuner.spec.states import OrderState
+from tuner.spec.study import StudySpec
+from tuner.storage.documents import SHAPE, SPEC
+from tuner.storage.orders import order_of
+from tuner.storage.sql.tables import OrderRow, StudyRow
+from tuner.storage.study_records import record_of
+
+STUDIES: Final = 20
+"""The newest of a family, whose trials tell."""
+ORDERS: Final = 300
+"""The newest of those studies."""
+
+
+def measured_speeds(session: Session, family: str) -> tuple[MeasuredSpeed, ...]:
+    """FLOPs a slot does in a second, by width, over the newest trials of a family."""
+    studies: dict[str, StudyRecord] = {}
+    for study in session.scalars(_newest(family).limit(STUDIES)):
+        try:
+            studies[study.id] = record_of(study)
+        except StudyUnreadable:
+            continue
+    flops: dict[int, list[float]] = defaultdict(list)
+    seconds: dict[int, list[float]] = defaultdict(list)
+    query = (
+        select(OrderRow)
+        .where(
+            OrderRow.study_id.in_(list(studies)),
+            OrderRow.kind == "train",
+            OrderRow.state == OrderState.DONE,
+        )
+        .order_by(OrderRow.created_at.desc(), OrderRow.id)
+        .limit(ORDERS)
+    )
+    for row in session.scalars(query):
+        try:
+            order = order_of(row)
+        except OrderUnreadable:
+            continue
+        assert isinstance(order, TrainOrder), "of its kind"
+        done = order_flops(studies[row.study_id], order)
+        if done is None or row.finished_at is None or row.attempt > 1:
+            continue
+        width = order.trials[0].spec.model.width
+        flops[width].append(done)
+        seconds[width].append((row.finished_at - row.created_at).total_seconds())
+    return tuple(
+        MeasuredSpeed(
+            family=family,
+            width=width,
+            flops_per_second=math.fsum(flops[width]) / math.fsum(seconds[width]),
+        )
+        for width in sorted(flops)
+        if math.fsum(seconds[width]) > 0
+    )
+
+
+def order_flops(study: StudyRecord, order: TrainOrder) -> float | None:
+    """Of all trials of an order, from where they started; None if a model's size is not known."""
+    sizes = sizes_of(study.spec, study.shape)
+    if sizes is None:
+        return None
+    done = 0.0
+    for trial in order.trials:
+        steps = order.to_step - (trial.start.step if trial.start else 0)
+        size = sizes(trial.spec.model.width, study.spec.family.depth)
+        done += FORWARD_AND_BACKWARD * size * trial_positions(study.spec, steps)
+    return done
+
+
+def described_shape(session: Session, spec: StudySpec) -> ModelShape | None:
+    """The shape of the same model as the newest study of it was described; None if none was.
+
+    A model is the same if the whole family is, the version of its task included.
+    """
+    if spec.family.given_shape is not None:
+        return spec.family.given_shape
+    for row in session.scalars(
+        _newest(spec.family.name).where(StudyRow.shape.is_not(None)).limit(STUDIES)
+    ):
+        try:
+            known = SPEC.read(row.spec)
+            if known.family == spec.family and known.dataset == spec.dataset:
+                return SHAPE.read(row.shape)
+        except DocumentUnreadable:
+            continue
+    return None
+
+
+def _newest(family: str) -> Select[StudyRow]:
+    named = StudyRow.spec["family"]["name"].as_string() == family
+    return select(StudyRow).where(named).order_by(StudyRow.created_at.desc(), StudyRow.id)
