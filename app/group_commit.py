@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple, overload
 
 from tuner.records.errors import TunerError
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, lease_trial
-from tuner.storage.leases.reports import ReportAnswer, TrainerReport, store_reports
+from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
+from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import Database
 
 MOST: Final = 500

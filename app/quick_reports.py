@@ -20,7 +20,7 @@ from app.group_commit import GroupCommit
 from app.http.json_requests import parsed_json
 from app.schemas.leases import MOST_LOSSES, MOST_STEPS, report_read
 from tuner.records.errors import TunerError
-from tuner.storage.leases.reports import TrainerReport
+from tuner.storage.leases.report_records import TrainerReport
 
 _PATH: Final = re.compile(r"/v1/orders/([A-Za-z0-9_.-]{1,128})/reports")
 _PLAIN: Final = frozenset({"attempt", "step", "train_loss"})

@@ -14,7 +14,7 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.storage.leases.leasing import LeasedTrial
-from tuner.storage.leases.reports import ReportAnswer, TrainerReport
+from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 
 MOST_STEPS: Final = 10_000_000
 MOST_LOSSES: Final = 100_000

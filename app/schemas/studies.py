@@ -26,6 +26,7 @@ class StudySummary(Record):
     target_width: int
     project: str
     labels: dict[str, str]
+    owner: str
     priority: int
     created_at: dt.datetime
     finished_at: dt.datetime | None
@@ -71,6 +72,8 @@ class StudyRead(Record):
     labels: dict[str, str]
     priority: int
     """Higher runs first. The three are as they are now, in `spec` as they were submitted."""
+    owner: str
+    """Of the key that it was made with; `local` without one."""
     spec: StudySpec
     """As stored, every default filled in."""
     progress: Progress
@@ -97,6 +100,7 @@ def study_summary(study: StudyRecord) -> StudySummary:
         project=study.current_project,
         labels=study.current_labels,
         priority=study.priority,
+        owner=study.owner,
         created_at=study.created_at,
         finished_at=study.finished_at,
         links=study_links(study.id),
@@ -114,6 +118,7 @@ def study_read(study: StudyRecord, progress: Progress, problem: str | None) -> S
         project=study.current_project,
         labels=study.current_labels,
         priority=study.priority,
+        owner=study.owner,
         spec=study.spec,
         progress=progress,
         created_at=study.created_at,

@@ -15,8 +15,9 @@ from tuner.records.snapshot import OpenOrder
 from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, StateReason
 from tuner.storage.documents import ORDER
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.sql.column_types import UtcDateTime
 from tuner.storage.sql.database import connection_of
-from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow, UtcDateTime
+from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.sql.text import storable
 from tuner.storage.trials.rows import unfinished_trials
 

@@ -30,15 +30,22 @@ from tuner.spec.study import StudySpec
 from tuner.spec.versions import other_plugins
 from tuner.storage.documents import SHAPE, SPEC
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.idempotency import known_request, remember_request
 from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.sql.database import connection_of
-from tuner.storage.sql.tables import IdempotencyKeyRow, StudyRow
+from tuner.storage.sql.tables import StudyRow
 from tuner.storage.sql.text import storable
+from tuner.storage.sql.viewers import made_by
 from tuner.storage.study_records import record_of, statistics_of, why_unreadable
 from tuner.storage.trials.rows import end_trial, trials_of, unfinished_trials
 
 _ACTIVE = select(
-    StudyRow.id, StudyRow.version, StudyRow.priority, StudyRow.created_at, StudyRow.spec
+    StudyRow.id,
+    StudyRow.version,
+    StudyRow.priority,
+    StudyRow.created_at,
+    StudyRow.owner,
+    StudyRow.spec,
 ).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
 
 
@@ -58,7 +65,7 @@ def open_study(
     stored = SPEC.write(spec)
     _require_plugins(stored)
     if idempotency_key is not None:
-        known = session.get(IdempotencyKeyRow, idempotency_key)
+        known = known_request(session, idempotency_key)
         if known is not None:
             study = get_study(session, known.study_id)
             # With every default filled in: spelling one out is no change.
@@ -73,21 +80,14 @@ def open_study(
         shape=None if (shape := spec.family.given_shape) is None else SHAPE.write(shape),
         priority=spec.priority,
         project=spec.project,
+        **made_by(session),
         created_at=now,
         updated_at=now,
         version=1,
     )
     session.add(row)
     session.flush()
-    if idempotency_key is not None:
-        session.add(
-            IdempotencyKeyRow(
-                key=idempotency_key,
-                request_hash="",  # what releases before compared by
-                study_id=row.id,
-                created_at=now,
-            )
-        )
+    remember_request(session, idempotency_key, row.id)
     _tell_of_move(session, row.id, None, StudyState.QUEUED, None)
     return record_of(row), True
 
@@ -110,7 +110,7 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     """
     rows = connection_of(session).execute(_ACTIVE)
     studies = [
-        ActiveStudy(*row[:-1])._replace(is_external=names_external_family(row.spec))
+        ActiveStudy(*row[:-2], names_external_family(row.spec), row.owner)
         for row in rows
         if other_plugins(row.spec) is None
     ]

@@ -28,7 +28,8 @@ from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trial
 from tuner.storage.leases.offers import losses_of
-from tuner.storage.leases.reports import ReportAnswer, TrainerReport, store_reports
+from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
+from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import open_database
 from tuner.storage.studies import get_study, open_study, pause_study, resume_study
 from tuner.storage.trials.curves import curves_of

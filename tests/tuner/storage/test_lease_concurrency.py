@@ -10,7 +10,8 @@ from tuner.coordinator.reconcile import tick
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trial
-from tuner.storage.leases.reports import ReportAnswer, TrainerReport, store_reports
+from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
+from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.studies import open_study, read_snapshot
 from tuner.storage.trials.curves import curves_of

@@ -9,7 +9,8 @@ from tuner.engine.orders import OrderId
 from tuner.records.errors import TunerError
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trial
 from tuner.storage.leases.offers import asking_trainers, live_leases
-from tuner.storage.leases.reports import ReportAnswer, TrainerReport, store_reports
+from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
+from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import Database
 
 TTL_SECONDS = 1

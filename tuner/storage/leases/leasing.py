@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from tuner.records.errors import NotExternal, StudyEnded
+from tuner.records.errors import NotExternal, StudyEnded, StudyNotFound
 from tuner.spec.families.registry import names_external_family
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, OrderState, StudyState
@@ -27,6 +27,8 @@ class AskedForTrial(Record):
     study_id: str
     worker: str
     ttl_seconds: int
+    owner: str | None = None
+    """Whose studies it may ask for; None: anybody's."""
 
 
 class LeasedTrial(Record):
@@ -62,6 +64,8 @@ def lease_trial(
 
     """
     study = study_row(session, asked.study_id)
+    if asked.owner not in (None, study.owner):
+        raise StudyNotFound(asked.study_id)
     require_external(study)
     row = _held(session, asked) or _offered(session, asked)
     if row is None:

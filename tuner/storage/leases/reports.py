@@ -6,9 +6,9 @@ engine at the trial's next rung, so that a thousand a second do not reach the co
 
 import datetime as dt
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from sqlalchemy import Table, bindparam, insert, select, update
@@ -16,39 +16,14 @@ from sqlalchemy.orm import Session
 
 from tuner.engine.series import LARGEST, VALUE
 from tuner.records.errors import LeaseLost, OrderNotFound, ReportRefused, TunerError
-from tuner.spec.record import Record
 from tuner.spec.states import OrderState, StudyState
 from tuner.storage.leases.leasing import ASK_SECONDS, note_asking
+from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 from tuner.storage.leases.states import LeaseState
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.lease_tables import LeaseReportRow, LeaseRow
 from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.sql.text import storable
-
-
-class TrainerReport(Record):
-    """What a trainer says about the trial that it leases; numbers that are not finite are None."""
-
-    order_id: str
-    attempt: int
-    step: int
-    train_loss: tuple[float | None, ...] = ()
-    validation_loss: float | None = None
-    diverged: bool = False
-    failed: str | None = None
-    checkpoint: str | None = None
-
-
-class ReportAnswer(Record):
-    """What the trainer shall do."""
-
-    answer: Literal["continue", "stop"]
-    reason: str | None = None
-    """Why to stop: `done`, `rung`, `diverged`, `failed`, `paused`, `cancelled`."""
-    step: int
-    """Updates that are known of the trial."""
-    expires_at: dt.datetime | None = None
-    """When the lease ends unless another report renews it."""
 
 
 @dataclass(slots=True)
@@ -73,6 +48,7 @@ class _Lease:
     expires_at: dt.datetime | None
     order_state: str
     study_state: str
+    study_owner: str
     is_changed: bool = False
 
 
@@ -87,18 +63,23 @@ _CHANGING: Final = (
     "checkpoint",
     "expires_at",
 )
-_READ: Final = tuple(_Lease.__dataclass_fields__)[:-3]
+_READ: Final = tuple(_Lease.__dataclass_fields__)[:-4]
 _OF_ORDERS: Final = (
     select(
         *(_LEASES.columns[name] for name in _READ),
         OrderRow.state.label("order_state"),
         StudyRow.state.label("study_state"),
+        StudyRow.owner.label("study_owner"),
     )
     .join(OrderRow, OrderRow.id == LeaseRow.order_id)
     .join(StudyRow, StudyRow.id == LeaseRow.study_id)
     .where(LeaseRow.order_id.in_(bindparam("order_ids", expanding=True)))
 )
-_KNOWN: Final = select(OrderRow.id).where(OrderRow.id.in_(bindparam("order_ids", expanding=True)))
+_KNOWN: Final = (
+    select(OrderRow.id, StudyRow.owner)
+    .join(StudyRow, StudyRow.id == OrderRow.study_id)
+    .where(OrderRow.id.in_(bindparam("order_ids", expanding=True)))
+)
 _CHANGE: Final = (
     update(_LEASES)
     .where(LeaseRow.study_id == bindparam("of_study"), LeaseRow.number == bindparam("of_number"))
@@ -123,7 +104,9 @@ def store_reports(
     rows = connection.execute(_OF_ORDERS, {"order_ids": ids}).mappings()
     leases = {row["order_id"]: _Lease(**row) for row in rows}
     missing = [order_id for order_id in ids if order_id not in leases]
-    known = set(connection.scalars(_KNOWN, {"order_ids": missing})) if missing else set()
+    known: dict[str, str] = {}
+    if missing:
+        known.update(connection.execute(_KNOWN, {"order_ids": missing}).tuples())
     answers: list[ReportAnswer | TunerError] = []
     inserted: list[dict[str, Any]] = []
     for report in reports:
@@ -140,8 +123,14 @@ def store_reports(
     return answers
 
 
-def _lease_of(report: TrainerReport, leases: Mapping[str, _Lease], known: Iterable[str]) -> _Lease:
+def _lease_of(
+    report: TrainerReport, leases: Mapping[str, _Lease], known: Mapping[str, str]
+) -> _Lease:
+    """The lease that a report is about; `known` has the owners of orders without one."""
     lease = leases.get(report.order_id)
+    owner = known.get(report.order_id) if lease is None else lease.study_owner
+    if report.owner not in (None, owner):
+        raise OrderNotFound(report.order_id)
     if lease is None:
         if report.order_id in known:  # its trial has another order by now
             raise LeaseLost(report.order_id, report.attempt)

@@ -20,7 +20,7 @@ from tuner.storage.sql.tables import RecommendationRow
 
 _TABLE: Final = cast("Table", RecommendationRow.__table__)
 _WITHOUT_DOCUMENT: Final = select(
-    *(column for column in _TABLE.columns if column is not _TABLE.columns["document"])
+    *(getattr(RecommendationRow, at.key) for at in _TABLE.columns if at.key != "document")
 )
 _DECISION: Final = {"by": "decided_by", "note": "note", "at": "decided_at"}
 """Its fields by column."""

@@ -16,8 +16,9 @@ from tuner.records.stored_recommendation import StoredRecommendation
 from tuner.spec.requested_target import AskedTarget
 from tuner.spec.states import RecommendationState
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.idempotency import known_request, remember_request
 from tuner.storage.recommendations.stored import get_recommendation
-from tuner.storage.sql.tables import IdempotencyKeyRow, RecommendationRow
+from tuner.storage.sql.tables import RecommendationRow
 
 
 def stored_before(
@@ -31,7 +32,7 @@ def stored_before(
     """
     if idempotency_key is None:
         return None
-    known = session.get(IdempotencyKeyRow, idempotency_key)
+    known = known_request(session, idempotency_key)
     if known is None:
         return None
     if known.recommendation_id is None or known.study_id != study_id:
@@ -87,16 +88,7 @@ def store_recommendation(
     )
     session.add(row)
     session.flush()
-    if idempotency_key is not None:
-        session.add(
-            IdempotencyKeyRow(
-                key=idempotency_key,
-                request_hash="",  # what releases before compared by
-                study_id=row.study_id,
-                recommendation_id=row.id,
-                created_at=now,
-            )
-        )
+    remember_request(session, idempotency_key, row.study_id, row.id)
     told = {"verdict": answer.verdict, "headline": answer.headline}
     write_event(
         session,

@@ -18,9 +18,10 @@ from tuner.storage.sql.at_commit import write_gathered
 from tuner.storage.sql.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage.sql.driver_errors import storage_errors
 from tuner.storage.sql.tables import CoordinatorRow
+from tuner.storage.sql.viewers import ViewedSession, Viewer
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261203_study_edits"
+SCHEMA_REVISION: Final = "20261204_access"
 """The newest revision in migrations/, which this code was written for."""
 
 _EPOCH: Final = select(CoordinatorRow.epoch)
@@ -34,16 +35,22 @@ class Database:
         engine: the one connection that writes.
         readers: connections that cannot write.
         epoch: of the coordinator that writes through it, None for everybody else.
+        viewer: whose studies it shows; None: everybody's.
 
     """
 
     engine: Engine
     readers: Engine
     epoch: int | None = None
+    viewer: Viewer | None = None
 
     def fenced(self, epoch: int) -> "Database":
         """Give the same database to the coordinator of an epoch, whose writes end with it."""
         return replace(self, epoch=epoch)
+
+    def seen_by(self, viewer: Viewer | None) -> "Database":
+        """Give the same database as it shows itself to somebody; None sees every study."""
+        return replace(self, viewer=viewer)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
@@ -53,7 +60,7 @@ class Database:
             StorageUnavailable: if the database cannot be read.
 
         """
-        with storage_errors(self.readers.url), Session(self.readers) as session:
+        with storage_errors(self.readers.url), self._session(self.readers) as session:
             yield session
 
     @contextmanager
@@ -67,11 +74,17 @@ class Database:
             StorageUnavailable: if the database cannot be written; nothing of it is stored.
 
         """
-        with storage_errors(self.engine.url), Session(self.engine) as session, session.begin():
+        session = self._session(self.engine)
+        with storage_errors(self.engine.url), session, session.begin():
             if self.epoch is not None:
                 _require_epoch(session, self.epoch)
             yield session
             write_gathered(session)
+
+    def _session(self, engine: Engine) -> Session:
+        if self.viewer is None:
+            return Session(engine)
+        return ViewedSession(engine, self.viewer)
 
     def close(self) -> None:
         """Close every connection."""

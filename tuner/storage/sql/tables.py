@@ -1,28 +1,24 @@
 """The database: typed tables of design's data section. The only durable truth."""
 
 import datetime as dt
-import math
 from typing import Any
 
 from sqlalchemy import (
     JSON,
     BigInteger,
-    DateTime,
-    Float,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     String,
     Text,
-    TypeDecorator,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from tuner.storage.sql.column_types import BigId, FiniteFloat, UtcDateTime
 
 NAMING = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -31,38 +27,6 @@ NAMING = {
     "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
-
-
-class UtcDateTime(TypeDecorator[dt.datetime]):
-    """Aware UTC timestamps on databases that keep zones and on SQLite, which does not."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: dt.datetime | None, dialect: Dialect) -> dt.datetime | None:
-        return None if value is None else value.astimezone(dt.UTC)
-
-    def process_result_value(
-        self, value: dt.datetime | None, dialect: Dialect
-    ) -> dt.datetime | None:
-        if value is None:
-            return None
-        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
-
-
-class FiniteFloat(TypeDecorator[float]):
-    """Double precision, never NaN or infinite: what is not finite is NULL, with a reason."""
-
-    impl = Float
-    cache_ok = True
-
-    def process_bind_param(self, value: float | None, dialect: Dialect) -> float | None:
-        if value is not None and not math.isfinite(value):
-            raise ValueError(f"only finite numbers are stored, got {value}")
-        return value
-
-
-BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys alone
 
 
 class Base(DeclarativeBase):
@@ -97,7 +61,12 @@ class CoordinatorRow(Base):
 
 class StudyRow(Base):
     __tablename__ = "studies"
-    __table_args__ = (Index(None, "state"), Index(None, "created_at", "id"), Index(None, "project"))
+    __table_args__ = (
+        Index(None, "state"),
+        Index(None, "created_at", "id"),
+        Index(None, "project"),
+        Index(None, "owner", "created_at", "id"),
+    )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     state: Mapped[str] = mapped_column(String(16))
@@ -119,6 +88,10 @@ class StudyRow(Base):
     """NULL: those of the specification."""
     edits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
     """How often priority, project or labels were changed."""
+    owner: Mapped[str] = mapped_column(String(80), default="local", server_default="local")
+    """Whose keys may read and change it."""
+    api_key_id: Mapped[str | None] = mapped_column(String(40))
+    """The key that it was made with; NULL without one."""
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime]
     finished_at: Mapped[dt.datetime | None]

@@ -13,8 +13,9 @@ from tuner.records.trials import TrialRecord
 from tuner.spec.states import FINAL_TRIAL_STATES, StateReason, TrialState
 from tuner.storage.documents import what_is_wrong
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.sql.column_types import UtcDateTime
 from tuner.storage.sql.database import connection_of
-from tuner.storage.sql.tables import TrialRow, UtcDateTime
+from tuner.storage.sql.tables import TrialRow
 from tuner.storage.sql.text import storable
 from tuner.storage.trials.reported_trials import ReportedTrial
 from tuner.storage.trials.trial_counts import COUNTED, facts_of, note_changes

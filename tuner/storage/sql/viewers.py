@@ -1,0 +1,77 @@
+"""What a session may see: an owner's studies with all that belongs to them, or every study.
+
+The condition is added to every ORM query of a session, so that no query has to remember it; a query
+of plain tables, or through `connection_of`, has to name `StudyRow.owner` itself.
+"""
+
+from typing import Final, NamedTuple
+
+from sqlalchemy import ColumnElement, Engine, event, or_, select
+from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_loader_criteria
+
+from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
+from tuner.storage.sql.tables import OrderRow, RecommendationRow, StudyEventRow, StudyRow, TrialRow
+
+LOCAL_OWNER: Final = "local"
+"""Of studies that are made without a key."""
+_OF_STUDIES: Final = (RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, TrainerRow)
+_VIEWER: Final = "viewer"
+
+
+class Viewer(NamedTuple):
+    """Who looks at the database."""
+
+    owner: str | None
+    """Whose studies can be read and changed; None: of nobody."""
+    api_key_id: str | None = None
+    """The key that is used."""
+    shared_study_id: str | None = None
+    """A study of any owner that can be read."""
+
+
+class ViewedSession(Session):
+    """A session that sees what its viewer may see."""
+
+    def __init__(self, engine: Engine, viewer: Viewer) -> None:
+        super().__init__(engine, info={_VIEWER: viewer})
+
+
+def viewer_of(session: Session) -> Viewer | None:
+    """Who looks; None: somebody who sees every study."""
+    viewer: Viewer | None = session.info.get(_VIEWER)
+    return viewer
+
+
+def made_by(session: Session) -> dict[str, str | None]:
+    """The owner of a study that this session makes, and the key that it is made with."""
+    viewer = viewer_of(session)
+    if viewer is None:
+        return {"owner": LOCAL_OWNER, "api_key_id": None}
+    return {"owner": viewer.owner, "api_key_id": viewer.api_key_id}
+
+
+@event.listens_for(ViewedSession, "do_orm_execute")
+def _narrow(state: ORMExecuteState) -> None:
+    viewer = viewer_of(state.session)
+    if viewer is not None and state.is_select and not state.is_column_load:
+        state.statement = state.statement.options(*_criteria(viewer))
+
+
+def _criteria(viewer: Viewer) -> list[LoaderCriteriaOption]:
+    seen = visible(viewer)
+    ids = select(StudyRow.__table__.c.id).where(seen)
+    return [
+        with_loader_criteria(StudyRow, seen, include_aliases=True),
+        *(
+            with_loader_criteria(row, row.study_id.in_(ids), include_aliases=True)
+            for row in _OF_STUDIES
+        ),
+    ]
+
+
+def visible(viewer: Viewer) -> ColumnElement[bool]:
+    """The condition on studies that a viewer sees."""
+    owner, id_ = StudyRow.__table__.c.owner, StudyRow.__table__.c.id
+    if viewer.shared_study_id is None:
+        return owner == viewer.owner
+    return or_(owner == viewer.owner, id_ == viewer.shared_study_id)
