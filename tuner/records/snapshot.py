@@ -72,10 +72,10 @@ class ActiveStudy(NamedTuple):
     """Grows with every change of state."""
     priority: int
     created_at: dt.datetime
-    is_external: bool = False
-    """Trainers of its own train its trials."""
     owner: str = "local"
     """Whose it is; `local` where nobody is told apart."""
+    is_external: bool = False
+    """Trainers of its own train its trials."""
 
     @property
     def share(self) -> str:

@@ -110,7 +110,7 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     """
     rows = connection_of(session).execute(_ACTIVE)
     studies = [
-        ActiveStudy(*row[:-2], names_external_family(row.spec), row.owner)
+        ActiveStudy(*row[:-1])._replace(is_external=names_external_family(row.spec))
         for row in rows
         if other_plugins(row.spec) is None
     ]
