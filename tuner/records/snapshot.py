@@ -37,6 +37,8 @@ class StudyRecord(Record):
     """As they are now; None: those of the specification."""
     edits: int = 0
     """How often the three were changed."""
+    owner: str = "local"
+    """Whose it is: of the key that it was made with; `local` without one."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None
