@@ -12,8 +12,9 @@ import uvicorn
 from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
+from parametrization.shapes.roles import ModelShape
 from service.sockets import listen
-from tests.tuner.analytic_engine import AnalyticEngine
+from tests.tuner.analytic_engine import SHAPE, AnalyticEngine
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.storage.sql.database import Database
@@ -47,9 +48,11 @@ class Served:
         assert response.status_code == 202, response.text
         return str(response.json()["id"])
 
-    def advance(self, study_id: str, until: StudyState | None = None) -> None:
-        """Turn the coordinator until the study is over, or in this state."""
-        engine = AnalyticEngine(slots=8)
+    def advance(
+        self, study_id: str, until: StudyState | None = None, shape: ModelShape = SHAPE
+    ) -> None:
+        """Turn the coordinator until the study is over, or in this state; its model has a shape."""
+        engine = AnalyticEngine(slots=8, shape=shape)
         for _ in range(5_000):
             with self.database.read() as session:
                 state = get_study(session, study_id).state

@@ -1,16 +1,26 @@
-"""A target's own configuration over HTTP."""
+"""A target's own configuration over HTTP, and from the command line."""
 
+import json
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
-from tests.app.served import Served
+from app.settings import AppSettings
+from benchmarks.exports.examples import LLAMA_LIKE, shape_of
+from tests.app.served import Served, serving
+from tuner.storage.sql.database import open_database
+from tuner.storage.sql.migration import migrate
+from widthwise.cli.commands import app
 
 CONFIG: dict[str, Any] = {
     **{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2},
     **{"num_attention_heads": 4, "intermediate_size": 172, "vocab_size": 256},
 }
+WIDER: dict[str, Any] = CONFIG | {"num_key_value_heads": 4, "hidden_size": 96}
 
 
 def asked(served: Served, study_id: str, config: object, **fields: object) -> httpx.Response:
@@ -59,3 +69,50 @@ def test_a_study_of_another_kind_of_model_is_said_to_have_nothing_alike(
     answer = asked(served, study_id, CONFIG)
     assert answer.status_code == 422
     assert "no tensor of the study's model is like" in answer.json()["errors"][0]["detail"]
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Served, str]]:
+    """A completed study of a model such as `WIDER` configures."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('llama') / 'widthwise.db'}"
+    migrate(url)
+    database = open_database(url)
+    with serving(database, AppSettings()) as running:
+        study_id = running.submit(family=LLAMA_LIKE, target={"width": 256}, search={"trials": 4})
+        running.advance(study_id, shape=shape_of(LLAMA_LIKE))
+        yield running, study_id
+    database.close()
+
+
+def test_every_tensor_of_the_target_gets_the_rate_of_its_own_growth(
+    llama: tuple[Served, str],
+) -> None:
+    served, study_id = llama
+    answer = asked(served, study_id, WIDER).raise_for_status().json()
+    rates = {row["pattern"]: row["learning_rate"] for row in answer["tensors"]}
+    base = rates["model.embed_tokens.weight"]
+    assert rates["model.layers.*.self_attn.q_proj.weight"] == pytest.approx(base * 32 / 96)
+    assert rates["model.layers.*.mlp.down_proj.weight"] == pytest.approx(base * 96 / 172)
+    assert answer["described"]["unmapped"] == []
+
+
+def test_the_command_line_gives_the_same_numbers_in_every_form(
+    llama: tuple[Served, str], tmp_path: Path
+) -> None:
+    served, study_id = llama
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(WIDER))
+    words = ["recommend", study_id, f"--target-config={config}", "--batch-size=8", "--tokens=4096"]
+
+    def told(*options: str) -> str:
+        result = CliRunner().invoke(
+            app, [*words, *options], env={"WIDTHWISE_ADDRESS": served.address, "COLUMNS": "200"}
+        )
+        assert result.exit_code == 0, result.output
+        return result.stdout
+
+    answer = asked(served, study_id, WIDER).json()
+    assert json.loads(told("--format=json"))["tensors"] == answer["tensors"]
+    assert "width 96" in told()
+    snippet = told("--format=torch")
+    assert all(repr(row["learning_rate"]) in snippet for row in answer["tensors"])

@@ -62,15 +62,22 @@ class AnalyticEngine:
         seed: which of the running orders ends next.
         losing: probability that an order is lost instead of ending.
         packing: what every probe finds.
+        shape: of every model.
     """
 
     def __init__(
-        self, slots: int, seed: int = 0, losing: float = 0.0, packing: Packing = SOLO
+        self,
+        slots: int,
+        seed: int = 0,
+        losing: float = 0.0,
+        packing: Packing = SOLO,
+        shape: ModelShape = SHAPE,
     ) -> None:
         self._running: dict[str, Order | None] = {f"cpu-{i}": None for i in range(slots)}
         self._random = random.Random(seed)
         self._losing = losing
         self._packing = packing
+        self._shape = shape
         self._endless: set[str] = set()
         self._killed: set[str] = set()
         self.started: list[Order] = []
@@ -133,11 +140,12 @@ class AnalyticEngine:
 
     def _reports(self, order: Order) -> list[Report]:
         if isinstance(order, DescribeOrder):
-            return [
-                Done(order_id=order.id, attempt=order.attempt, shape=SHAPE, data_sha256=DATA_SHA256)
-            ]
+            ids = {"order_id": order.id, "attempt": order.attempt}
+            return [Done(**ids, shape=self._shape, data_sha256=DATA_SHA256)]
         if isinstance(order, CheckOrder):
-            return [Done(order_id=order.id, attempt=order.attempt, statistics=_flat(order))]
+            return [
+                Done(order_id=order.id, attempt=order.attempt, statistics=_flat(order, self._shape))
+            ]
         if isinstance(order, ProbeOrder):
             return [Done(order_id=order.id, attempt=order.attempt, packing=self._packing)]
         reports: list[Report] = []
@@ -161,11 +169,7 @@ class AnalyticEngine:
         return reports
 
 
-def _described(order: DescribeOrder) -> Done:
-    return Done(order_id=order.id, attempt=order.attempt, shape=SHAPE, data_sha256=DATA_SHA256)
-
-
-def _flat(order: CheckOrder) -> tuple[CoordinateStatistic, ...]:
+def _flat(order: CheckOrder, shape: ModelShape) -> tuple[CoordinateStatistic, ...]:
     return tuple(
         CoordinateStatistic(
             tensor=tensor.name,
@@ -176,7 +180,7 @@ def _flat(order: CheckOrder) -> tuple[CoordinateStatistic, ...]:
             * (1 + 0.001 * seed)
             * (order.model.width**-0.5 if tensor.role is Role.OUTPUT else 1.0),
         )
-        for tensor in SHAPE.tensors
+        for tensor in shape.tensors
         for seed in order.seeds
     )
 

@@ -15,6 +15,7 @@ from parametrization.optimizers.registry import OPTIMIZERS
 from parametrization.rules.parametrization import Parametrization
 from parametrization.schedules.registry import SHAPES
 from tests.tuner.analytic_engine import AnalyticEngine
+from tests.tuner.own_trainer import external_spec
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
 from tuner.engine.orders import AnyOrder, TrainOrder
@@ -178,6 +179,7 @@ def _specs() -> Iterator[tuple[str, StudySpec]]:
         "gpt_every_option": {"family": {"name": "gpt"} | _GPT_OPTIONS, "target": {"width": 256}},
         "searched_ranges": asked["gpt"] | {"optimizers": _RANGES},
         "every_field": _EVERY_FIELD,
+        "external": external_spec(),
     }
     for name, fields in asked.items():
         yield name, StudySpec.model_validate(fields)
