@@ -38,6 +38,21 @@ class OutOfMemory(Exception):
         )
 
 
+def require_limit(limit_bytes: int | None) -> None:
+    """Refuse a limit that no worker could start within.
+
+    Raises:
+        ValueError: if it leaves no room beside torch.
+
+    """
+    if limit_bytes is not None and limit_bytes < SMALLEST_LIMIT_BYTES:
+        raise ValueError(
+            f"memory_limit_bytes must be at least {SMALLEST_LIMIT_BYTES}"
+            f" ({SMALLEST_LIMIT_BYTES // MIB} MiB: torch itself takes most of it),"
+            f" got {limit_bytes}"
+        )
+
+
 def limit_memory(limit_bytes: int, *, beside_bytes: int = 0) -> None:
     """Make this process's allocations fail beyond `limit_bytes`, torch itself included.
 

@@ -11,7 +11,7 @@ from tuner.data_files.places import absolute
 from tuner.engine.orders import AnyOrder, OrderId
 from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
-from workers.device.out_of_memory import MIB, SMALLEST_LIMIT_BYTES
+from workers.device.out_of_memory import require_limit
 from workers.engines.slot_process import SlotProcess, code_of, trials_of
 from workers.slot.process import available_cores
 
@@ -72,12 +72,7 @@ class LocalEngine:
     ) -> None:
         if slots < 1:
             raise ValueError(f"slots must be at least 1, got {slots}")
-        if memory_limit_bytes is not None and memory_limit_bytes < SMALLEST_LIMIT_BYTES:
-            raise ValueError(
-                f"memory_limit_bytes must be at least {SMALLEST_LIMIT_BYTES}"
-                f" ({SMALLEST_LIMIT_BYTES // MIB} MiB: torch itself takes most of it),"
-                f" got {memory_limit_bytes}"
-            )
+        require_limit(memory_limit_bytes)
         self._slots = [
             SlotProcess(
                 place.name,

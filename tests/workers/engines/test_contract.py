@@ -15,6 +15,7 @@ from tests.workers.engines.engines_under_test import (
     external,
     local,
 )
+from tests.workers.engines.ray_under_test import ray_engine
 from tests.workers.engines.worker_processes import wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
 from tuner.engine.orders import OrderId, TrainOrder
@@ -24,6 +25,7 @@ ENGINES = [
     pytest.param(local, id="local", marks=pytest.mark.slow),
     pytest.param(analytic, id="analytic"),
     pytest.param(external, id="external"),
+    pytest.param(ray_engine, id="ray", marks=[pytest.mark.slow, pytest.mark.ray]),
 ]
 ENDLESS = 10_000_000
 Report = Reached | Done | Failed | Lost
@@ -32,6 +34,8 @@ Report = Reached | Done | Failed | Lost
 @pytest.fixture(scope="module", params=ENGINES)
 def opened(request: pytest.FixtureRequest) -> Opened:
     made: Opened = request.param
+    if made is ray_engine:
+        request.getfixturevalue("joined_ray")
     return made
 
 
@@ -44,7 +48,8 @@ def shared(opened: Opened, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture
 def under_test(shared: EngineUnderTest) -> Iterator[EngineUnderTest]:
-    """The engine, idle before the test and after it."""
+    """The engine, idle before the test and after it, with every slot in its place."""
+    wait_for_every_slot(shared)
     yield shared
     for slot in shared.engine.slots():
         if slot.busy_with is not None:
@@ -66,6 +71,12 @@ def endless(name: str, *, attempt: int = 1) -> TrainOrder:
     """An order that reports its first rung and does not end by itself."""
     spec = trial_spec(train=training(steps=ENDLESS))
     return train_order(spec, name=name, study=f"std_{name}", attempt=attempt, rungs=(1, ENDLESS))
+
+
+def wait_for_every_slot(under_test: EngineUnderTest) -> None:
+    """Slots of a cluster have to find a place first."""
+    while any(slot.problem for slot in under_test.engine.slots()):
+        assert under_test.engine.wait(1) == []
 
 
 def busy_with(under_test: EngineUnderTest) -> set[OrderId]:
@@ -195,6 +206,7 @@ def test_waiting_returns_nothing_when_the_time_is_over(
 
 def test_closing_ends_every_process(opened: Opened, tmp_path: Path) -> None:
     with opened(tmp_path) as under_test:
+        wait_for_every_slot(under_test)
         under_test.engine.start(endless("closed"))
         pids = under_test.processes()
         under_test.engine.close()

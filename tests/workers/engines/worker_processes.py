@@ -3,6 +3,7 @@
 import json
 import os
 import select
+from collections.abc import Iterable
 from pathlib import Path
 
 from tests.service.processes import children_of
@@ -15,8 +16,18 @@ def worker_pids(checkpoint_dir: Path) -> dict[str, int]:
         checkpoint_dir: of the engine, which tells its workers from another's.
 
     """
+    return _by_slot(children_of(os.getpid()), checkpoint_dir)
+
+
+def pids_by_slot(checkpoint_dir: Path) -> dict[str, int]:
+    """The same of any engine on this machine, whoever started its workers."""
+    everybody = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return _by_slot(everybody, checkpoint_dir)
+
+
+def _by_slot(pids: Iterable[int], checkpoint_dir: Path) -> dict[str, int]:
     found: dict[str, int] = {}
-    for pid in children_of(os.getpid()):
+    for pid in pids:
         command = _arguments(pid)
         if "workers.slot.worker" in command:
             settings = json.loads(command[-1])

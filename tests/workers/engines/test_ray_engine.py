@@ -1,0 +1,110 @@
+"""The Ray engine on real nodes: what it trains, and whom it trusts with orders."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.workers.engines.ray_under_test import actor_of
+from tests.workers.engines.worker_processes import pids_by_slot
+from tests.workers.specs import train_order, training, trial_spec
+from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
+from tuner.engine.software import installed_software
+from workers.engines import ray_engine
+from workers.engines.ray_actor import MARK_FILE
+from workers.engines.ray_engine import ClusterUnfit, RayEngine
+from workers.engines.ray_nodes import LocalCluster
+from workers.slot.orders import OpenCohort, carry_out
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+Report = Reached | Done | Failed | Lost
+
+
+@pytest.fixture
+def engine(joined_ray: LocalCluster, tmp_path: Path) -> Iterator[RayEngine]:
+    engine = RayEngine(tmp_path / "cluster", slots=1)
+    yield engine
+    engine.close()
+
+
+def wait_until_placed(engine: RayEngine) -> None:
+    while any(slot.problem for slot in engine.slots()):
+        assert engine.wait(1) == []
+
+
+def until_over(engine: RayEngine) -> list[Report]:
+    reports: list[Report] = []
+    while not reports or isinstance(reports[-1], Reached):
+        reports += engine.wait(60)
+    return reports
+
+
+def without_paths(reports: list[Report]) -> list[TrialProgress]:
+    return [
+        trial.model_copy(update={"checkpoint": None})
+        for report in reports
+        if isinstance(report, Reached | Done)
+        for trial in report.trials
+    ]
+
+
+def test_a_slot_trains_what_this_process_trains_also_after_its_worker_was_killed(
+    engine: RayEngine, tmp_path: Path
+) -> None:
+    """The worker alone is killed: its actor tells so, and starts another."""
+    wait_until_placed(engine)
+    folder = tmp_path / "cluster"
+    endless = training(steps=10_000_000)
+    engine.start(train_order(trial_spec(train=endless), name="ord_killed", rungs=(1, 10_000_000)))
+    assert isinstance(engine.wait(60)[0], Reached)
+    (worker,) = pids_by_slot(folder).values()
+    actor = actor_of(worker)
+    os.kill(worker, signal.SIGKILL)
+    lost = until_over(engine)[-1]
+    assert isinstance(lost, Lost)
+    assert "SIGKILL" in lost.message
+    engine.start(train_order())
+    reports = until_over(engine)
+    (worker,) = pids_by_slot(folder).values()
+    assert actor_of(worker) == actor
+    here = list(carry_out(train_order(), OpenCohort(), tmp_path / "here"))
+    assert without_paths(reports) == without_paths(here)
+
+
+def test_workers_with_other_software_get_no_orders_and_the_reason_is_told(
+    joined_ray: LocalCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = installed_software()
+    ours = ours.model_copy(update={"packages": {**ours.packages, "more-optimizers": "9.9"}})
+    monkeypatch.setattr(ray_engine, "installed_software", lambda: ours)
+    engine = RayEngine(tmp_path, slots=1)
+    with pytest.raises(ClusterUnfit, match=r"other software .*more-optimizers"):
+        engine.wait(60)
+    (slot,) = engine.slots()
+    assert slot.problem is not None
+    assert "install the same on every machine" in slot.problem
+    with pytest.raises(RuntimeError, match="no slot is free"):
+        engine.start(train_order())
+    engine.close()
+
+
+def test_a_node_that_sees_another_data_directory_gets_no_orders(
+    engine: RayEngine, tmp_path: Path
+) -> None:
+    (tmp_path / "cluster" / MARK_FILE).write_text("another machine's")
+    with pytest.raises(ClusterUnfit, match=r"does not see the coordinator's data directory"):
+        engine.wait(60)
+
+
+def test_what_ends_this_process_is_its_own_affair(joined_ray: LocalCluster) -> None:
+    """Ray would exit on SIGTERM in the middle of whatever is done."""
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+
+
+def test_an_engine_without_slots_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="slots must be at least 1, got 0"):
+        RayEngine(tmp_path, slots=0)

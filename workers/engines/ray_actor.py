@@ -1,0 +1,118 @@
+"""The actor of one slot on a Ray cluster: owns the slot's worker process and hands on its reports.
+
+The worker is the program that the local engine starts, so that an order trains alike on both, and a
+user's code never runs in a process of Ray's. It dies with the actor.
+"""
+
+import asyncio
+import platform
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from tuner.engine.orders import AnyOrder, Order
+from tuner.engine.reports import Done, Failed, Lost, Reached
+from tuner.engine.software import Software, installed_software
+from tuner.spec.record import Record
+from tuner.spec.submitted import STORED
+from workers.engines.slot_process import SlotProcess
+
+LOOK_SECONDS: Final = 1.0
+"""How often a worker that reports nothing is looked at: it may stand still."""
+_ORDERS: Final[TypeAdapter[AnyOrder]] = TypeAdapter(Order)
+
+
+class Assignment(Record):
+    """What an actor is told when it is made, as JSON: its code may not be the engine's."""
+
+    slot: str
+    device: str
+    """torch's name of the device in the actor's process, which sees its own GPU alone."""
+    device_share: float
+    """Of a GPU's memory."""
+    checkpoint_dir: str
+    mark: str
+    """What the engine has written to MARK_FILE of the checkpoint directory."""
+    memory_limit_bytes: int | None
+    dataset_dirs: tuple[str, ...]
+    stall_seconds: float | None
+
+
+class Introduction(Record):
+    """What an actor says of itself before it is given an order."""
+
+    software: Software
+    node: str
+    sees_checkpoints: bool
+    """It reads the engine's mark: both have one checkpoint directory."""
+
+
+MARK_FILE: Final = ".ray-engine"
+
+
+class SlotActor:
+    """Runs one order at a time; every method answers as JSON.
+
+    Args:
+        text: an assignment.
+
+    """
+
+    def __init__(self, text: str) -> None:
+        self._told = Assignment.model_validate_json(text, extra="ignore")
+        self._slot = SlotProcess(
+            self._told.slot,
+            None,  # which cores are free on this machine is not known here
+            Path(self._told.checkpoint_dir),
+            self._told.memory_limit_bytes,
+            device=self._told.device,
+            device_share=self._told.device_share,
+            dataset_dirs=self._told.dataset_dirs,
+        )
+        self._news = asyncio.Event()
+
+    async def introduce(self) -> str:
+        """Say what is installed here, and start the worker."""
+        mark = ""
+        with suppress(OSError):
+            mark = (Path(self._told.checkpoint_dir) / MARK_FILE).read_text()
+        sees_checkpoints = mark == self._told.mark
+        if sees_checkpoints:
+            self._slot.spawn()
+        return Introduction(
+            software=installed_software(), node=platform.node(), sees_checkpoints=sees_checkpoints
+        ).model_dump_json()
+
+    async def start(self, text: str) -> None:
+        """Hand an order to the worker."""
+        self._slot.start(_ORDERS.validate_json(text, context=STORED))
+        self._news.set()  # its process, and with it the pipe, may be another one now
+
+    async def reports(self) -> list[str]:
+        """The next reports, once there are any."""
+        while not (found := self._found()):
+            await self._look()
+        return [report.model_dump_json() for report in found]
+
+    def _found(self) -> list[Reached | Done | Failed | Lost]:
+        reports = self._slot.receive()
+        limit = self._told.stall_seconds
+        stalled = self._slot.stalled(limit) if limit is not None else None
+        return [*reports, stalled] if stalled else reports
+
+    async def _look(self) -> None:
+        """Wait until the worker may have something to say."""
+        self._news.clear()
+        loop = asyncio.get_running_loop()
+        watched = self._slot.connection.fileno() if self._slot.connection else None
+        if watched is not None:
+            loop.add_reader(watched, self._news.set)
+        try:
+            await asyncio.wait_for(self._news.wait(), LOOK_SECONDS)
+        except TimeoutError:
+            return
+        finally:
+            if watched is not None:
+                loop.remove_reader(watched)

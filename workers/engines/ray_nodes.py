@@ -1,0 +1,87 @@
+"""Run a Ray cluster of several nodes on this machine, for a demonstration and for tests.
+
+`python -m workers.engines.ray_nodes --nodes 2 --cores 1` prints the head's address and ends its
+cluster when its input ends.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from workers.engines.ray_cluster import HEALTH, settle_ray
+
+_STORE_BYTES = 80 * 2**20
+"""Of a node's shared memory: orders and reports are small. Ray's least is 75 MiB."""
+
+
+class LocalCluster(NamedTuple):
+    """Where a cluster is, and its processes: one that dies takes what it started along."""
+
+    address: str
+    gcs: int
+    """Process id of the head's store of what the cluster is."""
+    raylets: tuple[int, ...]
+    """Process id of each node's raylet, the head's first."""
+
+
+@contextmanager
+def local_cluster(nodes: int, cores: int, port: int | None = None) -> Iterator[LocalCluster]:
+    """A head without cores, and nodes with some; they end with the block.
+
+    Args:
+        port: the head's; None for a free one.
+
+    """
+    settle_ray()
+    from ray.cluster_utils import Cluster
+
+    with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        cluster = Cluster(
+            initialize_head=True,
+            head_node_args={
+                "num_cpus": 0,
+                "include_dashboard": False,
+                "object_store_memory": _STORE_BYTES,
+                "temp_dir": folder,
+                "_system_config": dict(HEALTH),
+                **({} if port is None else {"gcs_server_port": port}),
+            },
+        )
+        try:
+            running = [cluster.head_node]
+            running += [
+                cluster.add_node(num_cpus=cores, object_store_memory=_STORE_BYTES)
+                for _ in range(nodes)
+            ]
+            yield LocalCluster(
+                cluster.address,
+                _process_id(cluster.head_node, "gcs_server"),
+                tuple(_process_id(node, "raylet") for node in running),
+            )
+        finally:
+            cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _process_id(node: Any, name: str) -> int:  # noqa: ANN401  a class that Ray keeps to itself
+    return int(node.all_processes[name][0].process.pid)
+
+
+def main() -> None:
+    """Run a cluster until standard input ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=2)
+    parser.add_argument("--cores", type=int, default=1, help="of each node")
+    parser.add_argument("--port", type=int, help="of the head; default: a free one")
+    arguments = parser.parse_args()
+    with local_cluster(arguments.nodes, arguments.cores, arguments.port) as cluster:
+        sys.stdout.write(json.dumps(cluster._asdict()) + "\n")
+        sys.stdout.flush()
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()
