@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from parametrization.rules.parametrization import Parametrization
 from tests.tuner import builders
-from tuner.decisions.allocation import Use, allocate
+from tuner.decisions.allocation import Use, allocate, free_slots
 from tuner.decisions.packing import model_spec
 from tuner.engine.orders import AnyOrder, DescribeOrder, OrderId
 from tuner.engine.slots import Slot
@@ -162,3 +162,9 @@ def test_orders_beyond_the_free_slots_are_never_made() -> None:
 
     allocate({"std_0": orders()}, slots_of([False, True, False]), [study(0, 0, 0)])
     assert made == [0, 1]
+
+
+def test_a_slot_that_has_a_problem_gets_no_order() -> None:
+    ill = [slot.model_copy(update={"problem": "has no machine"}) for slot in slots_of([False])]
+    free = free_slots([*ill, *slots_of([False, True])])
+    assert free == Counter({None: 1})
