@@ -30,8 +30,8 @@ from tuner.spec.study import StudySpec
 from tuner.spec.versions import other_plugins
 from tuner.storage.documents import SHAPE, SPEC
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.idempotency import known_request, remember_request
 from tuner.storage.orders import close_order, open_orders_of, open_rows
+from tuner.storage.requests.idempotency import known_request, remember_request
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.sql.text import storable

@@ -11,7 +11,7 @@ from tuner.records.errors import StudyUnreadable
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
-from tuner.storage import page_tokens
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.json_columns import has_member, has_named_element
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.study_records import record_of

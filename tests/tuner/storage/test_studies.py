@@ -27,9 +27,9 @@ from tuner.spec.states import (
     StudyState,
     TrialState,
 )
-from tuner.storage import page_tokens
 from tuner.storage.commits import record_report
 from tuner.storage.events import EventKind
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import OrderRow
 from tuner.storage.studies import (

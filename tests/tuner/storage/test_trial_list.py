@@ -11,7 +11,7 @@ from tuner.records.errors import BadPageToken
 from tuner.records.snapshot import StudyRecord, StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.states import Purpose, StudyState, TrialState
-from tuner.storage import page_tokens
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import open_study
 from tuner.storage.trials.curves import Curve, curves_of, list_curves

@@ -12,8 +12,8 @@ from tuner.records.access_errors import ApiKeyNotFound, ApiKeyRevoked
 from tuner.records.errors import IdempotencyKeyReused
 from tuner.spec.access import Owner, Scope
 from tuner.spec.record import Record
-from tuner.storage import page_tokens
 from tuner.storage.access.secrets import KEY, Secret, digest, new_secret
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.access_tables import ApiKeyRow, ApiKeySecretRow
 
 

@@ -14,8 +14,8 @@ from parametrization.recommendation.reading import read_recommendation
 from tuner.records.errors import RecommendationNotFound, RecommendationUnreadable
 from tuner.records.stored_recommendation import StoredRecommendation
 from tuner.spec.states import RecommendationState
-from tuner.storage import page_tokens
 from tuner.storage.documents import what_is_wrong
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.tables import RecommendationRow
 
 _TABLE: Final = cast("Table", RecommendationRow.__table__)

@@ -16,8 +16,8 @@ from tuner.records.stored_recommendation import StoredRecommendation
 from tuner.spec.requested_target import AskedTarget
 from tuner.spec.states import RecommendationState
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.idempotency import known_request, remember_request
 from tuner.storage.recommendations.stored import get_recommendation
+from tuner.storage.requests.idempotency import known_request, remember_request
 from tuner.storage.sql.tables import RecommendationRow
 
 

@@ -14,8 +14,8 @@ from tuner.records.target_run import (
     StoredJudgement,
     StoredObservation,
 )
-from tuner.storage import page_tokens
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.tables import RecommendationRow
 from tuner.storage.sql.target_run_tables import JudgementRow, ObservationRow
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from tuner.engine.reports import TrialProgress
 from tuner.engine.series import STEP, VALUE, Series
 from tuner.spec.record import Record
-from tuner.storage import page_tokens
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.tables import CurveRow
 
 

@@ -9,7 +9,7 @@ from parametrization.rules.parametrization import Parametrization
 from tuner.records.trials import TrialRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose, TrialState
-from tuner.storage import page_tokens
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.tables import TrialRow
 from tuner.storage.trials.rows import select_trials, trial_records
 
