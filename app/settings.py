@@ -19,3 +19,5 @@ class AppSettings(Record):
     """How often the event table is read while a stream is open."""
     coordinator_silence_seconds: float = Field(default=15.0, gt=0)
     """A coordinator not heard of for longer is reported as stopped."""
+    slots_per_owner: PositiveInt | None = None
+    """Orders of one owner that may run at once."""

@@ -42,6 +42,7 @@ def main() -> None:
             allowed_hosts=settings.allowed_hosts,
             dataset_dirs=settings.dataset_dirs,
             access_log=settings.access_log,
+            slots_per_owner=settings.slots_per_owner,
         ),
     )
     config = uvicorn.Config(

@@ -10,6 +10,7 @@ from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, StudyId
 from app.liveness import coordinator, coordinator_problem, study_problem
+from app.places import place_of
 from app.progress import read_progress
 from app.routes.studies import list_studies
 from app.routes.workers import list_workers
@@ -62,10 +63,11 @@ def show_study(
         evidence = read_evidence(session, study)
         trials = list_trials(session, study_id, page_size=TRIALS_SHOWN, page_token=page_token)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
+        place = place_of(session, study, now, settings)
     learned = sensitivity_read(study, evidence)
     return page(
         "study.html",
-        study=study_read(study, progress, problem),
+        study=study_read(study, progress, problem, place),
         last_event=last_event,
         evidence=learned,
         transfer_parts=transfer_parts(learned),

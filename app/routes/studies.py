@@ -14,6 +14,7 @@ from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.liveness import study_problem
+from app.places import place_of
 from app.progress import read_progress
 from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary
 from app.schemas.texts import Moment
@@ -193,7 +194,8 @@ def read_whole(database: Database, settings: AppSettings, study_id: str) -> Stud
         study = studies.get_study(session, study_id)
         progress = read_progress(session, study, now)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
-    return study_read(study, progress, problem)
+        place = place_of(session, study, now, settings)
+    return study_read(study, progress, problem, place)
 
 
 def _label(asked: str) -> tuple[str, str | None]:

@@ -1,16 +1,28 @@
-"""The coordinator, its slots, and the trainers of users' own."""
+"""The coordinator, its slots, the trainers of users' own, and the queue for the slots."""
 
 import datetime as dt
 
 from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
-from app.liveness import Liveness, age_seconds, liveness
-from app.schemas.workers import WorkerList, WorkerRead
+from app.liveness import Liveness, age_seconds, coordinator, coordinator_problem, liveness
+from app.places import queue
+from app.schemas.workers import Queue, WorkerList, WorkerRead
 from tuner.storage.heartbeats import workers
 from tuner.storage.leases.trainers import trainers
 
 router = APIRouter(prefix="/v1", tags=["workers"])
+
+
+@router.get("/queue")
+def read_queue(database: Db, settings: Settings) -> Queue:
+    """Who holds slots, and whose turn comes next."""
+    now = dt.datetime.now(dt.UTC)
+    with database.read() as session:
+        known = coordinator(session)
+        listed = queue(session, now, settings)
+    problem = coordinator_problem(known, now, settings.coordinator_silence_seconds)
+    return Queue(places=listed, problem=problem)
 
 
 @router.get("/workers")

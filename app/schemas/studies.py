@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from app.progress import Progress
 from app.schemas.links import StudyLinks, study_links
+from tuner.decisions.queue import Place
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
@@ -68,6 +69,13 @@ class StudyRead(Record):
     """In words, why it failed, or what its last phase found."""
     problem: str | None
     """In words, what keeps the study from moving right now; null when nothing does."""
+    pending_reason: str | None
+    """In words, what it waits for, be it a `problem` or its turn; null while it holds a slot and
+    when it has ended."""
+    queue_position: int | None
+    """Among the studies that hold no slot, 1 for the next to get one; null for all others."""
+    queue_eta_seconds: float | None
+    """Until it gets a slot, at the pace of late; null before there is one and while it holds one."""
     project: str
     labels: dict[str, str]
     priority: int
@@ -107,14 +115,27 @@ def study_summary(study: StudyRecord) -> StudySummary:
     )
 
 
-def study_read(study: StudyRecord, progress: Progress, problem: str | None) -> StudyRead:
-    """The whole study, without its trials."""
+def study_read(
+    study: StudyRecord, progress: Progress, problem: str | None, place: Place | None = None
+) -> StudyRead:
+    """The whole study, without its trials.
+
+    Args:
+        study: as stored.
+        progress: how far it is.
+        problem: what keeps it from moving.
+        place: in the queue for slots; None if it is not in it.
+
+    """
     return StudyRead(
         id=study.id,
         state=study.state,
         resume_state=study.resume_state,
         reason=study.reason,
         problem=problem,
+        pending_reason=problem or (place and place.pending_reason),
+        queue_position=place and place.position,
+        queue_eta_seconds=place and place.eta_seconds,
         project=study.current_project,
         labels=study.current_labels,
         priority=study.priority,

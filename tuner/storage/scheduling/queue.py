@@ -1,0 +1,89 @@
+"""Read where studies stand in the queue for slots, from what is stored."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.decisions.queue import Place, SlotsNow, places
+from tuner.records.snapshot import ActiveStudy
+from tuner.spec.families.registry import FAMILIES
+from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, StudyState
+from tuner.storage.heartbeats import WorkerRecord, workers
+from tuner.storage.orders import open_order_ids
+from tuner.storage.sql.database import connection_of
+from tuner.storage.sql.tables import OrderRow, StudyRow
+
+COORDINATOR: Final = "tuner"
+RECENT_ORDERS: Final = 50
+"""Whose mean time is the pace."""
+
+# Without specifications: they are long, and a thousand studies may wait.
+_ACTIVE = select(
+    StudyRow.id,
+    StudyRow.version,
+    StudyRow.priority,
+    StudyRow.created_at,
+    StudyRow.state,
+    StudyRow.spec["family"]["name"].as_string().label("family"),
+).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
+
+
+def read_queue(
+    session: Session, heard_since: dt.datetime, most_per_share: int | None = None
+) -> tuple[Place, ...]:
+    """Places of all active studies whose trials are trained here; see `places`.
+
+    Args:
+        heard_since: slots that were last heard of before are no more.
+        most_per_share: orders of one share that may run at once.
+
+    """
+    rows = connection_of(session).execute(_ACTIVE).all()
+    trained_here = [
+        row for row in rows if not (row.family in FAMILIES and FAMILIES[row.family].is_external)
+    ]
+    known = [
+        one
+        for one in workers(session)
+        if one.name != COORDINATOR and one.heartbeat_at >= heard_since
+    ]
+    orders = open_order_ids(session)
+    running = Counter(
+        orders[order_id]
+        for one in known
+        if (order_id := one.order_id) is not None and order_id in orders
+    )
+    return places(
+        [ActiveStudy(row.id, row.version, row.priority, row.created_at) for row in trained_here],
+        running,
+        [row.id for row in trained_here if row.state != StudyState.QUEUED],
+        _slots_now(known),
+        _order_seconds(session, running),
+        most_per_share,
+    )
+
+
+def _slots_now(known: Iterable[WorkerRecord]) -> SlotsNow:
+    listed = list(known)
+    well = [one for one in listed if one.problem is None]
+    return SlotsNow(
+        well=len(well),
+        free=sum(one.order_id is None for one in well),
+        problems=tuple(f"{one.name}: {one.problem}" for one in listed if one.problem is not None),
+    )
+
+
+def _order_seconds(session: Session, study_ids: Iterable[str]) -> float | None:
+    """Mean seconds of the newest orders of these studies; None if none has ended."""
+    query = (
+        select(OrderRow.created_at, OrderRow.finished_at)
+        .where(OrderRow.study_id.in_(sorted(study_ids)), OrderRow.state == OrderState.DONE)
+        .order_by(OrderRow.created_at.desc())
+        .limit(RECENT_ORDERS)
+    )
+    took = [(end - start).total_seconds() for start, end in session.execute(query) if end]
+    return sum(took) / len(took) if took else None
