@@ -75,7 +75,8 @@ class StudyRead(Record):
     queue_position: int | None
     """Among the studies that hold no slot, 1 for the next to get one; null for all others."""
     queue_eta_seconds: float | None
-    """Until it gets a slot, at the pace of late; null before there is one and while it holds one."""
+    """Until it gets a slot, at the pace of late; null before there is one, or while it holds one.
+    """
     project: str
     labels: dict[str, str]
     priority: int

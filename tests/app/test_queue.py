@@ -11,7 +11,9 @@ from tests.tuner.decisions.test_allocation import order, slots_of, study
 from tuner.decisions.allocation import Use, allocate
 from tuner.decisions.queue import Place, SlotsNow, places
 from tuner.storage.heartbeats import beat
-from tuner.storage.sql.tables import WorkerRow
+from tuner.storage.scheduling.queue import read_queue
+from tuner.storage.sql.tables import StudyRow, WorkerRow
+from tuner.storage.sql.viewers import Viewer
 
 
 def place_of(found: tuple[Place, ...], study_id: str) -> Place:
@@ -82,3 +84,14 @@ def test_slots_that_were_last_heard_of_long_ago_are_none(served: Served) -> None
         row.heartbeat_at -= dt.timedelta(minutes=1)
     told: dict[str, Any] = served.client.get(f"/v1/studies/{study_id}").json()
     assert told["pending_reason"] == "No slot has been heard of yet."
+
+
+def test_others_studies_count_and_are_not_shown(served: Served) -> None:
+    served.submit(priority=3)
+    own = served.submit()
+    with served.database.write() as session:
+        session.get_one(StudyRow, own).owner = "ann"
+    now = dt.datetime.now(dt.UTC)
+    with served.database.seen_by(Viewer(owner="ann")).read() as session:
+        (place,) = read_queue(session, now)
+    assert (place.study_id, place.position) == (own, 2)

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.decisions.queue import Place, SlotsNow, places
+from tuner.engine.orders import OrderId
 from tuner.records.snapshot import ActiveStudy
 from tuner.spec.families.registry import FAMILIES
 from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, StudyState
@@ -16,6 +17,7 @@ from tuner.storage.heartbeats import WorkerRecord, workers
 from tuner.storage.orders import open_order_ids
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import OrderRow, StudyRow
+from tuner.storage.sql.viewers import viewer_of
 
 COORDINATOR: Final = "tuner"
 RECENT_ORDERS: Final = 50
@@ -27,6 +29,7 @@ _ACTIVE = select(
     StudyRow.version,
     StudyRow.priority,
     StudyRow.created_at,
+    StudyRow.owner,
     StudyRow.state,
     StudyRow.spec["family"]["name"].as_string().label("family"),
 ).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
@@ -35,7 +38,9 @@ _ACTIVE = select(
 def read_queue(
     session: Session, heard_since: dt.datetime, most_per_share: int | None = None
 ) -> tuple[Place, ...]:
-    """Places of all active studies whose trials are trained here; see `places`.
+    """Places of the active studies whose trials are trained here; see `places`.
+
+    Everybody's studies count, and those that the session's viewer sees are given.
 
     Args:
         heard_since: slots that were last heard of before are no more.
@@ -52,19 +57,22 @@ def read_queue(
         if one.name != COORDINATOR and one.heartbeat_at >= heard_since
     ]
     orders = open_order_ids(session)
-    running = Counter(
-        orders[order_id]
-        for one in known
-        if (order_id := one.order_id) is not None and order_id in orders
-    )
-    return places(
-        [ActiveStudy(row.id, row.version, row.priority, row.created_at) for row in trained_here],
+    busy_with = [OrderId(one.order_id) for one in known if one.order_id is not None]
+    running = Counter(orders[order_id] for order_id in busy_with if order_id in orders)
+    viewer = viewer_of(session)
+    seen = {row.id for row in rows if viewer is None or viewer.sees(row.id, row.owner)}
+    found = places(
+        [
+            ActiveStudy(row.id, row.version, row.priority, row.created_at, owner=row.owner)
+            for row in trained_here
+        ],
         running,
         [row.id for row in trained_here if row.state != StudyState.QUEUED],
         _slots_now(known),
         _order_seconds(session, running),
         most_per_share,
     )
+    return tuple(place for place in found if place.study_id in seen)
 
 
 def _slots_now(known: Iterable[WorkerRecord]) -> SlotsNow:
@@ -85,5 +93,7 @@ def _order_seconds(session: Session, study_ids: Iterable[str]) -> float | None:
         .order_by(OrderRow.created_at.desc())
         .limit(RECENT_ORDERS)
     )
-    took = [(end - start).total_seconds() for start, end in session.execute(query) if end]
+    took = [
+        (end - start).total_seconds() for start, end in connection_of(session).execute(query) if end
+    ]
     return sum(took) / len(took) if took else None

@@ -28,6 +28,10 @@ class Viewer(NamedTuple):
     shared_study_id: str | None = None
     """A study of any owner that can be read."""
 
+    def sees(self, study_id: str, owner: str) -> bool:
+        """Whether it sees a study; see `visible`."""
+        return owner == self.owner or study_id == self.shared_study_id
+
 
 class ViewedSession(Session):
     """A session that sees what its viewer may see."""
