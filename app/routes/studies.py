@@ -8,18 +8,17 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.data_files import with_data
 from app.dependencies import Db, IdempotencyKey, Settings, StudyId
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.liveness import study_problem
 from app.places import place_of
+from app.planning import asked_sha256, planned
 from app.progress import read_progress
 from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary
 from app.schemas.texts import Moment
 from app.settings import AppSettings
-from tuner.data_files.places import Places
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
@@ -69,9 +68,11 @@ def create_study(
     Family and target are required, every other field has a default. The answer shows the
     specification as stored, with every default filled in.
     """
-    spec = with_data(body, Places(settings.dataset_dirs))
+    spec = planned(body, database, settings)
     with database.write() as session:
-        study, _ = studies.open_study(session, spec, idempotency_key=idempotency_key)
+        study, _ = studies.open_study(
+            session, spec, idempotency_key=idempotency_key, asked_sha256=asked_sha256(body)
+        )
     answer = read_whole(database, settings, study.id)
     response.headers["Location"] = answer.links.self
     return _tagged(response, answer)

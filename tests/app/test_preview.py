@@ -106,3 +106,54 @@ def test_a_model_of_ones_own_is_counted_by_its_shapes(untouched: Served) -> None
     found = untouched.client.post("/v1/studies:preview", json=body).json()
     assert found["planned"][0]["parameters"] == 64 * 13
     assert found["target_parameters"] == 512 * 13
+
+
+BUDGETED = MINIMAL | {"target": {"width": 512, "tokens": 10**7}, "budget": {"flops_percent": 5}}
+
+
+def test_a_budget_plans_a_study_and_its_preview_alike(served: Served) -> None:
+    previewed = served.client.post("/v1/studies:preview", json=BUDGETED).json()
+    key = {"idempotency-key": "budgeted"}
+    first, again = (
+        served.client.post("/v1/studies", json=BUDGETED, headers=key).json() for _ in range(2)
+    )
+    assert first["id"] == again["id"]
+    assert first["spec"] == previewed["spec"]
+    assert first["spec"]["training"]["steps"] > 200
+    assert previewed["share_percent"] <= 5
+    stored = served.client.post("/v1/studies", json=first["spec"], headers=key).json()
+    assert stored["id"] == first["id"]
+
+
+def test_a_budget_that_is_too_small_is_refused_with_what_it_takes(untouched: Served) -> None:
+    bad = BUDGETED | {"budget": {"flops_percent": 1e-4}}
+    for path in ("/v1/studies:preview", "/v1/studies"):
+        response = untouched.client.post(path, json=bad)
+        assert response.status_code == 422
+        (error,) = response.json()["errors"]
+        assert error["pointer"] == "/budget/flops_percent"
+        assert "the cheapest plan takes" in error["detail"]
+
+
+def test_a_study_stops_at_its_budget_and_says_so(served: Served) -> None:
+    """Its plan is a share of the target; a promise that cannot be kept would cost more."""
+    budget = {"flops_percent": 185}
+    fields = {
+        "control": "none",
+        "budget": budget,
+        "proxy_width": 32,
+        "target": {"width": 256, "tokens": 8 * 16 * 32 * 2},
+        "measure": {"regret_percent": 1e-9, "interval_octaves": None, "grid_share": 16},
+    }
+    study_id = served.submit(**fields)
+    served.advance(study_id)
+    study = served.client.get(f"/v1/studies/{study_id}").json()
+    assert study["state"] == "completed"
+    cost = served.client.get(f"/v1/studies/{study_id}/recommendation").json()["cost"]
+    assert cost["share_percent"] <= 185
+    unlimited = served.submit(**fields | {"budget": None})
+    served.advance(unlimited)
+    more = served.client.get(f"/v1/studies/{unlimited}/recommendation").json()["cost"]
+    assert more["share_percent"] > cost["share_percent"]
+    assert cost["measuring_end"]["stopped_by"] == "budget"
+    assert "budget of 185 % of the target's FLOPs" in study["reason"]

@@ -18,6 +18,7 @@ from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
+from tuner.storage.speeds.slot_speed import slot_speed
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, read_for_decision
 from tuner.storage.trials.rows import trials_of
@@ -93,6 +94,8 @@ class Memory:
             for trial in trials_of(session, study_id, known.changed):
                 known.read.trials.put(trial)
             known.changed.clear()
+            speed = slot_speed(session, known.read.study)
+            known.read = known.read.model_copy(update={"slot_speed": speed})
         return known
 
     def searches(self, study_id: str) -> Searches:

@@ -15,11 +15,13 @@ from tuner.decisions.measure import measure_trials, repeated_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId
+from tuner.evidence.budget import fitting, searches_on
 from tuner.evidence.coordinate_check import check_verdict
 from tuner.evidence.measuring import measuring_end
 from tuner.records.decision import Decision
 from tuner.records.snapshot import StudySnapshot
-from tuner.records.trials import TrialRecord
+from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
+from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.states import Purpose, StudyState
 
 
@@ -83,9 +85,8 @@ def _searching(snapshot: StudySnapshot, searches: Searches) -> Decision:
                 search = searches.told(study, config, trials)
                 endings, promotions = decide_rung(search, standing)
                 return Decision(endings=endings, promotions=promotions)
-        elif len(trials) < study.spec.search.trials:
-            batch = trials[-1].batch + 1 if trials else 0
-            return Decision(new_trials=propose_batch(searches.told(study, config, trials), batch))
+        elif batch := _next_batch(snapshot, searches, config, trials):
+            return Decision(new_trials=batch)
         else:
             finished += 1
             if trials.best is None:
@@ -95,17 +96,35 @@ def _searching(snapshot: StudySnapshot, searches: Searches) -> Decision:
     return Decision()
 
 
+def _next_batch(
+    snapshot: StudySnapshot, searches: Searches, config: OptimizerConfig, trials: TrialGroup
+) -> tuple[NewTrial, ...]:
+    """The next trials of a search; none once it has all, or its budget's share."""
+    study = snapshot.study
+    if len(trials) >= study.spec.search.trials:
+        return ()
+    number = trials[-1].batch + 1 if trials else 0
+    batch = propose_batch(searches.told(study, config, trials), number)
+    begins = not trials  # without a batch there is nothing to measure around
+    return batch if begins or searches_on(snapshot, batch) else ()
+
+
 def _measuring(snapshot: StudySnapshot) -> Decision:
-    if new_trials := (*measure_trials(snapshot), *repeated_trials(snapshot)):
+    due = (*measure_trials(snapshot), *repeated_trials(snapshot))
+    new_trials = fitting(snapshot, due)
+    if new_trials:
         return Decision(new_trials=new_trials)
     if snapshot.trials.unfinished:
         return Decision()
-    return Decision(move_to=StudyState.COMPLETED, reason=_what_ended(snapshot))
+    left_out = len(due) - len(new_trials)
+    return Decision(move_to=StudyState.COMPLETED, reason=_what_ended(snapshot, left_out))
 
 
-def _what_ended(snapshot: StudySnapshot) -> str | None:
+def _what_ended(snapshot: StudySnapshot, left_out: int) -> str | None:
     """What ended each optimizer's measurement; None where that was the grid that was asked for."""
     spec = snapshot.study.spec
+    if left_out and spec.budget is not None:
+        return f"stopped at its {spec.budget.words}: {left_out} trials more would not fit into it"
     if spec.measure.plan == "grid":
         return None
     names = [config.name for config in spec.optimizers]

@@ -7,6 +7,7 @@ from typing import Final
 
 from parametrization.recommendation.document import MeasuringEnd, StoppedBy
 from parametrization.shapes.roles import ModelShape
+from tuner.evidence.budget import left_to_measure
 from tuner.evidence.flops import trial_flops
 from tuner.evidence.further import chosen_hyperparameters
 from tuner.evidence.next_trials import (
@@ -29,8 +30,13 @@ _DIGITS: Final = 9
 """To which rates are told apart: 2 ** x and log2 need not undo each other to the last bit."""
 
 
-def promise_of(spec: StudySpec, shape: ModelShape) -> Promise:
-    """What one optimizer's adaptive measurement promises, its costs in FLOPs."""
+def promise_of(spec: StudySpec, shape: ModelShape, most_flops: float = math.inf) -> Promise:
+    """What one optimizer's adaptive measurement promises, its costs in FLOPs.
+
+    Args:
+        most_flops: that the study's budget leaves it.
+
+    """
     measure, widths = spec.measure, spec.measure_widths
     costs = tuple(trial_flops(spec, shape, width, spec.training.steps) for width in widths)
     return Promise(
@@ -40,7 +46,10 @@ def promise_of(spec: StudySpec, shape: ModelShape) -> Promise:
         grid_factor=measure.grid_factor,
         interval_octaves=measure.interval_octaves,
         regret_percent=measure.regret_percent,
-        most_cost=measure.grid_share * measure.grid_points * measure.seeds * math.fsum(costs),
+        most_cost=min(
+            most_flops, measure.grid_share * measure.grid_points * measure.seeds * math.fsum(costs)
+        ),
+        most_in_all=most_flops,
     )
 
 
@@ -86,7 +95,8 @@ def _wave(snapshot: StudySnapshot, optimizer: Optimizer, tried: TrialGroup) -> W
     if best is None or shape is None:
         return Wave()
     winner = math.log2(chosen_hyperparameters(snapshot, best)["learning_rate"])
-    return tried.answer(_NextWave(promise_of(snapshot.study.spec, shape), winner))
+    left = left_to_measure(snapshot)
+    return tried.answer(_NextWave(promise_of(snapshot.study.spec, shape, left), winner))
 
 
 def _outcome(trial: TrialRecord, first_seed: int) -> Outcome:
@@ -107,7 +117,9 @@ def _told(spec: StudySpec, stopped_by: StoppedBy, tried: TrialGroup) -> Measurin
         "interval": "the target's interval is no wider than the"
         f" {measure.interval_octaves or 0:g} octaves that were promised",
         "gain": "more trials at these widths would hardly narrow the target's interval",
-        "budget": f"its share of the grid's FLOPs, {measure.grid_share:g}, is spent",
+        "budget": f"its share of the grid's FLOPs, {measure.grid_share:g}, is spent"
+        if spec.budget is None
+        else f"more trials would not fit into the {spec.budget.words}",
         "edge": f"the optimum of width {widest} lies outside of the rates that may be tried",
         "grid": f"all {measure.grid_points} rates with {measure.seeds} seeds are measured at"
         " every width",

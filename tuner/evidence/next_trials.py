@@ -75,7 +75,9 @@ class Promise(NamedTuple):
     regret_percent: float | None
     """Predicted regret that is low enough."""
     most_cost: float
-    """Of all trials."""
+    """Of all trials but those that it begins with, which are run in any case."""
+    most_in_all: float = math.inf
+    """Of all trials, those that it begins with among them."""
 
     def cost(self, width: int) -> float:
         """Of one trial at a width."""
@@ -102,6 +104,14 @@ def next_wave(promise: Promise, winner: float, outcomes: Outcomes) -> Wave:
         outcomes: of all trials that were asked for, which have all ended.
 
     """
+    wave = _wished(promise, winner, outcomes)
+    if _spent(promise, outcomes) + _cost(promise, wave.trials) > promise.most_in_all:
+        return Wave(stopped_by=wave.stopped_by or "budget")
+    return wave
+
+
+def _wished(promise: Promise, winner: float, outcomes: Outcomes) -> Wave:
+    """The next wave, whatever the first ones of each width cost."""
     *narrow, widest = promise.widths
     begun = {width for width in promise.widths if outcomes.get(width)}
     if first := [width for width in narrow if width not in begun]:

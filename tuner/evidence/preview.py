@@ -202,6 +202,12 @@ def _notes(
             f"no trial of the family {spec.family.name} has trained here yet: how long it takes is"
             " not known"
         )
+    if spec.budget is not None:
+        counted = spec.budget.flops_percent is not None or time is not None
+        yield (
+            f"{spec.budget.words}: its measurement ends where it is spent"
+            + ("" if counted else ", and nothing could be planned by it before")
+        )
     if not spec.whole_target.tokens_given:
         yield (
             "the target's tokens are not given: its cost is that of training it as long as the"

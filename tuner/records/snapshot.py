@@ -118,3 +118,6 @@ class StudySnapshot(Record):
     open_orders: tuple[OpenOrder, ...]
     capacity: Capacity = ONE_CPU
     """Slots that the study's trials are packed for."""
+    slot_speed: float | None = None
+    """FLOPs that a slot does in a second, by the study's own trials; read where a budget is in
+    hours, and None until one of its orders is done."""

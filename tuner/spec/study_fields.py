@@ -11,6 +11,7 @@ from parametrization.optimizers.registry import declared
 from parametrization.recommendation.target import WholeTarget
 from parametrization.rules.policies import Policies
 from parametrization.scaling.schedule import Schedule
+from tuner.spec.budget import Budget
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
@@ -173,6 +174,9 @@ class StudyFields(Submitted):
     check: Check = Check()
     search: Search = Field(default=Search(), validate_default=True)
     measure: Measure = Measure()
+    budget: Budget | None = None
+    """The most that the trials may take. What is left out of `proxy_width`, `training.steps` and
+    `search.trials` is then planned by it."""
     control: Literal["none", "sp"] = "none"
     """`sp` repeats the measurement under the standard parametrization."""
     at_target: bool = False

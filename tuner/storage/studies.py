@@ -32,6 +32,7 @@ from tuner.storage.documents import SHAPE, SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.requests.idempotency import known_request, remember_request
+from tuner.storage.speeds.slot_speed import slot_speed
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.sql.text import storable
@@ -50,9 +51,11 @@ _ACTIVE = select(
 
 
 def open_study(
-    session: Session, spec: StudySpec, *, idempotency_key: str | None = None
+    session: Session, spec: StudySpec, *, idempotency_key: str | None = None, asked_sha256: str = ""
 ) -> tuple[StudyRecord, bool]:
     """Queue a study, or find the one that the same request has queued before.
+
+    `asked_sha256` is of the study as it was asked for, where its budget planned it.
 
     Returns:
         The study, and whether it is new.
@@ -64,14 +67,13 @@ def open_study(
     """
     stored = SPEC.write(spec)
     _require_plugins(stored)
-    if idempotency_key is not None:
-        known = known_request(session, idempotency_key)
-        if known is not None:
-            study = get_study(session, known.study_id)
-            # With every default filled in: spelling one out is no change.
-            if known.recommendation_id is not None or study.spec != spec:
-                raise IdempotencyKeyReused(idempotency_key)
-            return study, False
+    if idempotency_key and (known := known_request(session, idempotency_key)):
+        study = get_study(session, known.study_id)
+        # With every default filled in: spelling one out is no change.
+        is_other = study.spec != spec and (known.request_hash or None) != asked_sha256
+        if known.recommendation_id is not None or is_other:
+            raise IdempotencyKeyReused(idempotency_key)
+        return study, False
     now = dt.datetime.now(dt.UTC)
     row = StudyRow(
         id=f"std_{secrets.token_hex(8)}",
@@ -87,7 +89,7 @@ def open_study(
     )
     session.add(row)
     session.flush()
-    remember_request(session, idempotency_key, row.id)
+    remember_request(session, idempotency_key, row.id, request_sha256=asked_sha256)
     _tell_of_move(session, row.id, None, StudyState.QUEUED, None)
     return record_of(row), True
 
@@ -108,10 +110,9 @@ def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
     Those made with other plugins than the installed ones are left out: see `park_studies`. Read
     several times a second, so specifications stay as they are stored.
     """
-    rows = connection_of(session).execute(_ACTIVE)
     studies = [
         ActiveStudy(*row[:-1])._replace(is_external=names_external_family(row.spec))
-        for row in rows
+        for row in connection_of(session).execute(_ACTIVE)
         if other_plugins(row.spec) is None
     ]
     return tuple(sorted(studies, key=lambda study: study.precedence))
@@ -234,8 +235,9 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
 
     """
     orders = open_orders_of(session, study_id, skip_unreadable=True)
-    statistics = statistics_of(session, study_id)
-    return _snapshot(session, get_study(session, study_id), statistics, orders)
+    return _snapshot(
+        session, get_study(session, study_id), statistics_of(session, study_id), orders
+    )
 
 
 def read_for_decision(
@@ -253,8 +255,7 @@ def read_for_decision(
 
     """
     study = get_study(session, study_id)
-    checking = study.state is StudyState.CHECKING
-    statistics = statistics_of(session, study_id) if checking else ()
+    statistics = statistics_of(session, study_id) if study.state is StudyState.CHECKING else ()
     return _snapshot(session, study, statistics, open_orders_of(session, study_id), capacity)
 
 
@@ -271,6 +272,7 @@ def _snapshot(
         statistics=statistics,
         open_orders=open_orders,
         capacity=capacity,
+        slot_speed=slot_speed(session, study),
     )
 
 
@@ -281,8 +283,7 @@ def study_row(session: Session, study_id: str) -> StudyRow:
         StudyNotFound: if there is none of that id.
 
     """
-    row = session.get(StudyRow, study_id)
-    if row is None:
+    if (row := session.get(StudyRow, study_id)) is None:
         raise StudyNotFound(study_id)
     return row
 

@@ -15,15 +15,25 @@ def known_request(session: Session, key: str) -> IdempotencyKeyRow | None:
 
 
 def remember_request(
-    session: Session, key: str | None, study_id: str, recommendation_id: str | None = None
+    session: Session,
+    key: str | None,
+    study_id: str,
+    recommendation_id: str | None = None,
+    *,
+    request_sha256: str = "",
 ) -> None:
-    """Remember what a request made; without a key there is nothing to remember it by."""
+    """Remember what a request made; without a key there is nothing to remember it by.
+
+    Args:
+        request_sha256: where the request cannot be told by what it made.
+
+    """
     if key is None:
         return
     session.add(
         IdempotencyKeyRow(
             key=_stored_key(session, key),
-            request_hash="",  # what releases before compared by
+            request_hash=request_sha256,
             study_id=study_id,
             recommendation_id=recommendation_id,
             created_at=dt.datetime.now(dt.UTC),

@@ -8,16 +8,13 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from parametrization.shapes.roles import ModelShape
-from tuner.engine.orders import TrainOrder
-from tuner.evidence.flops import FORWARD_AND_BACKWARD
 from tuner.evidence.preview import MeasuredSpeed
-from tuner.evidence.sizes import sizes_of, trial_positions
-from tuner.records.errors import DocumentUnreadable, OrderUnreadable, StudyUnreadable
+from tuner.records.errors import DocumentUnreadable, StudyUnreadable
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import OrderState
 from tuner.spec.study import StudySpec
 from tuner.storage.documents import SHAPE, SPEC
-from tuner.storage.orders import order_of
+from tuner.storage.speeds.slot_speed import done_work
 from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.study_records import record_of
 
@@ -43,22 +40,15 @@ def measured_speeds(session: Session, family: str) -> tuple[MeasuredSpeed, ...]:
             OrderRow.study_id.in_(list(studies)),
             OrderRow.kind == "train",
             OrderRow.state == OrderState.DONE,
+            OrderRow.attempt == 1,
         )
         .order_by(OrderRow.created_at.desc(), OrderRow.id)
         .limit(ORDERS)
     )
     for row in session.scalars(query):
-        try:
-            order = order_of(row)
-        except OrderUnreadable:
-            continue
-        assert isinstance(order, TrainOrder), "of its kind"
-        done = order_flops(studies[row.study_id], order)
-        if done is None or row.finished_at is None or row.attempt > 1:
-            continue
-        width = order.trials[0].spec.model.width
-        flops[width].append(done)
-        seconds[width].append((row.finished_at - row.created_at).total_seconds())
+        if work := done_work(studies[row.study_id], row):
+            flops[work[0]].append(work[1])
+            seconds[work[0]].append(work[2])
     return tuple(
         MeasuredSpeed(
             family=family,
@@ -68,19 +58,6 @@ def measured_speeds(session: Session, family: str) -> tuple[MeasuredSpeed, ...]:
         for width in sorted(flops)
         if math.fsum(seconds[width]) > 0
     )
-
-
-def order_flops(study: StudyRecord, order: TrainOrder) -> float | None:
-    """Of all trials of an order, from where they started; None if a model's size is not known."""
-    sizes = sizes_of(study.spec, study.shape)
-    if sizes is None:
-        return None
-    done = 0.0
-    for trial in order.trials:
-        steps = order.to_step - (trial.start.step if trial.start else 0)
-        size = sizes(trial.spec.model.width, study.spec.family.depth)
-        done += FORWARD_AND_BACKWARD * size * trial_positions(study.spec, steps)
-    return done
 
 
 def described_shape(session: Session, spec: StudySpec) -> ModelShape | None:

@@ -1,0 +1,85 @@
+"""Look at what a submitted study would run, and plan what it leaves to its budget."""
+
+import datetime as dt
+import hashlib
+
+from fastapi.exceptions import RequestValidationError
+
+from app.data_files import with_data
+from app.liveness import COORDINATOR, Liveness, liveness
+from app.settings import AppSettings
+from tuner.data_files.places import Places
+from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
+from tuner.evidence.preview import Preview, preview
+from tuner.spec.study import StudySpec
+from tuner.storage.heartbeats import workers
+from tuner.storage.speeds.measured import described_shape, measured_speeds
+from tuner.storage.sql.database import Database
+
+
+def planned(body: StudySpec, database: Database, settings: AppSettings) -> StudySpec:
+    """The study as it will be stored: with its data's facts, and planned by its budget.
+
+    Raises:
+        RequestValidationError: if its data cannot be trained on, or no plan fits the budget.
+
+    """
+    spec = with_data(body, Places(settings.dataset_dirs))
+    return spec if spec.budget is None else previewed(body, database, settings).spec
+
+
+def asked_sha256(body: StudySpec) -> str:
+    """Of a study that its budget plans, as it was asked for; empty of any other.
+
+    What is planned may follow the speed of the moment, and the request is the same all the same.
+    """
+    if body.budget is None:
+        return ""
+    return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
+
+
+def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Preview:
+    """What the study would run.
+
+    Raises:
+        RequestValidationError: as `planned`.
+
+    """
+    spec = with_data(body, Places(settings.dataset_dirs))
+    now, silence = dt.datetime.now(dt.UTC), settings.coordinator_silence_seconds
+    with database.read() as session:
+        shape = described_shape(session, spec)
+        speeds = measured_speeds(session, spec.family.name)
+        known = workers(session)
+    at_work = [
+        one.device.startswith("cuda")
+        for one in known
+        if one.name != COORDINATOR and liveness(one, now, silence) is not Liveness.SILENT
+    ]
+    slots = sum(at_work) or len(at_work)  # GPUs are packed for where there are any
+    if spec.family.is_external:
+        slots = 0
+    try:
+        spec = planned_by_budget(
+            spec,
+            left_open(body),
+            lambda candidate: preview(candidate, shape, speeds=speeds, slots=slots or 1),
+        )
+    except OverBudget as error:
+        raise _over_budget(error) from error
+    return preview(spec, shape, speeds=speeds, slots=slots)
+
+
+def _over_budget(error: OverBudget) -> RequestValidationError:
+    problems = [(f"/budget/{error.unit}", str(error))]
+    return RequestValidationError(
+        [
+            {
+                "type": "fields_disagree",
+                "loc": ("body",),
+                "msg": str(error),
+                "input": None,
+                "ctx": {"problems": problems},
+            }
+        ]
+    )

@@ -1,0 +1,98 @@
+"""Count what a study's trials have spent of its budget, in FLOPs."""
+
+import math
+from collections.abc import Iterable
+from typing import Final
+
+from tuner.evidence.flops import target_flops, trial_flops
+from tuner.evidence.planned import planned_trials
+from tuner.records.snapshot import StudySnapshot
+from tuner.records.trials import NewTrial, TrialRecord
+from tuner.spec.states import Purpose
+
+SECONDS_OF_HOUR: Final = 3600.0
+
+
+def most_flops(snapshot: StudySnapshot) -> float:
+    """That all trials may take; infinite without a budget, or before it can be counted in FLOPs."""
+    spec, shape = snapshot.study.spec, snapshot.study.shape
+    if spec.budget is None or shape is None:
+        return math.inf
+    if spec.budget.flops_percent is not None:
+        return spec.budget.flops_percent / 100 * target_flops(spec, shape, spec.whole_target)
+    if spec.budget.gpu_hours is None or snapshot.slot_speed is None:
+        return math.inf
+    return spec.budget.gpu_hours * SECONDS_OF_HOUR * snapshot.slot_speed
+
+
+def spent_flops(snapshot: StudySnapshot) -> float:
+    """Of the updates that were done, and of those that trials at work are still to do."""
+    return _flops(snapshot, snapshot.trials)
+
+
+def cost(snapshot: StudySnapshot, trials: Iterable[NewTrial]) -> float:
+    """FLOPs of trials that are trained to their end."""
+    spec, shape = snapshot.study.spec, snapshot.study.shape
+    assert shape is not None, "trials follow the description"
+    return math.fsum(trial_flops(spec, shape, trial.width, spec.training.steps) for trial in trials)
+
+
+def left_to_measure(snapshot: StudySnapshot) -> float:
+    """FLOPs that the budget leaves the measurement of one optimizer, what it has spent included."""
+    most = most_flops(snapshot)
+    if math.isinf(most):
+        return most
+    spec, shape = snapshot.study.spec, snapshot.study.shape
+    assert shape is not None, "or the budget could not be counted"
+    others = [trial for trial in snapshot.trials if trial.purpose is not Purpose.MEASURE]
+    due = planned_trials(spec)
+    reserved = 0.0
+    for (purpose, width), count in due.items():
+        if purpose in (Purpose.CONFIRM, Purpose.CONTROL, Purpose.REPEAT):
+            asked = sum(one.purpose is purpose and one.width == width for one in others)
+            one = trial_flops(spec, shape, width, spec.training.steps)
+            reserved += max(0, count - asked) * one
+    left = most - _flops(snapshot, others) - reserved
+    return max(0.0, left) / len(spec.optimizers)
+
+
+def searches_on(snapshot: StudySnapshot, batch: Iterable[NewTrial]) -> bool:
+    """Whether a further batch of the search leaves enough to begin the measurement."""
+    most = most_flops(snapshot)
+    if math.isinf(most):
+        return True
+    spec, shape = snapshot.study.spec, snapshot.study.shape
+    assert shape is not None, "or the budget could not be counted"
+    kept = math.fsum(
+        count * trial_flops(spec, shape, width, spec.training.steps)
+        for (purpose, width), count in planned_trials(spec).items()
+        if purpose is not Purpose.SEARCH
+    )
+    return spent_flops(snapshot) + cost(snapshot, batch) + kept <= most
+
+
+def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewTrial, ...]:
+    """Those of the next trials that the budget has room for: whole widths, in their order."""
+    left = most_flops(snapshot) - spent_flops(snapshot)
+    if math.isinf(left):
+        return trials
+    taken: list[NewTrial] = []
+    groups: dict[tuple[Purpose, str, int], list[NewTrial]] = {}
+    for trial in trials:
+        groups.setdefault((trial.purpose, trial.optimizer, trial.width), []).append(trial)
+    for group in groups.values():
+        price = cost(snapshot, group)
+        if price <= left:
+            left -= price
+            taken += group
+    return tuple(taken)
+
+
+def _flops(snapshot: StudySnapshot, trials: Iterable[TrialRecord]) -> float:
+    spec, shape = snapshot.study.spec, snapshot.study.shape
+    assert shape is not None, "trials follow the description"
+    steps = spec.training.steps
+    return math.fsum(
+        trial_flops(spec, shape, trial.width, trial.step if trial.is_final else steps)
+        for trial in trials
+    )
