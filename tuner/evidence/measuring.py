@@ -11,13 +11,10 @@ from tuner.evidence.budget import left_to_measure
 from tuner.evidence.flops import trial_flops
 from tuner.evidence.further import chosen_hyperparameters
 from tuner.evidence.next_trials import (
-    AROUND_STEPS,
-    FIRST_RATES,
     Due,
     Outcome,
     Promise,
     Wave,
-    first_seeds,
     next_wave,
 )
 from tuner.records.snapshot import StudySnapshot
@@ -125,14 +122,3 @@ def _told(spec: StudySpec, stopped_by: StoppedBy, tried: TrialGroup) -> Measurin
         " every width",
     }[stopped_by]
     return MeasuringEnd(stopped_by=stopped_by, trials=len(tried), words=words)
-
-
-def planned_trials(spec: StudySpec) -> dict[int, int]:
-    """Trials of one optimizer by width, as many as an adaptive measurement usually takes."""
-    widths = spec.measure_widths
-    costs = tuple(float(width**2) for width in widths)
-    planned = {
-        width: FIRST_RATES * first_seeds(cost, costs[-1])
-        for width, cost in zip(widths, costs, strict=True)
-    }
-    return planned | {widths[-1]: planned[widths[-1]] + len(AROUND_STEPS)}
