@@ -19,6 +19,7 @@ from tuner.records.errors import (
     IdempotencyKeyReused,
     IllegalMove,
     LeaseLost,
+    NotAtWork,
     NotExternal,
     NotReady,
     OrderNotFound,
@@ -70,6 +71,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     StorageBusy: _Answer(503, retry_after_seconds=1),
     StorageUnavailable: _Answer(503, retry_after_seconds=5),
     DatabaseMismatch: _Answer(503, retry_after_seconds=30),
+    NotAtWork: _Answer(503, retry_after_seconds=5),
     TunerError: _Answer(500),
 }
 

@@ -1,6 +1,7 @@
 """Judge whether the coordinator and its slots are at work, and say what is wrong if not."""
 
 import datetime as dt
+from collections.abc import Sequence
 from enum import StrEnum
 
 from sqlalchemy.orm import Session
@@ -49,6 +50,22 @@ def coordinator_problem(
             " start it again with `widthwise up`; the study goes on where it was."
         )
     return tuner.problem
+
+
+def engine_problem(
+    slots: Sequence[WorkerRecord], now: dt.datetime, silence_seconds: float
+) -> str | None:
+    """In words, why nothing can train; None if a slot is well."""
+    found = [liveness(slot, now, silence_seconds) for slot in slots]
+    if Liveness.WELL in found:
+        return None
+    if not slots:
+        return "No slot has ever been at work: start a worker."
+    troubles = [slot.problem for slot in slots if slot.problem]
+    if Liveness.TROUBLED in found and troubles:
+        return f"No slot is well: {troubles[0]}"
+    age = min(age_seconds(slot, now) for slot in slots)
+    return f"No slot is at work; one was last heard of {age:.0f} s ago: start the workers again."
 
 
 def study_problem(

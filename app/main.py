@@ -14,11 +14,13 @@ from app.event_feed import EventFeed
 from app.group_commit import GroupCommit
 from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
+from app.http.measured import Measured
 from app.http.methods import HeadAndOptions
 from app.http.openapi import describe, operation_id
 from app.http.queries import known_query
 from app.http.request_ids import RequestIds
 from app.http.write_turns import WriteTurns
+from app.metrics import registry_of
 from app.quick_reports import QuickReports
 from app.routes import (
     catalogue,
@@ -26,6 +28,7 @@ from app.routes import (
     evidence,
     health,
     leases,
+    metrics,
     observations,
     preview,
     projects,
@@ -52,6 +55,7 @@ ROUTERS = (
     catalogue,
     workers,
     health,
+    metrics,
 )
 
 
@@ -71,6 +75,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
     app.state.commits = GroupCommit(database)
     app.state.write_turns = WriteTurns()
+    app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
     for module in ROUTERS:
         app.include_router(module.router)
     app.include_router(pages.router, include_in_schema=False)
@@ -84,6 +89,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds, access_log=settings.access_log)
+    app.add_middleware(Measured, registry=app.state.metrics)
     app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 

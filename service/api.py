@@ -10,10 +10,10 @@ from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
+from service.opened import open_or_exit
 from service.settings import settings_or_exit
 from service.sockets import listen
 from tuner.spec.families.registered_tasks import REGISTERED
-from tuner.storage.sql.database import open_database, require_current
 from workers.slot.process import follow_parent_into_death
 
 GRACE_SECONDS = 3
@@ -34,8 +34,7 @@ def main() -> None:
 
     settings = settings_or_exit("service.api")
     REGISTERED.read_from(settings.tasks_dir)
-    database = open_database(settings.url)
-    require_current(database)
+    database = open_or_exit("service.api", settings.url)
     application = create_app(
         database,
         AppSettings(

@@ -10,6 +10,7 @@ import structlog
 
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
+from service.opened import open_or_exit
 from service.settings import settings_or_exit
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.leadership import leadership
@@ -19,7 +20,7 @@ from tuner.engine.composite import CompositeEngine
 from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
 from tuner.spec.families.registered_tasks import REGISTERED
-from tuner.storage.sql.database import Database, open_database, require_current
+from tuner.storage.sql.database import Database
 from workers.engines.local import LocalEngine
 from workers.slot.process import follow_parent_into_death
 
@@ -45,8 +46,7 @@ def main() -> None:
     settings = settings_or_exit("service.tuner")
     REGISTERED.read_from(settings.tasks_dir)
     settings.checkpoint_dir.mkdir(parents=True, exist_ok=True)
-    database = open_database(settings.url)
-    require_current(database)
+    database = open_or_exit("service.tuner", settings.url)
 
     def build_engine(leading: Database) -> Engine:
         workers = LocalEngine(

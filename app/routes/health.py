@@ -7,11 +7,20 @@ from typing import Literal
 from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
-from app.liveness import age_seconds, coordinator, coordinator_problem
+from app.liveness import (
+    COORDINATOR,
+    Liveness,
+    age_seconds,
+    coordinator_problem,
+    engine_problem,
+    liveness,
+)
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.rules.policies import Policies
+from tuner.records.errors import NotAtWork
 from tuner.spec.record import Record
-from tuner.storage.sql.database import require_current
+from tuner.storage.heartbeats import workers
+from tuner.storage.sql.readiness import require_storable
 
 router = APIRouter(tags=["health"])
 
@@ -22,10 +31,11 @@ class Health(Record):
 
 class Readiness(Record):
     status: Literal["ready"] = "ready"
-    coordinator_heartbeat_age_seconds: float | None
-    """For information: null if no coordinator has ever reported."""
-    coordinator_problem: str | None
-    """In words, why no study moves; null when they do."""
+    coordinator_heartbeat_age_seconds: float
+    coordinator_problem: None = None
+    """A service whose studies do not move is not ready: the problem document says why."""
+    slots: int
+    """Slots that are well."""
 
 
 class Versions(Record):
@@ -50,12 +60,21 @@ async def healthz() -> Health:
 
 @router.get("/readyz")
 def readyz(database: Db, settings: Settings) -> Readiness:
-    """Whether studies can be stored: the database answers, fits this code and can be written."""
-    require_current(database)
-    with database.write() as session:  # being let in to write is the proof; nothing is written
-        tuner = coordinator(session)
-    now = dt.datetime.now(dt.UTC)
+    """Whether studies are stored and move: database, coordinator and a slot are at work.
+
+    Looks without queueing for the database's lock, so that it may be asked often.
+    """
+    require_storable(database)
+    with database.read() as session:
+        known = workers(session)
+    now, silence = dt.datetime.now(dt.UTC), settings.coordinator_silence_seconds
+    tuner = next((worker for worker in known if worker.name == COORDINATOR), None)
+    slots = [worker for worker in known if worker.name != COORDINATOR]
+    problem = coordinator_problem(tuner, now, silence) or engine_problem(slots, now, silence)
+    if tuner is None or problem is not None:
+        raise NotAtWork(problem)
+    well = [slot for slot in slots if liveness(slot, now, silence) is Liveness.WELL]
     return Readiness(
-        coordinator_heartbeat_age_seconds=tuner and age_seconds(tuner, now),
-        coordinator_problem=coordinator_problem(tuner, now, settings.coordinator_silence_seconds),
+        coordinator_heartbeat_age_seconds=age_seconds(tuner, now),
+        slots=len(well),
     )

@@ -3,12 +3,15 @@
 import datetime as dt
 import subprocess
 import sys
+from pathlib import Path
 
 import httpx
+from sqlalchemy import update
 
 from app.liveness import coordinator_problem
-from tests.app.served import Served
+from tests.app.served import SPEC, Served
 from tuner.storage.heartbeats import WorkerRecord, beat
+from tuner.storage.sql.tables import WorkerRow
 
 
 def test_the_api_process_never_loads_torch_nor_what_only_the_coordinator_needs() -> None:
@@ -27,27 +30,73 @@ def test_health_needs_no_database(served: Served) -> None:
     assert served.client.get("/healthz").json() == {"status": "ok"}
 
 
-def test_a_service_without_coordinator_is_ready_and_says_what_is_missing(
+def unready(client: httpx.Client) -> str:
+    """In words, why the service is not ready."""
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.headers["content-type"] == "application/problem+json"
+    return str(answer.json()["detail"])
+
+
+def test_a_service_without_coordinator_is_not_ready_and_says_what_is_missing(
     client: httpx.Client,
 ) -> None:
-    readiness = client.get("/readyz").json()
-    assert readiness["status"] == "ready"
-    assert readiness["coordinator_heartbeat_age_seconds"] is None
-    assert "widthwise up" in readiness["coordinator_problem"]
+    assert "widthwise up" in unready(client)
 
 
 def test_a_coordinator_at_work_leaves_nothing_to_report(served: Served) -> None:
     with served.database.write() as session:
         beat(session, "tuner", "coordinator", None, None)
         beat(session, "cpu-0", "cpu", "std_1-t0", None)
-    readiness = served.client.get("/readyz").json()
-    assert readiness["coordinator_problem"] is None
+    answer = served.client.get("/readyz")
+    assert answer.status_code == 200
+    readiness = answer.json()
+    assert readiness["slots"] == 1
     assert readiness["coordinator_heartbeat_age_seconds"] < 10
     workers = {at["name"]: at for at in served.client.get("/v1/workers").json()["workers"]}
     assert workers["cpu-0"]["liveness"] == "well"
     assert workers["cpu-0"]["order_id"] == "std_1-t0"
     study = served.client.get(f"/v1/studies/{served.submit()}").json()
     assert study["problem"] is None
+
+
+def test_a_coordinator_whose_slots_are_all_in_trouble_or_gone_is_not_ready(
+    served: Served,
+) -> None:
+    with served.database.write() as session:
+        beat(session, "tuner", "coordinator", None, None)
+    assert "start a worker" in unready(served.client)
+    with served.database.write() as session:
+        beat(session, "cuda-0", "cuda", None, "The GPU has fallen off the bus.")
+    assert "fallen off the bus" in unready(served.client)
+    with served.database.write() as session:
+        session.execute(update(WorkerRow).values(problem=None))
+        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=100)
+        gone = update(WorkerRow).where(WorkerRow.name == "cuda-0")
+        session.execute(gone.values(heartbeat_at=long_ago))
+    assert "last heard of 10" in unready(served.client)
+
+
+def test_a_database_that_is_deleted_is_missed_until_it_is_put_back(
+    served: Served, tmp_path: Path
+) -> None:
+    with served.database.write() as session:
+        beat(session, "tuner", "coordinator", None, None)
+        beat(session, "cpu-0", "cpu", None, None)
+    assert served.client.get("/readyz").status_code == 200
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for file in tmp_path.glob("widthwise.db*"):
+        file.rename(elsewhere / file.name)
+    assert "is gone" in unready(served.client)
+    refused = served.client.post("/v1/studies", json=SPEC)
+    assert refused.status_code == 503
+    assert "is gone" in refused.json()["detail"]
+    assert not (tmp_path / "widthwise.db").exists(), "an empty one would hide the loss"
+    for file in elsewhere.iterdir():
+        file.rename(tmp_path / file.name)
+    assert served.client.get("/readyz").status_code == 200
+    assert served.submit()
 
 
 def test_a_coordinator_in_trouble_is_quoted_at_its_studies(served: Served) -> None:

@@ -42,8 +42,13 @@ def is_gone(pid: int) -> bool:
 
 def kill(pid: int) -> None:
     """SIGKILL, if it still runs."""
+    send(signal.SIGKILL, pid)
+
+
+def send(number: signal.Signals, pid: int) -> None:
+    """Send a signal to a process, if it still runs."""
     try:
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, number)
     except ProcessLookupError:
         return
 

@@ -1,20 +1,22 @@
 """Whatever is killed, whenever: the study completes as if nothing had happened."""
 
-import json
 import random
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from tests.service.processes import descendants_of, is_gone, is_running, kill
 from tests.service.running import RunningService, wait_for
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.tables import StudyEventRow
 
 pytestmark = pytest.mark.slow
+
+POSTGRESQL = pytest.param("postgresql", marks=pytest.mark.postgres)
 
 SPEC: dict[str, Any] = {
     "family": {"name": "mlp", "depth": 2},
@@ -88,8 +90,8 @@ def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[RunningService]:
-    running = RunningService(tmp_path / "data")
+def service(tmp_path: Path, database_url: str) -> Iterator[RunningService]:
+    running = RunningService(tmp_path / "data", WIDTHWISE_DATABASE_URL=database_url)
     yield running
     running.stop()
 
@@ -111,17 +113,26 @@ def strike(service: RunningService, victim: str) -> bool:
     return bool(pids)
 
 
-def completions(service: RunningService) -> list[int]:
+def completions(database: Database) -> list[int]:
     """Number of every trial, once per time that it was declared complete."""
-    with closing(sqlite3.connect(service.data_dir / "widthwise.db")) as database:
-        stored = database.execute("select data from study_events where kind = 'trial.state'")
-        events = [json.loads(data) for (data,) in stored]
+    with database.read() as session:
+        events = session.scalars(
+            select(StudyEventRow.data).where(StudyEventRow.kind == "trial.state")
+        ).all()
     return [event["number"] for event in events if event["state"] == "complete"]
 
 
-@pytest.mark.parametrize("victim", ["tuner", "worker", "api", "everything"])
+@pytest.mark.parametrize(
+    ("backend", "victim"),
+    [
+        pytest.param("postgresql", "tuner", marks=pytest.mark.postgres),
+        ("sqlite", "worker"),
+        pytest.param("postgresql", "api", marks=pytest.mark.postgres),
+        ("sqlite", "everything"),
+    ],
+)
 def test_a_study_survives_the_death_of_any_process_at_any_moment(
-    victim: str, service: RunningService, uninterrupted: dict[str, Any]
+    victim: str, service: RunningService, database: Database, uninterrupted: dict[str, Any]
 ) -> None:
     """Strikes at moments drawn from the study's own progress, in every phase of it."""
     study_id = service.submit(SPEC)
@@ -133,7 +144,7 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
     assert strikes == 3
     assert service.finished(study_id)["state"] == "completed"
     assert differences(trials_and_curves(service, study_id), uninterrupted) == []
-    repeated = completions(service)
+    repeated = completions(database)
     assert len(repeated) == len(set(repeated)), "a complete trial was trained again"
 
 
@@ -173,6 +184,7 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_finishes_the_study(
     service.stop()
 
 
+@pytest.mark.parametrize("backend", [POSTGRESQL])
 def test_the_same_spec_gives_the_same_trials_and_curves_twice(
     service: RunningService, uninterrupted: dict[str, Any]
 ) -> None:

@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from typing import Final, Protocol
 
 import psycopg
-from sqlalchemy import update
+import structlog
+from sqlalchemy import URL, update
 
 from tuner.records.errors import LeadershipLost
-from tuner.storage.sql.connections import database_url
+from tuner.storage.sql.connections import POSTGRES_PATIENCE, database_url
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import CoordinatorRow
 
@@ -27,6 +28,8 @@ _ADVISORY_KEY = 0x77696474687769  # "widthwi" in ASCII
 IDLE_TIMEOUT_SECONDS: Final = 15.0
 """PostgreSQL takes the leadership from a holder that has not renewed it for so long."""
 _STANDBY_SECONDS = 0.5
+
+log = structlog.get_logger()
 
 
 class Leadership(Protocol):
@@ -90,26 +93,51 @@ def leadership(
             held = _wait_until(lambda: _try_flock(lock_file.fileno()), should_stop)
             yield _FileLock() if held else None
         return
-    # In SQLAlchemy's own words: libpq does not read every address that SQLAlchemy writes.
-    _, words = parsed.get_dialect()().create_connect_args(parsed)
-    with psycopg.connect(**words, autocommit=True) as connection:
-        timeout = f"{idle_timeout_seconds * 1000:.0f}ms"
-        connection.execute("select set_config('idle_session_timeout', %s, false)", [timeout])
-        pause = min(_STANDBY_SECONDS, idle_timeout_seconds / 4)
-        held = _wait_until(lambda: _try_advisory(connection), should_stop, pause)
-        yield _AdvisoryLock(connection) if held else None
+    connection = _locking_connection(parsed, should_stop, idle_timeout_seconds)
+    if connection is None:
+        yield None
+        return
+    with connection:
+        yield _AdvisoryLock(connection)
 
 
-def _wait_until(
-    attempt: Callable[[], bool],
-    should_stop: Callable[[], bool],
-    pause_seconds: float = _STANDBY_SECONDS,
-) -> bool:
+def _wait_until(attempt: Callable[[], bool], should_stop: Callable[[], bool]) -> bool:
     while not should_stop():
         if attempt():
             return True
-        time.sleep(pause_seconds)
+        time.sleep(_STANDBY_SECONDS)
     return False
+
+
+def _locking_connection(
+    url: URL, should_stop: Callable[[], bool], idle_timeout_seconds: float
+) -> psycopg.Connection | None:
+    """Wait for the lock, through restarts of the server; a connection that holds it."""
+    pause = min(_STANDBY_SECONDS, idle_timeout_seconds / 4)
+    connection: psycopg.Connection | None = None
+    while not should_stop():
+        try:
+            connection = connection or _connect(url, idle_timeout_seconds)
+            if _try_advisory(connection):
+                return connection
+        except psycopg.OperationalError as error:
+            log.warning("standing by without the database", problem=str(error))
+            if connection is not None:
+                connection.close()
+            connection = None
+        time.sleep(pause)
+    if connection is not None:
+        connection.close()
+    return None
+
+
+def _connect(url: URL, idle_timeout_seconds: float) -> psycopg.Connection:
+    # In SQLAlchemy's own words: libpq does not read every address that SQLAlchemy writes.
+    _, words = url.get_dialect()().create_connect_args(url)
+    connection = psycopg.connect(**POSTGRES_PATIENCE | words, autocommit=True)
+    timeout = f"{idle_timeout_seconds * 1000:.0f}ms"
+    connection.execute("select set_config('idle_session_timeout', %s, false)", [timeout])
+    return connection
 
 
 def _try_flock(descriptor: int) -> bool:

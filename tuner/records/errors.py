@@ -247,3 +247,7 @@ class StorageBusy(StorageUnavailable):
 
 class LeadershipLost(TunerError):
     """Another coordinator may have taken over this database."""
+
+
+class NotAtWork(TunerError):
+    """No study moves: the coordinator, or every slot, is not at work."""

@@ -1,6 +1,7 @@
 """Sessions: snapshot reads, one writer, and storage trouble by its name on both databases."""
 
 import math
+import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -162,6 +163,25 @@ def test_a_missing_directory_is_named(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'nowhere' / 'widthwise.db'}")
     with pytest.raises(StorageUnavailable, match=r"nowhere/widthwise\.db cannot be used"):
         open_one(database)
+
+
+def test_a_backup_put_in_the_place_of_a_database_is_what_is_used(
+    sqlite_template: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "widthwise.db"
+    shutil.copyfile(sqlite_template, path)
+    database = open_database(f"sqlite:///{path}")
+    assert count_studies(database) == 0
+    backup = tmp_path / "backup.db"
+    shutil.copyfile(sqlite_template, backup)
+    other = open_database(f"sqlite:///{backup}")
+    open_one(other)
+    other.close()  # which folds its log into the file
+    backup.replace(path)
+    assert count_studies(database) == 1
+    open_one(database)
+    assert count_studies(database) == 2
+    database.close()
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:

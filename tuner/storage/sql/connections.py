@@ -10,9 +10,22 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from tuner.storage.sql.sqlite_file import SqliteFile
+
 CONCURRENT_READS: Final = 40  # as many as FastAPI has threads
 WRITER_LOCK: Final = 0x5749_4454  # PostgreSQL's advisory lock of whoever writes
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
+POSTGRES_PATIENCE: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+"""How long libpq waits for a server whose machine is gone: the kernel's own limits are hours."""
+FROZEN_WRITER_MILLISECONDS: Final = 15_000
+"""PostgreSQL ends the transaction of a writer that asks for nothing for so long; a write takes
+milliseconds."""
 
 _write_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 
@@ -100,6 +113,9 @@ def sqlite_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Engin
         pool_timeout=busy_timeout_seconds,
     )
     take_over_transactions(readers, "BEGIN", "query_only=ON")
+    file = SqliteFile(Path(url.database or ""))
+    file.guard(engine)
+    file.guard(readers)
     return engine, readers
 
 
@@ -133,7 +149,7 @@ def postgres_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Eng
         return create_engine(
             url,
             json_serializer=_write_json,
-            connect_args={"options": f"{given} {options}", "connect_timeout": 10},
+            connect_args=POSTGRES_PATIENCE | {"options": f"{given} {options}"},
             pool_pre_ping=True,
             pool_timeout=busy_timeout_seconds,
             **pool,
@@ -142,7 +158,7 @@ def postgres_engines(url: URL, busy_timeout_seconds: float) -> tuple[Engine, Eng
     # Without the second timeout, a process that is frozen while it writes stops every other.
     engine = engine_of(
         f"-c lock_timeout={busy_timeout_seconds * 1000:.0f}"
-        " -c idle_in_transaction_session_timeout=60000",
+        f" -c idle_in_transaction_session_timeout={FROZEN_WRITER_MILLISECONDS}",
         pool_size=1,
         max_overflow=0,
     )

@@ -1,0 +1,48 @@
+"""Count what a database holds, by states: a few index look-ups, however many trials there are."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from tuner.records.trial_counts import TrialCounts
+from tuner.spec.record import Record
+from tuner.spec.states import ACTIVE_STUDY_STATES, TrialState
+from tuner.storage.orders import open_order_ids
+from tuner.storage.sql.tables import CoordinatorRow, StudyEventRow, StudyRow
+
+
+class Totals(Record):
+    studies: Mapping[str, int]
+    """By state."""
+    trials: Mapping[str, int]
+    """Of the studies that are not over, by state."""
+    open_orders: int
+    epoch: int
+    """Coordinators that have led so far."""
+    events: int
+    """The newest one's number."""
+
+
+def totals(session: Session) -> Totals:
+    """Count everything, in the one state that the session sees."""
+    by_state = select(StudyRow.state, func.count()).group_by(StudyRow.state)
+    return Totals(
+        studies={state: count for state, count in session.execute(by_state)},
+        trials=_active_trials(session),
+        open_orders=len(open_order_ids(session)),
+        epoch=session.scalar(select(CoordinatorRow.epoch)) or 0,
+        events=session.scalar(select(func.max(StudyEventRow.id))) or 0,
+    )
+
+
+def _active_trials(session: Session) -> dict[str, int]:
+    query = select(StudyRow.counts).where(
+        StudyRow.state.in_(ACTIVE_STUDY_STATES), StudyRow.counts.is_not(None)
+    )
+    found: Counter[str] = Counter(dict.fromkeys((state.value for state in TrialState), 0))
+    for stored in session.scalars(query):
+        for group in TrialCounts.model_validate(stored).groups:
+            found.update({state.value: group.in_state(state) for state in TrialState})
+    return dict(found)
