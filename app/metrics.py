@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -94,7 +94,9 @@ def _of_studies(stored: Totals) -> Iterable[GaugeMetricFamily]:
     yield _gauge("events", "Number of the newest event stored.", None, {"": stored.events})
 
 
-def _gauge(name: str, words: str, label: str | None, values: dict[str, float]) -> GaugeMetricFamily:
+def _gauge(
+    name: str, words: str, label: str | None, values: Mapping[str, float]
+) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"{_PREFIX}{name}", words, labels=[label] if label else [])
     for value, number in values.items():
         family.add_metric([value] if label else [], number)

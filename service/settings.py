@@ -1,7 +1,6 @@
 """Settings of one process of the service, from the environment (WIDTHWISE_*)."""
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -9,14 +8,11 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from service.cores import available_cores
 from tuner.storage.sql.connections import sqlite_url
 from workers.device.out_of_memory import SMALLEST_LIMIT_BYTES
 
 PREFIX: Final = "WIDTHWISE_"
-
-
-def _available_cores() -> int:
-    return len(os.sched_getaffinity(0))
 
 
 def _listed(given: Any) -> Any:  # noqa: ANN401  a variable's text, or a value as it is
@@ -57,7 +53,7 @@ class Settings(BaseSettings):
     """Directories, and prefixes of URLs, that studies may name data files in. Default: none."""
     access_log: bool = False
     """Log every request: method, path, status, milliseconds, request id."""
-    slots: int = Field(default_factory=_available_cores, ge=1, le=1_024)
+    slots: int = Field(default_factory=available_cores, ge=1, le=1_024)
     """Trials that run at once on this machine. Default: one per core."""
     gpus: int = Field(default=0, ge=0, le=64)
     """Train on so many GPUs instead of the cores; `slots` is not read then."""

@@ -4,10 +4,12 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 
 import optuna
 import structlog
 
+from service.health import alive_until
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit
@@ -31,13 +33,17 @@ def main() -> None:
     """Coordinate until SIGTERM; SIGINT is the supervisor's affair, if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parent", type=int, help="process id to live and die with")
+    parser.add_argument(
+        "--alive", type=Path, help="a file to touch while at work, for `python -m service.health`"
+    )
     arguments = parser.parse_args()
     if arguments.parent:
         follow_parent_into_death(arguments.parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        should_stop = StopRequest(signal.SIGTERM)
+        stop = StopRequest(signal.SIGTERM)
     else:
-        should_stop = StopRequest(signal.SIGTERM, signal.SIGINT)
+        stop = StopRequest(signal.SIGTERM, signal.SIGINT)
+    should_stop = stop if arguments.alive is None else alive_until(stop, arguments.alive)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
     configure_logs("tuner")
     log_plugins()

@@ -31,9 +31,10 @@ class Health(Record):
 
 class Readiness(Record):
     status: Literal["ready"] = "ready"
-    coordinator_heartbeat_age_seconds: float
-    coordinator_problem: None = None
-    """A service whose studies do not move is not ready: the problem document says why."""
+    coordinator_heartbeat_age_seconds: float | None
+    """Null if no coordinator has ever reported."""
+    coordinator_problem: str | None
+    """In words, what the installation still lacks; null where studies move."""
     slots: int
     """Slots that are well."""
 
@@ -62,7 +63,8 @@ async def healthz() -> Health:
 def readyz(database: Db, settings: Settings) -> Readiness:
     """Whether studies are stored and move: database, coordinator and a slot are at work.
 
-    Looks without queueing for the database's lock, so that it may be asked often.
+    A database that no coordinator has ever run on is ready to store the first studies. It looks
+    without queueing for the database's lock, so that it may be asked often.
     """
     require_storable(database)
     with database.read() as session:
@@ -71,10 +73,11 @@ def readyz(database: Db, settings: Settings) -> Readiness:
     tuner = next((worker for worker in known if worker.name == COORDINATOR), None)
     slots = [worker for worker in known if worker.name != COORDINATOR]
     problem = coordinator_problem(tuner, now, silence) or engine_problem(slots, now, silence)
-    if tuner is None or problem is not None:
+    if tuner is not None and problem is not None:
         raise NotAtWork(problem)
     well = [slot for slot in slots if liveness(slot, now, silence) is Liveness.WELL]
     return Readiness(
-        coordinator_heartbeat_age_seconds=age_seconds(tuner, now),
+        coordinator_heartbeat_age_seconds=tuner and age_seconds(tuner, now),
+        coordinator_problem=problem,
         slots=len(well),
     )

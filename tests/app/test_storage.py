@@ -75,7 +75,7 @@ def test_a_database_that_another_process_keeps_writing_is_503_with_a_time_to_wai
         assert response.headers["retry-after"] == "1"
         assert response.json()["type"] == "urn:widthwise:problem:storage-busy"
         assert served.client.get("/v1/studies").status_code == 200
-        assert "coordinator" in served.client.get("/readyz").json()["detail"], "it takes no lock"
+        assert served.client.get("/readyz").status_code == 200, "it takes no lock"
         other.rollback()
         assert served.client.post("/v1/studies", json=SPEC).status_code == 202
 

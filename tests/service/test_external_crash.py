@@ -13,6 +13,7 @@ from tests.service.processes import is_gone, kill
 from tests.service.running import RunningService, wait_for
 from tests.service.test_crash import completions, done
 from tests.tuner.own_trainer import STEPS, external_spec, losses
+from tuner.storage.sql.database import Database
 
 pytestmark = pytest.mark.slow
 
@@ -49,13 +50,16 @@ class Trainers:
 
 
 @pytest.fixture
-def service(tmp_path: Path) -> Iterator[RunningService]:
-    running = RunningService(tmp_path / "data", slots=1)
+def service(tmp_path: Path, database_url: str) -> Iterator[RunningService]:
+    running = RunningService(tmp_path / "data", 1, WIDTHWISE_DATABASE_URL=database_url)
     yield running
     running.stop()
 
 
-def test_an_external_study_survives_the_death_of_every_process(service: RunningService) -> None:
+@pytest.mark.parametrize("backend", ["sqlite"])
+def test_an_external_study_survives_the_death_of_every_process(
+    service: RunningService, database: Database
+) -> None:
     study_id = service.submit(SPEC)
     trainers = Trainers(service, study_id)
     try:
@@ -68,7 +72,7 @@ def test_an_external_study_survives_the_death_of_every_process(service: RunningS
     finally:
         trainers.stop()
     every_update_is_there_once(service, study_id)
-    repeated = completions(service)
+    repeated = completions(database)
     assert len(repeated) == len(set(repeated))
 
 

@@ -134,7 +134,7 @@ def _locking_connection(
 def _connect(url: URL, idle_timeout_seconds: float) -> psycopg.Connection:
     # In SQLAlchemy's own words: libpq does not read every address that SQLAlchemy writes.
     _, words = url.get_dialect()().create_connect_args(url)
-    connection = psycopg.connect(**POSTGRES_PATIENCE | words, autocommit=True)
+    connection = psycopg.connect(**{**POSTGRES_PATIENCE, **words}, autocommit=True)
     timeout = f"{idle_timeout_seconds * 1000:.0f}ms"
     connection.execute("select set_config('idle_session_timeout', %s, false)", [timeout])
     return connection

@@ -2,15 +2,21 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from tuner.records.trial_counts import TrialCounts
 from tuner.spec.record import Record
-from tuner.spec.states import ACTIVE_STUDY_STATES, TrialState
-from tuner.storage.orders import open_order_ids
-from tuner.storage.sql.tables import CoordinatorRow, StudyEventRow, StudyRow
+from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, TrialState
+from tuner.storage.sql.tables import CoordinatorRow, OrderRow, StudyEventRow, StudyRow
+
+# By the active studies, which are few: orders that have ended are many, and stay.
+_OPEN_ORDERS: Final = select(func.count()).where(
+    OrderRow.study_id.in_(select(StudyRow.id).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))),
+    OrderRow.state == OrderState.OPEN,
+)
 
 
 class Totals(Record):
@@ -31,7 +37,7 @@ def totals(session: Session) -> Totals:
     return Totals(
         studies={state: count for state, count in session.execute(by_state)},
         trials=_active_trials(session),
-        open_orders=len(open_order_ids(session)),
+        open_orders=session.scalar(_OPEN_ORDERS) or 0,
         epoch=session.scalar(select(CoordinatorRow.epoch)) or 0,
         events=session.scalar(select(func.max(StudyEventRow.id))) or 0,
     )
