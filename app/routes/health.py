@@ -20,7 +20,7 @@ from parametrization.rules.policies import Policies
 from tuner.records.errors import NotAtWork
 from tuner.spec.record import Record
 from tuner.storage.heartbeats import workers
-from tuner.storage.sql.readiness import require_storable
+from tuner.storage.sql.database import require_storable
 
 router = APIRouter(tags=["health"])
 

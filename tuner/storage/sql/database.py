@@ -8,15 +8,17 @@ the order of their ids, so that a reader who remembers the last id it saw misses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
-from tuner.records.errors import LeadershipLost
+from tuner.records.errors import LeadershipLost, StorageReadOnly
 from tuner.storage.sql.at_commit import write_gathered
 from tuner.storage.sql.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage.sql.driver_errors import storage_errors
+from tuner.storage.sql.sqlite_file import require_room
 from tuner.storage.sql.tables import CoordinatorRow
 from tuner.storage.sql.viewers import ViewedSession, Viewer
 
@@ -133,6 +135,29 @@ def require_current(database: Database) -> None:
             from tuner.storage.sql.migration import require_compatible
 
             require_compatible(connection, current)
+
+
+def require_storable(database: Database) -> None:
+    """Check that the database takes writes, without the lock that writers queue for.
+
+    A full disk of a PostgreSQL server shows in the coordinator's beats, which are writes.
+
+    Raises:
+        DatabaseMismatch: if the database is older than this code, or too new for it.
+        StorageUnavailable: if it cannot be read or written.
+
+    """
+    require_current(database)
+    url = database.engine.url
+    if url.get_backend_name() == "sqlite":
+        require_room(Path(url.database or ""))
+        return
+    with database.read() as session:
+        if session.scalar(text("SELECT pg_is_in_recovery()")):
+            raise StorageReadOnly(
+                "The PostgreSQL server is a replica, which takes no writes: name its primary in"
+                " WIDTHWISE_DATABASE_URL."
+            )
 
 
 def _require_epoch(session: Session, epoch: int) -> None:
