@@ -1,7 +1,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test test-fast test-exports lint serve bench lock
+.PHONY: help install tools demo test test-fast test-exports lint serve bench docs lock
 
 bin := .venv/bin
 
@@ -46,6 +46,9 @@ bench: install  ## every benchmark, quick where it has a quick form; each prints
 		"service_load.responses --quick" "service_load.evidence --trials 1000 2000 --repeats 50" "external_load --quick"; do \
 		echo "== python -m benchmarks.$$arguments"; $(bin)/python -m benchmarks.$$arguments; \
 	done
+
+docs: install  ## the documentation's site, in site/index.html
+	@$(bin)/zensical build --strict --clean
 
 lock: install  ## pin requirements.in anew into requirements.lock
 	$(bin)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate \
