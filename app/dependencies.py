@@ -8,6 +8,7 @@ import app.http.paths  # noqa: F401  the convertor of ids
 from app.event_feed import EventFeed
 from app.group_commit import GroupCommit
 from app.settings import AppSettings
+from app.standings.standing import EndedVerdicts
 from tuner.storage.sql.database import Database
 
 # Coroutines, because FastAPI sends a plain function through its thread pool: a hop for nothing.
@@ -29,10 +30,15 @@ async def _feed(request: Request) -> EventFeed:
     return cast(EventFeed, request.app.state.feed)
 
 
+async def _verdicts(request: Request) -> EndedVerdicts:
+    return cast(EndedVerdicts, request.app.state.verdicts)
+
+
 Db = Annotated[Database, Depends(_database)]
 Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
 Commits = Annotated[GroupCommit, Depends(_commits)]
+Verdicts = Annotated[EndedVerdicts, Depends(_verdicts)]
 StudyId = Annotated[
     str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="A study's id, `std_...`")
 ]

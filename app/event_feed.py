@@ -32,7 +32,8 @@ class EventFeed:
     def __init__(self, database: Database, poll_seconds: float) -> None:
         self._database = database
         self._poll_seconds = poll_seconds
-        self._streams: defaultdict[str, set[_Queue]] = defaultdict(set)
+        # By study; None: of every study.
+        self._streams: defaultdict[str | None, set[_Queue]] = defaultdict(set)
         self._cursor: int | None = None  # last event handed out; None while no stream is open
         self._wanted = asyncio.Event()  # set while a stream is open
         self._closing = asyncio.Event()
@@ -60,12 +61,7 @@ class EventFeed:
         """Every event of the study with an id above `after`, stored and to come, in order."""
         cursor = after
         with self._stream(study_id) as queue:
-            # The poller has to be at work before the stored events are read: what is stored
-            # after that reading then comes through the queue, and nothing falls in between.
-            if self._cursor is None:
-                latest = await run_sync(self._latest)
-                self._cursor = latest if self._cursor is None else self._cursor
-            self._wanted.set()
+            await self._begin()
             while page := await run_sync(self._page, study_id, cursor):
                 for stored in page:
                     yield stored
@@ -75,8 +71,53 @@ class EventFeed:
                     cursor = live.id
                     yield live
 
+    async def batches(
+        self, after: int | None, gather_seconds: float, beat_seconds: float
+    ) -> AsyncGenerator[tuple[StudyEvent, ...]]:
+        """Events of every study, those of `gather_seconds` together, in order.
+
+        Args:
+            after: begin with stored events above this id; None for what comes from now on.
+            beat_seconds: a batch comes at least so often, empty if nothing happened.
+
+        """
+        with self._stream(None) as queue:
+            cursor = await self._begin()
+            if after is not None:
+                cursor = after
+                while page := await run_sync(self._page, None, cursor):
+                    yield page
+                    cursor = page[-1].id
+            yield ()
+            while not self._closing.is_set():
+                try:
+                    first = await asyncio.wait_for(queue.get(), beat_seconds)
+                except TimeoutError:
+                    yield ()
+                    continue
+                await asyncio.sleep(gather_seconds)
+                waiting = [first, *(queue.get_nowait() for _ in range(queue.qsize()))]
+                events = tuple(event for event in waiting if event and event.id > cursor)
+                if events:
+                    cursor = events[-1].id
+                    yield events
+                if None in waiting:
+                    return
+
+    async def _begin(self) -> int:
+        """Have the poller at work; the id of the newest event that it has handed out.
+
+        It has to be before stored events are read: what is stored after that reading then comes
+        through the queue, and nothing falls in between.
+        """
+        if self._cursor is None:
+            latest = await run_sync(self._latest)
+            self._cursor = latest if self._cursor is None else self._cursor
+        self._wanted.set()
+        return self._cursor
+
     @contextlib.contextmanager
-    def _stream(self, study_id: str) -> Iterator[_Queue]:
+    def _stream(self, study_id: str | None) -> Iterator[_Queue]:
         queue: _Queue = asyncio.Queue(_MOST_WAITING)
         self._streams[study_id].add(queue)
         try:
@@ -95,12 +136,15 @@ class EventFeed:
             if not events or self._cursor is None:
                 return
             for event in events:
-                for queue in self._streams.get(event.study_id, ()):
+                for queue in self._of(event.study_id):
                     if queue.full():
                         _end(queue)  # its reader comes back with Last-Event-ID
                     else:
                         queue.put_nowait(event)
             self._cursor = max(self._cursor, events[-1].id)
+
+    def _of(self, study_id: str) -> list[_Queue]:
+        return [*self._streams.get(study_id, ()), *self._streams.get(None, ())]
 
     def _page(self, study_id: str | None, after: int) -> tuple[StudyEvent, ...]:
         with self._database.read() as session:

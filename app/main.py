@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from fastapi import Depends, FastAPI
 
-from app.dashboard import assets, pages
+from app.dashboard import assets, pages, study_list
 from app.errors import install_error_handlers
 from app.event_feed import EventFeed
 from app.group_commit import GroupCommit
@@ -30,6 +30,7 @@ from app.routes import (
     leases,
     metrics,
     observations,
+    overview,
     preview,
     projects,
     recommendation,
@@ -39,6 +40,7 @@ from app.routes import (
     workers,
 )
 from app.settings import AppSettings
+from app.standings.standing import EndedVerdicts
 from tuner.storage.sql.database import Database
 
 ROUTERS = (
@@ -50,6 +52,7 @@ ROUTERS = (
     recommendation,
     recommendations,
     observations,
+    overview,
     projects,
     leases,
     catalogue,
@@ -74,12 +77,13 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.settings = settings
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
     app.state.commits = GroupCommit(database)
+    app.state.verdicts = EndedVerdicts()
     app.state.write_turns = WriteTurns()
     app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
     for module in ROUTERS:
         app.include_router(module.router)
-    app.include_router(pages.router, include_in_schema=False)
-    app.include_router(assets.router, include_in_schema=False)
+    for shown in (study_list, pages, assets):
+        app.include_router(shown.router, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.
     app.add_middleware(QuickReports, commits=app.state.commits)

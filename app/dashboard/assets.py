@@ -20,8 +20,10 @@ _MEDIA_TYPES: Final = {
 }
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
+_STATIC: Final = Path(__file__).parent / "static"
 _OWN: Final = {
-    path.name: path.read_bytes() for path in sorted((Path(__file__).parent / "static").iterdir())
+    path.relative_to(_STATIC).as_posix(): path.read_bytes()
+    for path in sorted(_STATIC.rglob("*.*"))
 }
 _EDITION: Final = hashlib.sha256(b"\0".join(_OWN.values())).hexdigest()[:12]
 
@@ -41,7 +43,7 @@ def serve_plotly(request: Request) -> Response:
     return Response(plain, media_type=_MEDIA_TYPES[".js"], headers=headers)
 
 
-@router.get(f"{OWN_ASSETS}/{{name}}")
+@router.get(f"{OWN_ASSETS}/{{name:path}}")
 def serve_own(name: str) -> Response:
     """One of our own files."""
     if name not in _OWN:

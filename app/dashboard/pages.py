@@ -12,7 +12,6 @@ from app.dependencies import Db, Settings, StudyId
 from app.liveness import coordinator, coordinator_problem, study_problem
 from app.places import place_of
 from app.progress import read_progress
-from app.routes.studies import list_studies
 from app.routes.workers import list_workers
 from app.schemas.evidence import coordinate_check_read, sensitivity_read
 from app.schemas.studies import study_read
@@ -28,23 +27,6 @@ from tuner.storage.trials.trial_list import list_trials
 router = APIRouter()
 
 TRIALS_SHOWN: Final = 100
-
-
-@router.get("/")
-def show_studies(
-    request: Request,
-    database: Db,
-    page_token: Annotated[str | None, Query(max_length=500)] = None,
-) -> HTMLResponse:
-    """All studies, newest first."""
-    listed = list_studies(database, page_token=page_token)
-    return page(
-        "studies.html",
-        studies=listed.studies,
-        unreadable=listed.unreadable,
-        next_page_token=listed.next_page_token,
-        origin=str(request.base_url).rstrip("/"),
-    )
 
 
 @router.get("/studies/{study_id}")

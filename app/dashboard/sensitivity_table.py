@@ -2,8 +2,9 @@
 
 from typing import Final, NamedTuple
 
-from app.dashboard.words import NAME_OF, best_rate, number, transfer_lines
+from app.dashboard.words import NAME_OF, best_rate, transfer_lines
 from app.schemas.evidence import SensitivityRead, compared
+from app.standings.words import number
 from tuner.evidence.sensitivity import SensitivityCurve, SensitivityPoint
 from tuner.spec.optimizers.name import Optimizer
 

@@ -4,26 +4,15 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from app.standings.words import UNKNOWN, VERDICTS, duration, number, state_words
 from parametrization.recommendation.evidence import Optimum, TransferEvidence
 from parametrization.recommendation.values import ParameterGroup, ScheduleValues
 from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import known_digits, percent, significant
 from tuner.recommendation.recommend import Recommendation
-from tuner.spec.states import StudyState
 
-UNKNOWN: Final = "not known"
 NAME_OF: Final = {Parametrization.MUP: "μP", Parametrization.SP: "SP"}
 
-_STATES: Final = {
-    StudyState.QUEUED: "○ queued",
-    StudyState.CHECKING: "◔ checking",
-    StudyState.SEARCHING: "◑ searching",
-    StudyState.MEASURING: "◕ measuring",
-    StudyState.COMPLETED: "✔ completed",
-    StudyState.PAUSED: "⏸ paused",
-    StudyState.CANCELLED: "■ cancelled",
-    StudyState.FAILED: "✖ failed",
-}
 _PHASES: Final = {
     "check": "Coordinate check",
     "search": "Search at the proxy width",
@@ -38,18 +27,7 @@ _CHECKS: Final = {
     "inconclusive": "?",
     "not_run": "○",
 }
-_VERDICTS: Final = {
-    "in_progress": "◌ in progress",
-    "recommend": "✔ recommended",
-    "caution": "⚠ recommended with caution",
-    "abstain": "✖ not recommended",
-}
 _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
-
-
-def number(value: float | None) -> str:
-    """Four significant digits: of what was set, computed by a rule, or a mean loss."""
-    return UNKNOWN if value is None else f"{value:.4g}"
 
 
 def signed(value: float | None) -> str:
@@ -75,20 +53,6 @@ def best_rate(optimum: Optimum) -> str:
 
 def _power(words: str) -> str:
     return words.replace("^-", "^\N{MINUS SIGN}")
-
-
-def duration(seconds: float) -> str:
-    """Time in the two units that matter."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def state_words(state: str) -> str:
-    """A study's state; one of a newer release by its own name."""
-    return _STATES[StudyState(state)] if state in list(StudyState) else state
 
 
 def utc(moment: dt.datetime) -> str:
@@ -171,7 +135,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "check": _CHECKS.__getitem__,
     "passed": _PASSED.__getitem__,
     "rules": NAME_OF.__getitem__,
-    "verdict": _VERDICTS.__getitem__,
+    "verdict": VERDICTS.__getitem__,
     "verdict_line": verdict_line,
     "schedule": schedule_words,
     "others": other_settings,

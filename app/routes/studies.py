@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
 from sqlalchemy.orm import Session
 
-from app.dependencies import Db, IdempotencyKey, Settings, StudyId
+from app.dependencies import Db, IdempotencyKey, Settings, StudyId, Verdicts
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
@@ -19,6 +19,7 @@ from app.progress import read_progress
 from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary
 from app.schemas.texts import Moment
 from app.settings import AppSettings
+from app.standings.standing import read_standing
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
@@ -81,6 +82,7 @@ def create_study(
 @router.get("")
 def list_studies(  # noqa: PLR0913  # one query parameter each
     database: Db,
+    verdicts: Verdicts,
     state: Annotated[
         list[StudyState] | None, Query(description="Only those in one of these states")
     ] = None,
@@ -110,12 +112,17 @@ def list_studies(  # noqa: PLR0913  # one query parameter each
         created_after=created_after,
         created_before=created_before,
     )
+    now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         page = study_list.list_studies(
             session, state=state, wanted=wanted, page_size=page_size, page_token=page_token
         )
+        listed = tuple(
+            study_summary(study, read_standing(session, study, now, verdicts))
+            for study in page.studies
+        )
     return StudyList(
-        studies=tuple(study_summary(study) for study in page.studies),
+        studies=listed,
         unreadable=page.unreadable,
         next_page_token=page.next_page_token,
     )

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field
 
 from app.progress import Progress
 from app.schemas.links import StudyLinks, study_links
+from app.standings.standing import Standing
 from tuner.decisions.queue import Place
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
@@ -31,6 +32,7 @@ class StudySummary(Record):
     priority: int
     created_at: dt.datetime
     finished_at: dt.datetime | None
+    standing: Standing
     links: StudyLinks
 
 
@@ -94,7 +96,7 @@ class StudyRead(Record):
     links: StudyLinks
 
 
-def study_summary(study: StudyRecord) -> StudySummary:
+def study_summary(study: StudyRecord, standing: Standing) -> StudySummary:
     """One row of a list."""
     spec = study.spec
     return StudySummary(
@@ -112,6 +114,7 @@ def study_summary(study: StudyRecord) -> StudySummary:
         owner=study.owner,
         created_at=study.created_at,
         finished_at=study.finished_at,
+        standing=standing,
         links=study_links(study.id),
     )
 

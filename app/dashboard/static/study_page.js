@@ -1,7 +1,7 @@
 // The study page: draw what is measured, follow what still runs.
 
 import { followStudy } from "./live_page.js";
-import { drawSensitivity } from "./sensitivity_plot.js";
+import { drawSensitivity } from "./plots/sensitivity.js";
 
 const root = document.querySelector("main[data-study]");
 const studyId = root.dataset.study;

@@ -2,14 +2,14 @@
 // sensitivity document. Width is ordinal: one hue, and a marker shape and a label beside it, so
 // that nothing is said by colour alone.
 
+import { between, colour } from "./colours.js";
+
 const TITLES = { mup: "μP", sp: "standard parametrization" };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
 const STACKED_BELOW = 640; // pixels; narrower plots put one panel under the other
 const HEADROOM = 0.9; // of the best-to-typical distance shown above the curves
 
 export function drawSensitivity(element, curves, comparedBy) {
-  const style = getComputedStyle(document.documentElement);
-  const colour = (name) => style.getPropertyValue(`--${name}`).trim();
   const panels = Object.keys(TITLES).filter((name) =>
     curves.some((curve) => curve.parametrization === name),
   );
@@ -192,10 +192,4 @@ function axisSuffix(index) {
 
 function place(widths, width) {
   return widths.length < 2 ? 1 : widths.indexOf(width) / (widths.length - 1);
-}
-
-function between(from, to, share) {
-  const parts = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-  const [a, b] = [parts(from), parts(to)];
-  return `rgb(${a.map((part, i) => Math.round(part + share * (b[i] - part))).join(", ")})`;
 }

@@ -1,0 +1,67 @@
+// One stream of changes, kept open by itself: after an error, a restart of the server, or a sleep
+// of this machine it is opened again where it broke off.
+
+const SILENT_AFTER_MS = 25_000; // the server says something every ten seconds
+const LOOK_EVERY_MS = 5_000;
+const FIRST_WAIT_MS = 1_000;
+const LONGEST_WAIT_MS = 15_000;
+
+export class Connection {
+  #tell;
+  #source = null;
+  #cursor;
+  #heard = 0;
+  #wait = FIRST_WAIT_MS;
+  #retry = null;
+  #watch = null;
+
+  /** `tell(kind, data, cursor)`: "change", "beat", or "lost" while nothing is heard. */
+  constructor(tell, cursor) {
+    this.#tell = tell;
+    this.#cursor = cursor;
+  }
+
+  open() {
+    if (this.#source) return;
+    this.#heard = Date.now();
+    this.#source = new EventSource(`/v1/events?after=${this.#cursor}`);
+    for (const kind of ["change", "beat"]) {
+      this.#source.addEventListener(kind, (event) => {
+        this.#heard = Date.now();
+        this.#wait = FIRST_WAIT_MS;
+        if (event.lastEventId) this.#cursor = event.lastEventId;
+        this.#tell(kind, JSON.parse(event.data), this.#cursor);
+      });
+    }
+    this.#source.addEventListener("error", () => this.#again());
+    this.#watch ??= setInterval(() => this.#look(), LOOK_EVERY_MS);
+  }
+
+  /** Tell again what came after `cursor`, for a reader who has missed it. */
+  rewind(cursor) {
+    if (Number(cursor) >= Number(this.#cursor)) return;
+    this.close();
+    this.#cursor = cursor;
+  }
+
+  close() {
+    clearTimeout(this.#retry);
+    clearInterval(this.#watch);
+    this.#retry = this.#watch = null;
+    this.#source?.close();
+    this.#source = null;
+  }
+
+  #look() {
+    if (this.#source && Date.now() - this.#heard > SILENT_AFTER_MS) this.#again();
+  }
+
+  #again() {
+    this.#source?.close();
+    this.#source = null;
+    this.#tell("lost", null, this.#cursor);
+    clearTimeout(this.#retry);
+    this.#retry = setTimeout(() => this.open(), this.#wait);
+    this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT_MS);
+  }
+}

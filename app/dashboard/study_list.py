@@ -1,0 +1,91 @@
+"""The page of all studies, narrowed and sorted as its address says."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Annotated, Final, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from app.dashboard.templating import page
+from app.dependencies import Db, Settings, Verdicts
+from app.routes.overview import show_overview
+from app.routes.studies import list_studies
+from app.schemas.studies import StudySummary
+from tuner.spec.states import StudyState
+from tuner.storage.events import last_event_id
+
+router = APIRouter()
+
+PAGE_SIZE: Final = 50
+_VERDICTS: Final = ("recommend", "caution", "abstain", "in_progress", None)
+
+
+class _Order(NamedTuple):
+    words: str
+    key: Callable[[StudySummary], object] | None
+    """None keeps the order of the list: newest first."""
+
+
+ORDERS: Final[Mapping[str, _Order]] = {
+    "newest": _Order("newest first", None),
+    "name": _Order("name", lambda study: (study.name or study.id).lower()),
+    "state": _Order("state", lambda study: list(StudyState).index(study.state)),
+    "progress": _Order("progress", lambda study: study.standing.fraction),
+    "loss": _Order(
+        "best loss", lambda study: (study.standing.best_loss is None, study.standing.best_loss or 0)
+    ),
+    "verdict": _Order("verdict", lambda study: _VERDICTS.index(study.standing.verdict)),
+}
+"""What a page of studies can be sorted by."""
+
+Word = Annotated[str, Query(max_length=200)]
+
+
+@router.get("/")
+def show_studies(  # noqa: PLR0913  # one query parameter each
+    request: Request,
+    database: Db,
+    verdicts: Verdicts,
+    settings: Settings,
+    state: Word = "",
+    name: Word = "",
+    family: Word = "",
+    project: Word = "",
+    sort: Word = "newest",
+    page_token: Annotated[str | None, Query(max_length=500)] = None,
+) -> HTMLResponse:
+    """All studies, newest first, or as the address says."""
+    with database.read() as session:
+        last_event = last_event_id(session)
+    listed = list_studies(
+        database,
+        verdicts,
+        state=[StudyState(state)] if state in list(StudyState) else None,
+        name=name or None,
+        family=family or None,
+        project=project or None,
+        page_size=PAGE_SIZE,
+        page_token=page_token,
+    )
+    asked = {"state": state, "name": name, "family": family, "project": project, "sort": sort}
+    given = {field: value for field, value in asked.items() if value}
+    order = ORDERS.get(sort, ORDERS["newest"])
+    studies = sorted(listed.studies, key=order.key) if order.key else listed.studies  # type: ignore[type-var]
+    older = urlencode(given | {"page_token": listed.next_page_token or ""})
+    return page(
+        "studies.html",
+        studies=studies,
+        unreadable=listed.unreadable,
+        older=f"/?{older}" if listed.next_page_token else None,
+        asked=asked,
+        is_narrowed=bool(given.keys() - {"sort"}),
+        order=order,
+        orders=ORDERS,
+        states=list(StudyState),
+        overview=show_overview(database, settings),
+        last_event=last_event,
+        now=dt.datetime.now(dt.UTC),
+        origin=str(request.base_url).rstrip("/"),
+    )
