@@ -22,8 +22,7 @@ _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
 
 _STATIC: Final = Path(__file__).parent / "static"
 _OWN: Final = {
-    path.relative_to(_STATIC).as_posix(): path.read_bytes()
-    for path in sorted(_STATIC.rglob("*.*"))
+    path.relative_to(_STATIC).as_posix(): path.read_bytes() for path in sorted(_STATIC.rglob("*.*"))
 }
 _EDITION: Final = hashlib.sha256(b"\0".join(_OWN.values())).hexdigest()[:12]
 

@@ -12,7 +12,7 @@ from tuner.storage.sql.tables import RecommendationRow, StudyRow
 def studies_by_state(session: Session) -> dict[StudyState, int]:
     """How many studies are in each state; 0 included."""
     rows = session.execute(select(StudyRow.state, func.count()).group_by(StudyRow.state))
-    counted = {state: count for state, count in rows.tuples()}
+    counted = {state: count for state, count in rows}
     return {state: counted.get(state.value, 0) for state in StudyState}
 
 

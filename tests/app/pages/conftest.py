@@ -1,0 +1,50 @@
+"""Chromium, and pages in it that may do nothing wrong."""
+
+import shutil
+from collections.abc import Iterator
+from typing import Final
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ARGUMENTS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+VIOLATIONS: Final = """
+    window.violations = [];
+    addEventListener("securitypolicyviolation", (event) =>
+        window.violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
+"""
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path, "these tests drive the system's Chromium: run scripts/install_test_tools.sh"
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def tab(browser: Browser) -> Iterator[Page]:
+    """A page that may neither complain, nor break its policy, nor ask another host."""
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(VIOLATIONS)
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    hosts: set[str] = set()
+    page.on("request", lambda request: hosts.add(request.url.split("/")[2].split(":")[0]))
+    yield page
+    assert page.evaluate("window.violations") == []
+    assert complaints == []
+    assert hosts <= {"127.0.0.1", ""}
+    context.close()
