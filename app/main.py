@@ -30,7 +30,6 @@ from app.routes import (
     leases,
     metrics,
     observations,
-    overview,
     preview,
     projects,
     recommendation,
@@ -39,6 +38,7 @@ from app.routes import (
     trials,
     workers,
 )
+from app.routes.service import overview
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from tuner.storage.sql.database import Database

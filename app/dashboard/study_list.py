@@ -1,6 +1,6 @@
 """The page of all studies, narrowed and sorted as its address says."""
 
-import datetime as dt
+import math
 from collections.abc import Callable, Mapping
 from typing import Annotated, Final, NamedTuple
 from urllib.parse import urlencode
@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse
 
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, Verdicts
-from app.routes.overview import show_overview
+from app.routes.service.overview import show_overview
 from app.routes.studies import list_studies
 from app.schemas.studies import StudySummary
 from tuner.spec.states import StudyState
@@ -22,21 +22,23 @@ PAGE_SIZE: Final = 50
 _VERDICTS: Final = ("recommend", "caution", "abstain", "in_progress", None)
 
 
+def _loss(study: StudySummary) -> float:
+    return math.inf if study.standing.best_loss is None else study.standing.best_loss
+
+
 class _Order(NamedTuple):
     words: str
-    key: Callable[[StudySummary], object] | None
+    key: Callable[[StudySummary], tuple[float, str]] | None
     """None keeps the order of the list: newest first."""
 
 
 ORDERS: Final[Mapping[str, _Order]] = {
     "newest": _Order("newest first", None),
-    "name": _Order("name", lambda study: (study.name or study.id).lower()),
-    "state": _Order("state", lambda study: list(StudyState).index(study.state)),
-    "progress": _Order("progress", lambda study: study.standing.fraction),
-    "loss": _Order(
-        "best loss", lambda study: (study.standing.best_loss is None, study.standing.best_loss or 0)
-    ),
-    "verdict": _Order("verdict", lambda study: _VERDICTS.index(study.standing.verdict)),
+    "name": _Order("name", lambda study: (0, (study.name or study.id).lower())),
+    "state": _Order("state", lambda study: (list(StudyState).index(study.state), "")),
+    "progress": _Order("progress", lambda study: (study.standing.fraction, "")),
+    "loss": _Order("best loss", lambda study: (_loss(study), "")),
+    "verdict": _Order("verdict", lambda study: (_VERDICTS.index(study.standing.verdict), "")),
 }
 """What a page of studies can be sorted by."""
 
@@ -70,9 +72,9 @@ def show_studies(  # noqa: PLR0913  # one query parameter each
         page_token=page_token,
     )
     asked = {"state": state, "name": name, "family": family, "project": project, "sort": sort}
-    given = {field: value for field, value in asked.items() if value}
+    given = {name: value for name, value in asked.items() if value not in ("", "newest")}
     order = ORDERS.get(sort, ORDERS["newest"])
-    studies = sorted(listed.studies, key=order.key) if order.key else listed.studies  # type: ignore[type-var]
+    studies = sorted(listed.studies, key=order.key) if order.key else listed.studies
     older = urlencode(given | {"page_token": listed.next_page_token or ""})
     return page(
         "studies.html",
@@ -86,6 +88,5 @@ def show_studies(  # noqa: PLR0913  # one query parameter each
         states=list(StudyState),
         overview=show_overview(database, settings),
         last_event=last_event,
-        now=dt.datetime.now(dt.UTC),
         origin=str(request.base_url).rstrip("/"),
     )

@@ -10,11 +10,8 @@ from tuner.spec.record import Record
 from tuner.spec.states import ACTIVE_STUDY_STATES, StudyState
 from tuner.storage.heartbeats import workers
 from tuner.storage.leases.trainers import trainers
-from tuner.storage.totals import (
-    recommendations_pending,
-    studies_by_state,
-    studies_completed_since,
-)
+from tuner.storage.recommendations.stored import recommendations_pending
+from tuner.storage.study_list import studies_by_state, studies_completed_since
 
 WEEK: Final = dt.timedelta(days=7)
 

@@ -93,6 +93,24 @@ def list_studies(
     )
 
 
+def studies_by_state(session: Session) -> dict[StudyState, int]:
+    """How many studies are in each state; 0 included."""
+    rows = session.execute(select(StudyRow.state, func.count()).group_by(StudyRow.state))
+    counted = {state: count for state, count in rows}
+    return {state: counted.get(state.value, 0) for state in StudyState}
+
+
+def studies_completed_since(session: Session, moment: dt.datetime) -> int:
+    """How many studies have been completed since then."""
+    query = select(func.count()).select_from(StudyRow)
+    return (
+        session.scalar(
+            query.where(StudyRow.state == StudyState.COMPLETED, StudyRow.finished_at >= moment)
+        )
+        or 0
+    )
+
+
 def _conditions(session: Session, wanted: StudyFilter) -> Iterator[ColumnElement[bool]]:
     spec = StudyRow.spec
     if wanted.project is not None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple, cast
 
 from pydantic import ValidationError
-from sqlalchemy import Table, select, tuple_
+from sqlalchemy import Table, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from parametrization.recommendation.document import RecommendationDocument
@@ -135,3 +135,9 @@ def _record(row: Mapping[Any, Any]) -> StoredRecommendation:
         return StoredRecommendation.model_validate(stored)
     except ValidationError as error:
         raise RecommendationUnreadable(row["id"], what_is_wrong(error, stored)) from error
+
+
+def recommendations_pending(session: Session) -> int:
+    """How many stored recommendations nobody has decided about."""
+    query = select(func.count()).select_from(RecommendationRow)
+    return session.scalar(query.where(RecommendationRow.state == RecommendationState.PENDING)) or 0
