@@ -39,6 +39,7 @@ from app.routes import (
     workers,
 )
 from app.routes.service import overview
+from app.routes.exchange import optuna_export
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from tuner.storage.sql.database import Database
@@ -47,6 +48,7 @@ ROUTERS = (
     studies,
     preview,
     trials,
+    optuna_export,
     events,
     evidence,
     recommendation,

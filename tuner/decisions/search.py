@@ -18,27 +18,15 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 
 from parametrization.rules.parametrization import Parametrization
+from tuner.decisions.optuna_trials import as_optuna, distributions_of
 from tuner.decisions.search_grid import search_grid
 from tuner.records.decision import Promotion, TrialEnding
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
-from tuner.spec.optimizers.distributions import (
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
-
-_STATES: Final = {
-    TrialState.WAITING: optuna.trial.TrialState.RUNNING,
-    TrialState.RUNNING: optuna.trial.TrialState.RUNNING,
-    TrialState.COMPLETE: optuna.trial.TrialState.COMPLETE,
-    TrialState.PRUNED: optuna.trial.TrialState.PRUNED,
-    TrialState.FAIL: optuna.trial.TrialState.FAIL,
-}
 
 _STUDY_ATTRS: Final = "widthwise:study"  # what a sampler notes on the study, kept with its trials
 DECIDED_STEP: Final = "widthwise:decided_step"  # the last rung at which the trial was let go on
@@ -82,7 +70,7 @@ def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
     """
     study, config, trials, storage = search
     spec = study.spec
-    distributions = _distributions(config)
+    distributions = distributions_of(config)
     optuna_study = _optuna_study(search, batch)
     for _ in range(min(spec.search.batch_size, spec.search.trials - len(trials))):
         optuna_study.ask(fixed_distributions=distributions)
@@ -137,14 +125,14 @@ class _Storage(InMemoryStorage):
         self.told = 0
         self._unfinished: list[int] = []
         self._study_attrs: dict[str, Any] = {}
-        self._distributions = _distributions(config)
+        self._distributions = distributions_of(config)
 
     def tell(self, trials: TrialGroup) -> None:
         """Make these all there is: the last ones told, and more."""
         self._take_back_proposals()
         positions = [*self._unfinished, *range(self.told, len(trials))]
         for position in positions:
-            self._put(position, _as_optuna(trials[position], self._distributions))
+            self._put(position, as_optuna(trials[position], self._distributions))
             self._study_attrs |= trials[position].system_attrs.get(_STUDY_ATTRS, {})
         self._studies[self.study_id].system_attrs = dict(self._study_attrs)
         self._unfinished = [n for n in positions if not trials[n].is_final]
@@ -182,39 +170,6 @@ def _optuna_study(search: Search, batch: int) -> optuna.Study:
     )
 
 
-def _as_optuna(
-    trial: TrialRecord, distributions: dict[str, BaseDistribution]
-) -> optuna.trial.FrozenTrial:
-    """The trial in Optuna's words. Diverged ones are pruned: told as failed, samplers go back."""
-    return optuna.trial.create_trial(
-        state=_STATES[trial.state],
-        value=trial.value if trial.state is TrialState.COMPLETE else None,
-        params=trial.params,
-        distributions=distributions,
-        intermediate_values=trial.intermediate_values,
-        system_attrs=trial.system_attrs,
-        user_attrs={"reason": trial.state_reason} if trial.state_reason else {},
-    )
-
-
-def _distributions(config: OptimizerConfig) -> dict[str, BaseDistribution]:
-    return {name: _distribution(value) for name, value in config.searched.items()}
-
-
-def _distribution(
-    ours: FloatDistribution | IntDistribution | CategoricalDistribution,
-) -> BaseDistribution:
-    if isinstance(ours, FloatDistribution):
-        return optuna.distributions.FloatDistribution(
-            ours.low, ours.high, log=ours.log, step=ours.step
-        )
-    if isinstance(ours, IntDistribution):
-        return optuna.distributions.IntDistribution(
-            ours.low, ours.high, log=ours.log, step=ours.step
-        )
-    return optuna.distributions.CategoricalDistribution(ours.choices)
-
-
 def _seed(spec: StudySpec, optimizer: Optimizer, batch: int) -> int:
     digest = hashlib.sha256(f"{spec.seed}/{optimizer}/{batch}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
@@ -245,7 +200,7 @@ def _sampler(spec: StudySpec, config: OptimizerConfig, batch: int) -> optuna.sam
         case "grid":
             return optuna.samplers.GridSampler(search_grid(spec, config), seed=whole_study)
         case "qmc":
-            return _QmcOverKnownSpace(_distributions(config), whole_study)
+            return _QmcOverKnownSpace(distributions_of(config), whole_study)
         case "cmaes":
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=spec.search.batch_size, warn_independent_sampling=False
