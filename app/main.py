@@ -40,6 +40,7 @@ from app.routes import (
 )
 from app.routes.service import overview
 from app.routes.exchange import optuna_export
+from app.routes.exchange import given_trials, optuna_export
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from tuner.storage.sql.database import Database
@@ -49,6 +50,7 @@ ROUTERS = (
     preview,
     trials,
     optuna_export,
+    given_trials,
     events,
     evidence,
     recommendation,

@@ -12,6 +12,7 @@ from widthwise.event_stream import Event, parse_events
 from widthwise.external.checking import Batch, Loss, taken_statistics
 from widthwise.external.leasing import StudyTrials, usual_worker
 from widthwise.resources.study_lists import StudyLists
+from widthwise.resources.trial_exchange import TrialExchange
 
 
 class Asked(TypedDict, total=False):
@@ -43,7 +44,7 @@ _STATISTICS_AT_ONCE: Final = 2_000
 __all__ = ["ATTEMPTS", "SILENCE_SECONDS", "Asked", "Client", "Document"]
 
 
-class Client(StudyLists):
+class Client(StudyLists, TrialExchange):
     """The API of a service; see `Connection` for how its requests are sent."""
 
     def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Document:

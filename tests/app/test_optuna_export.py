@@ -44,8 +44,11 @@ def test_optuna_loads_what_was_measured_with_its_widths(
 ) -> None:
     served, study_id = finished
     loaded = optuna.load_study(study_name=f"{study_id}/adamw/measure", storage=storage)
-    query = {"purpose": ["measure", "control", "confirm"], "page_size": 1_000}
-    ours = served.client.get(f"/v1/studies/{study_id}/trials", params=query).json()["trials"]
+    purposes = ["measure", "control", "confirm"]
+    page = served.client.get(
+        f"/v1/studies/{study_id}/trials", params={"purpose": purposes, "page_size": 1_000}
+    )
+    ours = page.json()["trials"]
     assert len(loaded.trials) == len(ours)
     by_number = {trial.user_attrs["widthwise:number"]: trial for trial in loaded.trials}
     for one in ours:

@@ -5,6 +5,7 @@ from typing import Final
 import optuna
 from optuna.distributions import BaseDistribution
 
+from tuner.records.given_points import GivenPoint
 from tuner.records.trials import TrialRecord
 from tuner.spec.optimizers.distributions import (
     CategoricalDistribution,
@@ -35,6 +36,17 @@ def as_optuna(
         intermediate_values=trial.intermediate_values,
         system_attrs=trial.system_attrs,
         user_attrs={"reason": trial.state_reason} if trial.state_reason else {},
+    )
+
+
+def as_known(
+    point: GivenPoint, distributions: dict[str, BaseDistribution]
+) -> optuna.trial.FrozenTrial:
+    """A point whose value is known from elsewhere, as a trial that has ended."""
+    return optuna.trial.create_trial(
+        value=point.value,
+        params=point.params,
+        distributions={name: distributions[name] for name in point.params},
     )
 
 

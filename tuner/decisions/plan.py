@@ -82,7 +82,7 @@ def _searching(snapshot: StudySnapshot, searches: Searches) -> Decision:
         if trials.unfinished:
             standing = tuple(trials.unfinished.values())
             if study.spec.search.pruner != "none" and _all_at_one_rung(standing):
-                search = searches.told(study, config, trials)
+                search = searches.told(study, config, trials, snapshot.given)
                 endings, promotions = decide_rung(search, standing)
                 return Decision(endings=endings, promotions=promotions)
         elif batch := _next_batch(snapshot, searches, config, trials):
@@ -104,7 +104,7 @@ def _next_batch(
     if len(trials) >= study.spec.search.trials:
         return ()
     number = trials[-1].batch + 1 if trials else 0
-    batch = propose_batch(searches.told(study, config, trials), number)
+    batch = propose_batch(searches.told(study, config, trials, snapshot.given), number)
     begins = not trials  # without a batch there is nothing to measure around
     return batch if begins or searches_on(snapshot, batch) else ()
 

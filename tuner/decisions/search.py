@@ -18,9 +18,10 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.decisions.optuna_trials import as_optuna, distributions_of
+from tuner.decisions.optuna_trials import as_known, as_optuna, distributions_of
 from tuner.decisions.search_grid import search_grid
 from tuner.records.decision import Promotion, TrialEnding
+from tuner.records.given_points import GIVEN_POINT, GivenPoint
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
 from tuner.spec.optimizers.name import Optimizer
@@ -39,6 +40,8 @@ class Search(NamedTuple):
     config: OptimizerConfig
     trials: TrialGroup
     storage: "_Storage"
+    enqueued: tuple[GivenPoint, ...] = ()
+    """Points to train next."""
 
 
 class Searches:
@@ -52,13 +55,28 @@ class Searches:
     def __init__(self) -> None:
         self._storages: dict[Optimizer, _Storage] = {}
 
-    def told(self, study: StudyRecord, config: OptimizerConfig, trials: TrialGroup) -> Search:
-        """Tell Optuna of one optimizer's search trials."""
+    def told(
+        self,
+        study: StudyRecord,
+        config: OptimizerConfig,
+        trials: TrialGroup,
+        given: Sequence[GivenPoint] = (),
+    ) -> Search:
+        """Tell Optuna of one optimizer's search trials.
+
+        Args:
+            given: points that the study was given: those with values are told before all trials.
+
+        """
+        ours = [point for point in given if point.optimizer == config.name]
+        priors = [point for point in ours if point.value is not None]
         storage = self._storages.get(config.name)
-        if storage is None or storage.told > len(trials):
-            storage = self._storages[config.name] = _Storage(config)
+        if storage is None or storage.told > len(trials) or storage.priors != len(priors):
+            storage = self._storages[config.name] = _Storage(config, priors)
         storage.tell(trials)
-        return Search(study, config, trials, storage)
+        trained = {trial.system_attrs.get(GIVEN_POINT) for trial in trials} if ours else set()
+        enqueued = (one for one in ours if one.value is None and one.id not in trained)
+        return Search(study, config, trials, storage, tuple(enqueued))
 
 
 def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
@@ -68,12 +86,17 @@ def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
         search: has no unfinished trials.
         batch: number of the batch, from 0.
     """
-    study, config, trials, storage = search
+    study, config, trials, storage, enqueued = search
     spec = study.spec
     distributions = distributions_of(config)
     optuna_study = _optuna_study(search, batch)
-    for _ in range(min(spec.search.batch_size, spec.search.trials - len(trials))):
+    count = min(spec.search.batch_size, spec.search.trials - len(trials))
+    noted: list[dict[str, Any]] = [{GIVEN_POINT: point.id} for point in enqueued[:count]]
+    for place in range(count):
+        if place < len(enqueued):
+            optuna_study.enqueue_trial(enqueued[place].params)
         optuna_study.ask(fixed_distributions=distributions)
+    noted += [{}] * (count - len(noted))
     study_attrs = storage.get_study_system_attrs(storage.study_id)
     return tuple(
         NewTrial(
@@ -86,9 +109,10 @@ def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
             hyperparameters={**config.fixed, **trial.params},
             params=trial.params,
             system_attrs=trial.system_attrs
-            | ({_STUDY_ATTRS: dict(study_attrs)} if study_attrs else {}),
+            | ({_STUDY_ATTRS: dict(study_attrs)} if study_attrs else {})
+            | point,
         )
-        for trial in storage.get_all_trials(storage.study_id, deepcopy=False)[len(trials) :]
+        for trial, point in zip(storage.proposed, noted, strict=True)
     )
 
 
@@ -118,7 +142,7 @@ def decide_rung(
 class _Storage(InMemoryStorage):
     """Optuna's storage of one study, in which trials can be replaced and taken back."""
 
-    def __init__(self, config: OptimizerConfig) -> None:
+    def __init__(self, config: OptimizerConfig, priors: Sequence[GivenPoint] = ()) -> None:
         super().__init__()
         # Hyperband draws brackets by the name: the same for equal specs.
         self.study_id = self.create_new_study([StudyDirection.MINIMIZE], config.name)
@@ -126,6 +150,9 @@ class _Storage(InMemoryStorage):
         self._unfinished: list[int] = []
         self._study_attrs: dict[str, Any] = {}
         self._distributions = distributions_of(config)
+        self.priors = len(priors)
+        for point in priors:
+            self.create_new_trial(self.study_id, as_known(point, self._distributions))
 
     def tell(self, trials: TrialGroup) -> None:
         """Make these all there is: the last ones told, and more."""
@@ -139,21 +166,26 @@ class _Storage(InMemoryStorage):
         self.told = len(trials)
 
     def at(self, position: int) -> optuna.trial.FrozenTrial:
-        """The trial at a position; not a copy."""
-        return self._studies[self.study_id].trials[position]
+        """The trial at a position among the study's own; not a copy."""
+        return self._studies[self.study_id].trials[self.priors + position]
+
+    @property
+    def proposed(self) -> list[optuna.trial.FrozenTrial]:
+        """Those that were asked for since the last call of `tell`."""
+        return self._studies[self.study_id].trials[self.priors + self.told :]
 
     def _put(self, position: int, trial: optuna.trial.FrozenTrial) -> None:
-        if position == len(self._studies[self.study_id].trials):
+        if self.priors + position == len(self._studies[self.study_id].trials):
             self.create_new_trial(self.study_id, trial)
             return
-        trial.number = position
+        trial.number = self.priors + position
         trial._trial_id = self.at(position)._trial_id
         self._set_trial(trial._trial_id, trial)
         self._update_cache(trial._trial_id, self.study_id)
 
     def _take_back_proposals(self) -> None:
         proposed = self._studies[self.study_id].trials
-        while len(proposed) > self.told:
+        while len(proposed) > self.priors + self.told:
             del self._trial_id_to_study_id_and_number[proposed.pop()._trial_id]
             self._max_trial_id -= 1
 

@@ -28,6 +28,17 @@ class IllegalMove(TunerError):
         self.to = to
 
 
+class SearchOver(TunerError):
+    """The study's search has ended, so that no points can be given to it."""
+
+    def __init__(self, study_id: str, state: str) -> None:
+        super().__init__(
+            f"Study {study_id} is {state}, and its search takes no more trials:"
+            " give them to a new study, which may import this one's."
+        )
+        self.study_id = study_id
+
+
 class TooManyLabels(TunerError):
     """The study would have more labels than one may have."""
 

@@ -8,6 +8,7 @@ from tuner.engine.orders import Order
 from tuner.engine.packing import Packing
 from tuner.engine.reports import CoordinateStatistic
 from tuner.engine.slots import ONE_CPU, Capacity
+from tuner.records.given_points import GivenPoint
 from tuner.records.trial_counts import TrialCounts
 from tuner.records.trials import StudyTrials
 from tuner.spec.optimizers.name import Optimizer
@@ -116,6 +117,8 @@ class StudySnapshot(Record):
     trials: StudyTrials
     statistics: tuple[OptimizerStatistic, ...]
     open_orders: tuple[OpenOrder, ...]
+    given: tuple[GivenPoint, ...] = ()
+    """Points that its search was given."""
     capacity: Capacity = ONE_CPU
     """Slots that the study's trials are packed for."""
     slot_speed: float | None = None

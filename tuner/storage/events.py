@@ -17,6 +17,7 @@ from tuner.storage.sql.tables import StudyEventRow
 class EventKind(StrEnum):
     STUDY_STATE = "study.state"  # from, to, reason
     STUDY_EDITED = "study.edited"  # priority, project, labels: as they are now
+    TRIALS_GIVEN = "trials.given"  # enqueued, prior: how many points
     CHECK_FINISHED = "check.finished"  # summary: the verdict in words
     PACKING_CHOSEN = "packing.chosen"  # optimizer, width, way, trials, speedup, device, summary
     TRIAL_STATE = "trial.state"  # number, purpose, width, state, reason, value; final states

@@ -38,6 +38,7 @@ from tuner.storage.sql.tables import StudyRow
 from tuner.storage.sql.text import storable
 from tuner.storage.sql.viewers import made_by
 from tuner.storage.study_records import record_of, statistics_of, why_unreadable
+from tuner.storage.trials.given_points import given_points_of
 from tuner.storage.trials.rows import end_trial, trials_of, unfinished_trials
 
 _ACTIVE = select(
@@ -271,6 +272,7 @@ def _snapshot(
         trials=StudyTrials(trials_of(session, study.id)),
         statistics=statistics,
         open_orders=open_orders,
+        given=given_points_of(session, study.id),
         capacity=capacity,
         slot_speed=slot_speed(session, study),
     )

@@ -16,6 +16,7 @@ from widthwise.cli.recommendations.recommend import recommend
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.studies import commands as listing
+from widthwise.cli.studies import exchange
 from widthwise.cli.terminal import (
     EXIT_OF_STATE,
     INTERRUPTED,
@@ -138,6 +139,9 @@ def watch(study_id: StudyId, address: Address = None) -> None:
 app.command()(listing.studies)
 app.command()(listing.projects)
 app.command()(listing.edit)
+app.command(name="export-optuna")(exchange.export_optuna)
+app.command()(exchange.enqueue)
+app.command(name="import-trials")(exchange.import_trials)
 app.command()(recommend)
 app.command()(reviews.recommendations)
 app.command()(reviews.approve)

@@ -1,0 +1,25 @@
+"""Points of a search that its owner gives: to be trained next, or known from elsewhere."""
+
+from typing import Final
+
+from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.record import Record
+
+GIVEN_POINT: Final = "widthwise:given_point"
+"""Under this name a trial's attributes have the id of the point that it trains."""
+
+
+class NewPoint(Record):
+    """A point as it is given."""
+
+    optimizer: Optimizer
+    params: dict[str, float]
+    """Of what the study searches; what is left out is proposed by the sampler."""
+    value: float | None
+    """What it is known to come to; None: to be trained next."""
+    source: str = ""
+    """Where it is from, in words."""
+
+
+class GivenPoint(NewPoint):
+    id: int

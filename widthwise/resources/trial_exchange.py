@@ -1,0 +1,81 @@
+"""Trials that leave for Optuna, and trials of elsewhere that a search starts from."""
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from widthwise.connection import Connection, Document, path_of
+
+_SQLITE: Final = b"SQLite format 3\0"
+
+
+class TrialExchange(Connection):
+    """The requests about trials that come from elsewhere, or go there."""
+
+    def export_optuna(self, study_id: str, path: str | os.PathLike[str]) -> Path:
+        """Write the study as an Optuna storage and return where it is.
+
+        Open it with `optuna.storages.JournalStorage(JournalFileBackend(path))`, or with
+        `optuna-dashboard`.
+        """
+        written = Path(path)
+        written.write_text(self._get(f"{path_of(study_id)}/export/optuna").text, encoding="utf-8")
+        return written
+
+    def enqueue(
+        self, study_id: str, *trials: Mapping[str, float], optimizer: str | None = None
+    ) -> Document:
+        """Have the search train these hyperparameters next; sent again, nothing changes."""
+        body = {"optimizer": optimizer, "trials": [dict(one) for one in trials]}
+        return self._post(f"{path_of(study_id)}/trials", body)
+
+    def import_trials(
+        self,
+        study_id: str,
+        source: str | os.PathLike[str],
+        *,
+        names: Mapping[str, str] | None = None,
+        value_column: str = "value",
+        optimizer: str | None = None,
+        optuna_study: str | None = None,
+    ) -> Document:
+        """Tell the search of trials of elsewhere; sent again, nothing changes.
+
+        Args:
+            source: a CSV file, an Optuna journal or SQLite file, or the id of another study.
+            names: hyperparameters' names here, by those in the file, where they differ.
+            value_column: of a CSV: what trials came to, less being better.
+            optuna_study: needed where the file has several.
+
+        Raises:
+            OSError: if the file cannot be read.
+
+        """
+        form, content = _read(source)
+        body: Document = {
+            "form": form,
+            "content": content,
+            "optimizer": optimizer,
+            "names": dict(names or {}),
+            "value_column": value_column,
+            "optuna_study": optuna_study,
+        }
+        return self._post(f"{path_of(study_id)}/trials:import", body)
+
+    def given_trials(self, study_id: str) -> list[Document]:
+        """What the search was given, with the number of the trial that trains each point."""
+        pages = self._pages(f"{path_of(study_id)}/given-trials", page_size=1_000)
+        return [one for page in pages for one in page["trials"]]
+
+
+def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
+    """The form of a source, and what to send of it."""
+    if isinstance(source, str) and source.startswith("std_") and not Path(source).exists():
+        return "study", source
+    content = Path(source).read_bytes()
+    if content.startswith(_SQLITE):
+        return "optuna_sqlite", base64.b64encode(content).decode()
+    form = "optuna_journal" if content.lstrip().startswith(b"{") else "csv"
+    return form, content.decode("utf-8-sig")
