@@ -3,6 +3,7 @@
 from tuner.spec.study import StudySpec
 from tuner.storage.requests.study_edits import Edit, edit_study, list_projects
 from tuner.storage.sql.database import Database
+from tuner.storage.sql.viewers import Viewer
 from tuner.storage.studies import open_study
 from tuner.storage.study_list import StudyFilter, list_studies
 
@@ -32,3 +33,11 @@ def test_filters_follow_edits_and_take_any_name(database: Database) -> None:
     assert found(StudyFilter(project="q", name="")) == [two]
     with database.read() as session:
         assert list_projects(session) == (("p", 1), ("q", 1))
+
+
+def test_projects_are_those_of_whoever_asks(database: Database) -> None:
+    for owner, project in (("ann", "p"), ("bob", "q")):
+        with database.seen_by(Viewer(owner)).write() as session:
+            open_study(session, StudySpec.model_validate(SPEC | {"project": project}))
+    with database.seen_by(Viewer("ann")).read() as session:
+        assert list_projects(session) == (("p", 1),)
