@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from tuner.records.errors import SearchOver
 from tuner.records.given_points import GIVEN_POINT, GivenPoint, NewPoint
 from tuner.spec.states import Purpose, StudyState
-from tuner.storage import page_tokens
 from tuner.storage.events import EventKind, write_event
+from tuner.storage.requests import page_tokens
 from tuner.storage.sql.given_tables import GivenPointRow
 from tuner.storage.sql.tables import TrialRow
 from tuner.storage.studies import study_row

@@ -6,7 +6,8 @@ from typing import Any
 from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from tuner.storage.sql.tables import Base, BigId
+from tuner.storage.sql.column_types import BigId
+from tuner.storage.sql.tables import Base
 
 
 class GivenPointRow(Base):
