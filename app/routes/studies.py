@@ -26,9 +26,9 @@ from tuner.spec.study import StudySpec
 from tuner.spec.study_fields import MOST_LABELS, LabelText, ProjectName
 from tuner.spec.submitted import ReadableText
 from tuner.storage import studies, study_list
-from tuner.storage.requests import study_edits
-from tuner.storage.requests.preconditions import require_version
-from tuner.storage.requests.study_edits import Edit
+from tuner.storage.changes import study_edits
+from tuner.storage.changes.preconditions import require_version
+from tuner.storage.changes.study_edits import Edit
 from tuner.storage.sql.database import Database
 from tuner.storage.study_list import StudyFilter
 

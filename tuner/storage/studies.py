@@ -10,12 +10,9 @@ from tuner.engine.slots import ONE_CPU, Capacity
 from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.records.snapshot import (
     ActiveStudy,
-    OpenOrder,
-    OptimizerStatistic,
     StudyRecord,
     StudySnapshot,
 )
-from tuner.records.trials import StudyTrials
 from tuner.spec.families.registry import names_external_family
 from tuner.spec.states import (
     ACTIVE_STUDY_STATES,
@@ -32,14 +29,17 @@ from tuner.storage.documents import SHAPE, SPEC
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.requests.idempotency import known_request, remember_request
-from tuner.storage.speeds.slot_speed import slot_speed
+from tuner.storage.snapshots import snapshot_of
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.sql.text import storable
 from tuner.storage.sql.viewers import made_by
-from tuner.storage.study_records import record_of, statistics_of, why_unreadable
-from tuner.storage.trials.given_points import given_points_of
-from tuner.storage.trials.rows import end_trial, trials_of, unfinished_trials
+from tuner.storage.study_records import (
+    record_of,
+    statistics_of,
+    why_unreadable,
+)
+from tuner.storage.trials.rows import end_trial, unfinished_trials
 
 _ACTIVE = select(
     StudyRow.id,
@@ -236,7 +236,7 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
 
     """
     orders = open_orders_of(session, study_id, skip_unreadable=True)
-    return _snapshot(
+    return snapshot_of(
         session, get_study(session, study_id), statistics_of(session, study_id), orders
     )
 
@@ -257,25 +257,7 @@ def read_for_decision(
     """
     study = get_study(session, study_id)
     statistics = statistics_of(session, study_id) if study.state is StudyState.CHECKING else ()
-    return _snapshot(session, study, statistics, open_orders_of(session, study_id), capacity)
-
-
-def _snapshot(
-    session: Session,
-    study: StudyRecord,
-    statistics: tuple[OptimizerStatistic, ...],
-    open_orders: tuple[OpenOrder, ...],
-    capacity: Capacity = ONE_CPU,
-) -> StudySnapshot:
-    return StudySnapshot(
-        study=study,
-        trials=StudyTrials(trials_of(session, study.id)),
-        statistics=statistics,
-        open_orders=open_orders,
-        given=given_points_of(session, study.id),
-        capacity=capacity,
-        slot_speed=slot_speed(session, study),
-    )
+    return snapshot_of(session, study, statistics, open_orders_of(session, study_id), capacity)
 
 
 def study_row(session: Session, study_id: str) -> StudyRow:

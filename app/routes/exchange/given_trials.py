@@ -27,7 +27,7 @@ from tuner.records.errors import StudyNotFound
 from tuner.records.given_points import NewPoint
 from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.states import Purpose, TrialState
-from tuner.storage.requests.given_points import give_points, list_points
+from tuner.storage.changes.given_points import give_points, list_points
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study
 from tuner.storage.trials.rows import trials_of

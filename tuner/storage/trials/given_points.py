@@ -4,7 +4,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.records.given_points import GivenPoint
-from tuner.storage.sql.given_tables import GivenPointRow
+from tuner.storage.sql.tables import GivenPointRow
 
 
 def given_points_of(session: Session, study_id: str) -> tuple[GivenPoint, ...]:

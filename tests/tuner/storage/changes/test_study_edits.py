@@ -1,7 +1,7 @@
 """Edits and filters on both databases."""
 
 from tuner.spec.study import StudySpec
-from tuner.storage.requests.study_edits import Edit, edit_study, list_projects
+from tuner.storage.changes.study_edits import Edit, edit_study, list_projects
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.viewers import Viewer
 from tuner.storage.studies import open_study

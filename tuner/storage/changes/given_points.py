@@ -14,8 +14,7 @@ from tuner.records.given_points import GIVEN_POINT, GivenPoint, NewPoint
 from tuner.spec.states import Purpose, StudyState
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.requests import page_tokens
-from tuner.storage.sql.given_tables import GivenPointRow
-from tuner.storage.sql.tables import TrialRow
+from tuner.storage.sql.tables import GivenPointRow, TrialRow
 from tuner.storage.studies import study_row
 from tuner.storage.trials.given_points import given_points_of, point_of
 
