@@ -38,9 +38,8 @@ from app.routes import (
     trials,
     workers,
 )
-from app.routes.service import overview
-from app.routes.exchange import optuna_export
 from app.routes.exchange import given_trials, optuna_export
+from app.routes.service import overview
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from tuner.storage.sql.database import Database
