@@ -1,4 +1,4 @@
-"""Judge whether the coordinator and its slots are at work, and say what is wrong if not."""
+"""Judge whether the coordinator and its slots are at work, and say what studies wait for."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -6,10 +6,13 @@ from enum import StrEnum
 
 from sqlalchemy.orm import Session
 
+from app.settings import AppSettings
+from tuner.decisions.queue import Place
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.states import FINAL_STUDY_STATES, StudyState
+from tuner.spec.states import ACTIVE_STUDY_STATES, FINAL_STUDY_STATES, StudyState
 from tuner.storage.heartbeats import WorkerRecord, workers
 from tuner.storage.leases.trainers import TrainerPresence, trainers_of
+from tuner.storage.scheduling.queue import read_queue
 
 COORDINATOR = "tuner"
 """The name under which the coordinator reports."""
@@ -96,3 +99,18 @@ def _trainers_problem(session: Session, study: StudyRecord, now: dt.datetime) ->
         f'No trainer {what}: run one that loops over `client.trials("{study.id}")`, or asks'
         f" POST /v1/studies/{study.id}:lease."
     )
+
+
+def queue(session: Session, now: dt.datetime, settings: AppSettings) -> tuple[Place, ...]:
+    """Places of all active studies whose trials are trained here."""
+    heard_since = now - dt.timedelta(seconds=settings.coordinator_silence_seconds)
+    return read_queue(session, heard_since, settings.slots_per_owner)
+
+
+def place_of(
+    session: Session, study: StudyRecord, now: dt.datetime, settings: AppSettings
+) -> Place | None:
+    """The study's place; None if it is not in the queue."""
+    if study.state not in ACTIVE_STUDY_STATES or study.spec.family.is_external:
+        return None
+    return next((one for one in queue(session, now, settings) if one.study_id == study.id), None)

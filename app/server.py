@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+from collections.abc import Callable
 from typing import Any, Final
 
 import uvicorn
@@ -25,9 +26,17 @@ class ApiServer(uvicorn.Server):
     it heard of after it had told all others to close.
     """
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+    def __init__(
+        self, config: uvicorn.Config, app: FastAPI, beat: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__(config)
+        self._beat = beat
         self._feed: EventFeed = app.state.feed
+
+    async def on_tick(self, counter: int) -> bool:
+        """Beat, ten times a second, for whoever watches whether the event loop turns."""
+        self._beat()
+        return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._feed.close()

@@ -11,6 +11,7 @@ from app.server import ApiServer
 from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit
+from service.pulse import beat_of
 from service.settings import settings_or_exit
 from service.sockets import listen
 from tuner.spec.families.registered_tasks import REGISTERED
@@ -24,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=int, help="descriptor of a listening socket")
     parser.add_argument("--parent", type=int, help="process id to live and die with")
+    parser.add_argument("--heartbeat", type=int, help="descriptor to beat in")
     arguments = parser.parse_args()
     if arguments.parent:
         follow_parent_into_death(arguments.parent)
@@ -53,7 +55,7 @@ def main() -> None:
         listening = socket.socket(fileno=arguments.socket)
     else:
         listening = listen(settings.host, settings.port)
-    ApiServer(config, application).run(sockets=[listening])
+    ApiServer(config, application, beat_of(arguments.heartbeat)).run(sockets=[listening])
     database.close()
 
 

@@ -9,10 +9,12 @@ from pathlib import Path
 import optuna
 import structlog
 
+from service.devices import require_gpus
 from service.health import alive_until
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit
+from service.pulse import beat_of
 from service.settings import settings_or_exit
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.leadership import leadership
@@ -36,13 +38,15 @@ def main() -> None:
     parser.add_argument(
         "--alive", type=Path, help="a file to touch while at work, for `python -m service.health`"
     )
+    parser.add_argument("--heartbeat", type=int, help="descriptor to beat in")
     arguments = parser.parse_args()
+    beat = beat_of(arguments.heartbeat)
     if arguments.parent:
         follow_parent_into_death(arguments.parent)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        stop = StopRequest(signal.SIGTERM)
+        stop = StopRequest(signal.SIGTERM, beat=beat)
     else:
-        stop = StopRequest(signal.SIGTERM, signal.SIGINT)
+        stop = StopRequest(signal.SIGTERM, signal.SIGINT, beat=beat)
     should_stop = stop if arguments.alive is None else alive_until(stop, arguments.alive)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
     configure_logs("tuner")
@@ -50,6 +54,11 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     settings = settings_or_exit("service.tuner")
+    if not arguments.parent:  # whose supervisor has looked
+        try:
+            require_gpus(settings.gpus)
+        except ValueError as error:
+            sys.exit(f"service.tuner: {error}")
     REGISTERED.read_from(settings.tasks_dir)
     settings.checkpoint_dir.mkdir(parents=True, exist_ok=True)
     database = open_or_exit("service.tuner", settings.url)

@@ -24,6 +24,7 @@ import structlog
 
 from service.devices import require_gpus
 from service.logs import configure_logs
+from service.pulse import Pulse
 from service.registration import register
 from service.settings import Settings, settings_or_exit
 from service.sockets import listen
@@ -40,6 +41,9 @@ LONGEST_DELAY_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
 """A child that ran this long is restarted without delay growing."""
 
+LOOK_SECONDS = 2.0
+"""Between two looks at whether the children hang."""
+
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 
 log = structlog.get_logger()
@@ -54,6 +58,7 @@ class Child:
     pass_fds: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
+    pulse: Pulse | None = None
     delay_seconds: float = FIRST_DELAY_SECONDS
     due_at: float = field(default_factory=time.monotonic)
 
@@ -69,24 +74,43 @@ class Child:
                 exit_status=self.process.returncode,
                 in_seconds=self.delay_seconds,
             )
-            self.process = None
+            self._forget()
             self.due_at = now + self.delay_seconds
             self.delay_seconds = min(2 * self.delay_seconds, LONGEST_DELAY_SECONDS)
         if self.process is None and now >= self.due_at:
             self.started_at = now
-            self.process = subprocess.Popen(self.command, env=environment, pass_fds=self.pass_fds)
+            self.pulse = Pulse()
+            self.process = subprocess.Popen(
+                [*self.command, f"--heartbeat={self.pulse.descriptor}"],
+                env=environment,
+                pass_fds=(*self.pass_fds, self.pulse.descriptor),
+            )
+
+    def end_if_hung(self) -> None:
+        """Kill the process if it lives and does nothing; its end is noted like any other."""
+        if self.process is None or self.pulse is None or self.process.poll() is not None:
+            return
+        if words := self.pulse.hung(self.process.pid):
+            log.error("child hangs; killing it", child=self.name, problem=words)
+            self.process.kill()
+
+    def _forget(self) -> None:
+        self.process = None
+        if self.pulse is not None:
+            self.pulse.close()
+            self.pulse = None
 
     def stop(self) -> None:
         """Ask the process to stop, and kill it if it does not."""
-        if self.process is None or self.process.poll() is not None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            log.error("child did not stop; killing it", child=self.name)
-            self.process.kill()
-            self.process.wait()
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                log.error("child did not stop; killing it", child=self.name)
+                self.process.kill()
+                self.process.wait()
+        self._forget()
 
 
 def main() -> None:
@@ -219,9 +243,10 @@ def _supervise(children: tuple[Child, ...], environment: dict[str, str]) -> None
     try:
         while True:
             for child in children:
+                child.end_if_hung()
                 child.look_after(environment)
-            pending = [child.due_at for child in children if child.process is None]
-            timeout = max(0.0, min(pending) - time.monotonic()) if pending else 3600.0
+            pending = [child.due_at - time.monotonic() for child in children if not child.process]
+            timeout = max(0.0, min([LOOK_SECONDS, *pending]))
             received = signal.sigtimedwait(_SIGNALS, timeout)
             if received is not None and received.si_signo != signal.SIGCHLD:
                 return

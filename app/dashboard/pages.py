@@ -9,8 +9,7 @@ from fastapi.responses import HTMLResponse
 from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, StudyId
-from app.liveness import coordinator, coordinator_problem, study_problem
-from app.places import place_of
+from app.liveness import coordinator, coordinator_problem, place_of, study_problem
 from app.progress import read_progress
 from app.routes.workers import list_workers
 from app.schemas.evidence import coordinate_check_read, sensitivity_read

@@ -12,8 +12,7 @@ from app.dependencies import Db, IdempotencyKey, Settings, StudyId, Verdicts
 from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
-from app.liveness import study_problem
-from app.places import place_of
+from app.liveness import place_of, study_problem
 from app.planning import asked_sha256, planned
 from app.progress import read_progress
 from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary

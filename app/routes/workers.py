@@ -5,8 +5,7 @@ import datetime as dt
 from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
-from app.liveness import Liveness, age_seconds, coordinator, coordinator_problem, liveness
-from app.places import queue
+from app.liveness import Liveness, age_seconds, coordinator, coordinator_problem, liveness, queue
 from app.schemas.workers import Queue, WorkerList, WorkerRead
 from tuner.storage.heartbeats import workers
 from tuner.storage.leases.trainers import trainers

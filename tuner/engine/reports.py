@@ -85,6 +85,8 @@ class Lost(Record):
     order_id: OrderId
     attempt: int
     message: str
+    is_of_slot: bool = False
+    """The slot is to blame, not the order: it does not count among the order's losses."""
 
 
 Report = Annotated[Reached | Done | Failed | Lost, Field(discriminator="kind")]

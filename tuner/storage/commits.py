@@ -35,8 +35,9 @@ from tuner.storage.trials.rows import end_trial, start_trials, unfinished_trials
 from tuner.storage.trials.trial_counts import facts_of, note_changes
 from tuner.storage.trials.trial_reports import store_progress
 
-LOSSES_ALLOWED: Final = 3
-"""The third time that the worker running an order dies, the order is given up."""
+LOSSES_ALLOWED: Final = 4
+"""The fourth time that the worker running an order dies, the order is given up. Before that its
+trials are tried one by one: together they may have been too much for the machine."""
 
 _Trained: TypeAlias = tuple[TrainOrder, Reached | Done]
 """An order as it was started, and a report about its trials."""
@@ -160,7 +161,7 @@ def record_report(session: Session, report: Report) -> tuple[str, ...]:
         case Failed():
             _give_up(session, row, report.reason, report.message)
         case Lost():
-            _count_loss(session, row, report.message)
+            _count_loss(session, row, report)
     session.flush()  # the next report's order is looked up past the session's objects
     return ()
 
@@ -218,8 +219,8 @@ def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | No
     move_study(session, study.id, to, reason=reason)
 
 
-def _count_loss(session: Session, row: OrderRow, message: str) -> None:
-    row.losses += 1
+def _count_loss(session: Session, row: OrderRow, report: Lost) -> None:
+    row.losses += not report.is_of_slot
     write_event(
         session,
         row.study_id,
@@ -229,15 +230,17 @@ def _count_loss(session: Session, row: OrderRow, message: str) -> None:
             "kind": row.kind,
             "attempt": row.attempt,
             "losses": row.losses,
-            "message": message,
+            "message": report.message,
         },
     )
     if row.losses < LOSSES_ALLOWED:
-        # As before at first, so that a killed worker changes no bit of what is trained.
-        reissue(session, row, alone=row.losses > 1)
+        # As before at first, so that killed workers change no bit of what is trained.
+        reissue(session, row, alone=row.losses == LOSSES_ALLOWED - 1)
         return
     what = "trial" if row.kind == "train" else "order"
-    words = f"the worker running this {what} died {row.losses} times, the last time: {message}"
+    words = (
+        f"the worker running this {what} died {row.losses} times, the last time: {report.message}"
+    )
     _give_up(session, row, StateReason.WORKER_LOST, words)
 
 

@@ -9,18 +9,21 @@ import os
 import time
 from typing import Final
 
-_BYTES: Final = 8
+_BYTES: Final = 16
+_LAST, _LONGEST = 0, 1
 
 
 class Heartbeat:
     """Seconds of this machine's monotonic clock, in a file that both processes have open.
 
-    Read and written as one aligned number: `struct` clears the bytes first and writes them one by
+    Beside the last beat stands the longest time between two of them: the pace.
+
+    Read and written as aligned numbers: `struct` clears the bytes first and writes them one by
     one, and whoever read meanwhile saw a worker that had been silent since the machine started.
     """
 
     def __init__(self, descriptor: int) -> None:
-        self._last = memoryview(mmap.mmap(descriptor, _BYTES)).cast("d")
+        self._seconds = memoryview(mmap.mmap(descriptor, _BYTES)).cast("d")
 
     @staticmethod
     def prepare(descriptor: int) -> None:
@@ -29,15 +32,28 @@ class Heartbeat:
 
     def beat(self) -> None:
         """Say that something was done just now."""
-        self._last[0] = time.monotonic()
+        now, last = time.monotonic(), self._seconds[_LAST]
+        if 0.0 < last < math.inf:
+            self._seconds[_LONGEST] = max(self._seconds[_LONGEST], now - last)
+        self._seconds[_LAST] = now
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether it has beaten since `prepare` or `expect`."""
+        return 0.0 < self._seconds[_LAST] < math.inf
+
+    @property
+    def longest_seconds(self) -> float:
+        """Between two beats, since `expect`."""
+        return self._seconds[_LONGEST]
 
     def expect(self) -> None:
         """Wait for the first beat as long as it takes: the worker may have to start first."""
-        self._last[0] = math.inf
+        self._seconds[_LAST], self._seconds[_LONGEST] = math.inf, 0.0
 
     def silent_seconds(self) -> float:
         """Since the last beat."""
-        return time.monotonic() - self._last[0]
+        return time.monotonic() - self._seconds[_LAST]
 
 
 class _Own:

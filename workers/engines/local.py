@@ -1,11 +1,12 @@
 """The engine of one machine: a worker process per slot."""
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle
 from multiprocessing.connection import wait
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from tuner.data_files.places import absolute
 from tuner.engine.orders import AnyOrder, OrderId
@@ -14,6 +15,9 @@ from tuner.engine.slots import Slot
 from workers.device.out_of_memory import require_limit
 from workers.engines.slot_process import SlotProcess, code_of, trials_of
 from workers.slot.process import available_cores
+
+LOOK_SECONDS: Final = 1.0
+"""Between two looks at whether workers stand still."""
 
 
 class Place(NamedTuple):
@@ -86,6 +90,7 @@ class LocalEngine:
             for place, core in zip(places(slots, gpus), cycle(available_cores()), strict=False)
         ]
         self._stall_seconds = stall_seconds
+        self._looked = time.monotonic()
         self._started: set[tuple[OrderId, int]] = set()
         for slot in self._slots:
             slot.spawn()
@@ -99,6 +104,7 @@ class LocalEngine:
                 device_kind="cpu" if slot.device == "cpu" else "cuda",
                 memory_bytes=slot.memory_limit_bytes,
                 busy_with=slot.order.id if slot.order else None,
+                problem=slot.problem,
             )
             for slot in self._slots
         )
@@ -112,7 +118,7 @@ class LocalEngine:
         """
         if (order.id, order.attempt) in self._started:
             return
-        free = [slot for slot in self._slots if slot.order is None]
+        free = [slot for slot in self._slots if slot.order is None and slot.problem is None]
         if not free:
             raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
         wanted = trials_of(order)
@@ -137,7 +143,14 @@ class LocalEngine:
             if connection in ready
             for report in slot.receive()
         ]
-        return [*reports, *self._stalled()]
+        return [*reports, *self._stalled(), *self._standing_still()]
+
+    def _standing_still(self) -> Iterator[Lost]:
+        now = time.monotonic()
+        if now - self._looked >= LOOK_SECONDS:
+            self._looked = now
+            for slot in self._slots:
+                yield from slot.look()
 
     def _stalled(self) -> Iterator[Failed]:
         if self._stall_seconds is not None:

@@ -24,8 +24,10 @@ from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.spec.families.own_task import OwnTask
 from tuner.spec.states import StateReason
 from workers.device.heartbeat import Heartbeat
+from workers.engines.slot_health import SlotHealth, stop_limit_seconds
 from workers.engines.standing import standing
 from workers.engines.visible_gpus import FIRST, seeing_only
+from workers.slot.process import is_stopped
 from workers.slot.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
@@ -59,6 +61,7 @@ class SlotProcess:
     """Trials of the latest orders, which the worker may still have in memory."""
     connection: "Connection[bytes, bytes] | None" = None
     """None while there is no process."""
+    health: SlotHealth = field(default_factory=SlotHealth)
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _heartbeat: Heartbeat | None = field(default=None, repr=False)
     _stalls: IO[bytes] | None = field(default=None, repr=False)
@@ -106,6 +109,28 @@ class SlotProcess:
         self.connection = ours
         self._heartbeat, self._stalls = Heartbeat(beats.fileno()), stalls
         beats.close()
+        self.health.started()
+
+    @property
+    def problem(self) -> str | None:
+        """Why it takes no order now, in words; None if it does."""
+        return self.health.problem
+
+    def look(self) -> list[Lost]:
+        """Notice a worker that stands still, and try again to start one that could not.
+
+        Lost, and a new worker, if it has stood for longer than its pace allows.
+        """
+        if self._process is None or self._heartbeat is None:
+            if self.health.problem is not None and self.health.may_start:
+                self.spawn()
+            return []
+        if self._heartbeat.has_begun:
+            self.health.is_up()
+        stood = self.health.stood_seconds(is_stopped(self._process.pid))
+        if stood <= stop_limit_seconds(self._heartbeat.longest_seconds):
+            return []
+        return self._after_death("stands still (SIGSTOP) and was ended")
 
     def start(self, order: AnyOrder) -> None:
         """Send the order; if the worker is dying, the next `receive` says so.
@@ -119,6 +144,8 @@ class SlotProcess:
         self.spawn()
         assert self.connection is not None
         assert self._heartbeat is not None
+        if self._heartbeat.has_begun:
+            self.health.is_up()
         self.order, self.code = order, code
         self._heartbeat.expect()
         with suppress(OSError):
@@ -133,6 +160,7 @@ class SlotProcess:
             except (EOFError, OSError):
                 return [*reports, *self._after_death()]
             reports.append(report)
+            self.health.works()
             if isinstance(report, Lost):  # it ends by itself: nothing more may be sent to it
                 self.kill()
                 self.spawn()
@@ -190,17 +218,23 @@ class SlotProcess:
         self._stalls, self._heartbeat = None, None
         return status
 
-    def _after_death(self) -> list[Lost]:
+    def _after_death(self, how: str | None = None) -> list[Lost]:
         order = self.order
+        if self._heartbeat is not None and self._heartbeat.has_begun:
+            self.health.is_up()
         status = self.kill()
+        words = how or f"ended with {_status_words(status)}"
+        never_up = self.health.died(words)
+        if self.problem is None and (order is not None or how is not None):
+            self.spawn()  # else with the next order, or when it is time to try again
         if order is None:
-            return []  # respawned with the next order: one that cannot start must not loop
-        self.spawn()
+            return []
         return [
             Lost(
                 order_id=order.id,
                 attempt=order.attempt,
-                message=f"the worker of slot {self.name} ended with {_status_words(status)}",
+                message=f"the worker of slot {self.name} {words}",
+                is_of_slot=never_up,
             )
         ]
 

@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import warnings
+from pathlib import Path
 from typing import Final
 
 DEAD_CONTEXT_STATUS: Final = 70  # EX_SOFTWARE of sysexits.h
@@ -25,6 +26,18 @@ def follow_parent_into_death(parent_pid: int) -> None:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
         if os.getppid() != parent_pid:  # it died before the call: no signal will come
             os._exit(1)
+
+
+def is_stopped(pid: int) -> bool:
+    """Whether a process stands still because it was told to (SIGSTOP, a debugger, a freezer).
+
+    False where the system does not say.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] in ("T", "t")
 
 
 def pin(core: int | None) -> None:

@@ -106,7 +106,9 @@ def _work(
     kept = checkpoint_dir / "data"
     allow(Access(Places(settings.dataset_dirs, kept / "stores"), kept))
     orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
-    beat_with(Heartbeat(settings.heartbeat_fd))
+    heartbeat = Heartbeat(settings.heartbeat_fd)
+    beat_with(heartbeat)
+    heartbeat.beat()  # it is up: what goes wrong from here on is an order's doing
     cohort = OpenCohort(device=settings.device)
     while True:
         order = orders.validate_json(messages.get(), context=STORED)  # checked when submitted

@@ -242,26 +242,37 @@ def test_statistics_are_stored_once_per_place(database: Database) -> None:
     ]
 
 
-def test_the_third_loss_gives_an_order_up(database: Database) -> None:
+def test_the_fourth_loss_gives_an_order_up(database: Database) -> None:
     study, order = study_in_training(database)
-    for attempt in (1, 2):
+    for attempt in (1, 2, 3):
         store(database, Lost(order_id=order.id, attempt=attempt, message="killed"))
         (again,) = snapshot_of(database, study).open_orders
         assert (again.order.attempt, again.losses) == (attempt + 1, attempt)
-    store(database, Lost(order_id=order.id, attempt=3, message="killed"))
+    store(database, Lost(order_id=order.id, attempt=4, message="killed"))
     trial = trial_of(database, study)
     assert (trial.state, trial.state_reason) == (TrialState.FAIL, StateReason.WORKER_LOST)
-    assert trial.message == "the worker running this trial died 3 times, the last time: killed"
+    assert trial.message == "the worker running this trial died 4 times, the last time: killed"
     assert order_states(database) == [OrderState.FAILED]
-    assert len(events_of(database, study, [EventKind.ORDER_LOST])) == 3
+    assert len(events_of(database, study, [EventKind.ORDER_LOST])) == 4
 
 
-def test_a_check_lost_three_times_fails_the_study(database: Database) -> None:
+def test_what_a_slot_is_to_blame_for_gives_up_no_order(database: Database) -> None:
+    study, order = study_in_training(database)
+    for attempt in range(1, 11):
+        store(
+            database,
+            Lost(order_id=order.id, attempt=attempt, message="no such device", is_of_slot=True),
+        )
+    (again,) = snapshot_of(database, study).open_orders
+    assert (again.order.attempt, again.losses) == (11, 0)
+
+
+def test_a_check_lost_four_times_fails_the_study(database: Database) -> None:
     study = checking_study(database)
     order = check_order(study)
     decide(database, study, Decision(orders=(order,)))
-    for attempt in (1, 2, 3):
+    for attempt in (1, 2, 3, 4):
         store(database, Lost(order_id=order.id, attempt=attempt, message="killed"))
     stored = snapshot_of(database, study).study
     assert stored.state is StudyState.FAILED
-    assert "died 3 times" in (stored.reason or "")
+    assert "died 4 times" in (stored.reason or "")

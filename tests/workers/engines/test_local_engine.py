@@ -5,9 +5,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+import torch
 
 from parametrization.scaling.schedule import Schedule, ScheduleShape
 from tests.workers.engines.worker_processes import wait_for_death, worker_pids
@@ -201,6 +203,46 @@ def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(
     assert worker_pids(folder) == {}
     engine.start(train_order(name="ord_after_death"))
     assert isinstance(until_over(engine, "ord_after_death")[-1], Done)
+
+
+def test_a_stopped_worker_is_ended_by_its_own_pace_and_its_order_is_lost(
+    engine: LocalEngine, folder: Path
+) -> None:
+    """SIGSTOP: it neither dies nor works, and says nothing."""
+    engine.start(endless("ord_stopped"))
+    while not engine.wait(60):
+        pass
+    name = slot_of(engine, "ord_stopped")
+    pid = worker_pids(folder)[name]
+    os.kill(pid, signal.SIGSTOP)
+    problems: set[str | None] = set()
+    reports: list[Report] = []
+    while not reports:
+        problems |= {slot.problem for slot in engine.slots() if slot.name == name}
+        reports = engine.wait(1)
+    (lost,) = reports
+    assert isinstance(lost, Lost)
+    assert not lost.is_of_slot
+    assert "stands still (SIGSTOP)" in lost.message
+    assert any(problem and "stood still" in problem for problem in problems)
+    assert worker_pids(folder)[name] != pid
+    assert {slot.problem for slot in engine.slots()} == {None}
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without the device")
+def test_a_slot_whose_worker_cannot_start_is_blamed_itself_and_takes_no_more_orders(
+    tmp_path: Path,
+) -> None:
+    with closing(LocalEngine(1, tmp_path, gpus=1)) as broken:
+        for attempt in (1, 2):
+            broken.start(train_order(name="ord_innocent", attempt=attempt))
+            (lost,) = until_over(broken, "ord_innocent")
+            assert isinstance(lost, Lost)
+            assert lost.is_of_slot
+        (slot,) = broken.slots()
+        assert "before it could work, 2 times" in str(slot.problem)
+        with pytest.raises(RuntimeError, match="no slot is free"):
+            broken.start(train_order(name="ord_innocent", attempt=3))
 
 
 def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
