@@ -38,7 +38,7 @@ from app.routes import (
     trials,
     workers,
 )
-from app.routes.exchange import given_trials, optuna_export
+from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.service import overview
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
@@ -50,6 +50,7 @@ ROUTERS = (
     trials,
     optuna_export,
     given_trials,
+    importances,
     events,
     evidence,
     recommendation,

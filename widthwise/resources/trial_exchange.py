@@ -24,6 +24,10 @@ class TrialExchange(Connection):
         written.write_text(self._get(f"{path_of(study_id)}/export/optuna").text, encoding="utf-8")
         return written
 
+    def importances(self, study_id: str) -> Document:
+        """How much each searched hyperparameter matters, by optimizer (functional ANOVA)."""
+        return self._json(f"{path_of(study_id)}/importances")
+
     def enqueue(
         self, study_id: str, *trials: Mapping[str, float], optimizer: str | None = None
     ) -> Document:

@@ -27,6 +27,19 @@ def export_optuna(
         typer.echo(f"wrote {written}: open it with optuna-dashboard {written}")
 
 
+def importances(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
+    """Say how much each searched hyperparameter matters."""
+    with service(address) as client:
+        found = client.importances(study_id)
+        if as_json:
+            print_json(found)
+            return
+        for one in found["optimizers"]:
+            shares = one["importances"] or {}
+            words = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+            typer.echo(f"{one['optimizer']} ({one['trials']} trials): {words or one['reason']}")
+
+
 def enqueue(
     study_id: StudyId,
     hyperparameters: Annotated[
