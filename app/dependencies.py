@@ -2,6 +2,7 @@
 
 from typing import Annotated, cast
 
+from anyio import CapacityLimiter
 from fastapi import Depends, Header, Path, Request
 
 import app.http.paths  # noqa: F401  the convertor of ids
@@ -26,6 +27,10 @@ async def _commits(request: Request) -> GroupCommit:
     return cast(GroupCommit, request.app.state.commits)
 
 
+async def _lease_threads(request: Request) -> CapacityLimiter:
+    return cast(CapacityLimiter, request.app.state.lease_threads)
+
+
 async def _feed(request: Request) -> EventFeed:
     return cast(EventFeed, request.app.state.feed)
 
@@ -37,6 +42,7 @@ async def _verdicts(request: Request) -> EndedVerdicts:
 Db = Annotated[Database, Depends(_database)]
 Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
+LeaseThreads = Annotated[CapacityLimiter, Depends(_lease_threads)]
 Commits = Annotated[GroupCommit, Depends(_commits)]
 Verdicts = Annotated[EndedVerdicts, Depends(_verdicts)]
 StudyId = Annotated[

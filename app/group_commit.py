@@ -8,6 +8,7 @@ import asyncio
 import datetime as dt
 import queue
 import threading
+from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, overload
 
@@ -19,6 +20,8 @@ from tuner.storage.sql.database import Database
 
 MOST: Final = 500
 """Requests in one transaction."""
+MOST_LEASES: Final = 8
+"""Requests for trials among them: each takes as long as tens of reports, which wait for it."""
 
 Asked = AskedForTrial | TrainerReport
 Answer = LeasedTrial | NothingDue | ReportAnswer | Exception
@@ -41,6 +44,8 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._leases: deque[_Request] = deque()
+        """Requests for trials that a later transaction takes."""
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -72,15 +77,25 @@ class GroupCommit:
 
     def _run(self) -> None:
         stopping = False
-        while not stopping:
-            batch = [self._waiting.get()]
-            while len(batch) < MOST and not self._waiting.empty():
-                batch.append(self._waiting.get())
-            stopping = None in batch
+        while not stopping or self._leases:
+            batch = self._batch()
+            stopping = stopping or None in batch
             requests = [request for request in batch if request is not None]
             if requests:
                 answers = self._answers([request.asked for request in requests])
                 _deliver(requests, answers)
+
+    def _batch(self) -> list[_Request | None]:
+        """Every report that waits, and the first requests for trials; None if it is to stop."""
+        batch: list[_Request | None] = []
+        while len(batch) < MOST and not (self._waiting.empty() and (batch or self._leases)):
+            request = self._waiting.get()
+            if request is not None and isinstance(request.asked, AskedForTrial):
+                self._leases.append(request)
+            else:
+                batch.append(request)
+        batch += [self._leases.popleft() for _ in range(min(MOST_LEASES, len(self._leases)))]
+        return batch
 
     def _answers(self, asked: Sequence[Asked]) -> list[Answer]:
         try:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
 
+from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
 from app.dashboard import assets, pages, study_list
@@ -82,6 +83,8 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
     app.state.commits = GroupCommit(database)
     app.state.verdicts = EndedVerdicts()
+    # That write trials out: were there as many as ask, reports would wait for one turn in forty.
+    app.state.lease_threads = CapacityLimiter(2)
     app.state.write_turns = WriteTurns()
     app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
     for module in ROUTERS:

@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import Annotated, Any, Final
 
 import yaml
+from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
-from starlette.concurrency import run_in_threadpool
 
-from app.dependencies import Commits, Db, StudyId
+from app.dependencies import Commits, Db, LeaseThreads, StudyId
 from app.exported import Accepted
 from app.http.accepted import accepted
 from app.http.json_requests import JsonRoute
@@ -69,6 +69,7 @@ async def lease_trial(
     body: LeaseAsked,
     database: Db,
     commits: Commits,
+    threads: LeaseThreads,
     form: Annotated[
         Form | None,
         Query(alias="format", description="Default: by `Accept`; `python` is a PyTorch snippet"),
@@ -85,7 +86,7 @@ async def lease_trial(
     lease = await commits.write(asked)
     if isinstance(lease, NothingDue):
         return Response(status_code=204, headers={"Retry-After": str(lease.retry_seconds)})
-    return await run_in_threadpool(_shown, database, lease, shown)
+    return await to_thread.run_sync(_shown, database, lease, shown, limiter=threads)
 
 
 @router.post("/orders/{order_id}/reports")

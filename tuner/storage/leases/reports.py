@@ -106,7 +106,7 @@ def store_reports(
     missing = [order_id for order_id in ids if order_id not in leases]
     known: dict[str, str] = {}
     if missing:
-        known.update(connection.execute(_KNOWN, {"order_ids": missing}).tuples())
+        known = {row.id: row.owner for row in connection.execute(_KNOWN, {"order_ids": missing})}
     answers: list[ReportAnswer | TunerError] = []
     inserted: list[dict[str, Any]] = []
     for report in reports:
