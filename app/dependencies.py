@@ -7,9 +7,9 @@ from fastapi import Depends, Header, Path, Request
 
 import app.http.paths  # noqa: F401  the convertor of ids
 from app.event_feed import EventFeed
-from app.group_commit import GroupCommit
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
+from app.trainers.group_commit import GroupCommit
 from tuner.storage.sql.database import Database
 
 # Coroutines, because FastAPI sends a plain function through its thread pool: a hop for nothing.

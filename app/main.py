@@ -12,7 +12,6 @@ from fastapi import Depends, FastAPI
 from app.dashboard import assets, pages, study_list
 from app.errors import install_error_handlers
 from app.event_feed import EventFeed
-from app.group_commit import GroupCommit
 from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
 from app.http.measured import Measured
@@ -22,7 +21,6 @@ from app.http.queries import known_query
 from app.http.request_ids import RequestIds
 from app.http.write_turns import WriteTurns
 from app.metrics import registry_of
-from app.quick_reports import QuickReports
 from app.routes import (
     catalogue,
     events,
@@ -43,6 +41,8 @@ from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.service import overview
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
+from app.trainers.group_commit import GroupCommit
+from app.trainers.quick_reports import QuickReports
 from tuner.storage.sql.database import Database
 
 ROUTERS = (

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from app.group_commit import MOST_LEASES, GroupCommit
+from app.trainers.group_commit import MOST_LEASES, GroupCommit
 from tuner.records.errors import TunerError
 from tuner.storage.leases.leasing import AskedForTrial
 from tuner.storage.leases.report_records import TrainerReport

@@ -16,9 +16,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.group_commit import GroupCommit
 from app.http.json_requests import parsed_json
 from app.schemas.leases import MOST_LOSSES, MOST_STEPS, report_read
+from app.trainers.group_commit import GroupCommit
 from tuner.records.errors import TunerError
 from tuner.storage.leases.report_records import TrainerReport
 
