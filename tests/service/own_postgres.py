@@ -25,13 +25,14 @@ class OwnPostgres:
 
     Args:
         folder: for its data and its socket; a short path, because a socket's name is short.
-        port: to listen on at 127.0.0.1 as well; None for the socket alone.
+        address: of this machine to listen on as well; None for the socket alone.
+        password: that who comes by the address has to know.
 
     """
 
-    def __init__(self, folder: Path, port: int | None = None, password: str | None = None) -> None:
+    def __init__(self, folder: Path, address: str | None, password: str | None) -> None:
         self._server = PostgresServer(folder / "data", cleanup_mode=None)
-        self._port = port
+        self._address = address or ""
         self._folder = folder
         with self._server._lock:
             self._server.pgdata.mkdir()
@@ -44,7 +45,7 @@ class OwnPostgres:
             quoted = password.replace("'", "''")
             self._sql(f"ALTER ROLE widthwise PASSWORD '{quoted}'")
             (self._server.pgdata / "pg_hba.conf").write_text(
-                "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n"
+                "local all all trust\nhost all all 127.0.0.0/8 scram-sha-256\n"
             )
             self._sql("SELECT pg_reload_conf()")
 
@@ -56,8 +57,9 @@ class OwnPostgres:
 
     def start(self) -> None:
         """Start it; returns once it takes connections."""
-        listening = "''" if self._port is None else f"127.0.0.1 -p {self._port}"
-        options = f"-h {listening} -k {self._folder} -F"  # -F: nothing here outlives a power cut
+        options = (
+            f"-h '{self._address}' -k {self._folder} -F"  # -F: nothing here outlives a power cut
+        )
         self._run("-w", "-o", options, "-l", str(self._server.log), "start")
         self.pid = int((self._server.pgdata / "postmaster.pid").read_text().split("\n")[0])
 
@@ -91,17 +93,16 @@ class OwnPostgres:
         pgexec("pg_ctl", given, bin_path=self._server.bin_path, user=user, cwd="/", timeout=60)
 
     def _sql(self, statement: str) -> None:
-        port = "" if self._port is None else f" port={self._port}"
-        words = f"host={self._folder} user=postgres dbname=postgres{port}"
+        words = f"host={self._folder} user=postgres dbname=postgres"
         with psycopg.connect(words, autocommit=True) as connection:
             connection.execute(statement.encode())
 
 
 @contextmanager
-def own_postgres(port: int | None = None, password: str | None = None) -> Iterator[OwnPostgres]:
+def own_postgres(address: str | None = None, password: str | None = None) -> Iterator[OwnPostgres]:
     """A server of one's own in a folder that goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="ww-pg-"))
-    server = OwnPostgres(folder, port, password)
+    server = OwnPostgres(folder, address, password)
     try:
         yield server
     finally:

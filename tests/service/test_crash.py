@@ -113,13 +113,12 @@ def strike(service: RunningService, victim: str) -> bool:
     return bool(pids)
 
 
-def completions(database: Database) -> list[int]:
-    """Number of every trial, once per time that it was declared complete."""
+def completions(database: Database) -> list[tuple[str, int]]:
+    """Study and number of every trial, once per time that it was declared complete."""
+    events = select(StudyEventRow.study_id, StudyEventRow.data)
     with database.read() as session:
-        events = session.scalars(
-            select(StudyEventRow.data).where(StudyEventRow.kind == "trial.state")
-        ).all()
-    return [event["number"] for event in events if event["state"] == "complete"]
+        found = session.execute(events.where(StudyEventRow.kind == "trial.state")).all()
+    return [(study_id, data["number"]) for study_id, data in found if data["state"] == "complete"]
 
 
 @pytest.mark.parametrize(

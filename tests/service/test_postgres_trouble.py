@@ -1,9 +1,6 @@
 """Over PostgreSQL: its server dies or a leader freezes, and a study completes as if neither had."""
 
-import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +9,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.service.own_postgres import OwnPostgres, own_postgres
-from tests.service.processes import descendants_of, is_running, kill, send
+from tests.service.processes import send
 from tests.service.running import RunningService, wait_for
+from tests.service.strikes import Tuner
 from tests.service.test_crash import SPEC, completions
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
@@ -61,34 +59,6 @@ def test_a_study_survives_the_death_of_its_database_server(
     repeated = completions(database)
     database.close()
     assert len(repeated) == len(set(repeated)), "a complete trial was trained again"
-
-
-class Tuner:
-    """A coordinator's process of its own; it stands by while another leads."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        folder.mkdir()
-        self.log = folder / "log"
-        settings = {"WIDTHWISE_DATABASE_URL": url, "WIDTHWISE_SLOTS": "1"}
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service.tuner"],
-                env=os.environ | settings | {"WIDTHWISE_DATA_DIR": str(folder / "data")},
-                stdin=subprocess.DEVNULL,
-                stderr=log,
-            )
-
-    def leads(self) -> None:
-        """Wait until it does."""
-        wait_for("leadership", lambda: "leading" in self.log.read_text())
-
-    def end(self) -> None:
-        """Kill it, and its slots with it."""
-        family = [self.process.pid, *descendants_of(self.process.pid)]
-        kill(self.process.pid)
-        send(signal.SIGCONT, self.process.pid)
-        self.process.wait()
-        wait_for("the end of its slots", lambda: not any(is_running(pid) for pid in family))
 
 
 def state_of(database: Database, study_id: str) -> StudyState:
