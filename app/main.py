@@ -34,6 +34,7 @@ from app.routes import (
     recommendation,
     recommendations,
     studies,
+    sweeps,
     trials,
     workers,
 )
@@ -48,6 +49,7 @@ from tuner.storage.sql.database import Database
 ROUTERS = (
     studies,
     preview,
+    sweeps,
     trials,
     optuna_export,
     given_trials,

@@ -55,6 +55,22 @@ class Client(StudyLists, TrialExchange):
         """What a study would run: trials, FLOPs, time, expected interval; nothing is queued."""
         return self._post("/v1/studies:preview", dict(spec))
 
+    def submit_sweep(
+        self,
+        table: str,
+        target_width: int,
+        *,
+        idempotency_key: str | None = None,
+        **further: Any,  # noqa: ANN401  fields of the request
+    ) -> Document:
+        """Store a table of losses (a CSV text) as studies, and return what they say of a width."""
+        body = {"table": table, "target_width": target_width, **further}
+        return self._post("/v1/sweeps", body, idempotency_key)
+
+    def sweep(self, study_id: str, target_width: int | None = None) -> Document:
+        """What a stored table of losses says of a width; default: the one it was stored for."""
+        return self._json(f"/v1/sweeps/{quote(study_id, safe='')}", target_width=target_width)
+
     def study(self, study_id: str) -> Document:
         """One study: state, reason, spec, progress."""
         return self._json(path_of(study_id))

@@ -7,11 +7,11 @@ from typing import Any, Final, Literal, NamedTuple
 from parametrization.recommendation.evidence import Drift, Optimum, Prediction, WidthOptimum
 from parametrization.recommendation.trust import Reason
 from parametrization.recommendation.values import PredictedLoss
+from parametrization.sweeps.table import Group, SeedLosses, Sweep
 from parametrization.transfer.optimum import MIN_RATES, MIN_TRIALS, fit_optimum
 from parametrization.transfer.reasons import reasons_against_transfer
 from parametrization.transfer.summary import transfer_to
 from parametrization.transfer.target_loss import predicted_loss
-from widthwise.sweeps.table import Group, SeedLosses, Sweep
 
 UNCHECKED: Final = (
     "a table shows no coordinate check: whether the parametrization is right is for"

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from widthwise.errors import WidthwiseError
+from parametrization.sweeps.refused import SweepRefused
 
 Convert: TypeAlias = Callable[[float], float]
 """A cell to log2 of the learning rate."""
@@ -76,19 +76,19 @@ def recognised(names: Sequence[str], *, loss: str | None = None) -> Columns:
         loss: name of the column to take as the loss; default: by its name.
 
     Raises:
-        WidthwiseError: if width, rate or loss is missing or several columns could be meant.
+        SweepRefused: if width, rate or loss is missing or several columns could be meant.
 
     """
     plain = {name: re.sub(r"[^a-z0-9]", "", name.lower()) for name in names}
     if len(set(names)) < len(names):
-        raise WidthwiseError(f"two columns have the same name: {', '.join(names)}")
+        raise SweepRefused(f"two columns have the same name: {', '.join(names)}")
     if loss is not None and loss not in names:
-        raise WidthwiseError(f"no column {loss!r}: there are {', '.join(names)}")
+        raise SweepRefused(f"no column {loss!r}: there are {', '.join(names)}")
     width = _only(plain, WIDTH, "the width", "width")
     rate = _only(plain, RATE, "the learning rate", "learning_rate, lr or log2_lr")
     losses = [name for wanted in LOSS for name in names if plain[name] == wanted]
     if loss is None and not losses:
-        raise WidthwiseError(
+        raise SweepRefused(
             f"no column is the loss: there are {', '.join(names)}; name it loss, train_loss or"
             " val_loss, or say which it is with --loss"
         )
@@ -119,9 +119,9 @@ def _only(plain: Mapping[str, str], wanted: Iterable[str], what: str, usual: str
     known = set(wanted)
     found = [name for name, short in plain.items() if short in known]
     if not found:
-        raise WidthwiseError(f"no column is {what}: there are {', '.join(plain)}; name it {usual}")
+        raise SweepRefused(f"no column is {what}: there are {', '.join(plain)}; name it {usual}")
     if len(found) > 1:
-        raise WidthwiseError(
+        raise SweepRefused(
             f"{' and '.join(found)} could both be {what}: keep one of them in the table"
         )
     return found[0]

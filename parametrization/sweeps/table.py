@@ -4,11 +4,10 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
-from widthwise.errors import WidthwiseError
-from widthwise.sweeps.columns import Columns, axis_of, recognised
+from parametrization.sweeps.columns import Columns, axis_of, recognised
+from parametrization.sweeps.refused import SweepRefused
 
 SeedLosses: TypeAlias = dict[str, float | None]
 """Loss of each seed, None where it diverged."""
@@ -50,21 +49,21 @@ class _Row(NamedTuple):
     others: Mapping[str, str]
 
 
-def read_table(path: Path, *, loss: str | None = None) -> Table:
-    """The table of a CSV file; commas, semicolons or tabs part its cells.
+def parse_table(text: str, *, loss: str | None = None) -> Table:
+    """The table of a CSV text; commas, semicolons or tabs part its cells.
 
     Args:
         loss: the column to take as the loss; default: by its name.
 
     Raises:
-        WidthwiseError: if the file cannot be read, or rows contradict one another.
+        SweepRefused: if it is no table of losses, or rows contradict one another.
 
     """
-    names, cells = _cells(path)
+    names, cells = _cells(text)
     columns = recognised(names, loss=loss)
     rows = [_row(line, of, columns) for line, of in cells]
     if not rows:
-        raise WidthwiseError(f"{path}: no row below the names of the columns")
+        raise SweepRefused("there is no row below the names of the columns")
     apart = _apart(rows, columns)
     found: dict[tuple[str, ...], list[_Row]] = {}
     for row in rows:
@@ -77,17 +76,13 @@ def read_table(path: Path, *, loss: str | None = None) -> Table:
     return Table(columns, groups, len(rows), tuple(said))
 
 
-def _cells(path: Path) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WidthwiseError(f"cannot read {path}: {error}") from error
+def _cells(text: str) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter)
     names = [name.strip() for name in next(reader, [])]
     if not names:
-        raise WidthwiseError(f"{path} is empty")
+        raise SweepRefused("the table is empty")
     return names, _filled(reader, names)
 
 
@@ -98,20 +93,20 @@ def _filled(
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) != len(names):
-            raise WidthwiseError(f"line {line}: {len(cells)} cells, and {len(names)} columns")
+            raise SweepRefused(f"line {line}: {len(cells)} cells, and {len(names)} columns")
         yield line, {name: cell.strip() for name, cell in zip(names, cells, strict=True)}
 
 
 def _row(line: int, cells: Mapping[str, str], columns: Columns) -> _Row:
     width = _number(line, columns.width, cells[columns.width])
     if width < 1 or width != round(width):
-        raise WidthwiseError(
+        raise SweepRefused(
             f"line {line}: {columns.width} {cells[columns.width]!r} is not a whole number above 0"
         )
     try:
         rate = columns.to_log2(_number(line, columns.rate, cells[columns.rate]))
     except ValueError as error:
-        raise WidthwiseError(
+        raise SweepRefused(
             f"line {line}: {columns.rate} {cells[columns.rate]!r} {error}"
         ) from error
     return _Row(
@@ -130,7 +125,7 @@ def _loss(line: int, cells: Mapping[str, str], columns: Columns) -> float | None
         return None
     loss = _number(line, columns.loss, cells[columns.loss])
     if loss <= 0:
-        raise WidthwiseError(
+        raise SweepRefused(
             f"line {line}: {columns.loss} {loss:g} is not positive; losses are compared by ratios:"
             " name a column of positive ones with --loss"
         )
@@ -141,9 +136,9 @@ def _number(line: int, name: str, cell: str) -> float:
     try:
         number = float(cell)
     except ValueError:
-        raise WidthwiseError(f"line {line}: {name} {cell!r} is not a number") from None
+        raise SweepRefused(f"line {line}: {name} {cell!r} is not a number") from None
     if not math.isfinite(number):
-        raise WidthwiseError(f"line {line}: {name} {cell!r} is not finite")
+        raise SweepRefused(f"line {line}: {name} {cell!r} is not finite")
     return number
 
 
@@ -177,7 +172,7 @@ def _sweep(rows: Sequence[_Row], columns: Columns) -> Sweep:
     if clashes:
         listed = ", ".join(clashes[:_NAMED])
         more = f" and {len(clashes) - _NAMED} more" if len(clashes) > _NAMED else ""
-        raise WidthwiseError(
+        raise SweepRefused(
             f"rows of the same width, learning rate and {columns.seed} have different losses:"
             f" {listed}{more}; a column that tells them apart is missing, or they are two sweeps"
         )

@@ -37,7 +37,7 @@ from tuner.recommendation.verdict import (
     reasons_against,
     verdict_on,
 )
-from tuner.records.errors import NotReady
+from tuner.records.errors import NoModel, NotReady
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.datasets.dataset import Dataset, Images, LabelledImages, Text
 from tuner.spec.families.registry import AnyFamily
@@ -76,6 +76,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
 
     Raises:
         NotReady: if no search trial has finished yet.
+        NoModel: if it was stored from a table of losses.
         IllegalTarget: if the family has no such width, there is no rule for such a depth, or the
             study has no such optimizer.
 
@@ -87,6 +88,8 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     chosen = _chosen(spec, known, optimizer)
     own = known.about(chosen)
     best, evidence = own.winner, own.transfer_under(Parametrization.MUP)
+    if study.shape is None and spec.family.is_external:
+        raise NoModel(study.id, "a recommendation")
     if best is None or evidence is None or study.shape is None:
         raise NotReady(study.id, "a recommendation")
 

@@ -139,6 +139,17 @@ class NotReady(TunerError):
         self.what = what
 
 
+class NoModel(NotReady):
+    """The study was stored from a table of losses, which names no tensors."""
+
+    def __init__(self, study_id: str, what: str) -> None:
+        super().__init__(study_id, what)
+        self.args = (
+            f"Study {study_id} was stored from a table of losses, which names no tensors to give"
+            f" {what} for: GET /v1/sweeps/{study_id} says what its losses do.",
+        )
+
+
 class NotExternal(TunerError):
     """The study's trials are trained by the service's own workers."""
 

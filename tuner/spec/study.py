@@ -1,8 +1,8 @@
 """Validate what a user asks for: one study, with a default for all but family and target."""
 
-from typing import Self
+from typing import Any, Self
 
-from pydantic import ValidationInfo, model_validator
+from pydantic import ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
 
 from tuner.spec.contradictions import contradictions
@@ -13,14 +13,27 @@ from tuner.spec.submitted import is_stored
 class StudySpec(StudyFields):
     """One study as stored: every default filled in."""
 
-    @model_validator(mode="after")
-    def _fields_agree_and_are_filled(self, info: ValidationInfo) -> Self:
-        if not is_stored(info) and (problems := list(contradictions(self))):
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fields_agree_and_are_filled(
+        cls,
+        given: Any,  # noqa: ANN401  a document or a record
+        handler: ModelWrapValidatorHandler[Self],
+        info: ValidationInfo,
+    ) -> Self:
+        """A record is left as it is: it was checked when it was made, or was stored before."""
+        if isinstance(given, cls):
+            return given
+        spec = handler(given)
+        if not is_stored(info) and (problems := list(contradictions(spec))):
             raise PydanticCustomError(
                 "fields_disagree",
                 "{summary}",
                 {"summary": "; ".join(text for _, text in problems), "problems": problems},
             )
+        return spec._filled()
+
+    def _filled(self) -> Self:
         checked = self.check.widths or self.check_widths
         seeds = {config.name: self.check_seeds(config.name) for config in self.optimizers}
         check = self.check.model_copy(update={"widths": checked, "seeds": seeds})

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from widthwise.cli.sweep_view import sweep_view
-from widthwise.cli.terminal import out, said_plainly
+from widthwise.cli.terminal import Address, out, said_plainly, service
 from widthwise.errors import WidthwiseError
 from widthwise.sweeps.analysis import Analysis, analyse, curves_of
-from widthwise.sweeps.table import Table, read_table
+from widthwise.sweeps.table import Table, read_table, table_text
 
 
 def analyse_table(
@@ -23,20 +23,41 @@ def analyse_table(
         Path | None, typer.Option(help="PNG file to draw loss against rate into.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    submit: Annotated[
+        bool, typer.Option("--submit", help="Store it in the service, as a completed study.")
+    ] = False,
+    address: Address = None,
 ) -> None:
-    """Say what a sweep of your own tells of a wider model's learning rate; asks no service."""
+    """Say what a sweep of your own tells of a wider model's learning rate.
+
+    Asks no service, unless the sweep is to be stored.
+    """
     with said_plainly():
         table = read_table(file, loss=loss)
         answers = tuple(analyse(group, target_width) for group in table.groups)
         if plot is not None:
             _draw(table, answers, plot)
+    stored = _submitted(file, target_width, loss, address) if submit else {}
     if as_json:
-        out.print_json(json.dumps(_document(table, answers)), indent=None)
+        out.print_json(json.dumps(_document(table, answers) | stored), indent=None)
         return
     for answer in answers:
         out.print(sweep_view(answer), "")
     for line in table.said:
         out.print(line, style="dim")
+    for study_id, page in stored.get("stored", {}).items():
+        out.print(f"stored {study_id}: {page}", soft_wrap=True)
+
+
+def _submitted(
+    file: Path, target_width: int, loss: str | None, address: str | None
+) -> dict[str, dict[str, str]]:
+    """Addresses of the stored studies' pages by their ids, as `stored`."""
+    with service(address) as client:
+        named = {} if loss is None else {"loss": loss}
+        answer = client.submit_sweep(table_text(file), target_width, name=file.name, **named)
+        ids = [one["study_id"] for one in answer["sweeps"]]
+        return {"stored": {study_id: client.page(study_id) for study_id in ids}}
 
 
 def _document(table: Table, answers: tuple[Analysis, ...]) -> dict[str, object]:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.widthwise.running import RunningService
 from tests.widthwise.sweeps.tables import steady, sweep_rows, write_csv
 from widthwise.cli.commands import app
+from widthwise.client import Client
 
 
 @pytest.fixture
@@ -68,3 +70,16 @@ def test_a_table_that_cannot_be_read_is_said_plainly(tmp_path: Path) -> None:
 
     assert ran.exit_code == 1
     assert "no column is the width" in ran.output
+
+
+def test_a_sweep_is_stored_as_a_study_where_that_is_asked(
+    sweep: Path, service: RunningService, client: Client
+) -> None:
+    arguments = ["analyse", str(sweep), "--target-width", "1024", "--submit", "--json"]
+    ran = CliRunner().invoke(app, arguments, env={"WIDTHWISE_ADDRESS": service.address})
+    assert ran.exit_code == 0, ran.output
+    document = json.loads(ran.stdout)
+    ((study_id, page),) = document["stored"].items()
+    assert page == client.page(study_id)
+    assert client.study(study_id)["state"] == "completed"
+    assert client.sweep(study_id)["prediction"] == document["analyses"][0]["prediction"]
