@@ -29,16 +29,15 @@ from app.routes import (
     leases,
     metrics,
     observations,
-    preview,
     projects,
     recommendation,
     recommendations,
     studies,
-    sweeps,
     trials,
     workers,
 )
 from app.routes.exchange import given_trials, importances, optuna_export
+from app.routes.planning import preview, sweeps
 from app.routes.service import overview
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts

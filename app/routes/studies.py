@@ -13,8 +13,8 @@ from app.http.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.liveness import place_of, study_problem
-from app.planning import asked_sha256, planned
 from app.progress import read_progress
+from app.routes.planning.planned import asked_sha256, planned
 from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary
 from app.schemas.texts import Moment
 from app.settings import AppSettings

@@ -15,7 +15,7 @@ from parametrization.sweeps.analysis import analyse
 from parametrization.sweeps.refused import SweepRefused
 from parametrization.sweeps.table import Table, parse_table
 from tuner.spec.target import Width
-from tuner.storage.requests.sweeps import open_sweeps, stored_sweep, sweep_spec
+from tuner.storage.sweeps.stored_sweeps import open_sweeps, stored_sweep, sweep_spec
 
 router = APIRouter(prefix="/v1/sweeps", tags=["sweeps"], route_class=JsonRoute)
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
 from app.http.json_requests import JsonRoute
-from app.planning import previewed
+from app.routes.planning.planned import previewed
 from tuner.evidence.preview import Preview
 from tuner.spec.study import StudySpec
 
