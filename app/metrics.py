@@ -1,4 +1,4 @@
-"""What `/metrics` tells of the studies: read from the database as it is asked for."""
+"""Count studies, trials and slots for `/metrics`, from the database as they are asked for."""
 
 import datetime as dt
 from collections import Counter

@@ -1,4 +1,4 @@
-"""What a package says of its task where torch is not loaded: an entry point leads to it."""
+"""Declare a package's task where torch is not loaded: an entry point leads to it."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What the whole service does right now, in numbers and in words."""
+"""Sum up what the whole service does right now, in numbers and in words."""
 
 import datetime as dt
 from typing import Final, NamedTuple

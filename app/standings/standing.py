@@ -1,4 +1,4 @@
-"""How far a study is and what it has come to, in numbers and in words: one row of a list."""
+"""Sum up how far a study is and what it has come to: one row of a list."""
 
 import datetime as dt
 from collections import OrderedDict

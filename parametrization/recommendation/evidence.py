@@ -1,4 +1,4 @@
-"""How the best learning rate moved with width, as trials measured it."""
+"""Records of how the best learning rate moved with width, as trials measured it."""
 
 from statistics import NormalDist
 from typing import Final, Literal

@@ -1,4 +1,4 @@
-"""How an optimum moves between a measured width and another one, and how surely that is known.
+"""Carry an optimum on from measured widths to another one, and say how surely that is known.
 
 Under muP the optimum nears a limit as a power of the width: theta(w) = theta_inf + D / sqrt(w). So
 what is still to come shrinks with the width itself, and a line through three optima, drawn on in

@@ -1,4 +1,4 @@
-"""Why data of a user's own cannot be trained on."""
+"""Define the errors of users' own data, each with the reason and the remedy."""
 
 
 class DataRefused(ValueError):

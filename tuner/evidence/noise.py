@@ -1,4 +1,4 @@
-"""How far a trainer of the user's own repeats itself: one trial, trained twice with one seed."""
+"""Measure how far a user's own trainer repeats itself: one trial, trained twice with one seed."""
 
 import math
 

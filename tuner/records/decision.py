@@ -1,4 +1,4 @@
-"""What a decision about a study asks the storage and the engine to do."""
+"""Record what a decision about a study asks the storage and the engine to do."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a target run has reported, and what was judged from it."""
+"""Records of what a target run has reported, and of what was judged from it."""
 
 import datetime as dt
 from typing import Literal

@@ -1,4 +1,4 @@
-"""What a key permits, and whose studies it reaches."""
+"""Define what a key permits, and whose studies it reaches."""
 
 from collections.abc import Iterable
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What a study was made with is another thing now: its data, or its owner's code."""
+"""Define the errors of a study whose data, or whose owner's code, are others by now."""
 
 
 class Changed(Exception):

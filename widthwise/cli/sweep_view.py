@@ -1,4 +1,4 @@
-"""What a sweep says of a wider model, as people read it in a terminal."""
+"""Show what a sweep says of a wider model, as people read it in a terminal."""
 
 from collections.abc import Iterator
 

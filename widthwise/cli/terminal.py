@@ -1,4 +1,4 @@
-"""What every command writes to, and how errors that a user can act on leave."""
+"""Write what every command says, and errors that a user can act on."""
 
 import json
 import sys

@@ -1,4 +1,4 @@
-"""What follows a cohort's gradients on a GPU, as one program: clipping, update and norms.
+"""Clip, update and measure a cohort after its gradients, as one program on a GPU.
 
 Eagerly these are hundreds of small kernels, more than the gradients of a small model; compiled they
 are tens. On a CPU kernels cost less than a compiler, and `workers.cohort.updates` is faster.

@@ -1,4 +1,4 @@
-"""What this process may read of users' own data; set once, where the process starts."""
+"""Say what this process may read of users' own data; set once, where the process starts."""
 
 from pathlib import Path
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What a user's own task learns and is validated by."""
+"""Train and validate by the loss of a user's own task."""
 
 from functools import cache
 

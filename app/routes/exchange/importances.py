@@ -1,4 +1,4 @@
-"""How much each searched hyperparameter matters."""
+"""Say how much each searched hyperparameter matters."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""What each optimizer of this package says of itself; read where torch is not installed."""
+"""Declare each optimizer of this package; read where torch is not installed."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How an update sees the tensors of a parameter that may lie spread over processes."""
+"""Show an update the tensors of a parameter that may lie spread over processes."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple

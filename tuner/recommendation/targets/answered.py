@@ -1,4 +1,4 @@
-"""What an answer for a described target says of the description."""
+"""Records of what an answer for a described target says of the description."""
 
 from parametrization.recommendation.target import TargetFacts
 from parametrization.recommendation.trust import Reason

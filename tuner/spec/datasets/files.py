@@ -1,4 +1,4 @@
-"""What datasets in files of the user's own have in common: where they lie, and which bytes."""
+"""Define what datasets in users' own files have in common: where they lie, and which bytes."""
 
 from typing import Annotated, ClassVar, Final, Self
 

@@ -1,4 +1,4 @@
-"""What an engine does with leases: offer orders, see who has them, end them, read their losses."""
+"""Offer orders to trainers, see who has them, end their leases, read their losses."""
 
 import datetime as dt
 from collections.abc import Collection, Iterable

@@ -1,4 +1,4 @@
-"""What requests with an idempotency key have made: found again when the same one is repeated."""
+"""Find again what a request with an idempotency key has made, when it is repeated."""
 
 import datetime as dt
 import hashlib

@@ -1,4 +1,4 @@
-"""What `widthwise recommend` shows: a study's answer, or one that is stored."""
+"""Fetch what `widthwise recommend` shows: a study's answer, or one that is stored."""
 
 import json
 
