@@ -28,46 +28,6 @@ router = APIRouter()
 TRIALS_SHOWN: Final = 100
 
 
-@router.get("/studies/{study_id}")
-def show_study(
-    study_id: StudyId,
-    database: Db,
-    settings: Settings,
-    page_token: Annotated[str | None, Query(max_length=500, description="Of trials")] = None,
-) -> HTMLResponse:
-    """One study: where it is, what it measured, what it recommends."""
-    now = dt.datetime.now(dt.UTC)
-    with database.read() as session:
-        last_event = last_event_id(session)
-        study = get_study(session, study_id)
-        progress = read_progress(session, study, now)
-        evidence = read_evidence(session, study)
-        trials = list_trials(session, study_id, page_size=TRIALS_SHOWN, page_token=page_token)
-        problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
-        place = place_of(session, study, now, settings)
-    learned = sensitivity_read(study, evidence)
-    return page(
-        "study.html",
-        study=study_read(study, progress, problem, place),
-        last_event=last_event,
-        evidence=learned,
-        transfer_parts=transfer_parts(learned),
-        checks=coordinate_check_read(study, evidence.summary).checks,
-        trials=trials.trials,
-        trials_in_all=sum(progress.trials.values()),
-        trials_page_token=page_token,
-        next_trials_page_token=trials.next_page_token,
-        recommendation=_recommendation(study, evidence.summary),
-    )
-
-
-def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendation | None:
-    try:
-        return recommend(study, known)
-    except NotReady:
-        return None
-
-
 @router.get("/workers")
 def show_workers(database: Db, settings: Settings) -> HTMLResponse:
     """Who works, and on what."""

@@ -1,28 +1,69 @@
-// The study page: draw what is measured, follow what still runs.
+// A study's page: draw what its tab shows, and follow the study while it runs.
 
-import { followStudy } from "./live_page.js";
+import { showConfiguration } from "./configuration.js";
+import { showCurves } from "./curves/tab.js";
+import { followChanges } from "./live/changes.js";
+import { refresh } from "./live/panel.js";
+import { announce, showStanding } from "./live/standing.js";
+import { redrawOnChange } from "./plots/colours.js";
+import { drawSchedule } from "./plots/schedule.js";
 import { drawSensitivity } from "./plots/sensitivity.js";
 
 const root = document.querySelector("main[data-study]");
-const studyId = root.dataset.study;
+const { study: studyId, tab } = root.dataset;
+const AT_MOST_EVERY_MS = 2000;
+// What changes more of a page than its header.
+const TELLING = ["study.state", "check.finished", "trial.state", "recommendation.stored"];
 
-async function draw() {
+async function answer(path) {
+  const response = await fetch(`/v1/studies/${studyId}/${path}`).catch(() => null);
+  return response?.ok ? response.json() : null;
+}
+
+async function drawTransfer() {
   const plots = [...document.querySelectorAll("[data-plot]")];
-  if (plots.length > 0) {
-    const response = await fetch(`/v1/studies/${studyId}/sensitivity`);
-    if (response.ok) {
-      const { curves, compared_by } = await response.json();
-      for (const plot of plots) {
-        const own = curves.filter((curve) => curve.optimizer === plot.dataset.plot);
-        await drawSensitivity(plot, own, compared_by.name);
-      }
-    }
+  const read = plots.length > 0 && (await answer("sensitivity"));
+  if (!read) return;
+  for (const plot of plots) {
+    const own = (one) => one.optimizer === plot.dataset.plot;
+    const evidence = read.transfer.find((one) => own(one) && one.parametrization === "mup");
+    await drawSensitivity(plot, read.curves.filter(own), read.compared_by.name, evidence?.at_target);
   }
-  root.dataset.ready = "";
 }
 
-for (const condition of ["(prefers-color-scheme: dark)", "(max-width: 760px)"]) {
-  matchMedia(condition).addEventListener("change", draw);
+async function drawTheSchedule() {
+  const plot = document.getElementById("schedule-plot");
+  const recommendation = plot && (await answer("recommendation"));
+  if (recommendation) await drawSchedule(plot, recommendation);
 }
-await draw();
-followStudy(studyId, root.dataset.lastEvent, draw);
+
+const nothing = async () => {};
+const DRAWN = { transfer: drawTransfer, schedule: drawTheSchedule };
+let draw = DRAWN[tab] ?? nothing;
+if (tab === "curves") draw = await showCurves(studyId, root);
+else {
+  redrawOnChange(draw);
+  await draw();
+}
+if (tab === "configuration") showConfiguration(studyId);
+root.dataset.ready = "";
+
+let due = null;
+let looked = 0;
+
+async function look() {
+  due = null;
+  looked = Date.now();
+  await refresh();
+  if (tab !== "curves") await draw();
+}
+
+followChanges(root.dataset.lastEvent, ({ study, kinds }) => {
+  if (study.id !== studyId) return;
+  const moved = showStanding(document.getElementById("header"), study);
+  if (moved) announce(study);
+  if (moved && tab === "curves") draw();
+  if (kinds.some((kind) => TELLING.includes(kind))) {
+    due ??= setTimeout(look, Math.max(0, looked + AT_MOST_EVERY_MS - Date.now()));
+  }
+});

@@ -7,9 +7,11 @@ import { between, colour } from "./colours.js";
 const TITLES = { mup: "μP", sp: "standard parametrization" };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
 const STACKED_BELOW = 640; // pixels; narrower plots put one panel under the other
+const DENSITY_HEIGHT = 0.16; // of the plot
 const HEADROOM = 0.9; // of the best-to-typical distance shown above the curves
 
-export function drawSensitivity(element, curves, comparedBy) {
+/** @param target where the optimum of the target is expected: its quantiles; or nothing. */
+export function drawSensitivity(element, curves, comparedBy, target) {
   const panels = Object.keys(TITLES).filter((name) =>
     curves.some((curve) => curve.parametrization === name),
   );
@@ -25,6 +27,7 @@ export function drawSensitivity(element, curves, comparedBy) {
       top: range[1],
     });
   });
+  if (target && panels[0] === "mup") traces.unshift(...expectedTraces(target, range, colour("accent")));
   const stacked = element.clientWidth < STACKED_BELOW;
   const layout = layoutOf(panels, curves, { range, colour, stacked, comparedBy });
   const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
@@ -41,6 +44,15 @@ function panelTraces(curves, suffix, look) {
     x: found.map((curve) => curve.optimum.log2_learning_rate),
     y: found.map((curve) => curve.optimum.loss),
     text: found.map((curve) => String(curve.width)),
+    error_x: {
+      type: "data",
+      symmetric: false,
+      array: found.map(({ optimum: at }) => at.high_log2_learning_rate - at.log2_learning_rate),
+      arrayminus: found.map(({ optimum: at }) => at.log2_learning_rate - at.low_log2_learning_rate),
+      color: look.ink,
+      thickness: 1.2,
+      width: 4,
+    },
     mode: "lines+markers+text",
     textposition: "bottom right",
     textfont: { color: look.ink, size: 12 },
@@ -55,6 +67,40 @@ function panelTraces(curves, suffix, look) {
     showlegend: look.legend && found.length > 0,
   });
   return traces;
+}
+
+/** Where the target's optimum is expected: its 90 % interval, and its density along the bottom. */
+function expectedTraces(target, [low, high], ink) {
+  const { quantiles, low_log2_learning_rate: from, high_log2_learning_rate: to } = target;
+  const bars = quantiles.slice(1).map((at, index) => {
+    const before = quantiles[index];
+    const span = at.log2_learning_rate - before.log2_learning_rate;
+    return {
+      x: (at.log2_learning_rate + before.log2_learning_rate) / 2,
+      density: span > 0 ? (at.probability - before.probability) / span : 0,
+    };
+  });
+  const most = Math.max(...bars.map((bar) => bar.density), 1e-9);
+  const soft = ink.replace("rgb(", "rgba(").replace(")", ", 0.14)");
+  const common = { xaxis: "x", yaxis: "y", mode: "lines", fill: "toself", fillcolor: soft, showlegend: false };
+  return [
+    {
+      ...common,
+      x: [from, from, to, to, from],
+      y: [low, high, high, low, low],
+      line: { width: 0 },
+      hoverinfo: "skip",
+    },
+    {
+      ...common,
+      name: `optimum expected at width ${target.width}`,
+      x: [from, ...bars.map((bar) => bar.x), to],
+      y: [low, ...bars.map((bar) => low + (DENSITY_HEIGHT * (high - low) * bar.density) / most), low],
+      line: { width: 1.5, color: ink, shape: "spline" },
+      showlegend: true,
+      hoverinfo: "name",
+    },
+  ];
 }
 
 function curveTraces(curve, axes, look) {

@@ -1,0 +1,144 @@
+"""A study's pages: one tab each for what it measured, what it recommends, and how it got there."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, NamedTuple
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+from sqlalchemy.orm import Session
+from starlette.exceptions import HTTPException
+
+from app.dashboard.sensitivity_table import transfer_parts
+from app.dashboard.templating import page
+from app.dependencies import Db, Settings, StudyId
+from app.liveness import study_problem
+from app.progress import Progress, read_progress
+from app.schemas.evidence import coordinate_check_read, sensitivity_read
+from app.schemas.studies import study_read
+from app.standings.standing import standing_of
+from tuner.evidence.study_evidence import EvidenceSummary
+from tuner.recommendation.exports.protocol.registry import EXPORTS
+from tuner.recommendation.recommend import Recommendation, recommend
+from tuner.records.errors import NotReady
+from tuner.records.snapshot import StudyRecord
+from tuner.storage.events import last_event_id
+from tuner.storage.evidence import read_evidence, read_summary
+from tuner.storage.recommendations.stored import RecommendationFilter, list_recommendations
+from tuner.storage.studies import get_study
+from tuner.storage.trials.trial_list import list_trials
+
+router = APIRouter()
+
+TRIALS_SHOWN: Final = 100
+CURVE_METRICS: Final = ("train_loss", "validation_loss", "gradient_norm", "parameter_norm")
+
+
+class _Asked(NamedTuple):
+    """What a tab is made from."""
+
+    session: Session
+    study: StudyRecord
+    progress: Progress
+    known: EvidenceSummary
+    page_token: str | None
+
+
+def _transfer(asked: _Asked) -> dict[str, Any]:
+    learned = sensitivity_read(asked.study, read_evidence(asked.session, asked.study))
+    return {"evidence": learned, "transfer_parts": transfer_parts(learned)}
+
+
+def _check(asked: _Asked) -> dict[str, Any]:
+    return {"checks": coordinate_check_read(asked.study, asked.known).checks}
+
+
+def _trials(asked: _Asked) -> dict[str, Any]:
+    listed = list_trials(
+        asked.session, asked.study.id, page_size=TRIALS_SHOWN, page_token=asked.page_token
+    )
+    return {
+        "trials": listed.trials,
+        "trials_in_all": sum(asked.progress.trials.values()),
+        "trials_page_token": asked.page_token,
+        "next_trials_page_token": listed.next_page_token,
+    }
+
+
+def _curves(asked: _Asked) -> dict[str, Any]:
+    return {"metrics": CURVE_METRICS}
+
+
+def _configuration(asked: _Asked) -> dict[str, Any]:
+    wanted = RecommendationFilter(study=asked.study.id)
+    stored = list_recommendations(asked.session, wanted, page_size=20, page_token=None)
+    return {"exports": tuple(EXPORTS.values()), "stored": stored.recommendations}
+
+
+def _nothing_more(asked: _Asked) -> dict[str, Any]:
+    return {}
+
+
+class _Tab(NamedTuple):
+    title: str
+    template: str
+    names: Callable[[_Asked], dict[str, Any]]
+
+
+TABS: Final[Mapping[str, _Tab]] = {
+    "transfer": _Tab("Transfer", "study_transfer.html", _transfer),
+    "check": _Tab("Coordinate check", "study_check.html", _check),
+    "trials": _Tab("Trials", "study_trials.html", _trials),
+    "curves": _Tab("Learning curves", "study_curves.html", _curves),
+    "schedule": _Tab("Schedule", "study_schedule.html", _nothing_more),
+    "configuration": _Tab("Configuration", "study_configuration.html", _configuration),
+    "asked": _Tab("What was asked", "study_asked.html", _nothing_more),
+}
+
+
+@router.get("/studies/{study_id}")
+@router.get("/studies/{study_id}/{tab}")
+def show_study(  # noqa: PLR0913  # one query parameter each
+    study_id: StudyId,
+    database: Db,
+    settings: Settings,
+    tab: str = "transfer",
+    page_token: Annotated[str | None, Query(max_length=500, description="Of trials")] = None,
+    metric: Annotated[str, Query(max_length=40, description="Of curves")] = "",
+    smooth: Annotated[str, Query(max_length=8, description="Of curves, between 0 and 1")] = "",
+    scale: Annotated[str, Query(max_length=8, description="Of curves: log")] = "",
+    by: Annotated[str, Query(max_length=8, description="Of the schedule: step or tokens")] = "",
+    form: Annotated[str, Query(alias="format", max_length=40, description="Of exports")] = "",
+) -> HTMLResponse:
+    """One study: where it is, and what one of its tabs shows. Scripts read what is not used here."""
+    if tab not in TABS:
+        raise HTTPException(404, f"A study has no page {tab!r}: its pages are {', '.join(TABS)}.")
+    now = dt.datetime.now(dt.UTC)
+    with database.read() as session:
+        last_event = last_event_id(session)
+        study = get_study(session, study_id)
+        progress = read_progress(session, study, now)
+        known = read_summary(session, study)
+        problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
+        names = TABS[tab].names(_Asked(session, study, progress, known, page_token))
+    recommendation = _recommendation(study, known)
+    verdict = None if recommendation is None else recommendation.verdict
+    return page(
+        "study.html",
+        study=study_read(study, progress, problem),
+        standing=standing_of(study, progress, verdict),
+        compared_by=study.spec.family.comparison,
+        recommendation=recommendation,
+        last_event=last_event,
+        tabs=TABS,
+        tab=tab,
+        panel=TABS[tab].template,
+        **names,
+    )
+
+
+def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendation | None:
+    try:
+        return recommend(study, known)
+    except NotReady:
+        return None
