@@ -9,7 +9,7 @@ from importlib.metadata import version
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
-from app.dashboard import assets, pages, study_list
+from app.dashboard import assets, certificate, pages, study_list, study_pages
 from app.errors import install_error_handlers
 from app.event_feed import EventFeed
 from app.http.entity_tags import EntityTags
@@ -90,7 +90,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
     for module in ROUTERS:
         app.include_router(module.router)
-    for shown in (study_list, pages, assets):
+    for shown in (study_list, study_pages, certificate, pages, assets):
         app.include_router(shown.router, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.

@@ -9,10 +9,12 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from app.dashboard.check_figures import check_figures
 from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, StudyId
 from app.liveness import study_problem
+from app.places import place_of
 from app.progress import Progress, read_progress
 from app.schemas.evidence import coordinate_check_read, sensitivity_read
 from app.schemas.studies import study_read
@@ -50,7 +52,9 @@ def _transfer(asked: _Asked) -> dict[str, Any]:
 
 
 def _check(asked: _Asked) -> dict[str, Any]:
-    return {"checks": coordinate_check_read(asked.study, asked.known).checks}
+    checks = coordinate_check_read(asked.study, asked.known).checks
+    figures = {check.optimizer: check_figures(check.tensors) for check in checks}
+    return {"checks": checks, "figures": figures}
 
 
 def _trials(asked: _Asked) -> dict[str, Any]:
@@ -70,7 +74,7 @@ def _curves(asked: _Asked) -> dict[str, Any]:
 
 
 def _configuration(asked: _Asked) -> dict[str, Any]:
-    wanted = RecommendationFilter(study=asked.study.id)
+    wanted = RecommendationFilter(study_id=asked.study.id)
     stored = list_recommendations(asked.session, wanted, page_size=20, page_token=None)
     return {"exports": tuple(EXPORTS.values()), "stored": stored.recommendations}
 
@@ -110,7 +114,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     by: Annotated[str, Query(max_length=8, description="Of the schedule: step or tokens")] = "",
     form: Annotated[str, Query(alias="format", max_length=40, description="Of exports")] = "",
 ) -> HTMLResponse:
-    """One study: where it is, and what one of its tabs shows. Scripts read what is not used here."""
+    """One study: where it is, and what one of its tabs shows; scripts read the other parameters."""
     if tab not in TABS:
         raise HTTPException(404, f"A study has no page {tab!r}: its pages are {', '.join(TABS)}.")
     now = dt.datetime.now(dt.UTC)
@@ -120,12 +124,13 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         progress = read_progress(session, study, now)
         known = read_summary(session, study)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
+        place = place_of(session, study, now, settings)
         names = TABS[tab].names(_Asked(session, study, progress, known, page_token))
     recommendation = _recommendation(study, known)
     verdict = None if recommendation is None else recommendation.verdict
     return page(
         "study.html",
-        study=study_read(study, progress, problem),
+        study=study_read(study, progress, problem, place),
         standing=standing_of(study, progress, verdict),
         compared_by=study.spec.family.comparison,
         recommendation=recommendation,

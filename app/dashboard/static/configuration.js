@@ -1,11 +1,12 @@
 // The recommendation in every form that the service exports, to read and to copy; and storing it.
 
 import { copy } from "./copying.js";
+import { problemOf } from "./problems.js";
 
 const BUNDLE = "application/vnd.widthwise.files+json";
 const at = (id) => document.getElementById(id);
 
-export function showConfiguration(studyId) {
+export async function showConfiguration(studyId) {
   const form = at("export");
   if (!form) return;
   const asked = new URLSearchParams(location.search).get("format");
@@ -39,7 +40,7 @@ export function showConfiguration(studyId) {
     at("copied").textContent = done ? "Copied." : "Not copied: select the text below instead.";
   });
   at("store").addEventListener("click", () => store(studyId));
-  show();
+  await show();
 }
 
 async function store(studyId) {
@@ -50,13 +51,6 @@ async function store(studyId) {
   }).catch(() => null);
   if (response?.ok) location.href = `/recommendations/${(await response.json()).id}`;
   else at("store-problem").textContent = await problemOf(response);
-}
-
-export async function problemOf(response) {
-  if (!response) return "The service does not answer. Try again.";
-  const problem = await response.json().catch(() => ({}));
-  const errors = (problem.errors ?? []).map((one) => one.detail ?? one.message).filter(Boolean);
-  return errors.join(" ") || problem.detail || `The service answered ${response.status}.`;
 }
 
 function shownFile([name, text]) {

@@ -45,7 +45,7 @@ else {
   redrawOnChange(draw);
   await draw();
 }
-if (tab === "configuration") showConfiguration(studyId);
+if (tab === "configuration") await showConfiguration(studyId);
 root.dataset.ready = "";
 
 let due = null;

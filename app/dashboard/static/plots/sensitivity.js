@@ -96,7 +96,7 @@ function expectedTraces(target, [low, high], ink) {
       name: `optimum expected at width ${target.width}`,
       x: [from, ...bars.map((bar) => bar.x), to],
       y: [low, ...bars.map((bar) => low + (DENSITY_HEIGHT * (high - low) * bar.density) / most), low],
-      line: { width: 1.5, color: ink, shape: "spline" },
+      line: { width: 1.5, color: ink },
       showlegend: true,
       hoverinfo: "name",
     },
