@@ -3,19 +3,21 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.dashboard.study_pages import TABS
+from tests.app.pages.accessibility import violations
 from tests.app.served import Served
 from tuner.spec.states import StudyState
 
 pytestmark = pytest.mark.browser
 
 
-def open_study(tab: Page, served: Served, study_id: str) -> None:
-    tab.goto(f"{served.address}/studies/{study_id}")
+def open_study(tab: Page, served: Served, study_id: str, page: str = "transfer") -> None:
+    tab.goto(f"{served.address}/studies/{study_id}/{page}")
     tab.wait_for_selector("[data-ready]", state="attached")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_completed_study_shows_its_plot_and_its_recommendation(
+def test_a_completed_study_shows_its_curves_and_where_the_target_is_expected(
     tab: Page, finished: tuple[Served, str], scheme: str
 ) -> None:
     served, study_id = finished
@@ -27,7 +29,7 @@ def test_a_completed_study_shows_its_plot_and_its_recommendation(
     for width in (32, 64, 128):
         expect(plot.locator(".legend")).to_contain_text(f"width {width}")
     assert plot.locator(".scatterlayer .trace").count() >= 20
-    expect(tab.locator("#recommendation")).to_contain_text("Parameter groups")
+    expect(plot.locator(".legend")).to_contain_text("optimum expected at width 256")
     assert plot.locator("canvas").count() == 0  # SVG: needs neither a GPU nor a wider policy
 
 
@@ -56,18 +58,86 @@ def test_a_narrow_window_puts_the_panels_under_each_other(
 def test_a_page_follows_its_study_without_being_loaded_again(tab: Page, served: Served) -> None:
     study_id = served.submit()
     open_study(tab, served, study_id)
-    expect(tab.locator("#trials")).to_contain_text("None yet")
+    expect(tab.locator("#transfer")).to_contain_text("No trial has ended yet")
     tab.evaluate("window.notReloaded = true")
+    tab.get_by_text("Progress by phase").click()
     served.advance(study_id, StudyState.SEARCHING)
-    expect(tab.locator("[data-state]")).to_have_attribute("data-state", "searching", timeout=10_000)
-    expect(tab.get_by_role("status")).to_have_text("The study is now searching.")
-    tab.get_by_text("Show the specification").click()
+    state = tab.locator("[data-state]")
+    expect(state).to_have_attribute("data-state", "searching", timeout=20_000)
+    expect(tab.locator("#announcer")).to_have_text(f"{study_id} is now searching.")
     served.advance(study_id)
-    expect(tab.locator("[data-state]")).to_have_attribute("data-state", "completed", timeout=10_000)
-    expect(tab.locator("#recommendation")).to_contain_text("Parameter groups")
-    expect(tab.locator("[data-plot] .legend")).to_contain_text("width 128")
-    expect(tab.locator("pre")).to_be_visible()  # what the reader opened stays open
+    expect(state).to_have_attribute("data-state", "completed", timeout=20_000)
+    expect(tab.locator("[data-plot] .legend")).to_contain_text("width 128", timeout=20_000)
+    expect(tab.locator(".verdict")).to_contain_text("CAUTION")
+    expect(tab.get_by_text("Coordinate check").last).to_be_visible()  # what was opened stays open
     assert tab.evaluate("window.notReloaded")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_no_page_of_a_study_breaks_a_rule_of_accessibility(
+    tab: Page, finished: tuple[Served, str], theme: str
+) -> None:
+    tab.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+    for page in TABS:
+        open_study(tab, *finished, page)
+        assert violations(tab) == []
+
+
+def test_no_page_of_a_study_is_cut_off_on_a_telephone(
+    tab: Page, finished: tuple[Served, str]
+) -> None:
+    tab.set_viewport_size({"width": 390, "height": 800})
+    for page in TABS:
+        open_study(tab, *finished, page)
+        assert tab.evaluate("document.documentElement.scrollWidth") == 390, page
+
+
+def test_curves_are_read_smoothed_and_zoomed_and_the_address_keeps_how(
+    tab: Page, finished: tuple[Served, str]
+) -> None:
+    open_study(tab, *finished, "curves?smooth=0.5&scale=log")
+    expect(tab.locator("#curves-note")).to_have_text("92 curves")
+    expect(tab.locator("#smooth")).to_have_value("0.5")
+    expect(tab.locator("#scale")).to_have_value("log")
+    canvas = tab.locator("#curves canvas").last
+    box = canvas.bounding_box()
+    assert box is not None
+    drawn = "document.querySelector('#curves canvas').toDataURL()"
+    before = tab.evaluate(drawn)
+    tab.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2 - 14)
+    expect(tab.locator("#curve-read")).to_contain_text("updates")
+    tab.get_by_role("button", name="Zoom in").click()
+    tab.wait_for_function(f"{drawn} !== {before!r}")
+    tab.locator("#metric").select_option("validation_loss")
+    tab.wait_for_url("**/curves?metric=validation_loss&smooth=0.5&scale=log")
+
+
+def test_a_form_is_copied_with_one_click(tab: Page, finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    tab.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_study(tab, served, study_id, "configuration?format=yaml")
+    expect(tab.locator("#export-files")).to_have_attribute("data-form", "yaml")
+    tab.get_by_role("button", name="Copy").click()
+    expect(tab.locator("#copied")).to_have_text("Copied.")
+    wanted = served.client.get(f"/v1/studies/{study_id}/recommendation?format=yaml").text
+    assert tab.evaluate("navigator.clipboard.readText()") == wanted
+
+
+def test_an_answer_is_stored_and_rejected_by_keyboard_alone(
+    tab: Page, reviewed: tuple[Served, str]
+) -> None:
+    open_study(tab, *reviewed, "configuration")
+    tab.get_by_role("button", name="Store this answer").press("Enter")
+    tab.wait_for_selector("main.certificate[data-ready]", state="attached")
+    assert violations(tab) == []
+    tab.get_by_label("Who decides").press_sequentially("Kim")
+    tab.keyboard.press("Tab")
+    tab.keyboard.type("the proxies are too short")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Tab")
+    tab.keyboard.press("Enter")
+    expect(tab.locator("#decision-title ~ p")).to_contain_text("Rejected by Kim")
+    expect(tab.locator("#decision-title ~ p")).to_contain_text("the proxies are too short")
 
 
 def test_everything_of_a_page_can_be_reached_by_its_landmarks_and_headings(
@@ -76,14 +146,9 @@ def test_everything_of_a_page_can_be_reached_by_its_landmarks_and_headings(
     open_study(tab, *finished)
     expect(tab.get_by_role("navigation", name="Main")).to_be_visible()
     expect(tab.get_by_role("main")).to_be_visible()
-    headings = [
-        "Progress",
-        "Train loss against learning rate, by width",
-        "Recommendation for width 256, depth 1, batch 16, for a run of 4,096 tokens"
-        " (the proxies': yours was not given)",
-        "Coordinate check",
-        "Trials",
-    ]
-    for heading in headings:
-        expect(tab.get_by_role("region", name=heading, exact=True)).to_be_visible()
     expect(tab.get_by_role("heading", level=1)).to_have_text("eight times wider")
+    tabs = tab.get_by_role("navigation", name="Of this study")
+    for title in (one.title for one in TABS.values()):
+        tabs.get_by_role("link", name=title).click()
+        expect(tabs.locator("[aria-current=page]")).to_have_text(title)
+        expect(tab.get_by_role("heading", level=2).first).to_be_visible()

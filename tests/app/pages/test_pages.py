@@ -6,6 +6,7 @@ import re
 import httpx
 import pytest
 
+from app.dashboard.study_pages import TABS
 from parametrization.text.rounding import significant
 from tests.app.served import Served
 from tuner.spec.states import StudyState
@@ -18,6 +19,11 @@ def page(client: httpx.Client, path: str) -> str:
     assert response.status_code == 200
     assert response.headers["content-type"] == "text/html; charset=utf-8"
     return re.sub(r"\s+", " ", response.text)
+
+
+def whole(client: httpx.Client, study_id: str) -> str:
+    """Every tab of a study's page."""
+    return " ".join(page(client, f"/studies/{study_id}/{tab}") for tab in TABS)
 
 
 def test_an_empty_list_shows_how_to_make_a_study_that_works(served: Served) -> None:
@@ -53,15 +59,15 @@ def test_a_study_has_a_page_in_every_state(served: Served, until: StudyState | N
     if until is not None:
         served.advance(study_id, until)
     state = served.client.get(f"/v1/studies/{study_id}").json()["state"]
-    assert f'data-state="{state}"' in page(served.client, f"/studies/{study_id}")
+    assert f'data-state="{state}"' in whole(served.client, study_id)
     for action, after in (("pause", "paused"), ("cancel", "cancelled")):
         served.client.post(f"/v1/studies/{study_id}:{action}")
-        assert f'data-state="{after}"' in page(served.client, f"/studies/{study_id}")
+        assert f'data-state="{after}"' in whole(served.client, study_id)
 
 
 def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Served, str]) -> None:
     served, study_id = finished
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     recommendation = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
     assert f'<p class="verdict">{recommendation["headline"]}' in text.replace("&#39;", "'")
     assert recommendation["learning_rate"]["words"] in text
@@ -74,17 +80,32 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     assert check["checks"][0]["summary"] in text
 
 
+def test_a_study_has_no_other_tabs(finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    answer = served.client.get(f"/studies/{study_id}/nothing", headers=HTML)
+    assert answer.status_code == 404
+    assert "transfer, check, trials" in answer.text
+
+
+def test_only_tabs_with_plots_load_plotly(finished: tuple[Served, str]) -> None:
+    served, study_id = finished
+    with_plotly = {
+        tab for tab in TABS if "/assets/plotly" in page(served.client, f"/studies/{study_id}/{tab}")
+    }
+    assert with_plotly == {"transfer", "schedule"}
+
+
 def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None:
     study_id = served.submit()
     served.advance(study_id, StudyState.MEASURING)
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     assert '<p class="verdict">IN PROGRESS (the study is measuring): width 256, depth 1' in text
     assert '<span class="state verdict-in_progress">◌ in progress</span>' in text
     assert "Open so far, until the study has ended:" in text
     for judgement in ("not recommended", "<strong>abstain", "<strong>caution", "verdict-abstain"):
         assert judgement not in text
     served.client.post(f"/v1/studies/{study_id}:cancel")
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     assert re.search(r'<p class="verdict">(CAUTION|ABSTAIN) \(the study is cancelled\): ', text)
     assert "in progress" not in text
     assert re.search(r"<small>\d+ of \d+, \d+ cancelled", text)
@@ -92,7 +113,7 @@ def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None
 
 def test_a_toy_duration_is_named_and_never_recommended(finished: tuple[Served, str]) -> None:
     served, study_id = finished
-    text = page(served.client, f"/studies/{study_id}").replace("&#39;", "'")
+    text = whole(served.client, study_id).replace("&#39;", "'")
     run = "for a run of 4,096 tokens (the proxies': yours was not given)"
     assert f"Recommendation for width 256, depth 1, batch 16, {run}</h2>" in text
     answer = served.client.get(f"/v1/studies/{study_id}/recommendation")
@@ -109,7 +130,7 @@ def test_no_percentage_on_a_page_is_more_precise_than_a_tenth(
     finished: tuple[Served, str],
 ) -> None:
     served, study_id = finished
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     assert re.search(r"\d %", text)
     assert re.findall(r"\d\.\d\d+ %", text) == []
 
@@ -117,12 +138,12 @@ def test_no_percentage_on_a_page_is_more_precise_than_a_tenth(
 def test_a_page_says_what_trials_are_compared_by(
     finished: tuple[Served, str], served: Served
 ) -> None:
-    usual = page(finished[0].client, f"/studies/{finished[1]}")
+    usual = whole(finished[0].client, finished[1])
     assert "Mean train loss over the second half of training; best of each column" in usual
     assert "Best train loss in the search" in usual
     study_id = served.submit(family={"name": "gan"}, control="none", search={"trials": 4})
     served.advance(study_id)
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     assert "Fréchet distance against learning rate, by width" in text
     assert "between generated and held-out digits, per pixel; best of each column" in text
     assert "called a loss on this page is the Fréchet distance between" in text
@@ -138,7 +159,7 @@ def test_a_study_of_several_optimizers_ranks_them(served: Served) -> None:
         control="none", optimizers=[{"name": "adamw"}, {"name": "sgd"}], search={"trials": 4}
     )
     served.advance(study_id)
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     standings = served.client.get(f"/v1/studies/{study_id}/recommendation").json()["optimizers"]
     assert {standing["optimizer"] for standing in standings} == {"adamw", "sgd"}
     table = text[text.index("Optimizers compared") :]
@@ -149,7 +170,7 @@ def test_a_study_of_several_optimizers_ranks_them(served: Served) -> None:
 
 def test_the_table_under_the_plot_has_every_measured_loss(finished: tuple[Served, str]) -> None:
     served, study_id = finished
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     curves = served.client.get(f"/v1/studies/{study_id}/sensitivity").json()["curves"]
     points = [point for curve in curves for point in curve["points"]]
     for point in points:
@@ -180,7 +201,8 @@ def test_pages_refer_to_this_host_alone_and_to_files_that_are_there(
     finished: tuple[Served, str],
 ) -> None:
     served, study_id = finished
-    for path in ("/", f"/studies/{study_id}", "/workers", "/docs"):
+    tabs = (f"/studies/{study_id}/{tab}" for tab in TABS)
+    for path in ("/", f"/studies/{study_id}", *tabs, "/workers", "/docs"):
         for address in re.findall(r'(?:src|href)="([^"]+)"', page(served.client, path)):
             if address.startswith("#"):
                 continue
@@ -192,8 +214,8 @@ def test_files_are_kept_for_ever_and_plotly_travels_compressed(
     finished: tuple[Served, str],
 ) -> None:
     served, study_id = finished
-    text = page(served.client, f"/studies/{study_id}")
-    (plotly,) = re.findall(r'src="(/assets/plotly[^"]+)"', text)
+    text = whole(served.client, study_id)
+    (plotly,) = set(re.findall(r'src="(/assets/plotly[^"]+)"', text))
     with served.client.stream("GET", plotly, headers={"accept-encoding": "gzip"}) as response:
         packed = b"".join(response.iter_raw())
     plain = served.client.get(plotly, headers={"accept-encoding": "identity"})
@@ -208,7 +230,7 @@ def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Se
     target = {"width": 256, "depth": 4, "batch_size": 32, "steps": 16}
     study_id = served.submit(target=target)
     served.advance(study_id)
-    text = page(served.client, f"/studies/{study_id}")
+    text = whole(served.client, study_id)
     whole = "width 256, depth 4, batch 32, for a run of 16,384 tokens"
     assert f"Recommendation for {whole}</h2>" in text
     assert f"tuned at width 32 for {whole}; submitted" in text
@@ -219,3 +241,34 @@ def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Se
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', text)
         assert row is not None
         assert f"<td>{basis}</td>" in row[1]
+
+
+def test_a_certificate_holds_what_a_reviewer_signs(reviewed: tuple[Served, str]) -> None:
+    served, study_id = reviewed
+    kept = served.client.post(f"/v1/studies/{study_id}/recommendations", json={}).json()
+    answer = served.client.get(kept["links"]["self"]).json()["recommendation"]
+    text = page(served.client, f"/recommendations/{kept['id']}").replace("&#39;", "'")
+    rate = answer["learning_rate"]
+    wanted = [
+        kept["sha256"],
+        answer["provenance"]["spec_sha256"],
+        answer["provenance"]["evidence_sha256"],
+        rate["words"],
+        f"from {rate['predicted_loss']['low']:.4g} to {rate['predicted_loss']['high']:.4g}",
+        answer["reasons"][0]["words"],
+        answer["check"]["summary"],
+        "not decided",
+    ]
+    assert [words for words in wanted if words not in text] == []
+    assert f"/recommendations/{kept['id']}" in page(
+        served.client, f"/studies/{study_id}/configuration"
+    )
+    decision = {"by": "<i>Kim</i>", "note": "as measured"}
+    served.client.post(f"{kept['links']['self']}:approve", json=decision)
+    text = page(served.client, f"/recommendations/{kept['id']}")
+    assert re.search(r"<strong>Approved</strong> by &lt;i&gt;Kim&lt;/i&gt;, .*: as measured", text)
+    assert 'id="decide"' not in text
+
+
+def test_a_certificate_that_is_not_there_is_404(untouched: Served) -> None:
+    assert untouched.client.get("/recommendations/rec_nothing", headers=HTML).status_code == 404

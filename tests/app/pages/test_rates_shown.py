@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.dashboard.templating import page
 from app.dashboard.words import verdict_line
 from app.schemas.studies import study_read
+from app.standings.standing import standing_of
 from parametrization.optimizers.registry import STUDIED
 from parametrization.text.rounding import significant
 from tests.app.counted import progress_of
@@ -117,8 +118,10 @@ def terminal(answer: Recommendation) -> str:
 
 
 def html(snapshot: StudySnapshot, answer: Recommendation) -> str:
+    progress = progress_of(snapshot, NOW)
     names: dict[str, Any] = {
-        "study": study_read(snapshot.study, progress_of(snapshot, NOW), None),
+        "study": study_read(snapshot.study, progress, None),
+        "standing": standing_of(snapshot.study, progress, answer.verdict),
         "recommendation": answer,
     }
     parts = [page(f"study_{part}.html", **names) for part in ("recommendation", "header")]
