@@ -13,8 +13,7 @@ from app.dashboard.check_figures import check_figures
 from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, StudyId
-from app.liveness import study_problem
-from app.places import place_of
+from app.liveness import place_of, study_problem
 from app.progress import Progress, read_progress
 from app.schemas.evidence import coordinate_check_read, sensitivity_read
 from app.schemas.studies import study_read
