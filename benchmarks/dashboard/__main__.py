@@ -9,6 +9,7 @@ Times are milliseconds of this machine under its present load.
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -117,32 +118,31 @@ def _paths(served: Served) -> dict[str, str]:
 def _measured(  # one row's circumstances
     browser: Browser, served: Served, name: str, path: str, look: Look, pictures: Path
 ) -> dict[str, Any]:
-    with_page = _opened(browser, look)
-    page, seen = next(with_page)
-    page.goto(f"{served.address}{path}")
-    if page.locator("script[type=module]").count():
-        page.wait_for_selector("[data-ready]", state="attached")
-    sizes = page.evaluate(
-        "['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))"
-        ".reduce((sum, one) => sum + one.transferSize, 0)"
-    )
-    row = {
-        "page": name,
-        "theme": look.theme,
-        "kilobytes": round(sizes / 1e3, 1),
-        "requests": len(seen["requests"]),
-        "first_paint_ms": page.evaluate(_PAINT),
-        "blocking_ms": round(page.evaluate("window.blocking"), 1),
-        "cut_off": page.evaluate("document.documentElement.scrollWidth") > look.width,
-    }
-    page.screenshot(path=pictures / f"{name}-{look.theme}.png", full_page=True)
-    row["violations"] = violations(page)
-    row["console_errors"] = seen["complaints"]
-    row["off_host_requests"] = [url for url in seen["requests"] if _is_elsewhere(url)]
-    with_page.close()
+    with _opened(browser, look) as (page, seen):
+        page.goto(f"{served.address}{path}")
+        if page.locator("script[type=module]").count():
+            page.wait_for_selector("[data-ready]", state="attached")
+        sizes = page.evaluate(
+            "['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))"
+            ".reduce((sum, one) => sum + one.transferSize, 0)"
+        )
+        row = {
+            "page": name,
+            "theme": look.theme,
+            "kilobytes": round(sizes / 1e3, 1),
+            "requests": len(seen["requests"]),
+            "first_paint_ms": page.evaluate(_PAINT),
+            "blocking_ms": round(page.evaluate("window.blocking"), 1),
+            "cut_off": page.evaluate("document.documentElement.scrollWidth") > look.width,
+        }
+        page.screenshot(path=pictures / f"{name}-{look.theme}.png", full_page=True)
+        row["violations"] = violations(page)
+        row["console_errors"] = seen["complaints"]
+        row["off_host_requests"] = [url for url in seen["requests"] if _is_elsewhere(url)]
     return row
 
 
+@contextmanager
 def _opened(browser: Browser, look: Look) -> Iterator[tuple[Page, dict[str, list[str]]]]:
     context = browser.new_context(
         viewport={"width": look.width, "height": 900}, color_scheme=look.scheme
@@ -165,18 +165,16 @@ def _is_elsewhere(url: str) -> bool:
 
 def _curves(browser: Browser, served: Served) -> dict[str, float]:
     study_id = store_curves(served, CURVES, POINTS)
-    with_page = _opened(browser, LOOKS[0])
-    page, _ = next(with_page)
-    page.goto(f"{served.address}/studies/{study_id}/curves")
-    page.wait_for_selector("[data-ready]", state="attached", timeout=DRAWN_MS)
-    result = {
-        "curves": CURVES,
-        "points": POINTS,
-        "draw_ms": float(page.evaluate("document.querySelector('main').dataset.drawMs")),
-        "blocking_ms": round(page.evaluate("window.blocking"), 1),
-        "hover_p95_ms": round(page.evaluate(_HOVER, HOVERS), 2),
-    }
-    with_page.close()
+    with _opened(browser, LOOKS[0]) as (page, _):
+        page.goto(f"{served.address}/studies/{study_id}/curves")
+        page.wait_for_selector("[data-ready]", state="attached", timeout=DRAWN_MS)
+        result = {
+            "curves": CURVES,
+            "points": POINTS,
+            "draw_ms": float(page.evaluate("document.querySelector('main').dataset.drawMs")),
+            "blocking_ms": round(page.evaluate("window.blocking"), 1),
+            "hover_p95_ms": round(page.evaluate(_HOVER, HOVERS), 2),
+        }
     return result
 
 
