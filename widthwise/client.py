@@ -13,6 +13,7 @@ from widthwise.external.checking import Batch, Loss, taken_statistics
 from widthwise.external.leasing import StudyTrials, usual_worker
 from widthwise.resources.study_lists import StudyLists
 from widthwise.resources.trial_exchange import TrialExchange
+from widthwise.study import Study
 
 
 class Asked(TypedDict, total=False):
@@ -47,9 +48,9 @@ __all__ = ["ATTEMPTS", "SILENCE_SECONDS", "Asked", "Client", "Document"]
 class Client(StudyLists, TrialExchange):
     """The API of a service; see `Connection` for how its requests are sent."""
 
-    def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Document:
+    def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Study:
         """Queue a study and return it. The same key submits the same study once."""
-        return self._post("/v1/studies", dict(spec), idempotency_key)
+        return Study(self._post("/v1/studies", dict(spec), idempotency_key), self)
 
     def preview(self, spec: Mapping[str, Any]) -> Document:
         """What a study would run: trials, FLOPs, time, expected interval; nothing is queued."""
@@ -71,9 +72,9 @@ class Client(StudyLists, TrialExchange):
         """What a stored table of losses says of a width; default: the one it was stored for."""
         return self._json(f"/v1/sweeps/{quote(study_id, safe='')}", target_width=target_width)
 
-    def study(self, study_id: str) -> Document:
+    def study(self, study_id: str) -> Study:
         """One study: state, reason, spec, progress."""
-        return self._json(path_of(study_id))
+        return Study(self._json(path_of(study_id)), self)
 
     def trials(
         self, study: str | Document, *, worker: str | None = None, ttl_seconds: int = 60
