@@ -13,7 +13,7 @@ from widthwise.cli.recommendation_view import recommendation_view
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.terminal import EXIT_OF_STATE, INTERRUPTED, err, out, said_plainly
 from widthwise.cli.watch import watch_study
-from widthwise.client import Client
+from widthwise.client import Client, Document
 from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation
 
@@ -84,7 +84,7 @@ def tune(  # noqa: PLR0913  # one parameter an option
 
 def _tuned(client: Client, spec: dict[str, Any], output: Path, ours: Path | None) -> None:
     """Submit, watch, and write the answer; `ours` is the directory of a service started here."""
-    study = client.submit(spec)
+    study: Document = client.submit(spec)
     again = f"widthwise up --data-dir {ours}" if ours else ""
     out.print(tables.submitted(study, client.page(study["id"])), soft_wrap=True)
     try:
