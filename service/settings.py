@@ -1,9 +1,10 @@
 """Settings of one process of the service, from the environment (WIDTHWISE_*)."""
 
 import json
+import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -35,6 +36,10 @@ def _listed(given: Any) -> Any:  # noqa: ANN401  a variable's text, or a value a
 _LISTED = (NoDecode, BeforeValidator(_listed))
 
 
+def _engine_by_address() -> Literal["local", "ray"]:
+    return "ray" if os.environ.get("RAY_ADDRESS") else "local"
+
+
 class Settings(BaseSettings):
     """What differs between installations; everything about one study is in its spec."""
 
@@ -53,8 +58,11 @@ class Settings(BaseSettings):
     """Directories, and prefixes of URLs, that studies may name data files in. Default: none."""
     access_log: bool = False
     """Log every request: method, path, status, milliseconds, request id."""
+    engine: Literal["local", "ray"] = Field(default_factory=_engine_by_address)
+    """Where orders run: on this machine, or on the Ray cluster that `RAY_ADDRESS` names or that
+    this machine is a node of. Default: `ray` where `RAY_ADDRESS` is set."""
     slots: int = Field(default_factory=available_cores, ge=1, le=1_024)
-    """Trials that run at once on this machine. Default: one per core."""
+    """Trials that run at once. Default: one per core, of this machine or of the cluster."""
     gpus: int = Field(default=0, ge=0, le=64)
     """Train on so many GPUs instead of the cores; `slots` is not read then."""
     slots_per_gpu: int = Field(default=1, ge=1, le=64)
@@ -66,6 +74,11 @@ class Settings(BaseSettings):
     """Orders of one owner that run at once; of each study where no owners are told apart."""
     stall_seconds: float = Field(default=600.0, gt=0)
     """An order whose training takes no step for longer fails as timeout, and its process ends."""
+
+    @property
+    def says_slots(self) -> bool:
+        """Whether somebody has said how many slots there are."""
+        return "slots" in self.model_fields_set
 
     @property
     def places(self) -> int:

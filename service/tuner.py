@@ -1,4 +1,4 @@
-"""The coordinator process: leads the database's studies and runs their trials on local slots."""
+"""The coordinator process: leads the database's studies, runs trials on an engine's slots."""
 
 import argparse
 import os
@@ -10,6 +10,7 @@ import optuna
 import structlog
 
 from service.devices import require_gpus
+from service.engines import chosen_engine
 from service.health import alive_until
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
@@ -25,7 +26,7 @@ from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
 from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import Database
-from workers.engines.local import LocalEngine
+from workers.engines.ray_cluster import ClusterUnfit, ClusterUnreachable
 from workers.slot.process import follow_parent_into_death
 
 log = structlog.get_logger()
@@ -64,21 +65,17 @@ def main() -> None:
     database = open_or_exit("service.tuner", settings.url)
 
     def build_engine(leading: Database) -> Engine:
-        workers = LocalEngine(
-            settings.places,
-            settings.checkpoint_dir,
-            settings.slot_memory_bytes,
-            gpus=settings.gpus,
-            dataset_dirs=settings.dataset_dirs,
-            stall_seconds=settings.stall_seconds,
-        )
-        return CompositeEngine(workers, ExternalEngine(leading, ahead=True))
+        return CompositeEngine(build_workers(), ExternalEngine(leading, ahead=True))
 
-    with leadership(settings.url, should_stop) as held:
-        if held is None:
-            return
-        log.info("leading", slots=settings.places, process_id=os.getpid())
-        try:
+    try:
+        # Joined before leading: whoever leads must not wait for a cluster.
+        with (
+            chosen_engine(settings) as build_workers,
+            leadership(settings.url, should_stop) as held,
+        ):
+            if held is None:
+                return
+            log.info("leading", engine=settings.engine, process_id=os.getpid())
             run(
                 database,
                 held,
@@ -87,8 +84,10 @@ def main() -> None:
                 FileCheckpoints(settings.checkpoint_dir),
                 settings.slots_per_owner,
             )
-        except LeadershipLost as error:
-            sys.exit(f"leadership lost: {error}")
+    except LeadershipLost as error:
+        sys.exit(f"leadership lost: {error}")
+    except (ClusterUnreachable, ClusterUnfit) as error:
+        sys.exit(f"service.tuner: {error}")
     database.close()
 
 

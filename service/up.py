@@ -119,7 +119,8 @@ def main() -> None:
     configure_logs("up")
     try:
         _require_directories(settings.dataset_dirs)
-        require_gpus(settings.gpus)
+        if settings.engine == "local":
+            require_gpus(settings.gpus)
         lock = _claim(settings.data_dir)
         for task in tasks:
             found = register(task, settings.data_dir, settings.stall_seconds)
@@ -136,12 +137,19 @@ def main() -> None:
     with suppress(OSError):  # a full disk: the address file says it too
         sys.stdout.write(
             f"Widthwise is at {address}\n"
-            f"data in {settings.data_dir.resolve()}, {settings.places} slots; Ctrl-C stops it\n"
+            f"data in {settings.data_dir.resolve()}, {_slots(settings)}; Ctrl-C stops it\n"
         )
         sys.stdout.flush()
     _supervise(_children(listening), _environment(settings))
     address_file.unlink(missing_ok=True)
     lock.close()
+
+
+def _slots(settings: Settings) -> str:
+    if settings.engine == "local":
+        return f"{settings.places} slots"
+    most = f"at most {settings.places} " if settings.gpus or settings.says_slots else ""
+    return f"{most}slots on the Ray cluster at {os.environ.get('RAY_ADDRESS', 'this machine')}"
 
 
 def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
@@ -157,6 +165,7 @@ def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
     )
     parser.add_argument("--host")
     parser.add_argument("--port", type=int)
+    parser.add_argument("--engine", choices=("local", "ray"))
     parser.add_argument("--slots", type=int)
     parser.add_argument("--plugin", action="append", default=[], metavar="FILE.py[:Task]")
     given = vars(parser.parse_args(arguments))
@@ -219,8 +228,10 @@ def _environment(settings: Settings) -> dict[str, str]:
         "WIDTHWISE_DATA_DIR": str(settings.data_dir.resolve()),
         "WIDTHWISE_DATASET_DIRS": json.dumps(absolute(settings.dataset_dirs)),
         "WIDTHWISE_HOST": settings.host,
-        "WIDTHWISE_SLOTS": str(settings.slots),
+        "WIDTHWISE_ENGINE": settings.engine,
     }
+    if settings.says_slots:
+        chosen["WIDTHWISE_SLOTS"] = str(settings.slots)
     return os.environ | chosen
 
 

@@ -75,6 +75,14 @@ def up(
     slots: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
     ] = None,
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            metavar="local|ray",
+            help="Where trials train: on this machine, or on the Ray cluster of RAY_ADDRESS."
+            " Default: ray where RAY_ADDRESS is set.",
+        ),
+    ] = None,
     plugin: Annotated[
         list[str] | None,
         typer.Option(
@@ -90,7 +98,13 @@ def up(
     ] = None,
 ) -> None:
     """Run the service here: API, pages, tuner and workers, until Ctrl-C."""
-    given = {"--data-dir": data_dir, "--host": host, "--port": port, "--slots": slots}
+    given: dict[str, object] = {
+        "--data-dir": data_dir,
+        "--host": host,
+        "--port": port,
+        "--slots": slots,
+        "--engine": engine,
+    }
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
     with said_plainly():
         options += [f"--plugin={task}" for task in plugin or ()]

@@ -6,10 +6,12 @@ Ray is an optional package (`widthwise[cluster]`): it is imported when a cluster
 import logging
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+ANSWER_SECONDS: Final = 5.0
 NAMESPACE: Final = "widthwise"
 HEAD_GONE_SECONDS: Final = 10
 """A head that does not answer for so long ends the processes that have joined its cluster."""
@@ -29,8 +31,18 @@ _ENVIRONMENT: Final = {
 """No usage statistics leave this machine; workers hide GPUs by themselves."""
 
 
+_REMEDY: Final = (
+    "Start it (ray start --head), or name another by RAY_ADDRESS; a node of its cluster has to run"
+    " on this machine. WIDTHWISE_ENGINE=local trains on this machine alone"
+)
+
+
 class ClusterUnreachable(RuntimeError):
     """There is no Ray cluster to join, or no Ray to join it with."""
+
+
+class ClusterUnfit(RuntimeError):
+    """No slot of the cluster can be used, each for a reason of its own."""
 
 
 def settle_ray() -> None:
@@ -61,19 +73,19 @@ def joined_cluster(address: str | None = None) -> Iterator[None]:
         raise ClusterUnreachable(
             "the Ray engine needs Ray, which is not installed: pip install 'widthwise[cluster]'"
         ) from error
+    named = address or os.environ.get("RAY_ADDRESS", "auto")
+    _require_answer(named)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
         ray.init(
-            address or "auto",
+            named,
             namespace=NAMESPACE,
             log_to_driver=False,
             logging_level=logging.WARNING,
         )
     except (ConnectionError, RuntimeError, ValueError) as error:
         raise ClusterUnreachable(
-            f"no Ray cluster can be joined at {address or os.environ.get('RAY_ADDRESS', 'auto')}:"
-            f" {error}. Start its head (ray start --head), a node of it on this machine, or name it"
-            " by RAY_ADDRESS; WIDTHWISE_ENGINE=local trains on this machine alone"
+            f"no Ray cluster can be joined at {named}: {error}. {_REMEDY}"
         ) from error
     finally:
         for number, handler in handlers.items():  # Ray's own would end the process in mid-write
@@ -82,3 +94,19 @@ def joined_cluster(address: str | None = None) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Refuse a head that nobody answers for: Ray itself would wait, and then end this process."""
+    if address.startswith("ray://"):
+        raise ClusterUnreachable(
+            f"RAY_ADDRESS={address} is that of a Ray client: name the head itself, `host:6379`, and"
+            " start a node of its cluster on this machine (ray start --address=host:6379)"
+        )
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return  # `auto`: Ray looks for a node on this machine
+    try:
+        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+    except OSError as error:
+        raise ClusterUnreachable(f"no Ray head answers at {address} ({error}). {_REMEDY}") from None

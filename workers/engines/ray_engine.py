@@ -16,6 +16,7 @@ from tuner.engine.slots import Slot
 from tuner.engine.software import installed_software
 from workers.device.out_of_memory import require_limit
 from workers.engines.ray_actor import MARK_FILE, Assignment
+from workers.engines.ray_cluster import ClusterUnfit
 from workers.engines.ray_slot import RaySlot
 from workers.engines.slot_process import code_of, trials_of
 from workers.engines.visible_gpus import FIRST
@@ -24,10 +25,6 @@ GROW_SECONDS: Final = 2.0
 """How often to look for cores that have joined the cluster."""
 
 log = logging.getLogger(__name__)
-
-
-class ClusterUnfit(RuntimeError):
-    """No slot of the cluster can be used, each for a reason of its own."""
 
 
 class RayEngine:

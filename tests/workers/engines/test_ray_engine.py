@@ -14,7 +14,8 @@ from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.engine.software import installed_software
 from workers.engines import ray_engine
 from workers.engines.ray_actor import MARK_FILE
-from workers.engines.ray_engine import ClusterUnfit, RayEngine
+from workers.engines.ray_cluster import ClusterUnfit
+from workers.engines.ray_engine import RayEngine
 from workers.engines.ray_nodes import LocalCluster
 from workers.slot.orders import OpenCohort, carry_out
 

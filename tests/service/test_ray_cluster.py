@@ -1,0 +1,111 @@
+"""The service on a real Ray cluster: nodes and head die, and the study completes as if none had."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.service.processes import is_gone
+from tests.service.running import RunningService, wait_for
+from tests.service.test_crash import completions, differences, trials_and_curves
+from tests.workers.engines.ray_under_test import ray_nodes
+from tuner.storage.sql.migration import migrate
+
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
+
+SPEC: dict[str, Any] = {
+    "family": {"name": "mlp", "depth": 2},
+    "target": {"width": 128},
+    "proxy_width": 16,
+    "optimizers": [
+        {"name": "adamw", "learning_rate": {"type": "float", "low": 1e-3, "high": 0.3, "log": True}}
+    ],
+    "training": {"steps": 600, "batch_size": 32},
+    "search": {"trials": 6, "batch_size": 3},
+    "measure": {"widths": [16, 32], "grid_points": 3},
+    "check": {"widths": [64, 96, 128]},
+    "on_failed_check": "warn",
+    "packing": "solo",
+}
+
+
+@pytest.fixture
+def undisturbed(tmp_path: Path) -> Iterator[dict[str, Any]]:
+    """What the same study is on the engine of one machine."""
+    service = RunningService(tmp_path / "calm")
+    try:
+        study_id = service.submit(SPEC)
+        assert service.finished(study_id)["state"] == "completed"
+        yield trials_and_curves(service, study_id)
+    finally:
+        service.stop()
+
+
+def slots(service: RunningService) -> dict[str, dict[str, Any]]:
+    """The service's slots, by name."""
+    listed = service.get("/v1/workers")["workers"]
+    return {one["name"]: one for one in listed if one["name"].startswith("ray-")}
+
+
+def complete_trials(service: RunningService, study_id: str) -> int:
+    trials = service.get(f"/v1/studies/{study_id}/trials?page_size=1000")["trials"]
+    return sum(trial["state"] == "complete" for trial in trials)
+
+
+def test_a_study_outlives_a_node_and_the_head_and_its_curves_are_those_of_one_machine(
+    tmp_path: Path, undisturbed: dict[str, Any]
+) -> None:
+    with ExitStack() as ending:
+        first = ending.enter_context(ExitStack())
+        cluster = first.enter_context(ray_nodes(nodes=2, cores=1))
+        service = RunningService(tmp_path / "data", RAY_ADDRESS=cluster.address)
+        ending.callback(service.stop)
+        study_id = service.submit(SPEC)
+        wait_for("both slots at work", lambda: all_at_work(service))
+        tuner = service.child("service.tuner")
+        os.kill(cluster.raylets[1], signal.SIGKILL)
+        wait_for(
+            "the loss of a node", lambda: any(one["problem"] for one in slots(service).values())
+        )
+        wait_for("a trial after it", lambda: complete_trials(service, study_id) > 1)
+        assert service.child("service.tuner") == tuner
+        assert service.study(study_id)["state"] not in ("completed", "failed")
+
+        os.kill(cluster.gcs, signal.SIGKILL)
+        first.close()
+        assert tuner is not None
+        wait_for("the end of the tuner", lambda: is_gone(tuner))
+        port = int(cluster.address.rpartition(":")[2])
+        ending.enter_context(ray_nodes(nodes=2, cores=1, port=port))
+        assert service.finished(study_id)["state"] == "completed"
+        assert differences(trials_and_curves(service, study_id), undisturbed) == []
+        repeated = completions(service)
+        assert len(repeated) == len(set(repeated)), "a complete trial was trained again"
+
+
+def all_at_work(service: RunningService) -> bool:
+    found = slots(service)
+    return len(found) == 2 and all(one["order_id"] for one in found.values())
+
+
+def test_a_coordinator_without_a_cluster_says_so_and_what_to_do(tmp_path: Path) -> None:
+    migrate(f"sqlite:///{tmp_path / 'widthwise.db'}")
+    ended = subprocess.run(
+        [sys.executable, "-m", "service.tuner"],
+        env=os.environ | {"RAY_ADDRESS": "127.0.0.1:9", "WIDTHWISE_DATA_DIR": str(tmp_path)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(
+        "service.tuner: no Ray head answers at 127.0.0.1:9"
+    )
+    assert "WIDTHWISE_ENGINE=local" in ended.stderr
