@@ -1,7 +1,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo test test-fast test-exports lint serve bench docs lock
+.PHONY: help install tools demo demo-cluster test test-fast test-exports lint serve bench docs lock
 
 bin := .venv/bin
 
@@ -16,6 +16,9 @@ tools: install
 
 demo: install  ## the whole product on real data in three minutes (SEED=... for fresh seeds)
 	@$(bin)/python scripts/demo.py $(if $(SEED),--seed $(SEED))
+
+demo-cluster: install  ## the demo on a two-node Ray cluster, which it starts and stops
+	@$(bin)/python -m scripts.demo_cluster $(if $(SEED),--seed $(SEED))
 
 test: tools lint  ## everything that continuous integration runs
 	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null

@@ -26,9 +26,9 @@ SPEC: dict[str, Any] = {
     "optimizers": [
         {"name": "adamw", "learning_rate": {"type": "float", "low": 1e-3, "high": 0.3, "log": True}}
     ],
-    "training": {"steps": 600, "batch_size": 32},
+    "training": {"steps": 240, "batch_size": 32},
     "search": {"trials": 6, "batch_size": 3},
-    "measure": {"widths": [16, 32], "grid_points": 3},
+    "measure": {"widths": [16, 32, 64], "grid_points": 5},
     "check": {"widths": [64, 96, 128]},
     "on_failed_check": "warn",
     "packing": "solo",
