@@ -26,8 +26,8 @@ SPEC: dict[str, Any] = {
     "optimizers": [
         {"name": "adamw", "learning_rate": {"type": "float", "low": 1e-3, "high": 0.3, "log": True}}
     ],
-    "training": {"steps": 240, "batch_size": 32},
-    "search": {"trials": 6, "batch_size": 3},
+    "training": {"steps": 100, "batch_size": 32},
+    "search": {"trials": 4, "batch_size": 2},
     "measure": {"widths": [16, 32, 64], "grid_points": 5},
     "check": {"widths": [64, 96, 128]},
     "on_failed_check": "warn",
@@ -38,7 +38,7 @@ SPEC: dict[str, Any] = {
 @pytest.fixture
 def undisturbed(tmp_path: Path) -> Iterator[dict[str, Any]]:
     """What the same study is on the engine of one machine."""
-    service = RunningService(tmp_path / "calm")
+    service = RunningService(tmp_path / "calm", slots=1)
     try:
         study_id = service.submit(SPEC)
         assert service.finished(study_id)["state"] == "completed"

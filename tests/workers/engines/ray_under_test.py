@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.service.processes import descendants_of, is_running
+from tests.service.processes import descendants_of, is_running, kill
 from tests.workers.engines.engines_under_test import EngineUnderTest
 from tests.workers.engines.worker_processes import pids_by_slot, wait_for_death
 from tuner.engine.orders import OrderId
@@ -41,7 +41,8 @@ def ray_nodes(nodes: int, cores: int, port: int | None = None) -> Iterator[Local
         process.stdin.close()
         process.wait()
         process.stdout.close()
-        for pid in filter(is_running, family):
+        for pid in filter(is_running, family):  # of a head that was killed, Ray leaves some behind
+            kill(pid)
             wait_for_death(pid)
 
 
