@@ -20,7 +20,7 @@ from tuner.engine.orders import TrainOrder
 from tuner.engine.reports import Done
 from tuner.storage.orders import order_of
 from tuner.storage.sql.connections import sqlite_url
-from tuner.storage.sql.database import open_database
+from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
 from tuner.storage.sql.tables import OrderRow
 from workers.slot.orders import OpenCohort, carry_out
@@ -43,11 +43,14 @@ SPEC: dict[str, Any] = {
 }
 
 
+def database_of(service: RunningService) -> Database:
+    return open_database(sqlite_url(service.data_dir / "widthwise.db"))
+
+
 def trained_here(service: RunningService, folder: Path) -> dict[int, dict[int, float]]:
-    """Train losses of every trial of the service's one study, trained at a stretch by this process."""
-    with closing(open_database(sqlite_url(service.data_dir / "widthwise.db"))) as database:
-        with database.read() as session:
-            orders = [order_of(row) for row in session.scalars(select(OrderRow))]
+    """Train losses of every trial of the one study, each trained at a stretch by this process."""
+    with closing(database_of(service)) as database, database.read() as session:
+        orders = [order_of(row) for row in session.scalars(select(OrderRow))]
     specs = {
         trial.spec.number: trial.spec
         for order in orders
@@ -111,7 +114,8 @@ def test_a_study_outlives_a_node_and_the_head_and_its_curves_are_those_of_one_pr
         ending.enter_context(ray_nodes(nodes=2, cores=1, port=port))
         assert service.finished(study_id)["state"] == "completed"
         assert stored(service, study_id) == trained_here(service, tmp_path / "here")
-        repeated = completions(service)
+        with closing(database_of(service)) as database:
+            repeated = completions(database)
         assert len(repeated) == len(set(repeated)), "a complete trial was trained again"
 
 
