@@ -16,6 +16,9 @@ from workers.engines.ray_cluster import HEALTH, settle_ray
 
 _STORE_BYTES = 80 * 2**20
 """Of a node's shared memory: orders and reports are small. Ray's least is 75 MiB."""
+_PATIENCE = {"health_check_timeout_ms": 10_000}
+"""All nodes share one machine, which may be busy: they may be slow, and one that is gone is refused
+at once."""
 
 
 class LocalCluster(NamedTuple):
@@ -47,7 +50,7 @@ def local_cluster(nodes: int, cores: int, port: int | None = None) -> Iterator[L
                 "include_dashboard": False,
                 "object_store_memory": _STORE_BYTES,
                 "temp_dir": folder,
-                "_system_config": dict(HEALTH),
+                "_system_config": HEALTH | _PATIENCE,
                 **({} if port is None else {"gcs_server_port": port}),
             },
         )
