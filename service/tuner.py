@@ -55,7 +55,7 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     settings = settings_or_exit("service.tuner")
-    if not arguments.parent:  # whose supervisor has looked
+    if settings.engine == "local" and not arguments.parent:  # whose supervisor has looked
         try:
             require_gpus(settings.gpus)
         except ValueError as error:
