@@ -4,19 +4,20 @@ import argparse
 import os
 import signal
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import optuna
 import structlog
 
 from service.devices import require_gpus
-from service.engines import chosen_engine
 from service.health import alive_until
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit
 from service.pulse import beat_of
-from service.settings import settings_or_exit
+from service.settings import Settings, settings_or_exit
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.leadership import leadership
 from tuner.coordinator.reconcile import run
@@ -26,10 +27,51 @@ from tuner.engine.protocol import Engine
 from tuner.records.errors import LeadershipLost
 from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import Database
-from workers.engines.ray_cluster import ClusterUnfit, ClusterUnreachable
+from workers.engines.local import LocalEngine
+from workers.engines.ray_cluster import ClusterUnfit, ClusterUnreachable, joined_cluster
 from workers.slot.process import follow_parent_into_death
 
 log = structlog.get_logger()
+
+
+@contextmanager
+def chosen_engine(settings: Settings) -> Iterator[Callable[[], Engine]]:
+    """What makes the engine; a Ray cluster is joined for as long as the block lasts.
+
+    Raises:
+        ClusterUnreachable: if there is no cluster to join.
+
+    """
+    if settings.engine == "local":
+        yield lambda: _local(settings)
+        return
+    with joined_cluster():
+        yield lambda: _ray(settings)
+
+
+def _local(settings: Settings) -> Engine:
+    return LocalEngine(
+        settings.places,
+        settings.checkpoint_dir,
+        settings.slot_memory_bytes,
+        gpus=settings.gpus,
+        dataset_dirs=settings.dataset_dirs,
+        stall_seconds=settings.stall_seconds,
+    )
+
+
+def _ray(settings: Settings) -> Engine:
+    from workers.engines.ray_engine import RayEngine  # needs Ray, which is an extra
+
+    return RayEngine(
+        settings.checkpoint_dir,
+        settings.slot_memory_bytes,
+        slots=settings.slots if settings.says_slots else None,
+        gpus=settings.gpus,
+        slots_per_gpu=settings.slots_per_gpu,
+        dataset_dirs=settings.dataset_dirs,
+        stall_seconds=settings.stall_seconds,
+    )
 
 
 def main() -> None:
