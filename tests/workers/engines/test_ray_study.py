@@ -87,6 +87,7 @@ def complete_trials(service: RunningService, study_id: str) -> int:
     return sum(trial["state"] == "complete" for trial in trials)
 
 
+@pytest.mark.timeout(900)  # two clusters start, with a dozen processes each
 def test_a_study_outlives_a_node_and_the_head_and_its_curves_are_those_of_one_process(
     tmp_path: Path,
 ) -> None:
