@@ -1,4 +1,4 @@
-"""Limit a session to an owner's studies with all that belongs to them, or to none.
+"""Limit a session to an owner's studies with all that belongs to them; without an owner to none.
 
 The condition is added to every ORM query of a session, so that no query has to remember it; a query
 of plain tables, or through `connection_of`, has to name `StudyRow.owner` itself.
