@@ -108,7 +108,7 @@ def _kill_standby(scene: Scene) -> bool:
     return True
 
 
-_PROCESSES: Final = {
+_PROCESSES: Final[dict[str, Callable[[Scene], list[int]]]] = {
     "worker": _worker,
     "tuner": partial(_child, "service.tuner"),
     "api": partial(_child, "service.api"),

@@ -68,8 +68,7 @@ def demonstrate(data_dir: Path, seed: int | None) -> bool:
     spec = read_spec(SPEC) | ({} if seed is None else {"seed": seed})
     started = time.monotonic()
     with running_service(data_dir) as address, Client(address) as client:
-        study = client.submit(spec)
-        study_id = study["id"]
+        study_id = client.submit(spec)["id"]
         out.print(f"service at {address}; the study's page, while this runs:")
         out.print(f"  {client.page(study_id)}", soft_wrap=True)
         study = watch_study(client, study_id, out)
