@@ -6,6 +6,8 @@ from anyio import CapacityLimiter
 from fastapi import Depends, Header, Path, Request
 
 import app.http.paths  # noqa: F401  the convertor of ids
+from app.auth.access import Access, access_of
+from app.auth.known import KnownSecrets
 from app.event_feed import EventFeed
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
@@ -16,7 +18,17 @@ from tuner.storage.sql.database import Database
 
 
 async def _database(request: Request) -> Database:
-    return cast(Database, request.app.state.database)
+    """The database as the request's sender may see it."""
+    database = cast(Database, request.app.state.database)
+    return database.seen_by(access_of(request).viewer)
+
+
+async def _known(request: Request) -> KnownSecrets:
+    return cast(KnownSecrets, request.app.state.known)
+
+
+async def _access(request: Request) -> Access:
+    return access_of(request)
 
 
 async def _settings(request: Request) -> AppSettings:
@@ -40,6 +52,8 @@ async def _verdicts(request: Request) -> EndedVerdicts:
 
 
 Db = Annotated[Database, Depends(_database)]
+Known = Annotated[KnownSecrets, Depends(_known)]
+Sender = Annotated[Access, Depends(_access)]
 Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
 LeaseThreads = Annotated[CapacityLimiter, Depends(_lease_threads)]

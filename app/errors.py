@@ -13,6 +13,13 @@ from app.http.field_errors import field_errors
 from app.http.guard import SECURITY_HEADERS
 from app.http.methods import methods_at
 from app.http.problems import FieldError, ProblemResponse, problem
+from tuner.records.access_errors import (
+    ApiKeyNotFound,
+    ApiKeyRevoked,
+    Keyless,
+    QuotaReached,
+    ShareLinkNotFound,
+)
 from tuner.records.errors import (
     BadPageToken,
     DatabaseMismatch,
@@ -68,6 +75,11 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     OtherPlugin: _Answer(409),
     OtherVersion: _Answer(412),
     StudyUnreadable: _Answer(409),
+    ApiKeyNotFound: _Answer(404),
+    ApiKeyRevoked: _Answer(409),
+    ShareLinkNotFound: _Answer(404),
+    Keyless: _Answer(409),
+    QuotaReached: _Answer(429),
     IdempotencyKeyReused: _Answer(422),
     BadPageToken: _Answer(422),
     StorageFull: _Answer(507),
@@ -112,6 +124,11 @@ def _answer_with(document: _Documenting) -> Callable[[Request, Exception], Await
     return answer
 
 
+async def on_tuner_error(request: Request, error: Exception) -> Response:
+    """Answer an error that comes up before any route."""
+    return await _answer_with(_on_tuner_error)(request, error)
+
+
 def _on_tuner_error(request: Request, error: Exception) -> ProblemResponse:
     kind = next(cls for cls in type(error).__mro__ if cls in STATUS_OF)
     answer = STATUS_OF[kind]
@@ -122,6 +139,8 @@ def _on_tuner_error(request: Request, error: Exception) -> ProblemResponse:
             FieldError.model_validate({"in": location, "pointer": pointer, "detail": str(error)})
         )
     retry = answer.retry_after_seconds
+    if isinstance(error, QuotaReached):
+        retry = error.retry_seconds
     return problem(
         request,
         answer.status,

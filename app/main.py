@@ -9,8 +9,12 @@ from importlib.metadata import version
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
 
-from app.dashboard import assets, certificate, pages, study_list, study_pages
-from app.errors import install_error_handlers
+from app.auth.gate import Gate
+from app.auth.known import KnownSecrets
+from app.auth.limits import RateLimits
+from app.auth.scopes import is_open, require_scope
+from app.dashboard import assets, certificate, log_in, pages, study_list, study_pages
+from app.errors import install_error_handlers, on_tuner_error
 from app.event_feed import EventFeed
 from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
@@ -39,6 +43,7 @@ from app.routes import (
 from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.planning import preview, sweeps
 from app.routes.service import overview
+from app.routes.access import api_keys, share_links
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from app.trainers.group_commit import GroupCommit
@@ -63,6 +68,8 @@ ROUTERS = (
     leases,
     catalogue,
     workers,
+    api_keys,
+    share_links,
     health,
     metrics,
 )
@@ -77,7 +84,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
         docs_url=None,  # both fetch scripts from other hosts
         redoc_url=None,
         generate_unique_id_function=operation_id,
-        dependencies=[Depends(known_query)],
+        dependencies=[Depends(require_scope), Depends(known_query)],
     )
     app.state.database = database
     app.state.settings = settings
@@ -88,21 +95,29 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.lease_threads = CapacityLimiter(2)
     app.state.write_turns = WriteTurns()
     app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
+    app.state.known = KnownSecrets(database)
     for module in ROUTERS:
         app.include_router(module.router)
-    for shown in (study_list, study_pages, certificate, pages, assets):
+    for shown in (study_list, study_pages, certificate, pages, log_in, assets):
         app.include_router(shown.router, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.
     app.add_middleware(QuickReports, commits=app.state.commits)
     app.add_middleware(EntityTags)
+    app.add_middleware(
+        Gate,
+        known=app.state.known,
+        limits=RateLimits(),
+        on_error=on_tuner_error,
+        requests_per_minute=settings.requests_per_minute,
+    )
     app.add_middleware(HeadAndOptions)
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds, access_log=settings.access_log)
     app.add_middleware(Measured, registry=app.state.metrics)
-    app.openapi = partial(describe, app)  # type: ignore[method-assign]  # FastAPI's own way
+    app.openapi = partial(describe, app, is_open)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 
@@ -111,8 +126,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feed: EventFeed = app.state.feed
     commits: GroupCommit = app.state.commits
     commits.start()
-    poller = asyncio.create_task(feed.poll())
+    known: KnownSecrets = app.state.known
+    tasks = [asyncio.create_task(feed.poll()), asyncio.create_task(known.keep_uses())]
     yield
     feed.close()
-    await poller
+    known.close()
+    await asyncio.gather(*tasks)
     commits.stop()

@@ -12,6 +12,8 @@ class AppSettings(Record):
     """Names under which this service may be addressed; a Host header with another is refused."""
     dataset_dirs: tuple[Path | str, ...] = ()
     """Directories, and prefixes of URLs, that studies may name data files in."""
+    requests_per_minute: PositiveInt = 30_000
+    """Of a key that has no limit of its own; leases and reports of trainers are not counted."""
     access_log: bool = False
     """Write a line about every request."""
     max_body_bytes: PositiveInt = 1_000_000

@@ -3,12 +3,14 @@
 import argparse
 import signal
 import socket
+import sys
 
 import uvicorn
 
 from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
+from service.exposure import require_keys
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit
 from service.pulse import beat_of
@@ -37,6 +39,10 @@ def main() -> None:
     settings = settings_or_exit("service.api")
     REGISTERED.read_from(settings.tasks_dir)
     database = open_or_exit("service.api", settings.url)
+    try:
+        require_keys(database, settings.host, keyless=settings.keyless)
+    except ValueError as error:
+        sys.exit(f"service.api: {error}")
     application = create_app(
         database,
         AppSettings(
@@ -44,6 +50,7 @@ def main() -> None:
             dataset_dirs=settings.dataset_dirs,
             access_log=settings.access_log,
             slots_per_owner=settings.slots_per_owner,
+            requests_per_minute=settings.requests_per_minute,
         ),
     )
     config = uvicorn.Config(

@@ -56,6 +56,10 @@ class Settings(BaseSettings):
     """Host headers that are answered; others are refused (DNS rebinding)."""
     dataset_dirs: Annotated[tuple[str, ...], *_LISTED] = ()
     """Directories, and prefixes of URLs, that studies may name data files in. Default: none."""
+    keyless: bool = False
+    """Serve without keys where other machines can reach: something in front lets nobody else in."""
+    requests_per_minute: int = Field(default=30_000, ge=1)
+    """Of a key that has no limit of its own."""
     access_log: bool = False
     """Log every request: method, path, status, milliseconds, request id."""
     engine: Literal["local", "ray"] = Field(default_factory=_engine_by_address)

@@ -23,6 +23,7 @@ from typing import IO
 import structlog
 
 from service.devices import require_gpus
+from service.exposure import require_keys
 from service.logs import configure_logs
 from service.pulse import Pulse
 from service.registration import register
@@ -31,6 +32,7 @@ from service.sockets import listen
 from tuner.data_files.places import absolute
 from tuner.data_files.remote import is_url, require_prefix
 from tuner.records.errors import TunerError
+from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
 from widthwise.task_words import TaskRefused
 
@@ -126,6 +128,7 @@ def main() -> None:
             found = register(task, settings.data_dir, settings.stall_seconds)
             log.info("task", name=found.name, source=found.source, version=found.version[:12])
         migrate(settings.url)
+        _require_keys(settings)
         listening = listen(settings.host, settings.port)
     except TaskRefused as error:
         sys.exit(f"widthwise up: {error}")
@@ -187,6 +190,14 @@ def _require_directories(directories: Sequence[str]) -> None:
                 f"--dataset-dir {one} is no directory: correct it, or leave it out"
                 " (WIDTHWISE_DATASET_DIRS)"
             )
+
+
+def _require_keys(settings: Settings) -> None:
+    database = open_database(settings.url)
+    try:
+        require_keys(database, settings.host, keyless=settings.keyless)
+    finally:
+        database.close()
 
 
 def _claim(data_dir: Path) -> IO[str]:

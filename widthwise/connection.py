@@ -1,6 +1,7 @@
 """A connection to one service: requests sent again where that is safe, and answers checked."""
 
 import ipaddress
+import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ Document = dict[str, Any]
 BUNDLE: Final = "application/vnd.widthwise.files+json"
 """Media type of a form's files by name."""
 ATTEMPTS: Final = 3
+API_KEY: Final = "WIDTHWISE_API_KEY"
+"""The variable that holds the key to send."""
 _FIRST_PAUSE_SECONDS: Final = 0.2
 
 
@@ -31,6 +34,7 @@ class Connection:
 
     Args:
         address: of the service; default as `find_address` finds it.
+        api_key: to send with every request; default: that of WIDTHWISE_API_KEY, if it is set.
         timeout_seconds: longest wait for any part of an answer.
 
     Raises:
@@ -38,11 +42,18 @@ class Connection:
 
     """
 
-    def __init__(self, address: str | None = None, *, timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = 30.0,
+    ) -> None:
         self.address = find_address(address)
         try:
             self._http = httpx.Client(
                 base_url=self.address,
+                headers=_authorization(api_key or os.environ.get(API_KEY, "")),
                 timeout=timeout_seconds,
                 trust_env=not _is_loopback(self.address),  # a proxy cannot reach this machine's own
             )
@@ -128,6 +139,23 @@ class Connection:
             yield
         except httpx.TransportError as error:
             raise Unreachable(self.address, str(error) or type(error).__name__) from error
+
+
+def _authorization(api_key: str) -> dict[str, str]:
+    """The header of a key; none without one.
+
+    Raises:
+        WidthwiseError: if it can be none, because it is not printable ASCII.
+
+    """
+    if not api_key:
+        return {}
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise WidthwiseError(
+            f"the API key ({API_KEY}) holds a space or another character that no key has: copy it"
+            " again, whole and alone"
+        )
+    return {"authorization": f"Bearer {api_key}"}
 
 
 def path_of(study_id: str) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -14,7 +14,8 @@ from app.http.problems import PROBLEM_JSON, Problem
 _PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ERRORS: Final = {
     400: "Host header not served here, or a body that is not JSON in UTF-8",
-    403: "Sent by a page of another origin",
+    401: "No key was sent, or one that opens nothing (any more)",
+    403: "The key does not permit it, or a page of another origin sent it",
     404: "Nothing has this id",
     409: "Not possible in the state that it is in: `detail` says what is",
     410: "Over: the study has ended",
@@ -22,6 +23,7 @@ _ERRORS: Final = {
     413: "The body is larger than the service takes",
     415: "The body is not announced as JSON",
     422: "Fields or parameters that cannot be used, one entry each in `errors`",
+    429: "Too many requests or studies: repeat after `Retry-After` seconds",
     503: "The database is busy or away: repeat after `Retry-After` seconds",
     507: "The disk is full",
 }
@@ -32,9 +34,19 @@ def operation_id(route: APIRoute) -> str:
     return route.name
 
 
-def _errors_of(method: str, path: str, operation: Mapping[str, Any]) -> set[int]:
+_KEY: Final = {
+    "ApiKey": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A key, `wwk_...`, or a share link's secret, `wws_...`. A service that no"
+        " key was ever made for needs none.",
+    }
+}
+
+
+def _errors_of(method: str, path: str, operation: Mapping[str, Any], *, is_open: bool) -> set[int]:
     """Statuses of the problem documents that an operation may answer with."""
-    statuses = {400, 413, 422, 503}
+    statuses = {400, 413, 422, 503} | (set() if is_open else {401, 403, 429})
     named = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
     if "{" in path:
         statuses |= {404, 409}  # 409: what is stored under the id cannot be read
@@ -49,8 +61,13 @@ def _errors_of(method: str, path: str, operation: Mapping[str, Any]) -> set[int]
     return statuses
 
 
-def describe(app: FastAPI) -> dict[str, Any]:
-    """OpenAPI document of the app's JSON routes."""
+def describe(app: FastAPI, is_open: Callable[[str], bool]) -> dict[str, Any]:
+    """OpenAPI document of the app's JSON routes.
+
+    Args:
+        is_open: whether a path needs no key.
+
+    """
     if app.openapi_schema is None:
         document = get_openapi(
             title="Widthwise",
@@ -60,7 +77,10 @@ def describe(app: FastAPI) -> dict[str, Any]:
         )
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
-                for status in sorted(_errors_of(method, path, operation)):
+                needs_no_key = is_open(path)
+                if not needs_no_key:
+                    operation["security"] = [{"ApiKey": []}]
+                for status in sorted(_errors_of(method, path, operation, is_open=needs_no_key)):
                     operation["responses"][str(status)] = {
                         "description": _ERRORS[status],
                         "content": _PROBLEM,
@@ -68,7 +88,7 @@ def describe(app: FastAPI) -> dict[str, Any]:
         schema = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         nested = schema.pop("$defs", {})
         schemas = document["components"]["schemas"] | nested | {"Problem": schema}
-        document["components"]["schemas"] = schemas
+        document["components"] |= {"schemas": schemas, "securitySchemes": _KEY}
         for name in schemas.keys() - _referred_to(document):
             del schemas[name]
         app.openapi_schema = document

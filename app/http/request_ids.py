@@ -10,6 +10,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADER: Final = "X-Request-Id"
+_LINK: Final = re.compile(r"(/shared/.{16}).*")
+"""Of a share link's secret only the beginning is logged."""
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
 
 log = structlog.get_logger()
@@ -51,7 +53,7 @@ class RequestIds:
                     log.info(
                         "request",
                         method=scope["method"],
-                        path=scope["path"],
+                        path=_LINK.sub(r"\1...", scope["path"]),
                         status=status,
                         milliseconds=round(1000 * (time.perf_counter() - began), 1),
                     )

@@ -13,7 +13,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.dependencies import Commits, Db, LeaseThreads, StudyId
+from app.dependencies import Commits, Db, LeaseThreads, Sender, StudyId
 from app.exported import Accepted
 from app.http.accepted import accepted
 from app.http.json_requests import JsonRoute
@@ -70,6 +70,7 @@ async def lease_trial(
     database: Db,
     commits: Commits,
     threads: LeaseThreads,
+    sender: Sender,
     form: Annotated[
         Form | None,
         Query(alias="format", description="Default: by `Accept`; `python` is a PyTorch snippet"),
@@ -82,7 +83,9 @@ async def lease_trial(
     train what is left for now, or the study is paused. 410 once the study has ended.
     """
     shown = Form(accepted(accept, _BY_MEDIA_TYPE)) if form is None else form
-    asked = AskedForTrial(study_id=study_id, worker=body.worker, ttl_seconds=body.ttl_seconds)
+    asked = AskedForTrial(
+        study_id=study_id, worker=body.worker, ttl_seconds=body.ttl_seconds, owner=sender.owner
+    )
     lease = await commits.write(asked)
     if isinstance(lease, NothingDue):
         return Response(status_code=204, headers={"Retry-After": str(lease.retry_seconds)})
@@ -90,14 +93,16 @@ async def lease_trial(
 
 
 @router.post("/orders/{order_id}/reports")
-async def report_progress(order_id: OrderPath, body: ReportBody, commits: Commits) -> ReportRead:
+async def report_progress(
+    order_id: OrderPath, body: ReportBody, commits: Commits, sender: Sender
+) -> ReportRead:
     """Say how far a leased trial is; renews the lease.
 
     Stored before it is answered. Sent again, it changes nothing. 409 if the trial is somebody
     else's by now: then nothing of it is stored.
     """
     try:
-        answer = await commits.write(body.as_report(order_id))
+        answer = await commits.write(body.as_report(order_id, sender.owner))
     except ReportRefused as error:
         raise _bad_field(body, error) from error
     return ReportRead(**answer.model_dump())

@@ -93,7 +93,7 @@ class ReportBody(Submitted):
     checkpoint: Annotated[str, Field(max_length=2_000)] | None = None
     """Your name for the state at `step`: kept, and handed to whoever goes on with the trial."""
 
-    def as_report(self, order_id: str) -> TrainerReport:
+    def as_report(self, order_id: str, owner: str | None = None) -> TrainerReport:
         """The report to store, without numbers that are not finite."""
         broken = self.validation_loss is not None and not math.isfinite(self.validation_loss)
         return TrainerReport(
@@ -108,6 +108,7 @@ class ReportBody(Submitted):
             diverged=self.diverged or broken,
             failed=self.failed,
             checkpoint=self.checkpoint,
+            owner=owner,
         )
 
 

@@ -20,6 +20,7 @@ from app.http.json_requests import parsed_json
 from app.schemas.leases import MOST_LOSSES, MOST_STEPS, report_read
 from app.trainers.group_commit import GroupCommit
 from tuner.records.errors import TunerError
+from tuner.spec.access import Scope as WorkerScope
 from tuner.storage.leases.report_records import TrainerReport
 
 _PATH: Final = re.compile(r"/v1/orders/([A-Za-z0-9_.-]{1,128})/reports")
@@ -39,7 +40,7 @@ class QuickReports:
             await self.app(scope, receive, send)
             return
         messages = await _whole(receive)
-        report = _plain_report(order_id, messages)
+        report = _plain_report(order_id, scope["access"].owner, messages)
         if report is not None:
             try:
                 answer = await self._commits.write(report)
@@ -58,7 +59,8 @@ def _reported_order(scope: Scope) -> str | None:
         return None
     found = _PATH.fullmatch(scope["path"])
     is_json = Headers(scope=scope).get("content-type") == "application/json"
-    return found[1] if found and is_json else None
+    may_report = WorkerScope.WORKER in scope["access"].scopes
+    return found[1] if found and is_json and may_report else None
 
 
 async def _whole(receive: Receive) -> list[Message]:
@@ -79,7 +81,9 @@ def _replayed(messages: Sequence[Message], receive: Receive) -> Receive:
     return next_message
 
 
-def _plain_report(order_id: str, messages: Sequence[Message]) -> TrainerReport | None:
+def _plain_report(
+    order_id: str, owner: str | None, messages: Sequence[Message]
+) -> TrainerReport | None:
     try:
         document = parsed_json(b"".join(message.get("body", b"") for message in messages))
     except HTTPException:
@@ -92,4 +96,6 @@ def _plain_report(order_id: str, messages: Sequence[Message]) -> TrainerReport |
         return None
     if not all(type(loss) is float and math.isfinite(loss) for loss in losses):
         return None
-    return TrainerReport(order_id=order_id, attempt=attempt, step=step, train_loss=tuple(losses))
+    return TrainerReport(
+        order_id=order_id, attempt=attempt, step=step, train_loss=tuple(losses), owner=owner
+    )

@@ -10,6 +10,7 @@ from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
 from widthwise.cli.external.post_check import post_check
+from widthwise.cli.keys import ANY_OPTION, keys
 from widthwise.cli.plans.preview import preview
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
@@ -112,6 +113,7 @@ def up(
         become_service(options)
 
 
+app.command(context_settings=ANY_OPTION)(keys)
 app.command()(tune)
 app.command(name="analyse")(analyse_table)
 

@@ -23,7 +23,6 @@ class KeyWanted(Record):
     owner: Owner
     scopes: tuple[Scope, ...]
     name: str = ""
-    expires_at: dt.datetime | None = None
     requests_per_minute: int | None = None
     studies_per_day: int | None = None
 
@@ -36,6 +35,7 @@ class ApiKey(KeyWanted):
     """Of its newest secret: how a key is recognised."""
     created_by: str | None
     created_at: dt.datetime
+    expires_at: dt.datetime | None
     last_used_at: dt.datetime | None
     revoked_at: dt.datetime | None
 
@@ -82,7 +82,11 @@ def has_keys(session: Session) -> bool:
 
 
 def create_key(
-    session: Session, wanted: KeyWanted, request: Request = ON_THIS_MACHINE
+    session: Session,
+    wanted: KeyWanted,
+    request: Request = ON_THIS_MACHINE,
+    *,
+    expires_at: dt.datetime | None = None,
 ) -> tuple[ApiKey, Secret]:
     """Make a key and its secret, which is stored nowhere.
 
@@ -106,6 +110,7 @@ def create_key(
         created_by=request.created_by,
         request_key=asked_by,
         created_at=now,
+        expires_at=expires_at,
         **wanted.model_dump(),
     )
     row.scopes = [scope.value for scope in wanted.scopes]

@@ -4,11 +4,15 @@ The condition is added to every ORM query of a session, so that no query has to 
 of plain tables, or through `connection_of`, has to name `StudyRow.owner` itself.
 """
 
+import datetime as dt
+from math import ceil
 from typing import Final, NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, event, or_, select
 from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_loader_criteria
 
+from tuner.records.access_errors import QuotaReached
+from tuner.storage.sql.access_tables import ApiKeyRow
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
 from tuner.storage.sql.tables import OrderRow, RecommendationRow, StudyEventRow, StudyRow, TrialRow
 
@@ -16,6 +20,7 @@ LOCAL_OWNER: Final = "local"
 """Of studies that are made without a key."""
 _OF_STUDIES: Final = (RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, TrainerRow)
 _VIEWER: Final = "viewer"
+_DAY: Final = dt.timedelta(days=1)
 
 
 class Viewer(NamedTuple):
@@ -47,11 +52,33 @@ def viewer_of(session: Session) -> Viewer | None:
 
 
 def made_by(session: Session) -> dict[str, str | None]:
-    """The owner of a study that this session makes, and the key that it is made with."""
+    """The owner of a study that this session makes, and the key that it is made with.
+
+    Raises:
+        QuotaReached: if the key has made as many as it may.
+
+    """
     viewer = viewer_of(session)
     if viewer is None:
         return {"owner": LOCAL_OWNER, "api_key_id": None}
+    key = None if viewer.api_key_id is None else session.get(ApiKeyRow, viewer.api_key_id)
+    if key is not None and key.studies_per_day is not None:
+        _require_quota(session, key.id, key.studies_per_day)
     return {"owner": viewer.owner, "api_key_id": viewer.api_key_id}
+
+
+def _require_quota(session: Session, key_id: str, studies_per_day: int) -> None:
+    now = dt.datetime.now(dt.UTC)
+    query = (
+        select(StudyRow.created_at)
+        .where(StudyRow.api_key_id == key_id, StudyRow.created_at > now - _DAY)
+        .order_by(StudyRow.created_at.desc())
+        .limit(studies_per_day)
+    )
+    made = session.scalars(query).all()
+    if len(made) >= studies_per_day:
+        frees = made[-1] + _DAY if made else now + _DAY
+        raise QuotaReached(studies_per_day, max(1, ceil((frees - now).total_seconds())))
 
 
 @event.listens_for(ViewedSession, "do_orm_execute")

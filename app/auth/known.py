@@ -1,0 +1,162 @@
+"""Find whose a secret is; what was found is believed for a second.
+
+A service that many API processes serve learns of a revocation within that second; the process that
+revokes learns of it at once.
+"""
+
+import datetime as dt
+import hmac
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Final, NamedTuple, TypeVar
+
+import anyio
+from anyio.to_thread import run_sync
+
+from app.auth.access import Access
+from tuner.records.errors import TunerError
+from tuner.spec.access import Scope, permitted
+from tuner.storage.access.keys import ApiKey, find_secret, has_keys, note_uses
+from tuner.storage.access.secrets import SHARE, digest, is_same, prefix_of
+from tuner.storage.access.sessions import find_session
+from tuner.storage.access.share_links import find_link
+from tuner.storage.sql.database import Database
+from tuner.storage.sql.viewers import Viewer
+
+BELIEVED_SECONDS: Final = 1.0
+USES_SECONDS: Final = 15.0
+"""Between two times at which the last uses of keys are stored."""
+_MOST_KEPT: Final = 10_000
+_THREADS: Final = 8  # apart from those that routes run in
+
+T = TypeVar("T")
+
+
+class _Found(NamedTuple):
+    access: Access | None
+    at: float
+    until: dt.datetime | None
+    """When it ends by itself."""
+
+
+class KnownSecrets:
+    """Who has shown what. Belongs to one event loop."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._found: dict[str, _Found] = {}  # by the SHA-256 of what was shown
+        self._uses: dict[str, dt.datetime] = {}
+        self._has_keys = False
+        self._looked_at = float("-inf")
+        self._threads = anyio.CapacityLimiter(_THREADS)
+        self._closing = anyio.Event()
+
+    async def are_keys_needed(self) -> bool:
+        """Whether a key was ever made."""
+        if not self._has_keys and time.monotonic() - self._looked_at > BELIEVED_SECONDS:
+            self._has_keys = await self._look(self._any_key)
+            self._looked_at = time.monotonic()
+        return self._has_keys
+
+    async def of_secret(self, text: str) -> Access | None:
+        """What a key, or the secret of a share link, permits; None if nothing."""
+        return await self._remembered(digest(text), partial(self._of_secret, text))
+
+    async def of_session(self, token: str) -> Access | None:
+        """What a browser's session permits; None if nothing."""
+        return await self._remembered(digest(f"session {token}"), partial(self._of_token, token))
+
+    def forget(self) -> None:
+        """Believe nothing that was found: a key or a link has changed."""
+        self._found.clear()
+
+    async def keep_uses(self) -> None:
+        """Store the last uses of keys now and then, until closed."""
+        while not self._closing.is_set():
+            with anyio.move_on_after(USES_SECONDS):
+                await self._closing.wait()
+            with suppress(TunerError):  # the next time has them all
+                await self._look(self.store_uses)
+
+    def close(self) -> None:
+        """End `keep_uses`, which stores what it has. Call it on the event loop."""
+        self._closing.set()
+
+    def store_uses(self) -> None:
+        """Store the last uses of keys.
+
+        Raises:
+            StorageUnavailable: if the database cannot be written.
+
+        """
+        uses = dict(self._uses)
+        if not uses:
+            return
+        with self._database.write() as session:
+            note_uses(session, uses)
+        for key_id, at in uses.items():
+            if self._uses.get(key_id) == at:
+                del self._uses[key_id]
+
+    async def _remembered(
+        self, name: str, find: Callable[[], tuple[Access | None, dt.datetime | None]]
+    ) -> Access | None:
+        found, now = self._found.get(name), dt.datetime.now(dt.UTC)
+        if found is None or time.monotonic() - found.at > BELIEVED_SECONDS:
+            if len(self._found) >= _MOST_KEPT:
+                self._found.clear()
+            access, until = await self._look(find)
+            found = self._found[name] = _Found(access, time.monotonic(), until)
+        if found.access is None or (found.until is not None and found.until <= now):
+            return None
+        if found.access.key is not None:
+            self._uses[found.access.key.id] = now
+        return found.access
+
+    async def _look(self, find: Callable[[], T]) -> T:
+        return await run_sync(find, limiter=self._threads)
+
+    def _any_key(self) -> bool:
+        with self._database.read() as session:
+            return has_keys(session)
+
+    def _of_secret(self, text: str) -> tuple[Access | None, dt.datetime | None]:
+        prefix, now = prefix_of(text), dt.datetime.now(dt.UTC)
+        with self._database.read() as session:
+            if prefix is not None and prefix.startswith(SHARE):
+                link = find_link(session, prefix)
+                if not is_same(text, link and link[0]) or link is None:
+                    return None, None
+                if not link[1].is_usable(now):
+                    return None, None
+                viewer = Viewer(None, shared_study_id=link[1].study_id)
+                return Access(frozenset({Scope.READ}), viewer), link[1].expires_at
+            stored = None if prefix is None else find_secret(session, prefix)
+        if not is_same(text, stored and stored.sha256) or stored is None:
+            return None, None
+        if not stored.key.is_usable(now):
+            return None, None
+        return _of_key(stored.key), _earlier(stored.expires_at, stored.key.expires_at)
+
+    def _of_token(self, token: str) -> tuple[Access | None, dt.datetime | None]:
+        with self._database.read() as session:
+            found = find_session(session, token)
+        if found is None or not found.key.is_usable(dt.datetime.now(dt.UTC)):
+            return None, None
+        access = _of_key(found.key)._replace(csrf_token=csrf_token(token))
+        return access, _earlier(found.expires_at, found.key.expires_at)
+
+
+def csrf_token(session_token: str) -> str:
+    """What pages of a session send with every change: another site cannot know it."""
+    return hmac.digest(session_token.encode(), b"csrf", "sha256").hex()
+
+
+def _of_key(key: ApiKey) -> Access:
+    return Access(permitted(key.scopes), Viewer(key.owner, key.id), key)
+
+
+def _earlier(one: dt.datetime | None, other: dt.datetime | None) -> dt.datetime | None:
+    return min((at for at in (one, other) if at is not None), default=None)

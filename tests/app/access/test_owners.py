@@ -1,0 +1,101 @@
+"""What is another owner's is not there: for every route of the API, every page and every stream."""
+
+import re
+from typing import Any
+
+import httpx
+import pytest
+
+from app.main import create_app
+from app.settings import AppSettings
+from tests.app.access.keyed import client_of, made_key, submitted
+from tests.app.served import Served
+from tuner.storage.sql.database import open_database
+
+ROUTES = [
+    (method.upper(), path)
+    for path, operations in create_app(open_database("sqlite:///never-opened.db"), AppSettings())
+    .openapi()["paths"]
+    .items()
+    for method in operations
+]
+OF_A_STUDY = [(method, path) for method, path in ROUTES if "{study_id}" in path]
+LISTS = [
+    (method, path)
+    for method, path in ROUTES
+    if method == "GET" and "{" not in path and not path.startswith("/v1/api-keys")
+]
+LEASE = {"worker": "w", "ttl_seconds": 60}
+BODIES: dict[str, Any] = {
+    "/v1/studies/{study_id}:lease": LEASE,
+    "/v1/studies/{study_id}/coordinate-check": {"optimizer": "adamw", "statistics": []},
+}
+
+
+@pytest.mark.parametrize(("method", "path"), OF_A_STUDY)
+def test_another_owners_study_is_not_found(
+    method: str, path: str, ana: httpx.Client, ben: httpx.Client
+) -> None:
+    study_id = submitted(ana)
+    where = re.sub(r"\{\w+\}", "shr_1", path.replace("{study_id}", study_id))
+    body = BODIES.get(path, {}) if method in ("POST", "PATCH") else None
+    theirs = ben.request(method, where, json=body)
+    nobodys = ben.request(method, where.replace(study_id, "std_0000000000000000"), json=body)
+    assert theirs.status_code == nobodys.status_code
+    assert theirs.status_code in (404, 422), theirs.text
+    assert theirs.text.replace(study_id, "std_0000000000000000") == nobodys.text
+
+
+@pytest.mark.parametrize(("method", "path"), LISTS)
+def test_no_list_tells_of_another_owners_study(
+    method: str, path: str, ana: httpx.Client, ben: httpx.Client
+) -> None:
+    study_id = submitted(ana)
+    answer = ben.request(method, path)
+    assert answer.status_code == 200, answer.text
+    assert study_id not in answer.text
+
+
+def test_pages_show_the_studies_of_the_sender(ana: httpx.Client, ben: httpx.Client) -> None:
+    study_id = submitted(ana)
+    assert study_id in ana.get("/").text
+    assert study_id not in ben.get("/").text
+    assert ana.get(f"/studies/{study_id}").status_code == 200
+    assert ben.get(f"/studies/{study_id}").status_code == 404
+
+
+def test_an_administrator_makes_keys_and_sees_no_study(
+    ana: httpx.Client, admin: httpx.Client
+) -> None:
+    study_id = submitted(ana)
+    assert admin.get(f"/v1/studies/{study_id}").status_code == 404
+    assert admin.get("/v1/api-keys").status_code == 200
+
+
+def test_two_keys_of_an_owner_reach_the_same_studies(ana: httpx.Client, served: Served) -> None:
+    study_id = submitted(ana)
+    with client_of(served, made_key(served.database, "read", owner="ana")[1]) as other:
+        assert other.get(f"/v1/studies/{study_id}").json()["owner"] == "ana"
+        assert other.post(f"/v1/studies/{study_id}:pause").status_code == 403
+
+
+def test_studies_from_before_the_first_key_are_of_the_owner_local(served: Served) -> None:
+    study_id = served.submit()
+    _, secret = made_key(served.database, "read", owner="local")
+    with client_of(served, secret) as client:
+        assert client.get(f"/v1/studies/{study_id}").json()["owner"] == "local"
+
+
+def test_trainers_lease_and_report_for_their_owner_alone(
+    ana: httpx.Client, ben: httpx.Client, served: Served
+) -> None:
+    from tests.app.test_leases import SPEC as EXTERNAL  # its study needs no other worker
+
+    study_id = str(ana.post("/v1/studies", json=EXTERNAL).json()["id"])
+    served.offer(study_id)
+    lease = ana.post(f"/v1/studies/{study_id}:lease", json=LEASE).json()
+    assert ben.post(f"/v1/studies/{study_id}:lease", json=LEASE).status_code == 404
+    path = f"/v1/orders/{lease['order']['id']}/reports"
+    report = {"attempt": lease["order"]["attempt"], "step": 1, "train_loss": [1.0]}
+    assert ben.post(path, json=report).status_code == 404
+    assert ana.post(path, json=report).status_code == 200
