@@ -136,7 +136,8 @@ def _made(key: ApiKey, secret: Secret, *, as_json: bool) -> str:
 
 
 def _listed(session: Session, *, as_json: bool) -> str:
-    found, token = [], None
+    found: list[ApiKey] = []
+    token = None
     while True:
         page = keys.list_keys(session, page_size=_PAGE, page_token=token)
         found += page.keys

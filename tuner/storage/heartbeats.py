@@ -6,8 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
-from tuner.storage.sql.tables import WorkerRow
+from tuner.storage.sql.tables import OrderRow, WorkerRow
 from tuner.storage.sql.text import storable
+from tuner.storage.sql.viewers import viewer_of
 
 
 class WorkerRecord(Record):
@@ -22,9 +23,16 @@ class WorkerRecord(Record):
 
 
 def workers(session: Session) -> tuple[WorkerRecord, ...]:
-    """Everyone who ever reported, by name."""
+    """Everyone who ever reported, by name, without orders of studies that are not seen here."""
     rows = session.scalars(select(WorkerRow).order_by(WorkerRow.name))
-    return tuple(WorkerRecord.model_validate(row, from_attributes=True) for row in rows)
+    found = tuple(WorkerRecord.model_validate(row, from_attributes=True) for row in rows)
+    if viewer_of(session) is None:
+        return found
+    orders = [one.order_id for one in found if one.order_id is not None]
+    seen = set(session.scalars(select(OrderRow.id).where(OrderRow.id.in_(orders))))
+    return tuple(
+        one if one.order_id in seen else one.model_copy(update={"order_id": None}) for one in found
+    )
 
 
 def beat(

@@ -45,7 +45,7 @@ def test_once_there_is_a_key_every_request_needs_one(admin: httpx.Client, served
     "shown", ["nonsense", "wwk_aaaaaaaaaaaa_" + "b" * 43, "wws_aaaaaaaaaaaa_" + "b" * 43, "ä"]
 )
 def test_what_is_no_key_opens_nothing(shown: str, admin: httpx.Client, served: Served) -> None:
-    headers = {"authorization": f"Bearer {shown}".encode()}
+    headers = {b"authorization": f"Bearer {shown}".encode()}
     refused = served.client.get("/v1/studies", headers=headers)
     assert refused.status_code == 401
     assert shown not in refused.text

@@ -1,12 +1,15 @@
 """An owner's session sees that owner's studies and what belongs to them, whatever it asks."""
 
+import datetime as dt
+
 import pytest
 from sqlalchemy import func, select
 
 from tests.tuner.builders import spec
 from tuner.records.errors import StudyNotFound
+from tuner.storage.heartbeats import beat, workers
 from tuner.storage.sql.database import Database
-from tuner.storage.sql.tables import StudyEventRow, StudyRow
+from tuner.storage.sql.tables import OrderRow, StudyEventRow, StudyRow
 from tuner.storage.sql.viewers import Viewer
 from tuner.storage.studies import active_studies, cancel_study, get_study, open_study
 from tuner.storage.study_list import list_studies
@@ -60,6 +63,19 @@ def test_a_study_remembers_the_key_that_it_was_made_with(database: Database) -> 
         assert session.get_one(StudyRow, anas).api_key_id == "key_1"
         (active,) = active_studies(session)
     assert active.owner == "ana"
+
+
+def test_a_slot_does_not_tell_whose_other_order_it_runs(database: Database) -> None:
+    anas = opened(database, ANA)
+    order = f"{anas}-v1-describe"
+    with database.write() as session:
+        columns = {"id": order, "study_id": anas, "kind": "describe", "payload": {}, "attempt": 1}
+        now = dt.datetime.now(dt.UTC)
+        session.add(OrderRow(**columns, state="open", created_at=now))
+        beat(session, "cpu-0", "cpu", order, None)
+    for viewer, told in ((ANA, order), (BEN, None), (None, order)):
+        with database.seen_by(viewer).read() as session:
+            assert [one.order_id for one in workers(session)] == [told]
 
 
 def test_owners_choose_idempotency_keys_independently(database: Database) -> None:
