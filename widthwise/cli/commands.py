@@ -10,7 +10,6 @@ from parametrization.recommendation.document import RecommendationDocument
 from widthwise.cli import tables
 from widthwise.cli.analyse import analyse_table
 from widthwise.cli.external.post_check import post_check
-from widthwise.cli.keys import ANY_OPTION, keys
 from widthwise.cli.plans.preview import preview
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
@@ -29,7 +28,7 @@ from widthwise.cli.terminal import (
     service,
 )
 from widthwise.cli.tune import tune
-from widthwise.cli.up import become_service
+from widthwise.cli.up import ANY_OPTION, become_service, keys
 from widthwise.cli.watch import watch_study
 from widthwise.client import Asked, Client, Document
 from widthwise.own_checks.command import check, describe

@@ -1,14 +1,30 @@
-"""Starting the service of this environment."""
+"""Starting the service of this environment, and making its keys."""
 
 import importlib.util
 import os
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
+import typer
+
+from widthwise.cli.terminal import said_plainly
 from widthwise.errors import WidthwiseError
 
+ANY_OPTION: Final = {
+    "ignore_unknown_options": True,
+    "allow_extra_args": True,
+    "help_option_names": [],
+}
+"""Settings of a command that hands its options on."""
 
-def become_service(options: list[str]) -> NoReturn:
+
+def keys(context: typer.Context) -> None:
+    """Make, list, rotate and revoke keys, on the service's own machine (`keys create --help`)."""
+    with said_plainly():
+        become_service(context.args, "service.keys")
+
+
+def become_service(options: list[str], module: str = "service.up") -> NoReturn:
     """Replace this process by the service: signals and the exit status are then its own.
 
     Raises:
@@ -16,7 +32,7 @@ def become_service(options: list[str]) -> NoReturn:
 
     """
     require_service()
-    arguments = [sys.executable, "-m", "service.up", *options]
+    arguments = [sys.executable, "-m", module, *options]
     sys.stdout.flush()
     os.execv(sys.executable, arguments)
 
