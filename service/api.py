@@ -10,9 +10,8 @@ import uvicorn
 from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
-from service.exposure import require_keys
 from service.logs import configure_logs, log_plugins
-from service.opened import open_or_exit
+from service.opened import open_or_exit, require_keys
 from service.pulse import beat_of
 from service.settings import settings_or_exit
 from service.sockets import listen

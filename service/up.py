@@ -23,8 +23,8 @@ from typing import IO
 import structlog
 
 from service.devices import require_gpus
-from service.exposure import require_keys
 from service.logs import configure_logs
+from service.opened import require_keys
 from service.pulse import Pulse
 from service.registration import register
 from service.settings import Settings, settings_or_exit

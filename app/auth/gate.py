@@ -1,7 +1,7 @@
 """Let in who shows a key, a browser's session or a share link; turn others away before any route.
 
 A service for which no key was ever made lets everybody in: it listens on this machine alone
-(service/exposure.py), and `KnownHosts` keeps other sites' pages away.
+(service/opened.py), and `KnownHosts` keeps other sites' pages away.
 """
 
 import hmac

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service import keys
-from service.exposure import is_loopback, require_keys
+from service.opened import is_loopback, require_keys
 from tuner.storage.sql.connections import sqlite_url
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
