@@ -40,6 +40,7 @@ from app.routes import (
     trials,
     workers,
 )
+from app.routes.access import api_keys, share_links
 from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.planning import preview, sweeps
 from app.routes.service import overview

@@ -64,7 +64,7 @@ _FORMS: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @router.post("/studies/{study_id}:lease", response_model=LeaseRead, responses=_FORMS)
-async def lease_trial(
+async def lease_trial(  # noqa: PLR0913  what the route depends on
     study_id: StudyId,
     body: LeaseAsked,
     database: Db,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from service import keys
+from service.access import keys
 from service.opened import is_loopback, require_keys
 from tuner.storage.sql.connections import sqlite_url
 from tuner.storage.sql.database import open_database

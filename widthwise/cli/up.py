@@ -21,7 +21,7 @@ ANY_OPTION: Final = {
 def keys(context: typer.Context) -> None:
     """Make, list, rotate and revoke keys, on the service's own machine (`keys create --help`)."""
     with said_plainly():
-        become_service(context.args, "service.keys")
+        become_service(context.args, "service.access.keys")
 
 
 def become_service(options: list[str], module: str = "service.up") -> NoReturn:
