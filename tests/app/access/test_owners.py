@@ -25,7 +25,7 @@ OF_A_STUDY = [(method, path) for method, path in ROUTES if "{study_id}" in path]
 LISTS = [
     (method, path)
     for method, path in ROUTES
-    if method == "GET" and "{" not in path and not path.startswith("/v1/api-keys")
+    if method == "GET" and "{" not in path and not path.startswith(("/v1/api-keys", "/v1/events"))
 ]
 LEASE = {"worker": "w", "ttl_seconds": 60}
 BODIES: dict[str, Any] = {
