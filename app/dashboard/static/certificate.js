@@ -1,5 +1,6 @@
 // Deciding about a stored answer, and printing it.
 
+import { post } from "./posting.js";
 import { problemOf } from "./problems.js";
 
 const root = document.querySelector("main[data-recommendation]");
@@ -10,11 +11,7 @@ form?.addEventListener("submit", async (event) => {
   event.preventDefault();
   const said = new FormData(form);
   const path = `/v1/recommendations/${root.dataset.recommendation}:${event.submitter.value}`;
-  const response = await fetch(path, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ by: said.get("by"), note: said.get("note") }),
-  }).catch(() => null);
+  const response = await post(path, { by: said.get("by"), note: said.get("note") });
   if (response?.ok) location.reload();
   else document.getElementById("decide-problem").textContent = await problemOf(response);
 });

@@ -1,6 +1,7 @@
 // The recommendation in every form that the service exports, to read and to copy; and storing it.
 
 import { copy } from "./copying.js";
+import { post } from "./posting.js";
 import { problemOf } from "./problems.js";
 
 const BUNDLE = "application/vnd.widthwise.files+json";
@@ -44,11 +45,7 @@ export async function showConfiguration(studyId) {
 }
 
 async function store(studyId) {
-  const response = await fetch(`/v1/studies/${studyId}/recommendations`, {
-    method: "POST",
-    headers: { "Content-Type": "application/json" },
-    body: "{}",
-  }).catch(() => null);
+  const response = await post(`/v1/studies/${studyId}/recommendations`, {});
   if (response?.ok) location.href = `/recommendations/${(await response.json()).id}`;
   else at("store-problem").textContent = await problemOf(response);
 }

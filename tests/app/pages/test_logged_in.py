@@ -1,0 +1,29 @@
+"""A reviewer with a key, in a real browser: logs in, stores an answer and approves it."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.app.access.keyed import made_key
+from tests.app.pages.accessibility import violations
+from tests.app.served import Served
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_reviewer_logs_in_and_approves(tab: Page, reviewed: tuple[Served, str]) -> None:
+    served, study_id = reviewed
+    _, secret = made_key(served.database, "submit", owner="local")
+    tab.goto(f"{served.address}/studies/{study_id}/configuration")
+    tab.wait_for_url("**/login?next=*")
+    assert violations(tab) == []
+    tab.get_by_label("API key").fill(secret)
+    tab.get_by_role("button", name="Log in").click()
+
+    tab.wait_for_url("**/configuration")
+    tab.wait_for_selector("[data-ready]", state="attached")
+    tab.get_by_role("button", name="Store this answer").click()
+    tab.wait_for_selector("main.certificate[data-ready]", state="attached")
+    tab.get_by_label("Who decides").fill("Kim")
+    tab.get_by_label("Note").fill("the check passes at every width")
+    tab.get_by_role("button", name="Approve").click()
+    expect(tab.locator("#decision-title ~ p")).to_contain_text("Approved by Kim")
