@@ -253,6 +253,10 @@ class Client(StudyLists, TrialExchange):
         """Go on with a paused study."""
         return self._post(f"{path_of(study_id)}:resume")
 
+    def retry(self, study_id: str) -> Document:
+        """Let a failed study go on in the phase in which it failed; failed trials begin again."""
+        return self._post(f"{path_of(study_id)}:retry")
+
     def page(self, study_id: str) -> str:
         """Address of the study's page, for a browser."""
         return f"{self.address}/studies/{quote(study_id, safe='')}"

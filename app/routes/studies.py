@@ -25,7 +25,7 @@ from tuner.spec.study import StudySpec
 from tuner.spec.study_fields import MOST_LABELS, LabelText, ProjectName
 from tuner.spec.submitted import ReadableText
 from tuner.storage import studies, study_list
-from tuner.storage.changes import study_edits
+from tuner.storage.changes import retrying, study_edits
 from tuner.storage.changes.preconditions import require_version
 from tuner.storage.changes.study_edits import Edit
 from tuner.storage.sql.database import Database
@@ -191,6 +191,19 @@ def resume_study(
 ) -> StudyRead:
     """Let a paused study go on where it was."""
     _move(database, studies.resume_study, study_id, if_match)
+    return _tagged(response, read_whole(database, settings, study_id))
+
+
+@router.post("/{study_id}:retry", responses={200: {"headers": _ETAG}})
+def retry_study(
+    study_id: StudyId,
+    response: Response,
+    database: Db,
+    settings: Settings,
+    if_match: IfMatch = None,
+) -> StudyRead:
+    """Let a failed study go on in the phase in which it failed; its failed trials begin again."""
+    _move(database, retrying.retry_study, study_id, if_match)
     return _tagged(response, read_whole(database, settings, study_id))
 
 

@@ -66,7 +66,7 @@ class StudyRead(Record):
     id: str
     state: StudyState
     resume_state: StudyState | None
-    """What a paused study goes on with."""
+    """What a paused study goes on with, and a failed one that is tried again."""
     reason: str | None
     """In words, why it failed, or what its last phase found."""
     problem: str | None

@@ -111,7 +111,8 @@ def _is_pruned_at_rungs(spec: StudySpec, purpose: Purpose) -> bool:
 
 def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
     """Whether no decision is due before the trial's next segment."""
-    decided = trial.step == 0 or trial.system_attrs.get(DECIDED_STEP) == trial.step
+    # Beyond it, where a trial that has lost its checkpoint comes by once more.
+    decided = trial.step == 0 or trial.system_attrs.get(DECIDED_STEP, -1) >= trial.step
     return decided or not _is_pruned_at_rungs(spec, trial.purpose)
 
 

@@ -148,7 +148,7 @@ def _all_at_one_rung(unfinished: Sequence[TrialRecord]) -> bool:
     return (
         len(steps) == 1
         and steps != {0}
-        and all(trial.system_attrs.get(DECIDED_STEP) != trial.step for trial in unfinished)
+        and all(trial.system_attrs.get(DECIDED_STEP, -1) < trial.step for trial in unfinished)
     )
 
 

@@ -76,6 +76,8 @@ class Failed(Record):
     attempt: int
     reason: StateReason
     message: str
+    checkpoint: str | None = None
+    """URI of the one that is missing or damaged, where that is the reason."""
 
 
 class Lost(Record):

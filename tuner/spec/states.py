@@ -33,6 +33,7 @@ class StateReason(StrEnum):
     WORKER_LOST = "worker_lost"
     TIMEOUT = "timeout"  # no step was taken for too long
     ERROR = "error"
+    CHECKPOINT = "checkpoint"  # of an order: one that it starts from is missing or damaged
     CHANGED = "changed"  # of an order: its data or its owner's code; the study is paused for it
     CANCELLED = "cancelled"
 
@@ -88,5 +89,7 @@ LEGAL_MOVES: Final[dict[StudyState, frozenset[StudyState]]] = {
     ),
     StudyState.COMPLETED: frozenset(),
     StudyState.CANCELLED: frozenset(),
-    StudyState.FAILED: frozenset(),
+    StudyState.FAILED: frozenset(
+        {StudyState.QUEUED, StudyState.CHECKING, StudyState.SEARCHING, StudyState.MEASURING}
+    ),
 }

@@ -8,6 +8,7 @@ from typing import Final, TypeAlias, cast
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from tuner.engine.checkpoints import checkpoint_uri
 from tuner.engine.orders import AnyOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report, TrialProgress
 from tuner.records.decision import Decision
@@ -31,6 +32,7 @@ from tuner.storage.orders import (
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.studies import move_study, park_study
+from tuner.storage.trials.restarting import restart_trials
 from tuner.storage.trials.rows import end_trial, start_trials, unfinished_trials
 from tuner.storage.trials.trial_counts import facts_of, note_changes
 from tuner.storage.trials.trial_reports import store_progress
@@ -159,7 +161,10 @@ def record_report(session: Session, report: Report) -> tuple[str, ...]:
             close_order(row, OrderState.DONE)
             return store_results(session, order, report)
         case Failed():
-            _give_up(session, row, report.reason, report.message)
+            if report.checkpoint is not None:
+                _begin_again(session, row, order, report.message, report.checkpoint)
+            else:
+                _give_up(session, row, report.reason, report.message)
         case Lost():
             _count_loss(session, row, report)
     session.flush()  # the next report's order is looked up past the session's objects
@@ -242,6 +247,24 @@ def _count_loss(session: Session, row: OrderRow, report: Lost) -> None:
         f"the worker running this {what} died {row.losses} times, the last time: {report.message}"
     )
     _give_up(session, row, StateReason.WORKER_LOST, words)
+
+
+def _begin_again(
+    session: Session, row: OrderRow, order: AnyOrder, message: str, checkpoint: str
+) -> None:
+    """End an order that has lost a checkpoint; its trial begins again, the others go on."""
+    close_order(row, OrderState.FAILED, message)
+    numbers = {trial.spec.number for trial in order.trials} if isinstance(order, TrainOrder) else ()
+    lost = [
+        trial
+        for trial in unfinished_trials(session, row.study_id, numbers)
+        if trial.checkpoint is not None and checkpoint_uri(trial.checkpoint) == checkpoint
+    ]
+    restart_trials(session, row.study_id, lost, message)
+    # Ids of orders contain the study's version and are given once: its first order's is to be new.
+    study = session.get_one(StudyRow, row.study_id)
+    study.version += 1
+    study.updated_at = dt.datetime.now(dt.UTC)
 
 
 def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str) -> None:

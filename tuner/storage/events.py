@@ -22,6 +22,7 @@ class EventKind(StrEnum):
     PACKING_CHOSEN = "packing.chosen"  # optimizer, width, way, trials, speedup, device, summary
     TRIAL_STATE = "trial.state"  # number, purpose, width, state, reason, value; final states
     TRIAL_PROGRESS = "trial.progress"  # number, step, loss; once per stored rung
+    TRIAL_RESTARTED = "trial.restarted"  # number, step: what it had trained; message: why
     ORDER_LOST = "order.lost"  # order_id, kind, attempt, losses, message
     ORDER_PREEMPTED = "order.preempted"  # order_id, kind, attempt: others' turn; it goes on later
     ORDER_FAILED = "order.failed"  # order_id, kind, reason, message

@@ -67,7 +67,7 @@ def open_study(
 
     """
     stored = SPEC.write(spec)
-    _require_plugins(stored)
+    require_plugins(stored)
     if idempotency_key and (known := known_request(session, idempotency_key)):
         study = get_study(session, known.study_id)
         # With every default filled in: spelling one out is no change.
@@ -173,8 +173,11 @@ def resume_study(session: Session, study_id: str) -> StudyRecord:
     study = get_study(session, study_id)
     if study.state in ACTIVE_STUDY_STATES:
         return study
-    _require_plugins(study_row(session, study_id).spec)
-    return move_study(session, study_id, study.resume_state or StudyState.QUEUED)
+    phase = study.resume_state or StudyState.QUEUED
+    if study.state is not StudyState.PAUSED:  # a failed one is tried again: see `retry_study`
+        raise IllegalMove(study_id, study.state, phase)
+    require_plugins(study_row(session, study_id).spec)
+    return move_study(session, study_id, phase)
 
 
 def cancel_study(session: Session, study_id: str) -> StudyRecord:
@@ -214,15 +217,16 @@ def _move_row(session: Session, row: StudyRow, to: StudyState, reason: str | Non
         raise IllegalMove(study_id, from_, to)
     now = dt.datetime.now(dt.UTC)
     row.state = to
-    row.resume_state = from_ if to is StudyState.PAUSED else None
+    before = row.resume_state if from_ is StudyState.PAUSED else from_
+    row.resume_state = before if to in (StudyState.PAUSED, StudyState.FAILED) else None
     row.reason = storable(reason)
     row.updated_at = now
     row.version += 1
     if to not in ACTIVE_STUDY_STATES:
         for order in open_rows(session, study_id):
             close_order(order, OrderState.CANCELLED)
+    row.finished_at = now if to in FINAL_STUDY_STATES else None
     if to in FINAL_STUDY_STATES:
-        row.finished_at = now
         for trial in unfinished_trials(session, study_id):
             end_trial(session, trial, TrialState.FAIL, reason=StateReason.CANCELLED)
     _tell_of_move(session, study_id, from_, to, row.reason)
@@ -272,7 +276,13 @@ def study_row(session: Session, study_id: str) -> StudyRow:
     return row
 
 
-def _require_plugins(spec: object) -> None:
+def require_plugins(spec: object) -> None:
+    """Refuse a study that was made with other plugins than the installed ones.
+
+    Raises:
+        OtherPlugin: if it was.
+
+    """
     if words := other_plugins(spec):
         raise OtherPlugin(words)
 

@@ -127,7 +127,10 @@ def _ending(order: AnyOrder, error: Exception) -> Failed | Lost:
         return _failed(order, StateReason.OUT_OF_MEMORY, str(error))
     if isinstance(error, Changed):
         return _failed(order, StateReason.CHANGED, str(error))
-    if isinstance(error, CheckpointUnreadable | CheckpointUnwritable | DataRefused | TaskFailed):
+    if isinstance(error, CheckpointUnreadable):
+        failed = _failed(order, StateReason.CHECKPOINT, str(error))
+        return failed.model_copy(update={"checkpoint": error.uri})
+    if isinstance(error, CheckpointUnwritable | DataRefused | TaskFailed):
         return _failed(order, StateReason.ERROR, str(error))
     log.error("order %s failed", order.id, exc_info=error)
     return _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")

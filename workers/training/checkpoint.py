@@ -26,6 +26,7 @@ class CheckpointUnreadable(Exception):
     """The checkpoint that an order starts from is missing or damaged."""
 
     def __init__(self, uri: str, cause: str) -> None:
+        self.uri = uri
         super().__init__(
             f"cannot read the checkpoint {uri} ({cause}): restore the file from a backup,"
             " or run the study again"
