@@ -5,8 +5,6 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol
 
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
 from widthwise.connection import Document
 from widthwise.errors import WidthwiseError
 from widthwise.following import Following, follow, is_over
@@ -48,6 +46,8 @@ class Study(dict[str, Any]):
                 stayed away.
 
         """
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
         columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
         with Progress(*columns, disable=not progress) as bars:
             bar = bars.add_task(self.id, total=1.0)

@@ -103,13 +103,11 @@ def test_a_page_that_there_cannot_be_is_refused(
 def test_the_page_shows_a_hundred_trials_and_links_to_the_next(served: Served) -> None:
     study_id = served.submit(measure={"seeds": 4})
     served.advance(study_id)
-    text = served.client.get(f"/studies/{study_id}").text
+    text = served.client.get(f"/studies/{study_id}/trials").text
     in_all = sum(served.client.get(f"/v1/studies/{study_id}").json()["progress"]["trials"].values())
     assert in_all > 100
-    assert f"Show trials 0 to 99 of {in_all}" in text
     assert text.count('<tr id="trial-') == 100
-    (link,) = re.findall(r'href="(/studies/[^"]+)#trials">Next trials', text)
+    (link,) = re.findall(r'href="(/studies/[^"]+)">Next trials', text)
     following = served.client.get(link).text
-    assert f"Show trials 100 to {min(199, in_all - 1)} of {in_all}" in following
     assert '<tr id="trial-100">' in following
     assert "First trials" in following

@@ -126,7 +126,7 @@ def completions(database: Database) -> list[tuple[str, int]]:
     [
         pytest.param("postgresql", "tuner", marks=pytest.mark.postgres),
         ("sqlite", "worker"),
-        pytest.param("postgresql", "api", marks=pytest.mark.postgres),
+        ("sqlite", "api"),
         ("sqlite", "everything"),
     ],
 )

@@ -22,7 +22,7 @@ VIOLATIONS: Final = """
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it is open no other event loop runs in this thread
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "these tests drive the system's Chromium: run scripts/install_test_tools.sh"

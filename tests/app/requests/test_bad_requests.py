@@ -243,7 +243,7 @@ def test_a_body_without_a_declared_length_is_stopped_at_the_limit(client: httpx.
     ("path", "pointer"),
     [
         ("/v1/studies?page_size=0", "/page_size"),
-        ("/v1/studies?state=asleep", "/state"),
+        ("/v1/studies?state=asleep", "/state/0"),
         ("/v1/studies?page_token=nonsense", "/page_token"),
         ("/v1/studies/std_%00", "/study_id"),
         ("/v1/studies/std_1/curves?number=-1", "/number/0"),

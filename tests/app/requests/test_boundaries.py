@@ -259,7 +259,8 @@ def test_every_number_of_every_query_is_taken_or_refused(
     address = path.replace("{study_id}", ids["sgd"])
     for way, value in tried(taken):
         response = served.client.get(address, params={name: value})
-        assert response.status_code in (200, 422), (way, value, response.text)
+        no_sweep = {404} if path.startswith("/v1/sweeps/") else set()  # the study is of no table
+        assert response.status_code in {200, 422} | no_sweep, (way, value, response.text)
 
 
 def check_answer(served: Served, study_id: str, query: dict[str, str | int]) -> None:

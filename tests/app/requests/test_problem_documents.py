@@ -11,7 +11,7 @@ from app.http.problems import PROBLEM_JSON
 from app.main import create_app
 from app.settings import AppSettings
 from tests.app.served import Served
-from tuner.records import errors
+from tuner.records import access_errors, errors
 from tuner.storage.sql.database import open_database
 
 FIELDS = {"type", "title", "status", "detail", "instance", "errors"}
@@ -48,6 +48,9 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
         "batch_size": 8,
         "tokens": 1_000_000,
     },
+    "/v1/studies/{study_id}": {"priority": 1},
+    "/v1/studies/{study_id}/trials": {"trials": [{"learning_rate": 0.004}]},
+    "/v1/studies/{study_id}/trials:import": {"form": "csv", "content": "value\n1.0\n"},
     "/v1/studies/{study_id}:lease": {"worker": "node-1", "ttl_seconds": 60},
     "/v1/studies/{study_id}/coordinate-check": {
         "optimizer": "adamw",
@@ -64,10 +67,9 @@ def test_every_route_of_an_unknown_study_answers_404_in_the_one_shape(
     untouched: Served, method: str, path: str
 ) -> None:
     if "{study_id}" in path:
-        address = path.replace("{study_id}", "std_nobody")
-        document = check_problem(
-            untouched.client.request(method, address, json=BODIES.get(path)), 404
-        )
+        address = path.replace("{study_id}", "std_nobody").replace("{link_id}", "shr_1")
+        body = BODIES.get(path) if method in ("POST", "PATCH") else None
+        document = check_problem(untouched.client.request(method, address, json=body), 404)
         assert document["type"] == "urn:widthwise:problem:study-not-found"
 
 
@@ -103,7 +105,7 @@ def test_a_fault_of_the_service_is_a_problem_that_tells_nothing_of_its_inside(
 def test_every_error_of_the_tuner_has_a_status_of_its_own() -> None:
     kinds = {
         kind
-        for kind in vars(errors).values()
+        for kind in (*vars(errors).values(), *vars(access_errors).values())
         if isinstance(kind, type) and issubclass(kind, errors.TunerError)
     }
     # The coordinator's, what StudyUnreadable and OrderUnreadable are raised from, and what the

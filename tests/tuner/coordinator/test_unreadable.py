@@ -60,10 +60,6 @@ DAMAGED: dict[str, tuple[Damage, str]] = {
         lambda spec: spec | {"training": spec["training"] | {"steps": "many"}},
         "/training/steps: Input should be a valid integer",
     ),
-    "contradiction": (
-        lambda spec: spec | {"proxy_width": 17},
-        "width 17 is not a positive multiple of 16",
-    ),
     "nothing": (lambda spec: {}, "/family: Field required"),
 }
 damaged = pytest.mark.parametrize(("damage", "words"), DAMAGED.values(), ids=DAMAGED)

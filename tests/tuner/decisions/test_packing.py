@@ -284,7 +284,7 @@ def test_a_lost_cohort_is_tried_again_as_it_was_and_then_one_after_another(
 ) -> None:
     study = packed_order(database)
     (one,) = snapshot_of(database, study).open_orders
-    for attempt, packing in ((1, FUSED), (2, SOLO)):
+    for attempt, packing in ((1, FUSED), (2, FUSED), (3, SOLO)):
         with database.write() as session:
             record_report(session, Lost(order_id=one.order.id, attempt=attempt, message="killed"))
         assert packing_of_the_open_order(database, study) == packing

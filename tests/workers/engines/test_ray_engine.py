@@ -103,7 +103,8 @@ def test_a_node_that_sees_another_data_directory_gets_no_orders(
 def test_what_ends_this_process_is_its_own_affair(joined_ray: LocalCluster) -> None:
     """Ray would exit on SIGTERM in the middle of whatever is done."""
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
-    assert signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    # Whoever starts tests in the background has SIGINT ignored.
+    assert signal.getsignal(signal.SIGINT) in (signal.default_int_handler, signal.SIG_IGN)
 
 
 def test_an_engine_without_slots_is_refused(tmp_path: Path) -> None:
