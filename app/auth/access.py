@@ -1,4 +1,4 @@
-"""What a request may do, and in whose name."""
+"""Define what a request may do, and in whose name."""
 
 from typing import Final, NamedTuple
 

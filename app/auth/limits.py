@@ -1,4 +1,4 @@
-"""How many requests a minute somebody may send: a bucket that fills steadily, in this process."""
+"""Limit the requests a minute of one sender: a bucket that fills steadily, in this process."""
 
 import math
 import time

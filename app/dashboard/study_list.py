@@ -40,7 +40,7 @@ ORDERS: Final[Mapping[str, _Order]] = {
     "loss": _Order("best loss", lambda study: (_loss(study), "")),
     "verdict": _Order("verdict", lambda study: (_VERDICTS.index(study.standing.verdict), "")),
 }
-"""What a page of studies can be sorted by."""
+"""Define what a page of studies can be sorted by."""
 
 Word = Annotated[str, Query(max_length=200)]
 

@@ -1,4 +1,4 @@
-"""What a sweep that a user has says of a wider model: optima, drift, interval, verdict."""
+"""Analyse a sweep that a user has: optima, drift, interval and verdict for a wider model."""
 
 import math
 from collections.abc import Iterator, Mapping

@@ -22,7 +22,7 @@ from tuner.storage.studies import get_study
 router = APIRouter(prefix="/v1", tags=["events"])
 
 GATHER_SECONDS: Final = 0.5
-"""What happens within so long of an event is told with it."""
+"""Seconds in which events are gathered: what happens within them is told at once."""
 BEAT_SECONDS: Final = 10.0
 
 

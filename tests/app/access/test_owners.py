@@ -1,4 +1,4 @@
-"""What is another owner's is not there: for every route of the API, every page and every stream."""
+"""Hide another owner's studies from every route of the API, every page and every stream."""
 
 import re
 from dataclasses import replace
