@@ -13,7 +13,8 @@ from tuner.engine.orders import AnyOrder, OrderId
 from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
 from workers.device.out_of_memory import require_limit
-from workers.engines.slot_process import SlotProcess, code_of, trials_of
+from workers.engines.free_slots import best_free
+from workers.engines.slot_process import SlotProcess
 from workers.slot.process import available_cores
 
 LOOK_SECONDS: Final = 1.0
@@ -118,12 +119,7 @@ class LocalEngine:
         """
         if (order.id, order.attempt) in self._started:
             return
-        free = [slot for slot in self._slots if slot.order is None and slot.problem is None]
-        if not free:
-            raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
-        wanted = trials_of(order)
-        code = code_of(order)
-        max(free, key=lambda slot: (slot.holds(wanted), slot.code == code)).start(order)
+        best_free(self._slots, order).start(order)
         self._started.add((order.id, order.attempt))
 
     def cancel(self, order_id: OrderId) -> None:

@@ -15,10 +15,10 @@ from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
 from tuner.engine.software import installed_software
 from workers.device.out_of_memory import require_limit
+from workers.engines.free_slots import best_free
 from workers.engines.ray_actor import MARK_FILE, Assignment
 from workers.engines.ray_cluster import ClusterUnfit
 from workers.engines.ray_slot import RaySlot
-from workers.engines.slot_process import code_of, trials_of
 from workers.engines.visible_gpus import FIRST
 
 GROW_SECONDS: Final = 2.0
@@ -108,11 +108,7 @@ class RayEngine:
         """
         if (order.id, order.attempt) in self._started:
             return
-        free = [slot for slot in self._slots if slot.order is None and slot.problem is None]
-        if not free:
-            raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
-        wanted, code = trials_of(order), code_of(order)
-        max(free, key=lambda slot: (slot.holds(wanted), slot.code == code)).start(order)
+        best_free(self._slots, order).start(order)
         self._started.add((order.id, order.attempt))
 
     def cancel(self, order_id: OrderId) -> None:
