@@ -3,18 +3,28 @@
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from app.dashboard.actions import may_change
 from app.dashboard.templating import page
-from app.dependencies import Db, RecommendationId
+from app.dependencies import Db, RecommendationId, Sender
 from app.schemas.recommendations import recommendation_summary
 from tuner.storage.recommendations import stored
+from tuner.storage.studies import get_study
 
 router = APIRouter()
 
 
 @router.get("/recommendations/{recommendation_id}")
-def show_certificate(recommendation_id: RecommendationId, database: Db) -> HTMLResponse:
+def show_certificate(
+    recommendation_id: RecommendationId, database: Db, sender: Sender
+) -> HTMLResponse:
     """What was recommended, what it rests on, and what was decided about it."""
     with database.read() as session:
         kept = stored.get_recommendation(session, recommendation_id)
         answer = stored.get_answer(session, recommendation_id)
-    return page("certificate.html", kept=recommendation_summary(kept), recommendation=answer)
+        study = get_study(session, kept.study_id)
+    return page(
+        "certificate.html",
+        kept=recommendation_summary(kept),
+        recommendation=answer,
+        may_decide=may_change(sender, study.owner),
+    )

@@ -9,10 +9,11 @@ from fastapi.responses import HTMLResponse
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
+from app.dashboard.actions import actions_on, may_change
 from app.dashboard.check_figures import check_figures
 from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
-from app.dependencies import Db, Settings, StudyId
+from app.dependencies import Db, Sender, Settings, StudyId
 from app.liveness import place_of, study_problem
 from app.progress import Progress, read_progress
 from app.schemas.evidence import coordinate_check_read, sensitivity_read
@@ -105,6 +106,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     study_id: StudyId,
     database: Db,
     settings: Settings,
+    sender: Sender,
     tab: str = "transfer",
     page_token: Annotated[str | None, Query(max_length=500, description="Of trials")] = None,
     metric: Annotated[str, Query(max_length=40, description="Of curves")] = "",
@@ -134,6 +136,8 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         compared_by=study.spec.family.comparison,
         recommendation=recommendation,
         last_event=last_event,
+        actions=actions_on(study, sender),
+        may_change=may_change(sender, study.owner),
         tabs=TABS,
         tab=tab,
         panel=TABS[tab].template,

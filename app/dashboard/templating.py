@@ -25,6 +25,11 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= FILTERS
+_ENVIRONMENT.globals["places"] = {
+    "studies": ("/", "Studies"),
+    "workers": ("/workers", "Workers"),
+    "api": ("/docs", "API"),
+}
 
 
 def page(template: str, status_code: int = 200, **names: object) -> HTMLResponse:

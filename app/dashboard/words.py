@@ -91,18 +91,17 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
     return [f"{words}."]
 
 
-def verdict_line(recommendation: Recommendation) -> str:
-    """The answer's headline, how far the optimum drifts, and the weakest point."""
-    words = recommendation.headline
-    drift = recommendation.evidence.drift
-    if drift is not None:
-        words += (
-            f"; the μP optimum drifts {signed(drift.octaves_per_doubling)} octaves per doubling"
-        )
+def weakest_point(recommendation: Recommendation) -> str:
+    """What speaks against the answer most, and how far the optimum drifts: beside its headline."""
+    said = []
     if recommendation.reasons:
         lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
-        words += f". {lead}: {recommendation.reasons[0].words}"
-    return f"{words}."
+        said.append(f"{lead}: {recommendation.reasons[0].words}.")
+    drift = recommendation.evidence.drift
+    if drift is not None:
+        moved = signed(drift.octaves_per_doubling)
+        said.append(f"The μP optimum drifts {moved} octaves per doubling of width.")
+    return " ".join(said)
 
 
 def schedule_words(schedule: ScheduleValues) -> str:
@@ -136,7 +135,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "passed": _PASSED.__getitem__,
     "rules": NAME_OF.__getitem__,
     "verdict": VERDICTS.__getitem__,
-    "verdict_line": verdict_line,
+    "weakest_point": weakest_point,
     "schedule": schedule_words,
     "others": other_settings,
 }

@@ -13,7 +13,7 @@ _STATES: Final = {
     StudyState.SEARCHING: "◑ searching",
     StudyState.MEASURING: "◕ measuring",
     StudyState.COMPLETED: "✔ completed",
-    StudyState.PAUSED: "⏸ paused",
+    StudyState.PAUSED: "❚❚ paused",
     StudyState.CANCELLED: "■ cancelled",
     StudyState.FAILED: "✖ failed",
 }

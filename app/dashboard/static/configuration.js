@@ -40,7 +40,7 @@ export async function showConfiguration(studyId) {
     const done = await copy(texts.join("\n"));
     at("copied").textContent = done ? "Copied." : "Not copied: select the text below instead.";
   });
-  at("store").addEventListener("click", () => store(studyId));
+  at("store")?.addEventListener("click", () => store(studyId));
   await show();
 }
 

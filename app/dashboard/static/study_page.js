@@ -8,6 +8,7 @@ import { announce, showStanding } from "./live/standing.js";
 import { redrawOnChange } from "./plots/colours.js";
 import { drawSchedule } from "./plots/schedule.js";
 import { drawSensitivity } from "./plots/sensitivity.js";
+import { offerActions } from "./study_actions.js";
 
 const root = document.querySelector("main[data-study]");
 const { study: studyId, tab } = root.dataset;
@@ -57,6 +58,8 @@ async function look() {
   await refresh();
   if (tab !== "curves") await draw();
 }
+
+offerActions(studyId, look);
 
 followChanges(root.dataset.lastEvent, ({ study, kinds }) => {
   if (study.id !== studyId) return;

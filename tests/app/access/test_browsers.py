@@ -111,7 +111,10 @@ def test_a_share_link_opens_one_study_to_read(
     link = ana.post(f"/v1/studies/{study_id}/share-links", json={"name": "review"}).json()
     opened = browser.get(link["path"])
     assert opened.headers["location"] == f"/studies/{study_id}"
-    assert browser.get(f"/studies/{study_id}").status_code == 200
+    page = browser.get(f"/studies/{study_id}")
+    assert page.status_code == 200
+    assert "data-action" not in page.text
+    assert 'id="store"' not in browser.get(f"/studies/{study_id}/configuration").text
     with client_of(served, link["secret"]) as shared:
         for visitor in (browser, shared):
             listed = visitor.get("/v1/studies").json()["studies"]

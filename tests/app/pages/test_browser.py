@@ -145,3 +145,27 @@ def test_everything_of_a_page_can_be_reached_by_its_landmarks_and_headings(
         tabs.get_by_role("link", name=title).click()
         expect(tabs.locator("[aria-current=page]")).to_have_text(title)
         expect(tab.get_by_role("heading", level=2).first).to_be_visible()
+
+
+def test_a_study_is_paused_resumed_and_stopped_by_keyboard_once_asked(
+    served: Served, tab: Page
+) -> None:
+    study_id = served.submit(name="watched")
+    served.advance(study_id, StudyState.SEARCHING)
+    open_study(tab, served, study_id, "asked")
+    state = tab.locator("[data-state]")
+    tab.get_by_role("button", name="Pause").press("Enter")
+    expect(tab.get_by_role("button", name="Resume")).to_be_focused()
+    expect(state).to_have_attribute("data-state", "paused")
+    tab.keyboard.press("Enter")
+    expect(tab.get_by_role("button", name="Pause")).to_be_focused()
+    tab.get_by_role("button", name="Stop").press("Enter")
+    dialog = tab.get_by_role("dialog")
+    expect(dialog).to_contain_text("Stop this study for good?")
+    assert violations(tab) == []
+    tab.keyboard.press("Escape")
+    expect(state).to_have_attribute("data-state", "searching")
+    tab.get_by_role("button", name="Stop").press("Enter")
+    dialog.get_by_role("button", name="Stop").press("Enter")
+    expect(state).to_have_attribute("data-state", "cancelled")
+    expect(tab.locator("[data-action]")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""A reviewer with a key, in a real browser: logs in, stores an answer and approves it."""
+"""A reviewer with a key, in a real browser: logs in, stores an answer, approves it, logs out."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -27,3 +27,6 @@ def test_a_reviewer_logs_in_and_approves(tab: Page, reviewed: tuple[Served, str]
     tab.get_by_label("Note").fill("the check passes at every width")
     tab.get_by_role("button", name="Approve").click()
     expect(tab.locator("#decision-title ~ p")).to_contain_text("Approved by Kim")
+    tab.get_by_role("button", name="Log out").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Log in")
+    expect(tab.get_by_role("button", name="Log out")).to_be_hidden()

@@ -58,11 +58,24 @@ def test_a_study_has_a_page_in_every_state(served: Served, until: StudyState | N
     study_id = served.submit()
     if until is not None:
         served.advance(study_id, until)
+    text = whole(served.client, study_id)
     state = served.client.get(f"/v1/studies/{study_id}").json()["state"]
-    assert f'data-state="{state}"' in whole(served.client, study_id)
-    for action, after in (("pause", "paused"), ("cancel", "cancelled")):
+    assert f'data-state="{state}"' in text
+    assert offered(text) == {"pause", "cancel"}
+    moves: list[tuple[str, str, set[str]]] = [
+        ("pause", "paused", {"resume", "cancel"}),
+        ("cancel", "cancelled", set()),
+    ]
+    for action, after, next_actions in moves:
         served.client.post(f"/v1/studies/{study_id}:{action}")
-        assert f'data-state="{after}"' in whole(served.client, study_id)
+        text = whole(served.client, study_id)
+        assert f'data-state="{after}"' in text
+        assert offered(text) == next_actions
+
+
+def offered(text: str) -> set[str]:
+    """What a study's page lets its reader do to it."""
+    return set(re.findall(r'data-action="(\w+)"', text))
 
 
 def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Served, str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.dashboard.templating import page
-from app.dashboard.words import verdict_line
+from app.dashboard.words import weakest_point
 from app.schemas.studies import study_read
 from app.standings.standing import standing_of
 from parametrization.optimizers.registry import STUDIED
@@ -46,7 +46,7 @@ def test_every_rate_in_every_form_agrees_with_the_groups(
 
     groups_agree_with_tensors(answer)
     assert as_said(answer) <= set(re.findall(r"[\d.e+-]+(?= \()", rates_in(answer.headline)))
-    for form in (verdict_line(answer), terminal(answer), html(study, answer)):
+    for form in (terminal(answer), html(study, answer)):
         assert rates_in(form) == rates_in(answer.headline)
     assert yaml.safe_load(as_yaml(answer)) == answer.model_dump(mode="json")
     for tensor in answer.tensors:
@@ -62,7 +62,8 @@ def test_the_base_rate_is_nowhere_that_of_a_target_that_batch_and_tokens_move() 
     study = known()
     answer = recommend(study, batch_size=64, tokens=64 * TOKENS)
     base = shown(answer, answer.learning_rate.value)
-    text = f"{html(study, answer)}\n{as_python(answer)}\n{terminal(answer)}\n{verdict_line(answer)}"
+    forms = html(study, answer), as_python(answer), terminal(answer), weakest_point(answer)
+    text = "\n".join(forms)
 
     assert base not in {shown(answer, group.learning_rate) for group in answer.groups}
     said = re.findall(rf"(?<![\d.]){re.escape(base)}(?!\d)([^<\n]{{0,12}})", text)

@@ -1,0 +1,50 @@
+"""What a reader may do to a study from its page, and how the page asks before it is done."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from app.auth.access import Access
+from tuner.records.snapshot import StudyRecord
+from tuner.spec.access import Scope
+from tuner.spec.states import ACTIVE_STUDY_STATES, StudyState
+
+
+class Action(NamedTuple):
+    """A button that sends `POST /v1/studies/{id}:{name}`."""
+
+    name: str
+    words: str
+    question: str
+    """Asked first; empty where what is done can be undone at once."""
+
+
+_PAUSE: Final = Action("pause", "❚❚ Pause", "")
+_RESUME: Final = Action("resume", "▶ Resume", "")
+_STOP: Final = Action(
+    "cancel",
+    "■ Stop",
+    "Stop this study for good? Its trials end where they are and it cannot go on later; what it has"
+    " learned stays readable. Pausing keeps its place.",
+)
+_RETRY: Final = Action(
+    "retry",
+    "↻ Try again",
+    "Go on where the study failed? Its failed trials begin again and take the workers' time; what"
+    " has finished stays.",
+)
+
+_ACTIONS: Final[Mapping[StudyState, tuple[Action, ...]]] = {
+    **dict.fromkeys(ACTIVE_STUDY_STATES, (_PAUSE, _STOP)),
+    StudyState.PAUSED: (_RESUME, _STOP),
+    StudyState.FAILED: (_RETRY,),
+}
+
+
+def actions_on(study: StudyRecord, sender: Access) -> tuple[Action, ...]:
+    """What the sender may do to a study in the state that it is in."""
+    return _ACTIONS.get(study.state, ()) if may_change(sender, study.owner) else ()
+
+
+def may_change(sender: Access, owner: str) -> bool:
+    """Whether the sender's key permits changing what belongs to this owner."""
+    return Scope.SUBMIT in sender.scopes and sender.owner in (None, owner)
