@@ -4,10 +4,9 @@ import argparse
 import json
 import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
-
-import torch
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -33,7 +32,7 @@ def store(path: Path, result: dict[str, Any]) -> None:
     parts = script.parent.parts if script.stem == "__main__" else script.parts
     module = ".".join(parts[parts.index("benchmarks") :])
     command = " ".join(["python", "-m", module, *_without_output(sys.argv[1:])])
-    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    versions = {"python": platform.python_version(), "torch": version("torch")}
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"command": command, "versions": versions, **result}
     path.write_text(json.dumps(document, indent=1) + "\n")

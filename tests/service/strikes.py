@@ -18,16 +18,20 @@ class Tuner:
     Args:
         folder: for its log; made here.
         data: the data directory; its own if None.
+        environment: more of it.
 
     """
 
-    def __init__(self, folder: Path, url: str, data: Path | None = None) -> None:
+    def __init__(
+        self, folder: Path, url: str, data: Path | None = None, **environment: str
+    ) -> None:
         folder.mkdir(parents=True)
         self.log = folder / "log"
         self._environment = {
             "WIDTHWISE_DATABASE_URL": url,
             "WIDTHWISE_SLOTS": "1",
             "WIDTHWISE_DATA_DIR": str(data or folder / "data"),
+            **environment,
         }
         self.start()
 

@@ -6,7 +6,8 @@ trials that this changed again, and no others. What it does not follow makes it 
 study anew: another version, lost and failed orders, results of checks.
 """
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -18,6 +19,7 @@ from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
+from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.speeds.slot_speed import slot_speed
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, read_for_decision
@@ -43,13 +45,20 @@ class _Known:
 
 
 class Memory:
-    """What one coordinator has read of the studies since it began to lead."""
+    """What one coordinator has read of the studies since it began to lead.
 
-    def __init__(self) -> None:
+    Args:
+        clock: seconds that slots are held for.
+
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._known: dict[str, _Known] = {}
         self._due: set[str] = set()
-        self.turns = Turns()
+        self.turns = Turns(clock)
         """Who has had the slots."""
+        self.active = ActiveStudies()
+        """What the specifications of those that are active said."""
 
     def keep(self, studies: Iterable[ActiveStudy]) -> None:
         """Forget every study that is none of these, or has another version by now."""

@@ -23,10 +23,10 @@ from tuner.engine.reports import Report
 from tuner.records.errors import StorageUnavailable
 from tuner.spec.states import ACTIVE_STUDY_STATES
 from tuner.storage.commits import record_reports, reopen_orders
-from tuner.storage.heartbeats import beat
+from tuner.storage.heartbeats import Beat, store_beats
 from tuner.storage.orders import open_order_ids
 from tuner.storage.sql.database import Database
-from tuner.storage.studies import active_studies, park_studies
+from tuner.storage.studies import park_studies
 from tuner.storage.trials.trial_counts import forget_counts
 
 WAIT_SECONDS = 0.25
@@ -81,22 +81,57 @@ def _lead(
         park_studies(session)
         reopen_orders(session, kept)
         forget_counts(session, ACTIVE_STUDY_STATES)
-    last_beat, memory, evidence = -BEAT_SECONDS, Memory(), EvidenceRefresh(database)
+    leader = Leader(database, leadership, engine, checkpoints, most_per_share)
     while not should_stop():
-        if time.monotonic() - last_beat >= BEAT_SECONDS:
-            last_beat = time.monotonic()
-            leadership.renew()
-            _beat(database, engine)
-            park_changed(database)
-            sweep_checkpoints(database, checkpoints)
+        leader.turn()
+
+
+class Leader:
+    """What a coordinator does again and again while it leads.
+
+    Args:
+        most_per_share: orders of one owner, or of a study without one, that may run at once.
+        clock: seconds that only grow.
+
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        leadership: Leadership,
+        engine: Engine,
+        checkpoints: CheckpointStore,
+        most_per_share: int | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._database, self._leadership, self._engine = database, leadership, engine
+        self._checkpoints, self._most_per_share = checkpoints, most_per_share
+        self._clock, self._last_beat = clock, -BEAT_SECONDS
+        self._memory = Memory(clock)
+        self._evidence = EvidenceRefresh(database, clock)
+
+    def turn(self) -> None:
+        """One tick, and before it, every two seconds, signs of life and what else has time.
+
+        Raises:
+            LeadershipLost: if another coordinator may have taken over.
+
+        """
+        if self._clock() - self._last_beat >= BEAT_SECONDS:
+            self._last_beat = self._clock()
+            self._leadership.renew()
+            _beat(self._database, self._engine)
+            park_changed(self._database, self._memory.active)
+            sweep_checkpoints(self._database, self._checkpoints)
         tick(
-            database,
-            engine,
-            memory=memory,
-            checkpoints=checkpoints,
-            most_per_share=most_per_share,
+            self._database,
+            self._engine,
+            memory=self._memory,
+            checkpoints=self._checkpoints,
+            most_per_share=self._most_per_share,
         )
-        evidence.turn()
+        self._evidence.turn()
 
 
 def tick(
@@ -121,7 +156,7 @@ def tick(
     """
     memory = memory or Memory()
     with database.read() as session:
-        stored, studies = open_order_ids(session), active_studies(session)
+        stored, studies = open_order_ids(session), memory.active.read(session)
     memory.keep(studies)
     Starting(database, engine, memory, stored, studies, most_per_share).turn()
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works
@@ -148,17 +183,20 @@ def _store(
 
 
 def _beat(database: Database, engine: Engine) -> None:
+    beats = [Beat("tuner", "coordinator")]
+    beats += [
+        Beat(slot.name, slot.device, slot.busy_with, slot.problem)
+        for slot in engine.slots()
+        if slot.study_id is None  # trainers' own requests tell when they were last heard of
+    ]
     with database.write() as session:
-        beat(session, "tuner", "coordinator", None, None)
-        for slot in engine.slots():
-            if slot.study_id is None:  # trainers' own requests tell when they were last heard of
-                beat(session, slot.name, slot.device, slot.busy_with, slot.problem)
+        store_beats(session, beats)
 
 
 def _report_problem(database: Database, problem: str) -> None:
     """Say in the database what is wrong with it, if it still takes an update in place."""
     try:
         with database.write() as session:
-            beat(session, "tuner", "coordinator", None, problem)
+            store_beats(session, [Beat("tuner", "coordinator", problem=problem)])
     except StorageUnavailable as error:
         log.error("the problem could not be stored either", problem=str(error))

@@ -35,6 +35,24 @@ def other_plugins(spec: object) -> str | None:
     return "; ".join(filter(None, (*differing, _other_task(spec)))) or None
 
 
+def named_plugins(spec: object) -> Mapping[str, Any] | None:
+    """The part of a stored specification that `other_plugins` looks at; None if it names none.
+
+    >>> named_plugins({"family": {"name": "mlp"}, "optimizers": [{"name": "adamw"}]})
+
+    """
+    if not isinstance(spec, Mapping):
+        return None
+    match spec.get("family"):
+        case {"source": str()}:
+            has_own_task = True
+        case _:
+            has_own_task = False
+    if not has_own_task and next(_of(spec), None) is None:
+        return None
+    return {name: spec[name] for name in ("family", "training", *INSTALLED) if name in spec}
+
+
 def _other_task(spec: object) -> str | None:
     """Why the study's own task is not the one that is registered here; None if it is, or none."""
     match spec:

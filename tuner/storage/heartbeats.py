@@ -1,14 +1,24 @@
 """Store and read heartbeats of the coordinator and of every slot."""
 
 import datetime as dt
+from collections.abc import Iterable
+from typing import Final, NamedTuple, cast
 
-from sqlalchemy import select
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
+from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import OrderRow, WorkerRow
 from tuner.storage.sql.text import storable
 from tuner.storage.sql.viewers import viewer_of
+
+_TABLE: Final = cast("Table", WorkerRow.__table__)
+_KNOWN: Final = select(WorkerRow.name).where(
+    WorkerRow.name.in_(bindparam("of_workers", expanding=True))
+)
+_RENEW: Final = update(_TABLE).where(_TABLE.c.name == bindparam("of_worker"))
+_INSERT: Final = insert(_TABLE).values(name=bindparam("of_worker"))
 
 
 class WorkerRecord(Record):
@@ -35,15 +45,40 @@ def workers(session: Session) -> tuple[WorkerRecord, ...]:
     )
 
 
+class Beat(NamedTuple):
+    """A sign of life of the coordinator or of a slot."""
+
+    name: str
+    device: str
+    order_id: str | None = None
+    """What it runs."""
+    problem: str | None = None
+    """What ails it."""
+
+
 def beat(
     session: Session, name: str, device: str, order_id: str | None, problem: str | None
 ) -> None:
     """Store that the coordinator or a slot is alive, what it runs, and what ails it."""
-    row = session.get(WorkerRow, name)
-    if row is None:
-        row = WorkerRow(name=name)
-        session.add(row)
-    row.device = device
-    row.order_id = order_id
-    row.problem = storable(problem)
-    row.heartbeat_at = dt.datetime.now(dt.UTC)
+    store_beats(session, [Beat(name, device, order_id, problem)])
+
+
+def store_beats(session: Session, beats: Iterable[Beat]) -> None:
+    """Store signs of life, of however many with the same few statements."""
+    now = dt.datetime.now(dt.UTC)
+    rows = {
+        one.name: {
+            "of_worker": one.name,
+            "device": one.device,
+            "order_id": one.order_id,
+            "problem": storable(one.problem),
+            "heartbeat_at": now,
+        }
+        for one in beats
+    }
+    connection = connection_of(session)
+    known = set(connection.scalars(_KNOWN, {"of_workers": sorted(rows)}))
+    if renewed := [row for name, row in rows.items() if name in known]:
+        connection.execute(_RENEW, renewed)
+    if new := [row for name, row in rows.items() if name not in known]:
+        connection.execute(_INSERT, new)

@@ -9,11 +9,9 @@ from sqlalchemy.orm import Session
 from tuner.engine.slots import ONE_CPU, Capacity
 from tuner.records.errors import IdempotencyKeyReused, IllegalMove, OtherPlugin, StudyNotFound
 from tuner.records.snapshot import (
-    ActiveStudy,
     StudyRecord,
     StudySnapshot,
 )
-from tuner.spec.families.registry import names_external_family
 from tuner.spec.states import (
     ACTIVE_STUDY_STATES,
     FINAL_STUDY_STATES,
@@ -30,7 +28,6 @@ from tuner.storage.events import EventKind, write_event
 from tuner.storage.orders import close_order, open_orders_of, open_rows
 from tuner.storage.requests.idempotency import known_request, remember_request
 from tuner.storage.snapshots import snapshot_of
-from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.sql.text import storable
 from tuner.storage.sql.viewers import made_by
@@ -40,15 +37,6 @@ from tuner.storage.study_records import (
     why_unreadable,
 )
 from tuner.storage.trials.rows import end_trial, unfinished_trials
-
-_ACTIVE = select(
-    StudyRow.id,
-    StudyRow.version,
-    StudyRow.priority,
-    StudyRow.created_at,
-    StudyRow.owner,
-    StudyRow.spec,
-).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
 
 
 def open_study(
@@ -105,20 +93,6 @@ def get_study(session: Session, study_id: str) -> StudyRecord:
     return record_of(study_row(session, study_id))
 
 
-def active_studies(session: Session) -> tuple[ActiveStudy, ...]:
-    """Studies with something to do: higher priority first, then older first.
-
-    Those made with other plugins than the installed ones are left out: see `park_studies`. Read
-    several times a second, so specifications stay as they are stored.
-    """
-    studies = [
-        ActiveStudy(*row[:-1])._replace(is_external=names_external_family(row.spec))
-        for row in connection_of(session).execute(_ACTIVE)
-        if other_plugins(row.spec) is None
-    ]
-    return tuple(sorted(studies, key=lambda study: study.precedence))
-
-
 def park_studies(session: Session) -> None:
     """Pause every active study that cannot be read or was made with other plugins than installed.
 
@@ -127,16 +101,6 @@ def park_studies(session: Session) -> None:
     active = select(StudyRow).where(StudyRow.state.in_(ACTIVE_STUDY_STATES))
     for row in session.scalars(active).all():
         if words := other_plugins(row.spec) or why_unreadable(row):
-            park_study(session, row.id, words)
-
-
-def park_changed_studies(session: Session) -> None:
-    """Pause every active study whose plugins or own task are not those that it was made with.
-
-    A task's file may change while a process runs.
-    """
-    for row in connection_of(session).execute(_ACTIVE).all():
-        if words := other_plugins(row.spec):
             park_study(session, row.id, words)
 
 

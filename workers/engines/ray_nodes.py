@@ -1,14 +1,15 @@
 """Run a Ray cluster of several nodes on this machine, for a demonstration and for tests.
 
 `python -m workers.engines.ray_nodes --nodes 2 --cores 1` prints the head's address and ends its
-cluster when its input ends.
+cluster when its input ends. For every line of its input another node joins, and it prints the
+process id of that node's raylet.
 """
 
 import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -39,6 +40,13 @@ def local_cluster(nodes: int, cores: int, port: int | None = None) -> Iterator[L
         port: the head's; None for a free one.
 
     """
+    with _running(nodes, cores, port, HEALTH | _PATIENCE) as cluster:
+        yield _described(cluster)
+
+
+@contextmanager
+def _running(nodes: int, cores: int, port: int | None, health: Mapping[str, int]) -> Iterator[Any]:
+    """Ray's own object for a cluster."""
     settle_ray()
     from ray.cluster_utils import Cluster
 
@@ -50,23 +58,31 @@ def local_cluster(nodes: int, cores: int, port: int | None = None) -> Iterator[L
                 "include_dashboard": False,
                 "object_store_memory": _STORE_BYTES,
                 "temp_dir": folder,
-                "_system_config": HEALTH | _PATIENCE,
+                "_system_config": dict(health),
                 **({} if port is None else {"gcs_server_port": port}),
             },
         )
         try:
-            running = [cluster.head_node]
-            running += [
-                cluster.add_node(num_cpus=cores, object_store_memory=_STORE_BYTES)
-                for _ in range(nodes)
-            ]
-            yield LocalCluster(
-                cluster.address,
-                _process_id(cluster.head_node, "gcs_server"),
-                tuple(_process_id(node, "raylet") for node in running),
-            )
+            for _ in range(nodes):
+                _add(cluster, cores)
+            yield cluster
         finally:
             cluster.shutdown()  # type: ignore[no-untyped-call]
+
+
+def _add(cluster: Any, cores: int) -> int:  # noqa: ANN401  a class that Ray keeps to itself
+    """Let another node join; process id of its raylet."""
+    node = cluster.add_node(num_cpus=cores, object_store_memory=_STORE_BYTES)
+    return _process_id(node, "raylet")
+
+
+def _described(cluster: Any) -> LocalCluster:  # noqa: ANN401  a class that Ray keeps to itself
+    nodes = [cluster.head_node, *cluster.worker_nodes]
+    return LocalCluster(
+        cluster.address,
+        _process_id(cluster.head_node, "gcs_server"),
+        tuple(_process_id(node, "raylet") for node in nodes),
+    )
 
 
 def _process_id(node: Any, name: str) -> int:  # noqa: ANN401  a class that Ray keeps to itself
@@ -79,11 +95,22 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--cores", type=int, default=1, help="of each node")
     parser.add_argument("--port", type=int, help="of the head; default: a free one")
-    arguments = parser.parse_args()
-    with local_cluster(arguments.nodes, arguments.cores, arguments.port) as cluster:
-        sys.stdout.write(json.dumps(cluster._asdict()) + "\n")
-        sys.stdout.flush()
-        sys.stdin.read()
+    parser.add_argument(
+        "--watchful",
+        action="store_true",
+        help="give a silent node up as soon as machines of their own would be",
+    )
+    given = parser.parse_args()
+    health = HEALTH if given.watchful else HEALTH | _PATIENCE
+    with _running(given.nodes, given.cores, given.port, health) as cluster:
+        _print(_described(cluster)._asdict())
+        for _ in sys.stdin:
+            _print({"raylet": _add(cluster, given.cores)})
+
+
+def _print(document: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(document) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":

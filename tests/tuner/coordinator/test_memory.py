@@ -17,9 +17,10 @@ from tuner.engine.slots import Capacity, capacity_of
 from tuner.spec.states import FINAL_STUDY_STATES, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
+from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
-from tuner.storage.studies import active_studies, pause_study, read_for_decision, resume_study
+from tuner.storage.studies import pause_study, read_for_decision, resume_study
 
 FUSED = Packing(way="fused", least=2, most=3, speedup=2.0, device="cpu")
 
@@ -61,7 +62,7 @@ def assert_remembered_as_stored(
     database: Database, memory: Memory, study_id: str, capacity: Capacity
 ) -> None:
     with database.read() as session:
-        memory.keep(active_studies(session))
+        memory.keep(ActiveStudies().read(session))
         stored = read_for_decision(session, study_id, capacity)
     remembered = memory.snapshot(database, study_id, capacity)
     # Counts follow from trials, and no decision reads them.

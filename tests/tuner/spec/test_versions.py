@@ -13,9 +13,10 @@ from tuner.records.errors import StudyUnreadable
 from tuner.spec import versions as plugin_versions
 from tuner.spec.states import StudyState
 from tuner.spec.versions import other_plugins
+from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import StudyRow
-from tuner.storage.studies import active_studies, get_study, open_study, park_studies
+from tuner.storage.studies import get_study, open_study, park_studies
 from tuner.storage.study_list import list_studies
 
 GONE = {"name": "gauss_newton", "plugin": "more-optimizers 0.1.0"}
@@ -102,7 +103,22 @@ def test_a_coordinator_parks_it_and_goes_on_with_the_others(
     with database.write() as session:
         park_studies(session)
     with database.read() as session:
-        assert [study.id for study in active_studies(session)] == [kept]
+        assert [study.id for study in ActiveStudies().read(session)] == [kept]
         row = session.get_one(StudyRow, lost)
         assert (row.state, row.resume_state) == (StudyState.PAUSED, StudyState.QUEUED)
         assert row.reason == f"{WORDS}; then resume the study"
+
+
+def test_what_was_read_before_is_compared_again_with_what_is_installed(
+    database: Database, two_studies: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A coordinator reads specifications once; its tasks' files may change at any moment."""
+    kept, lost = two_studies
+    active = ActiveStudies()
+    with database.read() as session:
+        assert [study.id for study in active.read(session)] == [kept]
+        assert list(active.changed(session)) == [(lost, WORDS)]
+        plugins = Plugins({"gauss_newton": Plugin(GAUSS_NEWTON, "more-optimizers 0.1.0")}, ())
+        monkeypatch.setattr(plugin_versions, "INSTALLED", {"optimizers": plugins})
+        assert {study.id for study in active.read(session)} == {kept, lost}
+        assert list(active.changed(session)) == []

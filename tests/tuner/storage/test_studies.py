@@ -30,10 +30,10 @@ from tuner.spec.states import (
 from tuner.storage.commits import record_report
 from tuner.storage.events import EventKind
 from tuner.storage.requests import page_tokens
+from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import OrderRow
 from tuner.storage.studies import (
-    active_studies,
     cancel_study,
     get_study,
     move_study,
@@ -136,7 +136,7 @@ def test_active_studies_come_by_priority_then_age(database: Database) -> None:
     with database.write() as session:
         pause_study(session, paused.id)
     with database.read() as session:
-        assert [study.id for study in active_studies(session)] == [urgent.id, old.id, new.id]
+        assert [study.id for study in ActiveStudies().read(session)] == [urgent.id, old.id, new.id]
 
 
 ACTIONS = {"pause": pause_study, "resume": resume_study, "cancel": cancel_study}

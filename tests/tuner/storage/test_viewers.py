@@ -8,10 +8,11 @@ from sqlalchemy import func, select
 from tests.tuner.builders import spec
 from tuner.records.errors import StudyNotFound
 from tuner.storage.heartbeats import beat, workers
+from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import OrderRow, StudyEventRow, StudyRow
 from tuner.storage.sql.viewers import Viewer
-from tuner.storage.studies import active_studies, cancel_study, get_study, open_study
+from tuner.storage.studies import cancel_study, get_study, open_study
 from tuner.storage.study_list import list_studies
 
 ANA, BEN = Viewer("ana", "key_1"), Viewer("ben")
@@ -61,7 +62,7 @@ def test_a_study_remembers_the_key_that_it_was_made_with(database: Database) -> 
     anas = opened(database, ANA)
     with database.read() as session:
         assert session.get_one(StudyRow, anas).api_key_id == "key_1"
-        (active,) = active_studies(session)
+        (active,) = ActiveStudies().read(session)
     assert active.owner == "ana"
 
 

@@ -1,0 +1,97 @@
+"""A Ray cluster whose nodes and head die and are replaced while others use it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+
+from tests.service.processes import descendants_of, is_gone, is_running, kill
+from tests.service.running import wait_for
+
+_ROOT: Final = Path(__file__).parents[2]
+
+
+class OwnCluster:
+    """A head without cores and nodes of one core each, all on this machine."""
+
+    def __init__(self, nodes: int) -> None:
+        self._wanted = nodes
+        self._raylets: list[int] = []
+        self._start()
+
+    @property
+    def nodes(self) -> list[int]:
+        """Process ids of the raylets that live, the head's apart."""
+        return [pid for pid in self._raylets if is_running(pid)]
+
+    def family_of(self, raylet: int) -> list[int]:
+        """A node's processes: its raylet, its actors, their workers."""
+        return [raylet, *descendants_of(raylet)]
+
+    def mend(self) -> None:
+        """Let a new node join for each that is gone."""
+        self._raylets = self.nodes
+        while len(self._raylets) < self._wanted:
+            self._say("node")
+            self._raylets.append(self._answer()["raylet"])
+
+    def kill_head(self) -> None:
+        """SIGKILL the head, and its nodes with it; returns once a new one has its address."""
+        self._kill_all()
+        self._start(int(self.address.rpartition(":")[2]))
+
+    def stop(self) -> None:
+        """End it."""
+        with suppress(OSError):
+            self._stdin.close()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(30)
+        self._kill_all()
+
+    def _start(self, port: int | None = None) -> None:
+        given = [f"--nodes={self._wanted}", "--cores=1", *([f"--port={port}"] if port else [])]
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "workers.engines.ray_nodes", "--watchful", *given],
+            cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+            text=True,
+        )  # fmt: skip
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        self._family: set[int] = set()
+        started = self._answer()
+        self.address: str = started["address"]
+        self._raylets = started["raylets"][1:]
+
+    def _say(self, words: str) -> None:
+        self._stdin.write(f"{words}\n")
+        self._stdin.flush()
+
+    def _answer(self) -> Any:  # noqa: ANN401  a JSON document
+        answer = json.loads(self._stdout.readline())
+        self._family |= set(descendants_of(self._process.pid))
+        return answer
+
+    def _kill_all(self) -> None:
+        self._family |= set(descendants_of(self._process.pid))
+        kill(self._process.pid)
+        self._process.wait()
+        for pid in filter(is_running, self._family):  # Ray leaves some behind
+            kill(pid)
+        wait_for("the end of the cluster", lambda: all(map(is_gone, self._family)))
+        with suppress(OSError):
+            self._stdin.close()
+        self._stdout.close()
+
+
+@contextmanager
+def own_cluster(nodes: int) -> Iterator[OwnCluster]:
+    """A cluster that ends with the block."""
+    cluster = OwnCluster(nodes)
+    try:
+        yield cluster
+    finally:
+        cluster.stop()

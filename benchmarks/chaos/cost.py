@@ -1,0 +1,53 @@
+"""Count what faults cost: pure functions of what was found and what an undisturbed run gives."""
+
+import statistics
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from tests.service.test_crash import differences
+
+
+class Struck(NamedTuple):
+    """A run under faults."""
+
+    faults: Counter[str]
+    """By kind."""
+    recoveries: Sequence[float]
+    """Seconds from each fault until the API answers and a study has moved."""
+    states: Sequence[str]
+    """Of every study, as it was last seen."""
+    outcomes: Sequence[dict[str, Any]]
+    """Trials and curves of every study."""
+    completions: Collection[tuple[str, int]]
+    """Study and number of every trial, once per time that it was declared complete."""
+    orphans: int
+    """Processes of the service that were left after it had been stopped."""
+
+
+def cost(engine: str, struck: Struck, expected: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The benchmark's result.
+
+    Args:
+        expected: trials and curves of the studies of an undisturbed round; every round under
+            faults submits the same ones in the same order.
+
+    """
+    wanted = [expected[place % len(expected)] for place in range(len(struck.outcomes))]
+    pairs = list(zip(struck.outcomes, wanted, strict=True))
+    times = struck.recoveries
+    return {
+        "engine": engine,
+        "faults": dict(sorted(struck.faults.items())),
+        "lost_studies": sum(state != "completed" for state in struck.states),
+        "lost_trials": sum(
+            len(calm["trials"].keys() - found["trials"].keys()) for found, calm in pairs
+        ),
+        "repeated_finished_trials": len(struck.completions) - len(set(struck.completions)),
+        "curve_mismatches": sum(len(differences(found, calm)) for found, calm in pairs),
+        "orphans": struck.orphans,
+        "recovery_seconds": {
+            "median": round(statistics.median(times), 2) if times else None,
+            "max": round(max(times), 2) if times else None,
+        },
+    }
