@@ -27,6 +27,7 @@ _ENVIRONMENT: Final = Environment(
 _ENVIRONMENT.filters |= FILTERS
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
+    "new": ("/new", "New study"),
     "workers": ("/workers", "Workers"),
     "api": ("/docs", "API"),
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from parametrization.shapes.roles import ModelShape
+from parametrization.text.rounding import percent
 from parametrization.transfer.expected import expected_interval_octaves
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
 from tuner.evidence.planned import planned_trials
@@ -13,6 +14,8 @@ from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
+_MINUTE: Final = 60.0
+_HOUR: Final = 3600.0
 _HOW: Final = (
     "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
     " for trials that train to their end: pruned ones cost less, extended grids more. Attention's"
@@ -64,6 +67,19 @@ class PlannedInterval(Record):
     words: str
 
 
+class PreviewWords(Record):
+    """The same for people."""
+
+    trials: str
+    flops: str
+    """Of all trials."""
+    share: str
+    """Of the trials in training the target once."""
+    time: str
+    """On all slots at once."""
+    interval: str
+
+
 class Preview(Record):
     """What a study would run; nothing of it is stored."""
 
@@ -85,6 +101,7 @@ class Preview(Record):
     """What is counted."""
     notes: tuple[str, ...]
     """What could not be said, and why."""
+    words: PreviewWords
 
 
 def preview(
@@ -108,18 +125,24 @@ def preview(
     size = None if sizes is None else _target_size(spec, sizes)
     whole = None if size is None else FORWARD_AND_BACKWARD * size * target_positions(spec, target)
     time = _time(spec, planned, speeds, slots)
+    trials, spent = sum(of.trials for of in planned), None if sizes is None else flops
+    share = None if whole is None else 100 * flops / whole
+    interval = _interval(spec)
     return Preview(
         spec=spec,
-        trials=sum(of.trials for of in planned),
+        trials=trials,
         planned=planned,
-        tuning_flops=None if sizes is None else flops,
+        tuning_flops=spent,
         target_parameters=size,
         target_flops=whole,
-        share_percent=None if whole is None else 100 * flops / whole,
+        share_percent=share,
         time=time,
-        interval=_interval(spec),
+        interval=interval,
         how=_HOW,
         notes=tuple(_notes(spec, sizes, size, time, slots)),
+        words=_words(
+            trials, spent, share, None if time is None else time.seconds, interval.octaves
+        ),
     )
 
 
@@ -213,3 +236,35 @@ def _notes(
             "the target's tokens are not given: its cost is that of training it as long as the"
             " proxies"
         )
+
+
+def _words(
+    trials: int, flops: float | None, share: float | None, seconds: float | None, octaves: float
+) -> PreviewWords:
+    """Words of a preview; what is not known is said to be so.
+
+    Args:
+        flops: of all trials.
+        share: percent of training the target.
+        seconds: on all slots.
+        octaves: between the ends of the 90 % interval.
+
+    """
+    return PreviewWords(
+        trials=f"{trials:,} {'trial' if trials == 1 else 'trials'}",
+        flops="FLOPs not known" if flops is None else f"{flops:.2g} FLOPs",
+        share="not known" if share is None else f"{percent(share)} of training the target",
+        time="not known" if seconds is None else _duration(seconds),
+        interval=f"{octaves:.2g} octaves",
+    )
+
+
+def _duration(seconds: float) -> str:
+    """As people say it of a plan.
+
+    >>> _duration(42.3), _duration(900), _duration(9000)
+    ('42 s', '15 min', '2.5 h')
+    """
+    if seconds < 2 * _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"

@@ -1,5 +1,5 @@
 // A browser that has logged in can log out.
 
-if (/(?:^|; )widthwise_csrf=/.test(document.cookie)) {
-  document.getElementById("log-out").hidden = false;
-}
+import { hasSession } from "./posting.js";
+
+document.getElementById("log-out").hidden = !hasSession();

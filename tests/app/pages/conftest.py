@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 ARGUMENTS: Final = [
     "--no-sandbox",
@@ -15,6 +15,8 @@ ARGUMENTS: Final = [
     "--disable-sync",
     "--no-first-run",
 ]
+REFUSED: Final = "the server responded with a status of 422"
+"""What Chromium says of an answer that a form asks for, and shows at its fields."""
 VIOLATIONS: Final = """
     window.violations = [];
     addEventListener("securitypolicyviolation", (event) =>
@@ -36,10 +38,15 @@ def browser() -> Iterator[Browser]:
 def tab(browser: Browser) -> Iterator[Page]:
     """A page that may neither complain, nor break its policy, nor ask another host."""
     complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if REFUSED not in message.text:
+            complaints.append(f"{message.type}: {message.text}")
+
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.add_init_script(VIOLATIONS)
     page = context.new_page()
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
+    page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     hosts: set[str] = set()
     page.on("request", lambda request: hosts.add(request.url.split("/")[2].split(":")[0]))

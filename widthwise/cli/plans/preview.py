@@ -10,13 +10,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from parametrization.text.rounding import percent
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.terminal import Address, out, service
 
 _UNKNOWN: Final = "?"
-_MINUTE: Final = 60.0
-_HOUR: Final = 3600.0
 
 
 def preview(
@@ -46,32 +43,16 @@ def preview_view(found: dict[str, Any]) -> RenderableType:
             str(of["trials"]),
             str(of["steps"]),
             _UNKNOWN if of["parameters"] is None else f"{of['parameters']:,}",
-            _flops(of["flops"]),
+            _UNKNOWN if of["flops"] is None else f"{of['flops']:.2g}",
         )
     return Group(table, "", *(Text(line) for line in _lines(found)))
 
 
 def _lines(found: dict[str, Any]) -> Iterator[str]:
-    share = found["share_percent"]
-    of_target = "" if share is None else f", {percent(share)} of training the target"
-    yield f"cost       {found['trials']} trials, {_flops(found['tuning_flops'])} FLOPs{of_target}"
+    words = found["words"]
+    share = "" if found["share_percent"] is None else f", {words['share']}"
+    yield f"cost       {words['trials']}, {words['flops']}{share}"
     if found["time"] is not None:
-        yield f"time       {duration(found['time']['seconds'])}, {found['time']['words']}"
-    interval = found["interval"]
-    yield f"interval   {interval['octaves']:.2g} octaves, {interval['words']}"
+        yield f"time       {words['time']}, {found['time']['words']}"
+    yield f"interval   {words['interval']}, {found['interval']['words']}"
     yield from (f"note       {note}" for note in found["notes"])
-
-
-def duration(seconds: float) -> str:
-    """As people say it.
-
-    >>> duration(42.3), duration(900), duration(9000)
-    ('42 s', '15 min', '2.5 h')
-    """
-    if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"
-
-
-def _flops(flops: float | None) -> str:
-    return _UNKNOWN if flops is None else f"{flops:.2g}"

@@ -1,0 +1,148 @@
+// The form of a new study. There is one document: inputs write into it, its own text can be edited,
+// and after every change the service says what it would run or what is wrong with it.
+
+import { copy } from "../copying.js";
+import { hasSession, post } from "../posting.js";
+import { problemOf } from "../problems.js";
+import { curlOf, textOf, valueAt, valueOf, withValue } from "./document.js";
+import { showPreview, showProblems } from "./preview.js";
+
+const ASK_AFTER_MS = 250;
+const EXAMPLE = { family: { name: "gpt" }, target: { width: 1024 } };
+
+const at = (id) => document.getElementById(id);
+const form = at("submission");
+const source = at("document");
+const root = document.querySelector("main");
+let spec = EXAMPLE;
+let [turn, due, key] = [0, null, ""];
+
+function write(next) {
+  spec = next;
+  source.value = JSON.stringify(spec, null, 2);
+  changed();
+}
+
+function changed() {
+  at("document-problem").textContent = at("refused").textContent = at("copied").textContent = "";
+  key = "";
+  history.replaceState(null, "", `${location.pathname}#${encodeURIComponent(JSON.stringify(spec))}`);
+  showOptions("family", spec.family?.name);
+  showOptions("dataset", spec.dataset?.name);
+  clearTimeout(due);
+  due = setTimeout(ask, ASK_AFTER_MS);
+}
+
+/** The inputs of the family or the data that is chosen; those of the others are out of the way. */
+function showOptions(what, name) {
+  for (const own of form.querySelectorAll(`[data-of="${what}"]`)) {
+    own.hidden = own.querySelector("fieldset").disabled = own.dataset.option !== name;
+  }
+  const chosen = [...at(what).options].find((one) => one.value === (name ?? ""));
+  at(`${what}-words`).textContent = chosen?.dataset.words ?? "";
+  if (what !== "family") return;
+  const fitting = (chosen?.dataset.datasets ?? "").split(" ");
+  for (const one of at("dataset").options) one.hidden = one.value !== "" && !fitting.includes(one.value);
+}
+
+function fill() {
+  for (const control of form.querySelectorAll("[data-kind]")) {
+    const text = textOf(valueAt(spec, control.dataset.pointer));
+    if (control !== document.activeElement || control.matches("select")) control.value = text;
+  }
+  const optimizers = spec.optimizers ?? [];
+  const names = Array.isArray(optimizers) ? optimizers.map((one) => one?.name) : [];
+  for (const box of form.querySelectorAll("[name=optimizer]")) box.checked = names.includes(box.value);
+}
+
+async function ask() {
+  const asked = ++turn;
+  const response = await post("/v1/studies:preview", source.value);
+  if (asked !== turn) return;
+  if (response?.ok) {
+    showPreview(await response.json());
+    at("preview-state").textContent = "As it stands. Nothing is stored before you submit.";
+  } else {
+    await refuse(response);
+    at("preview").hidden = true;
+  }
+  root.dataset.ready = "";
+}
+
+async function refuse(response) {
+  const problem = (await response?.clone().json().catch(() => null)) ?? {};
+  const errors = problem.errors ?? [];
+  showProblems(errors);
+  at("preview-state").textContent = errors.length
+    ? `${errors.length === 1 ? "One field is" : `${errors.length} fields are`} not as needed.`
+    : await problemOf(response);
+}
+
+form.addEventListener("submit", (event) => event.preventDefault());
+form.addEventListener("input", ({ target }) => {
+  const { pointer, kind } = target.dataset;
+  if (target.name === "optimizer") chooseOptimizer(target);
+  else if (target === at("family")) {
+    write({ ...withValue(spec, "/dataset", undefined), family: { name: target.value } });
+    fill();
+  } else if (target === at("dataset")) {
+    write(withValue(spec, "/dataset", target.value ? { name: target.value } : undefined));
+    fill();
+  } else if (pointer) write(withValue(spec, pointer, valueOf(target.value, kind)));
+});
+
+function chooseOptimizer({ value, checked }) {
+  const others = (spec.optimizers ?? []).filter((one) => one.name !== value);
+  const chosen = checked ? [...others, { name: value }] : others;
+  write(withValue(spec, "/optimizers", chosen.length ? chosen : undefined));
+}
+
+source.addEventListener("input", () => {
+  try {
+    const read = JSON.parse(source.value);
+    if (typeof read !== "object" || read === null || Array.isArray(read)) throw new Error("it is no object");
+    spec = read;
+  } catch (error) {
+    clearTimeout(due);
+    turn++;
+    at("document-problem").textContent = `Not a JSON document: ${error.message}`;
+    return;
+  }
+  changed();
+  fill();
+});
+
+at("copy-curl").addEventListener("click", async () => {
+  const done = await copy(curlOf(source.value, hasSession()));
+  at("copied").textContent = done ? "Copied." : "Not copied: select the document below instead.";
+});
+
+at("submit")?.addEventListener("click", async ({ target }) => {
+  target.disabled = true;
+  key ||= `page-${Date.now()}-${Math.random()}`; // a click that was sent twice makes one study
+  const response = await post("/v1/studies", source.value, { "Idempotency-Key": key });
+  if (response?.ok) {
+    location.href = (await response.json()).links.page;
+    return;
+  }
+  target.disabled = false;
+  at("refused").textContent = `Not submitted. ${await problemOf(response?.clone())}`;
+  await refuse(response);
+});
+
+async function begin() {
+  const { like } = root.dataset;
+  const [, kept] = location.href.split("#");
+  if (kept) {
+    try {
+      return JSON.parse(decodeURIComponent(kept));
+    } catch {
+      return EXAMPLE; // a link that was cut
+    }
+  }
+  const response = like && (await fetch(`/v1/studies/${encodeURIComponent(like)}`).catch(() => null));
+  return response?.ok ? (await response.json()).spec : EXAMPLE;
+}
+
+write(await begin());
+fill();

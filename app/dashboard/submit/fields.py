@@ -1,0 +1,107 @@
+"""Fields of a form, read off the JSON Schema of the document that it writes."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+Schema = Mapping[str, Any]
+
+
+class Field(NamedTuple):
+    """One input; what is left empty is left out of the document."""
+
+    pointer: str
+    """Where its value stands in the document, as RFC 6901 has it."""
+    label: str
+    kind: str
+    """What is written: `integer`, `number`, `string`, `boolean`, or `integers`, a list."""
+    choices: tuple[str, ...]
+    """Values to choose from; none where it is typed."""
+    default: str
+    """Shown while it is empty."""
+    words: str
+
+    @property
+    def id(self) -> str:
+        """Of the input in the page."""
+        return self.pointer.strip("/").replace("/", "-").replace("_", "-")
+
+    @property
+    def short(self) -> str:
+        """The first sentence of what it means."""
+        return self.words.partition(". ")[0].rstrip(".")
+
+
+_LABELS: Final = {
+    "/budget/gpu_hours": "GPU hours at most",
+    "/budget/flops_percent": "% of the target's FLOPs at most",
+    "/measure/widths": "Widths to measure",
+    "/measure/seeds": "Seeds a rate",
+    "/measure/plan": "Plan",
+    "/control": "Control",
+    "/training/steps": "Updates",
+    "/search/trials": "Search trials",
+}
+
+
+def field_at(schema: Schema, pointer: str) -> Field:
+    """The field of one place in the document that a schema describes.
+
+    Raises:
+        KeyError: if the schema has no such place.
+
+    """
+    at: Schema = schema
+    for part in pointer.strip("/").split("/"):
+        at = _plain(_plain(at, schema)["properties"][part], schema)
+    field = _field(pointer, at)
+    assert field is not None, f"{pointer} is no single value"
+    return field
+
+
+def simple_fields(schema: Schema, under: str) -> tuple[Field, ...]:
+    """One field for every single value that an object holds, but its name."""
+    return tuple(_simple_fields(schema, under))
+
+
+def _simple_fields(schema: Schema, under: str) -> Iterator[Field]:
+    for name, value in schema["properties"].items():
+        field = _field(f"{under}/{name}", _plain(value, schema))
+        if name != "name" and field is not None:
+            yield field
+
+
+def _field(pointer: str, at: Schema) -> Field | None:
+    kind, words = at.get("type"), " ".join(at.get("description", "").replace("`", "").split())
+    if kind == "array" and at.get("items", {}).get("type") == "integer":
+        kind = "integers"
+    if kind not in ("integer", "number", "string", "boolean", "integers"):
+        return None
+    choices = ("true", "false") if kind == "boolean" else tuple(at.get("enum", ()))
+    name = pointer.rpartition("/")[2].replace("_", " ").capitalize()
+    return Field(
+        pointer,
+        _LABELS.get(pointer, name),
+        kind,
+        choices,
+        _default(at.get("default"), words),
+        words,
+    )
+
+
+def _default(value: object, words: str) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value not in (None, "", []):
+        return str(value)
+    said = words.partition("Default: ")[2]
+    return said.partition(".")[0]
+
+
+def _plain(at: Schema, root: Schema) -> Schema:
+    """The schema without references and without null, with what is said beside them."""
+    beside = {name: at[name] for name in ("default", "description") if name in at}
+    if "$ref" in at:
+        named = root["$defs"][at["$ref"].rpartition("/")[2]]
+        return {**_plain(named, root), **beside}
+    given = [one for one in at.get("anyOf", ()) if one.get("type") != "null"]
+    return {**_plain(given[0], root), **beside} if len(given) == 1 else at
