@@ -16,8 +16,9 @@ class DescribedTargetAsked(Submitted):
     """A configuration, and what none of a model says."""
 
     target_config: Annotated[str, Field(max_length=MOST_CHARACTERS)] | dict[str, Any]
-    """A Hugging Face config.json, as an object or as text; Megatron-LM's arguments, or a nanoGPT or
-    torchtitan file, as text, which is parsed and never run."""
+    """A Hugging Face config.json, or width, depth and tensors of a model of your own, as an object
+    or as text; Megatron-LM's arguments, or a nanoGPT or torchtitan file, as text, which is parsed
+    and never run."""
     batch_size: BatchSize
     """Sequences or images per step."""
     tokens: Tokens

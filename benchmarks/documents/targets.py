@@ -13,6 +13,7 @@ from tuner.recommendation.targets.read import read_target
 DOCUMENT: Final = Path(__file__).parents[2] / "docs" / "targets.md"
 BEGIN: Final = "<!-- public models: begin, written by benchmarks.documents.targets -->"
 END: Final = "<!-- public models: end -->"
+VIT: Final[dict[str, Any]] = {"name": "vit"}
 _HEADER: Final = (
     *("model", "tensors", "parameters", "width", "heads x size", "key heads", "feed-forward"),
     *("unmapped", "unread"),
@@ -36,9 +37,10 @@ def with_table(document: str) -> str:
 
 def _row(name: str, config: dict[str, Any]) -> tuple[str, ...]:
     target = read_target(json.dumps(config))
-    has_norms = config["model_type"] in ("qwen3", "gemma3_text")
-    llama = {**LLAMA_LIKE, "tied": target.tied, "qk_norm": has_norms}
-    match = matched(shape_of(GPT2_LIKE if config["model_type"] == "gpt2" else llama), target)
+    kind = config["model_type"]
+    llama = {**LLAMA_LIKE, "tied": target.tied, "qk_norm": kind in ("qwen3", "gemma3_text")}
+    tuned = {"gpt2": GPT2_LIKE, "vit": VIT}.get(kind, llama)
+    match = matched(shape_of(tuned), target)
     return (
         name,
         str(len(target.tensors)),

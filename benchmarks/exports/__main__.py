@@ -6,7 +6,7 @@ test-exports`). With `--output`, the table of docs/exports.md
 follows by `python -m benchmarks.documents.exports`.
 """
 
-from benchmarks.exports.round_trips import FRAMEWORKS, rows
+from benchmarks.exports.round_trips import rows
 from benchmarks.report import command_line, give
 
 
@@ -14,7 +14,7 @@ def main() -> None:
     """Read the command line and print."""
     parser = command_line("Round trips of every export")
     given = parser.parse_args()
-    give({"rows": list(rows(FRAMEWORKS if FRAMEWORKS.exists() else None))}, given)
+    give({"rows": list(rows())}, given)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,7 +30,7 @@ HERE: Final = {
     "hf-trainer": "transformers",
     "mup": "mup",
 }
-"""Whose code reads a form in the project's own environment."""
+"""Whose code reads a form in the project's own environment, where it is installed there."""
 APART: Final = {
     "torchtitan": "torchtitan",
     "olmo-core": "ai2-olmo-core",
@@ -40,19 +41,23 @@ APART: Final = {
 FORMULA: Final = "formula"
 
 
-def rows(frameworks: Path | None = None) -> Iterator[dict[str, Any]]:
-    """One row a form and reader.
+def python_with(name: str) -> Path | None:
+    """The Python that has the framework of a form: this one, else that of `make test-exports`.
 
-    Args:
-        frameworks: the Python of an environment that has the frameworks; None leaves them out.
-
+    None where neither has it. Transformers is there with `make tools` alone.
     """
+    if name in HERE and find_spec(HERE[name]) is not None:
+        return Path(sys.executable)
+    return FRAMEWORKS if name in HERE | APART and FRAMEWORKS.exists() else None
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """One row a form and reader; frameworks that are not installed are left out."""
     for name, document in examples().items():
         export = EXPORTS[name]
         yield _row(export, document, FORMULA, round_trip(export, document))
-        python = sys.executable if name in HERE else frameworks
-        if name in HERE | APART and python is not None:
-            back = list(by_own_code(export, document, Path(python)))
+        if (python := python_with(name)) is not None:
+            back = list(by_own_code(export, document, python))
             yield _row(export, document, (HERE | APART)[name], back)
 
 

@@ -27,17 +27,30 @@ class WholeTarget(Record):
         )
 
 
+class FieldMultiplier(Record):
+    """A field of a configuration that multiplies in the forward pass."""
+
+    field: str
+    given: float
+    """What the configuration says."""
+    wanted: float
+    """What it has to say for this answer."""
+
+
 class TargetFacts(Record):
-    """What a configuration said of the target, where it was given by one."""
+    """What a configuration said of the target, where it was given by one; null where it did not."""
 
     source: str
     """Whose configuration, and of which architecture."""
-    heads: int
-    kv_heads: int
-    head_size: int
-    feed_forward: int
-    vocabulary: int
-    tied: bool
+    heads: int | None
+    kv_heads: int | None
+    head_size: int | None
+    feed_forward: int | None
+    vocabulary: int | None
+    tied: bool | None
+    context: int | None = None
+    multipliers: tuple[FieldMultiplier, ...] = ()
+    """Where the configuration can say all of them: the format `hf-trainer` writes it anew."""
     unmapped: tuple[str, ...]
     """Tensors that the study's model has nothing like: no number here is theirs."""
     unread: tuple[str, ...]

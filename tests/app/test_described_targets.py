@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from app.settings import AppSettings
 from benchmarks.exports.examples import LLAMA_LIKE, shape_of
@@ -15,6 +15,7 @@ from tests.app.served import Served, serving
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
 from widthwise.cli.commands import app
+from widthwise.external.target_models import target_document
 
 CONFIG: dict[str, Any] = {
     **{"model_type": "llama", "hidden_size": 64, "num_hidden_layers": 2},
@@ -96,18 +97,22 @@ def test_every_tensor_of_the_target_gets_the_rate_of_its_own_growth(
     assert answer["described"]["unmapped"] == []
 
 
+def command(served: Served, *words: str) -> Result:
+    """What `widthwise recommend` says."""
+    surroundings = {"WIDTHWISE_ADDRESS": served.address, "COLUMNS": "200"}
+    return CliRunner().invoke(app, ["recommend", *words], env=surroundings)
+
+
 def test_the_command_line_gives_the_same_numbers_in_every_form(
     llama: tuple[Served, str], tmp_path: Path
 ) -> None:
     served, study_id = llama
     config = tmp_path / "config.json"
     config.write_text(json.dumps(WIDER))
-    words = ["recommend", study_id, f"--target-config={config}", "--batch-size=8", "--tokens=4096"]
+    words = [study_id, f"--target-config={config}", "--batch-size=8", "--tokens=4096"]
 
     def told(*options: str) -> str:
-        result = CliRunner().invoke(
-            app, [*words, *options], env={"WIDTHWISE_ADDRESS": served.address, "COLUMNS": "200"}
-        )
+        result = command(served, *words, *options)
         assert result.exit_code == 0, result.output
         return result.stdout
 
@@ -116,3 +121,64 @@ def test_the_command_line_gives_the_same_numbers_in_every_form(
     assert "width 96" in told()
     snippet = told("--format=torch")
     assert all(repr(row["learning_rate"]) in snippet for row in answer["tensors"])
+
+
+OWN = """
+from transformers import LlamaConfig, LlamaForCausalLM
+
+SIZES = dict(num_attention_heads=4, intermediate_size=172, vocab_size=256)
+
+
+def build(width, depth):
+    return LlamaForCausalLM(
+        LlamaConfig(hidden_size=width, num_hidden_layers=depth, num_key_value_heads=4, **SIZES)
+    )
+
+
+def wrong(width):
+    return width
+
+
+def broken(width):
+    raise RuntimeError("no such width")
+"""
+
+
+def test_a_model_of_the_readers_own_gets_the_numbers_of_its_configuration(
+    llama: tuple[Served, str], tmp_path: Path
+) -> None:
+    served, study_id = llama
+    file = tmp_path / "own.py"
+    file.write_text(OWN)
+    training = (study_id, "--batch-size=8", "--tokens=4096", "--format=json")
+
+    def told(name: str, *options: str) -> str:
+        return command(served, *training, f"--target-model={file}:{name}", *options).output
+
+    by_model = json.loads(told("build", "--width=96", "--depth=2"))
+    assert by_model["tensors"] == asked(served, study_id, WIDER).json()["tensors"]
+    assert by_model["described"]["tied"] is False
+    assert "gave a int, no torch.nn.Module" in told("wrong", "--width=96", "--depth=2")
+    assert "RuntimeError: no such width" in told("broken", "--width=96", "--depth=2")
+    assert "has no function nothing" in told("nothing", "--width=96", "--depth=2")
+    assert "give --depth" in told("build", "--width=96")
+    assert "leave out --store" in told("build", "--width=96", "--depth=2", "--store")
+
+
+def test_a_task_of_the_readers_own_is_built_at_the_targets_width_without_memory(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "task.py"
+    file.write_text(
+        "import torch\n"
+        "import widthwise\n"
+        "class Own(widthwise.Task):\n"
+        "    def model(self, width, depth):\n"
+        "        table = torch.nn.Embedding(10, width)\n"
+        "        readout = torch.nn.Linear(width, 10, bias=False)\n"
+        "        readout.weight = table.weight\n"
+        "        return torch.nn.Sequential(table, readout)\n"
+    )
+    told = json.loads(target_document(f"{file}:Own", 2**20, 1))
+    assert told["tensors"] == [{"name": "0.weight", "shape": [10, 2**20]}]
+    assert told["tied"] is True

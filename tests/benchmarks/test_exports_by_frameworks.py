@@ -1,14 +1,12 @@
 """Frameworks' own code reads the exports, and the table of docs/exports.md is what it found."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
 from benchmarks.documents.exports import DOCUMENT, RESULT, with_table
 from benchmarks.exports.examples import examples
-from benchmarks.exports.round_trips import APART, FORMULA, FRAMEWORKS, HERE, by_own_code
+from benchmarks.exports.round_trips import APART, FORMULA, HERE, by_own_code, python_with
 from tuner.recommendation.exports.protocol.registry import EXPORTS
 from tuner.recommendation.exports.protocol.ten_steps import TOLERANCE, round_trip
 
@@ -18,9 +16,9 @@ MEASURED = json.loads(RESULT.read_text())["rows"]
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*HERE, *APART])
 def test_the_frameworks_own_code_reads_what_the_formula_does(name: str) -> None:
-    python = Path(sys.executable) if name in HERE else FRAMEWORKS
-    if not python.exists():
-        pytest.skip("no .venv-exports: make test-exports installs the frameworks")
+    python = python_with(name)
+    if python is None:
+        pytest.skip("not installed: make test-exports installs the frameworks")
     export, document = EXPORTS[name], examples()[name]
 
     back = list(by_own_code(export, document, python))

@@ -23,7 +23,13 @@ from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import Search, hyperparameter_values
 from tuner.recommendation.learning_rate import learning_rate
-from tuner.recommendation.targets.answered import against, facts_of, match_of
+from tuner.recommendation.targets.answered import (
+    against,
+    facts_of,
+    match_of,
+    multipliers_of,
+    of_the_target,
+)
 from tuner.recommendation.targets.described import DescribedTarget
 from tuner.recommendation.values import (
     Duration,
@@ -135,11 +141,15 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     else:
         match = match_of(study.shape, described)
         shape, target_shapes = match.shape, match.target_shapes
-        facts, told = facts_of(described, match), against(described, match)
-        reasons = (*told, *reasons)
     tensors = tensor_values(
         shape, chosen, hyperparameters, policies, mults, target_shapes=target_shapes
     )
+    residual = residual_multiplier(policies.depth_rule, policies.alpha, mults.depth)
+    if described is not None:
+        tensors = of_the_target(study.shape, match, tensors)
+        told = multipliers_of(described, spec.family, tensors, residual)
+        facts = facts_of(described, match, told)
+        reasons = (*against(described, match, told), *reasons)
     groups = parameter_groups(tensors, chosen, hyperparameters)
     duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
     verdict = verdict_on(reasons, study.state)
@@ -163,7 +173,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         base_depth=spec.family.depth,
         width_multiplier=mults.width,
         multipliers=mults,
-        residual_multiplier=residual_multiplier(policies.depth_rule, policies.alpha, mults.depth),
+        residual_multiplier=residual,
         learning_rate=rate,
         base_hyperparameters=hyperparameters,
         hyperparameters=hyperparameter_values(

@@ -11,9 +11,7 @@ from typing import Any, Final
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import TensorValues
 from tuner.recommendation.exports import pytorch
-from tuner.recommendation.exports.frameworks.granite import granite_config
-from tuner.recommendation.exports.frameworks.namings import LLAMA
-from tuner.recommendation.exports.frameworks.renaming import renamed
+from tuner.recommendation.exports.frameworks.granite import granite_config, granite_rows
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Files,
@@ -58,17 +56,13 @@ def _render(document: RecommendationDocument) -> Files:
 
 def _by_config(document: RecommendationDocument) -> RecommendationDocument:
     """The script's part where the config multiplies: by transformers' names, no multipliers."""
-    rows = tuple(row.model_copy(update={"multiplier": 1.0}) for row in _named(document))
+    rows = tuple(row.model_copy(update={"multiplier": 1.0}) for row in granite_rows(document))
     return document.model_copy(update={"tensors": rows, "residual_multiplier": 1.0})
-
-
-def _named(document: RecommendationDocument) -> tuple[TensorValues, ...]:
-    return renamed("transformers", document.tensors, LLAMA)
 
 
 def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
     """By transformers' names where a config goes with them, else by the model's own."""
-    return document.tensors if granite_config(document) is None else _named(document)
+    return document.tensors if granite_config(document) is None else granite_rows(document)
 
 
 def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:

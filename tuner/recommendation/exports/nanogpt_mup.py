@@ -14,10 +14,9 @@ from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import TensorValues
 from parametrization.rules.depth import DepthRule
 from parametrization.scaling.schedule import ScheduleShape
-from parametrization.shapes.family_sizes import TIED_SCALE
 from tuner.recommendation.exports.frameworks.heads import heads_of
-from tuner.recommendation.exports.frameworks.namings import GPT2, WIDTHWISE
-from tuner.recommendation.exports.frameworks.renaming import naming_of, renamed, require_all
+from tuner.recommendation.exports.frameworks.namings import GPT2
+from tuner.recommendation.exports.frameworks.renaming import renamed, require_all
 from tuner.recommendation.exports.protocol.export import (
     Export,
     Factor,
@@ -49,7 +48,7 @@ _TABLES: Final = ("transformer.wte.weight", "transformer.wpe.weight")
 
 
 def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
-    """By nanoGPT's names; the scale of a tied table's own family is part of its multiplier."""
+    """By nanoGPT's names."""
     rows = renamed(_NAME, document.tensors, GPT2)
     require_all(_NAME, rows, GPT2)
     if any(row.pattern == "lm_head.weight" for row in rows):
@@ -58,13 +57,7 @@ def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
             " readout has a tensor of its own: tune the family with tied: true, or use the format"
             " torch"
         )
-    scale = TIED_SCALE if naming_of(document.tensors) is WIDTHWISE else 1.0
-    return tuple(
-        row.model_copy(update={"multiplier": row.multiplier * scale})
-        if row.pattern == _TABLES[0]
-        else row
-        for row in rows
-    )
+    return rows
 
 
 def _render(document: RecommendationDocument) -> Files:

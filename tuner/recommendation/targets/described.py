@@ -1,6 +1,6 @@
 """A target as a configuration describes it: every tensor with its shape, never one multiplier."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from parametrization.recommendation.record import Record
@@ -24,33 +24,37 @@ class DescribedTensor(Record):
     name: str
     """As its framework names it."""
     shape: tuple[int, ...]
-    part: Part
-    grows: bool = True
-    """Whether a wider model has more entries of it; false for gains over one head alone."""
+    part: Part | None
+    """None where its name tells none: it is then matched by its name alone."""
+    grows: bool | None = True
+    """Whether a wider model has more entries of it, which gains over one head alone have not; None
+    where nothing tells."""
     transposed: bool = False
     """Whether a matrix is [in, out], as GPT-2's are in transformers."""
 
 
 class DescribedTarget(Record):
-    """A transformer."""
+    """A model; sizes that are None are those that its description does not name."""
 
     source: str
     """Whose configuration, and of which architecture."""
     width: int
     depth: int
-    """Blocks, of attention and feed-forward both."""
-    heads: int
-    kv_heads: int
-    head_size: int
+    """Blocks, of attention and feed-forward both; of another model as the study's family counts."""
+    heads: int | None = None
+    kv_heads: int | None = None
+    head_size: int | None = None
     """heads x head_size may differ from the width."""
-    feed_forward: int
-    vocabulary: int
-    tied: bool
-    """The readout reads the table of the tokens."""
-    context: int | None
+    feed_forward: int | None = None
+    vocabulary: int | None = None
+    tied: bool | None = None
+    """The readout reads the table of the tokens; None where nothing tells."""
+    context: int | None = None
     tensors: tuple[DescribedTensor, ...]
     unread: tuple[str, ...] = ()
     """Fields that change the model and that no tensor's shape follows from."""
+    multipliers: Mapping[str, float] = {}
+    """Multipliers of the forward pass by their fields, where a configuration can say them all."""
 
     @property
     def parameters(self) -> int:

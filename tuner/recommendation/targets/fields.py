@@ -8,6 +8,8 @@ from tuner.recommendation.targets.described import IllegalConfiguration
 LARGEST: Final = 2**24
 """Of any size of a model: entries of one dimension."""
 MOST_BLOCKS: Final = 1024
+_SMALLEST: Final = 1 / LARGEST
+"""Of any multiplier."""
 
 
 class Fields:
@@ -37,6 +39,55 @@ class Fields:
         if default is None:
             raise IllegalConfiguration(names[0], "is missing, and the shapes follow from it")
         return default
+
+    def number(self, name: str, *, default: float) -> float:
+        """A positive number.
+
+        Raises:
+            IllegalConfiguration: if it is something else.
+
+        """
+        self._read.add(name)
+        value = self._given.get(name)
+        if value is None:
+            return default
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise IllegalConfiguration(name, f"must be a number, got {_shown(value)}")
+        if not _SMALLEST <= value <= LARGEST:
+            raise IllegalConfiguration(name, f"must be from 2^-24 to 2^24, got {_shown(value)}")
+        return float(value)
+
+    def sides(self, name: str, *, default: int) -> tuple[int, int]:
+        """Two sides of an image: one size for both, or a list of two.
+
+        Raises:
+            IllegalConfiguration: if it is something else.
+
+        """
+        value = self._given.get(name)
+        if not isinstance(value, (list, tuple)):
+            side = self.size(name, default=default)
+            return side, side
+        self._read.add(name)
+        if len(value) != 2:
+            raise IllegalConfiguration(name, f"must be one size or two, got {_shown(value)}")
+        pair = Fields({f"{name}/{at}": side for at, side in enumerate(value)})
+        return pair.size(f"{name}/0"), pair.size(f"{name}/1")
+
+    def entries(self, name: str, *, default: int) -> int:
+        """Of an object.
+
+        Raises:
+            IllegalConfiguration: if it is something else, or empty.
+
+        """
+        self._read.add(name)
+        value = self._given.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, Mapping) or not value:
+            raise IllegalConfiguration(name, f"must be an object, got {_shown(value)}")
+        return len(value)
 
     def flag(self, name: str, *, default: bool) -> bool:
         """A truth value.

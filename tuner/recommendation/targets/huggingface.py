@@ -6,6 +6,7 @@ Source: transformers 5.24.0, `configuration_*.py` (defaults) and `modeling_*.py`
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from tuner.recommendation.exports.frameworks.granite import MULTIPLIERS
 from tuner.recommendation.exports.frameworks.namings import GPT2, LLAMA, Part
 from tuner.recommendation.targets.described import (
     DescribedTarget,
@@ -15,6 +16,7 @@ from tuner.recommendation.targets.described import (
 )
 from tuner.recommendation.targets.fields import MOST_BLOCKS, Fields, divided
 from tuner.recommendation.targets.transformer import Kind, Sizes, llama_like
+from tuner.recommendation.targets.vit import read_vit
 
 _NORMS_AFTER: Final = (
     ("post_attention_layernorm", Part.ATTENTION_NORM),
@@ -30,7 +32,6 @@ _GEMMA_DIFFERS: Final = ("embeddings times sqrt(hidden_size)", "gains of 1 + wei
 _CHANGES: Final = frozenset(
     {
         *("attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar"),
-        *("embedding_multiplier", "logits_scaling", "residual_multiplier", "attention_multiplier"),
         *("num_experts", "num_local_experts", "moe_intermediate_size", "sliding_window"),
     }
 )
@@ -46,6 +47,8 @@ class _Row(NamedTuple):
     """None: as many as heads."""
     head_size: int | None
     """None: width / heads."""
+    multipliers: tuple[str, ...] = ()
+    """Fields that multiply in the forward pass; 1 where the config is silent."""
 
 
 def _plain(fields: Fields) -> Kind:
@@ -87,7 +90,7 @@ LLAMA_LIKE: Final[Mapping[str, _Row]] = {
     "olmo2": _Row(_olmo2, False, None, None),
     "gemma2": _Row(_gemma(qk_norm=False), True, 4, 256),
     "gemma3_text": _Row(_gemma(qk_norm=True), True, 4, 256),
-    "granite": _Row(_plain, False, None, None),
+    "granite": _Row(_plain, False, None, None, MULTIPLIERS),
 }
 """By `model_type`."""
 
@@ -132,8 +135,10 @@ def _llama_like(name: str, row: _Row, fields: Fields) -> DescribedTarget:
     )
     kind = row.kind(fields)
     tensors = llama_like(sizes, kind, LLAMA)
+    multipliers = {field: fields.number(field, default=1.0) for field in row.multipliers}
     read = described(f"Hugging Face {name}", sizes, tensors, fields, "max_position_embeddings")
-    return read.model_copy(update={"unread": (*read.unread, *kind.differs)})
+    told = {"unread": (*read.unread, *kind.differs), "multipliers": multipliers}
+    return read.model_copy(update=told)
 
 
 def described(
@@ -193,4 +198,7 @@ def gpt2_tensors(
         yield from weight(GPT2[Part.READOUT], Part.READOUT, (sizes.vocabulary, width))
 
 
-_OTHERS: Final[Mapping[str, Callable[[Fields], DescribedTarget]]] = {"gpt2": _gpt2}
+_OTHERS: Final[Mapping[str, Callable[[Fields], DescribedTarget]]] = {
+    "gpt2": _gpt2,
+    "vit": read_vit,
+}

@@ -3,13 +3,14 @@
 What no tensor of the study's model is like is listed, never guessed.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from parametrization.shapes.like_tensors import family_pattern
 from parametrization.shapes.roles import ModelShape, TensorShape, as_tuple
-from tuner.recommendation.exports.frameworks.namings import HOLDS, MADE_OF, Part
+from tuner.recommendation.exports.frameworks.namings import HOLDS, KNOWN, MADE_OF, VISION, Part
 from tuner.recommendation.exports.frameworks.renaming import naming_of_names, part_of
 from tuner.recommendation.targets.described import DescribedTarget, DescribedTensor
 
@@ -43,10 +44,11 @@ def matched(study: ModelShape, target: DescribedTarget) -> Matched:
     for tensor in target.tensors:
         pattern = family_pattern(tensor.name)
         like = by_pattern.get(pattern) or _like(tensor, by_part)
-        if like is None or len(like.base_shape) != len(tensor.shape) or _clashes(like, tensor):
+        fitted = None if like is None or _clashes(like, tensor) else _fitted(like, tensor.shape)
+        if fitted is None:
             unmapped[pattern] = None
         else:
-            found.append(replace(like, name=tensor.name))
+            found.append(replace(fitted, name=tensor.name))
     shapes = {tensor.name: tensor.shape for tensor in target.tensors}
     return Matched(
         ModelShape(study.base_width, tuple(found)),
@@ -68,7 +70,7 @@ def _is_grouped(by_part: Mapping[_Key, TensorShape]) -> bool:
 
 def _by_part(study: ModelShape) -> dict[_Key, TensorShape]:
     """The first tensor of every part, where the study's model is named in a known way."""
-    naming = naming_of_names([tensor.name for tensor in study.tensors])
+    naming = naming_of_names([tensor.name for tensor in study.tensors], (*KNOWN, *VISION))
     found: dict[_Key, TensorShape] = {}
     for tensor in study.tensors:
         key = None if naming is None else part_of(naming, tensor.name)
@@ -79,7 +81,9 @@ def _by_part(study: ModelShape) -> dict[_Key, TensorShape]:
 
 def _like(tensor: DescribedTensor, by_part: Mapping[_Key, TensorShape]) -> TensorShape | None:
     """The study's tensor of that part, or of the parts that it is made of."""
-    suffix = tensor.name.rpartition(".")[2]
+    if tensor.part is None:
+        return None
+    suffix = "bias" if tensor.name.endswith(".bias") else "weight"
     own = by_part.get((tensor.part, suffix))
     if own is None:
         ways = MADE_OF.get(tensor.part, ())
@@ -111,6 +115,46 @@ def _turned(tensor: TensorShape) -> TensorShape:
     )
 
 
+def _fitted(like: TensorShape, shape: tuple[int, ...]) -> TensorShape | None:
+    """The study's tensor with the target's dimensions; None where it cannot have them.
+
+    A fan-in that no width changes is the target's own, and so are a kernel's positions. A matrix
+    over such a fan-in may be a kernel at the target, and a table may have a dimension of 1 before
+    it.
+    """
+    if len(shape) > len(like.base_shape) and shape[0] == 1:
+        return _fitted(_behind_one(like), shape)
+    fixed = like.fan_in is not None and not like.fan_in_grows and not like.is_table
+    if len(shape) > len(like.base_shape) == 2 and fixed and like.fan_in_axis == 1:
+        rest = len(shape) - 2
+        grown = (*like.infinite, *[False] * rest)
+        return replace(
+            like,
+            base_shape=(like.base_shape[0], *shape[1:]),
+            infinite=grown,
+            taps=math.prod(shape[2:]),
+        )
+    if len(shape) != len(like.base_shape):
+        return None
+    kernel = like.layout.kernel if like.fan_in is not None else ()
+    own = {*kernel, *(like.fan_in_axes if fixed else ())}
+    base = tuple(shape[at] if at in own else size for at, size in enumerate(like.base_shape))
+    taps = like.taps * math.prod(shape[at] / like.base_shape[at] for at in kernel)
+    return replace(like, base_shape=base, taps=taps)
+
+
+def _behind_one(like: TensorShape) -> TensorShape:
+    return replace(
+        like,
+        base_shape=(1, *like.base_shape),
+        infinite=(False, *like.infinite),
+        fan_in_axis=tuple(axis + 1 for axis in like.fan_in_axes) or None,
+        fan_out_axis=tuple(axis + 1 for axis in like.fan_out_axes) or None,
+        stacked_axes=tuple(axis + 1 for axis in like.stacked_axes),
+    )
+
+
 def _clashes(like: TensorShape, tensor: DescribedTensor) -> bool:
     """A norm's gain over one head is no gain over all heads, whose number grows with width."""
-    return like.infinite[0] != tensor.grows and len(tensor.shape) == 1
+    one_dimension = len(tensor.shape) == 1 == len(like.infinite)
+    return one_dimension and tensor.grows is not None and like.infinite[0] != tensor.grows

@@ -6,16 +6,18 @@ from typing import Final
 from tuner.recommendation.targets.described import DescribedTarget, IllegalConfiguration
 from tuner.recommendation.targets.huggingface import read_huggingface
 from tuner.recommendation.targets.megatron import read_megatron
+from tuner.recommendation.targets.own_models import TENSORS, read_own_model
 from tuner.recommendation.targets.python_configs import read_python
 
-MOST_CHARACTERS: Final = 200_000
+MOST_CHARACTERS: Final = 900_000
 
 
 def read_target(text: str) -> DescribedTarget:
     """The target that a configuration describes.
 
     Args:
-        text: of a Hugging Face config.json, Megatron arguments, or a nanoGPT or torchtitan file.
+        text: of a Hugging Face config.json, the tensors of an own model as JSON, Megatron
+            arguments, or a nanoGPT or torchtitan file.
 
     Raises:
         IllegalConfiguration: if it is none of those, or a field of it is wrong.
@@ -25,7 +27,8 @@ def read_target(text: str) -> DescribedTarget:
         raise IllegalConfiguration("", f"longer than {MOST_CHARACTERS} characters")
     opening = text.lstrip()
     if opening.startswith(("{", "[")):
-        return read_huggingface(_json(text))
+        config = _json(text)
+        return read_own_model(config) if TENSORS in config else read_huggingface(config)
     if any(line.lstrip().startswith("--") for line in text.splitlines()):
         return read_megatron(text)
     return read_python(text)

@@ -26,8 +26,6 @@ class Answer:
         self, client: Client, source: str, asked: Asked, *, store: bool, config: str | None = None
     ) -> None:
         self._config = config
-        if config is not None:
-            _refuse_beside_a_configuration(source, asked, store=store)
         given = {name: value for name, value in asked.items() if value is not None}
         if source.startswith(STORED):
             if given or store:
@@ -60,17 +58,3 @@ class Answer:
         if self._is_stored:
             return self._client.stored_export(self._source, form)
         return self._client.export(self._source, form, **self._asked)
-
-
-def _refuse_beside_a_configuration(source: str, asked: Asked, *, store: bool) -> None:
-    said = [name for name in ("width", "depth") if asked.get(name) is not None]
-    if said or store or source.startswith(STORED):
-        beside = [*(f"--{name}" for name in said), *["--store"] * store] or [source]
-        raise WidthwiseError(
-            f"--target-config says width and depth, of a study's target: leave out"
-            f" {' and '.join(beside)}"
-        )
-    missing = [name for name in ("batch_size", "tokens") if asked.get(name) is None]
-    if missing:
-        options = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
-        raise WidthwiseError(f"no configuration of a model says its {options}: give them")

@@ -8,6 +8,7 @@ import typer
 
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.recommendations.answer import Answer
+from widthwise.cli.recommendations.described import described
 from widthwise.cli.terminal import Address, err, out, service
 from widthwise.client import Asked
 from widthwise.errors import WidthwiseError
@@ -45,6 +46,14 @@ def recommend(  # noqa: PLR0913  # one parameter an option
             " or torchtitan file, which is never run. Needs --batch-size and --tokens."
         ),
     ] = None,
+    target_model: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE:NAME",
+            help="The target's own model: a Task, or a callable of its width, or of width and"
+            " depth. Needs --width, --depth, --batch-size and --tokens.",
+        ),
+    ] = None,
     form: Annotated[str, typer.Option("--format", help=_FORMS)] = TABLE,
     output: Annotated[
         Path | None,
@@ -64,8 +73,8 @@ def recommend(  # noqa: PLR0913  # one parameter an option
         "optimizer": optimizer,
     }
     with service(address) as client:
-        config = None if target_config is None else _text_of(target_config)
-        answer = Answer(client, study_id, asked, store=store, config=config)
+        description = described(study_id, asked, target_config, target_model, store=store)
+        answer = Answer(client, study_id, description.asked, store=store, config=description.text)
         if form == TABLE:
             view = recommendation_view(answer.document)
             if output is None:
@@ -81,13 +90,6 @@ def recommend(  # noqa: PLR0913  # one parameter an option
             _print(files)
         else:
             _write(output, files)
-
-
-def _text_of(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise WidthwiseError(f"cannot read {path}: {error}") from error
 
 
 def _print(files: Mapping[str, str]) -> None:

@@ -34,6 +34,17 @@ def _granite(logits: float, attention: float) -> dict[str, Any]:
     }
 
 
+def _vit(width: int, layers: int, heads: int) -> dict[str, Any]:
+    return {
+        "model_type": "vit",
+        "hidden_size": width,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "intermediate_size": 4 * width,
+        "id2label": {str(label): f"class {label}" for label in range(1000)},
+    }
+
+
 _TIED: Final = {"tie_word_embeddings": True}
 _UNTIED: Final = {"tie_word_embeddings": False}
 _GEMMA2: Final = {"model_type": "gemma2", "head_dim": 256, "query_pre_attn_scalar": 256}
@@ -58,4 +69,6 @@ PUBLISHED: Final[dict[str, dict[str, Any]]] = {
     "gemma-3-1b": _llama(1152, 26, 4, 1, 6912, 262144, **_GEMMA3),
     "granite-3.0-2b": _llama(2048, 40, 32, 8, 8192, 49155, **_granite(8.0, 0.015625)),
     "granite-3.0-8b": _llama(4096, 40, 32, 8, 12800, 49155, **_granite(16.0, 0.0078125)),
+    "vit-base-patch16-224": _vit(768, 12, 12),
+    "vit-large-patch16-224": _vit(1024, 24, 16),
 }

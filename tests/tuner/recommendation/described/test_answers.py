@@ -9,9 +9,10 @@ import torch
 from torch import nn
 
 from benchmarks.exports import examples as known
-from benchmarks.exports.examples import GPT2_LIKE, LLAMA_LIKE
+from benchmarks.exports.examples import GPT2_LIKE, LLAMA_LIKE, shape_of
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import scale_tensor
+from parametrization.shapes.family_sizes import TIED_SCALE
 from parametrization.shapes.roles import Role, TensorShape
 from tests.tuner.builders import spec, study
 from tests.tuner.recommendation.described.published import PUBLISHED
@@ -62,7 +63,7 @@ def test_heads_and_feed_forward_of_other_growth_get_rates_of_their_own_fan_in() 
     }
     for pattern, m in growth.items():
         assert rows[pattern].learning_rate == pytest.approx(base / m)
-    assert rows["model.embed_tokens.weight"].multiplier == pytest.approx(1 / 72)
+    assert rows["model.embed_tokens.weight"].multiplier == pytest.approx(TIED_SCALE / 72)
 
 
 def test_what_the_study_has_nothing_like_is_listed_and_spoken_against() -> None:
@@ -121,6 +122,129 @@ def test_megatrons_fused_matrix_trains_with_the_smallest_epsilon_and_says_so() -
     query = next(row for row in document.tensors if row.pattern.endswith("q_proj.weight"))
     assert fused.epsilon == query.epsilon
     assert fused.shape == (8 * 32 + 2 * 2 * 32, 96)
+
+
+SMALL_GRANITE = SMALL | {"model_type": "granite", "head_dim": None, "logits_scaling": 8.0}
+SMALL_VIT = {
+    **{"model_type": "vit", "hidden_size": 96, "num_hidden_layers": 2, "num_attention_heads": 6},
+    **{"image_size": 32, "patch_size": 8, "qkv_bias": False, "num_labels": 7},
+}
+
+
+def test_granites_config_is_written_anew_with_the_multipliers_of_the_answer() -> None:
+    document = answer(LLAMA_LIKE, SMALL_GRANITE)
+    assert document.described is not None
+    wanted = {one.field: one.wanted for one in document.described.multipliers}
+    assert document.described.unread == ()
+    words = [reason.words for reason in document.reasons]
+    assert any("logits_scaling 3 instead of 8" in said for said in words)
+
+    written = json.loads(EXPORTS["hf-trainer"].render(document)["config.json"])
+    assert written.items() >= wanted.items()
+    assert written["logits_scaling"] == pytest.approx(96 / 32)
+    assert written["attention_multiplier"] == pytest.approx(math.sqrt(16) / (96 // 8))
+    again = answer(LLAMA_LIKE, written)
+    assert [row.shape for row in again.tensors] == [row.shape for row in document.tensors]
+    assert not any("instead of" in reason.words for reason in again.reasons)
+    back = round_trip(EXPORTS["hf-trainer"], document)
+    assert max(one.relative for one in back) <= TOLERANCE
+
+
+def test_a_tied_granite_divides_by_the_scale_of_the_proxies_readout_too() -> None:
+    document = answer(TIED, SMALL_GRANITE | {"tie_word_embeddings": True})
+    written = json.loads(EXPORTS["hf-trainer"].render(document)["config.json"])
+    assert written["logits_scaling"] == pytest.approx(96 / 32 / TIED_SCALE)
+
+
+def test_a_vision_transformers_kernel_starts_by_the_entries_of_its_own_patches() -> None:
+    asked = {"name": "vit", "depth": 2}
+    document = answer(asked, SMALL_VIT)
+    rows = {row.pattern: row for row in document.tensors}
+    kernel = rows["vit.embeddings.patch_embeddings.projection.weight"]
+    assert (kernel.role, kernel.shape) == (Role.INPUT, (96, 3, 8, 8))
+    assert kernel.init_std == pytest.approx(1 / math.sqrt(3 * 8 * 8))
+    places = rows["vit.embeddings.position_embeddings"]
+    assert (places.shape, places.init_std) == ((1, 17, 96), 1.0)
+    query = rows["vit.layers.*.attention.q_proj.weight"]
+    assert query.learning_rate == pytest.approx(kernel.learning_rate / 3)
+    assert rows["classifier.weight"].multiplier == pytest.approx(1 / 3)
+    assert document.described is not None
+    assert document.described.unmapped == (
+        "vit.embeddings.cls_token",
+        "vit.layers.*.attention.o_proj.bias",
+    )
+
+
+def own(config: dict[str, Any], **fields: object) -> dict[str, Any]:
+    """The tensors of that target, as a model of the reader's own lists them."""
+    target = read_target(json.dumps(config))
+    tensors = [
+        {"name": one.name, "shape": list(one.shape), "transposed": one.transposed}
+        for one in target.tensors
+    ]
+    return {"width": target.width, "depth": target.depth, "tensors": tensors, **fields}
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        (LLAMA_LIKE, "Llama-3.1-8B"),
+        ({**LLAMA_LIKE, "qk_norm": True}, "Qwen3-8B"),
+        ({**LLAMA_LIKE, "qk_norm": True}, "OLMo-2-7B"),
+        (GPT2_LIKE, "gpt2"),
+        ({"name": "vit", "depth": 2}, "vit-base-patch16-224"),
+    ],
+)
+def test_an_own_models_tensors_get_the_numbers_of_the_config_that_describes_them(
+    family: dict[str, Any], name: str
+) -> None:
+    by_config, by_tensors = answer(family, PUBLISHED[name]), answer(family, own(PUBLISHED[name]))
+    listed = {row.pattern: row for row in by_tensors.tensors}
+    bare = {p: row for p, row in listed.items() if "embeddings." not in p or "patch" in p}
+    assert bare == {row.pattern: row for row in by_config.tensors if row.pattern in bare}
+    assert len(bare) >= len(by_config.tensors) - 1  # a bare table of positions has no module
+
+
+def test_a_model_of_the_studys_own_names_is_matched_by_them() -> None:
+    shape = shape_of(LLAMA_LIKE)
+    tensors = [{"name": t.name, "base_shape": list(t.shape_at(4))} for t in shape.tensors]
+    document = answer(LLAMA_LIKE, {"base_width": 128, "depth": 2, "tensors": tensors})
+    assert document.described is not None
+    assert document.described.unmapped == ()
+    rates = {row.pattern: row.learning_rate for row in document.tensors}
+    assert rates["blocks.*.attention.out.weight"] == pytest.approx(rates["token.weight"] / 4)
+
+
+def test_an_own_model_without_the_studys_readout_is_asked_about_its_tying() -> None:
+    untied = own(SMALL)
+    untied["tensors"] = [one for one in untied["tensors"] if one["name"] != "lm_head.weight"]
+    with pytest.raises(IllegalConfiguration, match="where the target's is tied"):
+        answer(LLAMA_LIKE, untied)
+    with pytest.raises(IllegalConfiguration, match="tie_word_embeddings: is true"):
+        answer(LLAMA_LIKE, {**untied, "tied": True})
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"tensors": []}, "tensors"),
+        ({"tensors": {}}, "tensors"),
+        ({"tensors": [7]}, "tensors/0"),
+        ({"tensors": [{"name": "", "shape": [1]}]}, "tensors/0/name"),
+        ({"tensors": [{"name": "a", "shape": [0]}]}, "tensors/0/shape"),
+        ({"tensors": [{"name": "a", "shape": [True]}]}, "tensors/0/shape"),
+        ({"tensors": [{"name": "a", "shape": [1] * 9}]}, "tensors/0/shape"),
+        ({"tensors": [{"name": "a", "shape": [1]}] * 2}, "tensors/1/name"),
+        ({"tensors": [{"name": "a", "shape": [1], "transposed": 1}]}, "tensors/0/transposed"),
+        ({"depth": None}, "depth"),
+        ({"width": None}, "width"),
+        ({"tied": "no"}, "tied"),
+    ],
+)
+def test_a_wrong_list_of_tensors_is_named(change: dict[str, Any], field: str) -> None:
+    with pytest.raises(IllegalConfiguration) as refusal:
+        read_target(json.dumps(own(SMALL) | change))
+    assert refusal.value.field == field
 
 
 def test_the_library_trains_the_targets_own_model_from_the_answer() -> None:

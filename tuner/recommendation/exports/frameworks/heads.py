@@ -27,6 +27,8 @@ def heads_of(document: RecommendationDocument) -> Heads | None:
     if not isinstance(family, Gpt):
         return None
     if described is not None:
+        if not (described.heads and described.kv_heads and described.head_size):
+            return None
         return Heads(described.heads, described.kv_heads, described.head_size, family.head_size)
     count = document.width // family.head_size
     kv_count = family.fixed_kv_heads or count // family.query_heads_per_kv_head

@@ -28,6 +28,8 @@ class Part(StrEnum):
     DOWN = "output of the feed-forward"
     FINAL_NORM = "final norm"
     READOUT = "readout"
+    PATCHES = "embedding of patches"
+    CLASS_TOKEN = "class token"
 
 
 Naming: TypeAlias = Mapping[Part, str]
@@ -129,6 +131,35 @@ MEGATRON: Final[Naming] = {
     Part.FINAL_NORM: "decoder.final_layernorm",
     Part.READOUT: "output_layer",
 }
+WIDTHWISE_VIT: Final[Naming] = {
+    Part.PATCHES: "embedding.patch",
+    Part.POSITION_TABLE: "embedding.position",
+    Part.ATTENTION_NORM: "blocks.*.0.branch.norm",
+    Part.QKV: "blocks.*.0.branch.layer.qkv",
+    Part.ATTENTION_OUT: "blocks.*.0.branch.layer.out",
+    Part.FEED_FORWARD_NORM: "blocks.*.1.branch.norm",
+    Part.UP: "blocks.*.1.branch.layer.up",
+    Part.DOWN: "blocks.*.1.branch.layer.down",
+    Part.FINAL_NORM: "norm",
+    Part.READOUT: "readout",
+}
+"""The built-in family vit."""
+VIT: Final[Naming] = {
+    Part.PATCHES: "vit.embeddings.patch_embeddings.projection",
+    Part.ATTENTION_NORM: "vit.layers.*.layernorm_before",
+    Part.QUERY: "vit.layers.*.attention.q_proj",
+    Part.KEY: "vit.layers.*.attention.k_proj",
+    Part.VALUE: "vit.layers.*.attention.v_proj",
+    Part.ATTENTION_OUT: "vit.layers.*.attention.o_proj",
+    Part.FEED_FORWARD_NORM: "vit.layers.*.layernorm_after",
+    Part.UP: "vit.layers.*.mlp.fc1",
+    Part.DOWN: "vit.layers.*.mlp.fc2",
+    Part.FINAL_NORM: "vit.layernorm",
+    Part.READOUT: "classifier",
+}
+"""ViTForImageClassification of transformers."""
+VISION: Final = (WIDTHWISE_VIT, VIT)
+"""Of image models: no export renames to these."""
 KNOWN: Final = (WIDTHWISE, LLAMA, GPT2, TORCHTITAN, OLMO_CORE, MEGATRON)
 
 MADE_OF: Final[Mapping[Part, tuple[tuple[Part, ...], ...]]] = {

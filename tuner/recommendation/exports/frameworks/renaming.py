@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeAlias
 
 from parametrization.recommendation.values import TensorValues
-from tuner.recommendation.exports.frameworks.namings import HOLDS, KNOWN, MADE_OF, Naming, Part
+from parametrization.shapes.family_sizes import TIED_SCALE
+from tuner.recommendation.exports.frameworks.namings import (
+    HOLDS,
+    KNOWN,
+    MADE_OF,
+    WIDTHWISE,
+    Naming,
+    Part,
+)
 from tuner.recommendation.exports.protocol.export import Inexpressible, Refused
 from tuner.recommendation.exports.protocol.selectors import as_regex
 
@@ -15,9 +23,9 @@ def naming_of(tensors: Iterable[TensorValues]) -> Naming | None:
     return naming_of_names([name for row in tensors for name in row.names])
 
 
-def naming_of_names(names: Sequence[str]) -> Naming | None:
+def naming_of_names(names: Sequence[str], among: Sequence[Naming] = KNOWN) -> Naming | None:
     """The same, of parameters' names."""
-    found = [(sum(part_of(known, name) is not None for name in names), known) for known in KNOWN]
+    found = [(sum(part_of(known, name) is not None for name in names), known) for known in among]
     count, best = max(found, key=lambda one: one[0])
     return best if 2 * count > len(names) else None
 
@@ -28,7 +36,8 @@ def renamed(
     """The same numbers by a framework's names, where these are of a known naming.
 
     Tensors of a model of another kind, and parts that the framework's own models lack, keep their
-    names: see `strangers`.
+    names: see `strangers`. What the family gpt multiplies a tied readout by is part of the
+    multiplier then: other models do not.
 
     Raises:
         Refused: if one tensor of the framework's joins several of these whose numbers differ.
@@ -37,6 +46,8 @@ def renamed(
     own = naming_of(tensors)
     if own is None or own is naming:
         return tensors
+    if own is WIDTHWISE:
+        tensors = tied_elsewhere(tensors)
     by_part = _by_part(own, tensors)
     found = [
         row
@@ -48,6 +59,20 @@ def renamed(
     ]
     covered = {name for row in found for name in _source_names(row, by_part, naming)}
     return (*found, *(row for row in tensors if row.pattern not in covered))
+
+
+def tied_elsewhere(tensors: tuple[TensorValues, ...]) -> tuple[TensorValues, ...]:
+    """Numbers of the family gpt for a model whose tied readout reads its table as it is."""
+    by_part = _by_part(WIDTHWISE, tensors)
+    if (Part.READOUT, "weight") in by_part:
+        return tensors
+    tables = {row.pattern for row in by_part.get((Part.TOKEN_TABLE, "weight"), ())}
+    return tuple(
+        row.model_copy(update={"multiplier": row.multiplier * TIED_SCALE})
+        if row.pattern in tables
+        else row
+        for row in tensors
+    )
 
 
 def shared_epsilons(tensors: tuple[TensorValues, ...], naming: Naming) -> Iterator[Inexpressible]:
