@@ -138,9 +138,9 @@ def _fitted(like: TensorShape, shape: tuple[int, ...]) -> TensorShape | None:
         return None
     kernel = like.layout.kernel if like.fan_in is not None else ()
     own = {*kernel, *(like.fan_in_axes if fixed else ())}
-    base = tuple(shape[at] if at in own else size for at, size in enumerate(like.base_shape))
-    taps = like.taps * math.prod(shape[at] / like.base_shape[at] for at in kernel)
-    return replace(like, base_shape=base, taps=taps)
+    sizes = tuple(shape[at] if at in own else size for at, size in enumerate(like.base_shape))
+    more = math.prod(shape[at] / like.base_shape[at] for at in kernel)
+    return replace(like, base_shape=sizes, taps=like.taps * more)
 
 
 def _behind_one(like: TensorShape) -> TensorShape:
