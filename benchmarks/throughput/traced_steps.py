@@ -19,11 +19,20 @@ from torch.utils import _pytree as pytree
 from benchmarks.throughput.workloads import Workload, trial
 from workers.cohort.attention import FoldedAttention
 from workers.cohort.finish import finish
-from workers.cohort.gradients import Gradients, Stacked, Tensors, gradient_function, norms, traced
+from workers.cohort.gradients import (
+    Gradients,
+    GroupedGradients,
+    Groups,
+    Stacked,
+    Tensors,
+    gradient_function,
+    norms,
+    traced,
+)
 from workers.cohort.norms import FusedNorms
 from workers.cohort.stack import TensorGroup, stack_trials
 from workers.cohort.tensor_updates import numbers_of
-from workers.cohort.updates import GroupTensors, hyper_of, update_groups
+from workers.cohort.updates import GroupTensors, hyper_of, step_stacks, update_groups
 from workers.datasets.data import Batch
 from workers.training.objective import objective
 from workers.training.trial import RunningTrial
@@ -65,6 +74,12 @@ class _Shapes:
 
     def groups(self) -> list[GroupTensors]:
         return [self._group(group) for group in self._tensors.groups]
+
+    def names(self) -> Groups:
+        return tuple(group.names for group in self._tensors.groups)
+
+    def stacks(self) -> list[Tensor]:
+        return [self._scaled(group.parameters, 1) for group in self._tensors.groups]
 
     def gradients(self) -> list[list[Tensor]]:
         return [
@@ -121,25 +136,26 @@ def traced_cohort(
         shared_batch=True,
         autocast=workload.autocast,
         with_norms=not own,
+        groups=shapes.names() if own else None,
     )
 
-    def called(stacked: Stacked, batch: Batch) -> Gradients:
+    def called(stacked: Stacked, batch: Batch) -> Gradients | GroupedGradients:
         with nullcontext() if own else _WrittenOut():
             return function(stacked, batch)
 
     gradients = traced(called, stacked, shapes.batch(), device_type)
-    arguments: tuple[Any, ...]
-    update: Callable[..., Any]
-    arguments = (groups, shapes.gradients(), shapes.factors())
+    update: Callable[..., Any] = finish if own else _updated_and_measured
+    update_alone: Callable[..., Any] = step_stacks if own else update_groups
+    arguments: tuple[Any, ...] = (groups, shapes.gradients(), shapes.factors())
     if own:
-        update, arguments = partial(finish, shapes.kinds), (*arguments, None)
-    else:
-        update = partial(_updated_and_measured, shapes.kinds)
+        arguments = (groups, shapes.stacks(), shapes.factors(), None)
     resident = sum(
         tensor.nbytes for group in groups for tensor in (group.parameters, *group.states.values())
     )
-    alone = make_fx(partial(update_groups, shapes.kinds))(*arguments[:3])
-    return Traced(gradients, make_fx(update)(*arguments), alone, arguments, resident)
+    alone = make_fx(partial(update_alone, shapes.kinds))(*arguments[:3])
+    return Traced(
+        gradients, make_fx(partial(update, shapes.kinds))(*arguments), alone, arguments, resident
+    )
 
 
 class _WrittenOut(TorchFunctionMode):

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor
 
-from workers.cohort.gradients import Tensors
+from workers.cohort.gradients import norms_of_stacks
 from workers.cohort.programs import Program, Programs
 from workers.cohort.stack import CohortTensors
 from workers.cohort.tensor_updates import Kind, numbers_of
@@ -40,7 +40,6 @@ class Finish:
         compiled: bool,
     ) -> None:
         numbers = [numbers_of(trial) for trial in trials]
-        self._names = [group.names for group in tensors.groups]
         self._kinds = [group.kind for group in tensors.groups]
         self._tensors = [
             GroupTensors(group.parameters, group.states, hyper_of(group, numbers))
@@ -58,24 +57,23 @@ class Finish:
         """Never to be recorded again."""
         self._program.refuse(reason)
 
-    def __call__(self, gradients: Tensors, factors_K: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def __call__(self, gradients: list[Tensor], factors_K: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Update every tensor in place; what `finish` returns.
 
         Args:
-            gradients: [K, ...] by tensor.
+            gradients: [N, K, ...] by group.
             factors_K: of every trial's schedule, on its peak rates; float64.
 
         """
-        by_group = [[gradients[name] for name in names] for names in self._names]
         measured_K: tuple[Tensor, Tensor, Tensor] = self._program(
-            self._tensors, by_group, factors_K, self._limits_K
+            self._tensors, gradients, factors_K, self._limits_K
         )
         return measured_K
 
     @cached_property
     def _program(self) -> Program:
         """Traced with the parameters for gradients, which are as large."""
-        like = [list(group.parameters) for group in self._tensors]
+        like = [group.parameters for group in self._tensors]
         trials = self._tensors[0].parameters.shape[1]
         factors_K = self._tensors[0].parameters.new_zeros(trials, dtype=torch.float64)
         return self._programs.updates(
@@ -89,14 +87,14 @@ class Finish:
 def finish(
     kinds: Sequence[Kind],
     tensors: Sequence[GroupTensors],
-    gradients: Sequence[Sequence[Tensor]],
+    gradients: Sequence[Tensor],
     factors_K: Tensor,
     limits_K: Tensor | None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Clip, and step every tensor of every trial in place.
 
     Args:
-        gradients: [K, ...] of each tensor of each group.
+        gradients: [N, K, ...] of each group.
         limits_K: on the gradients' norm; None if no trial clips.
 
     Returns:
@@ -104,17 +102,10 @@ def finish(
         gradients' norm that clipping left, [K] each.
 
     """
-    stacks = [torch.stack(list(own)) for own in gradients]
-    norms_K = _norms(stacks)
+    stacks, norms_K = gradients, norms_of_stacks(gradients)
     kept_K = torch.ones_like(norms_K)
     if limits_K is not None:
         kept_K = (limits_K / (norms_K + EPSILON)).clamp(max=1.0)
         stacks = [own * kept_K.view(1, -1, *[1] * (own.dim() - 2)) for own in stacks]
     step_stacks(kinds, tensors, stacks, factors_K)
-    return norms_K, _norms([group.parameters for group in tensors]), kept_K
-
-
-def _norms(groups: Sequence[Tensor]) -> Tensor:
-    """Of all tensors of a trial together, [K]; never across trials."""
-    squares = [group.flatten(2).square().sum((0, 2)) for group in groups]
-    return torch.stack(squares).sum(0).sqrt()
+    return norms_K, norms_of_stacks([group.parameters for group in tensors]), kept_K

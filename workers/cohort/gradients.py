@@ -4,10 +4,10 @@
 without the layers of dispatch that make `vmap` slow. Tracing takes tenths of a second where a
 compiler takes half a minute.
 
-Shape suffix: K trials of the cohort.
+Shape suffixes: N tensors of a group, K trials of the cohort.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 import torch
@@ -45,7 +45,20 @@ class Gradients(NamedTuple):
     """[K]: of all gradients of a trial together; None where whoever steps them takes them."""
 
 
-GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients]
+class GroupedGradients(NamedTuple):
+    """Of every trial's own loss, stacked by the groups of tensors that one update steps."""
+
+    losses: Tensor
+    """[K]."""
+    stacks: list[Tensor]
+    """[N, K, ...] by group: one copy each, where contiguous gradients and then a stack were two."""
+    norms: Tensor | None
+    """[K]: as `Gradients` has them."""
+
+
+Groups: TypeAlias = tuple[tuple[str, ...], ...]
+"""Names of the tensors of each group, all of one shape."""
+GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients | GroupedGradients]
 """Changes the buffers in place, nothing else."""
 
 
@@ -56,6 +69,7 @@ def gradient_function(
     shared_batch: bool,
     autocast: torch.dtype | None = None,
     with_norms: bool = True,
+    groups: Groups | None = None,
 ) -> GradientProgram:
     """Gradients of a cohort, not traced yet.
 
@@ -63,6 +77,7 @@ def gradient_function(
         model: any trial's; its own tensors are not read.
         shared_batch: every trial sees the one batch; else batches are [K, ...].
         autocast: dtype of the matrix products; None for that of the tensors.
+        groups: to stack them by, as `GroupedGradients`; None for `Gradients`.
 
     """
     module = _Objective(model, loss)
@@ -84,7 +99,7 @@ def gradient_function(
         randomness="same",
     )
 
-    def gradients(stacked: Stacked, batch: Batch) -> Gradients:
+    def gradients(stacked: Stacked, batch: Batch) -> Gradients | GroupedGradients:
         kept = {name: layer.multiplier for name, layer in multiplying.items()}
         prefix = _Objective.prefix
         try:
@@ -97,6 +112,10 @@ def gradient_function(
         finally:
             for name, layer in multiplying.items():
                 layer.multiplier = kept[name]
+        if groups is not None:
+            stacks = [_stack([by_name[prefix + name] for name in names]) for names in groups]
+            norms_K = norms_of_stacks(stacks) if with_norms else None
+            return GroupedGradients(losses_K, stacks, norms_K)
         ordered = {name: by_name[prefix + name].contiguous() for name in stacked.parameters}
         return Gradients(losses_K, ordered, norms(ordered) if with_norms else None)
 
@@ -144,6 +163,24 @@ def norms(tensors: Mapping[str, Tensor]) -> Tensor:
     )
     total_K: Tensor = torch.linalg.vector_norm(parts_NK, dim=0)
     return total_K
+
+
+def norms_of_stacks(stacks: Sequence[Tensor]) -> Tensor:
+    """Norm of all of a trial's tensors together, [K]; never across trials.
+
+    Args:
+        stacks: [N, K, ...] of each group.
+
+    """
+    squares = [stack.flatten(2).square().sum((0, 2)) for stack in stacks]
+    return torch.stack(squares).sum(0).sqrt()
+
+
+def _stack(own: Sequence[Tensor]) -> Tensor:
+    """[N, K, ...], contiguous; `cat`, whose kernel takes four dimensions, not `stack`."""
+    if len(own) == 1:
+        return own[0].contiguous().unsqueeze(0)
+    return torch.cat(list(own)).view(len(own), *own[0].shape)
 
 
 class _Objective(nn.Module):

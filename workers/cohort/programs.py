@@ -13,6 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from workers.cohort.gradients import (
+    Groups,
     Stacked,
     gradient_function,
     traced,
@@ -63,6 +64,7 @@ class Programs:
         autocast: torch.dtype | None = None,
         device_type: str | None = None,
         with_norms: bool = True,
+        groups: Groups | None = None,
     ) -> Program:
         """Gradients of a cohort of this shape, as a `GradientProgram`.
 
@@ -72,17 +74,24 @@ class Programs:
             autocast: dtype of its matrix products; None for that of the tensors.
             device_type: whose kernels to call; None for that of the tensors.
             with_norms: of the gradients.
+            groups: to stack them by; None for each by its name.
 
         """
 
         def build() -> Program:
             function = gradient_function(
-                model, loss, shared_batch=shared_batch, autocast=autocast, with_norms=with_norms
+                model,
+                loss,
+                shared_batch=shared_batch,
+                autocast=autocast,
+                with_norms=with_norms,
+                groups=groups,
             )
             graph = traced(function, stacked, batch, device_type)
             return _program(graph, (without_effects(stacked), batch), compiled=compiled)
 
-        sort = (architecture, type(model), loss, shared_batch, compiled, autocast, with_norms)
+        form = (shared_batch, compiled, autocast, with_norms, groups)
+        sort = (architecture, type(model), loss, form)
         return self._made(("gradients", sort, _signature((stacked, batch))), build)
 
     def updates(

@@ -12,7 +12,13 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from workers.cohort.finish import Finish
-from workers.cohort.gradients import Gradients, fixed_multipliers, norms
+from workers.cohort.gradients import (
+    Gradients,
+    GroupedGradients,
+    Groups,
+    fixed_multipliers,
+    norms,
+)
 from workers.cohort.graphs import StaticStep, recorder_of
 from workers.cohort.programs import Program, Programs
 from workers.cohort.stack import stack_trials
@@ -71,10 +77,12 @@ class CohortStep:
             self._clipping = Clipping(trainings, [trial.step for trial in trials], past, like=first)
         self._updates: Updates | None = None
         self._finish: Finish | None = None
+        self._groups: Groups | None = None
         if self._device_type != "cpu":
             limits_K = self._clipping.limits_alone if self._clipping else None
             update = compiled or compiled_update
             self._finish = Finish(trials, tensors, programs, limits_K, compiled=update)
+            self._groups = tuple(group.names for group in tensors.groups)
         elif has_fused_kernel(trials[0]):
             self._updates = SliceUpdates(trials, tensors)
         else:
@@ -132,16 +140,16 @@ class CohortStep:
     def _taken(self, factors_K: Tensor, *tensors: Tensor, form: _Form) -> Tensor:
         return self._updated(self._found(*tensors, form=form), factors_K)
 
-    def _found(self, *tensors: Tensor, form: _Form) -> Gradients:
+    def _found(self, *tensors: Tensor, form: _Form) -> Gradients | GroupedGradients:
         _, (structure, _) = form
         batch: Batch = pytree.tree_unflatten(tensors, structure)
-        found: Gradients = self._gradients[form](self._stacked, batch)
+        found: Gradients | GroupedGradients = self._gradients[form](self._stacked, batch)
         return found
 
-    def _updated(self, found: Gradients, factors_K: Tensor) -> Tensor:
+    def _updated(self, found: Gradients | GroupedGradients, factors_K: Tensor) -> Tensor:
+        if isinstance(found, GroupedGradients):
+            return self._finished(found, factors_K)
         losses_K, gradients, norms_K = found
-        if self._finish is not None:
-            return self._finished(self._finish, found, factors_K)
         assert self._updates is not None
         assert norms_K is not None
         kept_K = torch.ones_like(norms_K)
@@ -150,13 +158,14 @@ class CohortStep:
         self._updates.apply(gradients, factors_K)
         return torch.stack([losses_K, norms_K, norms(self._stacked.parameters), kept_K])
 
-    def _finished(self, finish: Finish, found: Gradients, factors_K: Tensor) -> Tensor:
-        losses_K, gradients, norms_K = found
+    def _finished(self, found: GroupedGradients, factors_K: Tensor) -> Tensor:
+        losses_K, stacks, norms_K = found
+        assert self._finish is not None
         if norms_K is None:
-            return torch.stack([losses_K, *finish(gradients, factors_K)])
+            return torch.stack([losses_K, *self._finish(stacks, factors_K)])
         assert self._clipping is not None
-        kept_K = self._clipping.clip(list(gradients.values()), norms_K)
-        _, parameter_norms_K, _ = finish(gradients, factors_K)
+        kept_K = self._clipping.clip([own for stack in stacks for own in stack], norms_K)
+        _, parameter_norms_K, _ = self._finish(stacks, factors_K)
         return torch.stack([losses_K, norms_K, parameter_norms_K, kept_K])
 
     @property
@@ -178,4 +187,5 @@ class CohortStep:
             autocast=self._autocast,
             device_type=self._device_type,
             with_norms=not self._finishes_alone,
+            groups=self._groups,
         )
