@@ -2,12 +2,15 @@
 
 import { showConfiguration } from "./configuration.js";
 import { showCurves } from "./curves/tab.js";
+import { offerFiles } from "./files/offer.js";
+import { ofFigures, ofPlot } from "./files/pictures.js";
 import { followChanges } from "./live/changes.js";
 import { refresh } from "./live/panel.js";
 import { announce, showStanding } from "./live/standing.js";
 import { redrawOnChange } from "./plots/colours.js";
 import { drawSchedule } from "./plots/schedule.js";
 import { drawSensitivity } from "./plots/sensitivity.js";
+import { checkRows, sensitivityRows } from "./files/rows.js";
 import { offerActions } from "./study_actions.js";
 
 const root = document.querySelector("main[data-study]");
@@ -28,18 +31,34 @@ async function drawTransfer() {
   for (const plot of plots) {
     const own = (one) => one.optimizer === plot.dataset.plot;
     const evidence = read.transfer.find((one) => own(one) && one.parametrization === "mup");
-    await drawSensitivity(plot, read.curves.filter(own), read.compared_by.name, evidence?.at_target);
+    const curves = read.curves.filter(own);
+    await drawSensitivity(plot, curves, read.compared_by.name, evidence?.at_target);
+    offerFiles(`${studyId}-transfer-${plot.dataset.plot}`, {
+      picture: () => ofPlot(plot),
+      rows: () => sensitivityRows(curves),
+    });
   }
 }
 
 async function drawTheSchedule() {
   const plot = document.getElementById("schedule-plot");
   const recommendation = plot && (await answer("recommendation"));
-  if (recommendation) await drawSchedule(plot, recommendation);
+  if (!recommendation) return;
+  await drawSchedule(plot, recommendation);
+  const rows = () => recommendation.schedule.preview;
+  offerFiles(`${studyId}-schedule`, { picture: () => ofPlot(plot), rows });
+}
+
+async function readTheCheck() {
+  const figures = [...document.querySelectorAll("#check figure")];
+  const read = figures.length > 0 && (await answer("coordinate-check"));
+  if (!read) return;
+  const rows = () => read.checks.flatMap(checkRows);
+  offerFiles(`${studyId}-coordinate-check`, { picture: () => ofFigures(figures), rows });
 }
 
 const nothing = async () => {};
-const DRAWN = { transfer: drawTransfer, schedule: drawTheSchedule };
+const DRAWN = { transfer: drawTransfer, schedule: drawTheSchedule, check: readTheCheck };
 let draw = DRAWN[tab] ?? nothing;
 if (tab === "curves") draw = await showCurves(studyId, root);
 else {

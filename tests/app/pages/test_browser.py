@@ -1,7 +1,9 @@
 """The study page in a real browser: it draws, stays current, and breaks no rule of its own."""
 
+import csv
+
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from app.dashboard.study_pages import TABS
 from tests.app.pages.accessibility import violations
@@ -9,6 +11,13 @@ from tests.app.served import Served
 from tuner.spec.states import StudyState
 
 pytestmark = pytest.mark.browser
+
+
+def saved(tab: Page, plot: Locator, kind: str) -> bytes:
+    """What a plot's button saves."""
+    with tab.expect_download() as file:
+        plot.get_by_role("button", name=kind).click()
+    return file.value.path().read_bytes()
 
 
 def open_study(tab: Page, served: Served, study_id: str, page: str = "transfer") -> None:
@@ -79,6 +88,12 @@ def test_no_page_of_a_study_breaks_a_rule_of_accessibility_or_is_cut_off_on_a_te
 ) -> None:
     open_study(tab, *finished, page)
     assert violations(tab) == []
+    for plot in tab.locator("[data-files]").all():
+        picture, table = (saved(tab, plot, kind) for kind in ("PNG", "CSV"))
+        assert picture.startswith(b"\x89PNG")
+        columns, *rows = csv.reader(table.decode().splitlines())
+        assert len(rows) >= 3
+        assert {len(row) for row in rows} == {len(columns)}
     tab.emulate_media(color_scheme="dark")
     assert violations(tab) == []
     tab.set_viewport_size({"width": 390, "height": 800})

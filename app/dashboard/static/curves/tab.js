@@ -1,6 +1,7 @@
 // The tab of learning curves: read page by page, drawn as they come, as the address says.
 
 import { between, colour, redrawOnChange } from "../plots/colours.js";
+import { offerFiles } from "../files/offer.js";
 import { CurveCanvas } from "./canvas.js";
 
 const NOTE = () => document.getElementById("curves-note");
@@ -50,12 +51,20 @@ export async function showCurves(studyId, root) {
   control("nearer").addEventListener("click", () => canvas.zoom(0.5));
   control("farther").addEventListener("click", () => canvas.zoom(2));
   control("whole").addEventListener("click", () => canvas.zoom(null));
-  control("picture").addEventListener("click", () => {
-    Object.assign(document.createElement("a"), { href: canvas.picture(), download: "curves.png" }).click();
+  offerFiles(`${studyId}-curves`, {
+    picture: () => canvas.picture(),
+    columns: ["trial", "step", "value"],
+    rows: () => curveRows(series),
   });
   redrawOnChange(draw);
   await load();
   return load;
+}
+
+function* curveRows(series) {
+  for (const { number, xs, values } of series) {
+    for (let at = 0; at < xs.length; at++) yield [number, xs[at], values[at]];
+  }
 }
 
 async function readSeries(studyId, metric) {
@@ -73,6 +82,7 @@ async function readSeries(studyId, metric) {
     const share = widths.length < 2 ? 1 : widths.indexOf(trial?.width) / (widths.length - 1);
     return {
       name: trial ? `trial ${number}, ${trial.optimizer}, width ${trial.width}, ${trial.state}` : `trial ${number}`,
+      number,
       xs: Int32Array.from(steps),
       values: Float32Array.from(values),
       rank: rank.get(number) ?? Infinity,

@@ -46,5 +46,5 @@ function plot(element, { schedule, groups }, by) {
     yaxis: { ...axis, title: { text: "learning rate" } },
     yaxis2: { ...axis, overlaying: "y", side: "right", showgrid: false, title: { text: "batch size" } },
   };
-  return window.Plotly.react(element, traces, layout, { responsive: true, displaylogo: false });
+  return window.Plotly.react(element, traces, layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"] });
 }

@@ -30,7 +30,7 @@ export function drawSensitivity(element, curves, comparedBy, target) {
   if (target && panels[0] === "mup") traces.unshift(...expectedTraces(target, range, colour("accent")));
   const stacked = element.clientWidth < STACKED_BELOW;
   const layout = layoutOf(panels, curves, { range, colour, stacked, comparedBy });
-  const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] };
   return window.Plotly.react(element, traces, layout, shown);
 }
 
@@ -81,6 +81,7 @@ function expectedTraces(target, [low, high], ink) {
     };
   });
   const most = Math.max(...bars.map((bar) => bar.density), 1e-9);
+  const ends = [quantiles[0], quantiles[quantiles.length - 1]].map((at) => at.log2_learning_rate);
   const soft = ink.replace("rgb(", "rgba(").replace(")", ", 0.14)");
   const common = { xaxis: "x", yaxis: "y", mode: "lines", fill: "toself", fillcolor: soft, showlegend: false };
   return [
@@ -94,7 +95,7 @@ function expectedTraces(target, [low, high], ink) {
     {
       ...common,
       name: `optimum expected at width ${target.width}`,
-      x: [from, ...bars.map((bar) => bar.x), to],
+      x: [ends[0], ...bars.map((bar) => bar.x), ends[1]],
       y: [low, ...bars.map((bar) => low + (DENSITY_HEIGHT * (high - low) * bar.density) / most), low],
       line: { width: 1.5, color: ink },
       showlegend: true,
