@@ -1,5 +1,6 @@
 """The engine of a Ray cluster: an actor per slot, wherever Ray finds room for it."""
 
+import hashlib
 import logging
 import time
 import uuid
@@ -18,7 +19,7 @@ from workers.device.out_of_memory import require_limit
 from workers.engines.free_slots import best_free
 from workers.engines.ray_actor import MARK_FILE, Assignment
 from workers.engines.ray_cluster import ClusterUnfit
-from workers.engines.ray_slot import RaySlot
+from workers.engines.ray_slot import RaySlot, end_actors
 from workers.engines.visible_gpus import FIRST
 
 GROW_SECONDS: Final = 2.0
@@ -31,7 +32,9 @@ class RayEngine:
     """Slots on the machines of a Ray cluster that this process has joined.
 
     Ray places the actors, notices that a node has died and finds another place; nothing of that is
-    done here. The actors end with the process that made the engine.
+    done here. The actors end with the process that made the engine, and when the next engine of the
+    same checkpoints is made: a coordinator that stands still would keep all cores from the one that
+    has taken over.
 
     Args:
         checkpoint_dir: where trials are stored; every node sees it under this path.
@@ -76,6 +79,9 @@ class RayEngine:
             dataset_dirs=absolute(dataset_dirs),
             stall_seconds=stall_seconds,
         )
+        place = str(checkpoint_dir.absolute()).encode()
+        self._family = f"widthwise-{hashlib.sha256(place).hexdigest()[:16]}"
+        end_actors(self._family)
         checkpoint_dir.mkdir(parents=True, exist_ok=True)
         (checkpoint_dir / MARK_FILE).write_text(self._template.mark)
         self._software = installed_software()
@@ -160,7 +166,7 @@ class RayEngine:
         wanted = self._wanted or _cores()
         for number in range(len(self._slots), wanted):
             told = self._template.model_copy(update={"slot": f"ray-{number}"})
-            slot = RaySlot(told, self._resources, self._software)
+            slot = RaySlot(told, self._resources, self._software, self._family)
             slot.place()
             self._slots.append(slot)
 

@@ -1,8 +1,10 @@
 """One slot of the Ray engine: its actor, the answers it owes, and the order it is busy with."""
 
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -32,6 +34,8 @@ class RaySlot:
     resources: dict[str, float]
     """What the actor takes of its node: `num_cpus` or `num_gpus`."""
     ours: Software
+    family: str
+    """The beginning of its actors' names, by which the next engine ends them."""
     order: AnyOrder | None = None
     code: str | None = None
     """Version of the user's code that the worker runs; None if it runs none."""
@@ -51,7 +55,8 @@ class RaySlot:
     def place(self) -> None:
         """Ask Ray for a fresh actor; returns at once."""
         self.kill()
-        made = ray.remote(SlotActor).options(**self.resources, max_restarts=0)
+        name = f"{self.family}/{self.assignment.slot}/{uuid.uuid4().hex}"
+        made = ray.remote(SlotActor).options(**self.resources, max_restarts=0, name=name)
         self._actor = made.remote(self.assignment.model_dump_json())
         self.problem = self.problem if self.refused else PLACING
         self.calls = {self._actor.introduce.remote(): self._introduced}
@@ -142,3 +147,11 @@ class RaySlot:
 
 def _nothing(_: object) -> _Reports:
     return []
+
+
+def end_actors(family: str) -> None:
+    """End every actor whose name begins with a slot's family, whoever made it."""
+    for name in ray.util.list_named_actors():
+        if name.startswith(f"{family}/"):
+            with suppress(ValueError):  # it has ended meanwhile
+                ray.kill(ray.get_actor(name))

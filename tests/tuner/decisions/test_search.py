@@ -5,11 +5,14 @@ import random
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tests.tuner import builders
 from tuner.decisions.plan import next_decision
 from tuner.decisions.search import Searches
 from tuner.records.decision import Decision
+from tuner.records.given_points import GivenPoint
 from tuner.records.snapshot import StudyRecord, StudySnapshot
 from tuner.records.trials import NewTrial, StudyTrials, TrialRecord
 from tuner.spec.states import StateReason, StudyState, TrialState
@@ -22,10 +25,12 @@ CASES = [
 ]
 
 
-def study_of(sampler: str, pruner: str) -> StudyRecord:
-    search = {"trials": 10, "batch_size": 4, "sampler": sampler, "pruner": pruner}
+def study_of(
+    sampler: str, pruner: str, trials: int = 10, batch_size: int = 4, seed: int = 0
+) -> StudyRecord:
+    search = {"trials": trials, "batch_size": batch_size, "sampler": sampler, "pruner": pruner}
     optimizers = [{"name": "adamw", "weight_decay": _range(0.01, 0.3)}]
-    spec = builders.spec(search=search, optimizers=optimizers)
+    spec = builders.spec(search=search, optimizers=optimizers, seed=seed)
     return builders.study(StudyState.SEARCHING, spec=spec)
 
 
@@ -83,6 +88,59 @@ def test_what_optuna_was_told_before_changes_no_answer(sampler: str, pruner: str
     assert pruned or pruner in ("none", "hyperband")
 
 
+@settings(max_examples=30)
+@given(
+    sampler=st.sampled_from(("tpe", "random", "qmc", "cmaes", "grid")),
+    pruner=st.sampled_from(PRUNERS),
+    trials=st.integers(1, 12),
+    batch_size=st.integers(1, 5),
+    seed=st.integers(0, 1_000),
+    priors=st.integers(0, 3),
+    restarts=st.frozensets(st.integers(0, 60), max_size=6),
+)
+def test_a_search_goes_on_alike_through_restarts_whoever_ends_first(
+    sampler: str,
+    pruner: str,
+    trials: int,
+    batch_size: int,
+    seed: int,
+    priors: int,
+    restarts: frozenset[int],
+) -> None:
+    """Kept, kept since the last restart, and rebuilt each time: the answers are equal."""
+    study, stored_trials = study_of(sampler, pruner, trials, batch_size, seed), StudyTrials()
+    known = tuple(prior_point(number) for number in range(priors))
+    kept, since_restart, draw = Searches(), Searches(), random.Random(seed)
+    for turn in range(400):
+        if turn in restarts:
+            since_restart = Searches()
+        anew = next_decision(_snapshot(study, StudyTrials(stored_trials), known))
+        assert next_decision(_snapshot(study, stored_trials, known), kept) == anew
+        assert next_decision(_snapshot(study, stored_trials, known), since_restart) == anew
+        if anew.move_to is not None:
+            break
+        stored(stored_trials, anew)
+        if anew.is_empty:
+            first = min(trial.step for trial in stored_trials.unfinished.values())
+            behind = [one for one in stored_trials.unfinished.values() if one.step == first]
+            for trial in draw.sample(behind, draw.randint(1, len(behind))):
+                stored_trials.put(trained_on(study, trial))
+    else:
+        raise AssertionError("the search did not end")
+    assert len(stored_trials) == trials
+
+
+def prior_point(number: int) -> GivenPoint:
+    params = {"learning_rate": 0.01 * 2.0**-number, "weight_decay": 0.02 * (number + 1)}
+    return GivenPoint(
+        id=number + 1,
+        optimizer="adamw",
+        params=params,
+        value=3.0 - 0.1 * number,
+        source="elsewhere",
+    )
+
+
 def test_optuna_is_told_anew_of_fewer_trials_than_it_was_told_of() -> None:
     study, searches = study_of("tpe", "none"), Searches()
     trials = StudyTrials()
@@ -94,5 +152,7 @@ def test_optuna_is_told_anew_of_fewer_trials_than_it_was_told_of() -> None:
     assert next_decision(_snapshot(study, StudyTrials()), searches) == first
 
 
-def _snapshot(study: StudyRecord, trials: StudyTrials) -> StudySnapshot:
-    return StudySnapshot(study=study, trials=trials, statistics=(), open_orders=())
+def _snapshot(
+    study: StudyRecord, trials: StudyTrials, given: tuple[GivenPoint, ...] = ()
+) -> StudySnapshot:
+    return StudySnapshot(study=study, trials=trials, statistics=(), open_orders=(), given=given)

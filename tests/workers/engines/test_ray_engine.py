@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.service.processes import is_running
 from tests.workers.engines.ray_under_test import actor_of
-from tests.workers.engines.worker_processes import pids_by_slot
+from tests.workers.engines.worker_processes import pids_by_slot, wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
 from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.engine.software import installed_software
@@ -98,6 +99,18 @@ def test_a_node_that_sees_another_data_directory_gets_no_orders(
     (tmp_path / "cluster" / MARK_FILE).write_text("another machine's")
     with pytest.raises(ClusterUnfit, match=r"does not see the coordinator's data directory"):
         engine.wait(60)
+
+
+def test_an_engine_ends_what_the_one_before_it_has_left(engine: RayEngine, tmp_path: Path) -> None:
+    """A coordinator that stands still keeps its actors; who takes over needs their cores."""
+    wait_until_placed(engine)
+    (left,) = pids_by_slot(tmp_path / "cluster").values()
+    elsewhere = RayEngine(tmp_path / "elsewhere", slots=1)
+    assert is_running(left)
+    after = RayEngine(tmp_path / "cluster", slots=1)
+    wait_for_death(left)
+    for one in (elsewhere, after):
+        one.close()
 
 
 def test_what_ends_this_process_is_its_own_affair(joined_ray: LocalCluster) -> None:

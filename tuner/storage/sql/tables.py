@@ -62,7 +62,7 @@ class CoordinatorRow(Base):
 class StudyRow(Base):
     __tablename__ = "studies"
     __table_args__ = (
-        Index(None, "state"),
+        Index(None, "state", "created_at", "id"),
         Index(None, "created_at", "id"),
         Index(None, "project"),
         Index(None, "owner", "created_at", "id"),
