@@ -42,6 +42,7 @@ class Tuner:
                 [sys.executable, "-m", "service.tuner"],
                 env=os.environ | self._environment,
                 stdin=subprocess.DEVNULL,
+                stdout=log,
                 stderr=log,
             )
 
