@@ -1,7 +1,7 @@
 SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install tools demo demo-cluster test test-fast test-exports lint serve bench docs lock
+.PHONY: help install tools demo demo-cluster test test-fast test-exports lint fuzz serve bench docs lock
 
 bin := .venv/bin
 
@@ -35,6 +35,9 @@ lint: install  ## ruff, mypy --strict and the import contracts
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/lint-imports
+
+fuzz: install  ## the API with generated requests as every scope (CASES=1000 for a minute)
+	@$(bin)/python -m benchmarks.api_fuzz $(if $(CASES),--cases $(CASES))
 
 serve: install  ## run the service on this machine (ARGS="--port 0 --slots 2")
 	@$(bin)/widthwise up $(ARGS)

@@ -44,7 +44,7 @@ from app.routes import (
 from app.routes.access import api_keys, share_links
 from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.planning import preview, sweeps
-from app.routes.service import overview
+from app.routes.service import overview, usage
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from app.trainers.group_commit import GroupCommit
@@ -65,6 +65,7 @@ ROUTERS = (
     recommendations,
     observations,
     overview,
+    usage,
     projects,
     leases,
     catalogue,

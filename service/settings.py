@@ -76,6 +76,10 @@ class Settings(BaseSettings):
 
     slots_per_owner: int | None = Field(default=None, ge=1)
     """Orders of one owner that run at once; of each study where no owners are told apart."""
+    price_per_hour: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    """Of a GPU, or of a core where trials train on cores: what usage is multiplied by."""
+    currency: str = Field(default="USD", min_length=1, max_length=8)
+    """Of `price_per_hour`."""
     stall_seconds: float = Field(default=600.0, gt=0)
     """An order whose training takes no step for longer fails as timeout, and its process ends."""
 

@@ -1,5 +1,6 @@
 """A connection to one service: requests sent again where that is safe, and answers checked."""
 
+import datetime as dt
 import ipaddress
 import os
 import time
@@ -161,6 +162,11 @@ def _authorization(api_key: str) -> dict[str, str]:
 def path_of(study_id: str) -> str:
     """Path of a study; an id with `?` or `/` in it must not lead elsewhere."""
     return f"/v1/studies/{quote(study_id, safe='')}"
+
+
+def moment_text(moment: dt.datetime | None) -> str | None:
+    """A time with its zone, as queries take it; one without a zone is local."""
+    return None if moment is None else moment.astimezone().isoformat()
 
 
 def _is_loopback(address: str) -> bool:

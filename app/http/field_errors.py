@@ -1,10 +1,11 @@
 """Turn pydantic's validation errors into field errors that point into the submitted document."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final, Literal, NamedTuple
 
-from app.http.problems import FieldError
+from app.http.problems import FieldCode, FieldError
 
 Location = Literal["body", "query", "header", "path"]
 Json = Any
@@ -22,6 +23,19 @@ _WORDS: Final = {
     "tuple_type": "must be a JSON array",
 }
 """Sentences for the kinds of error whose own message does not say what to change."""
+
+_CODES: Final = (
+    (r"missing(_argument)?|union_tag_not_found", FieldCode.MISSING),
+    (r"extra_forbidden|unexpected_keyword_argument|unknown_parameter", FieldCode.UNKNOWN),
+    (r"repeated_parameter", FieldCode.REPEATED),
+    (r"enum|literal_error|union_tag_invalid", FieldCode.CHOICE),
+    (r"(greater|less)_than(_equal)?|multiple_of|finite_number", FieldCode.RANGE),
+    (r"int_parsing_size|date.*_out_of_range", FieldCode.RANGE),
+    (r"(string_)?too_(short|long)", FieldCode.LENGTH),
+    (r"string_pattern_mismatch|(date|time|url|uuid).*_(parsing|object_invalid)", FieldCode.FORMAT),
+    (r"json_types?|json_invalid|\w+_(type|parsing|from_float)", FieldCode.TYPE),
+)
+"""Codes by pydantic's name of the error; the first that fits, else it is a rule."""
 
 _CONSEQUENCES: Final = frozenset({"default_factory_not_called"})
 """Follow from another error that is listed itself."""
@@ -57,10 +71,20 @@ def field_errors(errors: Sequence[Any], body: Json) -> list[FieldError]:
         ]
         for one in _without_echoes(found):
             entry = FieldError.model_validate(
-                {"in": location, "pointer": one.pointer, "detail": one.detail}
+                {
+                    "in": location,
+                    "pointer": one.pointer,
+                    "code": _code(one.kind),
+                    "detail": one.detail,
+                }
             )
             kept.setdefault((entry.location, entry.pointer, entry.detail), entry)
     return list(kept.values())
+
+
+def _code(kind: str) -> FieldCode:
+    fitting = (code for pattern, code in _CODES if re.fullmatch(pattern, kind))
+    return next(fitting, FieldCode.RULE)
 
 
 def _found(error: Mapping[str, Any], body: Json) -> Iterator[_Found]:

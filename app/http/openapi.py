@@ -17,6 +17,7 @@ _ERRORS: Final = {
     401: "No key was sent, or one that opens nothing (any more)",
     403: "The key does not permit it, or a page of another origin sent it",
     404: "Nothing has this id",
+    406: "`Accept` takes none of the forms that there are",
     409: "Not possible in the state that it is in: `detail` says what is",
     410: "Over: the study has ended",
     412: "Changed since the answer with that ETag",
@@ -54,6 +55,8 @@ def _errors_of(method: str, path: str, operation: Mapping[str, Any], *, is_open:
         statuses |= {403, 409, 507}
     if "if-match" in named:
         statuses.add(412)
+    if "accept" in named:
+        statuses.add(406)
     if "requestBody" in operation:
         statuses.add(415)
     if path.endswith(":lease") or (method == "post" and path.endswith("/coordinate-check")):

@@ -1,6 +1,7 @@
 """The one shape of every error answer: an RFC 9457 problem document."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from http import HTTPStatus
 from typing import Literal
 
@@ -13,12 +14,28 @@ from tuner.spec.record import Record
 PROBLEM_JSON = "application/problem+json"
 
 
+class FieldCode(StrEnum):
+    """What kind of change a field needs. All but `rule` are limits that /openapi.json states."""
+
+    MISSING = "missing"
+    UNKNOWN = "unknown"
+    REPEATED = "repeated"
+    TYPE = "type"
+    FORMAT = "format"
+    RANGE = "range"
+    LENGTH = "length"
+    CHOICE = "choice"
+    RULE = "rule"
+
+
 class FieldError(Record):
     """What is wrong with one field, and what to change."""
 
     location: Literal["body", "query", "header", "path"] = Field(alias="in")
     pointer: str
     """JSON pointer into the submitted document, or `/` and the parameter's name."""
+    code: FieldCode = FieldCode.RULE
+    """Which kind of limit it breaks; `rule`: one that no schema states, `detail` does."""
     detail: str
 
 

@@ -25,7 +25,7 @@ async def known_query(request: Request) -> None:
     is_list = dict(_parameters(route.dependant))
     given = [name for name, _ in request.query_params.multi_items()]
     errors = [
-        {"type": "value_error", "loc": ("query", name), "msg": problem, "input": None}
+        {"type": problem[0], "loc": ("query", name), "msg": problem[1], "input": None}
         for name in dict.fromkeys(given)
         if (problem := _problem(name, given.count(name), is_list))
     ]
@@ -33,12 +33,14 @@ async def known_query(request: Request) -> None:
         raise RequestValidationError(errors)
 
 
-def _problem(name: str, times: int, is_list: dict[str, bool]) -> str | None:
+def _problem(name: str, times: int, is_list: dict[str, bool]) -> tuple[str, str] | None:
+    """The kind of error and its words; None if there is none."""
     if name not in is_list:
         known = ", ".join(is_list) or "no query parameters"
-        return f"unknown parameter: correct its name or remove it; this route takes {known}"
+        words = f"unknown parameter: correct its name or remove it; this route takes {known}"
+        return "unknown_parameter", words
     if times > 1 and not is_list[name]:
-        return f"given {times} times: give it once"
+        return "repeated_parameter", f"given {times} times: give it once"
     return None
 
 

@@ -49,3 +49,15 @@ def test_the_command_edits_and_lists_in_words_and_in_json(
     assert study_id in run("studies", "--project", project)
     assert project in run("projects")
     assert "has no value" in run("edit", study_id, "--label", "team", status=1)
+
+
+def test_usage_is_told_by_client_and_command(finished: tuple[str, str]) -> None:
+    address, study_id = finished
+    with Client(address) as client:
+        told = client.usage("study")
+    assert [row["name"] for row in told["rows"]] == [study_id]
+    assert told["rows"][0]["hours"] > 0
+    shown = CliRunner().invoke(app, ["usage", "--group-by=study", f"--address={address}"])
+    assert study_id in shown.output, shown.output
+    asked = ["usage", "--json", "--since=2026-01-01", f"--address={address}"]
+    assert json.loads(CliRunner().invoke(app, asked).output)["total"] == told["total"]

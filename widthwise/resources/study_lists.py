@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TypedDict, Unpack
 
-from widthwise.connection import Connection, Document, path_of
+from widthwise.connection import Connection, Document, moment_text, path_of
 
 
 class WantedStudies(TypedDict, total=False):
@@ -44,8 +44,8 @@ class StudyLists(Connection):
             family=wanted.get("family"),
             optimizer=wanted.get("optimizer"),
             name=wanted.get("name"),
-            created_after=_text(wanted.get("created_after")),
-            created_before=_text(wanted.get("created_before")),
+            created_after=moment_text(wanted.get("created_after")),
+            created_before=moment_text(wanted.get("created_before")),
             page_size=100,
         )
 
@@ -72,8 +72,3 @@ class StudyLists(Connection):
         given = {"priority": priority, "project": project, "labels": labels}
         body = {name: value for name, value in given.items() if value is not None}
         return self._patch(path_of(study_id), body, if_version)
-
-
-def _text(moment: dt.datetime | None) -> str | None:
-    """A time with its zone; one without is local."""
-    return None if moment is None else moment.astimezone().isoformat()

@@ -1,6 +1,8 @@
 """Every error of every route is one shape of document."""
 
 import json
+import re
+from pathlib import Path
 from typing import Any, Final
 
 import httpx
@@ -38,7 +40,7 @@ def check_problem(response: httpx.Response, status: int) -> dict[str, Any]:
     assert document["title"]
     assert document["detail"]
     for error in document["errors"]:
-        assert error.keys() == {"in", "pointer", "detail"}
+        assert error.keys() == {"in", "pointer", "code", "detail"}
     return document
 
 
@@ -117,6 +119,14 @@ def test_every_error_of_the_tuner_has_a_status_of_its_own() -> None:
         errors.ReportRefused,
     }
     assert kinds - inner == STATUS_OF.keys()
+
+
+def test_every_kind_of_problem_is_documented_with_its_status() -> None:
+    documentation = (Path(__file__).parents[3] / "docs" / "api.md").read_text()
+    for kind, answer in STATUS_OF.items():
+        if kind is not errors.TunerError:
+            name = re.sub(r"(?<!^)(?=[A-Z])", "-", kind.__name__).lower()
+            assert f"| `{name}` | {answer.status} |" in documentation
 
 
 def test_somebody_who_opens_a_page_sees_the_problem_as_a_page(untouched: Served) -> None:
