@@ -94,6 +94,7 @@ TABS: Final[Mapping[str, _Tab]] = {
     "check": _Tab("Coordinate check", "study_check.html", _check),
     "trials": _Tab("Trials", "study_trials.html", _trials),
     "curves": _Tab("Learning curves", "study_curves.html", _curves),
+    "importance": _Tab("Importance", "study_importance.html", _nothing_more),
     "schedule": _Tab("Schedule", "study_schedule.html", _nothing_more),
     "configuration": _Tab("Configuration", "study_configuration.html", _configuration),
     "asked": _Tab("What was asked", "study_asked.html", _nothing_more),
@@ -112,6 +113,8 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     metric: Annotated[str, Query(max_length=40, description="Of curves")] = "",
     smooth: Annotated[str, Query(max_length=8, description="Of curves, between 0 and 1")] = "",
     scale: Annotated[str, Query(max_length=8, description="Of curves: log")] = "",
+    optimizer: Annotated[str, Query(max_length=200, description="Of the search")] = "",
+    parameter: Annotated[str, Query(max_length=200, description="Of the search")] = "",
     by: Annotated[str, Query(max_length=8, description="Of the schedule: step or tokens")] = "",
     form: Annotated[str, Query(alias="format", max_length=40, description="Of exports")] = "",
 ) -> HTMLResponse:

@@ -4,6 +4,7 @@ import { showConfiguration } from "./configuration.js";
 import { showCurves } from "./curves/tab.js";
 import { offerFiles } from "./files/offer.js";
 import { ofFigures, ofPlot } from "./files/pictures.js";
+import { showImportance } from "./importance/tab.js";
 import { followChanges } from "./live/changes.js";
 import { refresh } from "./live/panel.js";
 import { announce, showStanding } from "./live/standing.js";
@@ -59,8 +60,11 @@ async function readTheCheck() {
 
 const nothing = async () => {};
 const DRAWN = { transfer: drawTransfer, schedule: drawTheSchedule, check: readTheCheck };
+// Tabs that read much: they are read again when the study's state changes, and not with every trial.
+const LARGE = { curves: showCurves, importance: showImportance };
+const isLarge = tab in LARGE;
 let draw = DRAWN[tab] ?? nothing;
-if (tab === "curves") draw = await showCurves(studyId, root);
+if (isLarge) draw = await LARGE[tab](studyId, root);
 else {
   redrawOnChange(draw);
   await draw();
@@ -75,7 +79,7 @@ async function look() {
   due = null;
   looked = Date.now();
   await refresh();
-  if (tab !== "curves") await draw();
+  if (!isLarge) await draw();
 }
 
 offerActions(studyId, look);
@@ -84,7 +88,7 @@ followChanges(root.dataset.lastEvent, ({ study, kinds }) => {
   if (study.id !== studyId) return;
   const moved = showStanding(document.getElementById("header"), study);
   if (moved) announce(study);
-  if (moved && tab === "curves") draw();
+  if (moved && isLarge) draw();
   if (kinds.some((kind) => TELLING.includes(kind))) {
     due ??= setTimeout(look, Math.max(0, looked + AT_MOST_EVERY_MS - Date.now()));
   }

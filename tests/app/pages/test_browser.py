@@ -92,7 +92,7 @@ def test_no_page_of_a_study_breaks_a_rule_of_accessibility_or_is_cut_off_on_a_te
         picture, table = (saved(tab, plot, kind) for kind in ("PNG", "CSV"))
         assert picture.startswith(b"\x89PNG")
         columns, *rows = csv.reader(table.decode().splitlines())
-        assert len(rows) >= 3
+        assert rows
         assert {len(row) for row in rows} == {len(columns)}
     tab.emulate_media(color_scheme="dark")
     assert violations(tab) == []
@@ -184,3 +184,24 @@ def test_a_study_is_paused_resumed_and_stopped_by_keyboard_once_asked(
     dialog.get_by_role("button", name="Stop").press("Enter")
     expect(state).to_have_attribute("data-state", "cancelled")
     expect(tab.locator("[data-action]")).to_have_count(0)
+
+
+def test_an_axis_that_is_dragged_along_keeps_the_trials_that_pass_there(
+    tab: Page, finished: tuple[Served, str]
+) -> None:
+    open_study(tab, *finished, "importance?optimizer=adamw&parameter=learning_rate")
+    expect(tab.locator("#importance-note")).to_contain_text("8 trials of the search, 7 of them")
+    expect(tab.locator("#importance")).to_contain_text("100 %")
+    axes = tab.locator("#parallel canvas").last
+    axes.scroll_into_view_if_needed()
+    box = axes.bounding_box()
+    assert box is not None
+    loss = box["x"] + box["width"] - 56
+    tab.mouse.move(loss, box["y"] + 35)
+    tab.mouse.down()
+    tab.mouse.move(loss, box["y"] + 60)
+    tab.mouse.up()
+    kept = tab.locator("#parallel-read")
+    expect(kept).to_have_text("1 of 7 trials are kept")
+    tab.mouse.click(loss, box["y"] + 60)
+    expect(kept).not_to_contain_text("kept")

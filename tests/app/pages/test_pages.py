@@ -104,7 +104,7 @@ def test_only_tabs_with_plots_load_plotly(finished: tuple[Served, str]) -> None:
     with_plotly = {
         tab for tab in TABS if "/assets/plotly" in page(served.client, f"/studies/{study_id}/{tab}")
     }
-    assert with_plotly == {"transfer", "schedule"}
+    assert with_plotly == {"transfer", "importance", "schedule"}
 
 
 def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None:

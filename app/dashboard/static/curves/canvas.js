@@ -80,17 +80,6 @@ export class CurveCanvas {
     return performance.now() - begun;
   }
 
-  /** Both canvases as one picture. */
-  picture() {
-    const made = document.createElement("canvas");
-    [made.width, made.height] = [this.base.width, this.base.height];
-    const pen = made.getContext("2d");
-    pen.fillStyle = colour("surface");
-    pen.fillRect(0, 0, made.width, made.height);
-    pen.drawImage(this.base, 0, 0);
-    return made.toDataURL("image/png");
-  }
-
   #ranges() {
     if (this.#box) return this.#box;
     let last = 1;

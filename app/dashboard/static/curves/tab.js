@@ -1,7 +1,9 @@
 // The tab of learning curves: read page by page, drawn as they come, as the address says.
 
 import { between, colour, redrawOnChange } from "../plots/colours.js";
+import { everyPage } from "../every_page.js";
 import { offerFiles } from "../files/offer.js";
+import { ofCanvas } from "../files/pictures.js";
 import { CurveCanvas } from "./canvas.js";
 
 const NOTE = () => document.getElementById("curves-note");
@@ -52,13 +54,17 @@ export async function showCurves(studyId, root) {
   control("farther").addEventListener("click", () => canvas.zoom(2));
   control("whole").addEventListener("click", () => canvas.zoom(null));
   offerFiles(`${studyId}-curves`, {
-    picture: () => canvas.picture(),
+    picture: () => ofCanvas(canvas.base),
     columns: ["trial", "step", "value"],
     rows: () => curveRows(series),
   });
   redrawOnChange(draw);
   await load();
   return load;
+}
+
+function tellLoaded(curves) {
+  NOTE().textContent = `Loading… ${curves.toLocaleString("en")} curves`;
 }
 
 function* curveRows(series) {
@@ -69,7 +75,7 @@ function* curveRows(series) {
 
 async function readSeries(studyId, metric) {
   const [curves, trials] = await Promise.all([
-    everyPage(`/v1/studies/${studyId}/curves?metric=${metric}&page_size=100`, "curves"),
+    everyPage(`/v1/studies/${studyId}/curves?metric=${metric}&page_size=100`, "curves", tellLoaded),
     everyPage(`/v1/studies/${studyId}/trials?page_size=1000`, "trials"),
   ]);
   if (curves === null || trials === null) return null;
@@ -89,18 +95,4 @@ async function readSeries(studyId, metric) {
       colour: (best) => (best ? between(colour("narrow"), colour("wide"), share) : colour("muted")),
     };
   });
-}
-
-async function everyPage(path, field) {
-  const found = [];
-  let token = "";
-  do {
-    const response = await fetch(token ? `${path}&page_token=${encodeURIComponent(token)}` : path).catch(() => null);
-    if (!response?.ok) return null;
-    const answer = await response.json();
-    found.push(...answer[field]);
-    token = answer.next_page_token;
-    if (token) NOTE().textContent = `Loading… ${found.length.toLocaleString("en")} curves`;
-  } while (token);
-  return found;
 }

@@ -14,6 +14,16 @@ export function ofPlot(element) {
   return window.Plotly.toImage({ data, layout }, { format: "png", width, height, scale: SHARPNESS });
 }
 
+export function ofCanvas(canvas) {
+  const made = document.createElement("canvas");
+  [made.width, made.height] = [canvas.width, canvas.height];
+  const pen = made.getContext("2d");
+  pen.fillStyle = colour("surface");
+  pen.fillRect(0, 0, made.width, made.height);
+  pen.drawImage(canvas, 0, 0);
+  return made.toDataURL("image/png");
+}
+
 /** Small figures with captions, in rows. */
 export async function ofFigures(figures) {
   const columns = Math.min(4, figures.length);
