@@ -42,6 +42,8 @@ from app.routes import (
     workers,
 )
 from app.routes.access import api_keys, share_links
+from app.routes.comparing import search
+from app.routes.comparing import studies as compared_studies
 from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.planning import preview, sweeps
 from app.routes.service import overview, usage
@@ -53,6 +55,8 @@ from tuner.storage.sql.database import Database
 
 ROUTERS = (
     studies,
+    compared_studies,
+    search,
     preview,
     sweeps,
     trials,

@@ -63,9 +63,11 @@ def _unfounded(
         409: _is_documented(problem),
         410: _is_documented(problem),
         412: _is_documented(problem),
-        422: _breaks_a_rule(problem),
+        422: bool(problem["errors"]) and not _limits(problem),
     }
-    return None if is_founded.get(status, False) else str(problem["detail"])
+    if is_founded.get(status, False):
+        return None
+    return "; ".join(_limits(problem)) or str(problem["detail"])
 
 
 def _is_documented(problem: dict[str, Any]) -> bool:
@@ -73,7 +75,10 @@ def _is_documented(problem: dict[str, Any]) -> bool:
     return problem["type"].rpartition(":")[2].replace("-", "") in kinds
 
 
-def _breaks_a_rule(problem: dict[str, Any]) -> bool:
-    """Every entry names a rule that no schema can state."""
-    codes = [entry["code"] for entry in problem["errors"]]
-    return bool(codes) and all(code == FieldCode.RULE for code in codes)
+def _limits(problem: dict[str, Any]) -> list[str]:
+    """Entries that say the schema forbids it, which permits it."""
+    return [
+        f"{entry['pointer']} ({entry['code']}): {entry['detail']}"
+        for entry in problem["errors"]
+        if entry["code"] != FieldCode.RULE
+    ]

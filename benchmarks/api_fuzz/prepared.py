@@ -22,6 +22,8 @@ from tuner.storage.sql.migration import migrate
 
 HIDDEN: Final = "quokka"
 """A word in every text of the hidden owner, and in no other."""
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
 SETTINGS: Final = AppSettings(requests_per_minute=10_000_000)
 
 
@@ -63,7 +65,6 @@ class Prepared:
 
 def prepared(folder: Path) -> Prepared:
     """Make the database: an owner whose studies are tried, and one whose studies stay hidden."""
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = folder / "prepared.db"
     migrate(sqlite_url(path))
     database = open_database(sqlite_url(path))

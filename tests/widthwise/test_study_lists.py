@@ -61,3 +61,17 @@ def test_usage_is_told_by_client_and_command(finished: tuple[str, str]) -> None:
     assert study_id in shown.output, shown.output
     asked = ["usage", "--json", "--since=2026-01-01", f"--address={address}"]
     assert json.loads(CliRunner().invoke(app, asked).output)["total"] == told["total"]
+
+
+def test_studies_are_told_apart_and_searched_by_the_commands(finished: tuple[str, str]) -> None:
+    address, study_id = finished
+    with Client(address) as client:
+        other = client.submit(SPEC | {"training": {"steps": 9}})["id"]
+        (found,) = client.search(family="gpt", width=512)
+        client.cancel(other)
+    at = f"--address={address}"
+    told = CliRunner().invoke(app, ["diff", study_id, other, at])
+    assert "training.steps" in told.output, told.output
+    assert "nothing yet" in told.output
+    searched = CliRunner().invoke(app, ["search", "--family=gpt", "--width=512", "--json", at])
+    assert json.loads(searched.output)["answers"][0]["answer"] == found["answer"]

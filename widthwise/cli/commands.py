@@ -13,6 +13,7 @@ from widthwise.cli.external.post_check import post_check
 from widthwise.cli.plans.preview import preview
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
+from widthwise.cli.reports import side_by_side
 from widthwise.cli.reports.usage import usage
 from widthwise.cli.shapes import shapes
 from widthwise.cli.spec_file import read_spec
@@ -156,6 +157,8 @@ app.command()(listing.studies)
 app.command()(listing.projects)
 app.command()(listing.edit)
 app.command()(usage)
+app.command()(side_by_side.diff)
+app.command()(side_by_side.search)
 app.command(name="export-optuna")(exchange.export_optuna)
 app.command()(exchange.importances)
 app.command()(exchange.enqueue)

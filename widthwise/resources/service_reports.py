@@ -1,7 +1,8 @@
-"""What a service tells about all studies at once: usage of its slots."""
+"""What a service tells about several studies at once: comparisons, answers, usage of slots."""
 
 import datetime as dt
-from typing import Literal
+from collections.abc import Iterator
+from typing import Any, Literal
 
 from widthwise.connection import Connection, Document, moment_text
 
@@ -30,3 +31,24 @@ class ServiceReports(Connection):
             until=moment_text(until),
             limit=limit,
         )
+
+    def compare(self, *study_ids: str, **target: Any) -> Document:  # noqa: ANN401  numbers, a name
+        """Two to ten studies: where their specifications differ, and what each answers.
+
+        Args:
+            target: `width`, `depth`, `batch_size`, `tokens`, `optimizer` to answer for; what is
+                left out is each study's own.
+
+        """
+        return self._json("/v1/studies:compare", ids=",".join(study_ids), **target)
+
+    def search(self, **wanted: Any) -> Iterator[Document]:  # noqa: ANN401  numbers, names
+        """What every completed study answers for a target, newest study first.
+
+        Args:
+            wanted: `family`, `optimizer`, `project` of the studies; `width`, `depth`, `batch_size`,
+                `tokens` of the target.
+
+        """
+        for page in self._pages("/v1/recommendations:search", **wanted, page_size=100):
+            yield from page["answers"]

@@ -1,0 +1,26 @@
+"""What a study answers for a target, or why it does not."""
+
+from typing import NamedTuple
+
+from tuner.evidence.study_evidence import EvidenceSummary
+from tuner.recommendation.comparing.answers import AnswerInShort, in_short
+from tuner.recommendation.recommend import recommend
+from tuner.records.errors import NotReady
+from tuner.records.snapshot import StudyRecord
+from tuner.spec.requested_target import AskedTarget, IllegalTarget
+
+
+class Answered(NamedTuple):
+    """One of the two is None."""
+
+    answer: AnswerInShort | None
+    problem: str | None
+    """Why there is no answer."""
+
+
+def answered(study: StudyRecord, known: EvidenceSummary, asked: AskedTarget) -> Answered:
+    """The study's answer in short."""
+    try:
+        return Answered(in_short(recommend(study, known, **dict(asked))), None)
+    except (NotReady, IllegalTarget) as error:
+        return Answered(None, str(error))

@@ -1,0 +1,88 @@
+"""Answers of all completed studies for one target."""
+
+import datetime as dt
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from app.dependencies import Db
+from app.routes.comparing.answered import answered
+from tuner.recommendation.comparing.answers import AnswerInShort
+from tuner.spec.optimizers.name import Optimizer
+from tuner.spec.record import Record
+from tuner.spec.requested_target import AskedTarget
+from tuner.spec.states import StudyState
+from tuner.spec.study_fields import LabelText, ProjectName
+from tuner.spec.target import BatchSize, Depth, Tokens, Width
+from tuner.storage import study_list
+from tuner.storage.evidence import read_summary
+from tuner.storage.study_list import StudyFilter
+
+router = APIRouter(prefix="/v1", tags=["recommendation"])
+
+
+class FoundAnswer(Record):
+    study_id: str
+    study_name: str
+    project: str
+    family: str
+    dataset: str
+    finished_at: dt.datetime | None
+    answer: AnswerInShort | None
+    problem: str | None
+    """Why the study has no answer for the target."""
+
+
+class FoundAnswers(Record):
+    answers: tuple[FoundAnswer, ...]
+    """Of the studies submitted last, first."""
+    next_page_token: str | None
+
+
+@router.get("/recommendations:search")
+def search_recommendations(  # noqa: PLR0913  # one query parameter each
+    database: Db,
+    family: Annotated[LabelText | None, Query(description="Of the studies' model")] = None,
+    optimizer: Annotated[
+        Optimizer | None, Query(description="To answer for; only studies that tuned it")
+    ] = None,
+    project: Annotated[ProjectName | None, Query(description="Empty: those of none")] = None,
+    width: Annotated[Width | None, Query(description="Of the target; default: each's own")] = None,
+    depth: Annotated[Depth | None, Query()] = None,
+    batch_size: Annotated[BatchSize | None, Query()] = None,
+    tokens: Annotated[Tokens | None, Query()] = None,
+    page_size: Annotated[int, Query(ge=1, le=100)] = 20,
+    page_token: Annotated[str | None, Query(max_length=500)] = None,
+) -> FoundAnswers:
+    """What every completed study answers for a target, computed now and not stored.
+
+    Tune once, ask later: studies that fit the filters, newest first. Go on with `next_page_token`
+    and the same parameters.
+    """
+    asked = AskedTarget(
+        width=width, depth=depth, batch_size=batch_size, tokens=tokens, optimizer=optimizer
+    )
+    with database.read() as session:
+        page = study_list.list_studies(
+            session,
+            state=StudyState.COMPLETED,
+            wanted=StudyFilter(project=project, family=family, optimizer=optimizer),
+            page_size=page_size,
+            page_token=page_token,
+        )
+        known = [read_summary(session, study) for study in page.studies]
+    return FoundAnswers(
+        answers=tuple(
+            FoundAnswer(
+                study_id=study.id,
+                study_name=study.spec.name,
+                project=study.current_project,
+                family=study.spec.family.name,
+                dataset=study.spec.dataset.name,
+                finished_at=study.finished_at,
+                **answered(study, summary, asked)._asdict(),
+            )
+            for study, summary in zip(page.studies, known, strict=True)
+        ),
+        next_page_token=page.next_page_token,
+    )
