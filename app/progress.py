@@ -22,11 +22,11 @@ KEPT_FOR_EXTENSIONS: Final = 0.05
 """Share of the progress that only extensions of grids, or the end of the study, fill."""
 
 
-_EXTENDED: Final = (Purpose.CONFIRM, Purpose.MEASURE, Purpose.CONTROL)
+_EXTENDED: Final = (Purpose.AXIS, Purpose.CONFIRM, Purpose.MEASURE, Purpose.CONTROL)
 
 
 class PhaseProgress(Record):
-    phase: Literal["check", "search", "confirm", "measure", "repeat", "control"]
+    phase: Literal["check", "search", "confirm", "measure", "axis", "repeat", "control"]
     """The coordinate check, or what the trials are run for."""
     planned: int
     """Trials in all (orders for the check); a grid that is extended adds to it."""
@@ -111,7 +111,7 @@ def _work(study: StudyRecord, counts: TrialCounts) -> Iterator[_Work]:
     groups = {(group.purpose, group.width): group for group in counts.groups}
     for (purpose, width), count in planned_trials(spec).items():
         group = groups.get((purpose, width)) or GroupCounts(purpose=purpose, width=width)
-        trial_cost = _cost(study, width) * steps
+        trial_cost = _cost(study, width) * steps * _share(study, purpose)
         whole = group.finished - group.cancelled
         done = trial_cost * (whole + group.unfinished_steps / steps)
         yield _Work(
@@ -121,6 +121,15 @@ def _work(study: StudyRecord, counts: TrialCounts) -> Iterator[_Work]:
             done=done,
             left=trial_cost * max(count, group.trials) - done,
         )
+
+
+def _share(study: StudyRecord, purpose: Purpose) -> float:
+    """Cost of a trial over that of one like the proxies: over axes, the mean of its cells."""
+    own, cells = study.spec.proxies, study.spec.cells
+    if purpose is not Purpose.AXIS or not cells:
+        return 1.0
+    size = own.depth * own.batch_size * own.steps
+    return sum(at.depth * at.batch_size * at.steps for at in cells) / len(cells) / size
 
 
 def _fraction(study: StudyRecord, work: Iterable[_Work]) -> float:

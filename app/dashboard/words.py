@@ -18,6 +18,7 @@ _PHASES: Final = {
     "search": "Search at the proxy width",
     "measure": "Learning-rate grid, μP",
     "confirm": "Further hyperparameters with fresh seeds",
+    "axis": "Learning rates at other depths, batches and durations",
     "repeat": "A trial repeated",
     "control": "Learning-rate grid, SP",
 }

@@ -4,6 +4,7 @@ import datetime as dt
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.records.trials import TrialRecord
+from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
@@ -16,6 +17,8 @@ class TrialRead(Record):
     optimizer: Optimizer
     parametrization: Parametrization
     width: int
+    cell: Cell | None
+    """Depth, batch and duration that it trains with; null: the study's own."""
     seed: int
     batch: int
     hyperparameters: dict[str, float]

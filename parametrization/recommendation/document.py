@@ -3,6 +3,7 @@
 from typing import Any, Final, Literal
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.axes import AxesEvidence
 from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
 from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
@@ -136,6 +137,8 @@ class RecommendationDocument(Record):
     compared_by: Comparison
     """What every loss here is."""
     evidence: TransferEvidence
+    measured_axes: AxesEvidence | None = None
+    """What a sweep over depth, batch and tokens says; null where the study ran none."""
     control: TransferEvidence | None
     """The same under the standard parametrization, if the study ran it."""
     check: CheckVerdict | None

@@ -57,6 +57,14 @@ TESTED_BATCH: Final[Mapping[HorizonRule, tuple[float, float]]] = dict.fromkeys(
 )
 """Batches over the base's that the source of a rule tried; rules without one are not listed."""
 
+PUBLISHED_TOKEN_EXPONENTS: Final[Mapping[str, float]] = {
+    "marin-community/marin, sweeps of AdamH": -0.28,
+    "HyperP, Muon": -0.32,
+    "Zhou et al. 2026, arXiv:2601.05049": -0.351,
+}
+"""Of the best rate in tokens at a fixed batch, as fitted elsewhere for optimizers that COMPLETE_D
+covers. No rules: how far they lie apart is what an unmeasured duration is worth."""
+
 COMPLETE_D_TABLE: Final = Evidence(
     "Complete(d)P Table 1", "Complete(d)P 2025, arXiv:2512.22382, Table 1", "E", "M"
 )

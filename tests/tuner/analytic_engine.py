@@ -6,6 +6,7 @@ some. An order that would take more than a million steps reports its first rung 
 
 import math
 import random
+from collections.abc import Callable
 
 from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
@@ -18,6 +19,7 @@ from tuner.engine.orders import (
     OrderId,
     ProbeOrder,
     TrainOrder,
+    TrialSpec,
 )
 from tuner.engine.packing import SOLO, Packing
 from tuner.engine.reports import CoordinateStatistic, Done, Lost, Reached, Report, TrialProgress
@@ -40,11 +42,15 @@ def optimum(parametrization: Parametrization, width: int) -> float:
     return -6.0 if parametrization is Parametrization.MUP else -6.0 - math.log2(width / 32)
 
 
-def loss_at(trial: OpenTrial, step: int) -> float | None:
+Moves = Callable[[TrialSpec], float]
+"""Octaves by which a trial's depth, batch and duration move the best rate at the base."""
+
+
+def loss_at(trial: OpenTrial, step: int, moves: Moves = lambda _: 0.0) -> float | None:
     """Mean train loss after `step` steps; None (diverged) three octaves above the optimum."""
     spec = trial.spec
     rate = math.log2(spec.hyperparameters["learning_rate"])
-    away = rate - optimum(spec.model.parametrization, spec.model.width)
+    away = rate - optimum(spec.model.parametrization, spec.model.width) - moves(spec)
     if away > 3:
         return None
     noise = random.Random(f"{spec.seed}/{rate}/{spec.model.width}").gauss(0, 0.002)
@@ -63,6 +69,7 @@ class AnalyticEngine:
         losing: probability that an order is lost instead of ending.
         packing: what every probe finds.
         shape: of every model.
+        moves: of the best rate with what is not the width.
     """
 
     def __init__(
@@ -72,12 +79,14 @@ class AnalyticEngine:
         losing: float = 0.0,
         packing: Packing = SOLO,
         shape: ModelShape = SHAPE,
+        moves: Moves = lambda _: 0.0,
     ) -> None:
         self._running: dict[str, Order | None] = {f"cpu-{i}": None for i in range(slots)}
         self._random = random.Random(seed)
         self._losing = losing
         self._packing = packing
         self._shape = shape
+        self._moves = moves
         self._endless: set[str] = set()
         self._killed: set[str] = set()
         self.started: list[Order] = []
@@ -155,7 +164,7 @@ class AnalyticEngine:
         }
         for rung in order.rungs:
             progress = tuple(
-                _progress(trial, before[number], rung)
+                _progress(trial, before[number], rung, self._moves)
                 for number, trial in goes_on.items()
                 if before[number] < rung
             )
@@ -185,8 +194,8 @@ def _flat(order: CheckOrder, shape: ModelShape) -> tuple[CoordinateStatistic, ..
     )
 
 
-def _progress(trial: OpenTrial, start: int, rung: int) -> TrialProgress:
-    loss = loss_at(trial, rung)
+def _progress(trial: OpenTrial, start: int, rung: int, moves: Moves) -> TrialProgress:
+    loss = loss_at(trial, rung, moves)
     taken = rung - start if loss is not None else 0
     return TrialProgress(
         number=trial.spec.number,

@@ -1,24 +1,20 @@
 """The measurement: learning rates around the winner at several widths, with fresh seeds."""
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import product
 
-from parametrization.recommendation.evidence import Edge
 from parametrization.rules.parametrization import Parametrization
-from parametrization.transfer.grid import (
-    MAX_EXTENSIONS,
-    extension,
-    log2_grid,
-    optimum_edge,
-)
+from parametrization.transfer.grid import log2_grid
+from tuner.decisions.axis_sweep import axis_trials
+from tuner.decisions.grid_waves import due_rates
 from tuner.evidence.further import chosen_hyperparameters, due_settings, is_confirmed
 from tuner.evidence.measuring import due_trials
 from tuner.records.snapshot import StudySnapshot
-from tuner.records.trials import NewTrial, TrialGroup, TrialRecord
+from tuner.records.trials import NewTrial, TrialRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.states import Purpose, TrialState
+from tuner.spec.states import Purpose
 
 
 def measure_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
@@ -37,11 +33,13 @@ def measure_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
 
 
 def _trials_of(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
+    """Over widths first, then over the other axes that are to be measured."""
     best = winner(snapshot, config.name)
     hyperparameters = chosen_hyperparameters(snapshot, best)
+    due = list(_grid_trials(snapshot, config.name, hyperparameters))
     if snapshot.study.spec.measure.plan == "adaptive":
-        yield from _adaptive_trials(snapshot, config.name, hyperparameters)
-    yield from _grid_trials(snapshot, config.name, hyperparameters)
+        due = [*_adaptive_trials(snapshot, config.name, hyperparameters), *due]
+    yield from due or axis_trials(snapshot, config.name, hyperparameters)
 
 
 def _confirm_trials(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
@@ -100,7 +98,7 @@ def _grid_trials(
     )
     for (purpose, parametrization), width in product(purposes, spec.measure_widths):
         tried = snapshot.trials.of(purpose, optimizer, width=width)
-        wave, due = _due(tried, grid, spec.measure.grid_factor)
+        wave, due = due_rates(tried, grid, spec.measure.grid_factor)
         for log2_lr, seed in product(due, range(spec.measure.seeds)):
             yield NewTrial(
                 purpose=purpose,
@@ -148,32 +146,3 @@ def winner(snapshot: StudySnapshot, optimizer: Optimizer) -> TrialRecord:
     if best is None:
         raise ValueError(f"no search trial of {optimizer} has finished")
     return best
-
-
-def _due(
-    tried: TrialGroup, grid: tuple[float, ...], factor: float
-) -> tuple[int, tuple[float, ...]]:
-    """(extension, log2 learning rates to ask for) of one optimizer, width and parametrization."""
-    if not tried:
-        return 0, grid
-    wave = tried[-1].batch
-    if wave == MAX_EXTENSIONS or tried.unfinished:
-        return wave, ()
-    side = tried.answer(_edge)
-    if side is None:
-        return wave, ()
-    return wave + 1, extension(_losses(tried), side, factor=factor)
-
-
-def _edge(trials: Iterable[TrialRecord]) -> Edge | None:
-    return optimum_edge(_losses(trials))
-
-
-def _losses(trials: Iterable[TrialRecord]) -> dict[float, list[float | None]]:
-    """Losses by log2 learning rate."""
-    losses: dict[float, list[float | None]] = {}
-    for trial in trials:
-        if trial.state is not TrialState.FAIL:  # a lost worker says nothing about a rate
-            rate = math.log2(trial.hyperparameters["learning_rate"])
-            losses.setdefault(rate, []).append(trial.value)
-    return losses

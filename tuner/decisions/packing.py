@@ -14,6 +14,7 @@ from tuner.engine.orders import ModelSpec, OpenTrial, OrderId, ProbeOrder, Train
 from tuner.engine.packing import SOLO, Packing, packing_of
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
+from tuner.spec.axes.cell import Cell
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
 
@@ -25,13 +26,25 @@ def train_orders(snapshot: StudySnapshot) -> Iterator[ProbeOrder | TrainOrder]:
     form an order follows from what is stored and from the snapshot's capacity, not from which
     slots happen to be free: so that a study run twice is packed twice the same.
     """
+    idle = _idle(snapshot)
+    yield from _of_widths(snapshot, [trial for trial in idle if trial.cell is None])
+    # One by one: few others share their shape or their duration.
+    solo = SOLO.model_copy(update={"device": snapshot.capacity.device_kind})
+    for trial in sorted((one for one in idle if one.cell), key=_longest_first):
+        yield _train_order(snapshot, [trial], solo)
+
+
+def _of_widths(
+    snapshot: StudySnapshot, trials: list[TrialRecord]
+) -> Iterator[ProbeOrder | TrainOrder]:
+    """Orders for trials with the study's own depth, batch and duration."""
     spec, capacity = snapshot.study.spec, snapshot.capacity
     probed = {
         (open_order.order.trial.optimizer, open_order.order.trial.model.width)
         for open_order in snapshot.open_orders
         if isinstance(open_order.order, ProbeOrder)
     }
-    idle = sorted(_idle(snapshot), key=lambda trial: (-trial.width, trial.optimizer, trial.step))
+    idle = sorted(trials, key=lambda trial: (-trial.width, trial.optimizer, trial.step))
     for (width, optimizer), shape in groupby(idle, lambda trial: (trial.width, trial.optimizer)):
         members = list(shape)
         packing = packing_of(snapshot.study.packings, optimizer, width, capacity.device_kind)
@@ -44,8 +57,13 @@ def train_orders(snapshot: StudySnapshot) -> Iterator[ProbeOrder | TrainOrder]:
         for _, at_step in groupby(members, lambda trial: trial.step):
             for cohort in _cohorts(snapshot, list(at_step), packing):
                 pays = len(cohort) >= packing.least
-                for trials in [cohort] if pays else ([trial] for trial in cohort):
-                    yield _train_order(snapshot, trials, packing)
+                for together in [cohort] if pays else ([trial] for trial in cohort):
+                    yield _train_order(snapshot, together, packing)
+
+
+def _longest_first(trial: TrialRecord) -> tuple[int, int]:
+    cell = trial.cell
+    return (-cell.depth * cell.batch_size * cell.steps if cell else 0), trial.number
 
 
 def _cohorts(
@@ -66,6 +84,7 @@ def _cohorts(
             for purpose in Purpose
             if _is_pruned_at_rungs(spec, purpose) == pruned_at_rungs
             for trial in snapshot.trials.of(purpose, first.optimizer, batch=batch)
+            if trial.cell is None
             if _goes_on_from(spec, trial, first.step)
         ]
         # So that the last trials do not queue for one slot while others stand empty.
@@ -133,7 +152,7 @@ def _train_order(
     snapshot: StudySnapshot, trials: list[TrialRecord], packing: Packing
 ) -> TrainOrder:
     study, (first, *_) = snapshot.study, trials
-    rungs = tuple(rung for rung in study.spec.rungs if rung > first.step)
+    rungs = tuple(rung for rung in study.spec.at(first.cell).rungs if rung > first.step)
     return TrainOrder(
         id=OrderId(f"{study.id}-v{study.version}-t{first.number}-s{first.step}"),
         study_id=study.id,
@@ -151,15 +170,26 @@ def _train_order(
     )
 
 
-def model_spec(spec: StudySpec, width: int, parametrization: Parametrization) -> ModelSpec:
-    """The study's model at one width."""
-    return ModelSpec(
-        family=spec.family.in_order(),
+def model_spec(
+    spec: StudySpec, width: int, parametrization: Parametrization, cell: Cell | None = None
+) -> ModelSpec:
+    """The study's model at one width; of a cell, at its depth."""
+    model = ModelSpec(
+        family=spec.at(cell).family.in_order(),
         dataset=spec.dataset,
         width=width,
         base_width=spec.base_width,
         parametrization=parametrization,
         policies=spec.policies,
+    )
+    if cell is None:
+        return model
+    return model.model_copy(
+        update={
+            "base_depth": spec.family.depth,
+            "batch_multiplier": cell.batch_multiplier,
+            "token_multiplier": cell.token_multiplier,
+        }
     )
 
 
@@ -167,9 +197,9 @@ def trial_spec(spec: StudySpec, trial: TrialRecord) -> TrialSpec:
     """Everything that training the trial depends on."""
     return TrialSpec(
         number=trial.number,
-        model=model_spec(spec, trial.width, trial.parametrization),
+        model=model_spec(spec, trial.width, trial.parametrization, trial.cell),
         optimizer=trial.optimizer,
         hyperparameters=trial.hyperparameters,
-        training=spec.training_by(trial.optimizer),
+        training=spec.at(trial.cell).training_by(trial.optimizer),
         seed=trial.seed,
     )

@@ -11,6 +11,7 @@ from pydantic import Field
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
+from parametrization.scaling.multipliers import Multipliers
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.packing import SOLO, DeviceKind, Packing
 from tuner.spec.datasets.registry import AnyDataset
@@ -33,11 +34,25 @@ class ModelSpec(Record):
     policies: Policies = Policies()
     base_depth: int | None = None
     """Depth at which branches are multiplied by 1; None: the family's own."""
+    batch_multiplier: float = 1.0
+    """Batch over the base's as the rules are applied."""
+    token_multiplier: float = 1.0
+    """Tokens over the base's as the rules are applied."""
 
     @property
     def depth_multiplier(self) -> float:
         """Depth over the base depth."""
         return self.family.depth / (self.base_depth or self.family.depth)
+
+    @property
+    def multipliers(self) -> Multipliers:
+        """Model and training over those of the base, along every axis."""
+        return Multipliers(
+            width=self.width / self.base_width,
+            depth=self.depth_multiplier,
+            batch=self.batch_multiplier,
+            tokens=self.token_multiplier,
+        )
 
     @property
     def branch_multiplier(self) -> float:

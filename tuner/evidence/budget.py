@@ -4,10 +4,11 @@ import math
 from collections.abc import Iterable
 from typing import Final
 
-from tuner.evidence.flops import target_flops, trial_flops
-from tuner.evidence.planned import planned_trials
+from tuner.evidence.flops import cell_flops, target_flops
+from tuner.evidence.planned import planned_flops, planned_trials
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialRecord
+from tuner.spec.axes.cell import Cell
 from tuner.spec.states import Purpose
 
 SECONDS_OF_HOUR: Final = 3600.0
@@ -34,7 +35,10 @@ def cost(snapshot: StudySnapshot, trials: Iterable[NewTrial]) -> float:
     """FLOPs of trials that are trained to their end."""
     spec, shape = snapshot.study.spec, snapshot.study.shape
     assert shape is not None, "trials follow the description"
-    return math.fsum(trial_flops(spec, shape, trial.width, spec.training.steps) for trial in trials)
+    return math.fsum(
+        cell_flops(spec, shape, trial.width, trial.cell, spec.at(trial.cell).training.steps)
+        for trial in trials
+    )
 
 
 def left_to_measure(snapshot: StudySnapshot) -> float:
@@ -48,10 +52,9 @@ def left_to_measure(snapshot: StudySnapshot) -> float:
     due = planned_trials(spec)
     reserved = 0.0
     for (purpose, width), count in due.items():
-        if purpose in (Purpose.CONFIRM, Purpose.CONTROL, Purpose.REPEAT):
+        if purpose in (Purpose.AXIS, Purpose.CONFIRM, Purpose.CONTROL, Purpose.REPEAT):
             asked = sum(one.purpose is purpose and one.width == width for one in others)
-            one = trial_flops(spec, shape, width, spec.training.steps)
-            reserved += max(0, count - asked) * one
+            reserved += max(0, count - asked) * planned_flops(spec, shape, purpose, width)
     left = most - _flops(snapshot, others) - reserved
     return max(0.0, left) / len(spec.optimizers)
 
@@ -64,7 +67,7 @@ def searches_on(snapshot: StudySnapshot, batch: Iterable[NewTrial]) -> bool:
     spec, shape = snapshot.study.spec, snapshot.study.shape
     assert shape is not None, "or the budget could not be counted"
     kept = math.fsum(
-        count * trial_flops(spec, shape, width, spec.training.steps)
+        count * planned_flops(spec, shape, purpose, width)
         for (purpose, width), count in planned_trials(spec).items()
         if purpose is not Purpose.SEARCH
     )
@@ -72,14 +75,15 @@ def searches_on(snapshot: StudySnapshot, batch: Iterable[NewTrial]) -> bool:
 
 
 def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewTrial, ...]:
-    """Those of the next trials that the budget has room for: whole widths, in their order."""
+    """Those of the next trials that the budget has room for: whole widths and cells, in order."""
     left = most_flops(snapshot) - spent_flops(snapshot)
     if math.isinf(left):
         return trials
     taken: list[NewTrial] = []
-    groups: dict[tuple[Purpose, str, int], list[NewTrial]] = {}
+    groups: dict[tuple[Purpose, str, int, Cell | None], list[NewTrial]] = {}
     for trial in trials:
-        groups.setdefault((trial.purpose, trial.optimizer, trial.width), []).append(trial)
+        place = trial.purpose, trial.optimizer, trial.width, trial.cell
+        groups.setdefault(place, []).append(trial)
     for group in groups.values():
         price = cost(snapshot, group)
         if price <= left:
@@ -91,8 +95,13 @@ def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewT
 def _flops(snapshot: StudySnapshot, trials: Iterable[TrialRecord]) -> float:
     spec, shape = snapshot.study.spec, snapshot.study.shape
     assert shape is not None, "trials follow the description"
-    steps = spec.training.steps
     return math.fsum(
-        trial_flops(spec, shape, trial.width, trial.step if trial.is_final else steps)
+        cell_flops(
+            spec,
+            shape,
+            trial.width,
+            trial.cell,
+            trial.step if trial.is_final else spec.at(trial.cell).training.steps,
+        )
         for trial in trials
     )

@@ -5,6 +5,7 @@ import math
 from parametrization.recommendation.target import WholeTarget
 from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
+from tuner.spec.axes.cell import Cell
 from tuner.spec.study import StudySpec
 
 FORWARD_AND_BACKWARD = 6.0
@@ -26,6 +27,23 @@ def trial_flops(spec: StudySpec, shape: ModelShape, width: int, steps: int) -> f
     """
     positions = spec.training.batch_size * spec.family.positions_per_example(spec.dataset)
     return FORWARD_AND_BACKWARD * parameter_count(shape, width) * steps * positions
+
+
+def cell_flops(
+    spec: StudySpec, shape: ModelShape, width: int, cell: Cell | None, steps: int
+) -> float:
+    """Of one trial of a cell at a width; None: of the study's own depth and batch.
+
+    Args:
+        shape: of the proxies.
+
+    Raises:
+        ValueError: if the model cannot be that deep.
+
+    """
+    of_cell = spec.at(cell)
+    deeper = shape_at_depth(shape, spec.family.depth, of_cell.family.depth)
+    return trial_flops(of_cell, deeper, width, steps)
 
 
 def target_parameters(spec: StudySpec, shape: ModelShape, target: WholeTarget) -> int:

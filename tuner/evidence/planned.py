@@ -1,9 +1,18 @@
 """Count the trials that a study would run, by purpose and width."""
 
+import math
+from typing import Final
+
+from parametrization.shapes.roles import ModelShape
 from tuner.evidence import further
+from tuner.evidence.flops import cell_flops
 from tuner.evidence.next_trials import AROUND_STEPS, FIRST_RATES, first_seeds
+from tuner.spec.axes.cell import Cell
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
+
+AXIS_RATES: Final = 5
+"""Of a cell of the sweep over axes, a step apart, and more where the best one is the last."""
 
 
 def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
@@ -19,9 +28,28 @@ def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
     planned |= {(Purpose.MEASURE, width): count for width, count in usual.items()}
     if spec.control == "sp":
         planned |= {(Purpose.CONTROL, width): count for width, count in grid.items()}
+    if spec.cells:
+        planned[Purpose.AXIS, spec.proxy_width] = len(spec.cells) * axis_trials_a_cell(spec)
     if spec.family.is_external:
         planned[Purpose.REPEAT, spec.proxy_width] = len(spec.optimizers)
     return {(Purpose.SEARCH, spec.proxy_width): spec.search.trials * len(spec.optimizers)} | planned
+
+
+def axis_trials_a_cell(spec: StudySpec) -> int:
+    """Trials of all optimizers in one cell of the sweep over axes, before any extension."""
+    return len(spec.optimizers) * AXIS_RATES * spec.measure.axes.seeds
+
+
+def planned_flops(spec: StudySpec, shape: ModelShape, purpose: Purpose, width: int) -> float:
+    """Of one planned trial; those of the sweep over axes cost the mean of its cells.
+
+    Args:
+        shape: of the proxies.
+
+    """
+    cells: tuple[Cell | None, ...] = spec.cells if purpose is Purpose.AXIS else (None,)
+    each = (cell_flops(spec, shape, width, at, spec.at(at).training.steps) for at in cells)
+    return math.fsum(each) / len(cells)
 
 
 def adaptive_trials(spec: StudySpec) -> dict[int, int]:

@@ -10,6 +10,7 @@ from parametrization.transfer.expected import expected_interval_octaves
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
 from tuner.evidence.planned import planned_trials
 from tuner.evidence.sizes import Sizes, sizes_of, target_positions, trial_positions
+from tuner.spec.axes.cell import Cell
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
@@ -28,6 +29,8 @@ class PlannedTrials(Record):
 
     purpose: Purpose
     width: int
+    cell: Cell | None = None
+    """Depth, batch and duration where they are not the study's own."""
     trials: int
     steps: int
     """Updates of each."""
@@ -147,26 +150,35 @@ def preview(
 
 
 def _planned(spec: StudySpec, sizes: Sizes | None) -> Iterator[PlannedTrials]:
-    steps = spec.training.steps
     for (purpose, width), trials in planned_trials(spec).items():
-        parameters = None if sizes is None else sizes(width, spec.family.depth)
-        yield PlannedTrials(
-            purpose=purpose,
-            width=width,
-            trials=trials,
-            steps=steps,
-            parameters=parameters,
-            flops=None
-            if parameters is None
-            else trials * FORWARD_AND_BACKWARD * parameters * trial_positions(spec, steps),
-        )
+        cells: tuple[Cell | None, ...] = spec.cells if purpose is Purpose.AXIS else (None,)
+        for cell in cells:
+            of_cell = spec.at(cell)
+            steps, depth = of_cell.training.steps, of_cell.family.depth
+            parameters = None if sizes is None else _size(sizes, width, depth)
+            count = trials // len(cells)
+            yield PlannedTrials(
+                purpose=purpose,
+                width=width,
+                cell=cell,
+                trials=count,
+                steps=steps,
+                parameters=parameters,
+                flops=None
+                if parameters is None
+                else count * FORWARD_AND_BACKWARD * parameters * trial_positions(of_cell, steps),
+            )
+
+
+def _size(sizes: Sizes, width: int, depth: int) -> int | None:
+    try:
+        return sizes(width, depth)
+    except ValueError:  # a model of the user's own, of which another depth is not known
+        return None
 
 
 def _target_size(spec: StudySpec, sizes: Sizes) -> int | None:
-    try:
-        return sizes(spec.target.width, spec.whole_target.depth)
-    except ValueError:  # a model of the user's own, of which another depth is not known
-        return None
+    return _size(sizes, spec.target.width, spec.whole_target.depth)
 
 
 def _time(

@@ -23,7 +23,7 @@ SEARCH_POINTS: Final = 200
 """Points listed of a search's curve: every trial of a search has a learning rate of its own."""
 
 
-_OFF_THE_CURVES: Final = (Purpose.CONFIRM, Purpose.REPEAT)
+_OFF_THE_CURVES: Final = (Purpose.AXIS, Purpose.CONFIRM, Purpose.REPEAT)
 
 
 class CurveKey(NamedTuple):

@@ -6,9 +6,16 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.axes import AxesEvidence
 from parametrization.recommendation.document import MeasuringEnd
-from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
+from parametrization.recommendation.evidence import (
+    NoiseFloor,
+    OptimizerStanding,
+    Optimum,
+    TransferEvidence,
+)
 from parametrization.rules.parametrization import Parametrization
+from tuner.evidence.axes.sweep import swept_axes
 from tuner.evidence.comparison import (
     compare_optimizers,
 )
@@ -28,11 +35,13 @@ from tuner.evidence.transfer import (
 )
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
+from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
+from tuner.spec.study import StudySpec
 
-EVIDENCE_VERSION: Final = 6
+EVIDENCE_VERSION: Final = 7
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
@@ -62,6 +71,8 @@ class OptimizerEvidence(Record):
     further: FurtherVerdict | None = None
     """Whether what was searched beside the learning rate is kept; None where nothing was, before
     that is known, and where studies believe their search."""
+    axes: AxesEvidence | None = None
+    """Of depth, batch and tokens; None where no trial has measured them."""
     measuring_end: MeasuringEnd | None = None
     """None before the measurement has ended."""
 
@@ -71,11 +82,13 @@ class OptimizerEvidence(Record):
 
 
 class TrainedTrials(Record):
-    """How many trials have trained for equally many steps at one width."""
+    """How many trials have trained for equally many steps at one width, in one cell."""
 
     width: int
     step: int
     trials: int
+    cell: Cell | None = None
+    """Depth, batch and duration that they train with; None: the study's own."""
 
 
 class EvidenceSummary(Record):
@@ -90,7 +103,7 @@ class EvidenceSummary(Record):
     standings: tuple[OptimizerStanding, ...]
     """Best first; empty until all optimizers can be compared."""
     trained: tuple[TrainedTrials, ...]
-    """Of trials that have trained at all, by width and step."""
+    """Of trials that have trained at all, by width, cell and step."""
     seeds: tuple[int, ...]
     """Of the trials with a result."""
     results_sha256: str
@@ -144,24 +157,39 @@ def _of_optimizer(
             number=best.number, hyperparameters=chosen_hyperparameters(snapshot, best)
         )
     )
+    transfer = tuple(
+        summarise_transfer(
+            curves,
+            optimizer,
+            parametrization,
+            proxy_width=spec.proxy_width,
+            target_width=spec.target.width,
+        )
+        for parametrization in under
+    )
     return OptimizerEvidence(
         optimizer=optimizer,
         winner=winner,
         finished_searches=sum(has_result(trial) and trial.value is not None for trial in searched),
         check=check_verdict(snapshot, optimizer),
         noise=noise_floor(snapshot, optimizer),
-        transfer=tuple(
-            summarise_transfer(
-                curves,
-                optimizer,
-                parametrization,
-                proxy_width=spec.proxy_width,
-                target_width=spec.target.width,
-            )
-            for parametrization in under
-        ),
+        transfer=transfer,
+        axes=swept_axes(snapshot, optimizer, _own_optimum(spec, transfer)),
         further=further_verdict(snapshot, optimizer),
         measuring_end=measuring_end(snapshot, optimizer),
+    )
+
+
+def _own_optimum(spec: StudySpec, transfer: Iterable[TransferEvidence]) -> Optimum | None:
+    """Of the proxies, under muP."""
+    return next(
+        (
+            at.optimum
+            for under in transfer
+            for at in under.optima
+            if (under.parametrization, at.width) == (Parametrization.MUP, spec.proxy_width)
+        ),
+        None,
     )
 
 
@@ -175,10 +203,11 @@ def _seeds(trials: Iterable[TrialRecord], curves: Iterable[SensitivityCurve]) ->
 
 
 def _trained(trials: Iterable[TrialRecord]) -> tuple[TrainedTrials, ...]:
-    counts = Counter((trial.width, trial.step) for trial in trials if trial.step > 0)
+    counts = Counter((trial.width, trial.cell, trial.step) for trial in trials if trial.step > 0)
+    order = sorted(counts, key=lambda at: (at[0], at[1].place if at[1] else (), at[2]))
     return tuple(
-        TrainedTrials(width=width, step=step, trials=counts[width, step])
-        for width, step in sorted(counts)
+        TrainedTrials(width=width, cell=cell, step=step, trials=counts[width, cell, step])
+        for width, cell, step in order
     )
 
 

@@ -7,7 +7,7 @@ from itertools import repeat
 from parametrization.recommendation.document import MeasuringEnd, TuningCost
 from parametrization.recommendation.target import WholeTarget
 from parametrization.shapes.roles import ModelShape
-from tuner.evidence.flops import target_flops, target_parameters, trial_flops
+from tuner.evidence.flops import cell_flops, target_flops, target_parameters
 from tuner.evidence.study_evidence import TrainedTrials
 from tuner.spec.study import StudySpec
 
@@ -36,7 +36,7 @@ def tuning_cost(
     spent = math.fsum(
         flops
         for at in done
-        for flops in repeat(trial_flops(spec, shape, at.width, at.step), at.trials)
+        for flops in repeat(cell_flops(spec, shape, at.width, at.cell, at.step), at.trials)
     )
     flops = target_flops(spec, shape, target)
     return TuningCost(

@@ -10,6 +10,7 @@ from parametrization.recommendation.evidence import Prediction
 from parametrization.recommendation.trust import Axis, Basis, HyperparameterValue, Origin
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
+from parametrization.scaling.growth import AxisName
 from parametrization.scaling.hyperparameter_words import Setting, Told
 from tuner.evidence.further import FurtherVerdict
 from tuner.recommendation.axes.width import (
@@ -32,6 +33,7 @@ class Search(NamedTuple):
         widths: with a measured optimum, narrowest first.
         finished: search trials with a result.
         further: whether what was searched beside the rate is kept; None before that is known.
+        swept: axes along which the rate goes by what was measured.
 
     """
 
@@ -40,20 +42,29 @@ class Search(NamedTuple):
     widths: tuple[int, ...]
     finished: int
     further: FurtherVerdict | None = None
+    swept: tuple[AxisName, ...] = ()
 
 
 def hyperparameter_values(
-    setting: Setting, search: Search, axes: Iterable[Axis]
+    setting: Setting,
+    search: Search,
+    axes: Iterable[Axis],
+    of_rate: Iterable[Axis] | None = None,
 ) -> tuple[HyperparameterValue, ...]:
     """Every hyperparameter at the base and what its transfer rests on, the rate first.
 
     Args:
-        axes: all four.
+        axes: all four, as the rules carry everything.
+        of_rate: all four, as they carry the rate; None: as the rules do.
 
     """
-    axes = tuple(axes)
+    rules = tuple(axes)
+    measured = rules if of_rate is None else tuple(of_rate)
     names = sorted(setting.hyperparameters, key=lambda name: name != "learning_rate")
-    return tuple(_value(setting, search, axes, name) for name in names)
+    return tuple(
+        _value(setting, search, measured if name == "learning_rate" else rules, name)
+        for name in names
+    )
 
 
 def _value(
@@ -87,6 +98,12 @@ def _found(search: Search, name: str) -> tuple[Origin, str]:
     best = f"best of {search.finished} trial{'s' if search.finished != 1 else ''}"
     if name != "learning_rate":
         return _further(search, best) if name in search.config.searched else ("given", "")
+    swept = f", and along {' and '.join(search.swept)} as measured" if search.swept else ""
+    origin, words = _fitted(search, best)
+    return origin, f"{words}{swept}"
+
+
+def _fitted(search: Search, best: str) -> tuple[Origin, str]:
     prediction, widths = search.prediction, search.widths
     if prediction is None:
         return "searched", f"{best}: no optimum is fitted yet"

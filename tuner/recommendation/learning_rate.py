@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from parametrization.recommendation.evidence import CONFIDENCE, Prediction, TransferEvidence
 from parametrization.recommendation.values import LearningRate, RateQuantile
 from parametrization.text.rounding import known_digits, significant
+from parametrization.transfer.axes.moved import Moved
 from parametrization.transfer.summary import expected_regret_percent
 from parametrization.transfer.target_loss import predicted_loss
 from tuner.spec.study import StudySpec
@@ -14,6 +15,7 @@ from tuner.spec.study import StudySpec
 UNFITTED_OCTAVES: Final = 2.0
 """Half width of the interval around the best rate tried, until a curve can be fitted."""
 
+WIDTH_ALONE: Final = Moved()
 MOST_OCTAVES: Final = 300.0
 """Rates beyond 2 ** 300 and below 2 ** -300 are shown as those."""
 
@@ -25,16 +27,20 @@ def learning_rate(
     best: Mapping[str, float],
     *,
     alone: bool,
+    moved: Moved = WIDTH_ALONE,
 ) -> LearningRate:
     """The predicted optimum; until a width is measured the best rate tried, and all that was.
 
     Args:
         best: hyperparameters of the search's winner.
         alone: whether the target differs from the proxies in its width alone.
+        moved: what other axes add.
 
     """
     if prediction is None:
-        return _unfitted(spec, best, [at.optimum.log2_learning_rate for at in evidence.optima])
+        tried = [at.optimum.log2_learning_rate for at in evidence.optima]
+        return _unfitted(spec, best, tried, moved)
+    prediction = moved.of(prediction)
     ends = _Ends(
         prediction.low_log2_learning_rate,
         prediction.log2_learning_rate,
@@ -65,12 +71,13 @@ class _Ends(NamedTuple):
 
 
 def _unfitted(
-    spec: StudySpec, best: Mapping[str, float], tried: list[float | None]
+    spec: StudySpec, best: Mapping[str, float], tried: list[float | None], moved: Moved
 ) -> LearningRate:
     centre = math.log2(best["learning_rate"])
     reach = max((abs(rate - centre) for rate in tried if rate is not None), default=0.0)
     half = UNFITTED_OCTAVES + reach
-    return _rate(spec, _Ends(centre - half, centre, centre + half))
+    middle = centre + moved.octaves
+    return _rate(spec, _Ends(middle - half - moved.below, middle, middle + half + moved.above))
 
 
 def _rate(spec: StudySpec, ends: _Ends) -> LearningRate:

@@ -17,6 +17,7 @@ from parametrization.transfer.prediction import predict
 from parametrization.transfer.reasons import measured_widths
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.recommendation.axes.all import target_axes
+from tuner.recommendation.axes.beside_width import beside_width
 from tuner.recommendation.axes.proxies import below_the_floor
 from tuner.recommendation.axes.width import Move, width_axis
 from tuner.recommendation.cost import tuning_cost
@@ -100,16 +101,21 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         raise NotReady(study.id, "a recommendation")
 
     prediction = predict(evidence.optima, target.width)
+    policies = spec.policies
+    by_rules = target_axes(spec, target, chosen, study.shape, best.hyperparameters)
+    others, mults = (
+        beside_width(policies, chosen, by_rules, target, own.axes),
+        by_rules.multipliers,
+    )
     rate = learning_rate(
         spec,
         evidence,
         prediction,
         best.hyperparameters,
         alone=_as_the_proxies(spec, target),
+        moved=others.moved,
     )
     hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
-    others = target_axes(spec, target, chosen, study.shape, hyperparameters)
-    policies, mults = spec.policies, others.multipliers
     setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
     widths = measured_widths(evidence.optima)
     moved = any(axis.moves for axis in others.axes)
@@ -184,7 +190,9 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
                 widths,
                 own.finished_searches,
                 own.further,
+                others.measured,
             ),
+            (over_width, *by_rules.axes),
             (over_width, *others.axes),
         ),
         gradient_clip_norm=spec.training.gradient_clip_norm,
@@ -198,6 +206,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         extrapolated_drift_octaves=None if prediction is None else prediction.drift_octaves,
         compared_by=spec.family.comparison,
         evidence=evidence,
+        measured_axes=own.axes,
         control=own.transfer_under(Parametrization.SP),
         check=own.check,
         noise_floor=own.noise,

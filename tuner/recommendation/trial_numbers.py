@@ -1,7 +1,7 @@
 """Compute the numbers that a trainer needs for one trial, and write them as a snippet."""
 
 from parametrization.recommendation.trial import TrialNumbers
-from parametrization.scaling.multipliers import Multipliers
+from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import TrialSpec
 from tuner.recommendation.exports.pytorch import snippet
@@ -16,12 +16,15 @@ from tuner.recommendation.values import (
 def trial_numbers(trial: TrialSpec, shape: ModelShape) -> TrialNumbers:
     """The numbers of a trial of a model with these base shapes.
 
+    Args:
+        shape: of the study's proxies.
+
     Raises:
         ValueError: if a rule does not cover the case, or the width gives a tensor no whole shape.
 
     """
-    model = trial.model
-    multipliers = Multipliers(width=model.width / shape.base_width, depth=model.depth_multiplier)
+    model, multipliers = trial.model, trial.model.multipliers
+    shape = shape_at_depth(shape, model.base_depth or model.family.depth, model.family.depth)
     tensors = tensor_values(
         shape,
         trial.optimizer,

@@ -8,7 +8,11 @@ from parametrization.recommendation.evidence import NoiseFloor, Prediction, Tran
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Axis, Reason, Verdict
 from parametrization.text.rounding import percent
-from parametrization.transfer.reasons import measured_widths, reasons_against_transfer
+from parametrization.transfer.reasons import (
+    REACH,
+    measured_widths,
+    reasons_against_transfer,
+)
 from parametrization.transfer.summary import Transfer
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.spec.study import StudySpec
@@ -138,11 +142,15 @@ def _of_proxy(found: Findings) -> Iterator[Reason]:
 
 
 def _of_other_axes(found: Findings) -> Iterator[Reason]:
-    """Depth, batch and tokens: a study measures none of them, so that only a rule speaks."""
+    """Depth, batch and tokens: where only a rule speaks, and far beyond what was measured."""
     for axis in found.moved:
         if axis.name == "width":
             continue
         abstains = axis.basis == "not_transferable" or axis.beyond > BEYOND[axis.name]
+        if axis.basis == "measured":
+            if axis.beyond <= REACH:
+                continue
+            abstains = axis.beyond > REACH**2
         yield Reason(
             topic=axis.name,
             severity="abstain" if abstains else "caution",

@@ -10,6 +10,7 @@ from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
 from parametrization.rules.parametrization import Parametrization
+from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, TrialState
@@ -31,6 +32,8 @@ class NewTrial(Record):
     hyperparameters: dict[str, float]
     params: dict[str, float]
     system_attrs: dict[str, Any] = Field(default_factory=dict)
+    cell: Cell | None = None
+    """Depth, batch and duration that it trains with; None: the study's own."""
 
 
 class TrialRecord(NewTrial):

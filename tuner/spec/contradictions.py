@@ -58,6 +58,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             )
     yield from _unknown_seeds(spec)
     yield from _unfit_target(spec)
+    yield from _unfit_axes(spec)
     yield from _unfit_policies(spec)
     yield from beyond_floats(spec.optimizers)
     yield from unscalable(
@@ -132,6 +133,27 @@ def _unfit_target(spec: StudyFields) -> Iterator[tuple[str, str]]:
             "/target/steps",
             f"{steps} steps disagree with {whole.tokens} tokens, which are {whole.steps} steps of"
             f" {whole.batch_size} examples: leave steps or tokens out",
+        )
+
+
+def _unfit_axes(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    axes, parts = spec.measure.axes, spec.training.accumulation
+    for field, words in axes.problems(spec.proxies):
+        yield (f"/measure/axes/{field}", words)
+    for i, depth in enumerate(axes.depth):
+        if problem := spec.family.depth_problem(depth):
+            yield (f"/measure/axes/depth/{i}", problem)
+    for i, batch_size in enumerate(axes.batch):
+        if batch_size % parts:
+            yield (
+                f"/measure/axes/batch/{i}",
+                f"{parts} microbatches do not divide batch {batch_size} evenly: use a multiple of"
+                f" {parts}",
+            )
+    if axes.batch and spec.family.trains_in_one_piece:
+        yield (
+            "/measure/axes/batch",
+            f"the batches of {spec.family.name} come from a loader of its own: leave batch out",
         )
 
 

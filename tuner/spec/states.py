@@ -58,6 +58,7 @@ class Purpose(StrEnum):
 
     SEARCH = "search"  # proposed by Optuna at the proxy width
     MEASURE = "measure"  # one learning rate at one of the widths that are measured, under muP
+    AXIS = "axis"  # one learning rate at another depth, batch or duration, at the proxy width
     CONFIRM = "confirm"  # what the search found beside the rate, or the defaults, with fresh seeds
     REPEAT = "repeat"  # the search's best once more, with its seed: does a trainer repeat itself?
     CONTROL = "control"  # the same point under the standard parametrization

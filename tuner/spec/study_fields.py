@@ -1,7 +1,7 @@
 """Declare the fields of a study's specification, with what follows from them."""
 
 from dataclasses import replace
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 
@@ -11,6 +11,8 @@ from parametrization.optimizers.registry import declared
 from parametrization.recommendation.target import WholeTarget
 from parametrization.rules.policies import Policies
 from parametrization.scaling.schedule import Schedule
+from tuner.spec.axes.cell import Cell
+from tuner.spec.axes.measured_axes import MeasuredAxes
 from tuner.spec.budget import Budget
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.model_family import ModelFamily
@@ -129,6 +131,9 @@ class Measure(Submitted):
     grid_share: float = Field(default=1.0, gt=0, le=16)
     """The most that `adaptive` may take, as a share of the FLOPs of `grid`; the trials that it
     begins with are run in any case."""
+    axes: MeasuredAxes = MeasuredAxes()
+    """Depth, batch and tokens whose best rate is measured too, at the proxy width. Default: none; a
+    rule alone carries them."""
 
     def planned(self, *, compares_curves: bool) -> "Measure":
         """The same with its plan filled in."""
@@ -244,6 +249,23 @@ class StudyFields(Submitted):
         """Widths of the learning-rate grid, narrowest first; the target's only if `at_target`."""
         widths = set(self.measure.widths or (self.proxy_width * 2**n for n in range(3)))
         return tuple(sorted(widths | ({self.target.width} if self.at_target else set())))
+
+    @property
+    def cells(self) -> tuple[Cell, ...]:
+        """Depth, batch and duration of the trials that measure other axes than width."""
+        return self.measure.axes.cells(self.proxies)
+
+    def at(self, cell: Cell | None) -> Self:
+        """The same for trials of a cell; None: of the study's own."""
+        if cell is None:
+            return self
+        sizes = {"steps": cell.steps, "batch_size": cell.batch_size}
+        return self.model_copy(
+            update={
+                "family": self.family.model_copy(update={"depth": cell.depth}),
+                "training": self.training.model_copy(update=sizes),
+            }
+        )
 
     @property
     def rungs(self) -> tuple[int, ...]:

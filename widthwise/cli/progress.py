@@ -16,6 +16,7 @@ LABELS: Final = {
     "search": "searching",
     "measure": "measuring",
     "confirm": "confirming hyperparameters",
+    "axis": "measuring other axes",
     "repeat": "repeating a trial",
     "control": "measuring SP",
 }

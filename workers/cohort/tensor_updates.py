@@ -80,10 +80,14 @@ def numbers_of(trial: RunningTrial) -> dict[str, dict[str, float]]:
             given = {**group["numbers"], "learning_rate": peak_rate}
         else:
             takes = declared(trial.spec.optimizer).hyperparameters
-            available = trial.spec.hyperparameters | {
+            beta1, beta2 = group.get("betas", (None, None))
+            available = {
                 "learning_rate": peak_rate,
                 "weight_decay": group["weight_decay"],
                 "epsilon": group.get("eps"),
+                "beta1": beta1,
+                "beta2": beta2,
+                "momentum": group.get("momentum"),
             }
             given = {hyper: available[hyper] for hyper in ("learning_rate", *takes)}
         numbers |= {names[parameter]: given for parameter in group["params"]}

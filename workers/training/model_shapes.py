@@ -5,7 +5,6 @@ from functools import cache
 
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.scaling.model_scaling import scale
-from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import ModelSpec
@@ -29,7 +28,7 @@ def model_scalings(
     return scale(
         model_shape(spec),
         hyperparameters,
-        Multipliers(width=spec.width / spec.base_width, depth=spec.depth_multiplier),
+        spec.multipliers,
         optimizer=optimizer,
         parametrization=spec.parametrization,
         policies=spec.policies,

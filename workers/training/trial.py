@@ -132,7 +132,7 @@ def _optimizer(
     # The fused kernels read gradients as contiguous. Those of `backward` are: autograd stores a
     # leaf's gradient in the leaf's own layout.
     groups = [group | {"fused": True} for group in param_groups(model, scalings)]
-    return build_optimizer(groups, spec.optimizer, spec.hyperparameters)
+    return build_optimizer(groups, spec.optimizer, scalings[0].others)
 
 
 def restored_trial(spec: TrialSpec, state: dict[str, Any], device: str = "cpu") -> RunningTrial:

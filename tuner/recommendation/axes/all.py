@@ -10,11 +10,11 @@ from parametrization.recommendation.trust import Axis, Basis
 from parametrization.rules.depth import DepthRule, depth_row, rate_factor, residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
-from parametrization.scaling.companions import assignment_of, by_optimizer
 from parametrization.scaling.hyperparameter_words import cite
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.shapes.roles import ModelShape
-from tuner.recommendation.axes.horizon import RULE_ALONE, TrainedBy, horizon_axes
+from tuner.evidence.axes.rules import TrainedBy, trained_by
+from tuner.recommendation.axes.horizon import RULE_ALONE, horizon_axes
 from tuner.recommendation.axes.width import (
     Move,
     kept_axis,
@@ -52,11 +52,11 @@ def target_axes(
 
     """
     policies, proxies = spec.policies, spec.proxies
-    trained_by = _trained_by(optimizer, shape, hyperparameters)
-    over_depth = _depth_axis(policies, trained_by, Move("depth", proxies.depth, target.depth))
+    by = trained_by(optimizer, shape, hyperparameters)
+    over_depth = _depth_axis(policies, by, Move("depth", proxies.depth, target.depth))
     horizon = horizon_axes(
         policies,
-        trained_by,
+        by,
         Move("batch", proxies.batch_size, target.batch_size),
         Move("tokens", proxies.tokens, target.tokens),
     )
@@ -72,16 +72,7 @@ def target_axes(
     )
 
 
-def _trained_by(
-    lead: Optimizer, shape: ModelShape, hyperparameters: Mapping[str, float]
-) -> TrainedBy:
-    assignment = assignment_of(lead)
-    training = {assignment.optimizer_of(tensor) for tensor in shape.tensors}
-    numbers = by_optimizer(lead, hyperparameters)
-    return {name: of for name, of in numbers.items() if name in training}
-
-
-def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
+def _depth_axis(policies: Policies, by: TrainedBy, move: Move) -> Axis:
     rule = policies.depth_rule
     low, high = TESTED_DEPTH
     beyond = max(move.ratio / high, low / move.ratio, 1.0)
@@ -94,15 +85,12 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
         " tune proxies of the target's depth"
     )
     if rule is not DepthRule.NONE:
-        basis, words = "theory", _depth_words(policies, trained_by, move.ratio)
+        basis, words = "theory", _depth_words(policies, by, move.ratio)
         if beyond > 1:
             basis = "extrapolated"
             words += f"; {beyond:.3g}x outside of what the rules were tested for"
         source = cite(
-            {
-                declared(name).spoken: [depth_row(rule, _degree(name)).evidence.source]
-                for name in trained_by
-            }
+            {declared(name).spoken: [depth_row(rule, _degree(name)).evidence.source] for name in by}
         )
     alpha = f", alpha {policies.residual_alpha:g}" if rule is not DepthRule.NONE else ""
     return Axis(
@@ -118,11 +106,11 @@ def _depth_axis(policies: Policies, trained_by: TrainedBy, move: Move) -> Axis:
     )
 
 
-def _depth_words(policies: Policies, trained_by: TrainedBy, depth_mult: float) -> str:
+def _depth_words(policies: Policies, by: TrainedBy, depth_mult: float) -> str:
     rule, alpha = policies.depth_rule, policies.alpha
     parts = [f"branches {times(residual_multiplier(rule, alpha, depth_mult))}"]
     notes = []
-    for name in trained_by:
+    for name in by:
         optimizer, degree = declared(name), _degree(name)
         rate = optimizer.rate.replace("_", " ")
         factor = times(rate_factor(rule, alpha, degree, depth_mult))

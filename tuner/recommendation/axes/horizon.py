@@ -1,9 +1,8 @@
 """Batch and tokens of a target: whether a rule covers them, and how far it was tested."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple
 
-from parametrization.optimizers.lookup import horizon_row
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.recommendation.trust import Axis, Basis
@@ -13,11 +12,11 @@ from parametrization.rules.horizon import (
     HorizonRow,
     HorizonRule,
     memory_name,
-    scaled_memory,
 )
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.hyperparameter_words import cite
+from tuner.evidence.axes.rules import TrainedBy, along, covered, outside, rows_of
 from tuner.recommendation.axes.width import (
     Move,
     kept_axis,
@@ -25,9 +24,6 @@ from tuner.recommendation.axes.width import (
     weakest,
 )
 from tuner.spec.optimizers.name import Optimizer
-
-TrainedBy: TypeAlias = Mapping[Optimizer, Mapping[str, float]]
-"""Hyperparameters at the base of every optimizer that trains something, the lead first."""
 
 RULE_ALONE: Final = "by the rule alone: this study did not measure it"
 _KEPT: Final = {
@@ -61,75 +57,19 @@ class Horizon(NamedTuple):
 
 def horizon_axes(policies: Policies, trained_by: TrainedBy, batch: Move, tokens: Move) -> Horizon:
     """What the transfer over batch and tokens rests on."""
-    moves = (batch, tokens)
-    refusals = [_refusal(policies, trained_by, move) for move in moves]
-    by_batch, by_tokens = (
-        1.0 if refusal else move.ratio for move, refusal in zip(moves, refusals, strict=True)
-    )
-    beyond = [1.0, 1.0]
-    try:
-        of_memory = _memory_beyond(policies, trained_by, by_batch, by_tokens)
-        beyond = [max(of_memory, _batch_beyond(policies, by_batch)), of_memory]
-    except ValueError as error:  # some beta cannot follow the two together
-        refusals, by_batch, by_tokens = [str(error)] * 2, 1.0, 1.0
+    found = covered(policies, trained_by, batch.ratio, tokens.ratio)
+    trained = _Trained(policies, trained_by, found.batch, found.tokens)
+    beyond = (max(found.memory_beyond, _batch_beyond(policies, found.batch)), found.memory_beyond)
     over_batch, over_tokens = (
-        _axis(_Trained(policies, trained_by, by_batch, by_tokens), move, refusal, far)
-        for move, refusal, far in zip(moves, refusals, beyond, strict=True)
+        _axis(trained, move, refusal, far)
+        for move, refusal, far in zip((batch, tokens), found.refusals, beyond, strict=True)
     )
-    return Horizon((over_batch, over_tokens), by_batch, by_tokens)
-
-
-def _refusal(policies: Policies, trained_by: TrainedBy, move: Move) -> str | None:
-    """Why the rule says nothing of this axis; None if it does, or if nothing moves."""
-    if move.ratio == 1:
-        return None
-    if policies.horizon_rule is HorizonRule.NONE:
-        return "policies.horizon_rule is none; name a rule, or tune proxies like the target"
-    try:
-        _rows(policies, trained_by, move)
-    except ValueError as error:
-        return str(error)
-    return None
-
-
-def _rows(policies: Policies, trained_by: TrainedBy, move: Move) -> dict[Optimizer, HorizonRow]:
-    """Every optimizer's row; raises ValueError if one has none."""
-    alone = _alone(move)
-    return {name: horizon_row(policies.horizon_rule, name, *alone) for name in trained_by}
-
-
-def _alone(move: Move) -> tuple[float, float]:
-    """Batch and tokens over the base's if the other one stays."""
-    return (move.ratio, 1.0) if move.name == "batch" else (1.0, move.ratio)
-
-
-def _memory_beyond(
-    policies: Policies, trained_by: TrainedBy, batch_mult: float, token_mult: float
-) -> float:
-    """How far the growth of 1 - beta is outside of its tested range; 1 within.
-
-    Raises:
-        ValueError: if 1 - beta would leave (0, 1) for some beta.
-
-    """
-    found = 1.0
-    for optimizer, numbers in trained_by.items():
-        row = horizon_row(policies.horizon_rule, optimizer, batch_mult, token_mult)
-        growth = row.memory.of(batch_mult, token_mult)
-        for name in row.remembers:
-            if scaled_memory(name, numbers[name], growth).extrapolated:
-                found = max(found, _outside(growth, MEMORY_RANGE))
-    return found
+    return Horizon((over_batch, over_tokens), found.batch, found.tokens)
 
 
 def _batch_beyond(policies: Policies, batch_mult: float) -> float:
     tested = TESTED_BATCH.get(policies.horizon_rule)
-    return 1.0 if tested is None else _outside(batch_mult, tested)
-
-
-def _outside(ratio: float, tested: tuple[float, float]) -> float:
-    low, high = tested
-    return max(ratio / high, low / ratio, 1.0)
+    return 1.0 if tested is None else outside(batch_mult, tested)
 
 
 def _axis(trained: _Trained, move: Move, refusal: str | None, beyond: float) -> Axis:
@@ -137,7 +77,7 @@ def _axis(trained: _Trained, move: Move, refusal: str | None, beyond: float) -> 
     if move.ratio == 1:
         return kept_axis(move, _KEPT[move.name], policies)
     rule = policies.horizon_rule
-    rows = {} if refusal else _rows(policies, trained.by, move)
+    rows = {} if refusal else rows_of(policies, trained.by, _name(move), move.ratio)
     basis: Basis = "not_transferable"
     source = CHOICES["horizon_rule"][rule].evidence.source
     words = f"the numbers are those of the proxies' {move.name}: {refusal}"
@@ -160,6 +100,10 @@ def _axis(trained: _Trained, move: Move, refusal: str | None, beyond: float) -> 
     )
 
 
+def _name(move: Move) -> Literal["batch", "tokens"]:
+    return "batch" if move.name == "batch" else "tokens"
+
+
 def _basis(row: HorizonRow) -> Basis:
     """What a row rests on: one that was derived or borrowed for its optimizer is no test of it."""
     if "T" in row.evidence.basis:
@@ -171,15 +115,16 @@ def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move
     """What the axis multiplies, of every optimizer that trains something."""
     for optimizer, row in rows.items():
         numbers, declaration = trained.by[optimizer], declared(optimizer)
+        alone = along(_name(move), move.ratio)
         ratio = row.memory.of(trained.batch_mult, trained.token_mult)
         named = {
-            "rate": row.rate.of(*_alone(move)),
-            "weight decay": row.weight_decay.of(*_alone(move)) if "weight_decay" in numbers else 1,
-            "epsilon": row.epsilon.of(*_alone(move)) ** declaration.epsilon_power
+            "rate": row.rate.of(*alone),
+            "weight decay": row.weight_decay.of(*alone) if "weight_decay" in numbers else 1,
+            "epsilon": row.epsilon.of(*alone) ** declaration.epsilon_power
             if "epsilon" in numbers
             else 1,
             **{
-                memory_name(name, ratio): row.memory.of(*_alone(move))
+                memory_name(name, ratio): row.memory.of(*alone)
                 for name in row.remembers
                 if numbers[name]
             },

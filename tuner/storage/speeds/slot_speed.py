@@ -5,7 +5,7 @@ from sqlalchemy.orm import Session
 
 from tuner.engine.orders import TrainOrder
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
-from tuner.evidence.sizes import sizes_of, trial_positions
+from tuner.evidence.sizes import sizes_of
 from tuner.records.errors import OrderUnreadable
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import OrderState
@@ -56,6 +56,11 @@ def _order_flops(study: StudyRecord, order: TrainOrder) -> float | None:
     done = 0.0
     for trial in order.trials:
         steps = order.to_step - (trial.start.step if trial.start else 0)
-        size = sizes(trial.spec.model.width, study.spec.family.depth)
-        done += FORWARD_AND_BACKWARD * size * trial_positions(study.spec, steps)
+        model, training = trial.spec.model, trial.spec.training
+        try:
+            size = sizes(model.width, model.family.depth)
+        except ValueError:  # a model of the user's own, of which another depth is not known
+            return None
+        per_step = training.batch_size * model.family.positions_per_example(model.dataset)
+        done += FORWARD_AND_BACKWARD * size * (steps * per_step)
     return done

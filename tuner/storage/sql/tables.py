@@ -124,6 +124,8 @@ class TrialRow(Base):
     """The same by rung step (as a string, JSON's only key)."""
     system_attrs: Mapped[dict[str, Any]]
     """The sampler's own notes, needed to rebuild it."""
+    cell: Mapped[dict[str, Any] | None]
+    """Cell, where it trains with another depth, batch or duration than the study's own."""
     step: Mapped[int] = mapped_column(default=0)
     """Updates whose results are stored."""
     checkpoint: Mapped[str | None] = mapped_column(Text)

@@ -1,0 +1,20 @@
+"""A cell of the sweep over axes: depth, batch and duration of trials beside the study's own."""
+
+from tuner.spec.record import Record
+
+
+class Cell(Record):
+    """Depth, batch and updates that a trial trains with, and which rules lead there."""
+
+    depth: int
+    batch_size: int
+    steps: int
+    batch_multiplier: float = 1.0
+    """Batch over the proxies' as the rules are applied: 1 where none covers it."""
+    token_multiplier: float = 1.0
+    """Tokens over the proxies' likewise."""
+
+    @property
+    def place(self) -> tuple[int, int, int]:
+        """Where it lies, by whatever rules."""
+        return self.depth, self.batch_size, self.steps
