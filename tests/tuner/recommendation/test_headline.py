@@ -63,7 +63,7 @@ def test_rates_of_a_longer_run_on_larger_batches_are_those_of_its_tensors() -> N
     assert by_role[Role.INPUT] == pytest.approx(at_base / 2)
     assert by_role[Role.HIDDEN] == pytest.approx(at_base / 2 / 8)
     assert answer.headline.endswith(
-        "gpt with adamw, peak learning rates 0.013 (input, vector, output), 0.00163 (hidden)"
+        "gpt with adamw, peak learning rates 0.013 (input, vector, output), 0.0016 (hidden)"
     )
     assert answer.learning_rate.words == (
         "0.0261 at the base (width 32, depth 2, batch 16, 102,400 tokens);"

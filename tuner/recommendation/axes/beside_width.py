@@ -130,11 +130,14 @@ def _measured(axis: Axis, law: AxisLaw, evidence: AxesEvidence) -> Axis:
     words = f"measured at width {evidence.width}, {axis.name} {values}: {says}{knee}"
     if far > 1:
         words += f"; {far:.3g}x outside of these, by the fitted law"
+    rest = f"what else changes follows {axis.rule}"
+    if axis.basis == "not_transferable":
+        rest = f"nothing else changes: {axis.rule} does not cover it"
     return axis.model_copy(
         update={
             "basis": "measured",
             "source": SOURCE,
-            "words": f"{words}; what else changes follows {axis.rule}",
+            "words": f"{words}; {rest}",
             "rule": "this study's sweep",
             "beyond": far,
         }
