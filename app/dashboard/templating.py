@@ -28,7 +28,9 @@ _ENVIRONMENT.filters |= FILTERS
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
     "new": ("/new", "New study"),
+    "queue": ("/queue", "Queue"),
     "workers": ("/workers", "Workers"),
+    "cost": ("/cost", "Cost"),
     "api": ("/docs", "API"),
 }
 

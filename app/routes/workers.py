@@ -5,10 +5,11 @@ import datetime as dt
 from fastapi import APIRouter
 
 from app.dependencies import Db, Settings
-from app.liveness import Liveness, age_seconds, coordinator, coordinator_problem, liveness, queue
-from app.schemas.workers import Queue, WorkerList, WorkerRead
+from app.liveness import Liveness, coordinator, coordinator_problem, liveness, queue
+from app.schemas.workers import Queue, WorkerList, worker_read
 from tuner.storage.heartbeats import workers
 from tuner.storage.leases.trainers import trainers
+from tuner.storage.scheduling.works import works
 
 router = APIRouter(prefix="/v1", tags=["workers"])
 
@@ -30,16 +31,13 @@ def list_workers(database: Db, settings: Settings) -> WorkerList:
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         known, own = workers(session), trainers(session, now)
+        everyone = [*known, *(one for one, _ in own)]
+        on = works(session, [one.order_id for one in everyone if one.order_id is not None])
     silence = settings.coordinator_silence_seconds
     listed = [(worker, liveness(worker, now, silence)) for worker in known]
     listed += [(one, Liveness.WELL if is_heard else Liveness.SILENT) for one, is_heard in own]
     return WorkerList(
         workers=tuple(
-            WorkerRead(
-                **worker.model_dump(),
-                liveness=how,
-                heartbeat_age_seconds=age_seconds(worker, now),
-            )
-            for worker, how in listed
+            worker_read(worker, how, now, on.get(worker.order_id or "")) for worker, how in listed
         )
     )

@@ -1,10 +1,23 @@
 """Define the API's records of workers."""
 
 import datetime as dt
+from typing import Final
 
-from app.liveness import Liveness
+from app.liveness import COORDINATOR, Liveness, age_seconds
+from app.standings.words import duration
 from tuner.decisions.queue import Place
 from tuner.spec.record import Record
+from tuner.storage.heartbeats import WorkerRecord
+from tuner.storage.scheduling.works import Work
+
+
+class WorkerWords(Record):
+    """The same for people."""
+
+    state: str
+    works_on: str
+    heard_of: str
+    """How long ago."""
 
 
 class WorkerRead(Record):
@@ -12,11 +25,14 @@ class WorkerRead(Record):
     device: str
     order_id: str | None
     """What it works on."""
+    study_id: str | None
+    """Of the study that this is for."""
     liveness: Liveness
     problem: str | None
     """In words, what keeps it from working."""
     heartbeat_at: dt.datetime
     heartbeat_age_seconds: float
+    words: WorkerWords
 
 
 class Queue(Record):
@@ -30,3 +46,47 @@ class Queue(Record):
 class WorkerList(Record):
     workers: tuple[WorkerRead, ...]
     """The coordinator (`tuner`), each slot, and the trainers of users' own."""
+
+
+_DOES: Final = {
+    "describe": "builds the model of",
+    "check": "takes the coordinate check of",
+    "probe": "measures how to pack trials of",
+    "train": "trains for",
+}
+_STATES: Final = {Liveness.WELL: "✔ well", Liveness.SILENT: "✖ not heard of"}
+
+
+def worker_read(
+    worker: WorkerRecord, how: Liveness, now: dt.datetime, work: Work | None
+) -> WorkerRead:
+    """A worker as it is now.
+
+    Args:
+        worker: as it last reported.
+        how: it is.
+        now: when it is asked about.
+        work: what its order is for; None while it has none.
+
+    """
+    age = age_seconds(worker, now)
+    return WorkerRead(
+        **worker.model_dump(),
+        study_id=None if work is None else work.study_id,
+        liveness=how,
+        heartbeat_age_seconds=age,
+        words=WorkerWords(
+            state=_STATES.get(how, f"⚠ {worker.problem}"),
+            works_on=_works_on(worker, work),
+            heard_of=f"{duration(age)} ago",
+        ),
+    )
+
+
+def _works_on(worker: WorkerRecord, work: Work | None) -> str:
+    if worker.name == COORDINATOR:
+        return "coordinates"
+    if work is None:
+        return "idle" if worker.order_id is None else "works"
+    does = _DOES.get(work.kind, work.kind)
+    return f"{does} {work.study_name or work.study_id}"

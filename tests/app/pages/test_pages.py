@@ -214,7 +214,16 @@ def test_pages_refer_to_this_host_alone_and_to_files_that_are_there(
 ) -> None:
     served, study_id = finished
     tabs = (f"/studies/{study_id}/{tab}" for tab in TABS)
-    for path in ("/", f"/studies/{study_id}", *tabs, "/new", "/workers", "/docs"):
+    for path in (
+        "/",
+        f"/studies/{study_id}",
+        *tabs,
+        "/new",
+        "/queue",
+        "/workers",
+        "/cost",
+        "/docs",
+    ):
         for address in re.findall(r'(?:src|href)="([^"]+)"', page(served.client, path)):
             if address.startswith("#"):
                 continue

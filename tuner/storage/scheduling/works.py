@@ -1,0 +1,33 @@
+"""Say for which studies orders are worked on."""
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from tuner.spec.record import Record
+from tuner.storage.sql.tables import OrderRow, StudyRow
+
+
+class Work(Record):
+    """What an order is for."""
+
+    study_id: str
+    study_name: str
+    """Empty if it has none."""
+    kind: str
+    """`describe`, `check`, `probe` or `train`."""
+
+
+def works(session: Session, order_ids: Collection[str]) -> dict[str, Work]:
+    """Those of these orders that are seen here, by id."""
+    name = StudyRow.spec["name"].as_string().label("name")
+    query = (
+        select(OrderRow.id, OrderRow.kind, OrderRow.study_id, name)
+        .join(StudyRow, StudyRow.id == OrderRow.study_id)
+        .where(OrderRow.id.in_(order_ids))
+    )
+    return {
+        row.id: Work(study_id=row.study_id, study_name=row.name or "", kind=row.kind)
+        for row in session.execute(query)
+    }
