@@ -7,7 +7,7 @@ phase: alone; in a cohort as the model and the optimizer are written; and in a c
 trains it, with its own kernels and a compiled update. Every operation counts as one launch, though
 torch takes several for some (sorting, an embedding's gradient). `milliseconds` is the model of
 `benchmarks.throughput.device_costs`; `ratio` trial-steps a second of the cohort over one eager
-process by that model.
+process by that model. `sent` is what the host sends a step, of batches and schedules.
 """
 
 from typing import Any, Final
@@ -97,6 +97,7 @@ def _phases(
             "update": of_update_alone,
             "norms": update.launches - of_update_alone,
         },
+        "sent": {"copies": round(traced.sent.copies, 3), "bytes": traced.sent.bytes},
         "peak_mib": (traced.resident_bytes + peak_bytes(traced.gradients)) // MIB,
     }
 

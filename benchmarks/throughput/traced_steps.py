@@ -4,7 +4,6 @@ Shape suffixes: N tensors of a group, K trials of the cohort.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from torch.utils import _pytree as pytree
 
 from benchmarks.throughput.workloads import Workload, trial
 from workers.cohort.attention import FoldedAttention
+from workers.cohort.cohort import BLOCK_STEPS
 from workers.cohort.finish import finish
 from workers.cohort.gradients import (
     Gradients,
@@ -35,10 +35,18 @@ from workers.cohort.tensor_updates import numbers_of
 from workers.cohort.updates import GroupTensors, hyper_of, step_stacks, update_groups
 from workers.datasets.data import Batch
 from workers.training.objective import objective
+from workers.training.resident import rows_of
 from workers.training.trial import RunningTrial
 
 AS_WRITTEN = "none"
 """A device type for which nothing has a kernel of its own: attention and norms are written out."""
+
+
+class Sent(NamedTuple):
+    """What the host sends to the device, a step."""
+
+    copies: float
+    bytes: int
 
 
 class Traced(NamedTuple):
@@ -52,6 +60,8 @@ class Traced(NamedTuple):
     """Of the update, without memory; the update alone takes the first three."""
     resident_bytes: int
     """Parameters and optimizer states, which are there throughout."""
+    sent: Sent
+    """From the host."""
 
 
 class _Shapes:
@@ -60,6 +70,9 @@ class _Shapes:
     def __init__(self, workload: Workload, optimizer: str, trials: int) -> None:
         two = [trial(workload, "cpu", optimizer, number) for number in range(2)]
         self.batch_of_one, self.lone = two[0].batch(0), two[0]
+        data = rows_of(self.lone.data)
+        assert data is not None
+        self.data = data
         self._trials, self._tensors = trials, stack_trials(two)
         self._numbers = [numbers_of(one) for one in two]
         self.mode = FakeTensorMode(allow_non_fake_inputs=True)
@@ -97,6 +110,12 @@ class _Shapes:
 
     def batch(self) -> Batch:
         faked: Batch = self._faked(self.batch_of_one)
+        return faked
+
+    def rows(self) -> tuple[tuple[Tensor, ...], Tensor]:
+        """The dataset, and the numbers of a batch's rows in it."""
+        drawn = self.data.drawn(0, 0, len(self.batch_of_one.targets))
+        faked: tuple[tuple[Tensor, ...], Tensor] = self._faked((self.data.whole(), drawn))
         return faked
 
     def _group(self, group: TensorGroup) -> GroupTensors:
@@ -139,11 +158,14 @@ def traced_cohort(
         groups=shapes.names() if own else None,
     )
 
-    def called(stacked: Stacked, batch: Batch) -> Gradients | GroupedGradients:
-        with nullcontext() if own else _WrittenOut():
-            return function(stacked, batch)
+    def called(stacked: Stacked, given: Any) -> Gradients | GroupedGradients:  # noqa: ANN401
+        if own:
+            return function(stacked, shapes.data.gathered(*given))
+        with _WrittenOut():
+            return function(stacked, given)
 
-    gradients = traced(called, stacked, shapes.batch(), device_type)
+    given: Any = shapes.rows() if own else shapes.batch()
+    gradients = traced(called, stacked, given, device_type)
     update: Callable[..., Any] = finish if own else _updated_and_measured
     update_alone: Callable[..., Any] = step_stacks if own else update_groups
     arguments: tuple[Any, ...] = (groups, shapes.gradients(), shapes.factors())
@@ -153,9 +175,12 @@ def traced_cohort(
         tensor.nbytes for group in groups for tensor in (group.parameters, *group.states.values())
     )
     alone = make_fx(partial(update_alone, shapes.kinds))(*arguments[:3])
-    return Traced(
-        gradients, make_fx(partial(update, shapes.kinds))(*arguments), alone, arguments, resident
-    )
+    whole = make_fx(partial(update, shapes.kinds))(*arguments)
+    factors = arguments[2].nbytes
+    sent = Sent(2 / BLOCK_STEPS, given[1].nbytes + factors)
+    if not own:
+        sent = Sent(3, sum(one.nbytes for one in given) + factors)
+    return Traced(gradients, whole, alone, arguments, resident, sent)
 
 
 class _WrittenOut(TorchFunctionMode):

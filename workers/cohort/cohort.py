@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 from tuner.spec.study_fields import Training
+from workers.cohort.batches import batches_of
 from workers.cohort.programs import Programs
 from workers.cohort.step import CohortStep
-from workers.datasets.data import Batch, stacked
 from workers.device.heartbeat import alive
 from workers.training.history import History
 from workers.training.trial import RunningTrial
@@ -55,14 +55,15 @@ class Cohort:
     ) -> None:
         self.trials = tuple(trials)
         self.advances = tuple(Advance() for _ in trials)
+        self._batches = batches_of(self.trials)
         self._step_of_all = CohortStep(
             trials,
             programs,
+            gathered=self._batches.gathered,
             compiled=compiled,
             compiled_update=compiled_update,
             autocast=_AUTOCAST[trials[0].spec.training.precision],
         )
-        self._one_seed = len({trial.spec.seed for trial in trials}) == 1
         same: dict[Training, Training] = {}
         self._trainings = [
             same.setdefault(trial.spec.training, trial.spec.training) for trial in trials
@@ -107,7 +108,8 @@ class Cohort:
         self._step_of_all.close()
 
     def _prepare(self, steps: int) -> None:
-        """Bring the factors of so many steps to the device: it would be waited for at each copy."""
+        """Bring to the device what so many steps need: it would be waited for at each copy."""
+        self._batches.prepare(self._steps, steps)
         factors = [self._schedule_factors(after) for after in range(steps)]
         factors_SK = torch.tensor(factors, dtype=torch.float64).to(self.trials[0].device)
         self._coming = deque(zip(factors, factors_SK.unbind(0), strict=True))
@@ -115,7 +117,7 @@ class Cohort:
     def _step(self) -> None:
         alive()
         factors, factors_K = self._coming.popleft()
-        batch, shared = self._batch()
+        batch, shared = self._batches.of_step(self._steps)
         self._measured.append(self._step_of_all.take(batch, factors_K, shared_batch=shared))
         self._factors.append(factors)
         for trial, step in zip(self.trials, self._steps, strict=True):
@@ -137,13 +139,6 @@ class Cohort:
                 made[step] = training.schedule.factor(step, training.steps)
             factors.append(made[step])
         return factors
-
-    def _batch(self) -> tuple[Batch, bool]:
-        """The batch of this step, and whether all trials share it."""
-        if self._one_seed and len(set(self._steps)) == 1:
-            return self.trials[0].batch(self._steps[0]), True
-        batches = [trial.batch(step) for trial, step in zip(self.trials, self._steps, strict=True)]
-        return stacked(batches), False
 
     def _look(self) -> None:
         """Write what was measured into the trials' histories, up to where each diverged."""

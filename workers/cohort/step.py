@@ -3,7 +3,7 @@
 Shape suffix: K trials of the cohort, M measures.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
@@ -49,6 +49,7 @@ class CohortStep:
         compiled: compile what is traced.
         compiled_update: compile what follows the gradients, on a GPU.
         autocast: dtype of the matrix products; None for that of the tensors.
+        gathered: makes a batch of what `take` is given, on the device; None if that is the batch.
         device_type: whose kernels to call, and whose ways to go; None for that of the tensors.
 
     """
@@ -61,9 +62,11 @@ class CohortStep:
         compiled: bool = False,
         compiled_update: bool = False,
         autocast: torch.dtype | None = None,
+        gathered: Callable[[Tensor], Batch] | None = None,
         device_type: str | None = None,
     ) -> None:
         tensors = stack_trials(trials)
+        self._gathered = gathered
         self._trial, self._stacked = trials[0], tensors.stacked
         self._programs, self._compiled, self._autocast = programs, compiled, autocast
         first = next(iter(tensors.stacked.parameters.values()))
@@ -90,21 +93,22 @@ class CohortStep:
         self._gradients: dict[_Form, Program] = {}
         self._graphs: dict[_Form, _Recorded] = {}
 
-    def take(self, batch: Batch, factors_K: Tensor, *, shared_batch: bool) -> Tensor:
+    def take(self, batch: Batch | Tensor, factors_K: Tensor, *, shared_batch: bool) -> Tensor:
         """Update every trial in place; what it measured, [M, K].
 
         Measured are the loss, the gradient's norm, the new parameters' norm, and the share of the
         gradient's norm that clipping left.
 
         Args:
-            batch: of the step, [K, ...] unless all trials share it.
+            batch: of the step, [K, ...] unless all trials share it; or what it is gathered by.
             factors_K: on the peak learning rates; float64, on the trials' device.
 
         """
         tensors, form_of_batch = flattened(batch)
         form = (shared_batch, form_of_batch)
         if form not in self._gradients:
-            self._gradients[form] = self._program_of(batch, shared_batch=shared_batch)
+            made = self._batch_of(*tensors, form=form)
+            self._gradients[form] = self._program_of(made, shared_batch=shared_batch)
         if self._recorder is None:
             return self._taken(factors_K, *tensors, form=form)
         return self._from_recording(form, factors_K, *tensors)
@@ -141,10 +145,17 @@ class CohortStep:
         return self._updated(self._found(*tensors, form=form), factors_K)
 
     def _found(self, *tensors: Tensor, form: _Form) -> Gradients | GroupedGradients:
-        _, (structure, _) = form
-        batch: Batch = pytree.tree_unflatten(tensors, structure)
+        batch = self._batch_of(*tensors, form=form)
         found: Gradients | GroupedGradients = self._gradients[form](self._stacked, batch)
         return found
+
+    def _batch_of(self, *tensors: Tensor, form: _Form) -> Batch:
+        """The batch; gathered as part of what is recorded, so that a replay gathers another."""
+        if self._gathered is not None:
+            return self._gathered(*tensors)
+        _, (structure, _) = form
+        batch: Batch = pytree.tree_unflatten(tensors, structure)
+        return batch
 
     def _updated(self, found: Gradients | GroupedGradients, factors_K: Tensor) -> Tensor:
         if isinstance(found, GroupedGradients):

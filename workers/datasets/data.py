@@ -7,7 +7,7 @@ another machine, and at every width.
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +57,7 @@ def stacked(batches: Sequence[Batch]) -> Batch:
     return together
 
 
-def flattened(batch: Batch) -> tuple[list[Tensor], tuple[Any, ...]]:
+def flattened(batch: Batch | Tensor) -> tuple[list[Tensor], tuple[Any, ...]]:
     """A batch's tensors, and its form: how they are nested, their shapes and types.
 
     Raises:
@@ -84,6 +84,33 @@ class Data(Protocol):
 
     def validation(self) -> Iterator[Batch]:
         """The fixed validation set, in batches small enough for any model that trains."""
+
+
+@runtime_checkable
+class GatheredData(Data, Protocol):
+    """A dataset whose training batches are rows of tensors, which a GPU can hold.
+
+    `batch(...)` is `gathered(whole(), drawn(...))`, bit for bit, wherever that is done.
+    """
+
+    @property
+    def whole_bytes(self) -> int:
+        """Of `whole`, known without making it."""
+
+    def whole(self) -> tuple[Tensor, ...]:
+        """What batches are gathered from."""
+
+    def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
+        """Which rows the batch of update number `step` has; int64, [B]."""
+
+    def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:
+        """Batches of rows, by operations on the tensors' device that never wait for it.
+
+        Args:
+            whole: as `whole` gave it, on any device.
+            drawn: [..., B], there too.
+
+        """
 
 
 def keyed_draws(seed: int, step: int, count: int, below: int, stream: int = 0) -> Tensor:

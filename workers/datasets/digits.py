@@ -46,8 +46,25 @@ class DigitsData:
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based)."""
-        chosen = self._train[keyed_draws(seed, step, batch_size, len(self._train))]
-        return Batch(self._inputs[chosen], self._targets[chosen])
+        return self.gathered(self.whole(), self.drawn(seed, step, batch_size))
+
+    @property
+    def whole_bytes(self) -> int:
+        """Of all images and their labels."""
+        return self._inputs.nbytes + self._targets.nbytes
+
+    def whole(self) -> tuple[Tensor, Tensor]:
+        """All images and their labels."""
+        return self._inputs, self._targets
+
+    def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
+        """Places of the batch's images among all, [B]."""
+        return self._train[keyed_draws(seed, step, batch_size, len(self._train))]
+
+    def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:
+        """The images and their labels."""
+        inputs, targets = whole
+        return Batch(inputs[drawn], targets[drawn])
 
     def validation(self) -> Iterator[Batch]:
         """Every held-out image, in one batch."""

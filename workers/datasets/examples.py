@@ -59,7 +59,29 @@ class ExampleData:
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based)."""
-        return self._examples(self._kept[keyed_draws(seed, step, batch_size, len(self._kept))])
+        return self._examples(self.drawn(seed, step, batch_size).numpy())
+
+    @property
+    def whole_bytes(self) -> int:
+        """Of all examples, standardised, and their targets."""
+        numbers = self._inputs[:1].size * torch.get_default_dtype().itemsize
+        return len(self._targets) * numbers + self._targets.nbytes
+
+    def whole(self) -> tuple[Tensor, Tensor]:
+        """All examples, standardised, and their targets."""
+        rows = np.arange(len(self._targets))
+        parts = [self._examples(rows[at : at + _PART]) for at in range(0, len(rows), _PART)]
+        return torch.cat([part.inputs for part in parts]), torch.cat([part[1] for part in parts])
+
+    def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
+        """Places of the batch's examples among all, [B]."""
+        draws = keyed_draws(seed, step, batch_size, len(self._kept))
+        return torch.from_numpy(self._kept[draws])
+
+    def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:
+        """The examples and their targets."""
+        inputs, targets = whole
+        return Batch(inputs[drawn], targets[drawn])
 
     def validation(self) -> Iterator[Batch]:
         """The held-out examples; evenly spaced ones of more than 4,096."""

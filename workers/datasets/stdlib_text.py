@@ -103,8 +103,26 @@ class TextData:
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based): windows drawn with replacement."""
+        return self.gathered(self.whole(), self.drawn(seed, step, batch_size))
+
+    @property
+    def whole_bytes(self) -> int:
+        """Of the text that is trained on."""
+        return self.corpus.train.nbytes
+
+    def whole(self) -> tuple[Tensor, Tensor]:
+        """The text that is trained on, and the places of a window."""
+        return self.corpus.train, self._window
+
+    def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
+        """Where the batch's windows start, [B]."""
         starts = len(self.corpus.train) - len(self._window) + 1
-        return self._cut(self.corpus.train, keyed_draws(seed, step, batch_size, starts))
+        return keyed_draws(seed, step, batch_size, starts)
+
+    def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:
+        """Windows, and the bytes that follow each."""
+        text, places = whole
+        return windows(text, places, drawn)
 
     def validation(self) -> Iterator[Batch]:
         """Evenly spaced windows of the held-out files, about a thousand bytes a batch."""
@@ -112,11 +130,19 @@ class TextData:
         for starts in torch.split(
             self._validation_starts, math.ceil(_VALIDATION_BATCH_TOKENS / context)
         ):
-            yield self._cut(self.corpus.validation, starts)
+            yield windows(self.corpus.validation, self._window, starts)
 
-    def _cut(self, text: Tensor, starts: Tensor) -> Batch:
-        windows = text[starts[:, None] + self._window].long()
-        return Batch(windows[:, :-1], windows[:, 1:])
+
+def windows(text: Tensor, places: Tensor, starts: Tensor) -> Batch:
+    """Windows of a text and, as targets, what follows each of their tokens.
+
+    Args:
+        places: 0 to a window's length, from its start.
+        starts: [..., B].
+
+    """
+    cut = text[starts.unsqueeze(-1) + places].long()
+    return Batch(cut[..., :-1], cut[..., 1:])
 
 
 @cache

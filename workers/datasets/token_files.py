@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from tuner.data_files.megatron import Pair, open_pair
 from tuner.data_files.opened import Opened
@@ -22,6 +23,7 @@ from tuner.spec.datasets.token_file import TokenFile
 from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.access import Access, allowed
 from workers.datasets.data import Batch, keyed_draws
+from workers.datasets.stdlib_text import windows
 from workers.datasets.watched import Watched, watched
 
 _VALIDATION_TOKENS: Final = 4_096
@@ -71,8 +73,26 @@ class TokenData:
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
         """Training batch of update number `step` (0-based): windows drawn with replacement."""
-        below = len(self._train) - len(self._window) + 1
-        return self._windows(self._train, keyed_draws(seed, step, batch_size, below).numpy())
+        return self._windows(self._train, self.drawn(seed, step, batch_size).numpy())
+
+    @property
+    def whole_bytes(self) -> int:
+        """Of the tokens that are trained on."""
+        return len(self._train) * _in_torch(self._train.dtype).itemsize
+
+    def whole(self) -> tuple[Tensor, Tensor]:
+        """The tokens that are trained on, and the places of a window."""
+        tokens = self._train.astype(_in_torch(self._train.dtype))
+        return torch.from_numpy(tokens), torch.from_numpy(self._window)
+
+    def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
+        """Where the batch's windows start, [B]."""
+        return keyed_draws(seed, step, batch_size, len(self._train) - len(self._window) + 1)
+
+    def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:
+        """Windows, and the tokens that follow each."""
+        text, places = whole
+        return windows(text, places, drawn)
 
     def validation(self) -> Iterator[Batch]:
         """Evenly spaced windows of what is held out, about a thousand tokens a batch."""
@@ -84,6 +104,13 @@ class TokenData:
         gathered = tokens[starts[:, None] + self._window].astype(np.int64)
         windows = torch.from_numpy(gathered)
         return Batch(windows[:, :-1], windows[:, 1:])
+
+
+def _in_torch(dtype: "np.dtype[Any]") -> "np.dtype[Any]":
+    """The smallest type that holds the tokens and that torch's kernels take."""
+    if dtype.itemsize == 1 and dtype.kind == "u":
+        return np.dtype(np.uint8)
+    return np.dtype(np.int32 if dtype.itemsize < 4 or dtype.kind == "i" else np.int64)
 
 
 def load_text(dataset: TextFile, family: ModelFamily) -> Watched:

@@ -49,6 +49,7 @@ from workers.training.checkpoint import (
 )
 from workers.training.model_shapes import model_scalings, model_shape
 from workers.training.objective import Loss, objective
+from workers.training.resident import batch_on
 from workers.training.trainer import Segment, progress
 from workers.training.trial import RunningTrial, new_trial, restored_trial
 
@@ -180,7 +181,7 @@ def _check(order: CheckOrder, device: torch.device) -> Done:
             CheckedTraining(
                 build=lambda: build_model(model),
                 loss=partial(_drawing_alike, objective(model.family).training),
-                batch=lambda seed, step: data.batch(seed, step, order.batch_size).on(device),
+                batch=lambda seed, step: batch_on(data, device, seed, step, order.batch_size),
                 start=start,
             ),
             model_scalings(model, order.optimizer, order.hyperparameters),

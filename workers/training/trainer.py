@@ -18,6 +18,7 @@ from workers.training.averaging import averaged
 from workers.training.clipping import Clipping
 from workers.training.history import History, Update
 from workers.training.objective import objective
+from workers.training.resident import validation_on
 from workers.training.trial import RunningTrial
 
 
@@ -138,8 +139,8 @@ def validation_loss(trial: RunningTrial) -> float | None:
         averaged(trial.model, trial.averages),
         _precision(trial),
     ):
-        for batch in trial.data.validation():
-            loss = loss_of(trial.model, batch.on(trial.device))
+        for batch in validation_on(trial.data, trial.device):
+            loss = loss_of(trial.model, batch)
             total += loss.item() * batch.targets.numel()
             predictions += batch.targets.numel()
     return total / predictions if predictions else None

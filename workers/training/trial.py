@@ -20,6 +20,7 @@ from workers.training.activation_checkpointing import recompute_blocks
 from workers.training.averaging import follow
 from workers.training.clipping import no_norms
 from workers.training.model_shapes import model_scalings
+from workers.training.resident import batch_on
 
 _MULTIPLIER: Final = "_extra_state"  # torch's suffix of what `WithMultiplier` adds to a state dict
 
@@ -71,8 +72,8 @@ class RunningTrial:
 
     def batch(self, step: int) -> Batch:
         """The training batch of update number `step` (0-based)."""
-        batch = self.data.batch(self.spec.seed, step, self.spec.training.batch_size_at(step))
-        return batch.on(self.device)
+        size = self.spec.training.batch_size_at(step)
+        return batch_on(self.data, self.device, self.spec.seed, step, size)
 
     @property
     def parameters(self) -> list[nn.Parameter]:

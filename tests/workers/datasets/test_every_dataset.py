@@ -26,6 +26,7 @@ from tuner.spec.families.registry import FAMILIES
 from workers.datasets.access import Access, allow, allowed
 from workers.datasets.data import Batch, Data
 from workers.datasets.load import load_data
+from workers.training.resident import rows_of
 
 BATCH = 512
 IN_FILES = {"npz-images": 90, "npz-vectors": 90, "image-folder": 60}
@@ -89,6 +90,23 @@ def test_a_batch_can_be_asked_for_again_in_any_order(dataset: Dataset) -> None:
     forwards = [data.batch(7, step, 4) for step in range(5)]
     backwards = [again.batch(7, step, 4) for step in reversed(range(5))]
     assert all(map(equal, forwards, reversed(backwards)))
+
+
+def test_a_batch_is_the_rows_that_were_drawn_for_it(dataset: Dataset) -> None:
+    """As a GPU gathers it, for one trial or for several of other seeds at once."""
+    data = data_of(dataset)
+    rows = rows_of(data)
+    if isinstance(dataset, NoisedImages | ImitatedImages):
+        assert rows is None, "noise is no row of anything"
+        return
+    assert rows is not None
+    whole, seeds = rows.whole(), (7, 8)
+    assert sum(one.nbytes for one in whole[:2]) >= rows.whole_bytes
+    made = [data.batch(seed, 3, 4) for seed in seeds]
+    drawn = [rows.drawn(seed, 3, 4) for seed in seeds]
+    assert equal(rows.gathered(whole, drawn[0]), made[0])
+    inputs, targets = rows.gathered(whole, torch.stack(drawn))
+    assert all(equal(Batch(inputs[at], targets[at]), one) for at, one in enumerate(made))
 
 
 def test_another_seed_or_step_gives_another_batch(dataset: Dataset) -> None:
