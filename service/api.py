@@ -58,6 +58,7 @@ def main() -> None:
     config = uvicorn.Config(
         application,
         log_level="warning",
+        log_config=None,  # its loggers write as all others do
         timeout_graceful_shutdown=GRACE_SECONDS,  # a client that reads slowly must not hold us up
     )
     if arguments.socket is not None:

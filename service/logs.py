@@ -3,13 +3,15 @@
 import logging
 import sys
 from contextlib import suppress
-from typing import TextIO, cast
+from typing import Final, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict
 
 from parametrization.text.visible import visible
 from tuner.spec.versions import INSTALLED
+
+_OURS: Final = ("app", "service", "tuner", "workers")
 
 
 class _Forgiving:
@@ -28,22 +30,49 @@ class _Forgiving:
 
 
 def configure_logs(process: str) -> None:
-    """Send structlog's events to stderr, each with its time and the process it comes from."""
+    """Send all that is logged to stderr, each with its time and the process it comes from.
+
+    Lines of the standard library's loggers get the same form, with what their `extra` says under
+    `fields`. Packages of others are heard from warnings on.
+    """
+    stream = cast("TextIO", _Forgiving(sys.stderr))
+    first = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    last = [
+        structlog.processors.format_exc_info,
+        _hidden_characters_escaped,
+        structlog.processors.LogfmtRenderer(
+            key_order=["timestamp", "level", "process", "event"], drop_missing=True
+        ),
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _hidden_characters_escaped,
-            structlog.processors.LogfmtRenderer(
-                key_order=["timestamp", "level", "process", "event"]
-            ),
-        ],
+        processors=[*first, *last],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(cast("TextIO", _Forgiving(sys.stderr))),
+        logger_factory=structlog.PrintLoggerFactory(stream),
     )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*first, _with_fields],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    for package in _OURS:
+        logging.getLogger(package).setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
     structlog.contextvars.bind_contextvars(process=process)
+
+
+def _with_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Add what a record's `extra` says of ids, and where the record comes from if not from us."""
+    record: logging.LogRecord = event["_record"]
+    if record.name.partition(".")[0] not in _OURS:
+        event["logger"] = record.name
+    return event | getattr(record, "fields", {})
 
 
 def _hidden_characters_escaped(_logger: object, _method: str, event: EventDict) -> EventDict:

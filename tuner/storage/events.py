@@ -1,11 +1,17 @@
-"""The outbox: what happened to studies, written in the transaction that made it happen."""
+"""The outbox: what happened to studies, written in the transaction that made it happen.
+
+The log of the process that made it happen says the same, once the transaction is committed.
+"""
 
 import datetime as dt
+import logging
+from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, cast
 
 from pydantic import field_validator
-from sqlalchemy import Table, func, insert, select
+from sqlalchemy import Table, event, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
@@ -31,6 +37,18 @@ class EventKind(StrEnum):
     RECOMMENDATION_REJECTED = "recommendation.rejected"  # id, sha256, by, note
     RECOMMENDATION_OBSERVED = "recommendation.observed"  # id, verdict, step, words; new verdicts
 
+
+_LEVELS: Final = {
+    EventKind.TRIAL_PROGRESS: logging.DEBUG,  # of all rungs of all trials
+    EventKind.TRIAL_RESTARTED: logging.WARNING,
+    EventKind.ORDER_LOST: logging.WARNING,
+    EventKind.ORDER_FAILED: logging.WARNING,
+}
+"""Of those that are not INFO."""
+_LOGGED_AS: Final = {"number": "trial", "order_id": "order", "id": "recommendation"}
+"""Names of ids in the log, by those of an event's data."""
+
+log = logging.getLogger(__name__)
 
 _INSERT = insert(cast("Table", StudyEventRow.__table__))
 
@@ -64,6 +82,16 @@ def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str
 
 def _insert_events(session: Session, rows: list[dict[str, Any]]) -> None:
     connection_of(session).execute(_INSERT, rows)  # the study may be as new as its event
+    event.listen(session, "after_commit", partial(_log, rows), once=True)
+
+
+def _log(rows: Iterable[dict[str, Any]], _session: Session) -> None:
+    for row in rows:
+        level = _LEVELS.get(row["kind"], logging.INFO)
+        if log.isEnabledFor(level):
+            data = {_LOGGED_AS.get(name, name): value for name, value in row["data"].items()}
+            fields = {"study": row["study_id"], **data}
+            log.log(level, str(row["kind"]), extra={"fields": fields})
 
 
 def events_after(

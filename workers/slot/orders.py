@@ -121,7 +121,7 @@ def carry_out(
 def _ending(order: AnyOrder, error: Exception) -> Failed | Lost:
     """What is reported of an order that ended in this error."""
     if is_dead_context(error):
-        log.error("order %s: the GPU's context is gone", order.id, exc_info=error)
+        log.error("%s: the GPU's context is gone", _named(order), exc_info=error)
         message = f"the GPU's context is gone, and with it the worker ({_first_line(error)})"
         return Lost(order_id=order.id, attempt=order.attempt, message=message)
     if isinstance(error, OutOfMemory):
@@ -133,8 +133,15 @@ def _ending(order: AnyOrder, error: Exception) -> Failed | Lost:
         return failed.model_copy(update={"checkpoint": error.uri})
     if isinstance(error, CheckpointUnwritable | DataRefused | TaskFailed):
         return _failed(order, StateReason.ERROR, str(error))
-    log.error("order %s failed", order.id, exc_info=error)
+    log.error("%s failed", _named(order), exc_info=error)
     return _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")
+
+
+def _named(order: AnyOrder) -> str:
+    """The order and whose it is, for a log: `order o-1 of study std_1, trials 3, 4`."""
+    numbers = [str(one.spec.number) for one in order.trials] if order.kind == "train" else []
+    trials = f", trials {', '.join(numbers)}" if numbers else ""
+    return f"order {order.id} of study {order.study_id}{trials}"
 
 
 def _first_line(error: Exception) -> str:

@@ -1,6 +1,10 @@
 """The outbox: readers who remember the last id they saw miss nothing."""
 
+import contextlib
+import logging
 import threading
+
+import pytest
 
 from tests.tuner.stored_studies import searching_study, spec
 from tuner.storage.events import EventKind, StudyEvent, events_after, last_event_id, write_event
@@ -39,6 +43,39 @@ def test_an_event_of_a_write_that_failed_is_never_seen(database: Database) -> No
         pass
     with database.read() as session:
         assert events_after(session, None, 0, 100) == before
+
+
+def test_the_log_says_what_was_committed_with_its_ids(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    study = searching_study(database)
+    caplog.set_level(logging.INFO, "tuner.storage.events")
+    caplog.clear()
+    lost = {"order_id": "ord_1", "kind": "train", "attempt": 2, "message": "killed"}
+    ended = {"number": 3, "state": "complete"}
+    with contextlib.suppress(KeyError), database.write() as session:
+        write_event(session, study.id, EventKind.TRIAL_STATE, {"number": 2, "state": "fail"})
+        session.flush()
+        raise KeyError
+    with database.write() as session:
+        write_event(session, study.id, EventKind.TRIAL_PROGRESS, {"number": 3, "step": 1})
+        write_event(session, study.id, EventKind.TRIAL_STATE, ended)
+        write_event(session, study.id, EventKind.ORDER_LOST, lost)
+        assert caplog.records == [], "it may yet fail"
+    assert [(one.levelname, one.getMessage(), vars(one)["fields"]) for one in caplog.records] == [
+        ("INFO", "trial.state", {"study": study.id, "trial": 3, "state": "complete"}),
+        (
+            "WARNING",
+            "order.lost",
+            {
+                "study": study.id,
+                "order": "ord_1",
+                "kind": "train",
+                "attempt": 2,
+                "message": "killed",
+            },
+        ),
+    ]
 
 
 def test_a_reader_beside_many_writers_misses_no_event(

@@ -210,7 +210,7 @@ def test_an_error_fails_the_order_with_its_message(
     assert isinstance(report, Failed)
     assert report.reason is StateReason.ERROR
     assert report.message == "ValueError: adamw needs beta1"
-    assert "order ord_train failed" in caplog.text
+    assert f"order ord_train of study {STUDY}, trials 0 failed" in caplog.text
 
 
 def test_a_failed_order_leaves_nothing_in_memory(tmp_path: Path) -> None:
