@@ -13,7 +13,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from tuner.engine.orders import AnyOrder, Order
-from tuner.engine.reports import Done, Failed, Lost, Reached
+from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.engine.software import Software, installed_software
 from tuner.spec.record import Record
 from tuner.spec.submitted import STORED
@@ -49,6 +49,14 @@ class Introduction(Record):
     """It reads the engine's mark: both have one checkpoint directory."""
 
 
+class News(Record):
+    """What an actor has to tell."""
+
+    reports: tuple[Report, ...]
+    problem: str | None
+    """Why its slot takes no order now, in words; None if it does."""
+
+
 MARK_FILE: Final = ".ray-engine"
 
 
@@ -72,6 +80,7 @@ class SlotActor:
             dataset_dirs=self._told.dataset_dirs,
         )
         self._news = asyncio.Event()
+        self._told_problem: str | None = None
 
     async def introduce(self) -> str:
         """Say what is installed here, and start the worker."""
@@ -90,17 +99,18 @@ class SlotActor:
         self._slot.start(_ORDERS.validate_json(text, context=STORED))
         self._news.set()  # its process, and with it the pipe, may be another one now
 
-    async def reports(self) -> list[str]:
-        """The next reports, once there are any."""
-        while not (found := self._found()):
+    async def news(self) -> str:
+        """The next reports, or another problem, once there is something to tell."""
+        while not (found := self._found()) and self._slot.problem == self._told_problem:
             await self._look()
-        return [report.model_dump_json() for report in found]
+        self._told_problem = self._slot.problem
+        return News(reports=tuple(found), problem=self._told_problem).model_dump_json()
 
     def _found(self) -> list[Reached | Done | Failed | Lost]:
         reports = self._slot.receive()
         limit = self._told.stall_seconds
         stalled = self._slot.stalled(limit) if limit is not None else None
-        return [*reports, stalled] if stalled else reports
+        return [*reports, *([stalled] if stalled else ()), *self._slot.look()]
 
     async def _look(self) -> None:
         """Wait until the worker may have something to say."""

@@ -10,19 +10,17 @@ from functools import partial
 from typing import Any, Final
 
 import ray
-from pydantic import TypeAdapter
 from ray.exceptions import RayError
 
 from tuner.engine.orders import AnyOrder
-from tuner.engine.reports import Done, Failed, Lost, Reached, Report
+from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.software import Software, differences
-from workers.engines.ray_actor import Assignment, Introduction, SlotActor
+from workers.engines.ray_actor import Assignment, Introduction, News, SlotActor
 from workers.engines.slot_process import RECENT_ORDERS, code_of, trials_of
 
 PLACING: Final = "waits for a place in the Ray cluster"
 RETRY_SECONDS: Final = 15.0
 """After which a slot that could not be used is tried again: its node may have been mended."""
-_REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
 _Reports = list[Reached | Done | Failed | Lost]
 
 
@@ -50,6 +48,8 @@ class RaySlot:
     refused: bool = False
     """The latest actor could not be used; the problem says why."""
     _actor: Any = None
+    _is_placed: bool = False
+    """The actor has introduced itself, and may be used."""
     _retry_at: float = 0.0
 
     def place(self) -> None:
@@ -89,7 +89,7 @@ class RaySlot:
         """End the actor, and with it the worker, whatever they do."""
         self.order, self.code = None, None
         self.recent.clear()
-        self.calls = {}
+        self.calls, self._is_placed = {}, False
         if self._actor is not None:
             ray.kill(self._actor)
             self._actor = None
@@ -108,16 +108,17 @@ class RaySlot:
                 f" ({self.assignment.checkpoint_dir}): mount it there under the same path"
             )
         else:
-            self.problem, self.refused = None, False
+            self.problem, self.refused, self._is_placed = None, False, True
             self._listen()
         return []
 
     def _listen(self) -> None:
-        self.calls[self._actor.reports.remote()] = self._reported
+        self.calls[self._actor.news.remote()] = self._told
 
-    def _reported(self, texts: list[str]) -> _Reports:
-        reports = [_REPORTS.validate_json(text) for text in texts]
-        for report in reports:
+    def _told(self, text: str) -> _Reports:
+        news = News.model_validate_json(text)
+        self.problem = news.problem
+        for report in news.reports:
             if not isinstance(report, Reached):
                 if isinstance(report, Done):
                     self.recent.append(trials_of(self.order))
@@ -125,10 +126,10 @@ class RaySlot:
                     self.recent.clear()
                 self.order = None
         self._listen()
-        return reports
+        return list(news.reports)
 
     def _after_death(self, error: RayError) -> _Reports:
-        order, was_used = self.order, self.problem is None
+        order, was_used = self.order, self._is_placed
         words = " ".join(str(error).split())
         if was_used:
             self.place()

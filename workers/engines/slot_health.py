@@ -9,7 +9,7 @@ LONGEST_STOP_SECONDS: Final = 60.0
 STEPS_STOPPED: Final = 10
 """A stopped worker is given up after as long as so many of its slowest steps took."""
 FAILURES_ALLOWED: Final = 2
-"""One may have been killed; a second in a row is the slot's doing."""
+"""One may have been killed; a second in a row is taken to be the slot's doing."""
 FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 
@@ -29,8 +29,10 @@ class SlotHealth:
     """What is known of a slot apart from the orders that it runs.
 
     A worker that ends before it is up has failed for a reason of the slot's own: no such device, no
-    memory, a broken installation. The slot takes no order then until a worker of it is up; starting
-    one is tried again after a pause that doubles.
+    memory, a broken installation. One that ends in mid-order may have been killed, or ended by that
+    order; where the next one ends so too, before anything was reported, the slot is set aside all
+    the same: the orders go on elsewhere, and a slot that ends every order does not end them all.
+    Starting a worker is tried again after a pause that doubles.
 
     Args:
         clock: seconds.
@@ -40,7 +42,7 @@ class SlotHealth:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._failures = 0
-        self._last_words = ""
+        self._problem = ""
         self._due = 0.0
         self._is_up = False
         self._stopped_at: float | None = None
@@ -50,12 +52,7 @@ class SlotHealth:
         """Why the slot takes no order now, in words; None if it does."""
         if self._stopped_at is not None:
             return f"its worker has stood still for {self._clock() - self._stopped_at:.0f} s"
-        if self._failures < FAILURES_ALLOWED or self._is_up:
-            return None
-        return (
-            f"its worker {self._last_words} before it could work, {self._failures} times by now:"
-            " the coordinator's log has its last words; it is tried again"
-        )
+        return None if self._failures < FAILURES_ALLOWED or self._is_up else self._problem
 
     @property
     def may_start(self) -> bool:
@@ -76,13 +73,25 @@ class SlotHealth:
 
     def died(self, words: str) -> bool:
         """Note that the worker has ended, and how; whether it had never been up."""
-        self._stopped_at = None
-        if self._is_up:
-            return False
-        self._failures, self._last_words = self._failures + 1, words
-        pause = FIRST_PAUSE_SECONDS * 2 ** min(max(0, self._failures - FAILURES_ALLOWED), 10)
+        was_up = self._is_up
+        when = "in as many orders" if was_up else "before it could work"
+        self._failed(
+            self._failures + 1,
+            f"its worker {words} {when}, {self._failures + 1} times by now: the coordinator's log"
+            " has its last words; it is tried again",
+        )
+        return not was_up
+
+    def set_aside(self, problem: str) -> None:
+        """Note that the worker has ended for a reason that is the slot's own."""
+        failures = max(self._failures + 1, FAILURES_ALLOWED)
+        self._failed(failures, f"{problem}; it is tried again")
+
+    def _failed(self, failures: int, problem: str) -> None:
+        self._failures, self._problem = failures, problem
+        self._is_up, self._stopped_at = False, None
+        pause = FIRST_PAUSE_SECONDS * 2 ** min(max(0, failures - FAILURES_ALLOWED), 10)
         self._due = self._clock() + min(pause, LONGEST_PAUSE_SECONDS)
-        return True
 
     def stood_seconds(self, is_stopped: bool) -> float:
         """Note whether the worker is stopped at this moment; for how long it has been."""

@@ -160,11 +160,10 @@ class SlotProcess:
             except (EOFError, OSError):
                 return [*reports, *self._after_death()]
             reports.append(report)
-            self.health.works()
             if isinstance(report, Lost):  # it ends by itself: nothing more may be sent to it
-                self.kill()
-                self.spawn()
+                self._gave_up(report)
                 return reports
+            self.health.works()
             if not isinstance(report, Reached):
                 self.recent.append(trials_of(self.order))
                 self.order = None
@@ -217,6 +216,16 @@ class SlotProcess:
             self._stalls.close()
         self._stalls, self._heartbeat = None, None
         return status
+
+    def _gave_up(self, report: Lost) -> None:
+        """Follow a worker that has ended itself, and said why."""
+        if report.is_of_slot:
+            self.health.set_aside(report.message)
+        else:
+            self.health.died("gave its order up")
+        self.kill()
+        if self.problem is None:
+            self.spawn()
 
     def _after_death(self, how: str | None = None) -> list[Lost]:
         order = self.order

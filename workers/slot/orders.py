@@ -99,7 +99,8 @@ def carry_out(
 ) -> Iterator[Reached | Done | Failed | Lost]:
     """Reports of the order, ending in Done or Failed, whatever goes wrong.
 
-    In Lost where an error has left the GPU's context unusable: the process has to end.
+    In Lost where an error has left the GPU's context unusable, or checkpoints cannot be written
+    here: the process has to end.
 
     Args:
         cohort: what this worker holds in memory; changed by train orders.
@@ -131,7 +132,10 @@ def _ending(order: AnyOrder, error: Exception) -> Failed | Lost:
     if isinstance(error, CheckpointUnreadable):
         failed = _failed(order, StateReason.CHECKPOINT, str(error))
         return failed.model_copy(update={"checkpoint": error.uri})
-    if isinstance(error, CheckpointUnwritable | DataRefused | TaskFailed):
+    if isinstance(error, CheckpointUnwritable):
+        log.error("%s: %s", _named(order), error)
+        return Lost(order_id=order.id, attempt=order.attempt, message=str(error), is_of_slot=True)
+    if isinstance(error, DataRefused | TaskFailed):
         return _failed(order, StateReason.ERROR, str(error))
     log.error("%s failed", _named(order), exc_info=error)
     return _failed(order, StateReason.ERROR, f"{type(error).__name__}: {error}")

@@ -39,7 +39,7 @@ class CheckpointUnwritable(Exception):
     def __init__(self, name: str, cause: OSError) -> None:
         super().__init__(
             f"cannot write the checkpoint {name} ({cause.strerror or cause}): free space on that"
-            " disk or make the folder writable, then run the study again"
+            " disk or make the folder writable"
         )
 
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.processes import is_running
 from tests.workers.engines.ray_under_test import actor_of
 from tests.workers.engines.worker_processes import pids_by_slot, wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
@@ -105,12 +104,37 @@ def test_an_engine_ends_what_the_one_before_it_has_left(engine: RayEngine, tmp_p
     """A coordinator that stands still keeps its actors; who takes over needs their cores."""
     wait_until_placed(engine)
     (left,) = pids_by_slot(tmp_path / "cluster").values()
-    elsewhere = RayEngine(tmp_path / "elsewhere", slots=1)
-    assert is_running(left)
     after = RayEngine(tmp_path / "cluster", slots=1)
     wait_for_death(left)
-    for one in (elsewhere, after):
-        one.close()
+    after.close()
+
+
+def test_a_worker_that_stands_still_or_cannot_store_is_the_slots_own_trouble(
+    engine: RayEngine, tmp_path: Path
+) -> None:
+    wait_until_placed(engine)
+    folder = tmp_path / "cluster"
+    endless = training(steps=10_000_000)
+    engine.start(train_order(trial_spec(train=endless), name="ord_stopped", rungs=(1, 10_000_000)))
+    assert isinstance(engine.wait(60)[0], Reached)
+    (worker,) = pids_by_slot(folder).values()
+    os.kill(worker, signal.SIGSTOP)
+    stopped = until_over(engine)[-1]
+    assert isinstance(stopped, Lost)
+    assert "stands still (SIGSTOP)" in stopped.message
+    (folder / "std_blocked").write_text("where the study's folder would be")
+    engine.start(train_order(name="ord_blocked", study="std_blocked"))
+    blocked = until_over(engine)[-1]
+    assert isinstance(blocked, Lost)
+    assert blocked.is_of_slot
+    (slot,) = engine.slots()
+    assert str(slot.problem).startswith("cannot write the checkpoint std_blocked/")
+    with pytest.raises(RuntimeError, match="no slot is free"):
+        engine.start(train_order(name="ord_next"))
+    (folder / "std_blocked").unlink()
+    wait_until_placed(engine)
+    engine.start(train_order(name="ord_blocked", study="std_blocked", attempt=2))
+    assert isinstance(until_over(engine)[-1], Done)
 
 
 def test_what_ends_this_process_is_its_own_affair(joined_ray: LocalCluster) -> None:
