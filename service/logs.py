@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Final, TextIO, cast
 
 import structlog
-from structlog.typing import EventDict
+from structlog.typing import EventDict, Processor
 
 from parametrization.text.visible import visible
 from tuner.spec.versions import INSTALLED
@@ -36,12 +36,12 @@ def configure_logs(process: str) -> None:
     `fields`. Packages of others are heard from warnings on.
     """
     stream = cast("TextIO", _Forgiving(sys.stderr))
-    first = [
+    first: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    last = [
+    last: list[Processor] = [
         structlog.processors.format_exc_info,
         _hidden_characters_escaped,
         structlog.processors.LogfmtRenderer(
@@ -72,7 +72,8 @@ def _with_fields(_logger: object, _method: str, event: EventDict) -> EventDict:
     record: logging.LogRecord = event["_record"]
     if record.name.partition(".")[0] not in _OURS:
         event["logger"] = record.name
-    return event | getattr(record, "fields", {})
+    event.update(getattr(record, "fields", {}))
+    return event
 
 
 def _hidden_characters_escaped(_logger: object, _method: str, event: EventDict) -> EventDict:

@@ -213,11 +213,14 @@ def test_an_error_fails_the_order_with_its_message(
     assert f"order ord_train of study {STUDY}, trials 0 failed" in caplog.text
 
 
-def test_a_failed_order_leaves_nothing_in_memory(tmp_path: Path) -> None:
+def test_an_order_that_cannot_be_stored_is_the_slots_trouble_and_leaves_nothing_in_memory(
+    tmp_path: Path,
+) -> None:
     cohort = OpenCohort()
     (tmp_path / "in_the_way").write_text("")
-    (report,) = reports_of(train_order(), tmp_path / "in_the_way", cohort)
-    assert isinstance(report, Failed)
+    (report,) = carry_out(train_order(), cohort, tmp_path / "in_the_way")
+    assert isinstance(report, Lost)
+    assert report.is_of_slot
     assert "cannot write the checkpoint" in report.message
     assert cohort.trials == {}
 
