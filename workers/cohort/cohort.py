@@ -54,6 +54,7 @@ class Cohort:
         compiled_update: bool = False,
     ) -> None:
         self.trials = tuple(trials)
+        self.compiled = compiled
         self.advances = tuple(Advance() for _ in trials)
         self._batches = batches_of(self.trials)
         self._step_of_all = CohortStep(
@@ -102,6 +103,17 @@ class Cohort:
                     self._step()
         finally:
             self._look()
+
+    def stands_with(self, trials: Sequence[RunningTrial]) -> bool:
+        """Whether it is of these trials, in this order, and none has trained elsewhere since."""
+        return len(trials) == len(self.trials) and all(
+            own is one and one.step == step
+            for own, one, step in zip(self.trials, trials, self._steps, strict=True)
+        )
+
+    def start_segment(self) -> None:
+        """Write down what follows anew: what came before has been read."""
+        self.advances = tuple(Advance() for _ in self.trials)
 
     def close(self) -> None:
         """Free what was recorded on a GPU; the trials go on by themselves or in another cohort."""

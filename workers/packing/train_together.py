@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from itertools import groupby
 
 from tuner.engine.orders import TrialSpec
@@ -11,6 +12,7 @@ from workers.cohort.programs import Programs
 from workers.cohort.tensor_updates import trains_in_cohorts
 from workers.device.gpu_memory import give_back
 from workers.device.out_of_memory import is_out_of_memory, naming_what_is_too_large
+from workers.packing.kept_cohort import KeptCohort
 from workers.training.history import History
 from workers.training.trainer import Segment, ended, train_to
 from workers.training.trial import RunningTrial
@@ -19,33 +21,44 @@ log = logging.getLogger(__name__)
 
 
 def train_packed(
-    trials: Sequence[RunningTrial], step: int, packing: Packing, programs: Programs
+    trials: Sequence[RunningTrial],
+    step: int,
+    packing: Packing,
+    programs: Programs,
+    kept: KeptCohort | None = None,
 ) -> Iterator[tuple[RunningTrial, Segment]]:
     """Train all of them to `step`, in the order in which they get there.
 
     A cohort that does not fit into memory goes on in halves from where it was.
 
+    Args:
+        kept: of the rung before; afterwards of this one. None to leave nothing open.
+
     Raises:
         OutOfMemory: if even one trial alone does not fit.
 
     """
+    if kept is None:
+        with closing(KeptCohort()) as own:
+            yield from train_packed(trials, step, packing, programs, own)
+        return
     waiting = list(_chunks(trials, packing))
     history = {trial.spec.number: History() for trial in trials}
     while waiting:
         members = waiting.pop(0)
         alone = trains_alone(members[0].spec) or len(members) < packing.least
         if packing.way == "solo" or alone:
+            kept.close()
             for trial in members:
                 yield trial, _alone(trial, step, history[trial.spec.number])
             continue
-        fits, advances = _together(members, step, packing, programs)
+        fits, advances = _together(members, step, packing, programs, kept)
         going_on = []
         for trial, advance in zip(members, advances, strict=True):
             updates = history[trial.spec.number]
             updates.extend(advance.updates.columns)
             if advance.diverged_at is not None or trial.step == step:
-                with naming_what_is_too_large(words(trial.spec)):
-                    yield trial, ended(trial, updates, advance.diverged_at)
+                yield trial, _ended(trial, updates, advance.diverged_at, kept)
             else:
                 going_on.append(trial)
         parts = [going_on] if fits else _halves(going_on)
@@ -112,8 +125,27 @@ def _alone(trial: RunningTrial, step: int, before: History) -> Segment:
     return segment._replace(first_step=first_step, updates=before)
 
 
+def _ended(
+    trial: RunningTrial, updates: History, diverged_at: int | None, kept: KeptCohort
+) -> Segment:
+    """The trial's segment; where its validation does not fit beside the cohort, without that."""
+    try:
+        return ended(trial, updates, diverged_at)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    kept.close()
+    give_back(trial.device)
+    with naming_what_is_too_large(words(trial.spec)):
+        return ended(trial, updates, diverged_at)
+
+
 def _together(
-    trials: list[RunningTrial], step: int, packing: Packing, programs: Programs
+    trials: list[RunningTrial],
+    step: int,
+    packing: Packing,
+    programs: Programs,
+    kept: KeptCohort,
 ) -> tuple[bool, Sequence[Advance]]:
     """Train until the first trial gets to `step` or half have diverged.
 
@@ -121,21 +153,23 @@ def _together(
         Whether there was memory enough, and what was done until then, trial by trial.
 
     """
-    cohort, fits = None, True
+    # A compiled program serves one number of trials, and costs half a minute.
+    full = len(trials) == packing.most
+    compiled = packing.way == "compiled" and full
+    cohort, fits = kept.take(trials, compiled=compiled), True
     try:
-        # A compiled program serves one number of trials, and costs half a minute.
-        full = len(trials) == packing.most
-        compiled = packing.way == "compiled" and full
-        cohort = Cohort(trials, programs, compiled=compiled, compiled_update=full)
+        if cohort is None:
+            cohort = Cohort(trials, programs, compiled=compiled, compiled_update=full)
         cohort.advance(step - max(trial.step for trial in trials))
-    except (RuntimeError, MemoryError) as error:
+    except BaseException as error:
+        if cohort is not None:
+            cohort.close()
         if not is_out_of_memory(error):
             raise
         fits = False
-    finally:
-        if cohort is not None:
-            cohort.close()
     done = cohort.advances if cohort is not None else [Advance() for _ in trials]
+    if cohort is not None and fits:
+        kept.keep(cohort)
     if not fits:
         del cohort
         give_back(trials[0].device)

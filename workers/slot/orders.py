@@ -38,6 +38,7 @@ from workers.device.heartbeat import alive
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
+from workers.packing.kept_cohort import KeptCohort
 from workers.packing.probe import probe
 from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (
@@ -68,6 +69,7 @@ class OpenCohort:
     trials: dict[tuple[str, int], RunningTrial] = field(default_factory=dict)
     """By study id and trial number, the latest last."""
     programs: Programs = field(default_factory=Programs)
+    kept: KeptCohort = field(default_factory=KeptCohort)
 
     def take(self, study_id: str, trial: OpenTrial) -> RunningTrial | None:
         """The trial if it is held exactly where the order goes on; the caller owns it now."""
@@ -115,6 +117,7 @@ def carry_out(
     else:
         return
     # What the failed order allocated is garbage now: hand it back before the next order.
+    cohort.kept.close()
     cohort.trials.clear()
     give_back(torch.device(cohort.device))
 
@@ -156,6 +159,8 @@ def _first_line(error: Exception) -> str:
 def _reports(
     order: AnyOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore
 ) -> Iterator[Reached | Done]:
+    if isinstance(order, CheckOrder | ProbeOrder):
+        cohort.kept.close()
     match order:
         case DescribeOrder():
             yield _describe(order)
@@ -233,16 +238,20 @@ def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
 def _train(
     order: TrainOrder, cohort: OpenCohort, store: CheckpointStore
 ) -> Iterator[Reached | Done]:
+    held = [cohort.take(order.study_id, trial) for trial in order.trials]
+    if None in held:  # those that are opened now need the memory
+        cohort.kept.close()
     running = []
-    for trial in order.trials:
+    for trial, known in zip(order.trials, held, strict=True):
         with naming_what_is_too_large(words(trial.spec)):
-            held = cohort.take(order.study_id, trial)
-            running.append(held or _opened(trial, cohort.device, store))
+            running.append(known or _opened(trial, cohort.device, store))
     for rung in order.rungs:
         behind = [trial for trial in running if trial.step < rung]
         advanced = {
             trial.spec.number: _reported(trial, segment, order, store)
-            for trial, segment in train_packed(behind, rung, order.packing, cohort.programs)
+            for trial, segment in train_packed(
+                behind, rung, order.packing, cohort.programs, cohort.kept
+            )
         }
         progresses = tuple(advanced[trial.spec.number] for trial in behind)
         over = {one.number for one in progresses if one.diverged}
