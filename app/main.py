@@ -13,7 +13,7 @@ from app.auth.gate import Gate
 from app.auth.known import KnownSecrets
 from app.auth.limits import RateLimits
 from app.auth.scopes import is_open, require_scope
-from app.dashboard import assets, certificate, cost, log_in, pages, study_list, study_pages
+from app.dashboard import assets, certificate, compare, cost, log_in, pages, study_list, study_pages
 from app.dashboard.submit import page as submit_page
 from app.errors import install_error_handlers, on_tuner_error
 from app.event_feed import EventFeed
@@ -104,7 +104,17 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.known = KnownSecrets(database)
     for module in ROUTERS:
         app.include_router(module.router)
-    for shown in (submit_page, study_list, study_pages, certificate, pages, cost, log_in, assets):
+    for shown in (
+        submit_page,
+        study_list,
+        study_pages,
+        certificate,
+        pages,
+        compare,
+        cost,
+        log_in,
+        assets,
+    ):
         app.include_router(shown.router, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.

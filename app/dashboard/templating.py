@@ -28,6 +28,7 @@ _ENVIRONMENT.filters |= FILTERS
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
     "new": ("/new", "New study"),
+    "compare": ("/compare", "Compare"),
     "queue": ("/queue", "Queue"),
     "workers": ("/workers", "Workers"),
     "cost": ("/cost", "Cost"),

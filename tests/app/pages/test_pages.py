@@ -219,6 +219,7 @@ def test_pages_refer_to_this_host_alone_and_to_files_that_are_there(
         f"/studies/{study_id}",
         *tabs,
         "/new",
+        "/compare",
         "/queue",
         "/workers",
         "/cost",

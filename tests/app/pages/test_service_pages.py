@@ -73,7 +73,7 @@ def test_pages_of_the_service_are_accessible_in_both_themes_and_on_a_telephone(
     served: Served, tab: Page
 ) -> None:
     at_work(served)
-    for path in ("/workers", "/queue", "/cost", "/docs"):
+    for path in ("/workers", "/queue", "/cost", "/compare", "/docs"):
         tab.set_viewport_size({"width": 1280, "height": 900})
         tab.emulate_media(color_scheme="light")
         tab.goto(f"{served.address}{path}")

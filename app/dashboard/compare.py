@@ -1,0 +1,116 @@
+"""The page of studies side by side: what each answers, and what was asked of each otherwise."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, NamedTuple
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Query
+from fastapi.responses import HTMLResponse
+
+from app.dashboard.templating import page
+from app.dashboard.words import signed
+from app.dependencies import Db, Verdicts
+from app.routes.comparing.studies import AskedIds, Compared, compare_studies
+from app.routes.studies import list_studies
+from app.standings.words import UNKNOWN, VERDICTS, number
+from parametrization.text.rounding import percent, significant
+from tuner.recommendation.comparing.answers import AnswerInShort
+
+router = APIRouter()
+
+OFFERED: Final = 50
+"""Studies, newest first, that can be chosen on the page itself."""
+LARGEST_WIDTH_DIGITS: Final = 8
+
+
+class Row(NamedTuple):
+    """One line of a table, a cell a study."""
+
+    title: str
+    cells: tuple[str, ...]
+
+
+def _rate(answer: AnswerInShort) -> str:
+    ends = (answer.learning_rate, answer.low, answer.high)
+    value, low, high = (significant(at, answer.digits) for at in ends)
+    return f"{value}, 90 % interval {low} to {high}"
+
+
+def _groups(answer: AnswerInShort) -> str:
+    shown = ((one.role, significant(one.learning_rate, answer.digits)) for one in answer.rates)
+    return ", ".join(f"{role} {rate}" for role, rate in shown)
+
+
+_ROWS: Final[Mapping[str, Callable[[AnswerInShort], str]]] = {
+    "For": lambda at: at.target.words,
+    "Optimizer": lambda at: at.optimizer,
+    "Learning rate at the base": _rate,
+    "Peak rates of the groups": _groups,
+    "Loss predicted": lambda at: number(at.predicted_loss),
+    "Drift to the target, octaves": lambda at: (
+        UNKNOWN if at.drift_octaves is None else signed(at.drift_octaves)
+    ),
+    "Cost of tuning": lambda at: f"{percent(at.share_percent)} of training the target",
+    "Trials": lambda at: f"{at.trials:,}",
+    "Weakest point": lambda at: at.reasons[0].words if at.reasons else "none",
+}
+"""Say what of every answer is shown."""
+
+
+@router.get("/compare")
+def show_comparison(
+    database: Db,
+    verdicts: Verdicts,
+    ids: Annotated[list[AskedIds] | None, Query(max_length=OFFERED)] = None,
+    width: Annotated[str, Query(max_length=LARGEST_WIDTH_DIGITS, pattern=r"^\d*$")] = "",
+) -> HTMLResponse:
+    """Studies side by side, each for its own target or all for one width; or a choice of them."""
+    chosen = list(dict.fromkeys(one for some in ids or () for one in some.split(",")))
+    if len(chosen) < 2:
+        offered = list_studies(database, verdicts, page_size=OFFERED).studies
+        return page("compare_choice.html", studies=offered, chosen=chosen)
+    asked = {"ids": ",".join(chosen)} | ({"width": width} if width else {})
+    found = compare_studies(database, verdicts, ids=chosen, width=int(width) if width else None)
+    studies = found.studies
+    return page(
+        "compare.html",
+        studies=[one.study for one in studies],
+        answers=[
+            _first_row(studies),
+            *(_row(title, studies) for title in _ROWS),
+            _changes(studies),
+        ],
+        differences=[
+            Row(one.pointer, tuple(_value(one.values, of.study.id) for of in studies))
+            for one in found.differences
+        ],
+        width=width,
+        ids=asked["ids"],
+        json=f"/v1/studies:compare?{urlencode(asked)}",
+    )
+
+
+def _first_row(studies: tuple[Compared, ...]) -> Row:
+    return Row(
+        "Verdict",
+        tuple(
+            VERDICTS[one.answer.verdict] if one.answer else f"no answer: {one.problem}"
+            for one in studies
+        ),
+    )
+
+
+def _row(title: str, studies: tuple[Compared, ...]) -> Row:
+    return Row(title, tuple(_ROWS[title](one.answer) if one.answer else "" for one in studies))
+
+
+def _changes(studies: tuple[Compared, ...]) -> Row:
+    return Row("Beside the first", tuple(one.change.words if one.change else "" for one in studies))
+
+
+def _value(values: Mapping[str, Any], study_id: str) -> str:
+    if study_id not in values:
+        return "not there"
+    value = values[study_id]
+    return value if isinstance(value, str) else json.dumps(value)
