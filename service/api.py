@@ -19,6 +19,9 @@ from tuner.spec.families.registered_tasks import REGISTERED
 from workers.slot.process import follow_parent_into_death
 
 GRACE_SECONDS = 3
+KEEP_ALIVE_SECONDS = 75
+"""Longer than the minute for which clients and proxies keep an idle connection to use again:
+closed earlier, it would break as the next request is sent."""
 
 
 def main() -> None:
@@ -59,6 +62,7 @@ def main() -> None:
         application,
         log_level="warning",
         log_config=None,  # its loggers write as all others do
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=GRACE_SECONDS,  # a client that reads slowly must not hold us up
     )
     if arguments.socket is not None:

@@ -49,7 +49,7 @@ def _errors_of(method: str, path: str, operation: Mapping[str, Any], *, is_open:
     """Statuses of the problem documents that an operation may answer with."""
     statuses = {400, 413, 422, 503} | (set() if is_open else {401, 403, 429})
     named = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
-    if "{" in path:
+    if "{" in path or "ids" in named:
         statuses |= {404, 409}  # 409: what is stored under the id cannot be read
     if method in ("post", "patch", "delete"):
         statuses |= {403, 409, 507}

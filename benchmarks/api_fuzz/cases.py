@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,7 +26,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from benchmarks.api_fuzz.judged import Got, Sent, findings
-from benchmarks.api_fuzz.prepared import HIDDEN, Prepared, Sender, seen_by_hidden, served_copy
+from benchmarks.api_fuzz.prepared import HIDDEN, Ids, Prepared, Sender, seen_by_hidden, served_copy
 from tests.app.served import Served
 
 Case = schemathesis.Case[Any]
@@ -39,6 +40,8 @@ CHECKS: Final = [
 ]
 ENDLESS: Final = "/events$"
 _MODES: Final = ((GenerationMode.POSITIVE, 0.7), (GenerationMode.NEGATIVE, 0.3))
+_NAMED: Final = re.compile(r"'[^']*'|/\d+|\w+_[0-9a-f]{16}")
+"""What makes failures of one kind differ: names and numbers."""
 _TIMEOUT_SECONDS: Final = 60
 _LONGEST: Final = 600  # characters of a finding
 
@@ -100,14 +103,20 @@ class _Tried:
 
     def _addressed(self, case: Case) -> Sent:
         """Give the case ids that there are, of both owners, or leave it as it was generated."""
-        chosen, others = [], self._made.others.ids
+        chosen: list[Ids | None] = []
+        others = self._made.others.ids
         for name in case.path_parameters:
             whose = self._drawn.choice((self._sender.ids, self._sender.ids, others, None))
             chosen.append(whose)
             if whose is not None:
                 case.path_parameters[name] = self._drawn.choice(whose[name])
+        if "ids" in case.query:
+            whose = self._drawn.choice((self._sender.ids, others, None))
+            chosen.append(whose)
+            if whose is not None:
+                case.query["ids"] = [",".join(whose["study_id"])]
         study = case.path_parameters.get("study_id")
-        is_of_study = len(chosen) < 2 or study == self._sender.ids["study_id"][0]
+        is_of_study = len(case.path_parameters) < 2 or study == self._sender.ids["study_id"][0]
         return Sent(
             method=case.method.upper(),
             path=case.formatted_path,
@@ -120,7 +129,7 @@ class _Tried:
     def _fail(self, operation: str, words: str, request: str) -> None:
         """Keep the first of each kind of failure."""
         self.failures.setdefault(
-            (operation, words.splitlines()[0][:120]),
+            (operation, _NAMED.sub("", words.splitlines()[0])[:120]),
             {
                 "sender": self._sender.name,
                 "operation": operation,

@@ -62,7 +62,8 @@ def served(application: Any) -> Iterator[httpx.Client]:  # noqa: ANN401  any ASG
 async def bare(scope: dict[str, Any], receive: Any, send: Any) -> None:  # noqa: ANN401  ASGI
     """The least an ASGI application can do."""
     if scope["type"] == "http":
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"{}"})
 
 

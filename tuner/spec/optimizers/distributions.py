@@ -13,7 +13,7 @@ MOST: Final = 2**53
 class FloatDistribution(Submitted):
     """Real interval [low, high], sampled on a log scale if `log`."""
 
-    type: Literal["float"] = "float"
+    type: Literal["float"]
     low: float
     high: float
     log: bool = False

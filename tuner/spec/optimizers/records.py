@@ -159,7 +159,7 @@ _NUMBERS: Final[Mapping[Range, Any]] = {
 
 def _record(declaration: OptimizerDeclaration) -> type[SearchedOptimizer]:
     name, (low, high) = declaration.name, declaration.log2_rates
-    rates = FloatDistribution(low=2.0**low, high=2.0**high, log=True)
+    rates = FloatDistribution(type="float", low=2.0**low, high=2.0**high, log=True)
     fields: dict[str, Any] = {
         "name": (Literal[name], ...),
         "learning_rate": (SearchedRate, Field(default=rates, description=_rate_words)),
