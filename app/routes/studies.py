@@ -27,6 +27,7 @@ from tuner.spec.submitted import ReadableText
 from tuner.storage import studies, study_list
 from tuner.storage.changes import retrying, study_edits
 from tuner.storage.changes.preconditions import require_version
+from tuner.storage.changes.seeding import seed_search
 from tuner.storage.changes.study_edits import Edit
 from tuner.storage.sql.database import Database
 from tuner.storage.study_list import StudyFilter
@@ -70,9 +71,11 @@ def create_study(
     """
     spec = planned(body, database, settings)
     with database.write() as session:
-        study, _ = studies.open_study(
+        study, is_new = studies.open_study(
             session, spec, idempotency_key=idempotency_key, asked_sha256=asked_sha256(body)
         )
+        if is_new:
+            seed_search(session, study)
     answer = read_whole(database, settings, study.id)
     response.headers["Location"] = answer.links.self
     return _tagged(response, answer)

@@ -70,6 +70,8 @@ class Provenance(Record):
     rule_version: str
     plugin: str | None
     """Package and version that the optimizer comes from; null if it is built in."""
+    prior: str | None = None
+    """The study around whose optimum the search began; null where there is none."""
     seeds: tuple[int, ...]
     """Seeds of the trials with a result."""
     trials: int

@@ -135,6 +135,17 @@ def test_a_budget_that_is_too_small_is_refused_with_what_it_takes(untouched: Ser
         assert "the cheapest plan takes" in error["detail"]
 
 
+def test_a_cost_without_a_price_is_refused_and_with_its_own_is_stored(untouched: Served) -> None:
+    body = BUDGETED | {"budget": {"cost": 100}}
+    (error,) = untouched.client.post("/v1/studies", json=body).json()["errors"]
+    assert error["pointer"] == "/budget/cost"
+    assert "set WIDTHWISE_PRICE_PER_HOUR" in error["detail"]
+    priced = BUDGETED | {"budget": {"cost": 100, "price_per_hour": 2}}
+    found = untouched.client.post("/v1/studies:preview", json=priced).json()
+    assert found["spec"]["budget"]["price_per_hour"] == 2
+    assert any("budget of 100 at 2 an hour of a slot" in note for note in found["notes"])
+
+
 def test_a_study_stops_at_its_budget_and_says_so(served: Served) -> None:
     """Its plan is a share of the target; a promise that cannot be kept would cost more."""
     budget = {"flops_percent": 185}

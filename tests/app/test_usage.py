@@ -115,3 +115,9 @@ def test_owners_see_their_own_and_administrators_the_sums_of_all(served: Served)
             studies = client.get("/v1/usage", params={"group_by": "study"}).json()["rows"]
             assert len(studies) == (owner != "operator")
     assert seen == {"ana": ["ana"], "ben": ["ben"], "operator": ["ana", "ben"]}
+
+
+def test_a_budget_by_cost_takes_the_price_of_the_moment(served: Served) -> None:
+    body = {"family": {"name": "mlp"}, "target": {"width": 512}, "budget": {"cost": 30}}
+    stored = served.client.post("/v1/studies", json=body).json()["spec"]["budget"]
+    assert (stored["cost"], stored["price_per_hour"]) == (30, 3)

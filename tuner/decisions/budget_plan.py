@@ -8,9 +8,8 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from tuner.evidence.budget import SECONDS_OF_HOUR
 from tuner.evidence.preview import Preview
-from tuner.spec.budget import Budget
+from tuner.spec.budget import SECONDS_OF_HOUR, Budget
 from tuner.spec.study import StudySpec
 
 LEAST_WIDTH: Final = 16
@@ -78,28 +77,31 @@ def planned_by_budget(
     """
     if spec.budget is None:
         return spec
-    unit, most = _limit(spec.budget)
-    cheapest = math.inf
+    most, cheapest = _limit(spec.budget), math.inf
     for some in _candidates(spec, left):
-        price = _price(look(some), unit)
+        price = _price(look(some), spec.budget)
         if price is None:
             return spec
         if price <= most:
-            return _longer(some, left, unit, most, look)
+            return _longer(some, left, spec.budget, look)
         cheapest = min(cheapest, price)
-    raise OverBudget(unit, most, cheapest)
+    raise OverBudget(spec.budget.unit, most, cheapest)
 
 
-def _limit(budget: Budget) -> tuple[str, float]:
-    if budget.gpu_hours is not None:
-        return "gpu_hours", budget.gpu_hours
-    return "flops_percent", budget.flops_percent or 0.0
+def _limit(budget: Budget) -> float:
+    return float(getattr(budget, budget.unit))
 
 
-def _price(found: Preview, unit: str) -> float | None:
-    if unit == "flops_percent":
+def _price(found: Preview, budget: Budget) -> float | None:
+    """What a plan takes in the budget's unit; None where that is not known."""
+    if budget.unit == "flops_percent":
         return found.share_percent
-    return None if found.time is None else found.time.slot_seconds / SECONDS_OF_HOUR
+    if found.time is None:
+        return None
+    hours = found.time.slot_seconds / SECONDS_OF_HOUR
+    if budget.unit == "gpu_hours":
+        return hours
+    return None if budget.price_per_hour is None else hours * budget.price_per_hour
 
 
 def _candidates(spec: StudySpec, left: Open) -> Iterator[StudySpec]:
@@ -130,15 +132,14 @@ def _widths(spec: StudySpec, left: Open) -> Sequence[int]:
 def _longer(
     spec: StudySpec,
     left: Open,
-    unit: str,
-    most: float,
+    budget: Budget,
     look: Callable[[StudySpec], Preview],
 ) -> StudySpec:
     """The same with updates doubled as often as that fits, up to the target's own."""
     while left.steps and 2 * spec.training.steps <= spec.whole_target.steps:
         longer = _with(spec, spec.proxy_width, 2 * spec.training.steps, spec.search.trials)
-        price = _price(look(longer), unit)
-        if price is None or price > most:
+        price = _price(look(longer), budget)
+        if price is None or price > _limit(budget):
             break
         spec = longer
     return spec

@@ -2,16 +2,14 @@
 
 import math
 from collections.abc import Iterable
-from typing import Final
 
 from tuner.evidence.flops import cell_flops, target_flops
 from tuner.evidence.planned import planned_flops, planned_trials
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialRecord
 from tuner.spec.axes.cell import Cell
+from tuner.spec.budget import SECONDS_OF_HOUR
 from tuner.spec.states import Purpose
-
-SECONDS_OF_HOUR: Final = 3600.0
 
 
 def most_flops(snapshot: StudySnapshot) -> float:
@@ -21,9 +19,9 @@ def most_flops(snapshot: StudySnapshot) -> float:
         return math.inf
     if spec.budget.flops_percent is not None:
         return spec.budget.flops_percent / 100 * target_flops(spec, shape, spec.whole_target)
-    if spec.budget.gpu_hours is None or snapshot.slot_speed is None:
+    if spec.budget.hours is None or snapshot.slot_speed is None:
         return math.inf
-    return spec.budget.gpu_hours * SECONDS_OF_HOUR * snapshot.slot_speed
+    return spec.budget.hours * SECONDS_OF_HOUR * snapshot.slot_speed
 
 
 def spent_flops(snapshot: StudySnapshot) -> float:

@@ -11,6 +11,7 @@ from tuner.evidence.flops import FORWARD_AND_BACKWARD
 from tuner.evidence.planned import planned_trials
 from tuner.evidence.sizes import Sizes, sizes_of, target_positions, trial_positions
 from tuner.spec.axes.cell import Cell
+from tuner.spec.budget import SECONDS_OF_HOUR
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
@@ -58,6 +59,8 @@ class PlannedTime(Record):
     seconds: float
     """On all slots at once, if nothing else runs on them: batches that wait for each other take
     longer."""
+    cost: float | None = None
+    """Of all trials' slot hours; null where an hour has no price."""
     words: str
     """Which speeds it rests on."""
 
@@ -113,6 +116,7 @@ def preview(
     *,
     speeds: Sequence[MeasuredSpeed] = (),
     slots: int = 0,
+    price_per_hour: float | None = None,
 ) -> Preview:
     """What a study would run.
 
@@ -120,6 +124,7 @@ def preview(
         shape: of its proxies, where it is known.
         speeds: of trials of other studies; those of the same family tell, by the nearest width.
         slots: that its trials could use.
+        price_per_hour: of a slot, where it has one; the budget's own counts before it.
 
     """
     sizes, target = sizes_of(spec, shape), spec.whole_target
@@ -128,6 +133,10 @@ def preview(
     size = None if sizes is None else _target_size(spec, sizes)
     whole = None if size is None else FORWARD_AND_BACKWARD * size * target_positions(spec, target)
     time = _time(spec, planned, speeds, slots)
+    price = (spec.budget and spec.budget.price_per_hour) or price_per_hour
+    if time is not None and price:
+        hours = time.slot_seconds / SECONDS_OF_HOUR
+        time = time.model_copy(update={"cost": hours * price})
     trials, spent = sum(of.trials for of in planned), None if sizes is None else flops
     share = None if whole is None else 100 * flops / whole
     interval = _interval(spec)

@@ -263,6 +263,7 @@ def _provenance(study: StudyRecord, known: EvidenceSummary, chosen: Optimizer) -
         data_sha256=study.data_sha256,
         rule_version=rules_version(study.spec.policies),
         plugin=_config(study.spec, chosen).plugin_used,
+        prior=study.spec.prior,
         seeds=known.seeds,
         trials=known.trials,
     )

@@ -28,6 +28,14 @@ class IllegalMove(TunerError):
         self.to = to
 
 
+class NoSeeds(TunerError):
+    """The study that was named as prior has nothing to begin a search with."""
+
+    def __init__(self, study_id: str, words: str) -> None:
+        super().__init__(f"Study {study_id} cannot seed a search: {words}.")
+        self.study_id = study_id
+
+
 class SearchOver(TunerError):
     """The study's search has ended, so that no points can be given to it."""
 

@@ -182,6 +182,8 @@ class StudyFields(Submitted):
     budget: Budget | None = None
     """The most that the trials may take. What is left out of `proxy_width`, `training.steps` and
     `search.trials` is then planned by it."""
+    prior: Annotated[str, Field(max_length=64, pattern=r"^std_[A-Za-z0-9_-]+$")] | None = None
+    """A completed study of yours: the search begins around its optimum."""
     control: Literal["none", "sp"] = "none"
     """`sp` repeats the measurement under the standard parametrization."""
     at_target: bool = False

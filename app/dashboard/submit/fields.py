@@ -34,6 +34,7 @@ class Field(NamedTuple):
 _LABELS: Final = {
     "/budget/gpu_hours": "GPU hours at most",
     "/budget/flops_percent": "% of the target's FLOPs at most",
+    "/budget/cost": "Cost of GPU hours at most",
     "/measure/widths": "Widths to measure",
     "/measure/seeds": "Seeds a rate",
     "/measure/plan": "Plan",

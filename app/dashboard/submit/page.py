@@ -33,7 +33,7 @@ _AFTER: Final = (
     _Group(
         "Measurement", ("measure/plan", "measure/widths", "measure/seeds", "control", "at_target")
     ),
-    _Group("Limits", ("budget/gpu_hours", "budget/flops_percent", "priority")),
+    _Group("Limits", ("budget/gpu_hours", "budget/flops_percent", "budget/cost", "priority")),
     _Group("The study", ("name", "project", "seed")),
 )
 

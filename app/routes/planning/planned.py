@@ -12,6 +12,7 @@ from tuner.data_files.places import Places
 from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
 from tuner.evidence.preview import Preview, preview
 from tuner.spec.study import StudySpec
+from tuner.storage.changes.seeding import require_prior
 from tuner.storage.heartbeats import workers
 from tuner.storage.speeds.measured import described_shape, measured_speeds
 from tuner.storage.sql.database import Database
@@ -43,13 +44,16 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
 
     Raises:
         RequestValidationError: as `planned`.
+        StudyNotFound: if its prior is none of the owner's.
+        NoSeeds: if its prior has nothing for it.
 
     """
-    spec = with_data(body, Places(settings.dataset_dirs))
+    spec = _priced(with_data(body, Places(settings.dataset_dirs)), settings)
     now, silence = dt.datetime.now(dt.UTC), settings.coordinator_silence_seconds
     with database.read() as session:
         shape = described_shape(session, spec)
         speeds = measured_speeds(session, spec.family.name)
+        require_prior(session, spec)
         known = workers(session)
     at_work = [
         one.device.startswith("cuda")
@@ -66,18 +70,34 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
             lambda candidate: preview(candidate, shape, speeds=speeds, slots=slots or 1),
         )
     except OverBudget as error:
-        raise _over_budget(error) from error
-    return preview(spec, shape, speeds=speeds, slots=slots)
+        raise _refused(error.unit, str(error)) from error
+    price = settings.price_per_hour
+    return preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
 
 
-def _over_budget(error: OverBudget) -> RequestValidationError:
-    problems = [(f"/budget/{error.unit}", str(error))]
+def _priced(spec: StudySpec, settings: AppSettings) -> StudySpec:
+    """The study with the price of its budget's hours, as it is now."""
+    budget = spec.budget
+    if budget is None or budget.cost is None or budget.price_per_hour is not None:
+        return spec
+    if not settings.price_per_hour:
+        raise _refused(
+            "cost",
+            "an hour of a slot has no price here: set WIDTHWISE_PRICE_PER_HOUR where the service"
+            " starts, give price_per_hour beside cost, or give gpu_hours",
+        )
+    priced = budget.model_copy(update={"price_per_hour": settings.price_per_hour})
+    return spec.model_copy(update={"budget": priced})
+
+
+def _refused(unit: str, words: str) -> RequestValidationError:
+    problems = [(f"/budget/{unit}", words)]
     return RequestValidationError(
         [
             {
                 "type": "fields_disagree",
                 "loc": ("body",),
-                "msg": str(error),
+                "msg": words,
                 "input": None,
                 "ctx": {"problems": problems},
             }

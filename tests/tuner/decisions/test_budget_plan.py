@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from tests.tuner.builders import spec
 from tuner.decisions.budget_plan import (
@@ -86,5 +87,34 @@ def test_a_budget_that_nothing_fits_into_names_what_the_cheapest_plan_takes() ->
 
 @pytest.mark.parametrize("budget", [{}, {"gpu_hours": 1, "flops_percent": 2}])
 def test_a_budget_has_one_unit(budget: dict[str, float]) -> None:
-    with pytest.raises(ValueError, match="give one of gpu_hours and flops_percent"):
+    with pytest.raises(ValueError, match="give one of gpu_hours, flops_percent and cost"):
         spec(budget=budget)
+
+
+def test_a_cost_is_planned_as_hours_at_its_price() -> None:
+    hours = planned(budget={"gpu_hours": 0.5})
+    cost = planned(budget={"cost": 2.0, "price_per_hour": 4.0})
+    kept = {"budget": None}
+    assert cost.model_copy(update=kept) == hours.model_copy(update=kept)
+    assert cost.budget is not None
+    assert cost.budget.hours == 0.5
+    time = looked_at(cost).time
+    assert time is not None
+    assert time.cost == pytest.approx(time.slot_seconds / 3600 * 4.0)
+    with pytest.raises(OverBudget, match=r"cost 1e-06 is less than the .* cheapest plan takes"):
+        planned(budget={"cost": 1e-6, "price_per_hour": 4.0})
+
+
+@pytest.mark.parametrize(
+    ("budget", "words"),
+    [
+        ({"cost": 1, "gpu_hours": 1}, "gpu_hours and cost given"),
+        ({}, "neither gpu_hours nor flops_percent nor cost given"),
+        ({"gpu_hours": 1, "price_per_hour": 2}, "price_per_hour without cost"),
+    ],
+)
+def test_a_budget_has_one_unit_and_a_price_belongs_to_a_cost(
+    budget: dict[str, float], words: str
+) -> None:
+    with pytest.raises(ValidationError, match=words):
+        planned(budget=budget)

@@ -18,7 +18,7 @@ def slot_speed(session: Session, study: StudyRecord) -> float | None:
 
     None unless the study's budget is in hours, and before an order is done.
     """
-    if study.spec.budget is None or study.spec.budget.gpu_hours is None:
+    if study.spec.budget is None or study.spec.budget.hours is None:
         return None
     flops, seconds = 0.0, 0.0
     query = select(OrderRow).where(
