@@ -7,7 +7,8 @@ widest of which is the target. Each draw is a study of three widths up to a quar
 by the default plan and answered by the service's own functions. `plan_grid` is its answer to whole
 grids with 2 or 3 seeds; the estimators that it is held to answer for those. `sp`, `short` and
 `hot` in a problem's name mark planted bad ones, whose answers should be flagged: all figures but
-`flagged_bad` are of the good ones. Figures are means over problems.
+`flagged_bad` are of the good ones. Figures are means over problems. `by_axis` is of swept axes on
+the repository's own `axis_bank`: targets 8 times beyond the sweep in tokens, 4 in batch and depth.
 """
 
 import sys
@@ -19,6 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.report import RESULTS, command_line, give
+from benchmarks.transfer.axes.studies import by_axis
 from benchmarks.transfer.simulated.banks import Problem, at_seeds, read_bank, seeds_of
 from benchmarks.transfer.simulated.calibration_plot import draw_calibration
 from benchmarks.transfer.simulated.estimators import BASELINES, Answer, service
@@ -91,8 +93,7 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
                 [problem for problem in problems if problem.name in good], truth, flops, draws, seed
             )
         },
-        # A bank holds widths alone: no command of this repository measures those axes yet.
-        "by_axis": {"depth": None, "tokens": None, "batch": None},
+        "by_axis": by_axis(draws, seed),
         "regret_by_problem": {
             name: round(_true_regret(found), 3) for name, found in sorted(answers.items())
         },

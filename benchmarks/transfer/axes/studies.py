@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from benchmarks.transfer.axes.bank import BANK, PROBLEMS, AxisProblem
+from benchmarks.transfer.axes.problems import BANK, PROBLEMS, AxisProblem
 from benchmarks.transfer.simulated.banks import Problem, SeedLosses, at_seeds, seeds_of
 from benchmarks.transfer.simulated.estimators import Answer
 from benchmarks.transfer.simulated.scores import Scored, scored
