@@ -132,6 +132,10 @@ class Client(StudyLists, TrialExchange, ServiceReports):
         """Verdict and slopes of the coordinate check."""
         return self._json(f"{path_of(study_id)}/coordinate-check")
 
+    def dynamics(self, study_id: str) -> Document:
+        """Curvature and noise along the winner's training, where the study asked for `dynamics`."""
+        return self._json(f"{path_of(study_id)}/dynamics")
+
     def post_check(
         self, study_id: str, build: Callable[[int], Any], loss: Loss, batch: Batch
     ) -> Document:

@@ -1,12 +1,14 @@
-"""Serve a study's evidence: coordinate check, and loss against learning rate by width."""
+"""Serve a study's evidence: coordinate check, loss against learning rate by width, dynamics."""
 
 from fastapi import APIRouter
 
 from app.dependencies import Db, StudyId
 from app.schemas.evidence import (
     CoordinateCheckRead,
+    DynamicsRead,
     SensitivityRead,
     coordinate_check_read,
+    dynamics_read,
     sensitivity_read,
 )
 from tuner.storage.evidence import read_evidence, read_summary
@@ -35,3 +37,14 @@ def read_sensitivity(study_id: StudyId, database: Db) -> SensitivityRead:
         study = get_study(session, study_id)
         evidence = read_evidence(session, study)
     return sensitivity_read(study, evidence)
+
+
+@router.get("/dynamics")
+def read_dynamics(study_id: StudyId, database: Db) -> DynamicsRead:
+    """Curvature, noise of gradients and the edge of stability along the winner's training.
+
+    By optimizer and width, where the study asked for `dynamics`; with the loss on the plane of the
+    two sharpest directions at the end.
+    """
+    with database.read() as session:
+        return dynamics_read(get_study(session, study_id))

@@ -3,14 +3,17 @@
 from typing import Literal
 
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
+from parametrization.recommendation.dynamics import DynamicsFindings, WidthDynamics
 from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
 from parametrization.recommendation.target import Comparison
 from parametrization.rules.parametrization import Parametrization
+from tuner.evidence.dynamics.findings import dynamics_findings, dynamics_of
 from tuner.evidence.sensitivity import (
     SensitivityCurve,
 )
 from tuner.evidence.study_evidence import EvidenceSummary, StudyEvidence
 from tuner.records.snapshot import StudyRecord
+from tuner.spec.dynamics.asked import Dynamics
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
@@ -45,6 +48,37 @@ class SensitivityRead(Record):
     """How the optimum moves with width, by optimizer and parametrization."""
     standings: tuple[OptimizerStanding, ...]
     """The study's optimizers at equal width, tokens and FLOPs, best first."""
+
+
+class OptimizerDynamics(Record):
+    optimizer: Optimizer
+    widths: tuple[WidthDynamics, ...]
+    """What was seen along the winner's training, the narrowest width first."""
+    findings: DynamicsFindings | None
+    """What that says of a target; null until a width was looked at."""
+
+
+class DynamicsRead(Record):
+    study_id: str
+    state: StudyState
+    asked: Dynamics | None
+    """Null where the study did not ask for them: submit it with `dynamics: true`."""
+    optimizers: tuple[OptimizerDynamics, ...]
+
+
+def dynamics_read(study: StudyRecord) -> DynamicsRead:
+    """Everything that was seen of every optimizer's winner."""
+    asked = study.spec.dynamics
+    by_name = {one.name: dynamics_of(study.dynamics, one.name) for one in study.spec.optimizers}
+    return DynamicsRead(
+        study_id=study.id,
+        state=study.state,
+        asked=asked if isinstance(asked, Dynamics) else None,
+        optimizers=tuple(
+            OptimizerDynamics(optimizer=name, widths=seen, findings=dynamics_findings(seen))
+            for name, seen in by_name.items()
+        ),
+    )
 
 
 def coordinate_check_read(study: StudyRecord, known: EvidenceSummary) -> CoordinateCheckRead:

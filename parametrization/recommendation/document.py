@@ -4,6 +4,7 @@ from typing import Any, Final, Literal
 
 from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.axes import AxesEvidence
+from parametrization.recommendation.dynamics import DynamicsFindings
 from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
 from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
@@ -147,6 +148,8 @@ class RecommendationDocument(Record):
     noise_floor: NoiseFloor | None = None
     """Smaller differences of loss mean nothing; null where the service's own workers trained, which
     repeat a trial bit by bit."""
+    dynamics: DynamicsFindings | None = None
+    """Curvature and noise along the winner's training; null where the study did not ask for it."""
     optimizers: tuple[OptimizerStanding, ...]
     """Standings, best first, once every optimizer of the study is measured."""
     cost: TuningCost

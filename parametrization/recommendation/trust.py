@@ -30,6 +30,7 @@ class Reason(Record):
         "depth",
         "batch",
         "tokens",
+        "stability",
         "state",
     ]
     severity: Literal["caution", "abstain"]

@@ -10,6 +10,7 @@ from parametrization.optimizers.registry import STUDIED
 from tests.app.served import Served
 from tuner.recommendation.recommend import Recommendation
 from tuner.spec.states import StudyState
+from widthwise.client import Client
 
 
 def test_trials_can_be_picked_by_what_they_are(finished: tuple[Served, str]) -> None:
@@ -188,3 +189,22 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
         "own-batches",
         "external",
     }
+
+
+def test_dynamics_are_served_by_optimizer_and_width_and_stand_in_the_answer(
+    finished: tuple[Served, str],
+) -> None:
+    served, without = finished
+    study_id = served.submit(dynamics={"looks": 3}, search={"trials": 4})
+    before = served.client.get(f"/v1/studies/{study_id}/dynamics").json()
+    assert before["asked"]["looks"] == 3
+    assert before["optimizers"] == [{"optimizer": "adamw", "widths": [], "findings": None}]
+    served.advance(study_id)
+    (found,) = served.client.get(f"/v1/studies/{study_id}/dynamics").json()["optimizers"]
+    assert [one["width"] for one in found["widths"]] == [32, 64, 128]
+    assert found["widths"][0]["landscape"]["losses"][1] == [2.5, 2.0, None]
+    answer = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
+    assert answer["dynamics"] == found["findings"]
+    assert answer["dynamics"]["batch_size"] == 64
+    with Client(served.address) as client:
+        assert client.dynamics(without)["asked"] is None

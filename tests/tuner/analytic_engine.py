@@ -8,12 +8,14 @@ import math
 import random
 from collections.abc import Callable
 
+from parametrization.recommendation.dynamics import Landscape, Look, WidthDynamics
 from parametrization.rules.parametrization import Parametrization
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.orders import (
     CheckOrder,
     DescribeOrder,
+    DynamicsOrder,
     OpenTrial,
     Order,
     OrderId,
@@ -58,6 +60,32 @@ def loss_at(trial: OpenTrial, step: int, moves: Moves = lambda _: 0.0) -> float 
 
 
 DATA_SHA256 = "d" * 64
+
+
+def dynamics_at(width: int, edge: float = 0.5) -> WidthDynamics:
+    """A noise scale of 80 examples, and an edge that is reached at the end."""
+    looks = tuple(
+        Look(
+            step=step,
+            loss=2.0,
+            hessian=(4.0, 1.0),
+            residual=1e-6,
+            gauss_newton=(3.5, 1.0),
+            edge=None if step == 0 else edge * step / 200,
+            gradient_square=0.05,
+            noise_trace=4.0,
+        )
+        for step in (0, 100, 200)
+    )
+    landscape = Landscape(offsets=(-1.0, 0.0, 1.0), losses=((4.0, 3.0, 4.0), (2.5, 2.0, None)))
+    return WidthDynamics(
+        optimizer="adamw",
+        width=width,
+        batch_size=16,
+        learning_rate=2.0**-6,
+        looks=looks,
+        landscape=landscape,
+    )
 
 
 class AnalyticEngine:
@@ -157,6 +185,9 @@ class AnalyticEngine:
             ]
         if isinstance(order, ProbeOrder):
             return [Done(order_id=order.id, attempt=order.attempt, packing=self._packing)]
+        if isinstance(order, DynamicsOrder):
+            seen = dynamics_at(order.model.width)
+            return [Done(order_id=order.id, attempt=order.attempt, dynamics=seen)]
         reports: list[Report] = []
         goes_on = {trial.spec.number: trial for trial in order.trials}
         before = {

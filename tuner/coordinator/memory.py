@@ -14,7 +14,15 @@ from sqlalchemy.orm import Session
 
 from tuner.coordinator.turns import Turns
 from tuner.decisions.search import Searches
-from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, ProbeOrder, TrainOrder
+from tuner.engine.orders import (
+    AnyOrder,
+    CheckOrder,
+    DescribeOrder,
+    DynamicsOrder,
+    OrderId,
+    ProbeOrder,
+    TrainOrder,
+)
 from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
@@ -146,7 +154,8 @@ class Memory:
             return
         known.waits_on = None
         known.changed |= _numbers(order)
-        known.study_changed |= isinstance(order, ProbeOrder)  # the packing that was found
+        # The packing that was found, or the dynamics.
+        known.study_changed |= isinstance(order, ProbeOrder | DynamicsOrder)
         if isinstance(report, Done):
             del known.open_orders[order.id]
 

@@ -11,6 +11,7 @@ from typing import Final
 
 from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.check_hyperparameters import check_hyperparameters
+from tuner.decisions.dynamics import missing_dynamics
 from tuner.decisions.measure import measure_trials, repeated_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
@@ -50,6 +51,9 @@ def wanted_orders(snapshot: StudySnapshot) -> Iterator[AnyOrder]:
         yield from (order for order in _missing_checks(snapshot) if order.id not in running)
     elif snapshot.study.state in (StudyState.SEARCHING, StudyState.MEASURING):
         yield from train_orders(snapshot)
+        if snapshot.study.state is StudyState.MEASURING and not snapshot.trials.unfinished:
+            running = {open_order.order.id for open_order in snapshot.open_orders}
+            yield from (one for one in missing_dynamics(snapshot) if one.id not in running)
 
 
 def _queued(_: StudySnapshot) -> Decision:
@@ -115,6 +119,8 @@ def _measuring(snapshot: StudySnapshot) -> Decision:
     if new_trials:
         return Decision(new_trials=new_trials)
     if snapshot.trials.unfinished:
+        return Decision()
+    if any(missing_dynamics(snapshot)):
         return Decision()
     left_out = len(due) - len(new_trials)
     return Decision(move_to=StudyState.COMPLETED, reason=_what_ended(snapshot, left_out))

@@ -15,6 +15,7 @@ from parametrization.scaling.multipliers import Multipliers
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.packing import SOLO, DeviceKind, Packing
 from tuner.spec.datasets.registry import AnyDataset
+from tuner.spec.dynamics.asked import Dynamics
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
@@ -143,5 +144,22 @@ class TrainOrder(Record):
         return self.rungs[-1]
 
 
-AnyOrder: TypeAlias = DescribeOrder | CheckOrder | ProbeOrder | TrainOrder
+class DynamicsOrder(Record):
+    """Train one trial from its start, and look at its curvature and its gradients' noise."""
+
+    kind: Literal["dynamics"] = "dynamics"
+    id: OrderId
+    study_id: str
+    attempt: int = 1
+    trial: TrialSpec
+    """The winner, at the width that is looked at."""
+    asked: Dynamics
+
+    @property
+    def model(self) -> ModelSpec:
+        """What is trained."""
+        return self.trial.model
+
+
+AnyOrder: TypeAlias = DescribeOrder | CheckOrder | ProbeOrder | TrainOrder | DynamicsOrder
 Order = Annotated[AnyOrder, Field(discriminator="kind")]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from parametrization.recommendation.dynamics import WidthDynamics
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.orders import OrderId
@@ -66,6 +67,7 @@ class Done(Record):
     data_sha256: str | None = None
     """Of everything that batches are made of; with the shape."""
     packing: Packing | None = None
+    dynamics: WidthDynamics | None = None
 
 
 class Failed(Record):

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.axes import AxesEvidence
 from parametrization.recommendation.document import MeasuringEnd
+from parametrization.recommendation.dynamics import DynamicsFindings
 from parametrization.recommendation.evidence import (
     NoiseFloor,
     OptimizerStanding,
@@ -20,6 +21,7 @@ from tuner.evidence.comparison import (
     compare_optimizers,
 )
 from tuner.evidence.coordinate_check import check_verdict
+from tuner.evidence.dynamics.findings import dynamics_findings, dynamics_of
 from tuner.evidence.further import FurtherVerdict, chosen_hyperparameters, further_verdict
 from tuner.evidence.measuring import measuring_end
 from tuner.evidence.noise import noise_floor
@@ -41,7 +43,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
-EVIDENCE_VERSION: Final = 7
+EVIDENCE_VERSION: Final = 8
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
@@ -75,6 +77,8 @@ class OptimizerEvidence(Record):
     """Of depth, batch and tokens; None where no trial has measured them."""
     measuring_end: MeasuringEnd | None = None
     """None before the measurement has ended."""
+    dynamics: DynamicsFindings | None = None
+    """None where the study did not ask for them, and before the first width was looked at."""
 
     def transfer_under(self, parametrization: Parametrization) -> TransferEvidence | None:
         """How the optimum moves with width under it; None while there is no curve."""
@@ -177,6 +181,7 @@ def _of_optimizer(
         axes=swept_axes(snapshot, optimizer, _own_optimum(spec, transfer)),
         further=further_verdict(snapshot, optimizer),
         measuring_end=measuring_end(snapshot, optimizer),
+        dynamics=dynamics_findings(dynamics_of(snapshot.study.dynamics, optimizer)),
     )
 
 

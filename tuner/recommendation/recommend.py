@@ -136,6 +136,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         own.check,
         others.axes,
         own.noise,
+        own.dynamics,
     )
     reasons = reasons_against(found)
     facts, target_shapes = None, None
@@ -210,6 +211,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         control=own.transfer_under(Parametrization.SP),
         check=own.check,
         noise_floor=own.noise,
+        dynamics=own.dynamics,
         optimizers=known.standings,
         cost=tuning_cost(known.trained, spec, study.shape, target, own.measuring_end),
         provenance=_provenance(study, known, chosen),

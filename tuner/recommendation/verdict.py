@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.recommendation.dynamics import DynamicsFindings
 from parametrization.recommendation.evidence import NoiseFloor, Prediction, TransferEvidence
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Axis, Reason, Verdict
@@ -40,6 +41,8 @@ class Findings(NamedTuple):
     """Those beside width."""
     noise: NoiseFloor | None = None
     """Of a trainer of the user's own."""
+    dynamics: DynamicsFindings | None = None
+    """Where the study asked for them."""
 
     @property
     def width(self) -> int:
@@ -83,6 +86,7 @@ def reasons_against(found: Findings) -> tuple[Reason, ...]:
         *_of_proxy(found),
         *_of_other_axes(found),
         *_of_duration(found.target),
+        *_of_stability(found.dynamics),
     ]
     if found.state is not StudyState.COMPLETED:
         rest = "not every trial ran" if found.state in FINAL_STUDY_STATES else "it may still move"
@@ -106,6 +110,18 @@ def _of_noise(noise: NoiseFloor | None) -> Iterator[Reason]:
         )
         excess = noise.spread_percent / NOISE_PERCENT
         yield Reason(topic="noise", severity="caution", words=words, excess=excess)
+
+
+def _of_stability(dynamics: DynamicsFindings | None) -> Iterator[Reason]:
+    """A rate at the edge of stability: no margin is left for a target that is a little sharper."""
+    if dynamics is None or dynamics.edge is None or dynamics.edge < 1:
+        return
+    words = (
+        f"the proxy of width {dynamics.edge_width} trained at the edge of stability (update"
+        f" {dynamics.edge_step}: curvature times rate at {dynamics.edge:.2g} of what the optimizer"
+        " can stand): watch the target's loss for spikes, and lower the rate or clip if it has any"
+    )
+    yield Reason(topic="stability", severity="caution", words=words, excess=dynamics.edge)
 
 
 def _of_check(check: CheckVerdict | None, *, is_external: bool) -> Iterator[Reason]:

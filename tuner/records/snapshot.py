@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import NamedTuple
 
+from parametrization.recommendation.dynamics import StudyDynamics
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import Order
 from tuner.engine.packing import Packing
@@ -28,6 +29,8 @@ class StudyRecord(Record):
     """Of everything that batches are made of; None until the describe order has answered."""
     packings: dict[str, Packing] | None = None
     """By `packing_key`: how trials of each shape train, measured once and kept."""
+    dynamics: StudyDynamics | None = None
+    """None where the study did not ask for them, and until the first."""
     counts: TrialCounts | None = None
     """None until its trials are counted: see `tuner.storage.trials.trial_counts.counts_of`."""
     priority: int = 0

@@ -57,6 +57,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
                 f" {spec.family.refused_optimizers[name]}; use another optimizer",
             )
     yield from _unknown_seeds(spec)
+    yield from _unfit_dynamics(spec)
     yield from _unfit_target(spec)
     yield from _unfit_axes(spec)
     yield from _unfit_policies(spec)
@@ -195,3 +196,15 @@ def _illegal_widths(spec: StudyFields) -> Iterator[tuple[str, str]]:
     for field, widths in (("measure", spec.measure.widths), ("check", spec.check.widths)):
         if widths and len(set(widths)) < 3:
             yield (f"/{field}/widths", f"give at least three different widths, got {list(widths)}")
+
+
+def _unfit_dynamics(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    if spec.dynamics is False:
+        return
+    if spec.family.is_external:
+        words = "only the service's own workers look at a model in training"
+    elif spec.family.trains_in_one_piece:
+        words = "batches of a loader cannot be asked for again: give the task a `batch`"
+    else:
+        return
+    yield ("/dynamics", f"{words}; leave dynamics out")

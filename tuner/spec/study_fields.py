@@ -15,6 +15,7 @@ from tuner.spec.axes.cell import Cell
 from tuner.spec.axes.measured_axes import MeasuredAxes
 from tuner.spec.budget import Budget
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
+from tuner.spec.dynamics.asked import Dynamics
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
@@ -189,6 +190,9 @@ class StudyFields(Submitted):
     at_target: bool = False
     """Measure at the target width too (the proxies' depth, batch and steps): for demonstrations and
     benchmarks."""
+    dynamics: Dynamics | bool = False
+    """Measure curvature, noise of gradients and the edge of stability along the winner's training,
+    once at every measured width; `true` for the defaults. As stored: an object, or false."""
     on_failed_check: Literal["stop", "warn"] = "stop"
     packing: Literal["solo", "measured"] = "measured"
     """`measured` trains trials of one shape together wherever a probe finds that faster, with
@@ -211,6 +215,11 @@ class StudyFields(Submitted):
         if "family" not in info.data or "pruner" in search.model_fields_set:
             return search
         return search.model_copy(update={"pruner": info.data["family"].default_pruner})
+
+    @field_validator("dynamics")
+    @classmethod
+    def _has_numbers(cls, dynamics: Dynamics | bool) -> Dynamics | bool:
+        return Dynamics() if dynamics is True else dynamics
 
     @property
     def proxies(self) -> Proxies:

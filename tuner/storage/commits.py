@@ -9,7 +9,7 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import checkpoint_uri
-from tuner.engine.orders import AnyOrder, OrderId, ProbeOrder, TrainOrder
+from tuner.engine.orders import AnyOrder, DynamicsOrder, OrderId, ProbeOrder, TrainOrder
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report, TrialProgress
 from tuner.records.decision import Decision
 from tuner.records.errors import OrderUnreadable, StudyMoved
@@ -17,7 +17,12 @@ from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import NewTrial
 from tuner.spec.states import OrderState, StateReason, StudyState, TrialState
 from tuner.storage.events import EventKind, write_event
-from tuner.storage.order_results import store_packing, store_results, store_trials
+from tuner.storage.order_results import (
+    store_no_dynamics,
+    store_packing,
+    store_results,
+    store_trials,
+)
 from tuner.storage.orders import (
     close_order,
     fail_order,
@@ -279,6 +284,9 @@ def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str)
     order = order_of(row)
     if isinstance(order, ProbeOrder):
         store_packing(session, order)  # slower, but no reason to give up the study
+        return
+    if isinstance(order, DynamicsOrder):
+        store_no_dynamics(session, order, f"{reason}: {message}")
         return
     if not isinstance(order, TrainOrder):
         words = f"the study's {order.kind} order failed ({reason}): {message}"

@@ -12,6 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from parametrization.recommendation.dynamics import StudyDynamics
 from parametrization.shapes.older_tensors import completed_tensor
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import checkpoint_uri
@@ -203,4 +204,5 @@ ORDER: Final[DocumentKind[AnyOrder]] = DocumentKind(
     "payload", TypeAdapter(Order), (_name_uris_and_devices,)
 )
 PACKINGS: Final = DocumentKind("packings", TypeAdapter(dict[str, Packing]), (_key_by_device,))
-KINDS: Final = (SPEC, SHAPE, ORDER, PACKINGS)
+DYNAMICS: Final = DocumentKind("dynamics", TypeAdapter(StudyDynamics), ())
+KINDS: Final = (SPEC, SHAPE, ORDER, PACKINGS, DYNAMICS)

@@ -4,11 +4,19 @@ import datetime as dt
 
 from sqlalchemy.orm import Session
 
-from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, ProbeOrder, TrainOrder
+from parametrization.recommendation.dynamics import StudyDynamics, WidthDynamics
+from tuner.engine.orders import (
+    AnyOrder,
+    CheckOrder,
+    DescribeOrder,
+    DynamicsOrder,
+    ProbeOrder,
+    TrainOrder,
+)
 from tuner.engine.packing import SOLO, Packing, packing_key
 from tuner.engine.reports import Done, Reached
 from tuner.storage.check_progress import store_statistics
-from tuner.storage.documents import PACKINGS, SHAPE
+from tuner.storage.documents import DYNAMICS, PACKINGS, SHAPE
 from tuner.storage.events import EventKind, write_event
 from tuner.storage.sql.tables import StudyRow
 from tuner.storage.trials.trial_reports import store_progress
@@ -23,6 +31,8 @@ def store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str,
             store_statistics(session, order.study_id, order.optimizer, report.statistics)
         case ProbeOrder():
             store_packing(session, order, report.packing)
+        case DynamicsOrder():
+            store_dynamics(session, order, report.dynamics)
         case TrainOrder():
             return store_trials(session, order, report)
     return ()
@@ -43,6 +53,29 @@ def _store_description(session: Session, study_id: str, report: Done) -> None:
     study.shape = SHAPE.write(report.shape)
     study.data_sha256 = report.data_sha256
     study.updated_at = dt.datetime.now(dt.UTC)
+
+
+def store_dynamics(session: Session, order: DynamicsOrder, found: WidthDynamics | None) -> None:
+    """Store what was seen at one width; what is there stays as it is."""
+    assert found is not None, "a dynamics order is done when it has looked"
+    study = session.get_one(StudyRow, order.study_id)
+    known = () if study.dynamics is None else DYNAMICS.read(study.dynamics).trainings
+    if all((one.optimizer, one.width) != (found.optimizer, found.width) for one in known):
+        study.dynamics = DYNAMICS.write(StudyDynamics(trainings=(*known, found)))
+    study.updated_at = dt.datetime.now(dt.UTC)
+
+
+def store_no_dynamics(session: Session, order: DynamicsOrder, problem: str) -> None:
+    """Store why nothing could be seen at one width: the study goes on without."""
+    trial = order.trial
+    found = WidthDynamics(
+        optimizer=trial.optimizer,
+        width=order.model.width,
+        batch_size=trial.training.batch_size,
+        learning_rate=trial.hyperparameters["learning_rate"],
+        problem=problem,
+    )
+    store_dynamics(session, order, found)
 
 
 def store_packing(session: Session, order: ProbeOrder, found: Packing | None = None) -> None:

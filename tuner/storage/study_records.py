@@ -10,13 +10,14 @@ from sqlalchemy.orm import Session
 from tuner.records.errors import DocumentUnreadable, StudyUnreadable
 from tuner.records.snapshot import OptimizerStatistic, StudyRecord
 from tuner.spec.versions import other_plugins
-from tuner.storage.documents import PACKINGS, SHAPE, SPEC, DocumentKind, what_is_wrong
+from tuner.storage.documents import DYNAMICS, PACKINGS, SHAPE, SPEC, DocumentKind, what_is_wrong
 from tuner.storage.sql.tables import CoordinateCheckRow, StudyRow
 
 _DOCUMENTS: Final[Mapping[str, DocumentKind[Any]]] = {
     "spec": SPEC,
     "shape": SHAPE,
     "packings": PACKINGS,
+    "dynamics": DYNAMICS,
 }
 """By column."""
 _STATISTICS: Final = TypeAdapter(tuple[OptimizerStatistic, ...])

@@ -22,6 +22,7 @@ from tuner.engine.orders import (
     AnyOrder,
     CheckOrder,
     DescribeOrder,
+    DynamicsOrder,
     OpenTrial,
     ProbeOrder,
     TrainOrder,
@@ -36,6 +37,7 @@ from workers.device.dead_context import is_dead_context
 from workers.device.gpu_memory import give_back
 from workers.device.heartbeat import alive
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
+from workers.dynamics.looking import dynamics
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
 from workers.packing.kept_cohort import KeptCohort
@@ -168,6 +170,10 @@ def _reports(
             yield _check(order, torch.device(cohort.device))
         case ProbeOrder():
             yield _probe(order, cohort, folder)
+        case DynamicsOrder():
+            with naming_what_is_too_large(f"the dynamics at width {order.model.width}"):
+                found = dynamics(order, cohort.device)
+            yield Done(order_id=order.id, attempt=order.attempt, dynamics=found)
         case TrainOrder():
             yield from _train(order, cohort, store)
 

@@ -6,7 +6,7 @@ Any model that `torch.func.functional_call` runs, with any loss that is given ex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class Matrix(StrEnum):
 
 @dataclass(frozen=True)
 class Curvature:
-    """The loss of a model on some examples, as a function of its parameters.
+    """The loss of a model on some examples, as a function of the parameters that it trains.
 
     Attributes:
         model: changes nothing of its own when it is called: in evaluation mode where that matters.
@@ -38,7 +38,8 @@ class Curvature:
     """
 
     model: nn.Module
-    inputs: Tensor
+    inputs: Any
+    """What the model is called with."""
     targets: Tensor
     losses: Losses
 
@@ -64,7 +65,9 @@ class Curvature:
         start = torch.randn(flat.shape, generator=generator, dtype=torch.float64).to(flat)
         return largest(self.product(matrix), start, count, most_products=most_products)
 
-    def edge(self, rates: Mapping[str, float], *, seed: int = 0, most_products: int = 200) -> float:
+    def edge(
+        self, rates: Mapping[str, float | Tensor], *, seed: int = 0, most_products: int = 200
+    ) -> float:
         """Largest eigenvalue of sqrt(rates) x Hessian x sqrt(rates), over 2.
 
         From 1 on, plain gradient descent with a rate for every tensor is at the edge of stability:
@@ -73,12 +76,13 @@ class Curvature:
         stays). Momentum and adaptive steps have edges of their own.
 
         Args:
-            rates: by parameter, as `named_parameters` names them.
+            rates: by parameter, as `named_parameters` names them; one for all of its entries, or
+                one for each.
 
         """
         roots = _flat(
             {
-                name: torch.full_like(value, rates[name]).sqrt()
+                name: (torch.zeros_like(value) + rates[name]).sqrt()
                 for name, value in self._parameters.items()
             }
         )
@@ -94,7 +98,8 @@ class Curvature:
 
     @property
     def _parameters(self) -> dict[str, Tensor]:
-        return {name: value.detach() for name, value in self.model.named_parameters()}
+        trained = ((n, value) for n, value in self.model.named_parameters() if value.requires_grad)
+        return {name: value.detach() for name, value in trained}
 
     def _outputs(self, parameters: Mapping[str, Tensor]) -> Tensor:
         outputs: Tensor = functional_call(self.model, dict(parameters), (self.inputs,))

@@ -4,10 +4,9 @@ Source: McCandlish et al. 2018, arXiv:1812.06162, appendix A.1: from the squared
 of two batch sizes, both parts of its ratio without bias.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-import torch
 from torch import Tensor
 
 
@@ -27,22 +26,28 @@ class NoiseScale(NamedTuple):
         return self.noise_trace / self.gradient_square
 
 
-def noise_scale(gradients: Sequence[Tensor], examples: int) -> NoiseScale:
+def noise_scale(gradients: Iterable[Tensor], examples: int) -> NoiseScale:
     """The noise scale from gradients of equal parts of one batch.
 
     Args:
-        gradients: of the mean loss of each part, over all parameters; two or more.
+        gradients: of the mean loss of each part, over all parameters; two or more, of which one is
+            held at a time.
         examples: in each part.
 
     Raises:
         ValueError: if there are fewer than two parts.
 
     """
-    if len(gradients) < 2:
-        raise ValueError(f"give the gradients of at least 2 parts, got {len(gradients)}")
-    parts = torch.stack([gradient.double() for gradient in gradients])
-    small, large = examples, examples * len(gradients)
-    of_parts, of_all = parts.square().sum(1).mean().item(), parts.mean(0).square().sum().item()
+    count, squares = 0, 0.0
+    total: Tensor | None = None
+    for gradient in gradients:
+        part = gradient.double()
+        count, squares = count + 1, squares + part.square().sum().item()
+        total = part if total is None else total + part
+    if count < 2 or total is None:
+        raise ValueError(f"give the gradients of at least 2 parts, got {count}")
+    small, large = examples, examples * count
+    of_parts, of_all = squares / count, (total / count).square().sum().item()
     return NoiseScale(
         gradient_square=(large * of_all - small * of_parts) / (large - small),
         noise_trace=(of_parts - of_all) / (1 / small - 1 / large),

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from parametrization.optimizers.registry import OPTIMIZERS
+from parametrization.recommendation.dynamics import StudyDynamics
 from parametrization.rules.parametrization import Parametrization
 from parametrization.schedules.registry import SHAPES
-from tests.tuner.analytic_engine import AnalyticEngine
+from tests.tuner.analytic_engine import AnalyticEngine, dynamics_at
 from tests.tuner.own_trainer import external_spec
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
@@ -23,7 +24,7 @@ from tuner.engine.packing import Packing
 from tuner.spec.optimizers.records import RECORDS
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
-from tuner.storage.documents import ORDER, PACKINGS, SHAPE, SPEC, DocumentKind
+from tuner.storage.documents import DYNAMICS, ORDER, PACKINGS, SHAPE, SPEC, DocumentKind
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study, open_study
@@ -35,6 +36,7 @@ KINDS: Final[dict[str, DocumentKind[Any]]] = {
     "shape": SHAPE,
     "order": ORDER,
     "packings": PACKINGS,
+    "dynamics": DYNAMICS,
 }
 FAMILIES: Final = ("mlp", "gpt", "resnet", "vit", "unet", "dit", "gan")
 FUSED: Final = Packing(way="fused", least=2, most=4, speedup=2.5, device="cpu")
@@ -45,6 +47,7 @@ SMALL: Final[dict[str, Any]] = {
     "training": {"steps": 8},
     "search": {"trials": 8, "batch_size": 4},
     "measure": {"grid_points": 5},
+    "dynamics": True,
 }
 _GPT_OPTIONS: Final = {
     "depth": 4,
@@ -230,6 +233,7 @@ def main() -> None:
     for document, order in _orders().items():
         renamed = order.id.replace(order.study_id, "std_1")
         _write("order", document, order.model_copy(update={"id": renamed, "study_id": "std_1"}))
+    _write("dynamics", "two_widths", StudyDynamics(trainings=tuple(map(dynamics_at, (32, 64)))))
     _write("packings", "two_devices", {"adamw/32/cpu": FUSED, "adamw/32/cuda": FUSED_ON_GPU})
     for name, kind in KINDS.items():
         path = fingerprints_path(name, kind.format)

@@ -79,6 +79,7 @@ class StudyRow(Base):
     data_sha256: Mapped[str | None] = mapped_column(String(64))
     """Of everything that batches are made of, once the describe order has answered."""
     packings: Mapped[dict[str, Any] | None]
+    dynamics: Mapped[dict[str, Any] | None]
     """Packing by `packing_key`, as probes have measured them."""
     counts: Mapped[dict[str, Any] | None]
     """TrialCounts; NULL until a release that counts trials has changed one."""

@@ -1,0 +1,84 @@
+"""What curvature and noise along the winner's training say of a target's batch and rate."""
+
+import math
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+from parametrization.recommendation.dynamics import (
+    CriticalBatch,
+    DynamicsFindings,
+    Look,
+    StudyDynamics,
+    WidthDynamics,
+)
+from tuner.spec.optimizers.name import Optimizer
+
+
+def dynamics_of(stored: StudyDynamics | None, optimizer: Optimizer) -> tuple[WidthDynamics, ...]:
+    """Of one optimizer, the narrowest width first."""
+    trainings = () if stored is None else stored.trainings
+    found = (one for one in trainings if one.optimizer == optimizer)
+    return tuple(sorted(found, key=lambda one: one.width))
+
+
+def dynamics_findings(measured: Sequence[WidthDynamics]) -> DynamicsFindings | None:
+    """What they say together; None where nothing was seen."""
+    if not any(one.looks for one in measured):
+        return None
+    batches = tuple(
+        CriticalBatch(width=one.width, examples=found)
+        for one in measured
+        if (found := _critical_batch(one.looks)) is not None
+    )
+    typical = median(one.examples for one in batches) if batches else None
+    edges = [
+        (look.edge, one.width, look.step)
+        for one in measured
+        for look in one.looks
+        if look.edge is not None
+    ]
+    edge, width, step = max(edges) if edges else (None, None, None)
+    findings = DynamicsFindings(
+        critical_batches=batches,
+        critical_batch=typical,
+        batch_size=None if typical is None else max(1, 2 ** round(math.log2(max(1.0, typical)))),
+        edge=edge,
+        edge_width=width,
+        edge_step=step,
+        words=(),
+    )
+    return findings.model_copy(update={"words": tuple(_words(findings, measured))})
+
+
+def _critical_batch(looks: Sequence[Look]) -> float | None:
+    """Noise over gradient, both averaged over the second half of training before the ratio."""
+    late = [look for look in looks if 2 * look.step >= looks[-1].step]
+    square = sum(look.gradient_square for look in late)
+    noise = sum(look.noise_trace for look in late)
+    return noise / square if late and square > 0 and noise > 0 else None
+
+
+def _words(found: DynamicsFindings, measured: Sequence[WidthDynamics]) -> Iterator[str]:
+    if found.critical_batch is None:
+        yield (
+            "no gradient was seen beyond its noise in the second half of training: the critical"
+            " batch is far larger than what was looked at"
+        )
+    else:
+        batches = found.critical_batches
+        each = ", ".join(f"{one.examples:.3g} at width {one.width}" for one in batches)
+        yield (
+            f"noise and gradient weigh the same at a batch of {found.critical_batch:.3g} examples"
+            f" ({each}): train near {found.batch_size}, for a larger batch saves few updates and a"
+            " smaller one costs little more compute; it grows as the loss falls, so that a longer"
+            " run can do with more"
+        )
+    if found.edge is not None:
+        beyond = "at the edge of stability" if found.edge >= 1 else "below the edge of stability"
+        yield (
+            f"the sharpest direction reached {found.edge:.2g} of what the optimizer can stand"
+            f" (width {found.edge_width}, update {found.edge_step}): {beyond}"
+        )
+    for one in measured:
+        if one.problem is not None:
+            yield f"width {one.width}: {one.problem}"

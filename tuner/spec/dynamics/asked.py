@@ -1,0 +1,23 @@
+"""Ask for a study's dynamics: curvature, noise of gradients and edge of stability at the winner."""
+
+from pydantic import Field
+
+from tuner.spec.submitted import Submitted
+
+
+class Dynamics(Submitted):
+    """How the winner's training is looked at, once at every width that was measured."""
+
+    looks: int = Field(default=4, ge=2, le=32)
+    """Moments of training, evenly from its start to its end."""
+    eigenvalues: int = Field(default=3, ge=2, le=16)
+    """The largest, of the Hessian and of the Gauss-Newton matrix."""
+    examples: int = Field(default=32, ge=1, le=65_536)
+    """That the curvature is of."""
+    noise_batches: int = Field(default=16, ge=2, le=1_024)
+    """Training batches whose gradients are compared, a look."""
+
+    def steps_of(self, steps: int) -> tuple[int, ...]:
+        """After how many updates of a training it is looked at."""
+        last = self.looks - 1
+        return tuple(sorted({round(at * steps / last) for at in range(self.looks)}))
