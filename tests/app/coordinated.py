@@ -8,6 +8,7 @@ import httpx
 from tests.app.served import Served
 from tests.tuner.own_trainer import external_spec
 from tuner.coordinator.external_engine import ExternalEngine
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.storage.sql.database import Database
 
@@ -18,14 +19,14 @@ class Coordinated:
     def __init__(self, served: Served, **fields: Any) -> None:  # noqa: ANN401  parts of a spec
         self.client = served.client
         self.database: Database = served.database
-        self.engine = ExternalEngine(self.database)
+        self.engine, self.memory = ExternalEngine(self.database), Memory()
         response = self.client.post("/v1/studies", json=external_spec(**fields))
         assert response.status_code == 202, response.text
         self.study = str(response.json()["id"])
 
     def turn(self, times: int = 3) -> None:
         for _ in range(times):
-            tick(self.database, self.engine, 0.0)
+            tick(self.database, self.engine, 0.0, memory=self.memory)
 
     def ask(self, worker: str = "one", **fields: Any) -> httpx.Response:  # noqa: ANN401
         body = {"worker": worker, "ttl_seconds": 60} | fields

@@ -15,6 +15,7 @@ from app.settings import AppSettings
 from parametrization.shapes.roles import ModelShape
 from service.sockets import listen
 from tests.tuner.analytic_engine import SHAPE, AnalyticEngine
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.storage.sql.database import Database
@@ -52,13 +53,13 @@ class Served:
         self, study_id: str, until: StudyState | None = None, shape: ModelShape = SHAPE
     ) -> None:
         """Turn the coordinator until the study is over, or in this state; its model has a shape."""
-        engine = AnalyticEngine(slots=8, shape=shape)
+        engine, memory = AnalyticEngine(slots=8, shape=shape), Memory()
         for _ in range(5_000):
             with self.database.read() as session:
                 state = get_study(session, study_id).state
             if state is until or state in FINAL_STUDY_STATES:
                 return
-            tick(self.database, engine, wait_seconds=0.0)
+            tick(self.database, engine, wait_seconds=0.0, memory=memory)
         raise AssertionError("the study does not get there")
 
 

@@ -20,6 +20,7 @@ from tests.app.served import Served
 from tests.tuner.analytic_engine import SHAPE
 from tests.tuner.own_trainer import BEST_LOG2_RATE, SHAPES, STEPS, external_spec, losses, report
 from tuner.coordinator.external_engine import ExternalEngine
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.storage.heartbeats import beat
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
@@ -33,11 +34,11 @@ ROOT = Path(__file__).parents[2]
 def coordinating(served: Served) -> Iterator[None]:
     """Turn the coordinator in a thread."""
     over = threading.Event()
-    engine = ExternalEngine(served.database, ahead=True)
+    engine, memory = ExternalEngine(served.database, ahead=True), Memory()
 
     def turn() -> None:
         while not over.is_set():
-            tick(served.database, engine, 0.02)
+            tick(served.database, engine, 0.02, memory=memory)
 
     thread = threading.Thread(target=turn)
     thread.start()

@@ -16,6 +16,7 @@ from parametrization.plugins import Plugins
 from parametrization.rules.parametrization import Parametrization
 from tests.app.served import Served, serving
 from tests.service.one_process import EngineWithoutProcesses
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
 from tuner.spec import versions as plugin_versions
@@ -57,9 +58,9 @@ def studied(served: Served, checkpoints: Path) -> dict[str, Any]:
     pinned = SPEC | {"dataset": {"name": "sums", "plugin": "more-datasets 0.0.9"}}
     refused = served.client.post("/v1/studies", json=pinned)
     study_id = served.submit(**SPEC)
-    engine = EngineWithoutProcesses(checkpoints)
+    engine, memory = EngineWithoutProcesses(checkpoints), Memory()
     for _ in range(2_000):
-        tick(served.database, engine, wait_seconds=0)
+        tick(served.database, engine, wait_seconds=0, memory=memory)
         with served.database.read() as session:
             study = get_study(session, study_id)
         if study.state in FINAL_STUDY_STATES:

@@ -13,6 +13,7 @@ from app.settings import AppSettings
 from parametrization.rules.parametrization import Parametrization
 from tests.app.served import Served, serving
 from tests.service.one_process import EngineWithoutProcesses
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
 from tuner.spec.families.registered_tasks import REGISTERED
@@ -56,9 +57,9 @@ def _studied(served: Served, checkpoints: Path) -> dict[str, Any]:
     refused = served.client.post("/v1/studies", json=pinned)
     study_id = served.submit(**SPEC)
     text = {"family": {"name": "gpt", "depth": 1, "context": 16}, "dataset": {"name": "sums"}}
-    engine = EngineWithoutProcesses(checkpoints)
+    engine, memory = EngineWithoutProcesses(checkpoints), Memory()
     for _ in range(2_000):
-        tick(served.database, engine, wait_seconds=0)
+        tick(served.database, engine, wait_seconds=0, memory=memory)
         with served.database.read() as session:
             if get_study(session, study_id).state in FINAL_STUDY_STATES:
                 break

@@ -16,6 +16,7 @@ from parametrization.optimizers.registry import PLUGINS
 from parametrization.plugins import Plugins
 from tests.app.served import Served, serving
 from tests.service.one_process import EngineWithoutProcesses
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.spec import versions as plugin_versions
 from tuner.spec.states import FINAL_STUDY_STATES
@@ -52,9 +53,9 @@ def studied(served: Served, checkpoints: Path) -> dict[str, Any]:
     pinned = SPEC | {"optimizers": [{"name": NAME, "plugin": "more-optimizers 0.0.9"}]}
     refused = served.client.post("/v1/studies", json=pinned)
     study_id = served.submit(**SPEC)
-    engine = EngineWithoutProcesses(checkpoints)
+    engine, memory = EngineWithoutProcesses(checkpoints), Memory()
     for _ in range(2_000):
-        tick(served.database, engine, wait_seconds=0)
+        tick(served.database, engine, wait_seconds=0, memory=memory)
         with served.database.read() as session:
             if get_study(session, study_id).state in FINAL_STUDY_STATES:
                 break

@@ -3,6 +3,7 @@
 from collections import deque
 from pathlib import Path
 
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.orders import AnyOrder, OrderId
@@ -50,11 +51,11 @@ def completed(spec: StudySpec, folder: Path) -> StudySnapshot:
     url = f"sqlite:///{folder / 'study.db'}"
     migrate(url)
     database, engine = open_database(url), EngineWithoutProcesses(folder / "checkpoints")
-    checkpoints = FileCheckpoints(folder / "checkpoints")
+    checkpoints, memory = FileCheckpoints(folder / "checkpoints"), Memory()
     with database.write() as session:
         study_id = open_study(session, spec)[0].id
     for _ in range(3_000):
-        tick(database, engine, wait_seconds=0, checkpoints=checkpoints)
+        tick(database, engine, wait_seconds=0, memory=memory, checkpoints=checkpoints)
         with database.read() as session:
             study = get_study(session, study_id)
         if study.state in FINAL_STUDY_STATES:

@@ -29,7 +29,7 @@ def wait_for(what: str, probe: Callable[[], T | None]) -> T:
         answer = probe()
         if answer is not None and answer is not False:
             return answer
-        time.sleep(0.05)
+        time.sleep(0.1)
     raise TimeoutError(f"{what} took longer than {DEADLINE_SECONDS:.0f} s")
 
 

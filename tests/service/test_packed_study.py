@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.service.one_process import EngineWithoutProcesses
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.engine.checkpoints import CheckpointStore, FileCheckpoints
 from tuner.engine.packing import Packing
@@ -99,9 +100,10 @@ def _coordinated(
     """Whether the study came to its end in the engine's life."""
     with database.write() as session:
         reopen_orders(session)
+    memory = Memory()
     with suppress(Killed):
         for _ in range(1_000):
-            tick(database, engine, wait_seconds=0, checkpoints=checkpoints)
+            tick(database, engine, wait_seconds=0, memory=memory, checkpoints=checkpoints)
             with database.read() as session:
                 if get_study(session, study_id).state in FINAL_STUDY_STATES:
                     return True

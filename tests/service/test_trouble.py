@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from tests.service.one_process import completed
 from tests.service.processes import kill
 from tests.service.running import RunningService, wait_for
+from tuner.spec.states import StateReason
+from tuner.spec.study import StudySpec
 
 pytestmark = pytest.mark.slow
 
@@ -78,10 +81,18 @@ def test_a_full_disk_refuses_new_studies_and_keeps_the_others(
     assert service.http.post("/v1/studies", json=SPEC).status_code == 202
 
 
-def test_a_log_that_cannot_be_written_ends_nothing(tmp_path: Path) -> None:
+def test_neither_a_log_that_cannot_be_written_nor_a_second_service_ends_anything(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "data.log").symlink_to("/dev/full")
     service = RunningService(tmp_path / "data", slots=1)
     study_id = service.submit(SPEC)
+    second = subprocess.run(
+        [sys.executable, "-m", "service.up", "--port=0", f"--data-dir={service.data_dir}"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert second.returncode == 1
+    assert "another service runs on" in second.stderr
     tuner = service.child("service.tuner")
     assert tuner is not None
     kill(tuner)  # which the supervisor logs
@@ -100,17 +111,6 @@ def test_the_service_does_not_start_where_it_cannot_write(small_disk: Path) -> N
     assert str(folder) in ended.stderr
     assert "--data-dir" in ended.stderr
     assert "Traceback" not in ended.stderr
-
-
-def test_two_services_cannot_share_a_data_directory(tmp_path: Path) -> None:
-    first = RunningService(tmp_path / "data", slots=1)
-    second = subprocess.run(
-        [sys.executable, "-m", "service.up", "--port=0", f"--data-dir={first.data_dir}"],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
-    assert first.stop() == 0
-    assert second.returncode == 1
-    assert "another service runs on" in second.stderr
 
 
 def test_a_trial_that_needs_more_memory_than_its_slot_has_fails_alone_and_says_so(
@@ -134,20 +134,16 @@ def test_a_trial_that_needs_more_memory_than_its_slot_has_fails_alone_and_says_s
 
 
 def test_diverging_trials_are_results_and_the_study_goes_on(tmp_path: Path) -> None:
-    service = RunningService(tmp_path / "data", slots=2)
     rates = {"type": "float", "low": 1e-3, "high": 1e6, "log": True}
     hot = SPEC | {
         "optimizers": [{"name": "sgd", "momentum": 0.9, "learning_rate": rates}],
         "search": {"trials": 8, "batch_size": 8, "sampler": "qmc"},
         "check": {"widths": [64, 96, 128], "seeds": 4},
     }
-    study_id = service.submit(hot)
-    assert service.finished(study_id)["state"] == "completed"
-    trials = service.get(f"/v1/studies/{study_id}/trials?page_size=1000")["trials"]
-    diverged = [trial for trial in trials if trial["state_reason"] == "diverged"]
+    trials = completed(StudySpec.model_validate(hot), tmp_path).trials
+    diverged = [trial for trial in trials if trial.state_reason is StateReason.DIVERGED]
     assert diverged
-    assert all(trial["value"] is None and "learning rate" in trial["message"] for trial in diverged)
-    assert service.stop() == 0
+    assert all(trial.value is None and "learning rate" in str(trial.message) for trial in diverged)
 
 
 def _refusal(service: RunningService) -> Any:  # noqa: ANN401  an httpx response

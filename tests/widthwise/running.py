@@ -17,6 +17,7 @@ from app.settings import AppSettings
 from service.api import GRACE_SECONDS
 from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.storage.sql.database import Database, open_database
@@ -31,12 +32,12 @@ class RunningService:
 
     def finish(self, study_id: str, engine: AnalyticEngine | None = None) -> None:
         """Turn the coordinator until the study is over."""
-        engine = engine or AnalyticEngine(slots=8)
+        engine, memory = engine or AnalyticEngine(slots=8), Memory()
         for _ in range(10_000):
             with self.database.read() as session:
                 if get_study(session, study_id).state in FINAL_STUDY_STATES:
                     return
-            tick(self.database, engine, wait_seconds=0.0)
+            tick(self.database, engine, wait_seconds=0.0, memory=memory)
         raise AssertionError("the study does not end")
 
 

@@ -74,9 +74,10 @@ def searches_on(snapshot: StudySnapshot, batch: Iterable[NewTrial]) -> bool:
 
 def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewTrial, ...]:
     """Those of the next trials that the budget has room for: whole widths and cells, in order."""
-    left = most_flops(snapshot) - spent_flops(snapshot)
-    if math.isinf(left):
+    most = most_flops(snapshot)
+    if math.isinf(most):
         return trials
+    left = most - spent_flops(snapshot)
     taken: list[NewTrial] = []
     groups: dict[tuple[Purpose, str, int, Cell | None], list[NewTrial]] = {}
     for trial in trials:

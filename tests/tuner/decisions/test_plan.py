@@ -68,8 +68,9 @@ def snapshot_of(database: Database, study_id: str) -> StudySnapshot:
 
 
 def run_to_end(database: Database, study_id: str, engine: AnalyticEngine) -> StudySnapshot:
+    memory = Memory()
     for _ in range(5_000):
-        tick(database, engine, wait_seconds=0)
+        tick(database, engine, wait_seconds=0, memory=memory)
         with database.read() as session:
             state = get_study(session, study_id).state
         if state in FINAL_STUDY_STATES:

@@ -17,6 +17,7 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.schedules.registry import SHAPES
 from tests.tuner.analytic_engine import AnalyticEngine, dynamics_at
 from tests.tuner.own_trainer import external_spec
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.decisions.packing import model_spec
 from tuner.engine.orders import AnyOrder, TrainOrder
@@ -197,9 +198,9 @@ def _orders() -> dict[str, AnyOrder]:
         database = open_database(url)
         with database.write() as session:
             study, _ = open_study(session, StudySpec.model_validate(SMALL))
-        state = study.state
+        state, memory = study.state, Memory()
         while state is not StudyState.COMPLETED:
-            tick(database, engine, wait_seconds=0.0)
+            tick(database, engine, wait_seconds=0.0, memory=memory)
             with database.read() as session:
                 state = get_study(session, study.id).state
         database.close()

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, update
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import snapshot_of, spec
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.evidence.study_evidence import EVIDENCE_VERSION, StudyEvidence, study_evidence
 from tuner.records.snapshot import StudyRecord
@@ -38,10 +39,11 @@ class Coordinated:
             return get_study(session, self.id)
 
     def train(self, until: StudyState, *, refreshing: bool) -> None:
+        memory = Memory()
         for _ in range(500):
             if self.study.state is until:
                 return
-            tick(self.database, self.engine, wait_seconds=0)
+            tick(self.database, self.engine, wait_seconds=0, memory=memory)
             if refreshing:
                 self.refresh.turn()
         raise AssertionError("the study does not get there")

@@ -6,6 +6,7 @@ from collections import Counter
 
 from tests.tuner.own_trainer import STEPS, external_spec
 from tuner.coordinator.external_engine import ExternalEngine
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
@@ -61,10 +62,10 @@ def test_many_trainers_share_the_trials(database: Database, database_url: str) -
     trainers = [Trainer(database_url, study.id, f"trainer-{n}", over) for n in range(TRAINERS)]
     for trainer in trainers:
         trainer.start()
-    engine, complete = ExternalEngine(database, ahead=True), 0
+    engine, memory, complete = ExternalEngine(database, ahead=True), Memory(), 0
     try:
         while complete < TRIALS:
-            tick(database, engine, 0.01)
+            tick(database, engine, 0.01, memory=memory)
             with database.read() as session:
                 searched = read_snapshot(session, study.id).trials.of(Purpose.SEARCH, "adamw")
             complete = sum(trial.state is TrialState.COMPLETE for trial in searched)
