@@ -84,7 +84,7 @@ def test_many_streams_are_told_of_what_happens_after_they_opened(served: Served)
     opened = threading.Barrier(9)
 
     def listen() -> None:
-        with httpx.Client(base_url=served.address, trust_env=False) as client:
+        with httpx.Client(base_url=served.address, trust_env=False, timeout=30) as client:
             path = f"/v1/studies/{study_id}/events?after={after}"
             with client.stream("GET", path) as response:
                 opened.wait(10)

@@ -20,8 +20,8 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy import URL
 
-from app.main import create_app
 from app.settings import AppSettings
+from tests.app.described import described
 from tests.app.served import Served, serving
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
@@ -35,12 +35,7 @@ CHECKS = [
 ]
 
 
-def described() -> dict[str, Any]:
-    app = create_app(open_database("sqlite:///never-opened.db"), AppSettings())
-    return dict(app.openapi())
-
-
-schema = schemathesis.openapi.from_dict(described()).exclude(path_regex="/events$")  # endless
+schema = schemathesis.openapi.from_dict(dict(described())).exclude(path_regex="/events$")  # endless
 
 
 @pytest.fixture(
@@ -85,7 +80,7 @@ def with_few_kinds() -> dict[str, Any]:
 
     The others differ in numbers alone, and every one multiplies the limits to try.
     """
-    document = copy.deepcopy(described())
+    document = copy.deepcopy(dict(described()))
     spec = document["components"]["schemas"]["StudySpec"]["properties"]
     few = {"Mlp", "Gpt", "Adamw", "MuonSpectral"}
     for union in (spec["family"], spec["optimizers"]["items"]):

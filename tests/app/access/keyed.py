@@ -34,7 +34,8 @@ def made_key(
 def client_of(served: Served, secret: str) -> Iterator[httpx.Client]:
     """A client that sends a secret with every request."""
     headers = {"authorization": f"Bearer {secret}"}
-    with httpx.Client(base_url=served.address, headers=headers, trust_env=False) as client:
+    address = served.address
+    with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=30) as client:
         yield client
 
 

@@ -12,7 +12,9 @@ from tests.app.served import SPEC, Served
 @pytest.fixture
 def browser(served: Served) -> Iterator[httpx.Client]:
     headers = {"accept": "text/html"}
-    with httpx.Client(base_url=served.address, headers=headers, trust_env=False) as client:
+    with httpx.Client(
+        base_url=served.address, headers=headers, trust_env=False, timeout=30
+    ) as client:
         yield client
 
 

@@ -6,21 +6,13 @@ from typing import Any
 
 import httpx
 
-from app.main import create_app
-from app.settings import AppSettings
 from tests.app.access.keyed import client_of, made_key, submitted
 from tests.app.coordinated import Coordinated
+from tests.app.described import operations
 from tests.app.served import Served
 from tests.tuner.own_trainer import report
-from tuner.storage.sql.database import open_database
 
-ROUTES = [
-    (method.upper(), path)
-    for path, operations in create_app(open_database("sqlite:///never-opened.db"), AppSettings())
-    .openapi()["paths"]
-    .items()
-    for method in operations
-]
+ROUTES = operations()
 OF_A_STUDY = [(method, path) for method, path in ROUTES if "{study_id}" in path]
 LISTS = [
     (method, path)

@@ -18,8 +18,8 @@ from sqlalchemy import select, update
 
 from app.http.field_errors import field_errors
 from app.http.problems import PROBLEM_JSON
-from app.main import create_app
 from app.settings import AppSettings
+from tests.app.described import described
 from tests.app.requests.numbers import EVERYWHERE, Number, numbers
 from tests.app.served import SPEC, Served, serving
 from tuner.spec.optimizers.records import RECORDS
@@ -237,7 +237,7 @@ def test_targets_beyond_the_limits_are_refused_by_the_parameters_name(
 
 def numbers_of_queries() -> list[Any]:
     """Path, name and numbers of every query parameter that takes some."""
-    document = create_app(open_database("sqlite:///never-opened.db"), AppSettings()).openapi()
+    document = described()
     found = [
         (path, parameter["name"], parameter["schema"])
         for path, operations in document["paths"].items()

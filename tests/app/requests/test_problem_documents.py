@@ -10,23 +10,11 @@ import pytest
 
 from app.errors import STATUS_OF
 from app.http.problems import PROBLEM_JSON
-from app.main import create_app
-from app.settings import AppSettings
+from tests.app.described import operations
 from tests.app.served import Served
 from tuner.records import access_errors, errors
-from tuner.storage.sql.database import open_database
 
 FIELDS = {"type", "title", "status", "detail", "instance", "errors"}
-
-
-def json_operations() -> list[tuple[str, str]]:
-    database = open_database("sqlite:///never-opened.db")
-    document = create_app(database, AppSettings()).openapi()
-    return [
-        (method.upper(), path)
-        for path, operations in document["paths"].items()
-        for method in operations
-    ]
 
 
 def check_problem(response: httpx.Response, status: int) -> dict[str, Any]:
@@ -64,7 +52,7 @@ BODIES: Final[dict[str, dict[str, Any]]] = {
 """What routes that take a body are sent: one is read before its study is looked for."""
 
 
-@pytest.mark.parametrize(("method", "path"), json_operations())
+@pytest.mark.parametrize(("method", "path"), operations())
 def test_every_route_of_an_unknown_study_answers_404_in_the_one_shape(
     untouched: Served, method: str, path: str
 ) -> None:
@@ -75,7 +63,7 @@ def test_every_route_of_an_unknown_study_answers_404_in_the_one_shape(
         assert document["type"] == "urn:widthwise:problem:study-not-found"
 
 
-@pytest.mark.parametrize(("method", "path"), json_operations())
+@pytest.mark.parametrize(("method", "path"), operations())
 def test_every_route_refuses_other_methods_and_names_its_own(
     untouched: Served, method: str, path: str
 ) -> None:

@@ -4,17 +4,14 @@ import httpx
 import pytest
 
 from app.http.problems import PROBLEM_JSON
-from app.main import create_app
-from app.settings import AppSettings
+from tests.app.described import operations
 from tests.app.served import Served
-from tuner.storage.sql.database import open_database
 
 PAGES = ["/", "/studies/std_nobody", "/workers", "/docs"]
 
 
 def readable() -> list[str]:
-    document = create_app(open_database("sqlite:///never-opened.db"), AppSettings()).openapi()
-    return [path for path, operations in document["paths"].items() if "get" in operations]
+    return [path for method, path in operations() if method == "GET"]
 
 
 def refused(response: httpx.Response, name: str) -> str:
