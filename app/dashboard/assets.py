@@ -6,7 +6,7 @@ from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
@@ -33,29 +33,43 @@ PLOTLY: Final = f"/assets/plotly-{version('plotly')}.min.js"
 
 @router.get(PLOTLY)
 def serve_plotly(request: Request) -> Response:
-    """plotly.js, compressed unless the browser cannot read that."""
-    headers = {**_FOR_EVER, "Vary": "Accept-Encoding"}
-    plain, packed = _plotly()
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        headers["Content-Encoding"] = "gzip"
-        plain = packed
-    return Response(plain, media_type=_MEDIA_TYPES[".js"], headers=headers)
+    """plotly.js."""
+    return _sent(request, _plotly(), ".js")
 
 
 @router.get(f"{OWN_ASSETS}/{{name:path}}")
-def serve_own(name: str) -> Response:
+def serve_own(request: Request, name: str) -> Response:
     """One of our own files."""
     if name not in _OWN:
         raise HTTPException(404)
-    return Response(_OWN[name], media_type=_MEDIA_TYPES[Path(name).suffix], headers=_FOR_EVER)
+    return _sent(request, _own(name), Path(name).suffix)
+
+
+class _File(NamedTuple):
+    plain: bytes
+    packed: bytes
+
+
+def _sent(request: Request, file: _File, suffix: str) -> Response:
+    """The file, compressed unless the browser cannot read that."""
+    headers, content = {**_FOR_EVER, "Vary": "Accept-Encoding"}, file.plain
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        content = file.packed
+    return Response(content, media_type=_MEDIA_TYPES[suffix], headers=headers)
 
 
 @cache
-def _plotly() -> tuple[bytes, bytes]:
-    """Plain and compressed; found without importing plotly, which takes a second."""
+def _own(name: str) -> _File:
+    return _File(_OWN[name], gzip.compress(_OWN[name]))
+
+
+@cache
+def _plotly() -> _File:
+    """Found without importing plotly, which takes a second."""
     spec = find_spec("plotly")
     assert spec is not None, "plotly is in requirements.lock"
     assert spec.submodule_search_locations, "plotly is a package"
     root = Path(spec.submodule_search_locations[0])
     plain = (root / "package_data" / "plotly.min.js").read_bytes()
-    return plain, gzip.compress(plain)
+    return _File(plain, gzip.compress(plain))

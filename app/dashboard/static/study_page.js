@@ -1,10 +1,8 @@
 // A study's page: draw what its tab shows, and follow the study while it runs.
 
 import { showConfiguration } from "./configuration.js";
-import { showCurves } from "./curves/tab.js";
 import { offerFiles } from "./files/offer.js";
 import { ofFigures, ofPlot } from "./files/pictures.js";
-import { showImportance } from "./importance/tab.js";
 import { followChanges } from "./live/changes.js";
 import { refresh } from "./live/panel.js";
 import { announce, showStanding } from "./live/standing.js";
@@ -61,10 +59,13 @@ async function readTheCheck() {
 const nothing = async () => {};
 const DRAWN = { transfer: drawTransfer, schedule: drawTheSchedule, check: readTheCheck };
 // Tabs that read much: they are read again when the study's state changes, and not with every trial.
-const LARGE = { curves: showCurves, importance: showImportance };
+const LARGE = {
+  curves: async () => (await import("./curves/tab.js")).showCurves,
+  importance: async () => (await import("./importance/tab.js")).showImportance,
+};
 const isLarge = tab in LARGE;
 let draw = DRAWN[tab] ?? nothing;
-if (isLarge) draw = await LARGE[tab](studyId, root);
+if (isLarge) draw = await (await LARGE[tab]())(studyId, root);
 else {
   redrawOnChange(draw);
   await draw();

@@ -1,6 +1,7 @@
 """The pages say what the API says, for people, in every state of a study."""
 
 import gzip
+import html
 import re
 
 import httpx
@@ -225,7 +226,8 @@ def test_pages_refer_to_this_host_alone_and_to_files_that_are_there(
         "/cost",
         "/docs",
     ):
-        for address in re.findall(r'(?:src|href)="([^"]+)"', page(served.client, path)):
+        text = page(served.client, path)
+        for address in map(html.unescape, re.findall(r'(?:src|href)="([^"]+)"', text)):
             if address.startswith("#"):
                 continue
             assert address.startswith("/"), address

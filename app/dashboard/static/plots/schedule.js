@@ -35,7 +35,7 @@ function plot(element, { schedule, groups }, by) {
   }
   const axis = { gridcolor: colour("line"), linecolor: colour("line"), zeroline: false, rangemode: "tozero" };
   const layout = {
-    height: 340,
+    height: 400,
     margin: { l: 72, r: traces.length > 1 ? 64 : 16, t: 16, b: 48 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
