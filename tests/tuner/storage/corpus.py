@@ -95,7 +95,7 @@ _EVERY_FIELD: Final[dict[str, Any]] = {
 _RANGES: Final = [
     {
         "name": "adamw",
-        "learning_rate": {"low": 1e-4, "high": 1e-1, "log": True},
+        "learning_rate": {"type": "float", "low": 1e-4, "high": 1e-1, "log": True},
         "weight_decay": {"type": "categorical", "choices": [0.0, 0.1]},
         "beta2": {"type": "float", "low": 0.9, "high": 0.99},
     },
