@@ -73,7 +73,8 @@ def allocate(
     turns = [(use.precedence(study), study) for study in studies if study.id in orders]
     heapify(turns)
     chosen: list[AnyOrder] = []
-    while turns:
+    left = free.total()
+    while turns and left:
         turn, study = heappop(turns)
         limited = most_per_share is not None and not study.is_external
         if not free[study.slots_of] or (limited and running[study.share] >= (most_per_share or 0)):
@@ -86,6 +87,7 @@ def allocate(
             continue
         chosen.append(order)
         free[study.slots_of] -= 1
+        left -= 1
         if not study.is_external:
             running.update({study.id, study.share})
         heappush(turns, (use.precedence(study), study))

@@ -62,7 +62,9 @@ def assert_remembered_as_stored(
     database: Database, memory: Memory, study_id: str, capacity: Capacity
 ) -> None:
     with database.read() as session:
-        memory.keep(ActiveStudies().read(session))
+        active = ActiveStudies().read(session)
+        assert memory.active.read(session) == active
+        memory.keep(active)
         stored = read_for_decision(session, study_id, capacity)
     remembered = memory.snapshot(database, study_id, capacity)
     # Counts follow from trials, and no decision reads them.
