@@ -1,5 +1,6 @@
 """Orders give their slots up at rungs, and what they train is what it would have been."""
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from tuner.spec.states import StudyState
 from tuner.storage.events import EventKind, events_after
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
+from tuner.storage.studies import get_study
 
 
 class RungByRung(AnalyticEngine):
@@ -78,3 +80,30 @@ def test_a_study_of_higher_priority_takes_slots_at_rungs_and_changes_nothing_of_
     again = next(o for o in engine.started if o.id == gave_way["order_id"] and o.attempt == 2)
     assert isinstance(again, TrainOrder)
     assert again.trials[0].start is not None, "it goes on from the rung"
+
+
+def state_of(database: Database, study_id: str) -> StudyState:
+    with database.read() as session:
+        return get_study(session, study_id).state
+
+
+def test_a_tiny_study_behind_a_large_one_gets_every_other_turn(database: Database) -> None:
+    """One slot, a rung a second: bounded in orders, however long the large one goes on."""
+    now = itertools.count()
+    engine, memory = RungByRung(), Memory(lambda: float(next(now)))
+    measure = {"grid_points": 5, "widths": [32, 64, 128]}
+    search = {"trials": 200, "batch_size": 8, "pruner": "none"}
+    large = submit(database, spec(search=search, measure=measure, control="none"))
+    while len(engine.started) < 30:
+        tick(database, engine, 0, memory=memory)
+    tiny = submit(
+        database,
+        spec(
+            search={"trials": 2, "batch_size": 2, "pruner": "none"}, measure=measure, control="none"
+        ),
+    )
+    while state_of(database, tiny) is not StudyState.COMPLETED:
+        tick(database, engine, 0, memory=memory)
+    between = [order.study_id for order in engine.started[30:]]
+    assert between.count(large) <= between.count(tiny) + 2
+    assert state_of(database, large) is StudyState.SEARCHING
