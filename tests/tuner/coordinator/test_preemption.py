@@ -94,7 +94,7 @@ def test_a_tiny_study_behind_a_large_one_gets_every_other_turn(database: Databas
     measure = {"grid_points": 5, "widths": [32, 64, 128]}
     search = {"trials": 200, "batch_size": 8, "pruner": "none"}
     large = submit(database, spec(search=search, measure=measure, control="none"))
-    while len(engine.started) < 30:
+    while len(engine.started) < 12:
         tick(database, engine, 0, memory=memory)
     tiny = submit(
         database,
@@ -104,6 +104,6 @@ def test_a_tiny_study_behind_a_large_one_gets_every_other_turn(database: Databas
     )
     while state_of(database, tiny) is not StudyState.COMPLETED:
         tick(database, engine, 0, memory=memory)
-    between = [order.study_id for order in engine.started[30:]]
+    between = [order.study_id for order in engine.started[12:]]
     assert between.count(large) <= between.count(tiny) + 2
     assert state_of(database, large) is StudyState.SEARCHING
