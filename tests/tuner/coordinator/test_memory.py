@@ -16,6 +16,7 @@ from tuner.engine.reports import Report
 from tuner.engine.slots import Capacity, capacity_of
 from tuner.spec.states import FINAL_STUDY_STATES, TrialState
 from tuner.spec.study import StudySpec
+from tuner.storage.changes.study_edits import Edit, edit_study
 from tuner.storage.commits import reopen_orders
 from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database, open_database
@@ -67,9 +68,10 @@ def assert_remembered_as_stored(
         memory.keep(active)
         stored = read_for_decision(session, study_id, capacity)
     remembered = memory.snapshot(database, study_id, capacity)
-    # Counts follow from trials, and no decision reads them.
-    counted_alike = {"counts": stored.study.counts}
-    assert remembered.study.model_copy(update=counted_alike) == stored.study
+    # Counts follow from trials, edits change whose turn it is: no decision of the study reads them.
+    unread = ("counts", "priority", "edits", "labels", "project", "updated_at")
+    alike = {name: getattr(stored.study, name) for name in unread}
+    assert remembered.study.model_copy(update=alike) == stored.study
     assert remembered.trials == stored.trials
     assert {o.order.id: o for o in remembered.open_orders} == {
         o.order.id: o for o in stored.open_orders
@@ -86,6 +88,7 @@ class Coordinator:
     def __init__(self, database: Database, seed: int) -> None:
         self.database, self.seed = database, seed
         self.memory, self.engine = Memory(), ForgetfulEngine(seed)
+        self.edits = 0
 
     def turn(self) -> None:
         tick(self.database, self.engine, wait_seconds=0, memory=self.memory)
@@ -97,6 +100,10 @@ class Coordinator:
 
     def meet(self, event: str, study_id: str) -> None:
         match event:
+            case "edit":
+                self.edits += 1
+                with self.database.write() as session:
+                    edit_study(session, study_id, Edit(priority=self.edits))
             case "pause":
                 with self.database.write() as session:
                     pause_study(session, study_id)
@@ -111,7 +118,7 @@ class Coordinator:
                 self.restart()
 
 
-EVENTS = st.sampled_from([*["nothing"] * 6, "pause", "repeat", "kill", "restart"])
+EVENTS = st.sampled_from([*["nothing"] * 6, "edit", "pause", "repeat", "kill", "restart"])
 
 
 @pytest.mark.parametrize("pruner", ["none", "median", "successive_halving"])

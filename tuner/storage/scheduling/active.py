@@ -20,7 +20,10 @@ _ACTIVE = select(
 _SPECS = select(StudyRow.id, StudyRow.spec).where(
     StudyRow.id.in_(bindparam("of_studies", expanding=True))
 )
-_NEWS = select(StudyEventRow.id, StudyEventRow.kind).where(StudyEventRow.id > bindparam("seen"))
+_SOME = _ACTIVE.where(StudyRow.id.in_(bindparam("of_studies", expanding=True)))
+_NEWS = select(StudyEventRow.id, StudyEventRow.study_id, StudyEventRow.kind).where(
+    StudyEventRow.id > bindparam("seen")
+)
 _OF_TRIALS: Final = {EventKind.TRIAL_STATE, EventKind.TRIAL_PROGRESS}
 """Events that leave the study's row as it was."""
 _AT_ONCE: Final = 1_000
@@ -43,12 +46,13 @@ class ActiveStudies:
     """The studies with something to do, as they were last read, and what their specifications said.
 
     Whatever moves or edits a study writes an event with it, so that one query for new events tells
-    whether all have to be read again: a thousand may wait, and one turn in a hundred moves any.
+    which have to be read again: a thousand may wait, and a turn moves one or none.
     """
 
     def __init__(self) -> None:
         self._said: dict[str, _Said] = {}
-        self._studies: list[ActiveStudy] = []
+        self._studies: dict[str, ActiveStudy] = {}
+        """In the order of their turns."""
         self._seen: int | None = None
         """Id of the newest event that they are as new as; None before they were read."""
 
@@ -58,7 +62,7 @@ class ActiveStudies:
         Those made with other plugins than the installed ones are left out: see `changed`.
         """
         self._refresh(session)
-        return tuple(one for one in self._studies if self._said[one.id].problem() is None)
+        return tuple(one for one in self._studies.values() if self._said[one.id].problem() is None)
 
     def changed(self, session: Session) -> Iterator[tuple[str, str]]:
         """Ids of those whose plugins or own task are not the installed ones, each with the words.
@@ -66,35 +70,40 @@ class ActiveStudies:
         A task's file may change while a process runs.
         """
         self._refresh(session)
-        for study in self._studies:
-            if words := self._said[study.id].problem():
-                yield study.id, words
+        for study_id in self._studies:
+            if words := self._said[study_id].problem():
+                yield study_id, words
 
     def _refresh(self, session: Session) -> None:
         connection = connection_of(session)
-        kinds: set[str] = set()
         if self._seen is None:
             newest = last_event_id(session)
-        else:
-            rows = connection.execute(_NEWS, {"seen": self._seen}).all()
-            newest = max((row.id for row in rows), default=self._seen)
-            kinds = {row.kind for row in rows}
+            self._put(session, [ActiveStudy(*row) for row in connection.execute(_ACTIVE)])
+            self._seen = newest
+            return
+        news = connection.execute(_NEWS, {"seen": self._seen}).all()
+        moved = {row.study_id for row in news if row.kind not in _OF_TRIALS}
         # What trainers post about their own studies moves those without an event.
-        is_posted = any(study.is_external for study in self._studies)
-        if self._seen is None or kinds - _OF_TRIALS or is_posted:
-            found = [ActiveStudy(*row) for row in connection.execute(_ACTIVE)]
-            self._learn(session, [one.id for one in found])
-            self._studies = sorted(
-                (one._replace(is_external=self._said[one.id].is_external) for one in found),
-                key=lambda study: study.precedence,
-            )
-        self._seen = newest
+        moved |= {study.id for study in self._studies.values() if study.is_external}
+        if moved:
+            for study_id in moved:
+                self._studies.pop(study_id, None)
+            found = connection.execute(_SOME, {"of_studies": sorted(moved)})
+            self._put(session, [ActiveStudy(*row) for row in found])
+        self._seen = max((row.id for row in news), default=self._seen)
+
+    def _put(self, session: Session, studies: Sequence[ActiveStudy]) -> None:
+        """Add studies as they were just read; forget what those that are over had said."""
+        self._learn(session, [study.id for study in studies if study.id not in self._said])
+        for study in studies:
+            is_external = self._said[study.id].is_external
+            self._studies[study.id] = study._replace(is_external=is_external)
+        in_turn = sorted(self._studies.values(), key=lambda study: study.precedence)
+        self._studies = {study.id: study for study in in_turn}
+        self._said = {study_id: self._said[study_id] for study_id in self._studies}
 
     def _learn(self, session: Session, ids: Sequence[str]) -> None:
-        known = {id_: self._said[id_] for id_ in ids if id_ in self._said}
-        new = [id_ for id_ in ids if id_ not in known]
-        for first in range(0, len(new), _AT_ONCE):
-            some = {"of_studies": new[first : first + _AT_ONCE]}
+        for first in range(0, len(ids), _AT_ONCE):
+            some = {"of_studies": ids[first : first + _AT_ONCE]}
             for id_, spec in connection_of(session).execute(_SPECS, some):
-                known[id_] = _Said(names_external_family(spec), named_plugins(spec))
-        self._said = known
+                self._said[id_] = _Said(names_external_family(spec), named_plugins(spec))
