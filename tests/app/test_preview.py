@@ -33,6 +33,26 @@ def test_a_preview_shows_the_study_as_it_would_be_stored(served: Served) -> None
     assert previewed["spec"] == stored["spec"]
 
 
+def test_searches_propose_larger_batches_where_slots_are_gpus_unless_they_say_theirs(
+    served: Served,
+) -> None:
+    """Stored with the study, so that what is proposed does not follow the slots of the moment."""
+    key = {"Idempotency-Key": "submitted while there was a core"}
+    first = served.client.post("/v1/studies", json=MINIMAL, headers=key).json()
+    assert first["spec"]["search"]["batch_size"] == 8
+    with served.database.write() as session:
+        beat(session, "cuda-0", "cuda:0", None, None)
+    said = MINIMAL | {"search": {"batch_size": 8}}
+    for path in ("/v1/studies", "/v1/studies:preview"):
+        sizes = [
+            served.client.post(path, json=body).json()["spec"]["search"]["batch_size"]
+            for body in (MINIMAL, MINIMAL | {"search": {"trials": 40}}, said)
+        ]
+        assert sizes == [32, 32, 8], path
+    again = served.client.post("/v1/studies", json=MINIMAL, headers=key).json()
+    assert (again["id"], again["spec"]) == (first["id"], first["spec"])
+
+
 def test_a_preview_of_a_bad_study_is_refused_as_its_submission_is(untouched: Served) -> None:
     bad = MINIMAL | {"proxy_width": 1024}
     refusals = [

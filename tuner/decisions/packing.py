@@ -72,8 +72,9 @@ def _cohorts(
     """Divide idle trials of one shape and step into those that may train in one order.
 
     Trials of one seed are kept together: they see the same batches of data, which is faster, and
-    fairer to compare. All trials that were asked for together are divided, those included that
-    train already or have ended, so that the rest is divided the same however many have started.
+    fairer to compare. On GPUs seeds are not kept apart: few trials leave most of a GPU idle, and
+    take as long. All trials that were asked for together are divided, those included that train
+    already or have ended, so that the rest is divided the same however many have started.
     """
     (first, *_), slots = idle, snapshot.capacity.slots
     spec, waiting = snapshot.study.spec, {trial.number for trial in idle}
@@ -92,8 +93,9 @@ def _cohorts(
         size = min(packing.most, max(packing.least, share)) if packing.way != "solo" else 1
         same_width = [trial for trial in together if trial.width == first.width]
         same_width.sort(key=lambda trial: (trial.seed, trial.number))
-        for _, same_seed in groupby(same_width, lambda trial: trial.seed):
-            members = list(same_seed)
+        by_seed = [list(own) for _, own in groupby(same_width, lambda trial: trial.seed)]
+        on_gpus = snapshot.capacity.device_kind == "cuda"
+        for members in [same_width] if on_gpus else by_seed:
             for start in range(0, len(members), size):
                 cohort = [t for t in members[start : start + size] if t.number in waiting]
                 if cohort:

@@ -9,6 +9,10 @@ DeviceKind: TypeAlias = Literal["cpu", "cuda"]
 """torch's name of a kind of device."""
 
 
+PROPOSED_ON_GPUS: Final = 32
+"""Trials that a search proposes together where slots are GPUs: few leave most of a GPU idle."""
+
+
 class Packing(Record):
     """How trials of one shape train fastest on one kind of device, as a probe measured it."""
 

@@ -97,7 +97,7 @@ class Search(Submitted):
 
     trials: int = Field(default=16, ge=1, le=10_000)
     batch_size: int = Field(default=8, ge=1, le=1_024)
-    """Trials proposed together: the next proposal waits for the whole batch."""
+    """Trials proposed together; the next proposal waits for all of them. Default: 8; on GPUs 32."""
     sampler: Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"] = "tpe"
     pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
     """Default: `median`; `none` for the family `external`."""

@@ -82,9 +82,15 @@ def words(spec: TrialSpec) -> str:
 
 
 def _chunks(trials: Sequence[RunningTrial], packing: Packing) -> Iterator[list[RunningTrial]]:
-    """At most `most` trials each, those that share their batches together where they can."""
+    """At most `most` trials each, those that share their batches together where they can.
+
+    On a GPU as many as there are: there a batch of its own for every trial costs next to nothing.
+    """
     for _, alike in groupby(sorted(trials, key=_batch_sizes), key=_batch_sizes):
         ordered = sorted(alike, key=_batch_key)
+        if packing.device == "cuda":
+            yield from _split(ordered, packing.most)
+            continue
         strays: list[RunningTrial] = []
         for _, sharing in groupby(ordered, key=_batch_key):
             members = list(sharing)

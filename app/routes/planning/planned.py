@@ -2,14 +2,17 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 
 from fastapi.exceptions import RequestValidationError
+from sqlalchemy.orm import Session
 
 from app.data_files import with_data
 from app.liveness import COORDINATOR, Liveness, liveness
 from app.settings import AppSettings
 from tuner.data_files.places import Places
 from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
+from tuner.engine.packing import PROPOSED_ON_GPUS
 from tuner.evidence.preview import Preview, preview
 from tuner.spec.study import StudySpec
 from tuner.storage.changes.seeding import require_prior
@@ -25,16 +28,19 @@ def planned(body: StudySpec, database: Database, settings: AppSettings) -> Study
         RequestValidationError: if its data cannot be trained on, or no plan fits the budget.
 
     """
-    spec = with_data(body, Places(settings.dataset_dirs))
-    return spec if spec.budget is None else previewed(body, database, settings).spec
+    if body.budget is not None:
+        return previewed(body, database, settings).spec
+    with database.read() as session:
+        at_work = _on_gpus(session, settings)
+    return _for_slots(with_data(body, Places(settings.dataset_dirs)), body, at_work)
 
 
 def asked_sha256(body: StudySpec) -> str:
-    """Of a study that its budget plans, as it was asked for; empty of any other.
+    """Of a study that its budget or the slots plan, as it was asked for; empty of any other.
 
     What is planned may follow the speed of the moment, and the request is the same all the same.
     """
-    if body.budget is None:
+    if body.budget is None and _says_batches(body):
         return ""
     return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
 
@@ -49,17 +55,12 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
 
     """
     spec = _priced(with_data(body, Places(settings.dataset_dirs)), settings)
-    now, silence = dt.datetime.now(dt.UTC), settings.coordinator_silence_seconds
     with database.read() as session:
         shape = described_shape(session, spec)
         speeds = measured_speeds(session, spec.family.name)
         require_prior(session, spec)
-        known = workers(session)
-    at_work = [
-        one.device.startswith("cuda")
-        for one in known
-        if one.name != COORDINATOR and liveness(one, now, silence) is not Liveness.SILENT
-    ]
+        at_work = _on_gpus(session, settings)
+    spec = _for_slots(spec, body, at_work)
     slots = sum(at_work) or len(at_work)  # GPUs are packed for where there are any
     if spec.family.is_external:
         slots = 0
@@ -73,6 +74,29 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
         raise _refused(error.unit, str(error)) from error
     price = settings.price_per_hour
     return preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
+
+
+def _on_gpus(session: Session, settings: AppSettings) -> list[bool]:
+    """Of every slot at work, whether it is on a GPU."""
+    now, silence = dt.datetime.now(dt.UTC), settings.coordinator_silence_seconds
+    return [
+        one.device.startswith("cuda")
+        for one in workers(session)
+        if one.name != COORDINATOR and liveness(one, now, silence) is not Liveness.SILENT
+    ]
+
+
+def _for_slots(spec: StudySpec, body: StudySpec, on_gpus: Sequence[bool]) -> StudySpec:
+    """The study with the search's batches that such slots ask for, unless it says them."""
+    if not any(on_gpus) or spec.family.is_external or _says_batches(body):
+        return spec
+    search = spec.search.model_copy(update={"batch_size": PROPOSED_ON_GPUS})
+    return spec.model_copy(update={"search": search})
+
+
+def _says_batches(body: StudySpec) -> bool:
+    """Whether the study, as it was asked for, says how many trials are proposed together."""
+    return "batch_size" in body.search.model_fields_set
 
 
 def _priced(spec: StudySpec, settings: AppSettings) -> StudySpec:

@@ -73,6 +73,15 @@ def test_trials_that_share_their_batches_train_together(sizes: list[int]) -> Non
     assert sizes == [3, 2]
 
 
+def test_trials_of_several_seeds_train_together_on_a_gpu(sizes: list[int]) -> None:
+    """A batch of its own for every trial is what a CPU is slower for."""
+    with precision(torch.float64):
+        trials = opened(4, shared_seed=False)
+        trained(trials, FUSED.model_copy(update={"least": 3, "device": "cuda"}))
+        assert sizes == [4]
+        assert all(distance(trial, alone(trial.spec, STEPS)) < 1e-12 for trial in trials)
+
+
 def test_too_few_trials_to_pay_train_one_after_another(sizes: list[int]) -> None:
     trained(opened(3), FUSED.model_copy(update={"least": 4}))
     assert sizes == []
