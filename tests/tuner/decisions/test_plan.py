@@ -30,18 +30,15 @@ from tuner.storage.studies import (
     resume_study,
 )
 
+RATES = {"type": "float", "low": 2**-9, "high": 2**-2, "log": True}
+
 
 def spec(**changes: object) -> StudySpec:
     return StudySpec.model_validate(
         {
             "family": {"name": "gpt"},
             "target": {"width": 256},
-            "optimizers": [
-                {
-                    "name": "adamw",
-                    "learning_rate": {"type": "float", "low": 2**-9, "high": 2**-2, "log": True},
-                }
-            ],
+            "optimizers": [{"name": "adamw", "learning_rate": RATES}],
             "search": {"trials": 12, "batch_size": 4},
             "control": "sp",
         }
