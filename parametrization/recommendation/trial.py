@@ -18,6 +18,8 @@ class TrialNumbers(Record):
     residual_multiplier: float
     """Factor on every residual branch: x + residual_multiplier * f(x)."""
     gradient_clip_norm: float | None
+    gradient_clip_value: float | None = None
+    gradient_clip_percentile: float | None = None
     groups: tuple[ParameterGroup, ...]
     tensors: tuple[TensorValues, ...]
     schedule: ScheduleValues

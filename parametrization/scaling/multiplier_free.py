@@ -19,12 +19,16 @@ def multiplier_free(
     scalings: Iterable[TensorScaling],
     *,
     gradient_clip_norm: float | None = None,
+    gradient_clip_value: float | None = None,
+    gradient_clip_percentile: float | None = None,
     tied: Iterable[str] = (),
 ) -> tuple[TensorScaling, ...]:
     """The same training with every forward multiplier at 1, in exact arithmetic.
 
     Args:
         gradient_clip_norm: what training clips the global norm at; None where it does not.
+        gradient_clip_value: what it clips entries at; None likewise.
+        gradient_clip_percentile: of earlier norms, what it clips the global norm at; None likewise.
         tied: tensors that two layers share.
 
     Raises:
@@ -34,11 +38,17 @@ def multiplier_free(
     """
     given = tuple(scalings)
     with_multiplier = [scaling.name for scaling in given if scaling.multiplier != 1]
-    if with_multiplier and gradient_clip_norm is not None:
+    limits = {
+        "gradient_clip_norm": gradient_clip_norm,
+        "gradient_clip_value": gradient_clip_value,
+        "gradient_clip_percentile": gradient_clip_percentile,
+    }
+    clipped = [f"{name}={limit:g}" for name, limit in limits.items() if limit is not None]
+    if with_multiplier and clipped:
         raise ValueError(
-            f"gradient_clip_norm={gradient_clip_norm:g} has no multiplier-free form: the gradient"
-            f" of {with_multiplier[0]} grows with width there and dominates the global norm; clip"
-            " with the multiplier form, or divide that gradient by its multiplier before the norm"
+            f"{clipped[0]} has no multiplier-free form: the gradient"
+            f" of {with_multiplier[0]} grows with width there and dominates what is clipped; clip"
+            " with the multiplier form, or divide that gradient by its multiplier before clipping"
         )
     if shared := sorted({*with_multiplier} & {*tied}):
         raise ValueError(

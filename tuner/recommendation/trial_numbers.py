@@ -42,6 +42,8 @@ def trial_numbers(trial: TrialSpec, shape: ModelShape) -> TrialNumbers:
         multipliers=multipliers,
         residual_multiplier=model.branch_multiplier,
         gradient_clip_norm=training.gradient_clip_norm,
+        gradient_clip_value=training.gradient_clip_value,
+        gradient_clip_percentile=training.gradient_clip_percentile,
         groups=groups,
         tensors=tensors,
         schedule=schedule_values(training.schedule, duration, groups),

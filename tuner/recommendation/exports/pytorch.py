@@ -63,6 +63,10 @@ class TrainingNumbers(Protocol):
     def residual_multiplier(self) -> float: ...
     @property
     def gradient_clip_norm(self) -> float | None: ...
+    @property
+    def gradient_clip_value(self) -> float | None: ...
+    @property
+    def gradient_clip_percentile(self) -> float | None: ...
 
 
 class NoSnippet(Refused):
@@ -108,7 +112,7 @@ def snippet(numbers: TrainingNumbers, heading: list[str]) -> str:
         tensors="\n".join(_row(row) for row in rows),
         factor=factor_source(numbers.schedule).rstrip(),
         optimizer=_in_torch(numbers) if torch_alone else _by_library(numbers, rows),
-        clipping=_clipping(numbers.gradient_clip_norm),
+        clipping=_clipping(numbers),
         branches=BRANCHES.substitute(multiplier=repr(numbers.residual_multiplier))
         if numbers.residual_multiplier != 1
         else "",
@@ -154,15 +158,20 @@ def _of_the_step(numbers: TrainingNumbers) -> Iterator[str]:
         yield "Validate and export inside `with parametrization.nn.stepping.evaluating(optimizer):`"
 
 
-def _clipping(norm: float | None) -> str:
-    if norm is None:
+def _clipping(numbers: TrainingNumbers) -> str:
+    before = "# Before every optimizer.step():\n"
+    if (norm := numbers.gradient_clip_norm) is not None:
+        return f"{before}# torch.nn.utils.clip_grad_norm_(model.parameters(), {norm!r})"
+    if (value := numbers.gradient_clip_value) is not None:
+        return f"{before}# torch.nn.utils.clip_grad_value_(model.parameters(), {value!r})"
+    if (percentile := numbers.gradient_clip_percentile) is not None:
         return (
-            "# The proxies trained without gradient clipping: switch off what a trainer does by\n"
-            "# default (Hugging Face's clips at 1.0: max_grad_norm=0)."
+            f"{before}# clip the global norm at the percentile {percentile!r} of the norms of the"
+            " 512 updates before."
         )
     return (
-        "# Before every optimizer.step():\n"
-        f"# torch.nn.utils.clip_grad_norm_(model.parameters(), {norm!r})"
+        "# The proxies trained without gradient clipping: switch off what a trainer does by\n"
+        "# default (Hugging Face's clips at 1.0: max_grad_norm=0)."
     )
 
 

@@ -96,6 +96,34 @@ def test_a_batch_that_grows_is_said_to_be_the_loops() -> None:
         assert "NOT SAID HERE: batch size over training" in first
 
 
+@pytest.mark.parametrize(
+    ("training", "lost", "said"),
+    [
+        ({"gradient_clip_value": 0.5}, "clipping by value", "clip_grad_value_"),
+        ({"gradient_clip_percentile": 10.0}, "clipping at a percentile", "512 updates before"),
+        ({"average_fraction": 0.1}, "average of the weights", "get_ema_multi_avg_fn"),
+    ],
+)
+@pytest.mark.parametrize("name", ["torch", "mup", "megatron", "hf-trainer", "deepspeed"])
+def test_what_only_a_training_loop_does_is_said_to_be_the_loops(
+    name: str, training: dict[str, float], lost: str, said: str
+) -> None:
+    document = example(LLAMA_LIKE, schedule=LINEAR, depth=2, **training)
+    listed = {one.what: one.consequence for one in EXPORTS[name].inexpressible(document)}
+    assert said in listed[lost]
+    first = next(iter(EXPORTS[name].render(document).values()))
+    assert f"NOT SAID HERE: {lost}" in first
+    assert "trained without gradient clipping" not in first or "average" in lost
+    assert lost not in {one.what for one in EXPORTS["json"].inexpressible(document)}
+
+
+@pytest.mark.parametrize("clip", ["gradient_clip_value", "gradient_clip_percentile"])
+def test_no_way_of_clipping_has_a_multiplier_free_form(clip: str) -> None:
+    document = example(LLAMA_LIKE, schedule=LINEAR, depth=2, **{clip: 5.0})
+    with pytest.raises(Refused, match=f"{clip}=5 has no multiplier-free form"):
+        EXPORTS["torchtitan"].render(document)
+
+
 def test_a_longer_tail_of_a_schedule_than_any_framework_has_is_exact_as_factors() -> None:
     document = example(LLAMA_LIKE, schedule=COSINE, depth=2)
     (text,) = EXPORTS["olmo-core"].render(document).values()

@@ -39,6 +39,8 @@ def without_multipliers(document: RecommendationDocument) -> tuple[TensorValues,
         moved = multiplier_free(
             (_scaling(row) for row in rows),
             gradient_clip_norm=document.gradient_clip_norm,
+            gradient_clip_value=document.gradient_clip_value,
+            gradient_clip_percentile=document.gradient_clip_percentile,
             tied=[row.pattern for row in rows if tied.intersection(row.names)],
         )
     except ValueError as error:

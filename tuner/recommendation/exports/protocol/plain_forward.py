@@ -34,14 +34,37 @@ def lost_in_the_forward_pass(
 
 
 def lost_in_the_loop(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    """A batch that grows, which is the training loop's to feed."""
-    if not document.schedule.form.grows_batch:
-        return ()
-    words = (
-        f"the batch grows to {document.target.batch_size} examples during training: feed the sizes"
-        " of the schedule's preview, which the rates belong to"
-    )
-    return (Inexpressible("batch size over training", words),)
+    """What is the training loop's: a batch that grows, clipping by other than norm, averages."""
+    found = []
+    if document.schedule.form.grows_batch:
+        words = (
+            f"the batch grows to {document.target.batch_size} examples during training: feed the"
+            " sizes of the schedule's preview, which the rates belong to"
+        )
+        found.append(Inexpressible("batch size over training", words))
+    if (value := document.gradient_clip_value) is not None:
+        words = (
+            f"the proxies clipped every entry of the gradient at {value:g}: before every update"
+            f" call torch.nn.utils.clip_grad_value_(model.parameters(), {value!r}), and switch clipping"
+            " by norm off"
+        )
+        found.append(Inexpressible("clipping by value", words))
+    if (percentile := document.gradient_clip_percentile) is not None:
+        words = (
+            "the proxies clipped the gradient's global norm at the percentile"
+            f" {percentile:g} of the norms of the 512 updates before: keep those norms in the"
+            " training loop, and switch a fixed limit off"
+        )
+        found.append(Inexpressible("clipping at a percentile", words))
+    if (average := document.weight_average) is not None:
+        words = (
+            "the proxies were evaluated with an exponential moving average of the weights: keep"
+            f" {average.decay!r} of it at every update (torch.optim.swa_utils.AveragedModel with"
+            " get_ema_multi_avg_fn), which is a memory of"
+            f" {average.fraction:g} of training, and evaluate that"
+        )
+        found.append(Inexpressible("average of the weights", words))
+    return tuple(found)
 
 
 def _names(document: RecommendationDocument) -> tuple[str, ...]:
