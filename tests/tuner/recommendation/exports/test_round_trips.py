@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -106,7 +107,7 @@ def test_a_batch_that_grows_is_said_to_be_the_loops() -> None:
 )
 @pytest.mark.parametrize("name", ["torch", "mup", "megatron", "hf-trainer", "deepspeed"])
 def test_what_only_a_training_loop_does_is_said_to_be_the_loops(
-    name: str, training: dict[str, float], lost: str, said: str
+    name: str, training: dict[str, Any], lost: str, said: str
 ) -> None:
     document = example(LLAMA_LIKE, schedule=LINEAR, depth=2, **training)
     listed = {one.what: one.consequence for one in EXPORTS[name].inexpressible(document)}
@@ -119,7 +120,8 @@ def test_what_only_a_training_loop_does_is_said_to_be_the_loops(
 
 @pytest.mark.parametrize("clip", ["gradient_clip_value", "gradient_clip_percentile"])
 def test_no_way_of_clipping_has_a_multiplier_free_form(clip: str) -> None:
-    document = example(LLAMA_LIKE, schedule=LINEAR, depth=2, **{clip: 5.0})
+    clipped: dict[str, Any] = {clip: 5.0}
+    document = example(LLAMA_LIKE, schedule=LINEAR, depth=2, **clipped)
     with pytest.raises(Refused, match=f"{clip}=5 has no multiplier-free form"):
         EXPORTS["torchtitan"].render(document)
 
