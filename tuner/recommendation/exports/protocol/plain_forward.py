@@ -45,8 +45,8 @@ def lost_in_the_loop(document: RecommendationDocument) -> tuple[Inexpressible, .
     if (value := document.gradient_clip_value) is not None:
         words = (
             f"the proxies clipped every entry of the gradient at {value:g}: before every update"
-            f" call torch.nn.utils.clip_grad_value_(model.parameters(), {value!r}), and switch clipping"
-            " by norm off"
+            f" call torch.nn.utils.clip_grad_value_(model.parameters(), {value!r}), and switch"
+            " clipping by norm off"
         )
         found.append(Inexpressible("clipping by value", words))
     if (percentile := document.gradient_clip_percentile) is not None:
