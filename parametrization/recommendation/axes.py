@@ -41,6 +41,8 @@ class AxesEvidence(Record):
     laws: tuple[AxisLaw, ...]
     """Of every axis with three values whose optimum is measured: these are carried by what was
     measured, others by rules."""
+    depth_by_rule: bool = True
+    """Whether a rule of depth was in force in the cells."""
     critical_batch: float | None = None
     """Batch beyond which the best rate grows slowly, at the proxies' tokens; None where the cells
     do not show one."""

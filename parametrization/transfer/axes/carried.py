@@ -44,19 +44,23 @@ class Carried(NamedTuple):
     """Standard deviation."""
 
 
-def axes_evidence(width: int, base: Place, cells: Iterable[CellOptimum]) -> AxesEvidence:
+def axes_evidence(
+    width: int, base: Place, cells: Iterable[CellOptimum], *, depth_by_rule: bool = True
+) -> AxesEvidence:
     """What a sweep says, with the law of every axis that it measured.
 
     Args:
         width: of its trials.
         base: the proxies' own.
         cells: the proxies' own among them, if its optimum is measured.
+        depth_by_rule: whether a rule of depth was in force in them.
 
     """
     listed = tuple(sorted(cells, key=lambda cell: (cell.depth, cell.batch_size, cell.tokens)))
     values = {name: _values(listed, base, name) for name in MEASURABLE}
     measured = [name for name in MEASURABLE if len(values[name]) >= LEAST_VALUES]
-    horizon, depth = HorizonLaw(_seen(listed, base)), DepthLaw(_seen_depths(listed, base))
+    horizon = HorizonLaw(_seen(listed, base))
+    depth = DepthLaw(_seen_depths(listed, base), by_rule=depth_by_rule)
     exponents = {
         "depth": depth.slope,
         "batch": horizon.exponent(0.0, 0.0, along="batch"),
@@ -68,6 +72,7 @@ def axes_evidence(width: int, base: Place, cells: Iterable[CellOptimum]) -> Axes
         width=width,
         base=base,
         cells=listed,
+        depth_by_rule=depth_by_rule,
         laws=tuple(_law(name, exponents[name], values[name]) for name in measured),
         critical_batch=base.batch_size * 2.0**knee.mean if shows_knee else None,
     )
@@ -89,7 +94,8 @@ def carried(
         for name in ("batch", "tokens", "depth")
     )
     along_horizon = HorizonLaw(_seen(evidence.cells, base)).move(batch, tokens)
-    along_depth = DepthLaw(_seen_depths(evidence.cells, base)).move(doublings)
+    seen_depths = _seen_depths(evidence.cells, base)
+    along_depth = DepthLaw(seen_depths, by_rule=evidence.depth_by_rule).move(doublings)
     by_rule = math.fsum(rule_octaves[name] for name in measured if name != "depth")
     return Carried(
         along_horizon.mean - by_rule + along_depth.mean,

@@ -13,8 +13,11 @@ import numpy as np
 from parametrization.transfer.axes.horizon_law import Normal
 from parametrization.transfer.drift import LEAST_ERROR, SCATTER_OCTAVES
 
-SLOPE_OCTAVES: Final = 0.5
-"""Prior standard deviation of the octaves a doubling: what a model without any rule moves by."""
+RULED_OCTAVES: Final = 0.15
+"""Prior standard deviation of the octaves a doubling under a rule of depth: twice what optima of
+widths of 64 to 256 move by under theirs. Where curves are flat, a few cells say less than it does."""
+UNRULED_OCTAVES: Final = 0.5
+"""Without a rule: half an octave a doubling, as by 1 / sqrt(depth)."""
 BEYOND_OCTAVES: Final = 0.1
 """Standard deviation added per doubling beyond what was measured."""
 
@@ -33,10 +36,16 @@ class SeenDepth(NamedTuple):
 class DepthLaw:
     """The posterior of the line's slope, in octaves per doubling of the depth."""
 
-    def __init__(self, seen: Sequence[SeenDepth]) -> None:
-        """Fit; the order of the optima does not matter."""
+    def __init__(self, seen: Sequence[SeenDepth], *, by_rule: bool) -> None:
+        """Fit; the order of the optima does not matter.
+
+        Args:
+            by_rule: whether a rule of depth is in force.
+
+        """
+        prior = RULED_OCTAVES if by_rule else UNRULED_OCTAVES
         self._doublings = [one.doublings for one in seen]
-        self.slope = _slope(sorted(seen)) if seen else Normal(0.0, SLOPE_OCTAVES)
+        self.slope = _slope(sorted(seen), prior) if seen else Normal(0.0, prior)
 
     def move(self, doublings: float) -> Normal:
         """How far the best rate lies above the base's, in octaves."""
@@ -46,11 +55,11 @@ class DepthLaw:
         return Normal(self.slope.mean * doublings, error)
 
 
-def _slope(seen: Sequence[SeenDepth]) -> Normal:
+def _slope(seen: Sequence[SeenDepth], prior: float) -> Normal:
     doublings = np.array([one.doublings for one in seen])
     octaves = np.array([one.octaves for one in seen])
     errors = np.array([max(one.error, LEAST_ERROR) for one in seen])
     weights = 1 / (errors**2 + SCATTER_OCTAVES**2)
     offsets = doublings - np.average(doublings, weights=weights)
-    precision = float(weights @ offsets**2) + SLOPE_OCTAVES**-2
+    precision = float(weights @ offsets**2) + prior**-2
     return Normal(float(weights @ (offsets * octaves)) / precision, precision**-0.5)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from parametrization.optimizers.lookup import horizon_row
 from parametrization.recommendation.axes import AxesEvidence, CellOptimum
 from parametrization.recommendation.evidence import Optimum
+from parametrization.rules.depth import DepthRule
 from parametrization.shapes.roles import ModelShape
 from parametrization.transfer.axes.carried import Place, axes_evidence, expected_octaves
 from parametrization.transfer.optimum import fit_optimum
@@ -49,7 +50,8 @@ def swept_axes(
     base = place_of(spec.proxies)
     if own is not None and own.status != "unknown":
         cells.append(CellOptimum(**base._asdict(), rule_octaves=0.0, optimum=own))
-    return axes_evidence(spec.proxy_width, base, cells)
+    ruled = spec.policies.depth_rule is not DepthRule.NONE
+    return axes_evidence(spec.proxy_width, base, cells, depth_by_rule=ruled)
 
 
 def place_of(proxies: Proxies) -> Place:

@@ -59,14 +59,15 @@ def test_what_is_carried_ends_where_the_law_does_whatever_the_rule(tokens_power:
     assert abs(found.octaves + by_rule - law(target) + law(BASE)) < 1.645 * found.error_octaves
 
 
-def test_depth_is_carried_beside_what_its_rule_does() -> None:
-    found = carried(
-        swept(law, lambda _: 0.0),
-        BASE._replace(depth=32),
-        {"depth": 0.0, "batch": 0.0, "tokens": 0.0},
-    )
-    assert found.octaves == pytest.approx(-0.5, abs=0.05)
-    assert 0.1 < found.error_octaves < 0.6
+@pytest.mark.parametrize(("by_rule", "octaves"), [(False, -0.5), (True, -0.35)])
+def test_depth_is_carried_beside_what_its_rule_does(by_rule: bool, octaves: float) -> None:
+    """A rule is believed more than few cells: what they say beside it counts in part."""
+    places = [Place(depth, 16, 6400) for depth in (2, 4, 8)]
+    evidence = axes_evidence(32, BASE, [cell(at, law(at)) for at in places], depth_by_rule=by_rule)
+    zero: dict[AxisName, float] = {"depth": 0.0, "batch": 0.0, "tokens": 0.0}
+    found = carried(evidence, BASE._replace(depth=32), zero)
+    assert found.octaves == pytest.approx(octaves, abs=0.06)
+    assert abs(found.octaves + 0.5) < 1.645 * found.error_octaves < 1.2
 
 
 def test_an_axis_without_three_measured_values_is_left_to_its_rule() -> None:
@@ -85,7 +86,7 @@ def test_what_was_measured_is_told_with_its_error_and_its_ends() -> None:
     laws = {one.name: one for one in evidence.laws}
     assert laws["tokens"].exponent == pytest.approx(-1 / 3, abs=0.1)
     assert laws["batch"].exponent == pytest.approx(0.5, abs=0.1)
-    assert laws["depth"].exponent == pytest.approx(-0.125, abs=0.03)
+    assert -0.125 < laws["depth"].exponent < -0.05
     assert laws["tokens"].values == (6400, 12800, 25600)
     assert beyond(laws["tokens"], 51200) == 2
     assert beyond(laws["tokens"], 3200) == 2
