@@ -45,7 +45,7 @@ serve: install  ## run the service on this machine (ARGS="--port 0 --slots 2")
 bench: install  ## every benchmark, quick where it has a quick form; each prints its result
 	@for arguments in \
 		"checks.coordinate_checks --quick" "checks.family_options --quick --families mlp" \
-		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" transfer.bank "transfer.regret --draws 12" \
+		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" transfer.bank transfer.axes.bank "transfer.regret --draws 12" \
 		"transfer.verify_at_scale --quick" \
 		"throughput.cohort_throughput --quick" "throughput.engine_overhead --quick" \
 		"throughput.batch_gathering --quick" "throughput.launches --quick" \

@@ -78,6 +78,11 @@ GOALS: Final = (
 )
 
 
+MOST_BY_AXIS: Final = {"depth": 1.5, "tokens": 2.0, "batch": 1.5}
+"""Mean regret in percent."""
+LEAST_COVERAGE: Final = 0.85
+
+
 def rendered(banks: Mapping[str, Measured]) -> str:
     """The tables of every bank, in Markdown."""
     goals = [[goal.words, *map(goal.kept, banks.values())] for goal in GOALS]
@@ -88,8 +93,31 @@ def rendered(banks: Mapping[str, Measured]) -> str:
                 f"On {name}: {_extent(measured)}.\n\n{_estimators(measured)}\n{_problems(measured)}"
                 for name, measured in banks.items()
             ),
+            *(_axes(measured) for measured in list(banks.values())[:1]),
         ]
     )
+
+
+def _axes(measured: Measured) -> str:
+    """What sweeps of other axes than width came to; those without a trained table are left out."""
+    rows = []
+    for axis, most in MOST_BY_AXIS.items():
+        found = measured["by_axis"][axis]
+        if found is None:
+            continue
+        regret, coverage = found["mean_regret_percent"], found["coverage_90"]
+        rows.append(
+            [
+                axis,
+                f"{found['problems']}",
+                f"{regret:.2f} %" + ("" if regret <= most else f", missed ({most:g} %)"),
+                f"{coverage:.2f}" + ("" if coverage >= LEAST_COVERAGE else ", missed"),
+                f"{found['median_interval_octaves']:.2f} octaves",
+                f"{found['by_rule']['mean_regret_percent']:.2f} %",
+            ]
+        )
+    columns = ("axis", "problems", "mean regret", "coverage of 90 %", "median interval")
+    return "On sweeps of other axes than width:\n\n" + table([*columns, "the rule alone"], rows)
 
 
 def with_tables(document: str, banks: Mapping[str, Measured]) -> str:

@@ -15,7 +15,7 @@ from parametrization.transfer.drift import LEAST_ERROR, SCATTER_OCTAVES
 
 RULED_OCTAVES: Final = 0.15
 """Prior standard deviation of the octaves a doubling under a rule of depth: twice what optima of
-widths of 64 to 256 move by under theirs. Where curves are flat, a few cells say less than it does."""
+widths of 64 to 256 move by under theirs. Of flat curves a few cells say less than it does."""
 UNRULED_OCTAVES: Final = 0.5
 """Without a rule: half an octave a doubling, as by 1 / sqrt(depth)."""
 BEYOND_OCTAVES: Final = 0.1
