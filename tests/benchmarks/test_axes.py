@@ -48,8 +48,8 @@ def test_a_swept_law_beats_the_rule_it_departs_from_and_is_covered(
 
 
 def test_tables_that_are_not_trained_are_left_out(tmp_path: Path) -> None:
-    write_bank(tmp_path, "depth-gpt-lion")
-    assert [sweep.problem.name for sweep in read_sweeps(tmp_path)] == ["depth-gpt-lion"]
+    write_bank(tmp_path, "depth-gpt-adamw")
+    assert [sweep.problem.name for sweep in read_sweeps(tmp_path)] == ["depth-gpt-adamw"]
     assert by_axis(1, 0, tmp_path)["tokens"] is None
 
 

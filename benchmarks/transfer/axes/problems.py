@@ -84,8 +84,5 @@ PROBLEMS: Final[dict[str, AxisProblem]] = {
     "depth-gpt-adamw": _gpt("depth", "adamw", (-8, -1)),
     "tokens-gpt-adamw": _gpt("tokens", "adamw", (-8, 0)),
     "batch-gpt-adamw": _gpt("batch", "adamw", (-9, -2)),
-    "depth-gpt-lion": _gpt("depth", "lion", (-10, -3)),
-    "tokens-gpt-lion": _gpt("tokens", "lion", (-10, -2)),
-    "batch-gpt-lion": _gpt("batch", "lion", (-11, -4)),
 }
 """By name, in the order in which they are trained."""
