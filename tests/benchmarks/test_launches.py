@@ -7,8 +7,8 @@ from benchmarks.throughput.launches import WORKLOADS
 from benchmarks.throughput.traced_steps import AS_WRITTEN, traced_cohort
 
 MOST = {"mlp-w128-b128": (62, 1.1), "gpt-w128-l2-t64-b16": (197, 0.75)}
-"""Kernels of a cohort's batch and gradients, as last measured and a little more, and the bytes moved
-as a share of what the model moves as it is written, whose gradients the update stacks."""
+"""Kernels of a cohort's batch and gradients, as last measured and a little more, and the bytes
+moved as a share of what the model moves as it is written, whose gradients the update stacks."""
 GIB = 2**30
 
 
