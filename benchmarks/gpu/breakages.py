@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from copy import deepcopy
 from typing import Final
 
 import torch
@@ -100,7 +101,7 @@ def _restored(row: Row, device: str) -> None:
         spec = specs(GPT, optimizer)[0]
         lone = new_trial(spec, device)
         train_to(lone, STEPS)
-        state = lone.state()
+        state = deepcopy(lone.state())  # it holds the tensors that train on
         train_to(lone, 2 * STEPS)
         pair = [restored_trial(spec, state, device) for _ in range(2)]
         with closing(Cohort(pair, Programs())) as cohort:
