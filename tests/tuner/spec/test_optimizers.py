@@ -165,3 +165,15 @@ def test_a_flat_mapping_that_is_wrong_is_refused(change: dict[str, float], words
 def test_a_flat_mapping_with_a_hole_is_refused() -> None:
     with pytest.raises(ValueError, match=r"soap needs .*companion_beta1"):
         by_optimizer("soap", {"learning_rate": 0.1})
+
+
+def test_a_range_of_learning_rates_needs_no_type() -> None:
+    given = {"low": 1e-4, "high": 1e-1, "log": True}
+    document = {"family": {"name": "mlp"}, "target": {"width": 512}}
+    without, named = (
+        StudySpec.model_validate(
+            document | {"optimizers": [{"name": "adamw", "learning_rate": rates}]}
+        )
+        for rates in (given, {"type": "float", **given})
+    )
+    assert without == named

@@ -79,8 +79,10 @@ def _searchable(number: Any) -> Any:  # noqa: ANN401  annotated types
 Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(_EndsWithin(PositiveFloat))]
 
 
-def _refuse_one_rate(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
-    """Say what to give instead of one learning rate: the search begins with a range."""
+def _range_of_rates(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
+    """A range without a type is one of floats; one rate is refused, with what to give instead."""
+    if isinstance(given, Mapping) and "type" not in given:
+        return {"type": "float", **given}
     if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
         raise ValueError(
             "always searched, because it is what transfers: give a range around"
@@ -90,7 +92,7 @@ def _refuse_one_rate(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
     return given
 
 
-SearchedRate = Annotated[FloatDistribution, BeforeValidator(_refuse_one_rate)]
+SearchedRate = Annotated[FloatDistribution, BeforeValidator(_range_of_rates)]
 
 
 class SearchedOptimizer(Submitted):
