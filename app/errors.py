@@ -50,6 +50,7 @@ from tuner.records.errors import (
     TooManyLabels,
     TunerError,
 )
+from tuner.records.webhook_errors import TooManyWebhooks, WebhookNotFound
 
 
 class _Answer(NamedTuple):
@@ -80,6 +81,8 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     ApiKeyNotFound: _Answer(404),
     ApiKeyRevoked: _Answer(409),
     ShareLinkNotFound: _Answer(404),
+    WebhookNotFound: _Answer(404),
+    TooManyWebhooks: _Answer(409),
     Keyless: _Answer(409),
     QuotaReached: _Answer(429),
     IdempotencyKeyReused: _Answer(422),

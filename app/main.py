@@ -41,7 +41,7 @@ from app.routes import (
     trials,
     workers,
 )
-from app.routes.access import api_keys, share_links
+from app.routes.access import api_keys, share_links, webhooks
 from app.routes.comparing import search
 from app.routes.comparing import studies as compared_studies
 from app.routes.exchange import given_trials, importances, optuna_export
@@ -76,6 +76,7 @@ ROUTERS = (
     workers,
     api_keys,
     share_links,
+    webhooks,
     health,
     metrics,
 )

@@ -23,6 +23,8 @@ class AppSettings(Record):
     """A coordinator not heard of for longer is reported as stopped."""
     slots_per_owner: PositiveInt | None = None
     """Orders of one owner that may run at once."""
+    webhook_hosts: tuple[str, ...] = ()
+    """Hosts that webhooks may name though they are private, and by http."""
     price_per_hour: float | None = Field(default=None, ge=0)
     """Of a GPU, or of a core where trials train on cores; None: nobody has said."""
     currency: str = "USD"

@@ -53,6 +53,7 @@ def main() -> None:
             access_log=settings.access_log,
             slots_per_owner=settings.slots_per_owner,
             requests_per_minute=settings.requests_per_minute,
+            webhook_hosts=settings.webhook_hosts,
             price_per_hour=settings.price_per_hour,
             currency=settings.currency,
             slots_per_gpu=settings.slots_per_gpu if settings.gpus else None,

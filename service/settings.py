@@ -76,6 +76,8 @@ class Settings(BaseSettings):
 
     slots_per_owner: int | None = Field(default=None, ge=1)
     """Orders of one owner that run at once; of each study where no owners are told apart."""
+    webhook_hosts: Annotated[tuple[str, ...], *_LISTED] = ()
+    """Hosts that webhooks may name though they are of this network, and by http. Default: none."""
     price_per_hour: float | None = Field(default=None, ge=0, allow_inf_nan=False)
     """Of a GPU, or of a core where trials train on cores: what usage is multiplied by."""
     currency: str = Field(default="USD", min_length=1, max_length=8)

@@ -21,6 +21,7 @@ from service.settings import Settings, settings_or_exit
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.leadership import leadership
 from tuner.coordinator.reconcile import run
+from tuner.coordinator.webhooks.deliveries import delivering
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.composite import CompositeEngine
 from tuner.engine.protocol import Engine
@@ -118,14 +119,15 @@ def main() -> None:
             if held is None:
                 return
             log.info("leading", engine=settings.engine, process_id=os.getpid())
-            run(
-                database,
-                held,
-                build_engine,
-                should_stop,
-                FileCheckpoints(settings.checkpoint_dir),
-                settings.slots_per_owner,
-            )
+            with delivering(database, settings.webhook_hosts):
+                run(
+                    database,
+                    held,
+                    build_engine,
+                    should_stop,
+                    FileCheckpoints(settings.checkpoint_dir),
+                    settings.slots_per_owner,
+                )
     except LeadershipLost as error:
         sys.exit(f"leadership lost: {error}")
     except (ClusterUnreachable, ClusterUnfit) as error:

@@ -14,6 +14,7 @@ from widthwise.external.leasing import StudyTrials, usual_worker
 from widthwise.resources.service_reports import ServiceReports
 from widthwise.resources.study_lists import StudyLists
 from widthwise.resources.trial_exchange import TrialExchange
+from widthwise.resources.webhooks import Webhooks
 from widthwise.study import Study
 
 
@@ -46,7 +47,7 @@ _STATISTICS_AT_ONCE: Final = 2_000
 __all__ = ["ATTEMPTS", "SILENCE_SECONDS", "Asked", "Client", "Document"]
 
 
-class Client(StudyLists, TrialExchange, ServiceReports):
+class Client(StudyLists, TrialExchange, ServiceReports, Webhooks):
     """The API of a service; see `Connection` for how its requests are sent."""
 
     def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Study:

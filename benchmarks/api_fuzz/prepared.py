@@ -104,7 +104,9 @@ def _owned(served: Served, owner: str, word: str, until: StudyState) -> Owned:
         decision = {"by": word, "note": word}
         client.post(f"/v1/recommendations/{kept['id']}:approve", json=decision).raise_for_status()
         link = _made(client, f"/v1/studies/{measured}/share-links", {"name": word})
+        hook = _made(client, "/v1/webhooks", {"url": f"https://example.com/{word}"})
         ids = {
+            "webhook_id": (hook["id"],),
             "study_id": (measured, theirs.submit(**about), external.study),
             "order_id": (order,),
             "recommendation_id": (kept["id"],),

@@ -32,6 +32,7 @@ from widthwise.cli.terminal import (
 from widthwise.cli.tune import tune
 from widthwise.cli.up import ANY_OPTION, become_service, keys
 from widthwise.cli.watch import watch_study
+from widthwise.cli.webhooks.commands import app as webhooks
 from widthwise.client import Asked, Client, Document
 from widthwise.own_checks.command import check, describe
 from widthwise.recommendation import Recommendation
@@ -159,6 +160,7 @@ app.command()(listing.edit)
 app.command()(usage)
 app.command()(side_by_side.diff)
 app.command()(side_by_side.search)
+app.add_typer(webhooks, name="webhooks")
 app.command(name="export-optuna")(exchange.export_optuna)
 app.command()(exchange.importances)
 app.command()(exchange.enqueue)

@@ -15,7 +15,8 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 import tuner.storage.sql.access_tables
-import tuner.storage.sql.target_run_tables  # noqa: F401  likewise
+import tuner.storage.sql.target_run_tables
+import tuner.storage.webhooks.tables  # noqa: F401  likewise
 from tuner.records.errors import DatabaseMismatch
 from tuner.storage.sql.database import SCHEMA_REVISION, Database, open_database, require_current
 from tuner.storage.sql.migration import MIGRATIONS, migrate
