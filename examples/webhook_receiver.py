@@ -16,7 +16,7 @@ SECRET = os.environ["WIDTHWISE_WEBHOOK_SECRET"]
 class Receiver(BaseHTTPRequestHandler):
     """Answers 204 to what the service has sent, and 400 to everything else."""
 
-    def do_POST(self) -> None:  # noqa: N802  http.server's name
+    def do_POST(self) -> None:
         """Check the message before anything in it is believed."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         try:

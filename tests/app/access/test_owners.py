@@ -17,7 +17,10 @@ OF_A_STUDY = [(method, path) for method, path in ROUTES if "{study_id}" in path]
 LISTS = [
     (method, path)
     for method, path in ROUTES
-    if method == "GET" and "{" not in path and not path.startswith(("/v1/api-keys", "/v1/events"))
+    if method == "GET"
+    and "{" not in path
+    and not path.startswith(("/v1/api-keys", "/v1/events"))
+    and not path.endswith(":compare")
 ]
 LEASE = {"worker": "w", "ttl_seconds": 60}
 BODIES: dict[str, Any] = {
@@ -46,6 +49,14 @@ def test_no_list_tells_of_another_owners_study(ana: httpx.Client, ben: httpx.Cli
         answer = ben.request(method, path)
         assert answer.status_code == 200, (path, answer.text)
         assert study_id not in answer.text, path
+
+
+def test_another_owners_study_is_compared_with_none(ana: httpx.Client, ben: httpx.Client) -> None:
+    own, other = submitted(ben), submitted(ana)
+    for path in (f"ids={own},{other}", f"ids={other},{own}"):
+        refused = ben.get(f"/v1/studies:compare?{path}")
+        assert refused.status_code == 404
+        assert refused.text.count(other) == 1, "the id that was asked for, and nothing of it"
 
 
 def test_pages_show_the_studies_of_the_sender(ana: httpx.Client, ben: httpx.Client) -> None:

@@ -76,7 +76,7 @@ def post(url: str, message: Message, private_hosts: Collection[str]) -> None:
             with pool.stream(
                 "POST",
                 url,
-                headers=message.headers,
+                headers=list(message.headers.items()),
                 content=message.body,
                 extensions={"timeout": _TIMEOUTS},
             ) as response:  # whose body nobody reads

@@ -170,7 +170,7 @@ def store_delivery(session: Session, due: Due, error: str | None, now: dt.dateti
 
 def wait_after(failures: int) -> dt.timedelta:
     """Until the next attempt: twice as long each time, up to some hours."""
-    return min(_LONGEST_WAIT, _FIRST_WAIT * 2 ** min(failures - 1, 20))
+    return min(_LONGEST_WAIT, _FIRST_WAIT * float(2 ** min(failures - 1, 20)))
 
 
 def _next_event(session: Session, row: WebhookRow) -> StudyEvent | None:

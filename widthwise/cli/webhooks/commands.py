@@ -55,8 +55,8 @@ def list_all(as_json: AsJson = False, address: Address = None) -> None:
         print_table(table)
 
 
-@app.command()
-def test(webhook_id: WebhookId, address: Address = None) -> None:
+@app.command(name="test")
+def ping(webhook_id: WebhookId, address: Address = None) -> None:
     """Have a `ping` sent, and what is due tried again at once."""
     with service(address) as client:
         client.test_webhook(webhook_id)
