@@ -127,7 +127,8 @@ function curveTraces(curve, axes, look) {
       x,
       y: points.map((point) => point.mean_loss),
       customdata: points.map((point) => point.seeds.length),
-      mode: "lines+markers",
+      // Neighbours of a search differ in more than the rate: a line between them would say nothing.
+      mode: curve.purpose === "search" ? "markers" : "lines+markers",
       line: { color: colour, width: 2 },
       marker: { symbol: look.symbolOf(curve.width), size: 7 },
       hovertemplate: `${group}: 2^%{x:.2f} at the base width, %{y:.4g}, mean of %{customdata} seeds<extra></extra>`,
