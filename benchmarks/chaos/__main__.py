@@ -25,6 +25,7 @@ from benchmarks.chaos.plan import Fault, kinds_of, plan
 from benchmarks.chaos.scene import Scene, staged
 from benchmarks.chaos.strikes import strike
 from benchmarks.report import command_line, give
+from tests.service.processes import command_of
 from tests.service.running import wait_for
 from tests.service.test_crash import SPEC, completions, trials_and_curves
 
@@ -151,6 +152,8 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         late = time.monotonic() + ENDING_SECONDS
         while (orphans := scene.processes()) and time.monotonic() < late:
             time.sleep(POLL_SECONDS)
+        for pid in orphans:
+            sys.stderr.write(f"left behind: {pid} {command_of(pid)}\n")
     struck = Struck(run.faults, run.recoveries, states, outcomes, finished, len(orphans))
     return cost(given.engine, struck, expected)
 
