@@ -1,5 +1,6 @@
 """Say which goals a session's figures meet: pure functions of its rows."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
@@ -25,13 +26,15 @@ RATIOS: Final = {
 OVER_COMPILED: Final = 1.5
 LONG: Final = "gpt-w256-l8-t1024-b8"
 MOST_BYTES: Final = 8 * 10**9
-ALONE: Final = ("eager", "compiled", "compiled_graph")
+FURTHEST: Final = 1e-3
+"""Of a few steps' losses from those of the trials alone, relative: rounding stays far below."""
 
 
 def goals(results: Results) -> list[Goal]:
     """Every goal, in the order of the sections."""
     rows = results.get("throughput", ())
-    found = [_nothing_breaks(results.get("breakages", ()))]
+    tried = results.get("breakages", ())
+    found = [_nothing_breaks(tried), _nothing_strays(tried)]
     for (workload, trials), least in RATIOS.items():
         cohort = _fastest(rows, workload, trials)
         found.append(
@@ -58,6 +61,15 @@ def _nothing_breaks(rows: Rows) -> Goal:
     measured = f"{len(rows) - len(broken)} of {len(rows)}"
     measured += f"; broken: {', '.join(broken)}" if broken else ""
     return Goal("every optimizer, family and option trains", measured, not broken if rows else None)
+
+
+def _nothing_strays(rows: Rows) -> Goal:
+    claim = f"their losses are those of trials alone within {FURTHEST:g}"
+    distances = {str(row.get("what")): float(row["distance"]) for row in rows if "distance" in row}
+    if not distances:
+        return Goal(claim, "-", None)
+    what, furthest = max(distances.items(), key=lambda one: (math.isnan(one[1]), one[1]))
+    return Goal(claim, f"{furthest:.1e} ({what})", furthest <= FURTHEST)
 
 
 def _rate(rows: Rows, workload: str, way: str, trials: int = 1) -> float | None:

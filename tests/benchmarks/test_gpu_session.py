@@ -97,6 +97,14 @@ def test_a_goal_is_met_by_the_fastest_cohort_over_the_eager_process() -> None:
     assert found[never_below] is False
 
 
+@pytest.mark.parametrize(("distance", "met"), [(1e-6, True), (0.12, False), (float("nan"), False)])
+def test_losses_that_stray_from_trials_alone_miss_a_goal(distance: float, met: bool) -> None:
+    rows = [{"what": "family mlp", "distance": 1e-7}, {"what": "restored", "distance": distance}]
+    (found,) = [goal for goal in goals({"breakages": rows}) if "trials alone within" in goal.claim]
+    assert found.met is met
+    assert "restored" in found.measured
+
+
 def test_an_error_in_any_row_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     rows = [{"what": "optimizer adamw"}, {"what": "optimizer soap", "error": "RuntimeError: no"}]
     first = goals({"breakages": rows})[0]
