@@ -9,6 +9,7 @@ import app.http.paths  # noqa: F401  the convertor of ids
 from app.auth.access import Access, access_of
 from app.auth.known import KnownSecrets
 from app.event_feed import EventFeed
+from app.kept_answers import KeptAnswers
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from app.trainers.group_commit import GroupCommit
@@ -47,6 +48,10 @@ async def _feed(request: Request) -> EventFeed:
     return cast(EventFeed, request.app.state.feed)
 
 
+async def _kept_answers(request: Request) -> KeptAnswers:
+    return cast(KeptAnswers, request.app.state.kept_answers)
+
+
 async def _verdicts(request: Request) -> EndedVerdicts:
     return cast(EndedVerdicts, request.app.state.verdicts)
 
@@ -58,6 +63,7 @@ Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
 LeaseThreads = Annotated[CapacityLimiter, Depends(_lease_threads)]
 Commits = Annotated[GroupCommit, Depends(_commits)]
+Kept = Annotated[KeptAnswers, Depends(_kept_answers)]
 Verdicts = Annotated[EndedVerdicts, Depends(_verdicts)]
 StudyId = Annotated[
     str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="A study's id, `std_...`")

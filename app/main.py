@@ -25,6 +25,7 @@ from app.http.openapi import describe, operation_id
 from app.http.queries import known_query
 from app.http.request_ids import RequestIds
 from app.http.write_turns import WriteTurns
+from app.kept_answers import KeptAnswers
 from app.metrics import registry_of
 from app.routes import (
     catalogue,
@@ -98,6 +99,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
     app.state.commits = GroupCommit(database)
     app.state.verdicts = EndedVerdicts()
+    app.state.kept_answers = KeptAnswers()
     # That write trials out: were there as many as ask, reports would wait for one turn in forty.
     app.state.lease_threads = CapacityLimiter(2)
     app.state.write_turns = WriteTurns()

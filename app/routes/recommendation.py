@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.dependencies import Db, StudyId
-from app.exported import CONTENT, Accepted, Form, bad_parameter, exported, form_asked
+from app.dependencies import Db, Kept, StudyId
+from app.exported import BUNDLE, CONTENT, Accepted, Form, bad_parameter, exported, form_asked
+from app.http.accepted import names
 from app.http.json_requests import JsonRoute
 from app.schemas.described_target import DescribedTargetAsked
 from tuner.recommendation.recommend import Recommendation, recommend
@@ -14,7 +15,7 @@ from tuner.recommendation.targets.described import IllegalConfiguration
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
-from tuner.storage.evidence import read_summary
+from tuner.storage.evidence import read_summary, settled
 from tuner.storage.studies import get_study
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"], route_class=JsonRoute)
@@ -24,6 +25,7 @@ router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"], rou
 def read_recommendation(  # noqa: PLR0913  # one query parameter each
     study_id: StudyId,
     database: Db,
+    answers: Kept,
     width: Annotated[
         Width | None, Query(description="Of the target; default: the one the study names")
     ] = None,
@@ -49,22 +51,31 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     these axes says what the transfer along it rests on. Provisional until the study is completed.
     """
     asked = form_asked(form, accept)
+
+    def made() -> Response:
+        with database.read() as session:
+            study = get_study(session, study_id)
+            known = read_summary(session, study)
+        try:
+            answer = recommend(
+                study,
+                known,
+                width=width,
+                depth=depth,
+                batch_size=batch_size,
+                tokens=tokens,
+                optimizer=optimizer,
+            )
+        except IllegalTarget as error:
+            raise bad_parameter(error.field, error.value, str(error)) from error
+        return exported(answer, asked, accept)
+
     with database.read() as session:
-        study = get_study(session, study_id)
-        known = read_summary(session, study)
-    try:
-        answer = recommend(
-            study,
-            known,
-            width=width,
-            depth=depth,
-            batch_size=batch_size,
-            tokens=tokens,
-            optimizer=optimizer,
-        )
-    except IllegalTarget as error:
-        raise bad_parameter(error.field, error.value, str(error)) from error
-    return exported(answer, asked, accept)
+        basis = settled(session, study_id)
+    if basis is None:
+        return made()
+    target = (width, depth, batch_size, tokens, optimizer)
+    return answers.answer((basis, target, asked, names(accept, BUNDLE)), made)
 
 
 @router.post("/recommendation", response_model=Recommendation, responses={200: CONTENT})

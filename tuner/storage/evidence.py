@@ -43,6 +43,26 @@ class EvidenceAge(NamedTuple):
     """The study has changed its state since."""
 
 
+class Settled(NamedTuple):
+    """What all answers about a study that has ended follow from: equal ones, equal answers."""
+
+    study_id: str
+    study_version: int
+    evidence_version: int
+    computed_at: dt.datetime
+
+
+def settled(session: Session, study_id: str) -> Settled | None:
+    """What answers about a study follow from; None while it may change, or has nothing stored."""
+    row = session.execute(
+        select(StudyRow.version, StudyEvidenceRow.updated_at)
+        .join(StudyEvidenceRow, StudyEvidenceRow.study_id == StudyRow.id)
+        .where(StudyRow.id == study_id, StudyRow.state.in_(FINAL_STUDY_STATES))
+        .where(StudyEvidenceRow.version == EVIDENCE_VERSION)
+    ).one_or_none()
+    return None if row is None else Settled(study_id, row.version, EVIDENCE_VERSION, row.updated_at)
+
+
 def read_summary(session: Session, study: StudyRecord) -> EvidenceSummary:
     """What is known about a study, without its curves.
 

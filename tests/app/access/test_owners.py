@@ -99,3 +99,14 @@ def test_trainers_lease_and_report_for_their_owner_alone(
     assert ben.post(f"/v1/orders/{lease['order']}/reports", json=body).status_code == 404
     assert study.report(lease, body).status_code == 200
     assert lease["order"] not in ben.get("/v1/workers").text
+
+
+def test_an_answer_that_is_kept_is_not_given_to_another_owner(
+    ana: httpx.Client, ben: httpx.Client, served: Served
+) -> None:
+    study_id = submitted(ana)
+    served.advance(study_id)
+    path = f"/v1/studies/{study_id}/recommendation"
+    for _ in range(2):
+        assert ana.get(path).status_code == 200
+        assert ben.get(path).status_code == 404
