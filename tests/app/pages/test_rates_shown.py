@@ -36,7 +36,7 @@ TARGETS = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=30)
 @given(optimizer=st.sampled_from(list(STUDIED)), target=TARGETS)
 def test_every_rate_in_every_form_agrees_with_the_groups(
     optimizer: str, target: dict[str, Any]
@@ -124,6 +124,7 @@ def html(snapshot: StudySnapshot, answer: Recommendation) -> str:
         "study": study_read(snapshot.study, progress, None),
         "standing": standing_of(snapshot.study, progress, answer.verdict),
         "recommendation": answer,
+        "actions": (),
     }
     parts = [page(f"study_{part}.html", **names) for part in ("recommendation", "header")]
     return re.sub(r"\n+", "\n", "\n".join(bytes(part.body).decode() for part in parts))
