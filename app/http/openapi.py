@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from app.http.problems import PROBLEM_JSON, Problem
 
 _PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_WITH_PRIOR: Final = ("/v1/studies", "/v1/studies:preview")
+"""Whose bodies may name another study."""
 _ERRORS: Final = {
     400: "Host header not served here, or a body that is not JSON in UTF-8",
     401: "No key was sent, or one that opens nothing (any more)",
@@ -49,7 +51,8 @@ def _errors_of(method: str, path: str, operation: Mapping[str, Any], *, is_open:
     """Statuses of the problem documents that an operation may answer with."""
     statuses = {400, 413, 422, 503} | (set() if is_open else {401, 403, 429})
     named = {parameter["name"].lower() for parameter in operation.get("parameters", ())}
-    if "{" in path or "ids" in named:
+    names_others = "ids" in named or (method == "post" and path in _WITH_PRIOR)
+    if "{" in path or names_others:
         statuses |= {404, 409}  # 409: what is stored under the id cannot be read
     if method in ("post", "patch", "delete"):
         statuses |= {403, 409, 507}
