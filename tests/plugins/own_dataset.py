@@ -39,6 +39,7 @@ SPEC: dict[str, Any] = {
     "search": {"trials": 2, "batch_size": 2, "pruner": "none"},
     "measure": {"widths": [8, 16, 32], "grid_points": 5, "grid_factor": 8},
     "on_failed_check": "warn",
+    "packing": "solo",
     "control": "none",
 }
 

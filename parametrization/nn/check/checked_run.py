@@ -35,7 +35,7 @@ class CheckedTraining:
     """A model and its data, as far as the check needs them.
 
     Attributes:
-        build: the model at the width under test; its initial values do not matter.
+        build: the model at the width under test; only frozen tensors keep their initial values.
         loss: of the model on one batch, a scalar tensor.
         batch: by seed and step from 0 on. Equal at every width, so that slopes are paired.
         start: brings a model to step 0; by default as its scalings say. Give your own to check it.
@@ -62,7 +62,9 @@ class CheckedRun:
         seed: int,
     ) -> None:
         self._training, self._scalings, self._seed = training, scalings, seed
-        self._model = training.build()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)  # frozen tensors stay as they are built
+            self._model = training.build()
         training.start(self._model, scalings, torch.Generator().manual_seed(seed))
         self._roles = {scaling.name: scaling.role for scaling in scalings}
         self._owned = list(owned_parameters(self._model))

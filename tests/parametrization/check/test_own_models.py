@@ -105,6 +105,8 @@ def test_frozen_tensors_are_listed_and_fail_nothing() -> None:
     verdict = judged(Frozen, widths=NARROW)
     assert verdict.passed is True, verdict.summary
     assert "frozen, not checked: first.weight, first.bias" in verdict.summary
+    torch.rand(7)  # whatever was drawn before
+    assert judged(Frozen, widths=NARROW) == verdict
 
 
 class Tied(nn.Module):

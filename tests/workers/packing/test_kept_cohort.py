@@ -10,7 +10,7 @@ from tests.workers.specs import TINY_MLP, train_order
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.orders import OpenTrial, OrderId, TrainOrder, TrialSpec
 from tuner.engine.packing import SOLO, Packing
-from tuner.engine.reports import Done, Failed
+from tuner.engine.reports import Done, Lost
 from workers.cohort import step as cohort_step
 from workers.packing import train_together
 from workers.packing.kept_cohort import KeptCohort
@@ -136,5 +136,6 @@ def test_an_order_that_fails_leaves_nothing_recorded(counting: Counting, tmp_pat
     starts_of(order("ord_first", [None] * 3, 5), tmp_path, held)
     (tmp_path / "in_the_way").write_text("")
     (report,) = carry_out(order("ord_other", [None] * 3, 5), held, tmp_path / "in_the_way")
-    assert isinstance(report, Failed)
+    assert isinstance(report, Lost)
+    assert report.is_of_slot
     assert counting.released == counting.recorded == 2

@@ -1,8 +1,8 @@
 """Define the distributions of searched hyperparameters, in Optuna's vocabulary."""
 
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, model_validator
 
 from tuner.spec.submitted import Submitted
 
@@ -10,10 +10,18 @@ MOST: Final = 2**53
 """Beyond, floating-point numbers cannot tell whole ones apart."""
 
 
+def _require_type(schema: dict[str, Any]) -> None:
+    """Among other distributions a range is told by its type; where no other may stand it can go."""
+    del schema["properties"]["type"]["default"]
+    schema["required"] = ["type", *schema["required"]]
+
+
 class FloatDistribution(Submitted):
     """Real interval [low, high], sampled on a log scale if `log`."""
 
-    type: Literal["float"]
+    model_config = ConfigDict(json_schema_extra=_require_type)
+
+    type: Literal["float"] = "float"
     low: float
     high: float
     log: bool = False

@@ -79,10 +79,8 @@ def _searchable(number: Any) -> Any:  # noqa: ANN401  annotated types
 Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(_EndsWithin(PositiveFloat))]
 
 
-def _range_of_rates(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
-    """A range without a type is one of floats; one rate is refused, with what to give instead."""
-    if isinstance(given, Mapping) and "type" not in given:
-        return {"type": "float", **given}
+def _refuse_one_rate(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
+    """Say what to give instead of one learning rate: the search begins with a range."""
     if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
         raise ValueError(
             "always searched, because it is what transfers: give a range around"
@@ -92,7 +90,7 @@ def _range_of_rates(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
     return given
 
 
-SearchedRate = Annotated[FloatDistribution, BeforeValidator(_range_of_rates)]
+SearchedRate = Annotated[FloatDistribution, BeforeValidator(_refuse_one_rate)]
 
 
 class SearchedOptimizer(Submitted):
@@ -161,7 +159,7 @@ _NUMBERS: Final[Mapping[Range, Any]] = {
 
 def _record(declaration: OptimizerDeclaration) -> type[SearchedOptimizer]:
     name, (low, high) = declaration.name, declaration.log2_rates
-    rates = FloatDistribution(type="float", low=2.0**low, high=2.0**high, log=True)
+    rates = FloatDistribution(low=2.0**low, high=2.0**high, log=True)
     fields: dict[str, Any] = {
         "name": (Literal[name], ...),
         "learning_rate": (SearchedRate, Field(default=rates, description=_rate_words)),
