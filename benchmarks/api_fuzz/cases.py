@@ -55,6 +55,8 @@ class _Tried:
         self.failures: dict[tuple[str, str], dict[str, str]] = {}
         self._served, self._made, self._sender = served, made, sender
         self._drawn = random.Random(number)
+        self._deleted: set[object] = set()
+        """Ids that lead to nothing any more."""
         self._session = requests.Session()
 
     def run(self, cases: int, number: int) -> None:
@@ -96,6 +98,8 @@ class _Tried:
         self.statuses[response.status_code] += 1
         media_type = (response.headers.get("content-type") or [""])[0]
         got = Got(response.status_code, media_type, response.text)
+        if sent.method == "DELETE" and got.status < 400:
+            self._deleted |= set(case.path_parameters.values())
         for words in findings(sent, got, self._sender.scopes, HIDDEN):
             self._fail(label, words, _told(case))
         for words in _broken(case, response):
@@ -107,9 +111,10 @@ class _Tried:
         others = self._made.others.ids
         for name in case.path_parameters:
             whose = self._drawn.choice((self._sender.ids, self._sender.ids, others, None))
-            chosen.append(whose)
-            if whose is not None:
-                case.path_parameters[name] = self._drawn.choice(whose[name])
+            ids = () if whose is None else whose.get(name, ())
+            chosen.append(whose if ids else None)
+            if ids:
+                case.path_parameters[name] = self._drawn.choice(ids)
         if "ids" in case.query:
             whose = self._drawn.choice((self._sender.ids, others, None))
             chosen.append(whose)
@@ -117,11 +122,14 @@ class _Tried:
                 case.query["ids"] = [",".join(whose["study_id"])]
         study = case.path_parameters.get("study_id")
         is_of_study = len(case.path_parameters) < 2 or study == self._sender.ids["study_id"][0]
+        is_there = self._deleted.isdisjoint(case.path_parameters.values())
         return Sent(
             method=case.method.upper(),
             path=case.formatted_path,
             is_valid=case.meta is not None and case.meta.generation.mode.is_positive,
-            are_ids_own=is_of_study and all(whose is self._sender.ids for whose in chosen),
+            are_ids_own=is_of_study
+            and is_there
+            and all(whose is self._sender.ids for whose in chosen),
             names_hidden=any(whose is others for whose in chosen),
             names_accept=any(name.lower() == "accept" for name in case.headers),
         )

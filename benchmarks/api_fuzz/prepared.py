@@ -79,7 +79,7 @@ def prepared(folder: Path) -> Prepared:
             link = _made(client, f"/v1/studies/{own.ids['study_id'][0]}/share-links", {})
         described = served.client.get("/openapi.json").text
     database.close()
-    shared = {**own.ids, "study_id": own.ids["study_id"][:1]}
+    shared = {**own.ids, "study_id": own.ids["study_id"][:1], "webhook_id": ()}
     senders = (
         *(Sender(scope, secret, permitted([scope]), own.ids) for scope, secret in secrets.items()),
         Sender("share link", link["secret"], frozenset({Scope.READ}), shared),
@@ -138,6 +138,7 @@ def seen_by_hidden(served: Served, others: Owned) -> dict[str, object]:
     """What the hidden owner's studies are: no case may change it."""
     seen: dict[str, object] = {}
     with client_of(served, others.secret) as client:
+        seen["webhooks"] = client.get("/v1/webhooks").json()
         for study in others.ids["study_id"]:
             told = client.get(f"/v1/studies/{study}").json()
             seen[study] = [told[name] for name in ("version", "state", "labels", "priority")]
