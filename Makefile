@@ -20,8 +20,8 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 demo-cluster: install  ## the demo on a two-node Ray cluster, which it starts and stops
 	@$(bin)/python -m scripts.demo_cluster $(if $(SEED),--seed $(SEED))
 
-test: tools lint  ## everything that continuous integration runs; three at once, for many tests wait for processes
-	$(bin)/pytest --numprocesses 3 --dist worksteal </dev/null
+test: tools lint  ## everything that continuous integration runs
+	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 
 test-exports: install  ## exports read by the frameworks' own code, in an environment of their own
 	@./scripts/install_frameworks.sh

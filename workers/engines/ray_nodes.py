@@ -58,7 +58,8 @@ def _running(nodes: int, cores: int, port: int | None, health: Mapping[str, int]
                 "include_dashboard": False,
                 "object_store_memory": _STORE_BYTES,
                 "temp_dir": folder,
-                "_system_config": dict(health),
+                # By default actors make way for everything else on the machine.
+                "_system_config": {**health, "worker_niceness": 0},
                 **({} if port is None else {"gcs_server_port": port}),
             },
         )

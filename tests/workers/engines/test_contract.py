@@ -87,8 +87,8 @@ def reports_until(under_test: EngineUnderTest, kinds: type[Report], count: int =
     """Every report up to the one with which so many of the kind are there."""
     found: list[Report] = []
     while sum(isinstance(report, kinds) for report in found) < count:
-        news = under_test.engine.wait(60)
-        assert news, f"no report for a minute after {found}"
+        news = under_test.engine.wait(120)
+        assert news, f"no report for two minutes after {found}"
         found += news
     return found
 
