@@ -1,4 +1,4 @@
-"""What a reader may do to a study from its page, and how the page asks before it is done."""
+"""List the actions on a study's page that its reader may take, with the question asked first."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple

@@ -1,4 +1,4 @@
-"""What a coordinator costs with many queued studies and many slots, none of which trains.
+"""Measure a coordinator's cost with many queued studies and many slots, none of which trains.
 
 The slots' time is simulated: each order's next report comes after as long as training would take,
 and the coordinator's clock jumps to it. What the coordinator computes is real.

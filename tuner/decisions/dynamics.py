@@ -1,4 +1,4 @@
-"""Which widths the dynamics of the winners are still to be measured at: a pure decision."""
+"""Decide at which widths the dynamics of the winners are still to be measured."""
 
 from collections.abc import Iterator
 from itertools import product

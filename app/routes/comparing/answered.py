@@ -1,4 +1,4 @@
-"""What a study answers for a target, or why it does not."""
+"""Compute a study's answer for a target, or the reason why it has none."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""What owners have used of the slots, and what that costs."""
+"""Serve the slot hours that owners have used, and their cost."""
 
 import datetime as dt
 import math

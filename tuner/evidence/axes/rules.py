@@ -1,4 +1,4 @@
-"""Which rules of batch and tokens cover a target, and how far they were tested."""
+"""Look up the rules of batch and tokens that cover a target, and how far they were tested."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple, TypeAlias

@@ -1,4 +1,4 @@
-"""What a study's sweep over depth, batch and tokens has measured, and where its trials belong."""
+"""Group and fit the trials of a study's sweep over depth, batch and tokens."""
 
 import math
 from collections.abc import Mapping, Sequence

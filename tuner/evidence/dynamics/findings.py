@@ -1,4 +1,4 @@
-"""What curvature and noise along the winner's training say of a target's batch and rate."""
+"""Draw a batch size and a warning about the rate from the dynamics of the winner's training."""
 
 import math
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,4 @@
-"""What depth, batch and tokens add to the rate: what a study measured, or how rules disagree."""
+"""Change the rate along depth, batch and tokens: by measurement, or by rules that may disagree."""
 
 import math
 from collections.abc import Iterator
