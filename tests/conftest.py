@@ -1,5 +1,6 @@
 """Databases for every test that needs one: real SQLite files and a real PostgreSQL server."""
 
+import os
 import shutil
 import tempfile
 import uuid
@@ -16,6 +17,8 @@ from sqlalchemy import URL, make_url
 
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
+
+os.environ["WIDTHWISE_CONFIG"] = os.devnull  # nobody's own file takes part
 
 # The same examples in every run, and no time limit: a limit would fail on a busy machine.
 settings.register_profile("widthwise", derandomize=True, deadline=None)

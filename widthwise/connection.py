@@ -2,7 +2,6 @@
 
 import datetime as dt
 import ipaddress
-import os
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,7 @@ from urllib.parse import quote, urlsplit
 
 import httpx
 
-from widthwise.address import find_address
+from widthwise.configuration.chosen import API_KEY, chosen_service
 from widthwise.errors import Refused, Unreachable, WidthwiseError
 
 Document = dict[str, Any]
@@ -22,8 +21,6 @@ Document = dict[str, Any]
 BUNDLE: Final = "application/vnd.widthwise.files+json"
 """Media type of a form's files by name."""
 ATTEMPTS: Final = 3
-API_KEY: Final = "WIDTHWISE_API_KEY"
-"""The variable that holds the key to send."""
 _FIRST_PAUSE_SECONDS: Final = 0.2
 
 
@@ -34,8 +31,9 @@ class Connection:
     cut off is sent again, twice, before it fails.
 
     Args:
-        address: of the service; default as `find_address` finds it.
-        api_key: to send with every request; default: that of WIDTHWISE_API_KEY, if it is set.
+        address: of the service; default: WIDTHWISE_ADDRESS, else the person's configuration file,
+            else as `find_address` finds it.
+        api_key: to send with every request; default: that of WIDTHWISE_API_KEY, else of the file.
         timeout_seconds: longest wait for any part of an answer.
 
     Raises:
@@ -50,11 +48,12 @@ class Connection:
         api_key: str | None = None,
         timeout_seconds: float = 30.0,
     ) -> None:
-        self.address = find_address(address)
+        chosen = chosen_service(address, api_key)
+        self.address = chosen.address.value
         try:
             self._http = httpx.Client(
                 base_url=self.address,
-                headers=_authorization(api_key or os.environ.get(API_KEY, "")),
+                headers=_authorization(chosen.api_key.value),
                 timeout=timeout_seconds,
                 trust_env=not _is_loopback(self.address),  # a proxy cannot reach this machine's own
             )

@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import tomllib
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -12,6 +13,8 @@ import typer
 
 from tests.docs.blocks import ROOT, Block, blocks
 from widthwise.cli.commands import app
+from widthwise.cli.configuration.option_defaults import option_defaults
+from widthwise.configuration.file import read_configuration
 
 RUN_AS_ONE: Final = "docs/library.md"
 """Its blocks are run in their order by `tests/widthwise/test_library_page.py`."""
@@ -45,9 +48,17 @@ def test_json_is_json(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", blocks("toml"), ids=of)
-def test_toml_names_groups_that_are_looked_for(block: Block) -> None:
-    groups = tomllib.loads(block.code)["project"]["entry-points"]
-    assert groups.keys() <= {"widthwise.models", "widthwise.datasets", "widthwise.optimizers"}
+def test_toml_is_a_configuration_or_names_groups_that_are_looked_for(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = tomllib.loads(block.code)
+    if "project" in said and "entry-points" in said["project"]:
+        groups = said["project"]["entry-points"]
+        assert groups.keys() <= {"widthwise.models", "widthwise.datasets", "widthwise.optimizers"}
+        return
+    (tmp_path / "config.toml").write_text(block.code)
+    monkeypatch.setenv("WIDTHWISE_CONFIG", str(tmp_path / "config.toml"))
+    assert option_defaults(read_configuration(), typer.main.get_command(app))
 
 
 @pytest.mark.parametrize("block", blocks(*SHELLS), ids=of)

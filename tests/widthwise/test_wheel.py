@@ -15,7 +15,7 @@ from widthwise.client import Client
 from widthwise.recommendation import Recommendation
 
 ROOT = Path(__file__).resolve().parents[2]
-REQUIRED = ("httpx", "numpy", "pydantic", "pyyaml", "rich", "typer")
+REQUIRED = ("httpx", "numpy", "platformdirs", "pydantic", "pyyaml", "rich", "typer")
 
 pytestmark = pytest.mark.slow
 

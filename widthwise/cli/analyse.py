@@ -1,13 +1,12 @@
 """The command that answers from a table of losses which the user already has."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from widthwise.cli.sweep_view import sweep_view
-from widthwise.cli.terminal import Address, out, said_plainly, service
+from widthwise.cli.terminal import Address, AsJson, out, print_json, said_plainly, service
 from widthwise.errors import WidthwiseError
 from widthwise.sweeps.analysis import Analysis, analyse, curves_of
 from widthwise.sweeps.table import Table, read_table, table_text
@@ -22,7 +21,7 @@ def analyse_table(
     plot: Annotated[
         Path | None, typer.Option(help="PNG file to draw loss against rate into.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
     submit: Annotated[
         bool, typer.Option("--submit", help="Store it in the service, as a completed study.")
     ] = False,
@@ -39,7 +38,7 @@ def analyse_table(
             _draw(table, answers, plot)
     stored = _submitted(file, target_width, loss, address) if submit else {}
     if as_json:
-        out.print_json(json.dumps(_document(table, answers) | stored), indent=None)
+        print_json(_document(table, answers) | stored)
         return
     for answer in answers:
         out.print(sweep_view(answer), "")

@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
+from widthwise.cli.terminal import AsJson, print_json
 from widthwise.errors import WidthwiseError
 from widthwise.external.shapes import load_build, read_roles, shapes_document, shapes_of
 
 
-def shapes(  # one parameter an option
+def shapes(  # noqa: PLR0913  # one parameter an option
     target: Annotated[
         str,
         typer.Argument(metavar="FILE:FUNCTION", help="Builds the model of a width: gpt.py:build."),
@@ -29,6 +30,7 @@ def shapes(  # one parameter an option
         list[str] | None, typer.Option(help="Pattern of tensors in residual blocks; repeatable.")
     ] = None,
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Write a model's tensors and their roles, for a study of the family `external`."""
     shape = shapes_of(
@@ -47,4 +49,7 @@ def shapes(  # one parameter an option
         output.write_text(f"{text}\n", encoding="utf-8")
     except OSError as error:
         raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
-    typer.echo(f"wrote {len(shape.tensors)} tensors to {output}")
+    if as_json:
+        print_json({"wrote": [str(output)], "tensors": len(shape.tensors)})
+    else:
+        typer.echo(f"wrote {len(shape.tensors)} tensors to {output}")

@@ -2,8 +2,9 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +12,7 @@ from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.measure import Measurement
 
+from parametrization.text.visible import visible
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
 
@@ -19,17 +21,34 @@ Address = Annotated[
     typer.Option(
         "--address",
         envvar="WIDTHWISE_ADDRESS",
-        help="Address of the service; default: where `widthwise up` of this directory serves,"
-        " else http://127.0.0.1:8321.",
+        help="Address of the service; default: the configuration file's, else where"
+        " `widthwise up` of this directory serves, else http://127.0.0.1:8321.",
     ),
 ]
 
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for programs.")]
-StudyId = Annotated[str, typer.Argument(metavar="ID", help="The study, such as std_4f6k...")]
+
+
+def _study_ids(incomplete: str) -> list[tuple[str, str]]:
+    """The newest studies for a shell that completes an id; none where no service answers."""
+    try:
+        with Client(timeout_seconds=_COMPLETION_SECONDS) as client:
+            page = next(client.study_pages())
+    except WidthwiseError:
+        return []
+    found = [(str(one["id"]), visible(str(one["name"]))) for one in page["studies"]]
+    return [one for one in found if one[0].startswith(incomplete)]
+
+
+StudyId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The study, such as std_4f6k...", autocompletion=_study_ids),
+]
 
 PIPED_COLUMNS: Final = 120
 """Width of text that is not shown on a terminal; tables take what they need."""
 _UNLIMITED: Final = 10_000
+_COMPLETION_SECONDS: Final = 2.0
 EXIT_OF_STATE: Final = {"completed": 0, "cancelled": 1, "failed": 1, "paused": 1}
 INTERRUPTED: Final = 130
 
@@ -40,6 +59,15 @@ err = Console(stderr=True)
 def print_json(document: object) -> None:
     """Print what the service answered, for programs."""
     typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
+
+
+def say_written(files: Iterable[Path], *, as_json: bool, **further: object) -> None:
+    """Name the files that a command wrote; for programs with what else it has to say."""
+    if as_json:
+        print_json({"wrote": [str(path) for path in files], **further})
+        return
+    for path in files:
+        typer.echo(f"wrote {path}")
 
 
 def print_table(table: RenderableType) -> None:

@@ -5,13 +5,22 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 
 from widthwise.address import DEFAULT_DATA_DIR
 from widthwise.cli import tables
 from widthwise.cli.local_service import register, service_of
 from widthwise.cli.recommendation_view import recommendation_view
 from widthwise.cli.spec_file import read_spec
-from widthwise.cli.terminal import EXIT_OF_STATE, INTERRUPTED, err, out, said_plainly
+from widthwise.cli.terminal import (
+    EXIT_OF_STATE,
+    INTERRUPTED,
+    AsJson,
+    err,
+    out,
+    print_json,
+    said_plainly,
+)
 from widthwise.cli.watch import watch_study
 from widthwise.client import Client, Document
 from widthwise.errors import WidthwiseError
@@ -54,6 +63,7 @@ def tune(  # noqa: PLR0913  # one parameter an option
     output: Annotated[
         Path, typer.Option(help="File that the recommendation is written to.")
     ] = Path("recommendation.json"),
+    as_json: AsJson = False,
 ) -> None:
     """Tune your own model: describe it, check it, search, measure, and print the answer.
 
@@ -75,38 +85,59 @@ def tune(  # noqa: PLR0913  # one parameter an option
     with said_plainly():
         further = read_spec(study) if study else {}
         registered = register(task, data_dir)
-        out.print(f"{registered['name']}: {registered['source']}", soft_wrap=True, highlight=False)
+        shown = err if as_json else out
+        said = f"{registered['name']}: {registered['source']}"
+        shown.print(said, soft_wrap=True, highlight=False)
         spec = _merged(further, {name: one for name, one in asked.items() if one})
         spec["family"] = {**spec.get("family", {}), "name": registered["name"]}
         with service_of(data_dir, slots) as (client, is_ours):
-            _tuned(client, spec, output, data_dir if is_ours else None)
+            ours = data_dir if is_ours else None
+            ended = _tuned(client, spec, shown, ours)
+            answer = _answered(client, ended, output) if ended["state"] == "completed" else None
+            if as_json:
+                print_json({"study": ended, "recommendation": answer})
+            else:
+                _tell(client, ended, answer, output, ours)
+    raise typer.Exit(EXIT_OF_STATE[ended["state"]])
 
 
-def _tuned(client: Client, spec: dict[str, Any], output: Path, ours: Path | None) -> None:
-    """Submit, watch, and write the answer; `ours` is the directory of a service started here."""
+def _tuned(client: Client, spec: dict[str, Any], shown: Console, ours: Path | None) -> Document:
+    """Submit and watch; `ours` is the directory of a service started here."""
     study: Document = client.submit(spec)
-    again = f"widthwise up --data-dir {ours}" if ours else ""
-    out.print(tables.submitted(study, client.page(study["id"])), soft_wrap=True)
+    shown.print(tables.submitted(study, client.page(study["id"])), soft_wrap=True)
     try:
-        study = watch_study(client, study["id"], out, until_paused=True)
+        return watch_study(client, study["id"], shown, until_paused=True)
     except KeyboardInterrupt:
         err.print(
             f"\nStopped watching {study['id']}"
-            + (f"; it goes on with: {again}" if ours else "; it goes on")
+            + (f"; it goes on with: {_again(ours)}" if ours else "; it goes on")
         )
         raise typer.Exit(INTERRUPTED) from None
-    if study["state"] == "completed":
-        text = client.recommendation_text(study["id"], "json")
-        answer = Recommendation.from_document(json.loads(text))
-        out.print(recommendation_view(answer.document))
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
+
+
+def _answered(client: Client, study: Document, output: Path) -> Document:
+    """Write the answer to its file, and return it."""
+    text = client.recommendation_text(study["id"], "json")
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
+    answer: Document = json.loads(text)
+    return answer
+
+
+def _tell(
+    client: Client, study: Document, answer: Document | None, output: Path, ours: Path | None
+) -> None:
+    if answer is not None:
+        out.print(recommendation_view(Recommendation.from_document(answer).document))
         out.print(f"wrote {output}", soft_wrap=True)
     page = f"page: {client.page(study['id'])}"
-    out.print(f"{page} (after `{again}`)" if ours else page, soft_wrap=True)
-    raise typer.Exit(EXIT_OF_STATE[study["state"]])
+    out.print(f"{page} (after `{_again(ours)}`)" if ours else page, soft_wrap=True)
+
+
+def _again(data_dir: Path) -> str:
+    return f"widthwise up --data-dir {data_dir}"
 
 
 def _given(**fields: int | None) -> dict[str, int]:

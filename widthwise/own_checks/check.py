@@ -137,7 +137,9 @@ def check_task(
     )
 
 
-def describe_task(kind: type[Task], *, width: int | None = None, optimizer: str = "adamw") -> str:
+def describe_task(
+    kind: type[Task], *, width: int | None = None, optimizer: str = "adamw"
+) -> Description:
     """The table of what every tensor of the task's model gets.
 
     Raises:
@@ -152,7 +154,7 @@ def describe_task(kind: type[Task], *, width: int | None = None, optimizer: str 
         roles=task_roles(kind),
         blocks=tuple(kind.blocks),
     )
-    return str(describe(base, width=width, optimizer=optimizer))
+    return describe(base, width=width, optimizer=optimizer)
 
 
 def check_statistics(target: str, given: CheckStatistics) -> OwnCheck:

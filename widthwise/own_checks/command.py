@@ -1,5 +1,7 @@
 """`widthwise check` and `widthwise describe`: what a task of one's own is to the rules."""
 
+import json
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -46,6 +48,7 @@ def describe(
     width: Annotated[
         int | None, typer.Option(min=1, help="Of the model; default: the task's base_width.")
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
     """Print what every tensor of your own model gets, and why, with blocks in one line.
 
@@ -53,4 +56,8 @@ def describe(
     """
     from widthwise.own_checks import view  # here: it needs torch
 
+    if as_json:
+        tensors = [asdict(one) for one in view.description(target, optimizer, width)]
+        typer.echo(json.dumps({"target": target, "optimizer": optimizer, "tensors": tensors}))
+        return
     Console().print(view.described(target, optimizer, width), soft_wrap=True)

@@ -12,6 +12,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from parametrization.check.verdict import CheckVerdict
+from parametrization.nn.describe import Description
 from parametrization.recommendation.check_statistics import CheckStatistics, read_check_statistics
 from parametrization.text.visible import visible
 from widthwise.errors import WidthwiseError
@@ -28,7 +29,7 @@ from widthwise.task_loading import load_task
 from widthwise.task_source import TaskSource
 from widthwise.task_words import TaskRefused
 
-__all__ = ["EXIT_STATUS", "as_json", "check_view", "checked", "described"]
+__all__ = ["EXIT_STATUS", "as_json", "check_view", "checked", "described", "description"]
 
 _GROUP: Final = "widthwise.models"
 _STYLES: Final = {
@@ -39,18 +40,22 @@ _STYLES: Final = {
 }
 
 
-def described(target: str, optimizer: str, width: int | None) -> RenderableType:
-    """The table of a task's tensors.
+def description(target: str, optimizer: str, width: int | None) -> Description:
+    """What every tensor of a task's model gets.
 
     Raises:
         WidthwiseError: if there is no such task, or its model cannot be scaled.
 
     """
     try:
-        table = describe_task(_task(target), width=width, optimizer=optimizer)
+        return describe_task(_task(target), width=width, optimizer=optimizer)
     except (TaskRefused, TaskRaised, ValueError) as error:
         raise WidthwiseError(str(error)) from error
-    return Text(_visible_lines(table))
+
+
+def described(target: str, optimizer: str, width: int | None) -> RenderableType:
+    """The table of a task's tensors, as `description`."""
+    return Text(_visible_lines(str(description(target, optimizer, width))))
 
 
 def check_view(found: OwnCheck) -> RenderableType:

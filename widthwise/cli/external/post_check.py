@@ -1,12 +1,11 @@
 """The command `widthwise post-check`: a coordinate check taken where the model is."""
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from widthwise.cli.terminal import Address, out, service
+from widthwise.cli.terminal import Address, AsJson, out, print_json, service
 from widthwise.external.shapes import load_functions
 
 
@@ -22,7 +21,7 @@ def post_check(
     batch: Annotated[
         str, typer.Option(help="batch(seed, step, examples): the same at every width.")
     ] = "batch",
-    as_json: Annotated[bool, typer.Option("--json", help="Print the check as JSON.")] = False,
+    as_json: AsJson = False,
     address: Address = None,
 ) -> None:
     """Take a study's coordinate check on your own model, and post its statistics.
@@ -34,7 +33,7 @@ def post_check(
         found = client.post_check(study_id, *functions)
     checks = found["checks"]
     if as_json:
-        typer.echo(json.dumps(found))
+        print_json(found)
     else:
         for check in checks:
             out.print(f"{check['optimizer']}: {check['status']}. {check['summary'] or ''}".strip())

@@ -1,6 +1,5 @@
 """The command `widthwise preview`: what a study would run, before it is queued."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -11,21 +10,21 @@ from rich.table import Table
 from rich.text import Text
 
 from widthwise.cli.spec_file import read_spec
-from widthwise.cli.terminal import Address, out, service
+from widthwise.cli.terminal import Address, AsJson, out, print_json, service
 
 _UNKNOWN: Final = "?"
 
 
 def preview(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON; - reads stdin.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
     address: Address = None,
 ) -> None:
     """Say what a study would run: trials, FLOPs, time, share of the target, expected interval."""
     with service(address) as client:
         found = client.preview(read_spec(file))
     if as_json:
-        typer.echo(json.dumps(found))
+        print_json(found)
         return
     out.print(preview_view(found))
 

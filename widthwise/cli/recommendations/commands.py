@@ -1,13 +1,12 @@
 """The commands about recommendations that are stored: list them, approve or reject one."""
 
 import getpass
-import json
 from typing import Annotated
 
 import typer
 
 from widthwise.cli import tables
-from widthwise.cli.terminal import Address, print_table, service
+from widthwise.cli.terminal import Address, AsJson, print_json, print_table, service
 
 RecommendationId = Annotated[
     str, typer.Argument(metavar="ID", help="The stored recommendation, such as rec_4f6k...")
@@ -24,7 +23,7 @@ def recommendations(  # one parameter an option
     state: Annotated[
         str | None, typer.Option(help="Only those: pending, approved or rejected.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+    as_json: AsJson = False,
     address: Address = None,
 ) -> None:
     """List the stored recommendations of all studies, newest first."""
@@ -35,26 +34,39 @@ def recommendations(  # one parameter an option
             )
         )
     if as_json:
-        typer.echo(json.dumps({"recommendations": found}))
+        print_json({"recommendations": found})
     else:
         print_table(tables.recommendations(found))
 
 
 def approve(
-    recommendation_id: RecommendationId, note: Note, by: By = None, address: Address = None
+    recommendation_id: RecommendationId,
+    note: Note,
+    by: By = None,
+    as_json: AsJson = False,
+    address: Address = None,
 ) -> None:
     """Approve a stored recommendation, once and for good."""
     with service(address) as client:
-        _say(client.approve(recommendation_id, by=by or getpass.getuser(), note=note))
+        said = client.approve(recommendation_id, by=by or getpass.getuser(), note=note)
+        _say(said, as_json)
 
 
 def reject(
-    recommendation_id: RecommendationId, note: Note, by: By = None, address: Address = None
+    recommendation_id: RecommendationId,
+    note: Note,
+    by: By = None,
+    as_json: AsJson = False,
+    address: Address = None,
 ) -> None:
     """Reject a stored recommendation, once and for good."""
     with service(address) as client:
-        _say(client.reject(recommendation_id, by=by or getpass.getuser(), note=note))
+        said = client.reject(recommendation_id, by=by or getpass.getuser(), note=note)
+        _say(said, as_json)
 
 
-def _say(stored: dict[str, object]) -> None:
+def _say(stored: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        print_json(stored)
+        return
     typer.echo(f"{stored['id']} is {stored['state']}")

@@ -9,11 +9,13 @@ import typer
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.recommendations.answer import Answer
 from widthwise.cli.recommendations.described import described
-from widthwise.cli.terminal import Address, err, out, service
-from widthwise.client import Asked
+from widthwise.cli.terminal import Address, err, out, print_json, say_written, service
+from widthwise.client import Asked, Document
 from widthwise.errors import WidthwiseError
 
 TABLE: Final = "table"
+_DOCUMENTS: Final = frozenset({TABLE, "json"})
+"""Forms whose only file is the JSON document that --json asks for."""
 _FORMS: Final = (
     "table, or a form of the service: json, yaml, torch, torch-multiplier-free, mup, megatron,"
     " torchtitan, hf-trainer, olmo-core, nemo-automodel, deepspeed, nanogpt-mup, muon, dion."
@@ -62,6 +64,14 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     store: Annotated[
         bool, typer.Option("--store", help="Have the service keep it, for good; its id is told.")
     ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="One JSON document: the answer, as --format json; of another form its files; with"
+            " --output what was written.",
+        ),
+    ] = False,
     address: Address = None,
 ) -> None:
     """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
@@ -75,21 +85,28 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     with service(address) as client:
         description = described(study_id, asked, target_config, target_model, store=store)
         answer = Answer(client, study_id, description.asked, store=store, config=description.text)
-        if form == TABLE:
+        if form == TABLE and not as_json:
             view = recommendation_view(answer.document)
             if output is None:
                 out.print(view)
                 return
-            files = {"recommendation.txt": as_text(view)}
+            export: Document = {"files": {"recommendation.txt": as_text(view)}, "inexpressible": []}
         else:
-            export = answer.export(form)
-            files = export["files"]
-            for lost in export["inexpressible"]:
-                err.print(f"not said: {lost['what']}: {lost['consequence']}", soft_wrap=True)
-        if output is None:
-            _print(files)
-        else:
-            _write(output, files)
+            export = answer.export("json" if form == TABLE else form)
+        _give(export, output, as_json=as_json and (output is not None or form not in _DOCUMENTS))
+
+
+def _give(export: Document, output: Path | None, *, as_json: bool) -> None:
+    """Print the files of a form, or write them; for programs with what they leave out."""
+    for lost in export["inexpressible"]:
+        err.print(f"not said: {lost['what']}: {lost['consequence']}", soft_wrap=True)
+    if output is not None:
+        written = _write(output, export["files"])
+        say_written(written, as_json=as_json, inexpressible=export["inexpressible"])
+    elif as_json:
+        print_json(export)
+    else:
+        _print(export["files"])
 
 
 def _print(files: Mapping[str, str]) -> None:
@@ -99,17 +116,20 @@ def _print(files: Mapping[str, str]) -> None:
         typer.echo(text.rstrip("\n"))
 
 
-def _write(output: Path, files: Mapping[str, str]) -> None:
+def _write(output: Path, files: Mapping[str, str]) -> list[Path]:
+    """Write the files, and return where they are."""
     if len(files) == 1 and not output.is_dir():
         (text,) = files.values()
         _write_file(output, text)
-        return
+        return [output]
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WidthwiseError(f"cannot write into {output}: {error.strerror}") from error
-    for name, text in files.items():
-        _write_file(output / Path(name).name, text)
+    written = {output / Path(name).name: text for name, text in files.items()}
+    for path, text in written.items():
+        _write_file(path, text)
+    return list(written)
 
 
 def _write_file(path: Path, text: str) -> None:
@@ -117,4 +137,3 @@ def _write_file(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error
-    typer.echo(f"wrote {path}")

@@ -19,11 +19,15 @@ def export_optuna(
     output: Annotated[
         Path | None, typer.Option(help="File to write; default: ID.optuna.log.")
     ] = None,
+    as_json: AsJson = False,
     address: Address = None,
 ) -> None:
     """Write a study's trials as an Optuna storage, for Optuna and its dashboard."""
     with service(address) as client:
         written = client.export_optuna(study_id, output or Path(f"{study_id}.optuna.log"))
+        if as_json:
+            print_json({"wrote": [str(written)]})
+            return
         typer.echo(f"wrote {written}: open it with optuna-dashboard {written}")
 
 

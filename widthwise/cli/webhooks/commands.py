@@ -56,18 +56,24 @@ def list_all(as_json: AsJson = False, address: Address = None) -> None:
 
 
 @app.command(name="test")
-def ping(webhook_id: WebhookId, address: Address = None) -> None:
+def ping(webhook_id: WebhookId, as_json: AsJson = False, address: Address = None) -> None:
     """Have a `ping` sent, and what is due tried again at once."""
     with service(address) as client:
-        client.test_webhook(webhook_id)
+        said = client.test_webhook(webhook_id)
+        if as_json:
+            print_json(said)
+            return
         typer.echo(
             f"{webhook_id}: a ping is on its way; `widthwise webhooks list` says how it went"
         )
 
 
 @app.command()
-def delete(webhook_id: WebhookId, address: Address = None) -> None:
+def delete(webhook_id: WebhookId, as_json: AsJson = False, address: Address = None) -> None:
     """Send nothing more to it."""
     with service(address) as client:
         client.delete_webhook(webhook_id)
+        if as_json:
+            print_json({"deleted": webhook_id})
+            return
         typer.echo(f"{webhook_id} is deleted")
