@@ -11,7 +11,11 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import known_digits, percent, significant
 from tuner.recommendation.recommend import Recommendation
 
-NAME_OF: Final = {Parametrization.MUP: "μP", Parametrization.SP: "SP"}
+NAME_OF: Final = {
+    Parametrization.MUP: "μP",
+    Parametrization.SP: "SP",
+    Parametrization.SP_EMBEDDING: "SP with μP's embedding rate",
+}
 
 _PHASES: Final = {
     "check": "Coordinate check",
@@ -20,7 +24,7 @@ _PHASES: Final = {
     "confirm": "Further hyperparameters with fresh seeds",
     "axis": "Learning rates at other depths, batches and durations",
     "repeat": "A trial repeated",
-    "control": "Learning-rate grid, SP",
+    "control": "Learning-rate grid, control",
 }
 _CHECKS: Final = {
     "passed": "✔",

@@ -69,15 +69,17 @@ WORKLOADS: Final = {
         batch_size=16,
     ),
 }
-BELOW: Final = {Parametrization.MUP: 0, Parametrization.SP: 2}
+BELOW: Final = {Parametrization.MUP: 0, Parametrization.SP: 2, Parametrization.SP_EMBEDDING: 2}
 """Octaves by which the grid goes on below the default range: without muP optima fall with width."""
 
 
-def measure(optimizer: str, workload: Workload, said: Callable[[str], None]) -> dict[str, Any]:
-    """The figures of one optimizer and family."""
+def measure(
+    optimizer: str, workload: Workload, control: str, said: Callable[[str], None]
+) -> dict[str, Any]:
+    """The figures of one optimizer and family, under muP and a control."""
     curves = {
         parametrization: _losses_by_width(optimizer, parametrization, workload, said)
-        for parametrization in Parametrization
+        for parametrization in (Parametrization(control), Parametrization.MUP)
     }
     optima = {
         parametrization: {width: optimum(losses) for width, losses in by_width.items()}
@@ -141,12 +143,14 @@ def main() -> None:
     parser.add_argument("--family", choices=list(WORKLOADS), default="mlp")
     parser.add_argument("--quick", action="store_true", help="three widths, half the steps")
     parser.add_argument("--seeds", type=int, default=SEEDS, help="per rate and width")
+    parser.add_argument("--control", choices=["sp", "sp+embedding"], default="sp")
     given = parser.parse_args()
     torch.set_num_threads(1)
     workload = WORKLOADS[given.family]._replace(seeds=given.seeds)
     figures = measure(
         given.optimizer,
         workload.quick() if given.quick else workload,
+        given.control,
         said=lambda line: None if given.json else print(line, file=sys.stderr, flush=True),
     )
     give(figures, given)

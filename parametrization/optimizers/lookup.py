@@ -11,7 +11,7 @@ from parametrization.optimizers.registry import OPTIMIZERS, declared
 from parametrization.rules.horizon import UNCHANGED, HorizonRow, HorizonRule
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.row import HyperparameterRow, Refusal, Row, Rows
-from parametrization.rules.width.standard import STANDARD
+from parametrization.rules.width.standard import STANDARD, embedding_row
 from parametrization.shapes.roles import Role
 
 WIDTH_ROWS: Final[Mapping[str, Rows]] = {
@@ -34,12 +34,20 @@ def width_row(parametrization: Parametrization, optimizer: str, role: Role) -> R
         ValueError: if there is none, with the reason and what to do instead.
 
     """
+    row = _mup_row(optimizer, role)
+    if parametrization is Parametrization.MUP:
+        return row
+    if parametrization is Parametrization.SP_EMBEDDING and role is Role.INPUT:
+        return embedding_row(row, _mup_row(optimizer, Role.HIDDEN))
+    standard = STANDARD[role]
+    assert isinstance(standard, Row)
+    return standard
+
+
+def _mup_row(optimizer: str, role: Role) -> Row:
     row = WIDTH_ROWS[declared(optimizer).name][role]
     if isinstance(row, Refusal):
         raise ValueError(f"{optimizer} has no rule for the role {role}: {row.reason}; {row.remedy}")
-    if parametrization is Parametrization.SP:
-        row = STANDARD[role]
-        assert isinstance(row, Row)
     return row
 
 

@@ -76,7 +76,8 @@ def decay_factor(rules: TensorRules) -> float:
     if not decays(rules):
         return 0.0
     if not rules.is_mup:
-        return by_horizon
+        row = rules.row.scaling
+        return float(rules.m_in**row.wd_in * rules.m_out**row.wd_out) * by_horizon
     policy = WEIGHT_DECAY_ROWS[rules.policies.weight_decay_rule]
     exponent = policy.matrices if rules.tensor.role in MATRICES else policy.others
     if exponent is None:

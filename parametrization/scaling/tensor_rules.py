@@ -86,7 +86,7 @@ def _row_in_force(
     parametrization: Parametrization, optimizer: str, role: Role, policies: Policies
 ) -> Row:
     row = width_row(parametrization, optimizer, role)
-    if parametrization is Parametrization.SP:
+    if parametrization is not Parametrization.MUP:
         return row
     if by_policy := declared(optimizer).policy_rows:
         chosen = by_policy.by_choice.get(policies.choices[by_policy.policy], {}).get(role, row)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from parametrization.rules.depth import depth_row
 from parametrization.rules.policies import Policies
 from parametrization.rules.policy_sources import CHOICES
+from parametrization.rules.width.standard import STANDARD_EVIDENCE
 from parametrization.scaling.axis_factors import (
     rate_by_embedding,
     rate_by_horizon,
@@ -29,7 +30,7 @@ def reason(rules: TensorRules, *, extrapolated: bool, rate_multiplier: float = 1
 
 def _width_words(rules: TensorRules) -> str:
     spoken, role = rules.optimizer.spoken, rules.tensor.role
-    if not rules.is_mup:
+    if rules.row.evidence is STANDARD_EVIDENCE:
         return f"{role}: the same {spoken} rate at every width (standard)"
     rate = rules.optimizer.rate
     factor = (

@@ -89,8 +89,8 @@ def _grid_trials(
     purposes = []
     if spec.measure.plan == "grid":
         purposes.append((Purpose.MEASURE, Parametrization.MUP))
-    if spec.control == "sp":
-        purposes.append((Purpose.CONTROL, Parametrization.SP))
+    if spec.control != "none":
+        purposes.append((Purpose.CONTROL, Parametrization(spec.control)))
     grid = log2_grid(
         math.log2(hyperparameters["learning_rate"]),
         factor=spec.measure.grid_factor,

@@ -58,7 +58,7 @@ class ModelSpec(Record):
     @property
     def branch_multiplier(self) -> float:
         """Factor on every residual branch."""
-        if self.parametrization is Parametrization.SP:
+        if self.parametrization is not Parametrization.MUP:
             return 1.0
         policies = self.policies
         return residual_multiplier(policies.depth_rule, policies.alpha, self.depth_multiplier)

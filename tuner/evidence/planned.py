@@ -26,7 +26,7 @@ def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
         usual = {w: optimizers * n for w, n in adaptive_trials(spec).items()}
     planned = {(Purpose.CONFIRM, width): count for width, count in further.planned(spec).items()}
     planned |= {(Purpose.MEASURE, width): count for width, count in usual.items()}
-    if spec.control == "sp":
+    if spec.control != "none":
         planned |= {(Purpose.CONTROL, width): count for width, count in grid.items()}
     if spec.cells:
         planned[Purpose.AXIS, spec.proxy_width] = len(spec.cells) * axis_trials_a_cell(spec)

@@ -131,7 +131,7 @@ def sensitivity(
         (key for key in found if key in curves),
         key=lambda key: (
             optimizers.index(key.optimizer),
-            key.parametrization is Parametrization.SP,
+            key.parametrization is not Parametrization.MUP,
             key.width,
         ),
     )

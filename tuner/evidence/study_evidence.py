@@ -84,6 +84,12 @@ class OptimizerEvidence(Record):
         """How the optimum moves with width under it; None while there is no curve."""
         return next((at for at in self.transfer if at.parametrization is parametrization), None)
 
+    @property
+    def control(self) -> TransferEvidence | None:
+        """How the optimum of the control moves with width; None while there is no curve."""
+        others = (at for at in self.transfer if at.parametrization is not Parametrization.MUP)
+        return next(others, None)
+
 
 class TrainedTrials(Record):
     """How many trials have trained for equally many steps at one width, in one cell."""

@@ -208,7 +208,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         compared_by=spec.family.comparison,
         evidence=evidence,
         measured_axes=own.axes,
-        control=own.transfer_under(Parametrization.SP),
+        control=own.control,
         check=own.check,
         noise_floor=own.noise,
         dynamics=own.dynamics,

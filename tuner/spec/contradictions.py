@@ -61,6 +61,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_target(spec)
     yield from _unfit_axes(spec)
     yield from _unfit_policies(spec)
+    yield from _unfit_control(spec)
     yield from beyond_floats(spec.optimizers)
     yield from unscalable(
         "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in _CLIPPING}
@@ -171,6 +172,20 @@ def _unfit_policies(spec: StudyFields) -> Iterator[tuple[str, str]]:
                 f"{rule} says nothing of {of_tables}, which trains the lookup tables under"
                 f" {optimizer.name}: it is known for {known}; use {EmbeddingRateRule.CONSTANT}, or"
                 " one of those",
+            )
+
+
+def _unfit_control(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    if spec.control != "sp+embedding":
+        return
+    for optimizer in spec.optimizers:
+        beside = assignment_of(optimizer.name).optimizers - {optimizer.name}
+        if beside:
+            yield (
+                "/control",
+                f"sp+embedding compares two rates of one optimizer, and beside {optimizer.name}"
+                f" {' and '.join(sorted(beside))} trains the embedding: use sp, or an optimizer"
+                " that trains every tensor",
             )
 
 

@@ -61,7 +61,7 @@ class Purpose(StrEnum):
     AXIS = "axis"  # one learning rate at another depth, batch or duration, at the proxy width
     CONFIRM = "confirm"  # what the search found beside the rate, or the defaults, with fresh seeds
     REPEAT = "repeat"  # the search's best once more, with its seed: does a trainer repeat itself?
-    CONTROL = "control"  # the same point under the standard parametrization
+    CONTROL = "control"  # the same point under the parametrization of `control`
 
 
 FINAL_STUDY_STATES: Final = frozenset(

@@ -185,8 +185,8 @@ class StudyFields(Submitted):
     `search.trials` is then planned by it."""
     prior: Annotated[str, Field(max_length=64, pattern=r"^std_[A-Za-z0-9_-]+$")] | None = None
     """A completed study of yours: the search begins around its optimum."""
-    control: Literal["none", "sp"] = "none"
-    """`sp` repeats the measurement under the standard parametrization."""
+    control: Literal["none", "sp", "sp+embedding"] = "none"
+    """Measure the standard parametrization too; `+embedding`: with muP's rate of the embedding."""
     at_target: bool = False
     """Measure at the target width too (the proxies' depth, batch and steps): for demonstrations and
     benchmarks."""

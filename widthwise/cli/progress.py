@@ -18,7 +18,7 @@ LABELS: Final = {
     "confirm": "confirming hyperparameters",
     "axis": "measuring other axes",
     "repeat": "repeating a trial",
-    "control": "measuring SP",
+    "control": "measuring the control",
 }
 STATE_STYLES: Final = {
     "completed": "bold green",

@@ -11,6 +11,7 @@ from rich.text import Text
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.evidence import TransferEvidence
 from parametrization.recommendation.values import ScheduleValues, TensorValues
+from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import percent, significant
 
 VERDICT_STYLES: Final = {
@@ -23,6 +24,7 @@ _OPTIMIZER_COLUMNS: Final[Mapping[str, Callable[[TensorValues], float | None]]] 
     "decay": lambda tensor: tensor.weight_decay,
     "epsilon": lambda tensor: tensor.epsilon,
 }
+_CONTROLS: Final = {Parametrization.SP: "SP", Parametrization.SP_EMBEDDING: "SP+embedding"}
 _FILE_COLUMNS: Final = 110
 
 
@@ -75,7 +77,7 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     yield "loss is", document.compared_by.words
     yield "μP measured", _evidence(document.evidence)
     if document.control is not None:
-        yield "SP measured", _evidence(document.control)
+        yield f"{_CONTROLS[document.control.parametrization]} measured", _evidence(document.control)
     if document.check is not None:
         yield "check", document.check.summary
     cost = document.cost

@@ -6,7 +6,11 @@ from typing import Any, Final
 from widthwise.errors import WidthwiseError
 from widthwise.plots.figures import INK, Panel, new_figure, style_panel, write_figure
 
-TITLES: Final = {"mup": "μP", "sp": "standard parametrization"}
+TITLES: Final = {
+    "mup": "μP",
+    "sp": "standard parametrization",
+    "sp+embedding": "standard, μP's embedding rate",
+}
 _RATE: Final = "#b3261e"
 _RAMP: Final = ("#9cc3ea", "#08306b")  # narrow to wide: width is ordinal, so one hue
 _HEADROOM: Final = 1.0  # shown above the highest minimum, in spreads of the minima

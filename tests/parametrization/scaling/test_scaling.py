@@ -49,15 +49,44 @@ def numbers(scaling: TensorScaling) -> list[float]:
 
 
 @given(role=roles, optimizer=optimizers, rate=rates, init=st.floats(0.01, 10.0))
-def test_both_parametrizations_are_one_at_the_base_width(
+def test_all_parametrizations_are_one_at_the_base_width(
     role: Role, optimizer: str, rate: float, init: float
 ) -> None:
-    sp, mup = (
+    sp, sp_embedding, mup = (
         scaled_tensor(role, optimizer, parametrization, 1.0, learning_rate=rate, init_std=init)
         for parametrization in Parametrization
     )
-    assert numbers(sp) == numbers(mup)
+    assert numbers(sp) == numbers(sp_embedding) == numbers(mup)
+    assert (sp.shape, sp.constant) == (sp_embedding.shape, sp_embedding.constant)
     assert (sp.shape, sp.constant) == (mup.shape, mup.constant)
+
+
+@given(role=roles, optimizer=optimizers, m=width_mults)
+def test_sp_with_mups_embedding_rate_differs_from_sp_in_nothing_else(
+    role: Role, optimizer: str, m: float
+) -> None:
+    sp, ours = (
+        scaled_tensor(role, optimizer, parametrization, m, weight_decay=0.0)
+        for parametrization in (SP, Parametrization.SP_EMBEDDING)
+    )
+    if role is Role.INPUT:
+        assert ours.learning_rate / sp.learning_rate == pytest.approx(
+            scaled_tensor(Role.INPUT, optimizer, MUP, m).learning_rate
+            / scaled_tensor(Role.HIDDEN, optimizer, MUP, m).learning_rate,
+            rel=1e-12,
+        )
+        assert "embedding as under muP" in ours.reason
+    else:
+        assert (numbers(ours), ours.reason) == (numbers(sp), sp.reason)
+
+
+def test_adams_embedding_rate_grows_with_width_under_sp_embedding() -> None:
+    """By the factor of width of arXiv:2605.21486."""
+    rates = [
+        scaled_tensor(Role.INPUT, ADAMW, Parametrization.SP_EMBEDDING, m).learning_rate
+        for m in (1.0, 8.0)
+    ]
+    assert rates[1] / rates[0] == 8
 
 
 @given(
@@ -110,12 +139,12 @@ def test_initial_standard_deviations_of_a_gpt_are_exact(parametrization: Paramet
         s.name: s.init_std
         for s in scalings_of(Gpt, 256, parametrization=parametrization, init_std=0.5)
     }
-    readout_std = {Parametrization.MUP: 0.5 / math.sqrt(32), Parametrization.SP: 0.5 / 16}
+    readout_std = 0.5 / math.sqrt(32) if parametrization is MUP else 0.5 / 16
     assert stds["tokens.weight"] == stds["positions.weight"] == 0.5
     assert stds["blocks.0.attn.qkv.weight"] == pytest.approx(0.5 / math.sqrt(256), rel=1e-15)
     assert stds["blocks.1.up.weight"] == pytest.approx(0.5 / math.sqrt(256), rel=1e-15)
     assert stds["blocks.1.down.weight"] == pytest.approx(0.5 / math.sqrt(4 * 256), rel=1e-15)
-    assert stds["readout.weight"] == pytest.approx(readout_std[parametrization], rel=1e-15)
+    assert stds["readout.weight"] == pytest.approx(readout_std, rel=1e-15)
     assert stds["norm.weight"] is None
     assert stds["blocks.0.up.bias"] is None
 

@@ -61,7 +61,7 @@ def test_widths_on_the_edge_of_their_grid_do_not_enter() -> None:
 
 def test_a_real_gpt_drifts_little_under_mup_and_an_octave_a_doubling_without() -> None:
     slopes = {}
-    for parametrization in Parametrization:
+    for parametrization in (Parametrization.MUP, Parametrization.SP):
         found = drift([_gpt(parametrization, width) for width in WIDTHS])
         assert found is not None
         slopes[parametrization] = found.octaves_per_doubling

@@ -98,7 +98,7 @@ def test_leaving_the_widest_out_uses_the_narrower_widths_alone() -> None:
 
 def test_a_real_gpts_proxy_rate_transfers_under_mup_and_not_without() -> None:
     costs = {}
-    for parametrization in Parametrization:
+    for parametrization in (Parametrization.MUP, Parametrization.SP):
         losses = {width: gpt_losses(parametrization, width) for width in (32, 64, 128)}
         known = [at(width, losses[width]) for width in losses]
         percent = regrets(known, losses[128])[0].regret_percent
@@ -111,7 +111,7 @@ def test_a_real_gpts_proxy_rate_transfers_under_mup_and_not_without() -> None:
 
 def test_a_real_gpt_is_better_wider_under_mup_and_not_without() -> None:
     shares = {}
-    for parametrization in Parametrization:
+    for parametrization in (Parametrization.MUP, Parametrization.SP):
         found = wider_is_better(
             {width: gpt_losses(parametrization, width) for width in (32, 64, 128)}
         )

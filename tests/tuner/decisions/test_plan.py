@@ -90,22 +90,24 @@ def essence(snapshot: StudySnapshot) -> list[tuple[object, ...]]:
     )
 
 
-def test_a_study_is_checked_searched_measured_and_completed(database: Database) -> None:
-    study_id = submit(database, spec())
+@pytest.mark.parametrize("control", [Parametrization.SP, Parametrization.SP_EMBEDDING])
+def test_a_study_is_checked_searched_measured_and_completed(
+    database: Database, control: Parametrization
+) -> None:
+    study_id = submit(database, spec(control=control))
     snapshot = run_to_end(database, study_id, AnalyticEngine(slots=2))
-
     assert snapshot.study.state is StudyState.COMPLETED
     assert {t.purpose for t in snapshot.trials} == {"search", "measure", "control"}
     assert len([t for t in snapshot.trials if t.purpose is Purpose.SEARCH]) == 12
-    for parametrization, width in [(p, w) for p in Parametrization for w in (32, 64, 128)]:
+    for rules, width in [(p, w) for p in (Parametrization.MUP, control) for w in (32, 64, 128)]:
         rates = {
             math.log2(trial.hyperparameters["learning_rate"])
             for trial in snapshot.trials
             if trial.purpose is not Purpose.SEARCH
-            and (trial.parametrization, trial.width) == (parametrization, width)
+            and (trial.parametrization, trial.width) == (rules, width)
         }
-        best = optimum(parametrization, width)
-        assert min(rates) < best < max(rates), (parametrization, width)
+        best = optimum(rules, width)
+        assert min(rates) < best < max(rates), (rules, width)
 
 
 def test_an_adaptive_study_measures_every_width_for_less_and_says_why_it_stopped(

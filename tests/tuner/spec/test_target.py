@@ -220,3 +220,11 @@ def test_a_study_is_checked_by_what_its_policies_ask(rule: str, slope: float) ->
         verdict = check_verdict(snapshot(statistics=statistics, record=record), "adamw")
         assert verdict is not None
         assert verdict.passed is (wrong == slope)
+
+
+def test_sp_with_mups_embedding_rate_is_refused_where_a_companion_trains_the_embedding() -> None:
+    both = [{"name": "adamw"}, {"name": "muon_spectral"}]
+    ((pointer, words),) = problems(control="sp+embedding", optimizers=both)
+    assert pointer == "/control"
+    assert "beside muon_spectral adamw trains the embedding: use sp" in words
+    assert spec(control="sp+embedding", optimizers=[{"name": "adamw"}, {"name": "sgd"}])

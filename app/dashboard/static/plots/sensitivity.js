@@ -4,7 +4,11 @@
 
 import { between, colour } from "./colours.js";
 
-const TITLES = { mup: "μP", sp: "standard parametrization" };
+const TITLES = {
+  mup: "μP",
+  sp: "standard parametrization",
+  "sp+embedding": "standard, μP's embedding rate",
+};
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
 const STACKED_BELOW = 640; // pixels; narrower plots put one panel under the other
 const DENSITY_HEIGHT = 0.16; // of the plot
