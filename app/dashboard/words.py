@@ -93,6 +93,11 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
             f"; the proxy's rate costs {least}{percent(at.proxy_regret.regret_percent)}"
             f" of loss at width {at.optima[-1].width}"
         )
+    if (beside := at.asymptotic_penalty) is not None:
+        words += (
+            f"; at its own best rate its loss is {signed(beside.percent_at_width)} % off μP's at"
+            f" width {beside.at_width}, {signed(beside.percent)} % in the limit"
+        )
     return [f"{words}."]
 
 

@@ -152,6 +152,37 @@ class WiderIsBetter(Record):
     """Pairs of a rate and two neighbouring widths that were compared."""
 
 
+class Robustness(Record):
+    """How the cost of a wrong learning rate changes with width.
+
+    After the robustness exponent of Kalra & Barkeshli 2026, arXiv:2605.21486.
+    """
+
+    exponent: float
+    """Power of the width that the excess of log loss an octave from the optimum follows; where it
+    is negative, a wide model forgives more than a narrow one."""
+    standard_error: float | None
+    """By the distances from that power law; None with two widths, which have none."""
+    widths: int
+    """Widths whose optimum and curvature are measured."""
+
+
+class AsymptoticPenalty(Record):
+    """What a parametrization costs at its own best rate, as width grows, held against muP.
+
+    After the asymptotic penalty of Kalra & Barkeshli 2026, arXiv:2605.21486.
+    """
+
+    percent: float
+    """Loss over muP's, carried to infinite width by a line in 1/width."""
+    at_width: int
+    """The widest width where both are measured."""
+    percent_at_width: float
+    """The same there, as measured."""
+    widths: int
+    """Widths where both are measured."""
+
+
 class TransferEvidence(Record):
     """How the optimum of one optimizer moves with width under one parametrization."""
 
@@ -175,6 +206,10 @@ class TransferEvidence(Record):
     wider_is_better: WiderIsBetter | None
     at_target: Prediction | None = None
     """The optimum expected at the width of the study's target."""
+    robustness: Robustness | None = None
+    """None until two widths are measured."""
+    asymptotic_penalty: AsymptoticPenalty | None = None
+    """Of the control alone; None until three widths are measured under it and under muP."""
 
 
 class OptimizerStanding(Record):

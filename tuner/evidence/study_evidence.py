@@ -32,9 +32,7 @@ from tuner.evidence.sensitivity import (
     key_of,
     sensitivity,
 )
-from tuner.evidence.transfer import (
-    summarise_transfer,
-)
+from tuner.evidence.transfer import transfer_by_parametrization
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.axes.cell import Cell
@@ -43,7 +41,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
-EVIDENCE_VERSION: Final = 8
+EVIDENCE_VERSION: Final = 9
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
@@ -158,7 +156,6 @@ def _of_optimizer(
 ) -> OptimizerEvidence:
     spec = snapshot.study.spec
     searched = snapshot.trials.of(Purpose.SEARCH, optimizer)
-    under = dict.fromkeys(curve.parametrization for curve in curves if curve.optimizer == optimizer)
     best = searched.best
     winner = (
         None
@@ -167,15 +164,8 @@ def _of_optimizer(
             number=best.number, hyperparameters=chosen_hyperparameters(snapshot, best)
         )
     )
-    transfer = tuple(
-        summarise_transfer(
-            curves,
-            optimizer,
-            parametrization,
-            proxy_width=spec.proxy_width,
-            target_width=spec.target.width,
-        )
-        for parametrization in under
+    transfer = transfer_by_parametrization(
+        curves, optimizer, proxy_width=spec.proxy_width, target_width=spec.target.width
     )
     return OptimizerEvidence(
         optimizer=optimizer,

@@ -7,6 +7,7 @@ from parametrization.recommendation.evidence import TransferEvidence, WidthOptim
 from parametrization.rules.parametrization import Parametrization
 from parametrization.transfer.drift import drift
 from parametrization.transfer.prediction import predict
+from parametrization.transfer.published_measures import asymptotic_penalty, robustness
 from parametrization.transfer.regret import (
     leave_widest_out,
     regrets,
@@ -15,6 +16,32 @@ from parametrization.transfer.regret import (
 from tuner.evidence.sensitivity import SensitivityCurve, losses_of
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import Purpose
+
+
+def transfer_by_parametrization(
+    curves: Sequence[SensitivityCurve], optimizer: Optimizer, *, proxy_width: int, target_width: int
+) -> tuple[TransferEvidence, ...]:
+    """The evidence that `sensitivity`'s curves hold about one optimizer, muP first."""
+    under = dict.fromkeys(curve.parametrization for curve in curves if curve.optimizer == optimizer)
+    found = [
+        summarise_transfer(
+            curves,
+            optimizer,
+            parametrization,
+            proxy_width=proxy_width,
+            target_width=target_width,
+        )
+        for parametrization in under
+    ]
+    mup = [at.optima for at in found if at.parametrization is Parametrization.MUP]
+    if not mup:
+        return tuple(found)
+    return tuple(
+        at
+        if at.optima is mup[0]
+        else at.model_copy(update={"asymptotic_penalty": asymptotic_penalty(at.optima, mup[0])})
+        for at in found
+    )
 
 
 def summarise_transfer(
@@ -57,6 +84,7 @@ def summarise_transfer(
         leave_widest_out=None if widest is None else leave_widest_out(known, widest),
         wider_is_better=wider_is_better(losses),
         at_target=predict(optima, target_width),
+        robustness=robustness(optima),
     )
 
 
