@@ -1,7 +1,9 @@
 """The actor of one slot on a Ray cluster: owns the slot's worker process and hands on its reports.
 
 The worker is the program that the local engine starts, so that an order trains alike on both, and a
-user's code never runs in a process of Ray's. It dies with the actor.
+user's code never runs in a process of Ray's. It dies with the actor, and the actor with its node's
+raylet: Ray itself does not notice the end of a raylet that nobody has collected (a zombie), and the
+actor would train on for a coordinator that has long given it up.
 """
 
 import asyncio
@@ -18,6 +20,7 @@ from tuner.engine.software import Software, installed_software
 from tuner.spec.record import Record
 from tuner.spec.submitted import STORED
 from workers.engines.slot_process import SlotProcess
+from workers.slot.process import end_once_orphaned
 
 LOOK_SECONDS: Final = 1.0
 """How often a worker that reports nothing is looked at: it may stand still."""
@@ -69,6 +72,7 @@ class SlotActor:
     """
 
     def __init__(self, text: str) -> None:
+        end_once_orphaned()
         self._told = Assignment.model_validate_json(text, extra="ignore")
         self._slot = SlotProcess(
             self._told.slot,

@@ -4,6 +4,8 @@ import ctypes
 import os
 import signal
 import sys
+import threading
+import time
 import warnings
 from pathlib import Path
 from typing import Final
@@ -11,6 +13,8 @@ from typing import Final
 DEAD_CONTEXT_STATUS: Final = 70  # EX_SOFTWARE of sysexits.h
 """Of a worker that ends because its GPU can do nothing more for it."""
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_ORPHAN_SECONDS: Final = 0.5
+"""Between two looks at who the parent is."""
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # malloc.h
 UNFUSED_NORM: Final = "Mismatch dtype between input and weight"
 _KEPT_BYTES = 2**30  # free memory at the end of the heap; glibc takes a C int
@@ -26,6 +30,22 @@ def follow_parent_into_death(parent_pid: int) -> None:
             raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
         if os.getppid() != parent_pid:  # it died before the call: no signal will come
             os._exit(1)
+
+
+def end_once_orphaned() -> None:
+    """End this process within a second of its parent's end.
+
+    For a process that others start, in a thread of theirs that may end before they do: the kernel's
+    signal would come too early.
+    """
+    parent_pid = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent_pid:
+            time.sleep(_ORPHAN_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def is_stopped(pid: int) -> bool:
