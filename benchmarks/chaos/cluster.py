@@ -1,8 +1,10 @@
 """A Ray cluster whose nodes and head die and are replaced while others use it."""
 
 import json
+import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,6 +22,8 @@ class OwnCluster:
     def __init__(self, nodes: int) -> None:
         self._wanted = nodes
         self._raylets: list[int] = []
+        # Where heads keep their files: one that is killed removes none.
+        self._folder = tempfile.TemporaryDirectory(prefix="ww-")
         self._start()
 
     @property
@@ -50,13 +54,14 @@ class OwnCluster:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(30)
         self._kill_all()
+        self._folder.cleanup()
 
     def _start(self, port: int | None = None) -> None:
         given = [f"--nodes={self._wanted}", "--cores=1", *([f"--port={port}"] if port else [])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "workers.engines.ray_nodes", "--watchful", *given],
             cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-            text=True,
+            text=True, env=os.environ | {"TMPDIR": self._folder.name},
         )  # fmt: skip
         assert self._process.stdin is not None
         assert self._process.stdout is not None

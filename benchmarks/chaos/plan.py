@@ -16,8 +16,16 @@ PAUSE_SECONDS: Final = 1.5
 """Most between a recovery and the next fault."""
 GLIMPSE_SECONDS: Final = 3.0
 """A freeze that nobody may notice: the process goes on as if nothing had been."""
-ABSENCE_SECONDS: Final = 20.0
-"""A freeze that everybody notices: another process takes over, and the frozen one thaws."""
+ABSENCE_SECONDS: Final = {
+    "worker": 10.0,
+    "node": 12.0,
+    "api": 15.0,
+    "tuner": 15.0,
+    "standby": 20.0,
+    "postgresql": 20.0,
+}
+"""A freeze that everybody notices, by victim: longer than a slot, Ray, the supervisor or the
+database's own timeout waits. Another process takes over, and the frozen one thaws."""
 
 
 class Fault(NamedTuple):
@@ -65,9 +73,9 @@ def plan(kinds: Sequence[str], seed: int, *, quick: bool) -> Iterator[Fault]:
         for kind in draw.sample(kinds, len(kinds)):
             victim, _, how = kind.partition(" ")
             is_long = draw.random() < 0.5 and not quick
-            lasts = ABSENCE_SECONDS if is_long else GLIMPSE_SECONDS
             pause, chance = draw.uniform(0, PAUSE_SECONDS), draw.random()
             if how == "frozen":
+                lasts = ABSENCE_SECONDS[victim] if is_long else GLIMPSE_SECONDS
                 yield Fault(victim, "frozen", pause, lasts, chance)
             else:
                 yield Fault(victim, "killed", pause, 0.0, chance)
