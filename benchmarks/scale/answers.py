@@ -17,7 +17,8 @@ OPERATIONS: Final = {
     "list of studies, by state": "/v1/studies?state=completed&page_size={page}",
     "list of trials": "/v1/studies/{study}/trials?page_size=100",
     "study": "/v1/studies/{study}",
-    "recommendation": "/v1/studies/{study}/recommendation?width=512",
+    "recommendation": "/v1/studies/{study}/recommendation?width={width}",
+    "recommendation, asked again": "/v1/studies/{first}/recommendation?width=512",
     "overview": "/v1/overview",
     "metrics": "/metrics",
 }
@@ -36,7 +37,10 @@ def answer_rows(databases: Sequence[Filled], repeats: int) -> list[dict[str, Any
             for repeat in range(-3, repeats):  # the first ones warm up
                 for place, (client, database) in enumerate(zip(clients, databases, strict=True)):
                     study = database.study_ids[repeat % len(database.study_ids)]
-                    seconds = _timed(client, path.format(page=page, study=study))
+                    asked = path.format(
+                        page=page, study=study, first=database.study_ids[0], width=_width(repeat)
+                    )
+                    seconds = _timed(client, asked)
                     if repeat >= 0:
                         taken[operation, place].append(1e3 * seconds)
     return [
@@ -49,6 +53,11 @@ def answer_rows(databases: Sequence[Filled], repeats: int) -> list[dict[str, Any
         }
         for (operation, place), milliseconds in taken.items()
     ]
+
+
+def _width(repeat: int) -> int:
+    """Of a target that nobody has asked for: answers about studies that are over are kept."""
+    return 1024 + 64 * repeat
 
 
 def _timed(client: httpx.Client, path: str) -> float:
