@@ -16,7 +16,7 @@ from app.dashboard.templating import page
 from app.dependencies import Db, Sender, Settings, StudyId
 from app.liveness import place_of, study_problem
 from app.progress import Progress, read_progress
-from app.schemas.evidence import coordinate_check_read, sensitivity_read
+from app.schemas.evidence import coordinate_check_read, dynamics_read, sensitivity_read
 from app.schemas.studies import study_read
 from app.standings.standing import standing_of
 from tuner.evidence.study_evidence import EvidenceSummary
@@ -79,6 +79,10 @@ def _configuration(asked: _Asked) -> dict[str, Any]:
     return {"exports": tuple(EXPORTS.values()), "stored": stored.recommendations}
 
 
+def _landscape(asked: _Asked) -> dict[str, Any]:
+    return {"dynamics": dynamics_read(asked.study)}
+
+
 def _nothing_more(asked: _Asked) -> dict[str, Any]:
     return {}
 
@@ -99,6 +103,8 @@ TABS: Final[Mapping[str, _Tab]] = {
     "configuration": _Tab("Configuration", "study_configuration.html", _configuration),
     "asked": _Tab("What was asked", "study_asked.html", _nothing_more),
 }
+LANDSCAPE: Final = {"landscape": _Tab("Landscape", "study_landscape.html", _landscape)}
+"""The tab of studies that were asked for dynamics; others have it for whoever knows its address."""
 
 
 @router.get("/studies/{study_id}")
@@ -119,8 +125,10 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     form: Annotated[str, Query(alias="format", max_length=40, description="Of exports")] = "",
 ) -> HTMLResponse:
     """One study: where it is, and what one of its tabs shows; scripts read the other parameters."""
-    if tab not in TABS:
-        raise HTTPException(404, f"A study has no page {tab!r}: its pages are {', '.join(TABS)}.")
+    every_tab = {**TABS, **LANDSCAPE}
+    if tab not in every_tab:
+        known = ", ".join(every_tab)
+        raise HTTPException(404, f"A study has no page {tab!r}: its pages are {known}.")
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         last_event = last_event_id(session)
@@ -129,7 +137,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         known = read_summary(session, study)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
         place = place_of(session, study, now, settings)
-        names = TABS[tab].names(_Asked(session, study, progress, known, page_token))
+        names = every_tab[tab].names(_Asked(session, study, progress, known, page_token))
     recommendation = _recommendation(study, known)
     verdict = None if recommendation is None else recommendation.verdict
     return page(
@@ -141,9 +149,9 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         last_event=last_event,
         actions=actions_on(study, sender),
         may_change=may_change(sender, study.owner),
-        tabs=TABS,
+        tabs=every_tab if study.spec.dynamics or tab in LANDSCAPE else TABS,
         tab=tab,
-        panel=TABS[tab].template,
+        panel=every_tab[tab].template,
         **names,
     )
 

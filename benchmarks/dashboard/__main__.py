@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from app.settings import AppSettings
+from benchmarks.dashboard.keyed import require_keys
 from benchmarks.dashboard.many_curves import store_curves
 from benchmarks.dashboard.studied import studied
 from benchmarks.dashboard.targets import missed
@@ -90,6 +91,9 @@ def main() -> None:
                 for name, path in paths.items()
                 for theme in THEMES
             ]
+            require_keys(address, Path(folder))
+            log_in = f"{address}/login"
+            rows += [_measured(browser, log_in, "log-in", theme, pictures) for theme in THEMES]
         curves = _curves(browser)
         browser.close()
     result = {"pages": rows, "curves": curves, "pictures": str(pictures)}

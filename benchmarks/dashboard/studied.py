@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from typing import Any, Final
 
-from app.dashboard.study_pages import TABS
+from app.dashboard.study_pages import LANDSCAPE, TABS
 from widthwise.client import Client
 
 SPEC: Final[dict[str, Any]] = {
@@ -17,6 +17,7 @@ SPEC: Final[dict[str, Any]] = {
     "search": {"trials": 8},
     "measure": {"widths": [32, 64, 128], "seeds": 2, "grid_points": 5},
     "control": "sp",
+    "dynamics": {"looks": 3},
 }
 _WAIT_SECONDS: Final = 300.0
 _RUNS: Final = frozenset({"searching", "measuring"})
@@ -37,8 +38,10 @@ def studied(client: Client) -> dict[str, str]:
     return {
         "studies": "/",
         "new": "/new",
-        **{f"study-{tab}": f"/studies/{finished}/{tab}" for tab in TABS},
+        **{f"study-{tab}": f"/studies/{finished}/{tab}" for tab in (*TABS, *LANDSCAPE)},
         "running": f"/studies/{running}",
+        "compare": f"/compare?ids={finished},{running}",
+        "compare-choice": "/compare",
         "cancelled": f"/studies/{stopped}",
         "certificate": f"/recommendations/{kept['id']}",
         "queue": "/queue",

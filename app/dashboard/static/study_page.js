@@ -56,8 +56,18 @@ async function readTheCheck() {
   offerFiles(`${studyId}-coordinate-check`, { picture: () => ofFigures(figures), rows });
 }
 
+async function drawTheLandscape() {
+  const read = document.querySelector("[data-dynamics]") && (await answer("dynamics"));
+  if (read) await (await import("./landscape/tab.js")).drawLandscape(studyId, read);
+}
+
 const nothing = async () => {};
-const DRAWN = { transfer: drawTransfer, schedule: drawTheSchedule, check: readTheCheck };
+const DRAWN = {
+  transfer: drawTransfer,
+  schedule: drawTheSchedule,
+  check: readTheCheck,
+  landscape: drawTheLandscape,
+};
 // Tabs that read much: they are read again when the study's state changes, and not with every trial.
 const LARGE = {
   curves: async () => (await import("./curves/tab.js")).showCurves,
@@ -71,6 +81,7 @@ else {
   await draw();
 }
 if (tab === "configuration") await showConfiguration(studyId);
+document.querySelector(".tabs [aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
 root.dataset.ready = "";
 
 let due = null;

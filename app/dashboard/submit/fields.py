@@ -32,9 +32,9 @@ class Field(NamedTuple):
 
 
 _LABELS: Final = {
-    "/budget/gpu_hours": "GPU hours at most",
-    "/budget/flops_percent": "% of the target's FLOPs at most",
-    "/budget/cost": "Cost of GPU hours at most",
+    "/budget/gpu_hours": "GPU hours",
+    "/budget/flops_percent": "% of target FLOPs",
+    "/budget/cost": "Cost",
     "/measure/widths": "Widths to measure",
     "/measure/seeds": "Seeds a rate",
     "/measure/plan": "Plan",

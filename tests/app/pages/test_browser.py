@@ -100,6 +100,42 @@ def test_no_page_of_a_study_breaks_a_rule_of_accessibility_or_is_cut_off_on_a_te
     expect(tab.locator("html")).to_have_js_property("scrollWidth", 390)  # plots are drawn anew
 
 
+def test_a_study_that_looked_at_its_dynamics_has_a_tab_that_draws_them(
+    tab: Page, served: Served
+) -> None:
+    study_id = served.submit(dynamics={"looks": 3}, search={"trials": 4}, control="none")
+    served.advance(study_id)
+    open_study(tab, served, study_id)
+    tab.get_by_role("link", name="Landscape").click()
+    tab.wait_for_selector("[data-ready]", state="attached")
+    edge, noise = (tab.locator(f'[data-dynamics="{kind}"]') for kind in ("edge", "noise"))
+    expect(edge.locator(".legend")).to_contain_text("edge of stability")
+    expect(noise.locator(".legend")).to_contain_text("batch of the proxies, 16")
+    expect(tab.locator('[data-dynamics="plane"] .contourlayer .contour')).to_have_count(3)
+    looks = tab.locator("[data-files]").first
+    columns, first, *_ = csv.reader(saved(tab, looks, "CSV").decode().splitlines())
+    assert dict(zip(columns, first, strict=True))["noise_scale"] == "80"
+    assert violations(tab) == []
+    tab.emulate_media(color_scheme="dark")
+    assert violations(tab) == []
+    tab.set_viewport_size({"width": 390, "height": 800})
+    expect(tab.locator("html")).to_have_js_property("scrollWidth", 390)
+
+
+def test_on_a_telephone_what_stands_under_the_plots_of_a_study_does_not_cover_them(
+    tab: Page, finished: tuple[Served, str]
+) -> None:
+    open_study(tab, *finished)
+    tab.set_viewport_size({"width": 390, "height": 800})
+    plot = tab.locator("[data-plot]")
+    expect(plot.locator(".main-svg").first).to_have_attribute("height", "720")
+    drawn = plot.locator(".svg-container").bounding_box()
+    words = tab.locator("figcaption").first.bounding_box()
+    assert drawn is not None
+    assert words is not None
+    assert drawn["y"] + 720 <= words["y"]
+
+
 def test_curves_are_read_smoothed_and_zoomed_and_the_address_keeps_how(
     tab: Page, finished: tuple[Served, str]
 ) -> None:

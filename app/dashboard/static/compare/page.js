@@ -68,6 +68,7 @@ function draw() {
     xaxis: { ...axis, dtick: 1, tickprefix: "2<sup>", ticksuffix: "</sup>", title: { text: "learning rate at the base width" } },
     yaxis: { ...axis, title: { text: "loss" }, automargin: true },
   };
+  element.style.height = `${layout.height}px`; // a responsive plot is as high as its element
   return window.Plotly.react(element, traces(), layout, { responsive: true, displayModeBar: false });
 }
 

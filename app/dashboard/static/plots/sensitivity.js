@@ -34,6 +34,7 @@ export function drawSensitivity(element, curves, comparedBy, target) {
   if (target && panels[0] === "mup") traces.unshift(...expectedTraces(target, range, colour("accent")));
   const stacked = element.clientWidth < STACKED_BELOW;
   const layout = layoutOf(panels, curves, { range, colour, stacked, comparedBy });
+  element.style.height = `${layout.height}px`; // a responsive plot is as high as its element
   const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] };
   return window.Plotly.react(element, traces, layout, shown);
 }
@@ -58,7 +59,8 @@ function panelTraces(curves, suffix, look) {
       width: 4,
     },
     mode: "lines+markers+text",
-    textposition: "bottom right",
+    // Stars of widths that transfer stand above one another: their labels take turns.
+    textposition: found.map((_, index) => (index % 2 ? "bottom left" : "bottom right")),
     textfont: { color: look.ink, size: 12 },
     line: { dash: "dot", width: 1.5, color: look.ink },
     marker: {
