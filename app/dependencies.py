@@ -1,5 +1,6 @@
 """Define the dependencies that routes ask for by annotation."""
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, cast
 
 from anyio import CapacityLimiter
@@ -32,6 +33,10 @@ async def _access(request: Request) -> Access:
     return access_of(request)
 
 
+async def _still_permitted(request: Request) -> Callable[[], Awaitable[bool]]:
+    return cast("Callable[[], Awaitable[bool]]", request.scope["still"])
+
+
 async def _settings(request: Request) -> AppSettings:
     return cast(AppSettings, request.app.state.settings)
 
@@ -59,6 +64,8 @@ async def _verdicts(request: Request) -> EndedVerdicts:
 Db = Annotated[Database, Depends(_database)]
 Known = Annotated[KnownSecrets, Depends(_known)]
 Sender = Annotated[Access, Depends(_access)]
+StillPermitted = Annotated[Callable[[], Awaitable[bool]], Depends(_still_permitted)]
+"""Asks whether the sender may go on reading; for streams, which outlive a key."""
 Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
 LeaseThreads = Annotated[CapacityLimiter, Depends(_lease_threads)]

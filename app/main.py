@@ -44,6 +44,7 @@ from app.routes import (
 )
 from app.routes.access import api_keys, share_links, webhooks
 from app.routes.comparing import search
+from app.routes.comparing import stored as stored_answers
 from app.routes.comparing import studies as compared_studies
 from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.planning import preview, sweeps
@@ -69,6 +70,7 @@ ROUTERS = (
     recommendation,
     recommendations,
     observations,
+    stored_answers,
     overview,
     usage,
     projects,

@@ -6,6 +6,7 @@ A service for which no key was ever made lets everybody in: it listens on this m
 
 import hmac
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
@@ -71,6 +72,7 @@ class Gate:
         if is_open(request.scope["path"]):
             request.scope["access"] = NOBODY
             return None
+        request.scope["still"] = partial(self._is_still, request)
         if not await self._known.are_keys_needed():
             request.scope["access"] = KEYLESS
             return None
@@ -79,6 +81,19 @@ class Gate:
             return self._unknown(request, was_shown=was_shown)
         request.scope["access"] = access
         return _forged(request, access) or self._too_many(request, access)
+
+    async def _is_still(self, request: Request) -> bool:
+        """Whether the request's sender may read what it could as the request came."""
+        before: Access = request.scope["access"]
+        try:
+            if not await self._known.are_keys_needed():
+                return before is KEYLESS
+            now, _ = await self._shown(request)
+        except TunerError:
+            return (
+                True  # the database cannot be read, so nothing can be said: neither can it be sent
+            )
+        return now is not None and now.viewer == before.viewer
 
     async def _shown(self, request: Request) -> _Shown:
         text = _key_in(request)

@@ -6,6 +6,7 @@ from fastapi.responses import HTMLResponse
 from app.dashboard.actions import may_change
 from app.dashboard.templating import page
 from app.dependencies import Db, RecommendationId, Sender
+from app.routes.comparing.stored import changes_since
 from app.schemas.recommendations import recommendation_summary
 from tuner.storage.recommendations import stored
 from tuner.storage.studies import get_study
@@ -22,9 +23,11 @@ def show_certificate(
         kept = stored.get_recommendation(session, recommendation_id)
         answer = stored.get_answer(session, recommendation_id)
         study = get_study(session, kept.study_id)
+        since = changes_since(session, recommendation_id)
     return page(
         "certificate.html",
         kept=recommendation_summary(kept),
         recommendation=answer,
+        since=since,
         may_decide=may_change(sender, study.owner),
     )

@@ -127,8 +127,8 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     """One study: where it is, and what one of its tabs shows; scripts read the other parameters."""
     every_tab = {**TABS, **LANDSCAPE}
     if tab not in every_tab:
-        known = ", ".join(every_tab)
-        raise HTTPException(404, f"A study has no page {tab!r}: its pages are {known}.")
+        pages = ", ".join(every_tab)
+        raise HTTPException(404, f"A study has no page {tab!r}: its pages are {pages}.")
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         last_event = last_event_id(session)

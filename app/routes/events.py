@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.dependencies import Db, Feed, StudyId
+from app.auth.streams import while_permitted
+from app.dependencies import Db, Feed, StillPermitted, StudyId
 from tuner.storage.studies import get_study
 
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["events"])
@@ -23,6 +24,7 @@ def _existing_study(study_id: StudyId, database: Db) -> str:
 async def stream_events(
     study_id: Annotated[str, Depends(_existing_study)],
     feed: Feed,
+    still_permitted: StillPermitted,
     after: Annotated[
         int, Query(ge=0, lt=2**63, description="Begin after this event's id; 0 for all of them")
     ] = 0,
@@ -38,7 +40,8 @@ async def stream_events(
     miss nothing.
     """
     begin = after if last_event_id is None else last_event_id
-    async with contextlib.aclosing(feed.events(study_id, begin)) as events:
+    permitted = while_permitted(feed.events(study_id, begin), still_permitted)
+    async with contextlib.aclosing(permitted) as events:
         async for event in events:
             yield ServerSentEvent(
                 id=str(event.id),

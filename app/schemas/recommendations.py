@@ -25,6 +25,8 @@ class RecommendationLinks(Record):
     self: str
     study: str
     observations: str
+    changes: str
+    """What today's answer says otherwise."""
 
 
 class RecommendationSummary(StoredRecommendation):
@@ -47,6 +49,9 @@ def recommendation_summary(stored: StoredRecommendation) -> RecommendationSummar
     """A stored recommendation with its links."""
     own = f"/v1/recommendations/{stored.id}"
     links = RecommendationLinks(
-        self=own, study=f"/v1/studies/{stored.study_id}", observations=f"{own}/observations"
+        self=own,
+        study=f"/v1/studies/{stored.study_id}",
+        observations=f"{own}/observations",
+        changes=f"{own}/changes",
     )
     return RecommendationSummary(**dict(stored), links=links)

@@ -199,3 +199,16 @@ def test_storing_and_deciding_are_told_as_events(study: tuple[httpx.Client, str]
                 break
     assert stored["sha256"] in told["recommendation.stored"]
     assert '"Ada"' in told["recommendation.rejected"]
+
+
+def test_what_has_changed_since_an_answer_was_stored_is_said(
+    study: tuple[httpx.Client, str],
+) -> None:
+    client, _ = study
+    stored = kept(study, **WIDE)
+    found = client.get(stored["links"]["changes"]).json()
+    assert (found["recommendation_id"], found["problem"]) == (stored["id"], None)
+    assert found["changes"]["is_same"]
+    page = client.get(f"/recommendations/{stored['id']}", headers={"accept": "text/html"}).text
+    assert "Nothing has changed: the study answers the same today." in page
+    assert client.get("/v1/recommendations/rec_0/changes").status_code == 404

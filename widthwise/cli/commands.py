@@ -134,6 +134,7 @@ app.command()(exchange.enqueue)
 app.command(name="import-trials")(exchange.import_trials)
 app.command()(recommend)
 app.command()(reviews.recommendations)
+app.command()(reviews.changes)
 app.command()(reviews.approve)
 app.command()(reviews.reject)
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Iterator
 from typing import Any, Literal
+from urllib.parse import quote
 
 from widthwise.connection import Connection, Document, moment_text
 
@@ -41,6 +42,10 @@ class ServiceReports(Connection):
 
         """
         return self._json("/v1/studies:compare", ids=",".join(study_ids), **target)
+
+    def changes(self, recommendation_id: str) -> Document:
+        """What today's answer says otherwise than a stored one, of the same study and target."""
+        return self._json(f"/v1/recommendations/{quote(recommendation_id, safe='')}/changes")
 
     def search(self, **wanted: Any) -> Iterator[Document]:  # noqa: ANN401  numbers, names
         """What every completed study answers for a target, newest study first.

@@ -9,7 +9,8 @@ from anyio.to_thread import run_sync
 from fastapi import APIRouter, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from app.dependencies import Db, Feed, Settings, Verdicts
+from app.auth.streams import while_permitted
+from app.dependencies import Db, Feed, Settings, StillPermitted, Verdicts
 from app.schemas.studies import StudySummary, study_summary
 from app.standings.overview import Overview, read_overview
 from app.standings.standing import EndedVerdicts, read_standing
@@ -46,6 +47,7 @@ def show_overview(database: Db, settings: Settings) -> Overview:
 async def stream_changes(
     database: Db,
     feed: Feed,
+    still_permitted: StillPermitted,
     verdicts: Verdicts,
     after: Annotated[
         int | None,
@@ -63,7 +65,7 @@ async def stream_changes(
     """
     begin = after if last_event_id is None else last_event_id
     batches = feed.batches(begin, GATHER_SECONDS, BEAT_SECONDS)
-    async with contextlib.aclosing(batches) as stream:
+    async with contextlib.aclosing(while_permitted(batches, still_permitted)) as stream:
         async for events in stream:
             changes = await run_sync(_changes, database, events, verdicts)
             for change in changes:

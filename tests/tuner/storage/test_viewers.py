@@ -10,8 +10,8 @@ from tuner.records.errors import StudyNotFound
 from tuner.storage.heartbeats import beat, workers
 from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database
-from tuner.storage.sql.tables import OrderRow, StudyEventRow, StudyRow
-from tuner.storage.sql.viewers import Viewer
+from tuner.storage.sql.tables import Base, GivenPointRow, OrderRow, StudyEventRow, StudyRow
+from tuner.storage.sql.viewers import NARROWED, Viewer
 from tuner.storage.studies import cancel_study, get_study, open_study
 from tuner.storage.study_list import list_studies
 
@@ -84,3 +84,23 @@ def test_owners_choose_idempotency_keys_independently(database: Database) -> Non
     assert opened(database, BEN, "monday") != first
     assert opened(database, None, "monday") != first
     assert opened(database, ANA, "monday") == first
+
+
+def test_points_that_are_given_to_a_search_are_their_owners_own(database: Database) -> None:
+    anas = opened(database, ANA)
+    with database.write() as session:
+        told = {"optimizer": "adamw", "params": {"learning_rate": 0.01}, "source": "mine"}
+        now = dt.datetime.now(dt.UTC)
+        session.add(GivenPointRow(study_id=anas, sha256="0" * 64, created_at=now, **told))
+    for viewer, count in ((ANA, 1), (BEN, 0), (Viewer(None), 0), (None, 1)):
+        with database.seen_by(viewer).read() as session:
+            assert len(session.scalars(select(GivenPointRow)).all()) == count
+
+
+def test_every_table_of_a_study_is_narrowed_or_has_an_owner_of_its_own() -> None:
+    """Keys of requests and share links are looked for together with their owner, or a secret."""
+    tables = {
+        row.class_.__tablename__ for row in Base.registry.mappers if "study_id" in row.columns
+    }
+    narrowed = {row.__tablename__ for row in NARROWED}
+    assert tables - narrowed == {"idempotency_keys", "share_links"}

@@ -26,6 +26,7 @@ ASKING: Final[dict[str, tuple[str, ...]]] = {
     "compare": (STUDY, "--output", f"{FILES}/compare.png"),
     "export-optuna": (STUDY, "--output", f"{FILES}/study.log"),
     "preview": (f"{FILES}/study.yaml",),
+    "changes": (STORED,),
     "approve": (STORED, "--note", "flat"),
     "webhooks list": (),
 }

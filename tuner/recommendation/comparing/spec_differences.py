@@ -43,16 +43,16 @@ def differences(specs: Mapping[str, StudySpec]) -> tuple[Difference, ...]:
 def _fields(spec: StudySpec) -> Iterator[tuple[str, Json]]:
     for name, value in spec.model_dump(mode="json").items():
         if name not in _ABOUT:
-            yield from _leaves(f"/{name}", value)
+            yield from leaves(f"/{name}", value)
 
 
-def _leaves(pointer: str, value: Json) -> Iterator[tuple[str, Json]]:
+def leaves(pointer: str, value: Json) -> Iterator[tuple[str, Json]]:
     """The values below a pointer that are no objects; lists of named objects are by name."""
     if isinstance(value, list) and value and all(_is_named(one) for one in value):
         value = {one["name"]: one for one in value}
     if isinstance(value, dict) and value:
         for name, inner in value.items():
-            yield from _leaves(f"{pointer}/{_escaped(name)}", inner)
+            yield from leaves(f"{pointer}/{_escaped(name)}", inner)
     else:
         yield pointer, value
 

@@ -5,6 +5,7 @@ of plain tables, or through `connection_of`, has to name `StudyRow.owner` itself
 """
 
 import datetime as dt
+from functools import lru_cache
 from math import ceil
 from typing import Final, NamedTuple
 
@@ -14,11 +15,25 @@ from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_
 from tuner.records.access_errors import QuotaReached
 from tuner.storage.sql.access_tables import ApiKeyRow
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
-from tuner.storage.sql.tables import OrderRow, RecommendationRow, StudyEventRow, StudyRow, TrialRow
+from tuner.storage.sql.tables import (
+    CoordinateCheckRow,
+    CurveRow,
+    GivenPointRow,
+    OrderRow,
+    RecommendationRow,
+    StudyEventRow,
+    StudyEvidenceRow,
+    StudyRow,
+    TrialRow,
+)
 
 LOCAL_OWNER: Final = "local"
 """Of studies that are made without a key."""
-_OF_STUDIES: Final = (RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, TrainerRow)
+NARROWED: Final = (
+    *(RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, TrainerRow),
+    *(GivenPointRow, CurveRow, CoordinateCheckRow, StudyEvidenceRow),
+)
+"""What is looked for by its study's owner, beside studies themselves."""
 _VIEWER: Final = "viewer"
 _DAY: Final = dt.timedelta(days=1)
 
@@ -88,6 +103,7 @@ def _narrow(state: ORMExecuteState) -> None:
         state.statement = state.statement.options(*_criteria(viewer))
 
 
+@lru_cache(maxsize=256)
 def _criteria(viewer: Viewer) -> list[LoaderCriteriaOption]:
     seen = visible(viewer)
     ids = select(StudyRow.__table__.c.id).where(seen)
@@ -95,7 +111,7 @@ def _criteria(viewer: Viewer) -> list[LoaderCriteriaOption]:
         with_loader_criteria(StudyRow, seen, include_aliases=True),
         *(
             with_loader_criteria(row, row.study_id.in_(ids), include_aliases=True)
-            for row in _OF_STUDIES
+            for row in NARROWED
         ),
     ]
 

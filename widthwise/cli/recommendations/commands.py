@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from parametrization.text.visible import visible
 from widthwise.cli import tables
-from widthwise.cli.terminal import Address, AsJson, print_json, print_table, service
+from widthwise.cli.terminal import Address, AsJson, out, print_json, print_table, service
 
 RecommendationId = Annotated[
     str, typer.Argument(metavar="ID", help="The stored recommendation, such as rec_4f6k...")
@@ -63,6 +64,21 @@ def reject(
     with service(address) as client:
         said = client.reject(recommendation_id, by=by or getpass.getuser(), note=note)
         _say(said, as_json)
+
+
+def changes(
+    recommendation_id: RecommendationId, as_json: AsJson = False, address: Address = None
+) -> None:
+    """Say what today's answer says otherwise than a stored one."""
+    with service(address) as client:
+        found = client.changes(recommendation_id)
+        if as_json:
+            print_json(found)
+        elif found["changes"] is None:
+            out.print(f"the study has no answer for this target now: {found['problem']}")
+        else:
+            for line in found["changes"]["words"]:
+                out.print(visible(line), soft_wrap=True, markup=False, highlight=False)
 
 
 def _say(stored: dict[str, object], as_json: bool) -> None:

@@ -1,0 +1,60 @@
+"""What has changed since a recommendation was stored: computed now, for the same target."""
+
+import datetime as dt
+
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+
+from app.dependencies import Db, RecommendationId
+from tuner.recommendation.comparing.changes import AnswerChanges, changes_between
+from tuner.recommendation.recommend import recommend
+from tuner.records.errors import NotReady
+from tuner.spec.record import Record
+from tuner.spec.requested_target import IllegalTarget
+from tuner.storage.evidence import read_summary
+from tuner.storage.recommendations import stored
+from tuner.storage.studies import get_study
+
+router = APIRouter(prefix="/v1", tags=["recommendation"])
+
+
+class ChangesSince(Record):
+    recommendation_id: str
+    study_id: str
+    stored_at: dt.datetime
+    changes: AnswerChanges | None
+    """Null where the study has no answer for that target any more."""
+    problem: str | None
+    """Why it has none."""
+
+
+@router.get("/recommendations/{recommendation_id}/changes")
+def read_changes(recommendation_id: RecommendationId, database: Db) -> ChangesSince:
+    """What today's answer of the same study for the same target says otherwise, in words.
+
+    The stored one stays as it is: which values, verdict, reasons, rules and evidence differ from it
+    now. Nothing is stored.
+    """
+    with database.read() as session:
+        return changes_since(session, recommendation_id)
+
+
+def changes_since(session: Session, recommendation_id: str) -> ChangesSince:
+    """What has changed since the recommendation was stored."""
+    kept = stored.get_recommendation(session, recommendation_id)
+    before = stored.get_answer(session, recommendation_id)
+    study = get_study(session, kept.study_id)
+    found: AnswerChanges | None = None
+    problem = None
+    try:
+        now = recommend(study, read_summary(session, study), **dict(kept.asked))
+        found = changes_between(before, now)
+    except (NotReady, IllegalTarget) as error:
+        problem = str(error)
+    return ChangesSince(
+        recommendation_id=kept.id,
+        study_id=kept.study_id,
+        stored_at=kept.created_at,
+        changes=found,
+        problem=problem,
+    )
