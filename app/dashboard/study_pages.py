@@ -105,6 +105,14 @@ TABS: Final[Mapping[str, _Tab]] = {
 }
 LANDSCAPE: Final = {"landscape": _Tab("Landscape", "study_landscape.html", _landscape)}
 """The tab of studies that were asked for dynamics; others have it for whoever knows its address."""
+_BEFORE: Final = "schedule"
+"""The tab that the landscape stands before."""
+
+
+def _every_tab() -> dict[str, _Tab]:
+    at = list(TABS).index(_BEFORE)
+    listed = list(TABS.items())
+    return dict([*listed[:at], *LANDSCAPE.items(), *listed[at:]])
 
 
 @router.get("/studies/{study_id}")
@@ -125,7 +133,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     form: Annotated[str, Query(alias="format", max_length=40, description="Of exports")] = "",
 ) -> HTMLResponse:
     """One study: where it is, and what one of its tabs shows; scripts read the other parameters."""
-    every_tab = {**TABS, **LANDSCAPE}
+    every_tab = _every_tab()
     if tab not in every_tab:
         pages = ", ".join(every_tab)
         raise HTTPException(404, f"A study has no page {tab!r}: its pages are {pages}.")

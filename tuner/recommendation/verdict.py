@@ -8,7 +8,7 @@ from parametrization.recommendation.dynamics import DynamicsFindings
 from parametrization.recommendation.evidence import NoiseFloor, Prediction, TransferEvidence
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Axis, Reason, Verdict
-from parametrization.text.rounding import percent
+from parametrization.text.rounding import percent, significant
 from parametrization.transfer.reasons import (
     REACH,
     measured_widths,
@@ -118,8 +118,8 @@ def _of_stability(dynamics: DynamicsFindings | None) -> Iterator[Reason]:
         return
     words = (
         f"the proxy of width {dynamics.edge_width} trained at the edge of stability (update"
-        f" {dynamics.edge_step}: curvature times rate at {dynamics.edge:.2g} of what the optimizer"
-        " can stand): watch the target's loss for spikes, and lower the rate or clip if it has any"
+        f" {dynamics.edge_step}: curvature times rate at {significant(dynamics.edge, 2)} of what"
+        " the optimizer can stand): watch the target's loss for spikes, and lower the rate or clip if it has any"
     )
     yield Reason(topic="stability", severity="caution", words=words, excess=dynamics.edge)
 

@@ -13,7 +13,7 @@ from app.auth import streams
 from tests.app.access.keyed import client_of, made_key, submitted
 from tests.app.served import Served
 
-TIMES = 300
+TIMES = 150
 PATIENCE_SECONDS = 20.0
 
 

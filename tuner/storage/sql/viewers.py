@@ -14,7 +14,7 @@ from sqlalchemy.orm import LoaderCriteriaOption, ORMExecuteState, Session, with_
 
 from tuner.records.access_errors import QuotaReached
 from tuner.storage.sql.access_tables import ApiKeyRow
-from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
+from tuner.storage.sql.lease_tables import LeaseReportRow, LeaseRow, TrainerRow
 from tuner.storage.sql.tables import (
     CoordinateCheckRow,
     CurveRow,
@@ -30,7 +30,7 @@ from tuner.storage.sql.tables import (
 LOCAL_OWNER: Final = "local"
 """Of studies that are made without a key."""
 NARROWED: Final = (
-    *(RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, TrainerRow),
+    *(RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, LeaseReportRow, TrainerRow),
     *(GivenPointRow, CurveRow, CoordinateCheckRow, StudyEvidenceRow),
 )
 """What is looked for by its study's owner, beside studies themselves."""

@@ -37,7 +37,8 @@ function traces() {
       ...common,
       x: points.map((point) => point.log2_learning_rate),
       y: points.map((point) => point.mean_loss),
-      mode: "lines+markers",
+      // Neighbours of a search differ in more than the rate.
+      mode: curve.purpose === "search" ? "markers" : "lines+markers",
       line: { color: shade, width: 2, dash: DASHES[at % DASHES.length] },
       marker: { symbol: SYMBOLS[at % SYMBOLS.length], size: 8 },
       hovertemplate: "2^%{x:.2f}: %{y:.4g}<extra>%{fullData.name}</extra>",

@@ -38,7 +38,7 @@ export function drawAlong(element, widths, { title, value, limit, log }) {
     };
   });
   if (limit) traces.push(limitTrace(widths, limit));
-  const up = { ...axis, title: { text: title }, ...(log ? { type: "log" } : { rangemode: "tozero" }) };
+  const up = { ...axis, title: { text: title }, ...(log ? { type: "log", dtick: "D2" } : { rangemode: "tozero" }) };
   const across = { ...axis, title: { text: "update" }, rangemode: "tozero" };
   return window.Plotly.react(element, traces, { ...layout, xaxis: across, yaxis: up }, SETTINGS);
 }

@@ -37,6 +37,7 @@ function edgeOf(widths) {
   if (!known) return { title: "largest curvature", value: (look) => look.hessian[0] ?? null };
   return {
     title: "share of the edge",
+    log: true,
     value: (look) => look.edge,
     limit: { at: 1, words: "edge of stability" },
   };
