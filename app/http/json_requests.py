@@ -1,6 +1,7 @@
 """Request bodies: JSON in UTF-8 and nothing else, refused with the reason."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -38,6 +39,11 @@ def _require_json(request: Request) -> None:
     if media_type != "application/json":
         raise HTTPException(
             415, "Send the body as JSON, with the header 'Content-Type: application/json'."
+        )
+    packed = request.headers.get("content-encoding", "identity").strip().lower()
+    if packed != "identity":
+        raise HTTPException(
+            415, "Bodies are not unpacked here: send the JSON itself, without 'Content-Encoding'."
         )
 
 
@@ -77,8 +83,8 @@ def parsed_json(body: bytes) -> Json:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
     if len(document) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        times = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in times.items() if count > 1)
         raise HTTPException(
             400, f"The body names the field {twice[:60]!r} twice in one object. Keep one of them."
         )
