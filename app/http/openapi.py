@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 
+from app.http.examples import EXAMPLES
 from app.http.problems import PROBLEM_JSON, Problem
 
 _PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -84,6 +85,9 @@ def describe(app: FastAPI, is_open: Callable[[str], bool]) -> dict[str, Any]:
         for path, operations in document["paths"].items():
             for method, operation in operations.items():
                 needs_no_key = is_open(path)
+                if body := operation.get("requestBody"):
+                    example = EXAMPLES[operation["operationId"]]
+                    body["content"]["application/json"]["example"] = example
                 if not needs_no_key:
                     operation["security"] = [{"ApiKey": []}]
                 for status in sorted(_errors_of(method, path, operation, is_open=needs_no_key)):

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
+from jsonschema import Draft202012Validator
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -20,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 )
 from sqlalchemy import URL
 
+from app.http.examples import EXAMPLES
 from app.settings import AppSettings
 from tests.app.described import described
 from tests.app.served import Served, serving
@@ -148,3 +150,30 @@ def test_every_route_and_parameter_is_documented() -> None:
         if words.lower() not in documentation.lower()
     ]
     assert missing == []
+
+
+def test_every_body_has_an_example_that_its_schema_permits() -> None:
+    document = described()
+    shown = {}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if "requestBody" in operation:
+                body = operation["requestBody"]["content"]["application/json"]
+                schema = {**body["schema"], "components": document["components"]}
+                Draft202012Validator(schema).validate(body["example"])
+                shown[operation["operationId"]] = body["example"]
+    assert shown == dict(EXAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "status"),
+    [
+        ("/v1/studies", "create_study", 202),
+        ("/v1/studies:preview", "preview_study", 200),
+        ("/v1/sweeps", "create_sweeps", 201),
+        ("/v1/webhooks", "create_webhook", 201),
+    ],
+)
+def test_examples_are_answered(served: Served, path: str, name: str, status: int) -> None:
+    answer = served.client.post(path, json=EXAMPLES[name])
+    assert answer.status_code == status, answer.text
