@@ -111,12 +111,12 @@ class Measure(Submitted):
     """Learning rates around the winner, tried at several widths with fresh seeds."""
 
     plan: Literal["adaptive", "grid"] | None = None
-    """`grid` tries `grid_points` rates with `seeds` seeds at every width. `adaptive` begins with
-    five rates a width and goes on where a trial takes most of the target's uncertainty away for its
-    FLOPs, until one of `interval_octaves`, `regret_percent` and `grid_share` is reached or more
-    trials would tell little. Default: `grid` where `seeds` or `grid_points` is not the default, and
-    with `control` or `at_target`, which compare curves rate by rate; else `adaptive`. As stored:
-    never null."""
+    """`grid` tries the same rates at every width. There are `grid_points`, each with `seeds` seeds.
+    `adaptive` begins with five rates a width and goes on where a trial takes most of the target's
+    uncertainty away for its FLOPs, until one of `interval_octaves`, `regret_percent` and
+    `grid_share` is reached or more trials would tell little. Default: `grid` where `seeds` or
+    `grid_points` is not the default, and with `control` or `at_target`, which compare curves rate
+    by rate; else `adaptive`. As stored: never null."""
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
     """Default: the proxy width and its next two doublings. The target's is added if the study
     measures `at_target`."""
