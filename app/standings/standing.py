@@ -96,10 +96,14 @@ def standing_of(study: StudyRecord, progress: Progress, verdict: Verdict | None)
             state=state_words(study.state),
             trials=f"{ended:,} of {planned:,} trials",
             left="" if left is None else f"about {duration(left)} left",
-            best_loss="none yet" if best is None else number(best),
+            best_loss=_no_loss(study) if best is None else number(best),
             verdict="no answer" if verdict is None else VERDICTS[verdict],
         ),
     )
+
+
+def _no_loss(study: StudyRecord) -> str:
+    return "none" if study.state in FINAL_STUDY_STATES else "none yet"
 
 
 def _verdict(session: Session, study: StudyRecord) -> Verdict | None:

@@ -38,9 +38,15 @@ export function drawAlong(element, widths, { title, value, limit, log }) {
     };
   });
   if (limit) traces.push(limitTrace(widths, limit));
-  const up = { ...axis, title: { text: title }, ...(log ? { type: "log", dtick: "D2" } : { rangemode: "tozero" }) };
+  const up = { ...axis, title: { text: title }, ...(log ? { type: "log", dtick: decades(traces) > 2 ? 1 : "D2" } : { rangemode: "tozero" }) };
   const across = { ...axis, title: { text: "update" }, rangemode: "tozero" };
   return window.Plotly.react(element, traces, { ...layout, xaxis: across, yaxis: up }, SETTINGS);
+}
+
+/** Between the smallest and the largest of what is drawn. */
+function decades(traces) {
+  const all = traces.flatMap(({ y }) => y).filter((at) => at > 0);
+  return all.length ? Math.log10(Math.max(...all) / Math.min(...all)) : 0;
 }
 
 function limitTrace(widths, { at, words }) {
