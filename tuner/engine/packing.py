@@ -27,6 +27,8 @@ class Packing(Record):
     where measuring it would have cost more than it could save."""
     device: str
     """torch's kind of device: `cpu`, `cuda`."""
+    device_name: str = ""
+    """Model of the GPU that measured it; empty on CPU cores, and where nothing was measured."""
 
     @property
     def words(self) -> str:

@@ -41,6 +41,7 @@ from workers.dynamics.looking import dynamics
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
 from workers.packing.kept_cohort import KeptCohort
+from workers.packing.packed_here import gpu_name, packing_here
 from workers.packing.probe import probe
 from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (
@@ -175,7 +176,7 @@ def _reports(
                 found = dynamics(order, cohort.device)
             yield Done(order_id=order.id, attempt=order.attempt, dynamics=found)
         case TrainOrder():
-            yield from _train(order, cohort, store)
+            yield from _train(order, cohort, folder, store)
 
 
 def _describe(order: DescribeOrder) -> Done:
@@ -235,6 +236,7 @@ def _drawing_alike(loss: Loss, model: nn.Module, batch: Batch) -> torch.Tensor:
 
 def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
     packing = probe(order, cohort.programs, folder, cohort.device)
+    packing = packing.model_copy(update={"device_name": gpu_name(cohort.device)})
     # What was traced stays, tens of thousands of objects: collecting garbage need not look at them.
     gc.collect()
     gc.freeze()
@@ -242,8 +244,9 @@ def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
 
 
 def _train(
-    order: TrainOrder, cohort: OpenCohort, store: CheckpointStore
+    order: TrainOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore
 ) -> Iterator[Reached | Done]:
+    packing = packing_here(order, cohort.programs, cohort.kept, folder, cohort.device)
     held = [cohort.take(order.study_id, trial) for trial in order.trials]
     if None in held:  # those that are opened now need the memory
         cohort.kept.close()
@@ -255,9 +258,7 @@ def _train(
         behind = [trial for trial in running if trial.step < rung]
         advanced = {
             trial.spec.number: _reported(trial, segment, order, store)
-            for trial, segment in train_packed(
-                behind, rung, order.packing, cohort.programs, cohort.kept
-            )
+            for trial, segment in train_packed(behind, rung, packing, cohort.programs, cohort.kept)
         }
         progresses = tuple(advanced[trial.spec.number] for trial in behind)
         over = {one.number for one in progresses if one.diverged}

@@ -41,7 +41,9 @@ KINDS: Final[dict[str, DocumentKind[Any]]] = {
 }
 FAMILIES: Final = ("mlp", "gpt", "resnet", "vit", "unet", "dit", "gan")
 FUSED: Final = Packing(way="fused", least=2, most=4, speedup=2.5, device="cpu")
-FUSED_ON_GPU: Final = FUSED.model_copy(update={"way": "compiled", "most": 32, "device": "cuda"})
+FUSED_ON_GPU: Final = FUSED.model_copy(
+    update={"way": "compiled", "most": 32, "device": "cuda", "device_name": "NVIDIA L4"}
+)
 SMALL: Final[dict[str, Any]] = {
     "family": {"name": "gpt", "depth": 1},
     "target": {"width": 256},
