@@ -7,10 +7,12 @@ process id of that node's raylet.
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from workers.engines.ray_cluster import HEALTH, settle_ray
@@ -51,13 +53,15 @@ def _running(nodes: int, cores: int, port: int | None, health: Mapping[str, int]
     from ray.cluster_utils import Cluster
 
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:
+        os.environ["RAY_TMPDIR"] = folder  # Ray notes the cluster's address in `ray` of it
+        (own := Path(folder, "ray")).mkdir()
         cluster = Cluster(
             initialize_head=True,
             head_node_args={
                 "num_cpus": 0,
                 "include_dashboard": False,
                 "object_store_memory": _STORE_BYTES,
-                "temp_dir": folder,
+                "temp_dir": str(own),
                 # By default actors make way for everything else on the machine.
                 "_system_config": {**health, "worker_niceness": 0},
                 **({} if port is None else {"gcs_server_port": port}),
