@@ -164,6 +164,7 @@ class Starting:
         for order_id in order_ids:
             self._engine.cancel(order_id)
             self._memory.forget(self._stored[order_id])
+        self._memory.turns.note_preempted(order_ids)
 
     @contextmanager
     def _defects_fail(self, study_id: str) -> Iterator[None]:

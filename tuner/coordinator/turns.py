@@ -13,6 +13,8 @@ from tuner.records.snapshot import ActiveStudy
 TURN_SECONDS: Final = 30.0
 """An order gives its slot up to a study of equal priority at the first rung after so long: its
 trials have to be restored later, and a worker to be started, which takes seconds."""
+SMALL_SECONDS: Final = 120.0
+"""Slot-seconds up to which a study is small: it need not wait for a large one's next rung."""
 
 
 class Turns:
@@ -29,7 +31,14 @@ class Turns:
         self._held: Counter[str] = Counter()
         self._since: dict[OrderId, float] = {}
         self._served: dict[str, float] = {}
+        self._had: dict[str, float] = {}
+        """Slot-seconds, by study id and by share."""
         self._at_rung: set[OrderId] = set()
+        self._stored_at: dict[OrderId, float] = {}
+        """When orders in slots began, or came to their last rungs."""
+        self._interrupted: set[OrderId] = set()
+        """Orders that lost what they trained, and have come to no rung since."""
+        self._starved_since: dict[str, float] = {}
 
     def use(self, studies: Collection[ActiveStudy], running: Iterable[ActiveStudy]) -> Use:
         """The use as of now, all time since `hold` charged to those who have held slots since.
@@ -44,11 +53,14 @@ class Turns:
         self._looked = now
         known = {key for study in studies for key in _keys(study)}
         self._served = {key: had for key, had in self._served.items() if key in known}
+        self._had = {key: had for key, had in self._had.items() if key in known}
         return Use(running=_count(running), served=self._served)
 
     def hold(self, running: Mapping[OrderId, ActiveStudy]) -> None:
         """Note which orders are in shared slots from now on, each with its study."""
-        self._since = {order_id: self._since.get(order_id, self._clock()) for order_id in running}
+        now = self._clock()
+        self._since = {order_id: self._since.get(order_id, now) for order_id in running}
+        self._stored_at = {order_id: self._stored_at.get(order_id, now) for order_id in running}
         self._held = _count(running.values())
 
     def _charge(self, seconds: float) -> None:
@@ -57,27 +69,75 @@ class Turns:
         floor = min(self._served.values(), default=0.0)
         for key, slots in self._held.items():
             self._served[key] = self._served.get(key, floor) + slots * seconds
+            self._had[key] = self._had.get(key, 0.0) + slots * seconds
 
     def note_rungs(self, reports: Iterable[Report]) -> None:
         """Note which orders stand at a rung by what they just reported: nothing of them is lost."""
         self._at_rung = {report.order_id for report in reports if isinstance(report, Reached)}
+        self._stored_at |= dict.fromkeys(self._at_rung, self._clock())
+        self._interrupted -= self._at_rung
 
     def giving_way(
         self, running: Mapping[OrderId, ActiveStudy], waiting: Collection[ActiveStudy]
     ) -> dict[OrderId, ActiveStudy]:
         """Orders whose slots may go to others now: at a rung, and for long enough or outranked.
 
+        Where none is at a rung, and a study has waited for a turn without any slot, one order may
+        be interrupted between two rungs, once: it trains again what it had not stored. Only a study
+        of higher priority has that right, or a small one over a large one.
+
         Args:
             running: the orders in shared slots, each with its study.
             waiting: studies that may want a slot.
 
         """
-        return {
+        now = self._clock()
+        served = {study.id for study in running.values()}
+        self._starved_since = {
+            study.id: self._starved_since.get(study.id, now)
+            for study in waiting
+            if study.id not in served and not study.is_external
+        }
+        at_rungs = {
             order_id: study
             for order_id, study in running.items()
             if order_id in self._at_rung
             and any(self._goes_before(one, study, order_id) for one in waiting)
         }
+        return at_rungs or self._interruptible(running, waiting, now)
+
+    def _interruptible(
+        self,
+        running: Mapping[OrderId, ActiveStudy],
+        waiting: Collection[ActiveStudy],
+        now: float,
+    ) -> dict[OrderId, ActiveStudy]:
+        """The order that loses least by giving way between two rungs, if one has to."""
+        starved = [
+            study
+            for study in waiting
+            if now - self._starved_since.get(study.id, now) >= TURN_SECONDS
+        ]
+        losses = {
+            order_id: now - self._stored_at.get(order_id, now)
+            for order_id, study in running.items()
+            if order_id not in self._interrupted
+            and any(self._may_interrupt(one, study) for one in starved)
+        }
+        if not losses:
+            return {}
+        order_id = min(losses, key=lambda one: (losses[one], one))
+        return {order_id: running[order_id]}
+
+    def _may_interrupt(self, other: ActiveStudy, study: ActiveStudy) -> bool:
+        had, other_had = self._had.get(study.id, 0.0), self._had.get(other.id, 0.0)
+        return other.priority > study.priority or (
+            other.priority == study.priority and other_had < SMALL_SECONDS <= had
+        )
+
+    def note_preempted(self, order_ids: Iterable[OrderId]) -> None:
+        """Note which orders have had to give their slots up."""
+        self._interrupted |= set(order_ids) - self._at_rung
 
     def _goes_before(self, other: ActiveStudy, study: ActiveStudy, order_id: OrderId) -> bool:
         if other.id == study.id or other.is_external:

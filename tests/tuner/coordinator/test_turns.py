@@ -1,7 +1,10 @@
 """Small studies among large ones, on a clock of the test's own: everybody's turn comes."""
 
 import datetime as dt
+import math
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +36,11 @@ class Machine:
     turns: Turns = field(init=False)
     running: dict[OrderId, float] = field(default_factory=dict)
     """Orders in slots, with the time of their next rung."""
-    had: dict[str, float] = field(default_factory=dict)
+    at_rung: set[OrderId] = field(default_factory=set)
+    tick_seconds: float = math.inf
+    """Time that passes at most between two looks; a rung ends it too."""
+    interrupted: Counter[OrderId] = field(default_factory=Counter)
+    """How often orders have lost what they trained since a rung."""
 
     def __post_init__(self) -> None:
         self.turns = Turns(lambda: self.now)
@@ -63,22 +70,25 @@ class Machine:
         }
         use = self.turns.use(self.studies.values(), staying.values())
         chosen = {order.id for order in allocate(wanted, slots, self.studies.values(), use)}
-        for order_id in giving.keys() - chosen:
+        preempted = giving.keys() - chosen
+        self.turns.note_preempted(preempted)
+        self.interrupted.update(preempted - self.at_rung)
+        for order_id in preempted:
             del self.running[order_id]
         for order_id in chosen - self.running.keys():
             self.running[order_id] = self.now + self.segments(order_id)[0]
         self.turns.hold({id_: self.study_of(id_) for id_ in self.running})
 
     def pass_time(self) -> None:
-        self.now = min(self.running.values())
-        at_rung = [id_ for id_, due in self.running.items() if due == self.now]
-        for order_id in at_rung:
+        self.now = min([*self.running.values(), self.now + self.tick_seconds])
+        self.at_rung = {id_ for id_, due in self.running.items() if due == self.now}
+        for order_id in sorted(self.at_rung):
             self.segments(order_id).pop(0)
             if self.segments(order_id):
                 self.running[order_id] = self.now + self.segments(order_id)[0]
             else:
                 del self.running[order_id]
-        self.turns.note_rungs(Reached(order_id=id_, attempt=1, trials=()) for id_ in at_rung)
+        self.turns.note_rungs(Reached(order_id=id_, attempt=1, trials=()) for id_ in self.at_rung)
 
     def segments(self, order_id: OrderId) -> list[int]:
         study_id, _, number = order_id.partition("/")
@@ -138,3 +148,49 @@ def test_an_order_that_has_just_begun_gives_its_slot_to_no_equal() -> None:
     machine.work["new"] = [[5]]
     machine.studies["new"] = study("new", 1)
     assert machine.run_until_done("new") == TURN_SECONDS + 5
+
+
+HOUR: Final = 3_600
+
+
+def behind_hours(slots: int) -> Machine:
+    """A large study in every slot, an hour between two of its rungs; it has had five minutes."""
+    work = {"large": [[HOUR] * 3 for _ in range(8)]}
+    machine = Machine(slots, work, {"large": study("large", 0)}, tick_seconds=1)
+    for _ in range(300):
+        machine.start()
+        machine.pass_time()
+    return machine
+
+
+def test_a_small_study_does_not_wait_for_a_large_ones_next_rung() -> None:
+    machine = behind_hours(slots=2)
+    begun = machine.now
+    machine.work["small"] = [[5], [5, 5], [5]]
+    machine.studies["small"] = study("small", 1)
+    assert machine.run_until_done("small") - begun <= TURN_SECONDS + 20 + 2
+    assert machine.interrupted.total() == 1
+
+
+def test_an_order_is_interrupted_once_between_two_rungs_however_many_small_studies_come() -> None:
+    machine = behind_hours(slots=1)
+    for number in range(3):
+        name = f"small{number}"
+        machine.work[name] = [[5]]
+        machine.studies[name] = study(name, 1 + number)
+        machine.run_until_done(name)
+        del machine.studies[name], machine.work[name]
+        machine.start()  # the large one goes on
+        machine.pass_time()
+    assert len(machine.work["large"][0]) == 2, "the second one had to wait for the rung"
+    assert machine.interrupted == {OrderId("large/0"): 2}, "once before it, once after it"
+
+
+def test_a_large_study_waits_for_the_rung_of_an_equal() -> None:
+    machine = behind_hours(slots=1)
+    machine.work["new"] = [[HOUR], [HOUR]]
+    machine.studies["new"] = study("new", 1)
+    machine.run_until_done("new")
+    of_new = [id_ for id_ in machine.interrupted if id_.startswith("new/")]
+    assert machine.interrupted.total() <= 1
+    assert not of_new
