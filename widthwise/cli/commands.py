@@ -13,7 +13,7 @@ from widthwise.cli.external.post_check import post_check
 from widthwise.cli.plans.preview import preview
 from widthwise.cli.recommendations import commands as reviews
 from widthwise.cli.recommendations.recommend import recommend
-from widthwise.cli.reports import drawings, side_by_side
+from widthwise.cli.reports import drawings, side_by_side, standing
 from widthwise.cli.reports.usage import usage
 from widthwise.cli.shapes import shapes
 from widthwise.cli.studies import actions, exchange
@@ -124,6 +124,10 @@ app.command()(actions.retry)
 app.command()(listing.studies)
 app.command()(listing.projects)
 app.command()(listing.edit)
+app.command()(standing.show)
+app.command()(standing.trials)
+app.command()(standing.queue)
+app.command()(standing.workers)
 app.command()(usage)
 app.command()(side_by_side.diff)
 app.command()(side_by_side.search)

@@ -33,6 +33,14 @@ class ServiceReports(Connection):
             limit=limit,
         )
 
+    def queue(self) -> Document:
+        """Studies that hold slots, then those that wait, as their turns come: `places`."""
+        return self._json("/v1/queue")
+
+    def workers(self) -> Document:
+        """The coordinator, its slots and trainers of one's own, and what they work on."""
+        return self._json("/v1/workers")
+
     def compare(self, *study_ids: str, **target: Any) -> Document:  # noqa: ANN401  numbers, a name
         """Two to ten studies: where their specifications differ, and what each answers.
 

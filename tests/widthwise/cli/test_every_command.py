@@ -101,6 +101,25 @@ def test_what_is_done_is_status_0_and_one_json_document(
     assert isinstance(json.loads(shown.stdout), dict)
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [("show {}", "completed"), ("trials {} --state complete", "rate at base"), ("workers", "name")],
+)
+def test_what_stands_is_shown_in_words(words: str, told: str, finished: tuple[str, str]) -> None:
+    address, study_id = finished
+    shown = run(words.format(study_id), address=address)
+    assert shown.exit_code == 0, shown.output
+    assert told in shown.stdout
+
+
+def test_the_queue_says_what_a_study_waits_for(service: RunningService, client: Client) -> None:
+    study_id = client.submit(SPEC)["id"]
+    (place,) = (one for one in client.queue()["places"] if one["study_id"] == study_id)
+    shown = run("queue", address=service.address).stdout
+    (line,) = (line for line in shown.splitlines() if line.startswith(study_id))
+    assert place["pending_reason"] in line
+
+
 @pytest.mark.parametrize("words", sorted(MOVING))
 def test_what_is_changed_is_answered_with_one_json_document(
     words: str, files: Path, service: RunningService, client: Client
