@@ -157,6 +157,8 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         last_event=last_event,
         actions=actions_on(study, sender),
         may_change=may_change(sender, study.owner),
+        # Where there are no keys, everybody who reaches the service reads every study.
+        may_share=sender.viewer is not None and may_change(sender, study.owner),
         tabs=every_tab if study.spec.dynamics or tab in LANDSCAPE else TABS,
         tab=tab,
         panel=every_tab[tab].template,

@@ -10,7 +10,8 @@ import { redrawOnChange } from "./plots/colours.js";
 import { drawSchedule } from "./plots/schedule.js";
 import { drawSensitivity } from "./plots/sensitivity.js";
 import { checkRows, sensitivityRows } from "./files/rows.js";
-import { offerActions } from "./study_actions.js";
+import { offerSharing } from "./study/sharing.js";
+import { offerActions } from "./study/actions.js";
 
 const root = document.querySelector("main[data-study]");
 const { study: studyId, tab } = root.dataset;
@@ -95,6 +96,7 @@ async function look() {
 }
 
 offerActions(studyId, look);
+offerSharing(studyId);
 
 followChanges(root.dataset.lastEvent, ({ study, kinds }) => {
   if (study.id !== studyId) return;

@@ -1,5 +1,6 @@
-"""A reviewer with a key, in a real browser: logs in, stores an answer, approves it, logs out."""
+"""A reviewer with a key, in a real browser: logs in, approves an answer, shares, logs out."""
 
+import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,7 +11,7 @@ from tests.app.served import Served
 pytestmark = pytest.mark.browser
 
 
-def test_a_reviewer_logs_in_and_approves(tab: Page, reviewed: tuple[Served, str]) -> None:
+def test_a_reviewer_logs_in_approves_and_shares(tab: Page, reviewed: tuple[Served, str]) -> None:
     served, study_id = reviewed
     _, secret = made_key(served.database, "submit", owner="local")
     tab.goto(f"{served.address}/studies/{study_id}/configuration")
@@ -27,6 +28,19 @@ def test_a_reviewer_logs_in_and_approves(tab: Page, reviewed: tuple[Served, str]
     tab.get_by_label("Note").fill("the check passes at every width")
     tab.get_by_role("button", name="Approve").click()
     expect(tab.locator("#decision-title ~ p")).to_contain_text("Approved by Kim")
+
+    tab.goto(f"{served.address}/studies/{study_id}")
+    tab.wait_for_selector("[data-ready]", state="attached")
+    tab.get_by_role("button", name="Share").click()
+    link = tab.locator("#shared a")
+    expect(tab.locator("#shared")).to_contain_text("whoever has this link can read the study")
+    assert violations(tab) == []
+    with httpx.Client(follow_redirects=True, trust_env=False) as reader:
+        shared = reader.get(str(link.get_attribute("href")), headers={"accept": "text/html"})
+        assert shared.url.path == f"/studies/{study_id}"
+        assert "data-share" not in shared.text
+        landscape = reader.get(f"{shared.url}/landscape", headers={"accept": "text/html"})
+        assert "was not asked to look" in landscape.text
     tab.get_by_role("button", name="Log out").click()
     expect(tab.get_by_role("heading", level=1)).to_have_text("Log in")
     expect(tab.get_by_role("button", name="Log out")).to_be_hidden()

@@ -1,7 +1,7 @@
 // Pausing, stopping and resuming a study: asked about first where it cannot be undone.
 
-import { post } from "./posting.js";
-import { problemOf } from "./problems.js";
+import { post } from "../posting.js";
+import { problemOf } from "../problems.js";
 
 const at = (id) => document.getElementById(id);
 
