@@ -39,6 +39,7 @@ def test_a_completed_study_shows_its_curves_and_where_the_target_is_expected(
         expect(plot.locator(".legend")).to_contain_text(f"width {width}")
     assert plot.locator(".scatterlayer .trace").count() >= 20
     expect(plot.locator(".legend")).to_contain_text("optimum expected at width 256")
+    assert tab.get_by_role("button", name="Share chart").count() == 0  # to plotly's own cloud
     assert plot.locator("canvas").count() == 0  # SVG: needs neither a GPU nor a wider policy
 
 

@@ -4,6 +4,7 @@ import { offerFiles } from "../files/offer.js";
 import { ofPlot } from "../files/pictures.js";
 import { sensitivityRows } from "../files/rows.js";
 import { between, colour, redrawOnChange } from "../plots/colours.js";
+import { SETTINGS } from "../plots/settings.js";
 
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon", "cross", "pentagon"];
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
@@ -70,7 +71,7 @@ function draw() {
     yaxis: { ...axis, title: { text: "loss" }, automargin: true },
   };
   element.style.height = `${layout.height}px`; // a responsive plot is as high as its element
-  return window.Plotly.react(element, traces(), layout, { responsive: true, displayModeBar: false });
+  return window.Plotly.react(element, traces(), layout, { ...SETTINGS, displayModeBar: false });
 }
 
 function* rows() {

@@ -1,8 +1,9 @@
 // Two plots of a search: how much each hyperparameter matters, and the loss against one of them.
 
 import { colour } from "../plots/colours.js";
+import { SETTINGS as EVERYWHERE } from "../plots/settings.js";
 
-const SETTINGS = { responsive: true, displaylogo: false, displayModeBar: false };
+const SETTINGS = { ...EVERYWHERE, displayModeBar: false };
 const HEIGHT = 300;
 
 function layoutOf(left) {

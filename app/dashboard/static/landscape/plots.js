@@ -1,8 +1,9 @@
 // Two kinds of plots of a model in training: a number along it by width, and the loss on a plane.
 
 import { between, colour } from "../plots/colours.js";
+import { SETTINGS as EVERYWHERE } from "../plots/settings.js";
 
-const SETTINGS = { responsive: true, displaylogo: false, displayModeBar: false };
+const SETTINGS = { ...EVERYWHERE, displayModeBar: false };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
 const HEIGHT = 300;
 

@@ -1,6 +1,7 @@
 // The learning rate over the target's training, by update or by tokens, as the address says.
 
 import { colour } from "./colours.js";
+import { SETTINGS } from "./settings.js";
 
 export function drawSchedule(element, recommendation) {
   const choice = document.getElementById("by");
@@ -46,5 +47,5 @@ function plot(element, { schedule, groups }, by) {
     yaxis: { ...axis, title: { text: "learning rate" } },
     yaxis2: { ...axis, overlaying: "y", side: "right", showgrid: false, title: { text: "batch size" } },
   };
-  return window.Plotly.react(element, traces, layout, { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["toImage"] });
+  return window.Plotly.react(element, traces, layout, { ...SETTINGS, modeBarButtonsToRemove: ["toImage"] });
 }

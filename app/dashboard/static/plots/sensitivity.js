@@ -3,6 +3,7 @@
 // that nothing is said by colour alone.
 
 import { between, colour } from "./colours.js";
+import { SETTINGS } from "./settings.js";
 
 const TITLES = {
   mup: "μP",
@@ -35,7 +36,7 @@ export function drawSensitivity(element, curves, comparedBy, target) {
   const stacked = element.clientWidth < STACKED_BELOW;
   const layout = layoutOf(panels, curves, { range, colour, stacked, comparedBy });
   element.style.height = `${layout.height}px`; // a responsive plot is as high as its element
-  const shown = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] };
+  const shown = { ...SETTINGS, modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] };
   return window.Plotly.react(element, traces, layout, shown);
 }
 
