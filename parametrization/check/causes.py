@@ -13,6 +13,7 @@ from parametrization.check.slopes import (
 from parametrization.check.thresholds import Judged
 from parametrization.check.words import (
     BLOCK_OUTPUT_CHANGES,
+    BOTTLENECK_AS_READOUT,
     EPSILON,
     INPUT_MULTIPLIED,
     LOGITS_FALL,
@@ -20,6 +21,7 @@ from parametrization.check.words import (
     PRODUCT_GROWS,
     SATURATED_LOGITS,
     TABLE_WITHOUT_MULTIPLIER,
+    VANISHING_BOTTLENECK,
     Statistic,
     cause,
     sized_by_gradient,
@@ -37,10 +39,20 @@ class Failure(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """Everything that failed, and the rms of the loss's logits at step 0 if that is too large."""
+    """Everything that failed.
+
+    Attributes:
+        saturated: rms of the loss's logits at step 0, if that is too large.
+        bottleneck: name of a bottleneck of fixed width that is as it should be, if the model has
+            one and other matrices are as they should be.
+        has_readout: whether some tensor is the model's output.
+
+    """
 
     failures: Sequence[Failure]
     saturated: float | None = None
+    bottleneck: str | None = None
+    has_readout: bool = True
 
     def of_tensors(self, statistic: Statistic | None = None) -> list[Failure]:
         """Failures of tensors alone."""
@@ -49,6 +61,12 @@ class Seen(NamedTuple):
             for f in self.failures
             if not f.is_activation and statistic in (None, f.judged.statistic)
         ]
+
+    @property
+    def vanishes(self) -> bool:
+        """Whether everything that failed falls, and a bottleneck's small start may be why."""
+        falls = all(f.judged.slope.mean < 0 for f in self.failures)
+        return self.bottleneck is not None and falls and not self.of_tensors(Statistic.INITIAL)
 
     @property
     def multiplied(self) -> Failure | None:
@@ -74,6 +92,9 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
     """
     untied = any(_lacks_multiplier(failure) for failure in seen.failures)
     starts_wrong = untied or bool(seen.of_tensors(Statistic.INITIAL))
+    if seen.vanishes:
+        words = VANISHING_BOTTLENECK if seen.has_readout else BOTTLENECK_AS_READOUT
+        return words.format(name=seen.bottleneck) if _is_first(family, seen) else None
     if seen.multiplied is not None:
         return _of_forward(family, found, seen.multiplied)
     if activation_kind(family.name) == ATTENTION_LOGITS:

@@ -7,6 +7,7 @@ from parametrization.check.measured import Measured, decisive
 from parametrization.check.slopes import LOSS_LOGITS, Grid
 from parametrization.check.thresholds import SATURATED
 from parametrization.check.words import Statistic, doubt, growth
+from parametrization.shapes.roles import Role
 
 
 def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: Grid) -> str:
@@ -47,7 +48,21 @@ def seen_in(measured: Sequence[Measured], grid: Grid) -> Seen:
     ]
     logits = grid.values.get((LOSS_LOGITS, Statistic.INITIAL))
     largest = 0.0 if logits is None else float(logits.mean(axis=0).max())
-    return Seen(failures, largest if largest > SATURATED else None)
+    return Seen(
+        failures,
+        largest if largest > SATURATED else None,
+        _bottleneck(measured),
+        any(one.family.role is Role.OUTPUT and not one.is_activation for one in measured),
+    )
+
+
+def _bottleneck(measured: Sequence[Measured]) -> str | None:
+    """A fixed bottleneck that did not fail, where no error of all matrices can explain others."""
+    right = [one for one in measured if not one.is_activation and one.passed is not False]
+    hidden = [one for one in measured if one.family.role is Role.HIDDEN]
+    narrow = [one.family.name for one in right if one.family.role is Role.FIXED_BOTTLENECK]
+    explained = not hidden or any(one.family.role is Role.HIDDEN for one in right)
+    return narrow[0] if narrow and explained else None
 
 
 def _called(statistic: Statistic, one: Measured) -> str:

@@ -24,7 +24,13 @@ class _Cause(NamedTuple):
 UPDATE, PROPAGATION, INITIAL = Statistic
 INPUT, HIDDEN, OUTPUT = Role.INPUT, Role.HIDDEN, Role.OUTPUT
 _ADAM_CAUSES: Final = (
-    _Cause(UPDATE, INPUT, True, "a learning rate that grows by {power}; it must not change"),
+    _Cause(
+        UPDATE,
+        INPUT,
+        True,
+        "a learning rate that grows by {power}; it must not change (or, of a tensor that is summed"
+        " over a dimension that grows, a fan_in_axis that was not declared)",
+    ),
     _Cause(UPDATE, INPUT, False, "a learning rate that falls by {power}; it must not change"),
     _Cause(UPDATE, HIDDEN, True, "a missing 1/{fan_in} learning rate"),
     _Cause(UPDATE, HIDDEN, False, "a learning rate divided by {fan_in} once too often"),
@@ -82,6 +88,15 @@ PRODUCT_GROWS: Final = "an output that is a product of wide activations without 
 SATURATED_LOGITS: Final = (
     "saturated logits: their rms is {rms:.1f} at step 0, so that the softmax is one class or"
     " another and gradients vanish; lower the output multiplier or the readout's initial std"
+)
+VANISHING_BOTTLENECK: Final = (
+    "an input that vanishes as {name} starts at 1/fan_in, as a fixed bottleneck's rule has it:"
+    " declare that tensor Role.GQA_KV, which starts at 1/sqrt(fan_in), put a norm after it, or let"
+    " it grow with width"
+)
+BOTTLENECK_AS_READOUT: Final = (
+    "{name} in the place of a readout: no tensor of the model is an output with a forward"
+    " multiplier; hold the one that gives the output in an nn.Linear, and declare it Role.OUTPUT"
 )
 INPUT_MULTIPLIED: Final = (
     "a multiplier that {does} with width between the embedding and the first block, as"

@@ -68,7 +68,8 @@ def describe(
 
     Args:
         of: base shapes, or scalings from `scale` or a recommendation.
-        model: if given, the numbers are first held against its names and shapes.
+        model: if given, the numbers are first held against its names and shapes; its frozen
+            readouts get no multiplier.
         width: at which base shapes are scaled; default: the base width. Not read for scalings, as
             are the others.
         optimizer: whose rules are used.
@@ -88,7 +89,10 @@ def describe(
     else:
         listed = list(of)
     if model is not None:
-        listed = [scaling for _, scaling in match(model, listed)]
+        listed = [
+            scaling if owned.parameter.requires_grad else replace(scaling, multiplier=1.0)
+            for owned, scaling in match(model, listed)
+        ]
     return Description(
         ParameterDescription(
             name=scaling.name,

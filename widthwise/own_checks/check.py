@@ -13,10 +13,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from torch import nn
+from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 from parametrization.check.usual_settings import check_widths
 from parametrization.check.verdict import CheckVerdict, judge
+from parametrization.nn.check.contract import refuse_devices, scalar_loss
 from parametrization.nn.check.fitness import Finding, fitness
 from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.classification.proposals import as_code
@@ -24,7 +26,7 @@ from parametrization.nn.describe import Description, describe
 from parametrization.nn.own_model import check, check_depths, shape
 from parametrization.recommendation.check_statistics import CheckStatistics
 from widthwise.task import Task, has, task_roles
-from widthwise.task_words import raised_words
+from widthwise.task_words import called_words, raised_words
 
 Outcome = Literal["passed", "failed", "undecided", "refused"]
 EXIT_STATUS: Final[Mapping[Outcome, int]] = {
@@ -88,10 +90,19 @@ def check_task(
 
     """
     begun = time.monotonic()
+    if odd := [width for width in widths if width % kind.width_divisor]:
+        least = odd[0] - odd[0] % kind.width_divisor
+        near = " and ".join(str(one) for one in (least, least + kind.width_divisor) if one)
+        words = (
+            f"width {odd[0]} is no multiple of the task's width_divisor {kind.width_divisor}:"
+            f" the nearest are {near}"
+        )
+        return OwnCheck(target, refused=(words,))
     declared: dict[str, Any] = {"roles": task_roles(kind), "blocks": tuple(kind.blocks)}
     try:
         task = _Opened(kind, batch_size)
         base = shape(partial(task.model, depth=kind.depth), kind.base_width, **declared)
+        task.require_sizes()
         first, *_ = chosen = tuple(widths) or check_widths(kind.width_divisor)
         findings = [
             *fitness(
@@ -120,10 +131,10 @@ def check_task(
                 )
             except ValueError as error:
                 findings.append(Finding("depth", False, False, f"{error}; keep the proxies' depth"))
-    except (ValueError, RuntimeError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001  of the task's own modules, which the check calls
         return OwnCheck(
             target,
-            refused=(_words(error),),
+            refused=(_words(error, kind),),
             roles=_pasteable(error),
             seconds=time.monotonic() - begun,
         )
@@ -182,15 +193,33 @@ class _Opened:
         built = self._call("model", self._task.model, width, depth, seeds=(1,))
         if not isinstance(built, nn.Module):
             raise TaskRaised(f"model returned a {type(built).__name__}, not a torch.nn.Module")
+        refuse_devices("model", (*built.parameters(), *built.buffers()))
         return built
 
     def loss(self, model: nn.Module, batch: object) -> Any:  # noqa: ANN401  torch's
-        return self._call("loss", self._task.loss, model, batch)
+        loss = self._call("loss", self._task.loss, model, batch)
+        return scalar_loss(loss)
 
-    def batch(self, seed: int, step: int) -> Any:  # noqa: ANN401  whatever loss reads
+    def batch(self, seed: int, step: int, *, size: int = 0) -> Any:  # noqa: ANN401
         if has(self._kind, "batch"):
-            return self._call("batch", self._task.batch, seed, step, self._size, seeds=(seed, step))
-        return self._call("loader", self._nth, seed, step, seeds=(seed,))
+            arguments = (seed, step, size or self._size)
+            made = self._call("batch", self._task.batch, *arguments, seeds=(seed, step))
+        else:
+            made = self._call("loader", self._nth, seed, step, seeds=(seed,))
+        refuse_devices("batch", _tensors(made))
+        return made
+
+    def require_sizes(self) -> None:
+        """Hold batch to the number of examples that it is asked for."""
+        if not has(self._kind, "batch"):
+            return
+        sizes = (self._size, 2 * self._size)
+        one, other = ([t.shape for t in _tensors(self.batch(0, 0, size=n))] for n in sizes)
+        if one and one == other:
+            raise TaskRaised(
+                f"batch gave tensors of the same shapes for size {sizes[0]} and {sizes[1]}: return"
+                " as many examples as `size` says"
+            )
 
     def _nth(self, seed: int, step: int) -> Any:  # noqa: ANN401
         return next(islice(self._task.loader(seed), step, None))
@@ -208,13 +237,18 @@ class _Opened:
             with chdir(self._folder):
                 return method(*arguments)
         except (Exception, SystemExit) as error:
-            raise TaskRaised(f"{what} raised {raised_words(error, self._folder)}") from error
+            words = called_words(what, error, self._folder, *arguments)
+            raise TaskRaised(words) from error
 
 
-def _words(error: Exception) -> str:
-    said = str(error)
-    known = isinstance(error, (ValueError, TaskRaised)) and said
-    return said if known else f"{type(error).__name__}: {said}"
+def _tensors(content: object) -> list[Tensor]:
+    return [one for one in pytree.tree_leaves(content) if isinstance(one, Tensor)]
+
+
+def _words(error: Exception, kind: type[Task]) -> str:
+    if isinstance(error, (ValueError, TaskRaised)) and str(error):
+        return str(error)
+    return raised_words(error, Path(getfile(kind)).resolve().parent)
 
 
 def _pasteable(error: Exception) -> dict[str, str]:

@@ -1,6 +1,8 @@
 """`widthwise check` and `widthwise describe`: what a task of one's own is to the rules."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from dataclasses import asdict
 from typing import Annotated
 
@@ -34,7 +36,8 @@ def check(
     """
     from widthwise.own_checks import view  # here: it needs torch
 
-    found = view.checked(target, optimizer, tuple(width or ()), batch_size)
+    with redirect_stdout(sys.stderr):  # the output is a document, whatever the target prints
+        found = view.checked(target, optimizer, tuple(width or ()), batch_size)
     if as_json:
         typer.echo(view.as_json(found))
     else:
@@ -56,8 +59,10 @@ def describe(
     """
     from widthwise.own_checks import view  # here: it needs torch
 
+    with redirect_stdout(sys.stderr):
+        found = view.description(target, optimizer, width)
     if as_json:
-        tensors = [asdict(one) for one in view.description(target, optimizer, width)]
+        tensors = [asdict(one) for one in found]
         typer.echo(json.dumps({"target": target, "optimizer": optimizer, "tensors": tensors}))
         return
-    Console().print(view.described(target, optimizer, width), soft_wrap=True)
+    Console().print(view.described(found), soft_wrap=True)

@@ -53,9 +53,9 @@ def description(target: str, optimizer: str, width: int | None) -> Description:
         raise WidthwiseError(str(error)) from error
 
 
-def described(target: str, optimizer: str, width: int | None) -> RenderableType:
-    """The table of a task's tensors, as `description`."""
-    return Text(_visible_lines(str(description(target, optimizer, width))))
+def described(table: Description) -> RenderableType:
+    """The table of a task's tensors, as people read it."""
+    return Text(_visible_lines(str(table)))
 
 
 def check_view(found: OwnCheck) -> RenderableType:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 import torch
 from torch import nn
 
+from parametrization.nn.check.contract import refuse_devices
 from parametrization.nn.check.seeding import seed_globals
 from tuner.spec.changed import Changed
 from tuner.spec.families.own_task import OwnTask
@@ -20,7 +21,7 @@ from tuner.spec.families.registered_tasks import REGISTERED, TaskFacts
 from widthwise.task import Task, has, task_problems, task_roles
 from widthwise.task_loading import load_task
 from widthwise.task_source import TaskSource
-from widthwise.task_words import TaskRefused, raised_words
+from widthwise.task_words import TaskRefused, called_words
 from workers.device.heartbeat import end_copies
 from workers.device.out_of_memory import is_out_of_memory
 from workers.references import imported
@@ -50,12 +51,10 @@ class OpenTask:
             model = self.call("model", self._task.model, width, depth)
         if not isinstance(model, nn.Module):
             raise self.failed(f"model returned {_kind(model)}, not a torch.nn.Module")
-        devices = {str(tensor.device) for tensor in (*model.parameters(), *model.buffers())}
-        if devices - {"cpu"}:
-            raise self.failed(
-                f"model put tensors on {', '.join(sorted(devices - {'cpu'}))}: leave out devices"
-                " (`.to`, `.cuda`, `device=`), the service moves models and batches itself"
-            )
+        try:
+            refuse_devices("model", (*model.parameters(), *model.buffers()))
+        except ValueError as error:
+            raise self.failed(str(error)) from error
         if not any(tensor.requires_grad for tensor in model.parameters()):
             raise self.failed("model returned a module without parameters that train")
         return model
@@ -123,7 +122,8 @@ class OpenTask:
         except (Exception, SystemExit) as error:
             if isinstance(error, TaskFailed) or is_out_of_memory(error):
                 raise
-            raise self.failed(f"{what} raised {raised_words(error, self.folder)}") from error
+            words = called_words(what, error, self.folder, *arguments)
+            raise self.failed(words) from error
         finally:
             end_copies()  # those that it forked, before they do anything of ours
 

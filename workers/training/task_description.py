@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from parametrization.nn.base_shapes import derive_model_shape
+from parametrization.nn.check.contract import follow, refuse_shared
 from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.classification.proposals import as_code
 from parametrization.nn.classification.unclassified import UnclassifiedTensors
@@ -120,13 +121,19 @@ def _try_batches(task: OpenTask, version: str) -> None:
 def _try_loss(task: OpenTask, version: str) -> bool:
     """Hold loss and validate to their contracts; whether the loss draws random numbers."""
     kind = task.type
-    model = task.model(kind.base_width, kind.depth)
+    model, other = (task.model(kind.base_width, kind.depth) for _ in range(2))
+    refuse_shared(model, other)
     batch = OwnBatchesData(task, version).batch(0, 0, _SIZES[1])
     learned = objective_of(task)
     state = _generators()
     loss = learned.training(model, batch)
     draws = _generators() != state
-    loss.backward()  # type: ignore[no-untyped-call]  # torch ships it without annotations
+    if not loss.isfinite():
+        raise task.failed(
+            f"loss gave {loss.item():g} for the model as it is built: look for a division by zero,"
+            " a logarithm of zero, masked rows without an entry, or half precision that overflows"
+        )
+    follow(loss)
     if task.validates:
         with torch.no_grad():
             learned.validation(model.eval(), batch)
@@ -146,7 +153,7 @@ def _require_same_loss(
         kept = {name: one.clone() for name, one in model.state_dict().items() if _is_tensor(one)}
         values.append(loss(model, batch).detach())
         model.load_state_dict(kept, strict=False)
-    if not torch.equal(*values) and not values[0].isnan():
+    if not torch.equal(*values):
         raise task.failed(
             f"loss gave {values[0].item():g} and {values[1].item():g} for one model and one batch:"
             " it may keep nothing from call to call, and draw random numbers from the global"

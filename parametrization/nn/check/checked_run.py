@@ -17,6 +17,7 @@ from parametrization.check.slopes import (
 )
 from parametrization.check.thresholds import PROPAGATION_BANDS, starts_at_zero
 from parametrization.nn.check.calls import Recorded, Use, tensors_in
+from parametrization.nn.check.contract import follow, refuse_coarse
 from parametrization.nn.check.effects import input_effect, parameter_effect, rms
 from parametrization.nn.check.probe import Probe
 from parametrization.nn.layers import WithMultiplier
@@ -68,6 +69,7 @@ class CheckedRun:
         training.start(self._model, scalings, torch.Generator().manual_seed(seed))
         self._roles = {scaling.name: scaling.role for scaling in scalings}
         self._owned = list(owned_parameters(self._model))
+        refuse_coarse(self._model)
         if zero_readout and may_start_at_zero(scalings):
             self._zero_readouts()
         self._start = {o.name: o.parameter.detach().clone() for o in self._owned}
@@ -75,7 +77,12 @@ class CheckedRun:
         self._driven: set[str] = set()
 
     def train(self, steps: int) -> None:
-        """Take the updates, and look at the probe before and after."""
+        """Take the updates, and look at the probe before and after.
+
+        Raises:
+            ValueError: if the loss is no scalar tensor with a gradient.
+
+        """
         probe = self._training.batch(self._seed, steps)
         with torch.random.fork_rng(devices=[]):
             stepping = self._training.stepping(self._model, self._scalings)
@@ -83,8 +90,8 @@ class CheckedRun:
             for step in range(steps):
                 stepping.zero_grad()
                 with recording(stepping):
-                    loss = self._training.loss(self._model, self._training.batch(self._seed, step))
-                    loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+                    batch = self._training.batch(self._seed, step)
+                    follow(self._training.loss(self._model, batch))
                 self._note_gradients()
                 stepping.step()
             self._after = self._probe.look(probe, self._seed)
@@ -218,7 +225,7 @@ class CheckedRun:
 
     def _zero_readouts(self) -> None:
         with torch.no_grad():
-            for owned in self._owned:
+            for owned in self._trained():  # behind a zero that stays nothing would move
                 if self._roles[owned.name] is Role.OUTPUT:
                     owned.parameter.zero_()
 

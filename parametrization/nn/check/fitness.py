@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
+from parametrization.nn.check.contract import follow, refuse_shared
 from parametrization.nn.check.seeding import seed_globals
 
 ALONE: Final = "trials will train one by one"
@@ -52,6 +53,9 @@ def fitness(
         build: a small model.
         batch: one batch, asked for more than once.
 
+    Raises:
+        ValueError: if two models share parameters, or the loss is no scalar that can be followed.
+
     """
     given, again = batch(), batch()
     repeats = Finding(
@@ -63,18 +67,29 @@ def fitness(
         else "two batches of one seed and step differ: all that is random must follow from them",
     )
     model = build()
-    one, other = (_repeated(loss, model, given) for _ in range(2))
-    same = torch.equal(one, other)
-    deterministic = Finding(
-        "loss",
-        same,
-        True,
-        "one model and one batch gave the same loss twice"
-        if same
-        else f"one model and one batch gave {one.item():g}, then {other.item():g}: it may keep"
-        " nothing from call to call, and draw from the global generators alone",
-    )
+    refuse_shared(model, build())
+    seed_globals(0)
+    follow(loss(model, given))
+    model = build()
+    deterministic = _deterministic(*(_repeated(loss, model, given) for _ in range(2)))
     return repeats, deterministic, _exchanged(build, loss, given), _together(build, loss, given)
+
+
+def _deterministic(one: Tensor, other: Tensor) -> Finding:
+    """Whether one model and one batch have one loss, and whether it is a number."""
+    if not one.isfinite():
+        words = (
+            f"the loss is {one.item():g} for the model as it is built: look for a division by zero,"
+            " a logarithm of zero, masked rows without an entry, or half precision that overflows"
+        )
+        return Finding("loss", False, True, words)
+    if not torch.equal(one, other):
+        words = (
+            f"one model and one batch gave {one.item():g}, then {other.item():g}: it may keep"
+            " nothing from call to call, and draw from the global generators alone"
+        )
+        return Finding("loss", False, True, words)
+    return Finding("loss", True, True, "one model and one batch gave the same loss twice")
 
 
 def _exchanged(

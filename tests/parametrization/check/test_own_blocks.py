@@ -69,6 +69,7 @@ def test_torchs_attention_is_checked_and_its_root_of_the_head_size_named() -> No
     assert wrong.summary.count("looks like") == 1
 
 
+@pytest.mark.filterwarnings("ignore:factor .* follows width:UserWarning")
 def test_a_multiplier_on_the_embedding_that_grows_is_named() -> None:
     verdict = judged(
         lambda width: Attention(width, embedding_power=0.5), batch=text_batch, roles=IN_PROJECTION

@@ -173,6 +173,7 @@ def pairs(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
     return functional.cross_entropy(scores, torch.arange(len(scores)))
 
 
+@pytest.mark.filterwarnings("ignore:factor .* follows width:UserWarning")
 @pytest.mark.parametrize("power", [0.0, -0.5])
 def test_a_product_of_two_towers_is_named_unless_it_is_divided_by_width(power: float) -> None:
     verdict = judged(lambda width: Towers(width, power), loss=pairs)

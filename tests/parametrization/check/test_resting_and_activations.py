@@ -7,7 +7,7 @@ import pytest
 
 from parametrization.check.slopes import TensorStatistic
 from parametrization.check.verdict import judge
-from parametrization.shapes.roles import Role
+from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.parametrization.check.test_verdict import (
     RIGHT,
     SEEDS,
@@ -135,6 +135,22 @@ def test_saturated_logits_are_named_where_something_fails_and_no_size_is_wrong()
     )
     assert verdict.summary.count("looks like") == 1
     assert judge([*statistics(), *logits], SHAPE, "adamw").passed is True
+
+
+def test_a_bottleneck_whose_small_start_makes_what_follows_vanish_is_named() -> None:
+    narrow = TensorShape("down.weight", Role.FIXED_BOTTLENECK, (8, 32), (False, True), 1, 0)
+    shape = ModelShape(SHAPE.base_width, (*SHAPE.tensors, narrow))
+    right = [
+        s._replace(tensor=narrow.name) for s in statistics() if s.tensor.startswith("blocks.0.attn")
+    ]
+    falls = {**RIGHT, Role.VECTOR: -0.5}
+    verdict = judge([*statistics(falls), *right], shape, "adamw")
+    assert "an input that vanishes as down.weight starts at 1/fan_in" in verdict.summary
+    grows = judge([*statistics({**RIGHT, Role.VECTOR: 0.5}), *right], shape, "adamw")
+    everything = {**RIGHT, Role.HIDDEN: -1.0, Role.VECTOR: -0.5}
+    for verdict in (grows, judge([*statistics(everything), *right], shape, "adamw")):
+        assert verdict.passed is False
+        assert "vanishes" not in verdict.summary
 
 
 def test_a_table_that_is_read_as_logits_without_a_multiplier_is_named() -> None:

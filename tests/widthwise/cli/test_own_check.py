@@ -123,6 +123,20 @@ def test_a_task_whose_activations_grow_fails_in_words(tmp_path: Path) -> None:
         ({"LOSS": "raise KeyError('tokens')"}, "loss raised KeyError: 'tokens' (net.py, line"),
         ({"BATCH": "raise SystemExit(3)"}, "batch raised SystemExit: 3 (net.py, line"),
         ({"BATCH": "return open('absent.bin')"}, "batch raised FileNotFoundError"),
+        ({"BATCH": "size = 3"}, "the same shapes for size 16 and 32: return as many examples as"),
+        ({"BATCH": "return torch.empty(size, device='meta')"}, "batch put tensors on meta"),
+        ({"LOSS": "return model(inputs)"}, "loss returned a tensor of shape [16, 10]: return a"),
+        ({"LOSS": "return model(inputs).mean().item()"}, "loss returned a float, not a tensor"),
+        ({"LOSS": "return None"}, "loss returned nothing, not a tensor: return the mean"),
+        ({"LOSS": "return model(inputs).mean().detach()"}, "without a gradient: leave out detach"),
+        (
+            {"LOSS": "y = model(inputs).mean(); y.requires_grad and y.backward(); return y"},
+            "loss has followed the gradient already: leave out backward",
+        ),
+        (
+            {"LOUDER": "self.missing"},
+            "AttributeError: 'Net' object has no attribute 'missing' (net.py, line",
+        ),
     ],
 )
 def test_a_task_that_raises_cannot_be_checked_and_says_where(
@@ -131,6 +145,35 @@ def test_a_task_that_raises_cannot_be_checked_and_says_where(
     status, said = checked(task(tmp_path, **wrong))
     assert (status, said["outcome"]) == (2, "refused")
     assert words in said["refused"][0]
+
+
+def test_models_that_share_tensors_are_refused(tmp_path: Path) -> None:
+    path = Path(task(tmp_path))
+    text = path.read_text().replace("return Net(width, depth)", "return KEPT[width]")
+    path.write_text(f"{text}\n\nKEPT = {{width: Net(width, 2) for width in (32, 64)}}\n")
+    status, said = checked(str(path), "--width", "64")
+    assert status == 2
+    assert "two models that were built share embed.weight" in said["refused"][0]
+
+
+def test_a_width_that_the_task_cannot_have_is_refused_with_those_beside_it(tmp_path: Path) -> None:
+    path = Path(task(tmp_path))
+    path.write_text(path.read_text().replace("base_width = 32", "base_width = width_divisor = 32"))
+    status, said = checked(str(path), "--width", "80")
+    assert status == 2
+    assert said["refused"] == [
+        "width 80 is no multiple of the task's width_divisor 32: the nearest are 64 and 96"
+    ]
+
+
+def test_a_loss_that_is_no_number_fails_and_prints_do_not_reach_the_document(
+    tmp_path: Path,
+) -> None:
+    path = task(tmp_path, LOSS="print('loud'); return model(inputs).mean() * float('inf')")
+    status, said = checked(path, "--width", "64")
+    assert status == 1
+    (loss,) = (one for one in said["findings"] if one["name"] == "loss")
+    assert "for the model as it is built: look for a division by zero" in loss["words"]
 
 
 def test_batches_that_differ_and_a_loss_that_remembers_fail(tmp_path: Path) -> None:

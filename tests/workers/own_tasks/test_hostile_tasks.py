@@ -27,7 +27,7 @@ FAILURES = [
     ("mixes_shapes", StateReason.ERROR, "must match the size of tensor b (4)"),
     ("returns_a_vector", StateReason.ERROR, "mine: loss returned a tensor of shape [3]: return a"),
     ("returns_a_float", StateReason.ERROR, "mine: loss returned a float, not a tensor"),
-    ("gives_no_tensor", StateReason.ERROR, "mine: loss returned a NoneType, not a tensor"),
+    ("gives_no_tensor", StateReason.ERROR, "mine: loss returned nothing, not a tensor"),
     ("detaches", StateReason.ERROR, "mine: loss returned a tensor without a gradient"),
     ("returns_no_model", StateReason.ERROR, "mine: model returned nothing, not a torch.nn.Module"),
     ("returns_elsewhere", StateReason.ERROR, "mine: model put tensors on meta: leave out devices"),

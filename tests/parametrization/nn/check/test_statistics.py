@@ -119,3 +119,9 @@ def test_a_layer_that_the_probe_does_not_reach_has_no_effect() -> None:
     )
     unused = {s.tensor for s in found if s.update_rms is None and activation_kind(s.tensor) is None}
     assert unused == {"spare.weight", "spare.bias"}
+
+
+def test_weights_that_round_small_updates_away_are_refused() -> None:
+    training = CheckedTraining(lambda: Mlp(64).bfloat16(), cross_entropy, image_batch)
+    with pytest.raises(ValueError, match=r"layers\.0\.weight is bfloat16.* in float32 to check"):
+        coordinate_statistics(training, scalings_of(Mlp, 64), width=64, seeds=[0])

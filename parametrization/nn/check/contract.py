@@ -1,0 +1,98 @@
+"""Hold what a user's code returns to what training needs: fresh models, and a loss to follow."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+def scalar_loss(loss: object) -> Tensor:
+    """What `loss(model, batch)` returned, if its gradient can be followed.
+
+    Raises:
+        ValueError: if it is no tensor, no scalar, or has no gradient where gradients are taken.
+
+    """
+    if not isinstance(loss, Tensor):
+        kind = "nothing" if loss is None else f"a {type(loss).__name__}"
+        raise ValueError(
+            f"loss returned {kind}, not a tensor: return the mean over the batch's predictions,"
+            " without backward or item"
+        )
+    if loss.dim():
+        raise ValueError(
+            f"loss returned a tensor of shape {list(loss.shape)}: return a scalar, the mean over"
+            " the batch's predictions"
+        )
+    if torch.is_grad_enabled() and not loss.requires_grad:
+        raise ValueError(
+            "loss returned a tensor without a gradient: leave out detach, item and no_grad"
+        )
+    return loss
+
+
+def follow(loss: object) -> None:
+    """Take the gradient of what `loss(model, batch)` returned.
+
+    Raises:
+        ValueError: as `scalar_loss`, and if its gradient has been taken already.
+
+    """
+    try:
+        scalar_loss(loss).backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+    except RuntimeError as error:
+        if "second time" not in str(error):
+            raise
+        raise ValueError(
+            "loss has followed the gradient already: leave out backward, and return the loss"
+        ) from error
+
+
+def refuse_devices(what: str, tensors: Iterable[Tensor]) -> None:
+    """Refuse tensors that are not on the CPU, where models and batches are made.
+
+    Args:
+        what: made them: "model" or "batch".
+
+    Raises:
+        ValueError: naming the devices.
+
+    """
+    devices = sorted({str(tensor.device) for tensor in tensors} - {"cpu"})
+    if devices:
+        raise ValueError(
+            f"{what} put tensors on {', '.join(devices)}: leave out devices (`.to`, `.cuda`,"
+            " `device=`), models and batches are moved for you"
+        )
+
+
+def refuse_coarse(model: nn.Module) -> None:
+    """Refuse trained tensors that round away updates as small as the check's.
+
+    Raises:
+        ValueError: naming one of them.
+
+    """
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad and parameter.dtype not in (torch.float32, torch.float64):
+            raise ValueError(
+                f"{name} is {str(parameter.dtype).removeprefix('torch.')}, which rounds away"
+                " updates as small as the check's: build the model in float32 to check it; the"
+                " rules are the same"
+            )
+
+
+def refuse_shared(model: nn.Module, other: nn.Module) -> None:
+    """Refuse two models, built one after the other, that train the same tensors.
+
+    Raises:
+        ValueError: naming one of them.
+
+    """
+    names = {id(one): name for name, one in model.named_parameters() if one.requires_grad}
+    shared = [names[id(one)] for one in other.parameters() if id(one) in names]
+    if shared:
+        raise ValueError(
+            f"two models that were built share {shared[0]}, so that training one would change the"
+            " other: build new layers every time, and keep no model between calls"
+        )
