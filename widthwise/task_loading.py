@@ -1,6 +1,7 @@
 """Import a task's file as a module of its own, beside others that have files of the same names."""
 
 import sys
+from collections.abc import Collection
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -8,7 +9,7 @@ from typing import Final
 
 from widthwise.task import Task, task_problems
 from widthwise.task_source import OWN_PACKAGES, TaskSource
-from widthwise.task_words import TaskRefused, raised_words
+from widthwise.task_words import TaskRefused, import_words
 
 MODULE: Final = "widthwise_task"
 """What a task's file is called as a module: never `__main__`, so that its script does not run."""
@@ -44,10 +45,14 @@ def _forget(source: TaskSource) -> None:
     """Have its modules imported anew, and others of the same names found."""
     if str(source.folder) in sys.path:
         sys.path.remove(str(source.folder))
+    try:
+        files = source.files
+    except TaskRefused:  # one of them is no Python, and has not been imported
+        files = (source.path,)
     for name, module in list(sys.modules.items()):
         path = Path(getattr(module, "__file__", None) or "")
         ours = name.partition(".")[0] in OWN_PACKAGES
-        if not ours and (path in source.files or path.parent == source.folder):
+        if not ours and (path in files or path.parent == source.folder):
             del sys.modules[name]
 
 
@@ -60,23 +65,29 @@ def _imported(source: TaskSource) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        words = raised_words(error, source.folder)
-        raise TaskRefused(f"importing {source.path.name} failed: {words}") from error
+        raise TaskRefused(import_words(error, source.path)) from error
     return module
 
 
 def _chosen(source: TaskSource, module: ModuleType) -> object:
     file = source.path.name
-    own = {
+    tasks = {
         name: one
         for name, one in vars(module).items()
-        if isinstance(one, type) and issubclass(one, Task) and one.__module__ == module.__name__
+        if isinstance(one, type) and issubclass(one, Task) and one is not Task
     }
-    listed = f"it defines {', '.join(own)}" if own else "it defines no class derived from Task"
+    own = {name: one for name, one in tasks.items() if one.__module__ == module.__name__}
     if source.attribute:
         if not hasattr(module, source.attribute):
-            raise TaskRefused(f"{file} has no {source.attribute}: {listed}")
+            raise TaskRefused(f"{file} has no {source.attribute}: {_listed(own, tasks)}")
         return getattr(module, source.attribute)
     if len(own) != 1:
-        raise TaskRefused(f"which class of {file}? Write {file}:Class: {listed}")
+        raise TaskRefused(f"which class of {file}? Write {file}:Class: {_listed(own, tasks)}")
     return next(iter(own.values()))
+
+
+def _listed(own: Collection[str], tasks: Collection[str]) -> str:
+    if own:
+        return f"it defines {', '.join(own)}"
+    imported = f", and imports {', '.join(tasks)}" if tasks else ""
+    return f"it defines no class derived from Task{imported}: `class Mine(widthwise.Task):` is one"

@@ -24,6 +24,47 @@ class TaskRefused(Exception):
         self.proposals = proposals or {}
 
 
+_REMEDIES: Final[tuple[tuple[type[BaseException], str, str], ...]] = (
+    (
+        SystemExit,
+        "",
+        "put whatever trains or reads arguments below `if __name__ == '__main__':`",
+    ),
+    (
+        ImportError,
+        "relative import",
+        "the file is imported by itself, so write `from helper import x` for helper.py beside it,"
+        " or install its package",
+    ),
+    (
+        ModuleNotFoundError,
+        "",
+        "install it in the environment that widthwise runs in, or put it beside the file",
+    ),
+)
+"""By the type of what importing raised and a part of its text: what to change in the file."""
+
+
+def import_words(error: BaseException, path: Path) -> str:
+    """That a file cannot be imported, why, where, and what to change."""
+    words = f"importing {path.name} failed: {raised_words(error, path.parent)}"
+    for kind, part, remedy in _REMEDIES:
+        if isinstance(error, kind) and part in str(error):
+            return f"{words}: {remedy}"
+    return words
+
+
+def called_words(what: str, error: BaseException, folder: Path, *arguments: object) -> str:
+    """That a task's method raised, why and where; of its model, at which width."""
+    words = f"{what} raised {raised_words(error, folder)}"
+    if what != "model" or not arguments:
+        return words
+    return (
+        f"{words}, at width {arguments[0]}: if only some widths will do, as multiples of a head's"
+        " size, say so by width_divisor, and choose base_width among them"
+    )
+
+
 def raised_words(error: BaseException, folder: Path) -> str:
     """The error's type and text, and the last line below `folder` that led to it.
 
@@ -32,7 +73,8 @@ def raised_words(error: BaseException, folder: Path) -> str:
     text = visible(" ".join(str(error).split()))[:_LONGEST]
     words = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, SyntaxError):
-        return f"{words} ({Path(error.filename or '?').name}, line {error.lineno})"
+        file = Path(error.filename or "?").name
+        return f"{type(error).__name__}: {visible(str(error.msg))} ({file}, line {error.lineno})"
     own = [
         frame
         for frame in traceback.extract_tb(error.__traceback__)

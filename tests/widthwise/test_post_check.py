@@ -66,7 +66,8 @@ def test_a_right_model_passes_and_its_study_begins(tmp_path: Path) -> None:
 
 
 def test_a_model_whose_logits_grow_with_width_fails_and_so_does_its_study(tmp_path: Path) -> None:
-    with waiting_study(tmp_path, Louder) as (service, client, study_id):
+    warned = pytest.warns(UserWarning, match="factor .* follows width")
+    with warned, waiting_study(tmp_path, Louder) as (service, client, study_id):
         (check,) = client.post_check(study_id, Louder, loss_of, batch)["checks"]
         assert check["status"] == "failed", check["summary"]
         tick(service.database, ExternalEngine(service.database), 0.0)

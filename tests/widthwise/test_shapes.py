@@ -10,7 +10,7 @@ from parametrization.shapes.base_shape_files import growing_dimensions, write_di
 from parametrization.shapes.roles import ModelShape
 from tuner.spec.study import StudySpec
 from widthwise.cli.commands import app
-from widthwise.external.shapes import load_build, shapes_of
+from widthwise.external.shapes import load_build, shapes_document, shapes_of
 
 MODEL = """
 from torch import nn
@@ -68,6 +68,69 @@ def test_a_target_that_is_no_function_is_refused(target: str) -> None:
     told = CliRunner().invoke(app, ["shapes", target, "--base-width", "16"])
     assert told.exit_code == 1
     assert "FILE.py:build" in told.output
+
+
+TASK = """
+from torch import nn
+import widthwise.task
+
+class Task(widthwise.task.Task):
+    base_width = 16
+    roles = {"2.weight": "output"}
+
+    def model(self, width, depth):
+        print("building")
+        return nn.Sequential(
+            nn.Linear(8, width), nn.LayerNorm(width), nn.Linear(width, 4, bias=False)
+        )
+
+    def loss(self, model, batch): ...
+    def batch(self, seed, step, size): ...
+"""
+
+
+def test_a_task_says_its_base_width_and_roles_and_prints_beside_the_document(
+    model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "task.py"
+    path.write_text(TASK)
+    told = CliRunner().invoke(app, ["shapes", f"{path}:Task"])
+    assert told.exit_code == 0, told.output
+    assert json.loads(told.stdout) == json.loads(json.dumps(shapes_document(shape_of(model))))
+    path.write_text(TASK.replace("base_width = 16", "base_width = '16'"))
+    told = CliRunner().invoke(app, ["shapes", f"{path}:Task"])
+    assert told.exit_code == 1
+    assert "base_width is '16': give a whole number" in told.output
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ("raise RuntimeError('no disk')", "width 16 raised RuntimeError: no disk (own.py, line 3,"),
+        ("return {}['d_model']", "raised KeyError: 'd_model' (own.py, line 3, in build)"),
+        ("return [1]", "building the model of width 16 gave a list: return a torch.nn.Module"),
+        ("pass", "building the model of width 16 gave nothing: return a torch.nn.Module"),
+    ],
+)
+def test_a_function_that_gives_no_model_is_refused_with_its_line(
+    tmp_path: Path, body: str, words: str
+) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(f"\ndef build(width):\n    {body}\n")
+    told = CliRunner().invoke(app, ["shapes", f"{path}:build", "--base-width", "16"])
+    assert told.exit_code == 1
+    assert words in " ".join(told.output.split())
+
+
+def test_what_is_left_unsaid_is_asked_for(model: Path, tmp_path: Path) -> None:
+    told = CliRunner().invoke(app, ["shapes", f"{model}:build"])
+    assert "--base-width 256" in told.output
+    roles = tmp_path / "roles.yaml"
+    roles.write_text("'2.weight': {fan_in_axis: 1}\n")
+    options = ["--base-width", "16", "--roles", str(roles)]
+    told = CliRunner().invoke(app, ["shapes", f"{model}:build", *options])
+    assert told.exit_code == 1
+    assert "say `role` as well" in " ".join(told.output.split())
 
 
 def shape_of(model: Path) -> ModelShape:

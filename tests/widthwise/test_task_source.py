@@ -135,6 +135,9 @@ def test_two_folders_may_have_modules_of_one_name(tmp_path: Path) -> None:
         ("import nothing_like_it", "ModuleNotFoundError: No module named 'nothing_like_it'"),
         ("\n\n1 / 0", r"ZeroDivisionError: division by zero (train.py, line 3, in <module>)"),
         ("import sys\nsys.exit(3)", "importing train.py failed: SystemExit: 3 (train.py, line 2"),
+        ("import sys\nsys.exit(3)", "reads arguments below `if __name__ == '__main__':`"),
+        ("from .sizes import WIDTH", "so write `from helper import x` for helper.py beside it"),
+        ("import nothing_like_it", "install it in the environment that widthwise runs in"),
         ("x = 1", "which class of train.py? Write train.py:Class: it defines no class derived"),
         (f"{WHOLE}\nclass Other(Mine): ...\n", "it defines Mine, Other"),
         (f"{WHOLE}    base_width = 0\n", "train.py: base_width is 0: give a whole number from 1"),
@@ -145,6 +148,20 @@ def test_a_file_that_gives_no_task_is_refused_with_the_line(
 ) -> None:
     with pytest.raises(TaskRefused, match=re.escape(words)):
         load_task(written(tmp_path, train=text))
+
+
+def test_a_task_that_another_file_defines_is_named(tmp_path: Path) -> None:
+    source = written(tmp_path, train="from shared import Mine", shared=WHOLE)
+    with pytest.raises(TaskRefused, match="derived from Task, and imports Mine"):
+        load_task(source)
+
+
+def test_a_file_that_is_no_python_is_forgotten_when_the_next_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises(
+        TaskRefused, match=r"train\.py failed: SyntaxError: [^(]*\(train\.py, line 1"
+    ):
+        load_task(written(tmp_path / "a", train="def (:"))
+    assert load_task(written(tmp_path / "b", train=WHOLE)).__name__ == "Mine"
 
 
 def test_what_is_no_python_is_refused_with_the_line(tmp_path: Path) -> None:

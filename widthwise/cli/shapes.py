@@ -1,6 +1,8 @@
 """The command `widthwise shapes`: what a study needs to know of a model of the reader's own."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated
 
@@ -8,15 +10,20 @@ import typer
 
 from widthwise.cli.terminal import AsJson, print_json
 from widthwise.errors import WidthwiseError
-from widthwise.external.shapes import load_build, read_roles, shapes_document, shapes_of
+from widthwise.external.shapes import load_named, read_roles, shapes_document, shapes_of
 
 
 def shapes(  # noqa: PLR0913  # one parameter an option
     target: Annotated[
         str,
-        typer.Argument(metavar="FILE:FUNCTION", help="Builds the model of a width: gpt.py:build."),
+        typer.Argument(
+            metavar="FILE:NAME", help="Builds the model of a width: gpt.py:build, or a Task."
+        ),
     ],
-    base_width: Annotated[int, typer.Option(min=1, help="Width at which multipliers are 1.")],
+    base_width: Annotated[
+        int | None,
+        typer.Option(min=1, help="Width at which multipliers are 1; default: the Task's."),
+    ] = None,
     delta_width: Annotated[
         int | None, typer.Option(min=1, help="Another width; default: twice the base's.")
     ] = None,
@@ -33,14 +40,19 @@ def shapes(  # noqa: PLR0913  # one parameter an option
     as_json: AsJson = False,
 ) -> None:
     """Write a model's tensors and their roles, for a study of the family `external`."""
-    shape = shapes_of(
-        load_build(target),
-        base_width,
-        delta_width=delta_width,
-        bsh=bsh,
-        roles=None if roles is None else read_roles(roles),
-        blocks=blocks or (),
-    )
+    with redirect_stdout(sys.stderr):  # the output is a document, whatever the model prints
+        named = load_named(target)
+        width = base_width or named.base_width
+        if width is None:
+            raise WidthwiseError(f"say at which width multipliers are 1: {target} --base-width 256")
+        shape = shapes_of(
+            named.build,
+            width,
+            delta_width=delta_width,
+            bsh=bsh,
+            roles=named.roles if roles is None else read_roles(roles),
+            blocks=blocks or named.blocks,
+        )
     text = json.dumps(shapes_document(shape), indent=1)
     if output is None:
         typer.echo(text)

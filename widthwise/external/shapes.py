@@ -1,16 +1,21 @@
 """Write the shapes of the reader's own model, as a study of the family `external` takes them."""
 
 import importlib.util
+import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, fields
+from functools import wraps
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import yaml
 
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from widthwise.errors import WidthwiseError
+from widthwise.task import Task, task_problems
+from widthwise.task_words import import_words, raised_words
 
 _DEFAULTS: Final = {at.name: at.default for at in fields(TensorShape)}
 """Of fields that are left out where they say nothing."""
@@ -43,22 +48,54 @@ def shapes_of(
 
     """
     from parametrization.nn.base_shapes import derive_model_shape, read_base_shapes
-    from parametrization.nn.classify import Declaration
 
     try:
-        declared = {
-            name: Declaration(**{**given, "role": Role(given["role"])})
-            if isinstance(given, Mapping)
-            else Role(given)
-            for name, given in (roles or {}).items()
-        }
-        base = build(base_width)
+        declared = {name: _declared(name, given) for name, given in (roles or {}).items()}
+        base = _built(build, base_width)
         if bsh is not None:
             return read_base_shapes(bsh, base, base_width, roles=declared, blocks=blocks)
-        delta = build(delta_width or 2 * base_width)
+        delta = _built(build, delta_width or 2 * base_width)
         return derive_model_shape(base, delta, base_width, roles=declared, blocks=blocks)
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, OSError) as error:
         raise WidthwiseError(str(error)) from error
+
+
+def _declared(name: str, given: Any) -> Any:  # noqa: ANN401  a Role or a Declaration
+    from parametrization.nn.classify import Declaration
+
+    if isinstance(given, Declaration):
+        return given
+    if not isinstance(given, Mapping):
+        return Role(given)
+    if "role" not in given:
+        raise WidthwiseError(
+            f"roles of {name} are {dict(given)!r:.80}: say `role` as well, one of {', '.join(Role)}"
+        )
+    return Declaration(**{**given, "role": Role(given["role"])})
+
+
+def _built(build: Build, width: int) -> Any:  # noqa: ANN401  a torch.nn.Module
+    from torch import nn
+
+    try:
+        model = build(width)
+    except (Exception, SystemExit) as error:
+        words = raised_words(error, _folder_of(build))
+        raise WidthwiseError(f"building the model of width {width} raised {words}") from error
+    if not isinstance(model, nn.Module):
+        kind = "nothing" if model is None else f"a {type(model).__name__}"
+        raise WidthwiseError(
+            f"building the model of width {width} gave {kind}: return a torch.nn.Module"
+        )
+    return model
+
+
+def _folder_of(build: Build) -> Path:
+    """Where the user's own code is: errors are said by its lines."""
+    try:
+        return Path(inspect.getfile(inspect.unwrap(build))).resolve().parent
+    except TypeError:  # no function or class
+        return Path.cwd()
 
 
 def shapes_document(shape: ModelShape) -> dict[str, Any]:
@@ -72,20 +109,49 @@ def shapes_document(shape: ModelShape) -> dict[str, Any]:
     }
 
 
-def load_build(target: str) -> Build:
-    """The function `build(width)` of a file: `FILE.py:build`, any callable of a width.
+class Named(NamedTuple):
+    """What a file says of a model.
+
+    Attributes:
+        base_width: None where a function says nothing of it.
+        roles: as `shapes_of` takes them; of a function none.
+
+    """
+
+    build: Build
+    base_width: int | None = None
+    roles: Mapping[str, Any] = MappingProxyType({})
+    blocks: tuple[str, ...] = ()
+
+
+def load_named(target: str) -> Named:
+    """A callable of a width in a file, `FILE.py:build`, or a `widthwise.Task` with what it says.
 
     Raises:
-        WidthwiseError: if there is no such file or function.
+        WidthwiseError: if there is no such file or name, or the class is no whole task.
 
     """
     name, _, attribute = target.partition(":")
     path = Path(name)
     if path.suffix != ".py" or not path.is_file() or not attribute.isidentifier():
         raise WidthwiseError(f"{target!r} names no function of a file: write FILE.py:build")
-    build: Build
-    (build,) = load_functions(path, [attribute])
-    return build
+    (named,) = load_functions(path, [attribute])
+    if not isinstance(named, type) or not issubclass(named, Task):
+        return Named(named)
+    if problems := task_problems(named):
+        raise WidthwiseError("\n".join(f"{path.name}: {problem}" for problem in problems))
+    task: type[Task] = named
+
+    @wraps(task.model)
+    def build(width: int) -> Any:  # noqa: ANN401  a torch.nn.Module
+        return task().model(width, task.depth)
+
+    return Named(build, task.base_width, task.roles, tuple(task.blocks))
+
+
+def load_build(target: str) -> Build:
+    """The function `build(width)` that `load_named` finds."""
+    return load_named(target).build
 
 
 def load_functions(path: Path, names: Sequence[str]) -> list[Callable[..., Any]]:
@@ -106,9 +172,7 @@ def load_functions(path: Path, names: Sequence[str]) -> list[Callable[..., Any]]
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise WidthwiseError(
-            f"importing {path.name} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise WidthwiseError(import_words(error, path.resolve())) from error
     missing = [name for name in names if not callable(getattr(module, name, None))]
     if missing:
         raise WidthwiseError(f"{path.name} has no function {' and none '.join(missing)}")
