@@ -10,7 +10,7 @@ import json
 import multiprocessing
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -34,8 +34,7 @@ PROCESSES: Final = 4
 BASE, WIDTH, STEPS = 16, 48, 2
 OPTIMIZERS: Final = {
     "hybrid": ("adamw", "muon_spectral", "soap"),
-    # Not SOAP: it ends a third of the distance moved from one process alone, not explained yet.
-    "tensor_parallel": ("adamw", "muon_spectral"),
+    "tensor_parallel": ("adamw", "muon_spectral", "soap"),
 }
 
 
@@ -53,12 +52,51 @@ class Model(nn.Module):
         return logits
 
 
-def hybrid(model: Model) -> None:
+class Square(nn.Module):
+    """Gradients of full rank, in double precision.
+
+    The bases that SOAP has of a null space are any that rounding gives, and it normalises what the
+    next gradient has there: summed in another order, as under tensor parallelism, it would step
+    elsewhere.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.up, self.down = nn.Linear(width, width), nn.Linear(width, width)
+        self.double()
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.down(torch.tanh(self.up(x)))
+        return result
+
+
+def full_rank(seed: int, step: int) -> tuple[Tensor, Tensor]:
+    draw = torch.Generator().manual_seed(2 * step + seed)
+    inputs, targets = torch.randn(2, 4 * WIDTH, WIDTH, generator=draw, dtype=torch.float64)
+    return inputs, targets
+
+
+def squares(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    inputs, targets = batch
+    return functional.mse_loss(model(inputs), targets)
+
+
+class Trained(NamedTuple):
+    build: Callable[[int], nn.Module]
+    loss: Callable[[nn.Module, tuple[Tensor, Tensor]], Tensor]
+    batch: Callable[[int, int], tuple[Tensor, Tensor]]
+
+
+CLASSIFIER: Final = Trained(Model, cross_entropy, image_batch)
+DETERMINED: Final = Trained(Square, squares, full_rank)
+
+
+def hybrid(model: nn.Module) -> None:
     """Replicas of shards."""
     fully_shard(model, mesh=init_device_mesh("cpu", (2, 2), mesh_dim_names=("replica", "shard")))
 
 
-def tensor_parallel(model: Model) -> None:
+def tensor_parallel(model: nn.Module) -> None:
     """The wide layers by columns and rows, and the rest over the other dimension."""
     mesh = init_device_mesh("cpu", (2, 2), mesh_dim_names=("data", "tensor"))
     plan = {"up": ColwiseParallel(), "down": RowwiseParallel()}
@@ -66,14 +104,14 @@ def tensor_parallel(model: Model) -> None:
     fully_shard(model, mesh=mesh["data"])
 
 
-LAYOUTS: Final[dict[str, Callable[[Model], None]]] = {
+LAYOUTS: Final[dict[str, Callable[[nn.Module], None]]] = {
     "hybrid": hybrid,
     "tensor_parallel": tensor_parallel,
 }
 
 
-def prepared(model: Model, optimizer: str) -> Prepared:
-    shape = derive_model_shape(Model(BASE), Model(2 * BASE), BASE)
+def prepared(model: nn.Module, build: Callable[[int], nn.Module], optimizer: str) -> Prepared:
+    shape = derive_model_shape(build(BASE), build(2 * BASE), BASE)
     return apply(
         model,
         shape,
@@ -86,19 +124,19 @@ def prepared(model: Model, optimizer: str) -> Prepared:
     )
 
 
-def trained(model: Model, optimizer: str) -> list[dict[str, Tensor]]:
+def trained(model: nn.Module, one: Trained, optimizer: str) -> list[dict[str, Tensor]]:
     """Every parameter, whole: at the start and after the updates."""
-    training = prepared(model, optimizer)
+    training = prepared(model, one.build, optimizer)
     found = [whole(model)]
     for step in range(STEPS):
         training.optimizer.zero_grad()
-        cross_entropy(model, image_batch(0, step)).backward()  # type: ignore[no-untyped-call]
+        one.loss(model, one.batch(0, step)).backward()  # type: ignore[no-untyped-call]
         training.optimizer.step()
         training.schedule.step()
     return [*found, whole(model)]
 
 
-def whole(model: Model) -> dict[str, Tensor]:
+def whole(model: nn.Module) -> dict[str, Tensor]:
     return {
         name: (p.data.full_tensor() if isinstance(p.data, DTensor) else p.data).detach().clone()
         for name, p in model.named_parameters()
@@ -118,11 +156,14 @@ def one_process(rank: int, rendezvous: str) -> None:
     differences = {}
     for layout, shard in LAYOUTS.items():
         for optimizer in OPTIMIZERS[layout]:
-            model = Model(WIDTH)
+            one = DETERMINED if optimizer == "soap" else CLASSIFIER
+            model = one.build(WIDTH)
             shard(model)
-            assert isinstance(model.up.weight, DTensor)
-            mesh: DeviceMesh = model.up.weight.device_mesh
-            together, alone = trained(model, optimizer), trained(Model(WIDTH), optimizer)
+            weight = model.get_parameter("up.weight")
+            assert isinstance(weight, DTensor)
+            mesh: DeviceMesh = weight.device_mesh
+            together = trained(model, one, optimizer)
+            alone = trained(one.build(WIDTH), one, optimizer)
             moved = _distance(alone[1], alone[0])
             differences[f"{layout} {optimizer}"] = [
                 mesh.ndim,

@@ -23,7 +23,7 @@ def test_hybrid_shards_and_tensor_parallel_layers_train_as_one_model_does(tmp_pa
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)
-    assert len(found) == 5
+    assert len(found) == 6
     for what, (dimensions, start, end) in found.items():
         assert (dimensions, start) == (2, 0.0), what
         assert end < 1e-3, what
