@@ -98,7 +98,7 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         target_shapes=target_shapes,
     )
     if multiplier_free:
-        _refuse_frozen_multiplied(model, scalings)
+        _refuse_kept_multiplied(model, scalings)
         if gradient_clip_norm is None:
             _warn_of_clipping(scalings)
         scalings = without_multipliers(
@@ -131,9 +131,10 @@ def _warn_of_clipping(scalings: Iterable[TensorScaling]) -> None:
         )
 
 
-def _refuse_frozen_multiplied(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+def _refuse_kept_multiplied(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
     for owned, scaling in match(model, scalings):
-        if scaling.multiplier != 1 and stays(owned, scaling):
+        is_trained = owned.parameter.requires_grad
+        if scaling.multiplier != 1 and is_trained and stays(owned, scaling):
             raise ValueError(
                 f"{owned.name} stays as the model has it, and the multiplier-free form would have"
                 f" to multiply it by {scaling.multiplier:g}: use the form with multipliers"

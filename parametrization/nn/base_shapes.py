@@ -56,15 +56,18 @@ def derive_model_shape(
     if not any(size is not None for sizes in dimensions.values() for size in sizes):
         raise ValueError(
             "base and delta model have equal shapes, so nothing grows with width:"
-            " build the delta model at another width"
+            " build the delta model at another width, and let the sizes of its layers follow the"
+            " width that it is built with"
         )
     ratio = _require_one_ratio(dimensions, delta_sizes)
     refuse_unfit_growth(base, delta, ratio)
-    shape = classify_model(base, dimensions, base_width, roles=roles, blocks=blocks)
     own, wider = (
         {owned.name: owned for owned in owned_parameters(model)} for model in (base, delta)
     )
     powers = start_exponents(own, wider, ratio)
+    shape = classify_model(
+        base, dimensions, base_width, roles=roles, blocks=blocks, start_exponents=powers
+    )
     tensors = (
         replace(tensor, start_exponent=powers[tensor.name])
         if starts_alike(tensor, own[tensor.name], wider[tensor.name])
@@ -157,6 +160,7 @@ def _require_one_ratio(
                 " grows must grow in proportion to width. Where it joins parts that grow and parts"
                 " that do not (queries beside a fixed number of keys), hold them in tensors of"
                 " their own; where it is rounded to a multiple, choose widths at which it need not"
-                " be"
+                " be. A dimension that grows as the square of width, as of a layer that makes a"
+                " matrix, has no rule: make the matrix of two factors that grow in proportion"
             )
     return next((changed / size for _, _, size, changed in varying), 1.0)

@@ -75,6 +75,7 @@ def classify_model(
     *,
     roles: Mapping[str, Role | Declaration] | None = None,
     blocks: Iterable[str] = (),
+    start_exponents: Mapping[str, float | None] | None = None,
 ) -> ModelShape:
     """Roles and base shapes of a model's parameters, in `named_parameters()` order.
 
@@ -86,6 +87,8 @@ def classify_model(
         roles: by name or pattern (`blocks.*.attn.k.weight`), what the table cannot see. A role
             alone will do for torch's own layers; other tensors need their axes as well.
         blocks: patterns of tensors in residual blocks, beside those in a `layers.ResidualSum`.
+        start_exponents: by name, powers of width that the model's own start follows: proposals
+            for tensors without a rule are made from them.
 
     Raises:
         UnclassifiedTensors: a ValueError, if parameters fit no row of the tables: all of them,
@@ -112,7 +115,10 @@ def classify_model(
         _classify(one, Sizes(base_dimensions[one.name], base_width), known) for one in owned
     ]
     if unrecognised := [one for one in found if isinstance(one, Unrecognised)]:
-        raise refusal(unrecognised, names)
+        powers = start_exponents or {}
+        raise refusal(
+            [one._replace(start_exponent=powers.get(one.owned.name)) for one in unrecognised], names
+        )
     tensors = [
         replace(
             tensor,

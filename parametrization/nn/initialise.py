@@ -28,8 +28,8 @@ def initialise(
     Draws are made in fp32 on the generator's device, tensor by tensor in the order of
     `scalings`, so that a seed gives the same tensors in every precision, on every device and, if
     every process passes the same seed, under every sharding. Frozen tensors and those whose
-    scaling keeps them stay as they are, and so does the statistic of a norm that is frozen; the
-    row of an embedding's padding is zero.
+    scaling keeps them stay as they are, and so do the statistic of a norm that is frozen and the
+    multiplier of a readout that is; the row of an embedding's padding is zero.
 
     Raises:
         ValueError: if the scalings are not those of this model, if it is on the meta device, or if
@@ -50,7 +50,7 @@ def initialise(
         for module in model.modules():
             if isinstance(module, _NormBase) and not is_frozen(module):
                 module.reset_running_stats()
-    set_multipliers(model, [scaling for _, scaling in matched])
+    set_trained_multipliers(model, [scaling for _, scaling in matched])
 
 
 def stays(owned: OwnedParameter, scaling: TensorScaling) -> bool:
@@ -132,8 +132,18 @@ def set_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None
             does so by itself.
 
     """
+    _multiply(model, match(model, scalings))
+
+
+def set_trained_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+    """As `set_multipliers`, but of readouts that are trained: a frozen one stays what it was."""
+    matched = match(model, scalings)
+    _multiply(model, (pair for pair in matched if pair[0].parameter.requires_grad))
+
+
+def _multiply(model: nn.Module, matched: Iterable[tuple[OwnedParameter, TensorScaling]]) -> None:
     tied = {id(m.embedding): m for m in model.modules() if isinstance(m, TiedReadout)}
-    for owned, scaling in match(model, scalings):
+    for owned, scaling in matched:
         if scaling.multiplier != 1:
             refuse_own_width_multiplier(model)
         for place in readers(owned):
@@ -143,16 +153,25 @@ def set_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None
             if isinstance(layer, WithMultiplier) and _is_multiplied(place, scaling):
                 layer.multiplier = scaling.multiplier
             elif scaling.multiplier != 1:
-                raise ValueError(
-                    f"{place.name} needs the forward multiplier {scaling.multiplier:g}, which"
-                    f" {type(layer).__name__} does not apply: call parametrization.nn.layers"
-                    f".as_readout(model, {place.name.rpartition('.')[0]!r}) when you build the"
-                    " model, make it a Router if it routes, or use the multiplier-free form"
-                )
+                raise ValueError(_without_multiplier(place, layer, scaling.multiplier))
 
 
 def _is_multiplied(place: Place, scaling: TensorScaling) -> bool:
     return place.attribute == "weight" or scaling.role in (Role.OUTPUT, Role.MOE_ROUTER)
+
+
+def _without_multiplier(place: Place, layer: nn.Module, multiplier: float) -> str:
+    path = place.name.rpartition(".")[0]
+    make = (
+        f"call parametrization.nn.layers.as_readout(model, {path!r}) when you build the model, make"
+        " it a Router if it routes"
+        if path
+        else "hold it in an nn.Linear of its own"
+    )
+    return (
+        f"{place.name} needs the forward multiplier {multiplier:g}, which {type(layer).__name__}"
+        f" does not apply: {make}, or use the multiplier-free form"
+    )
 
 
 def _applied_by_mup(place: Place) -> str:

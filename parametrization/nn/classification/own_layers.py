@@ -18,8 +18,9 @@ W, F = True, False  # a dimension that grows with width, and one that does not
 _GAINS: Final = ("weight", "scale", "gamma", "g", "gain", "a_2")
 SHIFTS: Final = ("bias", "beta", "b", "shift", "b_2")
 _TOKENS: Final = (
-    *("cls_token", "class_token", "class_embedding", "dist_token", "distillation_token"),
-    *("mask_token", "reg_token", "reg_tokens", "register_tokens", "query_tokens", "latents"),
+    *("cls", "cls_token", "class_token", "class_embedding", "dist_token", "distillation_token"),
+    *("mask_token", "reg_token", "reg_tokens", "register_tokens", "registers", "storage_tokens"),
+    *("query_tokens", "latents"),
     *("pos", "pos_emb", "pos_embed", "pos_embedding", "position_embedding", "position_embeddings"),
     *("positional_embedding", "positions", "relative_position_bias_table", "bias_k", "bias_v"),
     *("mask_emb", "masked_spec_embed", "probe", "query_embed", "query_pos", "object_queries"),
@@ -28,6 +29,8 @@ _SCALES: Final = (
     *("layer_scale", "layer_scale_1", "layer_scale_2", "layer_scale_parameter", "lambda1"),
     *("gamma", "gamma_1", "gamma_2", "lambda_1", "lambda_2", "ls1", "ls2"),
 )
+_MIXES: Final = ("time_decay", "time_first", "time_faaaa", "time_mix_*", "time_maa_*")
+"""Of RWKV, one for each channel."""
 _TEMPERATURES: Final = ("logit_scale", "logits_scale", "temperature", "tau")
 """One for each head, or one number."""
 _FIXED_INSIDE: Final = {
@@ -41,6 +44,7 @@ _READOUTS: Final = (
     *("lm_head", "head", "head_dist", "classifier", "readout", "score", "qa_outputs"),
     *("fc", "fc_out", "out", "output", "output_layer", "logits", "to_logits", "unembed"),
     *("embed_out", "decoder", "proj_out", "conv_out", "mlm_head", "output_projection"),
+    *("generator", "prediction_head", "policy", "predictor"),
 )
 _READOUTS_ANYWHERE: Final = frozenset(_READOUTS[:5])  # beside others, where the model holds them
 
@@ -77,7 +81,7 @@ _TABLES: Final = ("*ParallelEmbedding",)  # Megatron's and DeepSpeed's
 _LINEAR: Final = ("ColumnParallelLinear", "RowParallelLinear")  # stored [out, in]
 _ROUTERS: Final = ("*Router", "*Gating", "*TopkRouter", "*TopKGate", "*MoEGate")
 _HEADS: Final = ("MultiheadAttention",)
-_STATES: Final = ("*Mamba*", "*GatedDeltaNet")
+_STATES: Final = ("*Mamba*", "*GatedDeltaNet", "*SSM*", "*StateSpace*", "S4*", "S6*")
 _RNN: Final = ("RNNBase", "RNNCellBase")
 
 # fmt: off
@@ -106,6 +110,7 @@ OWN_TABLE: Final = (
     OwnRow(("*",),  ("lora_A",),           (F, W), Role.FIXED_BOTTLENECK, 1, 0),
     OwnRow(("*",),  ("lora_B",),           (W, F), Role.INPUT, 1, 0, initial="keep"),
     OwnRow(_STATES, ("A_log",),            (W, F), Role.VECTOR, None, 0),
+    OwnRow(("*",),  _MIXES,                None,   Role.VECTOR),
     OwnRow(_STATES, ("A_log", "D", "dt_bias"), None, Role.VECTOR),
     OwnRow(("*",),  ("sinks",),            None,   Role.VECTOR),  # a logit for each head
     OwnRow(("*",),  _TEMPERATURES,         None,   Role.VECTOR),
@@ -212,9 +217,8 @@ def is_readout(name: str, infinite: tuple[bool, ...], *, is_last: bool) -> bool:
     path = name.split(".")[:-1]
     if infinite[:2] != (F, W) or any(infinite[2:]) or not path:
         return False
-    return path[-1] in _READOUTS and (
-        is_last or (len(path) == 1 and path[-1] in _READOUTS_ANYWHERE)
-    )
+    beside_others = path[-1] in _READOUTS_ANYWHERE or path[-1].endswith("_head")
+    return (is_last and path[-1] in _READOUTS) or (len(path) == 1 and beside_others)
 
 
 def _experts(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:

@@ -1,7 +1,11 @@
 """Propose a declaration for a tensor that nothing recognises, from which dimensions grow."""
 
+import math
 import re
 from typing import Final, NamedTuple
+
+from torch.nn.utils.parametrize import ParametrizationList
+from torch.nn.utils.spectral_norm import SpectralNorm
 
 from parametrization.nn.classification.axes import as_axes
 from parametrization.nn.classification.declaration import Declaration
@@ -16,6 +20,9 @@ _EMBEDS: Final = re.compile(
     r"|rel|memory|probe)($|[._])"
 )
 _LAST_TWO: Final = 2
+_SHRINKS: Final = -0.4
+"""Power of width that a start follows where a sum runs over it: -1/2, as measured."""
+_CLOSE: Final = 0.2
 
 
 class Proposal(NamedTuple):
@@ -30,6 +37,7 @@ class Unrecognised(NamedTuple):
 
     Attributes:
         normed: of a weight that is a magnitude times a direction.
+        start_exponent: power of width that the model's own start follows; None if unknown.
 
     """
 
@@ -39,11 +47,12 @@ class Unrecognised(NamedTuple):
     base_width: int
     is_last: bool
     normed: bool = False
+    start_exponent: float | None = None
 
 
 def proposal(one: Unrecognised) -> Proposal | None:
     """The most likely declaration; None where no declaration would help."""
-    if one.normed:
+    if one.normed or (computed_by(one.owned) and one.infinite.count(True) < _LAST_TWO):
         return None
     if row_of_layer(one.owned) is not None or own_layer(one.owned) is not None:
         return _of_known_layer(one)
@@ -59,6 +68,18 @@ def proposal(one: Unrecognised) -> Proposal | None:
                 "few values that repeat, as a constant's do, and left so; else say fan_in_axis"
             )
     return Proposal(said, unknown)
+
+
+def computed_by(owned: OwnedParameter) -> tuple[str, ...]:
+    """Names of the functions that make a layer's weight of the parameter, such as spectral norm."""
+    if isinstance(owned.owner, ParametrizationList):
+        return tuple(type(function).__name__.strip("_") for function in owned.owner)
+    hooks = owned.owner._forward_pre_hooks.values()
+    return tuple(
+        type(hook).__name__
+        for hook in hooks
+        if isinstance(hook, SpectralNorm) and owned.attribute.startswith(hook.name)
+    )
 
 
 def _of_raw_tensor(one: Unrecognised) -> tuple[Declaration, str]:
@@ -97,18 +118,27 @@ def _of_known_layer(one: Unrecognised) -> Proposal | None:
 def _of_one_wide_dimension(
     one: Unrecognised, wide: int, sized: list[int]
 ) -> tuple[Declaration, str]:
+    others = tuple(axis for axis in sized if axis != wide)
+    if one.start_exponent is not None and one.start_exponent <= _SHRINKS:
+        return (
+            Declaration(Role.FIXED_BOTTLENECK, wide, as_axes(others)),
+            f"its start shrinks with width, as where a sum runs over dimension {wide}; if none"
+            f" does, Declaration(Role.VECTOR, None, {wide}); the model's output belongs into an"
+            " nn.Linear, which can be given a multiplier",
+        )
     if sized == [wide]:
         return (
             Declaration(Role.VECTOR, None, wide),
             "a gain or a bias, which starts where the model starts it; Role.INPUT for a token or"
-            " position that is added",
+            f" position that is added, Declaration(Role.FIXED_BOTTLENECK, {wide}) if a sum runs"
+            " over it",
         )
-    if _EMBEDS.search(one.owned.name):
+    is_broadcast = one.base_shape[0] == 1 and wide == len(one.base_shape) - 1
+    if is_broadcast or _EMBEDS.search(one.owned.name):
         return (
             Declaration(Role.INPUT, None, wide, initial="keep"),
             "rows that are looked up or added? If they are multiplied, say fan_in_axis",
         )
-    others = tuple(axis for axis in sized if axis != wide)
     if wide == max(sized):
         return (
             Declaration(Role.FIXED_BOTTLENECK, wide, as_axes(others)),
@@ -134,13 +164,24 @@ def _of_a_matrix(one: Unrecognised, grows: list[int]) -> tuple[Declaration, str]
         elif one.base_shape[fan_in] * size == one.base_width or axis > fan_out:
             ins.add(axis)
     stacked = tuple(axis for axis in rest if axis not in ins | outs)
+    inside, outside = tuple(sorted(ins)), tuple(sorted(outs))
+    words = "stored [.., out, in]? Swap the two where it is [.., in, out]"
+    if _starts_over(one, outside) and not _starts_over(one, inside):
+        inside, outside = outside, inside
+        words = f"its start is that of a sum over {inside}; swap the two where it is not"
     said = Declaration(
-        Role.HIDDEN,
-        as_axes(tuple(sorted(ins))),
-        as_axes(tuple(sorted(outs))),
-        stacked_axis=as_axes(stacked),
+        Role.HIDDEN, as_axes(inside), as_axes(outside), stacked_axis=as_axes(stacked)
     )
-    return (said, "stored [.., out, in]? Swap the two where it is [.., in, out]")
+    return (said, words)
+
+
+def _starts_over(one: Unrecognised, fan_in: tuple[int, ...]) -> bool:
+    """Whether the model's own start has the size 1/sqrt(fan-in) for these dimensions."""
+    values = values_of(one.owned.parameter)
+    if values is None or not values.numel():
+        return False
+    size = math.prod(one.owned.parameter.shape[axis] for axis in fan_in)
+    return abs(float(values.float().square().mean()) * size - 1) < _CLOSE
 
 
 def as_code(said: Role | Declaration) -> str:

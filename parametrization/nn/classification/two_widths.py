@@ -2,7 +2,9 @@
 
 A factor on the logits that follows width is refused, for the readout's multiplier would be applied
 on top of it, and so is a cap on an embedding's rows that does not. Attention that divides by the
-root of a head size that grows is warned of: scaling rules ask for the head size itself.
+root of a head size that grows is warned of: scaling rules ask for the head size itself. So is any
+other number that a module holds and that follows a power of width, as 1/sqrt(fan-in); but 1/width
+is what a product of wide activations has to be divided by.
 """
 
 import math
@@ -11,11 +13,14 @@ import warnings
 from collections.abc import Iterator
 from typing import Final
 
-from torch import nn
+from torch import Tensor, nn
 
 _OF_LOGITS: Final = re.compile(r"logits?_?(scal|mult)|lm_head_mult|output_mult|^mup_")
 """Names of a configuration's factors on logits."""
+_SIZES: Final = re.compile(r"dim|size|width|feature|channel|max_norm|hidden|units|^d_|count")
+_ATTENTION: Final = re.compile("att", re.IGNORECASE)
 _CLOSE: Final = 1e-6
+_CLOSE_POWER: Final = 1e-3
 
 
 def refuse_unfit_growth(base: nn.Module, other: nn.Module, ratio: float) -> None:
@@ -47,6 +52,55 @@ def refuse_unfit_growth(base: nn.Module, other: nn.Module, ratio: float) -> None
                 stacklevel=3,
             )
             return
+    _warn_of_factors(base, other, ratio)
+
+
+def _warn_of_factors(base: nn.Module, other: nn.Module, ratio: float) -> None:
+    """Warn of numbers that modules hold, and that follow a power of width."""
+    found = [
+        f"{path + '.' if path else ''}{name} ({one:g}, then {two:g})"
+        for path, module, wider in _pairs(base, other)
+        for name, one, two in _numbers(module, wider)
+        if _follows(one, two, ratio) and not _is_fit(path, module, name, two / one, ratio)
+    ]
+    if found:
+        more = f" and {len(found) - 1} more like it" if len(found) > 1 else ""
+        warnings.warn(
+            f"{found[0]}{more} follows width, here {ratio:g} times the base's: if the model"
+            " multiplies by it, the rules' rates, starts and multipliers are off by as much; keep"
+            " it at its value in the base model",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def _numbers(module: nn.Module, wider: nn.Module) -> Iterator[tuple[str, float, float]]:
+    """Fractions that both hold, as attributes or buffers."""
+    there = {**vars(wider), **dict(wider.named_buffers(recurse=False))}
+    for name, value in {**vars(module), **dict(module.named_buffers(recurse=False))}.items():
+        one, two = _number(value), _number(there.get(name))
+        if one is not None and two is not None:
+            yield name, one, two
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, Tensor) and value.numel() == 1 and not value.is_meta:
+        return float(value)
+    return value if isinstance(value, float) else None
+
+
+def _follows(one: float, two: float, ratio: float) -> bool:
+    if one * two <= 0 or one == two or not math.isfinite(one * two):
+        return False
+    power = 2 * math.log(two / one, ratio)
+    return round(power) != 0 and abs(power - round(power)) < _CLOSE_POWER
+
+
+def _is_fit(path: str, module: nn.Module, name: str, change: float, ratio: float) -> bool:
+    """Whether it is a size, a cap, or what a product of wide activations is divided by."""
+    attends = _ATTENTION.search(f"{path} {type(module).__name__}") is not None
+    divides = abs(change * ratio - 1) < _CLOSE_POWER
+    return _SIZES.search(name) is not None or divides or (attends and change < 1)
 
 
 def _pairs(base: nn.Module, other: nn.Module) -> Iterator[tuple[str, nn.Module, nn.Module]]:

@@ -5,7 +5,13 @@ from fnmatch import fnmatchcase
 from typing import Final
 
 from parametrization.nn.classification.declaration import Declaration
-from parametrization.nn.classification.proposals import Proposal, Unrecognised, as_code, proposal
+from parametrization.nn.classification.proposals import (
+    Proposal,
+    Unrecognised,
+    as_code,
+    computed_by,
+    proposal,
+)
 from parametrization.nn.classification.rows import AFFINE, TRANSPOSED
 from parametrization.nn.layers import ConvReadout, ConvReadout1d, Readout
 from parametrization.nn.parameter_names import OwnedParameter
@@ -20,6 +26,14 @@ _FROM_WIDE: Final = (
     " projection with a fixed number of heads, or a bottleneck of fixed width, declare"
     " roles={{{name!r}: Role.GQA_KV}} or Role.FIXED_BOTTLENECK. Otherwise let its output grow"
     " with width, in the delta model too"
+)
+
+_COMPUTED: Final = (
+    "the weight is computed from it by {functions}, and moves as that function makes it. Where it"
+    " keeps sizes alike at every width (an orthogonal or symmetric matrix, or the spectral norm of"
+    " a layer from wide to wide), declare the role and axes of the weight. Spectral norm holds the"
+    " largest singular value at one number, where inputs and outputs need one that follows width:"
+    " use plain layers there"
 )
 
 
@@ -134,6 +148,8 @@ def _remedy(one: Unrecognised) -> str:
             " of a layer inside the model alone: leave it off output layers and maps to a fixed"
             " dimension (a plain layer there), and call it with the default dim=0"
         )
+    if computing := computed_by(one.owned):
+        return _COMPUTED.format(functions=" and ".join(computing))
     ends = infinite[1::-1] if isinstance(owner, TRANSPOSED) else infinite[:2]
     if isinstance(owner, AFFINE) and ends == (False, True):
         name = one.owned.name

@@ -10,7 +10,7 @@ from parametrization.nn.initialise import (
     match,
     refuse_without_memory,
     require_values,
-    set_multipliers,
+    set_trained_multipliers,
     stays,
 )
 from parametrization.scaling.own_start import own_start_factors
@@ -52,7 +52,7 @@ def scale_own_start(
         for owned, _ in matched:
             if (factor := factor_of[owned.name]) != 1:
                 owned.parameter.mul_(factor)
-    set_multipliers(model, [scaling for _, scaling in matched])
+    set_trained_multipliers(model, [scaling for _, scaling in matched])
 
 
 def _is_one_value(parameter: nn.Parameter) -> bool:

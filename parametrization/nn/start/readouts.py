@@ -37,7 +37,8 @@ def add_readouts(
     for owned, scaling in match(model, scalings):
         for place in readers(owned):
             layer = place.owner
-            multiplied = scaling.multiplier != 1 or (at_one and scaling.role in _MULTIPLIED)
+            is_changed = scaling.multiplier != 1 and owned.parameter.requires_grad
+            multiplied = is_changed or (at_one and scaling.role in _MULTIPLIED)
             needs_one = multiplied and id(layer) not in held
             if is_mup_readout(layer) or (needs_one and _can_multiply(layer, scaling)):
                 as_readout(model, paths[id(layer)])

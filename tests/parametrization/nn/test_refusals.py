@@ -1,10 +1,12 @@
 """Tensors without a rule are refused all at once, with roles to paste that classify the model."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classify import Declaration, UnclassifiedTensors
@@ -75,6 +77,54 @@ def test_the_proposed_roles_are_python_that_classifies_the_model() -> None:
     by_name = {t.name: t for t in shape.tensors}
     assert by_name["blocks.1.decay"].kept
     assert by_name["blocks.0.heads"].fan_in == 32
+
+
+class Raw(nn.Module):
+    """Tensors without a layer, that start as their authors start them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.out = nn.Parameter(torch.randn(width, 10) * width**-0.5)
+        self.first = nn.Parameter(torch.randn(width, 48) * 48**-0.5)
+        self.up = nn.Parameter(torch.randn(3, width, 2 * width) * width**-0.5)
+        self.down = nn.Parameter(torch.randn(3, width, 2 * width) * (2 * width) ** -0.5)
+        self.extra = nn.Parameter(torch.randn(1, 5, width) * 0.02)
+
+
+def test_proposals_follow_the_size_of_the_models_own_start() -> None:
+    with pytest.raises(UnclassifiedTensors) as caught:
+        derive_model_shape(Raw(64), Raw(128), 64)
+    assert caught.value.proposals == {
+        "out": Declaration(Role.FIXED_BOTTLENECK, 0, 1),
+        "first": Declaration(Role.INPUT, 1, 0),
+        "up": Declaration(Role.HIDDEN, 1, 2, stacked_axis=0),
+        "down": Declaration(Role.HIDDEN, 2, 1, stacked_axis=0),
+        "extra": Declaration(Role.INPUT, None, 2, initial="keep"),
+    }
+
+
+@pytest.mark.parametrize(
+    "normed", [parametrizations.spectral_norm, nn.utils.spectral_norm], ids=["new", "older"]
+)
+def test_spectral_norm_is_refused_on_first_layers_and_may_be_declared_inside(
+    normed: Callable[[nn.Module], nn.Module],
+) -> None:
+    def build(width: int) -> nn.Module:
+        return nn.Sequential(normed(nn.Linear(5, width)), normed(nn.Linear(width, width)))
+
+    with pytest.raises(UnclassifiedTensors, match="use plain layers there") as caught:
+        derive_model_shape(build(32), build(64), 32)
+    assert "computed from it by SpectralNorm" in str(caught.value)
+    (inside,) = caught.value.proposals.values()
+    assert inside == Declaration(Role.HIDDEN, 1, 0)
+
+
+def test_a_dimension_that_grows_as_the_square_of_width_is_refused_with_a_way_out() -> None:
+    def build(width: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(8, width), nn.Linear(8, width * width))
+
+    with pytest.raises(ValueError, match="make the matrix of two factors"):
+        derive_model_shape(build(8), build(16), 8)
 
 
 class Config:

@@ -211,12 +211,13 @@ def test_materialised_running_statistics_are_reset() -> None:
 
 def test_a_kept_readout_has_no_multiplier_free_form() -> None:
     def build(width: int) -> nn.Module:
-        return nn.Sequential(nn.Linear(3, width), Readout(width, 10).requires_grad_(False))
+        return nn.Sequential(nn.Linear(3, width), Readout(width, 10))
 
+    kept = Declaration(Role.OUTPUT, 1, 0, initial="keep")
     with pytest.raises(ValueError, match=re.escape("1.weight stays as the model has it, and the")):
         apply(
             build(64),
-            shape_of(build),
+            shape_of(build, roles={"1.weight": kept}),
             hyperparameters("adamw"),
             Multipliers(width=2),
             optimizer="adamw",

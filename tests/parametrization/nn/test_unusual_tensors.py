@@ -176,3 +176,25 @@ def test_a_bias_of_one_entry_starts_at_zero_as_longer_ones_do() -> None:
 
     shape = derive_model_shape(build(32), build(64), 32, roles={"1.weight": Role.OUTPUT})
     assert (shape.tensors[-1].constant, shape.tensors[-1].kept) == (0.0, False)
+
+
+class SelectiveSSM(nn.Module):
+    """Constants of a state space and of RWKV, tokens and a head, by their names."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.A_log = nn.Parameter(torch.ones(width, 8))
+        self.time_decay = nn.Parameter(torch.linspace(-3, 0, width))
+        self.time_mix_k = nn.Parameter(torch.linspace(0, 1, width)[None, None])
+        self.registers = nn.Parameter(torch.randn(1, 4, width))
+        self.value_head, self.last = nn.Linear(width, 1), nn.Linear(8, width)
+
+
+def test_names_that_say_what_a_tensor_is_are_known() -> None:
+    shape = derive_model_shape(SelectiveSSM(32), SelectiveSSM(64), 32)
+    found = {t.name: (t.role, t.fan_in_axis, t.kept) for t in shape.tensors}
+    assert found["A_log"] == (Role.VECTOR, None, False)  # all ones
+    assert found["time_decay"] == (Role.VECTOR, None, True)
+    assert found["time_mix_k"] == (Role.VECTOR, None, True)
+    assert found["registers"] == (Role.INPUT, None, True)
+    assert found["value_head.weight"] == (Role.OUTPUT, 1, False)
