@@ -86,7 +86,7 @@ def progress_of(
         trials={state: _in_state(counts.groups, state) for state in TrialState},
         fraction=_fraction(study, work),
         best_loss=counts.best_loss,
-        compared_by=study.spec.family.comparison.name,
+        compared_by=study.spec.comparison.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
     )
 

@@ -152,7 +152,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         "study.html",
         study=study_read(study, progress, problem, place),
         standing=standing_of(study, progress, verdict),
-        compared_by=study.spec.family.comparison,
+        compared_by=study.spec.comparison,
         recommendation=recommendation,
         last_event=last_event,
         actions=actions_on(study, sender),

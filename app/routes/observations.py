@@ -100,7 +100,9 @@ class _Known(NamedTuple):
             observations = target_run.observations_of(session, recommendation_id)
         optimizer: Optimizer = document.optimizer
         try:
-            run = TargetRun(document, study.spec.training_by(optimizer), runs)
+            training = study.spec.training_by(optimizer)
+            training = training.model_copy(update={"schedule": document.schedule.form})
+            run = TargetRun(document, training, runs)
         except ValueError as error:
             raise NotReady(study.id, "a predicted curve of its target's loss") from error
         return cls(run, document.target.steps, observations)

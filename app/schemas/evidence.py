@@ -95,7 +95,7 @@ def sensitivity_read(study: StudyRecord, evidence: StudyEvidence) -> Sensitivity
     return SensitivityRead(
         study_id=study.id,
         state=study.state,
-        compared_by=study.spec.family.comparison,
+        compared_by=study.spec.comparison,
         curves=evidence.curves,
         transfer=tuple(at for one in known.optimizers for at in one.transfer),
         standings=known.standings,

@@ -23,8 +23,10 @@ class TrialRead(Record):
     batch: int
     hyperparameters: dict[str, float]
     """At the base width; the rules compute those of the trial's own width from them."""
-    params: dict[str, float]
-    """The searched ones among them, as Optuna proposed them."""
+    training: dict[str, float | str] | None
+    """Fields of training, by the names of `search.training`, where they are not the study's own."""
+    params: dict[str, float | str]
+    """What was searched, as Optuna proposed it: fields of training are called `training.NAME`."""
     state: TrialState
     state_reason: StateReason | None
     message: str | None

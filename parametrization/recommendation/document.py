@@ -9,7 +9,13 @@ from parametrization.recommendation.evidence import NoiseFloor, OptimizerStandin
 from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import Comparison, DatasetFacts, TargetFacts, WholeTarget
-from parametrization.recommendation.trust import Axis, HyperparameterValue, Reason, Verdict
+from parametrization.recommendation.trust import (
+    Axis,
+    HyperparameterValue,
+    Reason,
+    TrainingValue,
+    Verdict,
+)
 from parametrization.recommendation.values import (
     LearningRate,
     ParameterGroup,
@@ -123,6 +129,9 @@ class RecommendationDocument(Record):
     `parametrization` needs."""
     hyperparameters: tuple[HyperparameterValue, ...]
     """The same, with origin and basis."""
+    searched_training: tuple[TrainingValue, ...] = ()
+    """Fields of training that were searched, which `schedule`, the fields of clipping and
+    `weight_average` hold; empty where none was."""
     gradient_clip_norm: float | None
     """On the global norm; constant in width while the readout's multiplier stays in the forward."""
     gradient_clip_value: float | None = None

@@ -62,6 +62,19 @@ class Axis(Record):
         return self.proxy != self.target
 
 
+class TrainingValue(Record):
+    """A field of training that was searched: a share of training, a shape, a limit of clipping."""
+
+    name: str
+    """As `search.training` calls it; `numbers.NAME` for a number of the schedule's shape."""
+    value: float | str | None
+    """Null where nothing is clipped or averaged."""
+    origin: Origin
+    """`searched`: the best search trial's. `given`: by the study."""
+    words: str
+    """What it rests on."""
+
+
 class HyperparameterValue(Record):
     """One hyperparameter at the base: the base width, and the proxies' depth, batch and tokens."""
 

@@ -1,13 +1,14 @@
 """The sweep over depth, batch and tokens: learning rates in every cell, at the proxy width."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from parametrization.rules.parametrization import Parametrization
 from parametrization.transfer.grid import log2_grid
 from parametrization.transfer.optimum import fit_optimum
 from tuner.decisions.grid_waves import due_rates
 from tuner.evidence.axes.sweep import by_the_rules, expected_rate, trials_in
+from tuner.evidence.further import Choice
 from tuner.evidence.planned import AXIS_RATES
 from tuner.evidence.sensitivity import has_result
 from tuner.records.snapshot import StudySnapshot
@@ -17,7 +18,7 @@ from tuner.spec.states import Purpose
 
 
 def axis_trials(
-    snapshot: StudySnapshot, optimizer: Optimizer, hyperparameters: Mapping[str, float]
+    snapshot: StudySnapshot, optimizer: Optimizer, choice: Choice
 ) -> Iterator[NewTrial]:
     """Trials of the sweep that are due and not asked for yet; none before widths are measured.
 
@@ -29,6 +30,7 @@ def axis_trials(
     measured = snapshot.trials.of(Purpose.MEASURE, optimizer)
     if not spec.cells or shape is None or not measured or measured.unfinished:
         return
+    hyperparameters = choice.hyperparameters
     tried, factor = snapshot.trials.of(Purpose.AXIS, optimizer), spec.measure.grid_factor
     own = of_width.answer(_own_rate)
     centre = math.log2(hyperparameters["learning_rate"]) if own is None else own
@@ -46,6 +48,7 @@ def axis_trials(
                     seed=spec.seed + 1 + seed,
                     batch=wave,
                     hyperparameters={**hyperparameters, "learning_rate": 2.0**log2_rate},
+                    training=choice.training,
                     params={},
                     cell=cell,
                 )

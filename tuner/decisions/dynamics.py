@@ -7,7 +7,7 @@ from parametrization.rules.parametrization import Parametrization
 from tuner.decisions.measure import winner
 from tuner.decisions.packing import model_spec
 from tuner.engine.orders import DynamicsOrder, OrderId, TrialSpec
-from tuner.evidence.further import chosen_hyperparameters
+from tuner.evidence.further import chosen
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.dynamics.asked import Dynamics
 
@@ -27,6 +27,7 @@ def missing_dynamics(snapshot: StudySnapshot) -> Iterator[DynamicsOrder]:
         if (config.name, width) in known:
             continue
         best = winner(snapshot, config.name)
+        choice = chosen(snapshot, best)
         yield DynamicsOrder(
             id=OrderId(f"{study.id}-v{study.version}-dynamics-{config.name}-{width}"),
             study_id=study.id,
@@ -34,8 +35,8 @@ def missing_dynamics(snapshot: StudySnapshot) -> Iterator[DynamicsOrder]:
                 number=best.number,
                 model=model_spec(spec, width, Parametrization.MUP),
                 optimizer=config.name,
-                hyperparameters=chosen_hyperparameters(snapshot, best),
-                training=spec.training_by(config.name),
+                hyperparameters=choice.hyperparameters,
+                training=spec.training_by(config.name, choice.training),
                 seed=best.seed,
             ),
             asked=asked,

@@ -8,7 +8,7 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.transfer.grid import log2_grid
 from tuner.decisions.axis_sweep import axis_trials
 from tuner.decisions.grid_waves import due_rates
-from tuner.evidence.further import chosen_hyperparameters, due_settings, is_confirmed
+from tuner.evidence.further import Choice, chosen, due_settings, is_confirmed
 from tuner.evidence.measuring import due_trials
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialRecord
@@ -34,18 +34,17 @@ def measure_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
 
 def _trials_of(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
     """Over widths first, then over the other axes that are to be measured."""
-    best = winner(snapshot, config.name)
-    hyperparameters = chosen_hyperparameters(snapshot, best)
-    due = list(_grid_trials(snapshot, config.name, hyperparameters))
+    choice = chosen(snapshot, winner(snapshot, config.name))
+    due = list(_grid_trials(snapshot, config.name, choice))
     if snapshot.study.spec.measure.plan == "adaptive":
-        due = [*_adaptive_trials(snapshot, config.name, hyperparameters), *due]
-    yield from due or axis_trials(snapshot, config.name, hyperparameters)
+        due = [*_adaptive_trials(snapshot, config.name, choice), *due]
+    yield from due or axis_trials(snapshot, config.name, choice)
 
 
 def _confirm_trials(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
     if snapshot.trials.of(Purpose.MEASURE, config.name):
         return  # with what its measurement began with, it ends
-    for wave, width, hyperparameters, seed in due_settings(snapshot, config):
+    for wave, width, choice, seed in due_settings(snapshot, config):
         yield NewTrial(
             purpose=Purpose.CONFIRM,
             optimizer=config.name,
@@ -53,13 +52,14 @@ def _confirm_trials(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterato
             width=width,
             seed=snapshot.study.spec.seed + 1 + seed,
             batch=wave,
-            hyperparameters=hyperparameters,
+            hyperparameters=choice.hyperparameters,
+            training=choice.training,
             params={},
         )
 
 
 def _adaptive_trials(
-    snapshot: StudySnapshot, optimizer: Optimizer, hyperparameters: dict[str, float]
+    snapshot: StudySnapshot, optimizer: Optimizer, choice: Choice
 ) -> Iterator[NewTrial]:
     """The next wave, if the last one has ended."""
     spec = snapshot.study.spec
@@ -72,13 +72,14 @@ def _adaptive_trials(
             width=width,
             seed=spec.seed + 1 + seed,
             batch=wave,
-            hyperparameters=hyperparameters | {"learning_rate": 2.0**log2_rate},
+            hyperparameters=choice.hyperparameters | {"learning_rate": 2.0**log2_rate},
+            training=choice.training,
             params={},
         )
 
 
 def _grid_trials(
-    snapshot: StudySnapshot, optimizer: Optimizer, hyperparameters: dict[str, float]
+    snapshot: StudySnapshot, optimizer: Optimizer, choice: Choice
 ) -> Iterator[NewTrial]:
     """Trials of the shared grids.
 
@@ -92,7 +93,7 @@ def _grid_trials(
     if spec.control != "none":
         purposes.append((Purpose.CONTROL, Parametrization(spec.control)))
     grid = log2_grid(
-        math.log2(hyperparameters["learning_rate"]),
+        math.log2(choice.hyperparameters["learning_rate"]),
         factor=spec.measure.grid_factor,
         points=spec.measure.grid_points,
     )
@@ -108,7 +109,8 @@ def _grid_trials(
                 # Fresh seeds: the search's own flattered its winner.
                 seed=spec.seed + 1 + seed,
                 batch=wave,
-                hyperparameters=hyperparameters | {"learning_rate": 2.0**log2_lr},
+                hyperparameters=choice.hyperparameters | {"learning_rate": 2.0**log2_lr},
+                training=choice.training,
                 params={},
             )
 
@@ -132,6 +134,7 @@ def repeated_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
                 seed=best.seed,
                 batch=0,
                 hyperparameters=best.hyperparameters,
+                training=best.training,
                 params={},
             )
 

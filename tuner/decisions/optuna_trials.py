@@ -1,19 +1,23 @@
 """Trials and distributions in Optuna's words."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Final, TypeAlias
 
 import optuna
 from optuna.distributions import BaseDistribution
 
 from tuner.records.given_points import GivenPoint
 from tuner.records.trials import TrialRecord
-from tuner.spec.optimizers.distributions import (
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from tuner.spec.optimizers.distributions import Distribution, FloatDistribution, IntDistribution
 from tuner.spec.optimizers.records import OptimizerConfig
+from tuner.spec.searched_training import Drawn, ShapeChoices
 from tuner.spec.states import TrialState
+
+TRAINING: Final = "training."
+"""Begins the names of what is drawn of training, which no hyperparameter's name begins with."""
+OfTraining: TypeAlias = Mapping[str, Distribution | ShapeChoices]
+"""Searched fields of training by name."""
+_NOTHING: Final[OfTraining] = {}
 
 _STATES: Final = {
     TrialState.WAITING: optuna.trial.TrialState.RUNNING,
@@ -50,14 +54,29 @@ def as_known(
     )
 
 
-def distributions_of(config: OptimizerConfig) -> dict[str, BaseDistribution]:
-    """What a search of this optimizer draws from, by name."""
-    return {name: _distribution(value) for name, value in config.searched.items()}
+def searched_by(config: OptimizerConfig, training: OfTraining = _NOTHING) -> OfTraining:
+    """What a search of this optimizer draws, by Optuna's name: of training behind `TRAINING`."""
+    return {**config.searched, **{TRAINING + name: value for name, value in training.items()}}
 
 
-def _distribution(
-    ours: FloatDistribution | IntDistribution | CategoricalDistribution,
-) -> BaseDistribution:
+def drawn_training(params: Drawn) -> dict[str, float | str] | None:
+    """What was drawn of training, by its own names; None if nothing was."""
+    drawn = {
+        name.removeprefix(TRAINING): value
+        for name, value in params.items()
+        if name.startswith(TRAINING)
+    }
+    return drawn or None
+
+
+def distributions_of(
+    config: OptimizerConfig, training: OfTraining = _NOTHING
+) -> dict[str, BaseDistribution]:
+    """The same as Optuna's distributions."""
+    return {name: _distribution(value) for name, value in searched_by(config, training).items()}
+
+
+def _distribution(ours: Distribution | ShapeChoices) -> BaseDistribution:
     if isinstance(ours, FloatDistribution):
         return optuna.distributions.FloatDistribution(
             ours.low, ours.high, log=ours.log, step=ours.step

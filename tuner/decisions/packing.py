@@ -202,6 +202,6 @@ def trial_spec(spec: StudySpec, trial: TrialRecord) -> TrialSpec:
         model=model_spec(spec, trial.width, trial.parametrization, trial.cell),
         optimizer=trial.optimizer,
         hyperparameters=trial.hyperparameters,
-        training=spec.at(trial.cell).training_by(trial.optimizer),
+        training=spec.at(trial.cell).training_by(trial.optimizer, trial.training),
         seed=trial.seed,
     )

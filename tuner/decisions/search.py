@@ -18,7 +18,12 @@ from optuna.storages import InMemoryStorage
 from optuna.study import StudyDirection
 
 from parametrization.rules.parametrization import Parametrization
-from tuner.decisions.optuna_trials import as_known, as_optuna, distributions_of
+from tuner.decisions.optuna_trials import (
+    as_known,
+    as_optuna,
+    distributions_of,
+    drawn_training,
+)
 from tuner.decisions.search_grid import search_grid
 from tuner.records.decision import Promotion, TrialEnding
 from tuner.records.given_points import GIVEN_POINT, GivenPoint
@@ -72,7 +77,7 @@ class Searches:
         priors = [point for point in ours if point.value is not None]
         storage = self._storages.get(config.name)
         if storage is None or storage.told > len(trials) or storage.priors != len(priors):
-            storage = self._storages[config.name] = _Storage(config, priors)
+            storage = self._storages[config.name] = _Storage(study.spec, config, priors)
         storage.tell(trials)
         trained = {trial.system_attrs.get(GIVEN_POINT) for trial in trials} if ours else set()
         enqueued = (one for one in ours if one.value is None and one.id not in trained)
@@ -88,7 +93,7 @@ def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
     """
     study, config, trials, storage, enqueued = search
     spec = study.spec
-    distributions = distributions_of(config)
+    distributions = _drawn_from(spec, config)
     optuna_study = _optuna_study(search, batch)
     count = min(spec.search.batch_size, spec.search.trials - len(trials))
     noted: list[dict[str, Any]] = [{GIVEN_POINT: point.id} for point in enqueued[:count]]
@@ -106,7 +111,11 @@ def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
             width=spec.proxy_width,
             seed=spec.seed,
             batch=batch,
-            hyperparameters={**config.fixed, **trial.params},
+            hyperparameters={
+                **config.fixed,
+                **{name: trial.params[name] for name in config.searched},
+            },
+            training=drawn_training(trial.params),
             params=trial.params,
             system_attrs=trial.system_attrs
             | ({_STUDY_ATTRS: dict(study_attrs)} if study_attrs else {})
@@ -142,14 +151,16 @@ def decide_rung(
 class _Storage(InMemoryStorage):
     """Optuna's storage of one study, in which trials can be replaced and taken back."""
 
-    def __init__(self, config: OptimizerConfig, priors: Sequence[GivenPoint] = ()) -> None:
+    def __init__(
+        self, spec: StudySpec, config: OptimizerConfig, priors: Sequence[GivenPoint] = ()
+    ) -> None:
         super().__init__()
         # Hyperband draws brackets by the name: the same for equal specs.
         self.study_id = self.create_new_study([StudyDirection.MINIMIZE], config.name)
         self.told = 0
         self._unfinished: list[int] = []
         self._study_attrs: dict[str, Any] = {}
-        self._distributions = distributions_of(config)
+        self._distributions = _drawn_from(spec, config)
         self.priors = len(priors)
         for point in priors:
             self.create_new_trial(self.study_id, as_known(point, self._distributions))
@@ -202,6 +213,10 @@ def _optuna_study(search: Search, batch: int) -> optuna.Study:
     )
 
 
+def _drawn_from(spec: StudySpec, config: OptimizerConfig) -> dict[str, BaseDistribution]:
+    return distributions_of(config, spec.searched_training(config.name))
+
+
 def _seed(spec: StudySpec, optimizer: Optimizer, batch: int) -> int:
     digest = hashlib.sha256(f"{spec.seed}/{optimizer}/{batch}".encode()).digest()
     return int.from_bytes(digest[:4], "big")
@@ -232,7 +247,7 @@ def _sampler(spec: StudySpec, config: OptimizerConfig, batch: int) -> optuna.sam
         case "grid":
             return optuna.samplers.GridSampler(search_grid(spec, config), seed=whole_study)
         case "qmc":
-            return _QmcOverKnownSpace(distributions_of(config), whole_study)
+            return _QmcOverKnownSpace(_drawn_from(spec, config), whole_study)
         case "cmaes":
             return optuna.samplers.CmaEsSampler(
                 seed=seed, n_startup_trials=spec.search.batch_size, warn_independent_sampling=False

@@ -6,7 +6,7 @@ is trained against the defaults at two widths, each around its own best rate.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 from parametrization.transfer.grid import (
     MAX_EXTENSIONS,
@@ -51,8 +51,26 @@ class FurtherVerdict(Record):
     """By width, narrowest first."""
 
 
-def further_names(config: SearchedOptimizer) -> tuple[str, ...]:
-    """The hyperparameters that are searched beside the learning rate."""
+class Choice(NamedTuple):
+    """What trials of an optimizer train with beside seed and width."""
+
+    hyperparameters: dict[str, float]
+    training: dict[str, float | str] | None = None
+    """Fields of training where they are not the study's own."""
+
+    @property
+    def beside_the_rate(self) -> "Choice":
+        """The same without the learning rate."""
+        others = {name: x for name, x in self.hyperparameters.items() if name != _RATE}
+        return Choice(others, self.training)
+
+
+def further_names(spec: StudySpec, config: SearchedOptimizer) -> tuple[str, ...]:
+    """What is searched beside the learning rate: hyperparameters, then fields of training."""
+    return (*_hyperparameters(config), *spec.searched_training(config.name))
+
+
+def _hyperparameters(config: SearchedOptimizer) -> tuple[str, ...]:
     return tuple(name for name in config.searched if name != _RATE)
 
 
@@ -63,7 +81,7 @@ def confirm_widths(spec: StudySpec) -> tuple[int, ...]:
 
 def is_confirmed(spec: StudySpec, config: SearchedOptimizer) -> bool:
     """Whether the study asks what the search found again, before it measures."""
-    return spec.search.confirm and bool(further_names(config))
+    return spec.search.confirm and bool(further_names(spec, config))
 
 
 def planned(spec: StudySpec) -> dict[int, int]:
@@ -73,17 +91,18 @@ def planned(spec: StudySpec) -> dict[int, int]:
     return dict.fromkeys(confirm_widths(spec), trials) if trials else {}
 
 
-def settings(config: SearchedOptimizer, found: Mapping[str, float]) -> tuple[dict[str, float], ...]:
+def settings(config: SearchedOptimizer, best: TrialRecord) -> tuple[Choice, Choice]:
     """What was found, and the same with the defaults of what was searched beside the rate."""
     fields = RECORDS[config.name].model_fields
-    defaults = {name: float(fields[name].get_default()) for name in further_names(config)}
-    return dict(found), {**found, **defaults}
+    defaults = {name: float(fields[name].get_default()) for name in _hyperparameters(config)}
+    found = Choice(dict(best.hyperparameters), best.training)
+    return found, Choice({**found.hyperparameters, **defaults})
 
 
 def due_settings(
     snapshot: StudySnapshot, config: SearchedOptimizer
-) -> Iterator[tuple[int, int, dict[str, float], int]]:
-    """(wave, width, hyperparameters, seed from 0) of trials to ask for; all of earlier ones ended.
+) -> Iterator[tuple[int, int, Choice, int]]:
+    """(wave, width, choice, seed from 0) of trials to ask for; all of earlier ones ended.
 
     Every search has a result.
     """
@@ -95,12 +114,13 @@ def due_settings(
     if wave > MAX_EXTENSIONS:
         return
     winner = math.log2(best.hyperparameters[_RATE])
-    for setting in settings(config, best.hyperparameters):
+    for setting in settings(config, best):
         for width in confirm_widths(snapshot.study.spec):
             known = _losses(tried, width, setting)
             for rate in _due_rates(known, winner):
                 for seed in range(SEEDS):
-                    yield wave, width, setting | {_RATE: 2.0**rate}, seed
+                    at_rate = setting.hyperparameters | {_RATE: 2.0**rate}
+                    yield wave, width, setting._replace(hyperparameters=at_rate), seed
 
 
 def _due_rates(known: Mapping[float, Sequence[float | None]], winner: float) -> tuple[float, ...]:
@@ -120,7 +140,7 @@ def further_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> FurtherVer
     best = snapshot.trials.of(Purpose.SEARCH, optimizer).best
     if not tried or tried.unfinished or best is None or any(due_settings(snapshot, config)):
         return None
-    found, default = settings(config, best.hyperparameters)
+    found, default = settings(config, best)
     gains, survives = [], True
     for width in confirm_widths(snapshot.study.spec):
         ours, theirs = (_best(_losses(tried, width, of)) for of in (found, default))
@@ -128,20 +148,28 @@ def further_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> FurtherVer
         whole = bool(ours) and bool(theirs) and None not in (*ours, *theirs)
         gain = 100 * (mean_loss(theirs) / mean_loss(ours) - 1) if whole else None
         gains.append(Gain(width=width, percent=gain))
-    return FurtherVerdict(names=further_names(config), survives=survives, gains=tuple(gains))
+    names = further_names(snapshot.study.spec, config)
+    return FurtherVerdict(names=names, survives=survives, gains=tuple(gains))
 
 
 def chosen_hyperparameters(snapshot: StudySnapshot, best: TrialRecord) -> dict[str, float]:
+    """Those of the choice."""
+    return chosen(snapshot, best).hyperparameters
+
+
+def chosen(snapshot: StudySnapshot, best: TrialRecord) -> Choice:
     """The search winner's; the defaults of what did not survive, with the rate that they like."""
     verdict = further_verdict(snapshot, best.optimizer)
     if verdict is None or verdict.survives:
-        return best.hyperparameters
+        return Choice(best.hyperparameters, best.training)
     config = next(one for one in snapshot.study.spec.optimizers if one.name == best.optimizer)
-    default = settings(config, best.hyperparameters)[1]
+    _, default = settings(config, best)
     tried = snapshot.trials.of(Purpose.CONFIRM, best.optimizer)
     losses = _losses(tried, confirm_widths(snapshot.study.spec)[0], default)
     liked = min(losses, key=lambda rate: mean_loss(losses[rate]), default=None)
-    return default if liked is None else default | {_RATE: 2.0**liked}
+    if liked is None:
+        return default
+    return Choice(default.hyperparameters | {_RATE: 2.0**liked}, default.training)
 
 
 def _is_better(ours: Sequence[float | None], theirs: Sequence[float | None]) -> bool:
@@ -158,14 +186,12 @@ def _best(losses: Mapping[float, Sequence[float | None]]) -> Sequence[float | No
     return min(losses.values(), key=mean_loss, default=())
 
 
-def _losses(
-    tried: TrialGroup, width: int, setting: Mapping[str, float]
-) -> dict[float, list[float | None]]:
+def _losses(tried: TrialGroup, width: int, setting: Choice) -> dict[float, list[float | None]]:
     """Losses of a setting by log2(learning rate), in the order of seeds."""
     losses: dict[float, list[float | None]] = {}
-    others = {name: value for name, value in setting.items() if name != _RATE}
+    others = setting.beside_the_rate
     for trial in sorted(tried, key=lambda trial: (trial.seed, trial.number)):
-        own = {name: value for name, value in trial.hyperparameters.items() if name != _RATE}
+        own = Choice(trial.hyperparameters, trial.training).beside_the_rate
         if trial.width != width or own != others or trial.state is TrialState.FAIL:
             continue
         rate = round(math.log2(trial.hyperparameters[_RATE]), 9)

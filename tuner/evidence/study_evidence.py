@@ -22,7 +22,7 @@ from tuner.evidence.comparison import (
 )
 from tuner.evidence.coordinate_check import check_verdict
 from tuner.evidence.dynamics.findings import dynamics_findings, dynamics_of
-from tuner.evidence.further import FurtherVerdict, chosen_hyperparameters, further_verdict
+from tuner.evidence.further import FurtherVerdict, chosen, further_verdict
 from tuner.evidence.measuring import measuring_end
 from tuner.evidence.noise import noise_floor
 from tuner.evidence.sensitivity import (
@@ -52,6 +52,8 @@ class SearchWinner(Record):
     number: int
     hyperparameters: dict[str, float]
     """Its own, but for those whose gain did not survive fresh seeds: they have their defaults."""
+    training: dict[str, float | str] | None = None
+    """Fields of training that the search drew, if they survived; null: the study's own."""
 
 
 class OptimizerEvidence(Record):
@@ -160,9 +162,7 @@ def _of_optimizer(
     winner = (
         None
         if best is None
-        else SearchWinner(
-            number=best.number, hyperparameters=chosen_hyperparameters(snapshot, best)
-        )
+        else SearchWinner(number=best.number, **chosen(snapshot, best)._asdict())
     )
     transfer = transfer_by_parametrization(
         curves, optimizer, proxy_width=spec.proxy_width, target_width=spec.target.width

@@ -8,7 +8,7 @@ explains alone.
 import optuna
 from optuna.importance import FanovaImportanceEvaluator
 
-from tuner.decisions.optuna_trials import as_optuna, distributions_of
+from tuner.decisions.optuna_trials import OfTraining, as_optuna, distributions_of
 from tuner.records.trials import TrialGroup
 from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.record import Record
@@ -30,10 +30,17 @@ class Importances(Record):
     """In words, why not."""
 
 
-def importances(config: OptimizerConfig, trials: TrialGroup) -> Importances:
-    """Importances of what one optimizer's search varied; the same trials give the same numbers."""
+def importances(
+    config: OptimizerConfig, trials: TrialGroup, training: OfTraining | None = None
+) -> Importances:
+    """Importances of what one optimizer's search varied; the same trials give the same numbers.
+
+    Args:
+        training: what the search drew of training.
+
+    """
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
-    space = distributions_of(config)
+    space = distributions_of(config, training or {})
     values = {trial.value for trial in complete}
     reason = None
     if len(complete) < LEAST_TRIALS:

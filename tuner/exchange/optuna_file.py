@@ -19,10 +19,11 @@ from optuna.storages.journal import BaseJournalBackend
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial
 
-from tuner.decisions.optuna_trials import as_optuna, distributions_of
+from tuner.decisions.optuna_trials import TRAINING, as_optuna, distributions_of
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.optimizers.records import OptimizerConfig
+from tuner.spec.searched_training import Drawn
 from tuner.spec.states import Purpose
 
 MEASURED: Final = (Purpose.MEASURE, Purpose.CONTROL, Purpose.CONFIRM)
@@ -38,7 +39,7 @@ def optuna_file(study: StudyRecord, trials: StudyTrials) -> str:
     journal = _Lines()
     storage = JournalStorage(journal)
     for config in study.spec.optimizers:
-        searched = distributions_of(config)
+        searched = distributions_of(config, study.spec.searched_training(config.name))
         _write(
             storage,
             f"{study.id}/{config.name}/search",
@@ -107,12 +108,15 @@ def _as_measured(trials: Sequence[TrialRecord]) -> Iterator[FrozenTrial]:
     for trial in trials:
         drawn = {"learning_rate": trial.hyperparameters["learning_rate"], "width": trial.width}
         bare = trial.model_copy(update={"params": drawn, "system_attrs": {}})
-        yield _told(bare, space, trial.hyperparameters)
+        yield _told(bare, space, {**trial.hyperparameters, **_named(trial.training)})
 
 
-def _told(
-    trial: TrialRecord, space: dict[str, BaseDistribution], beside: Mapping[str, float]
-) -> FrozenTrial:
+def _named(drawn: Drawn | None) -> Drawn:
+    """As Optuna calls it."""
+    return {TRAINING + name: value for name, value in (drawn or {}).items()}
+
+
+def _told(trial: TrialRecord, space: dict[str, BaseDistribution], beside: Drawn) -> FrozenTrial:
     told = as_optuna(trial, space)
     known = trial.model_dump(mode="json", include=set(_TOLD))
     told.user_attrs |= known | {"widthwise:number": trial.number} | dict(beside)

@@ -7,7 +7,13 @@ from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.registry import declared
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.recommendation.evidence import Prediction
-from parametrization.recommendation.trust import Axis, Basis, HyperparameterValue, Origin
+from parametrization.recommendation.trust import (
+    Axis,
+    Basis,
+    HyperparameterValue,
+    Origin,
+    TrainingValue,
+)
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.growth import AxisName
@@ -17,6 +23,7 @@ from tuner.recommendation.axes.width import (
     weakest,
 )
 from tuner.spec.optimizers.records import OptimizerConfig
+from tuner.spec.study_fields import Training
 
 _FACTORS: Final = {
     "init_std": "factor on every random tensor's initial standard deviation",
@@ -34,6 +41,7 @@ class Search(NamedTuple):
         finished: search trials with a result.
         further: whether what was searched beside the rate is kept; None before that is known.
         swept: axes along which the rate goes by what was measured.
+        training: names of searched fields of training.
 
     """
 
@@ -43,6 +51,7 @@ class Search(NamedTuple):
     finished: int
     further: FurtherVerdict | None = None
     swept: tuple[AxisName, ...] = ()
+    training: tuple[str, ...] = ()
 
 
 def hyperparameter_values(
@@ -64,6 +73,20 @@ def hyperparameter_values(
     return tuple(
         _value(setting, search, measured if name == "learning_rate" else rules, name)
         for name in names
+    )
+
+
+def training_values(search: Search, training: Training) -> tuple[TrainingValue, ...]:
+    """Every searched field of training and what it rests on.
+
+    Args:
+        training: that is recommended.
+
+    """
+    origin, words = _further(search, _best(search))
+    return tuple(
+        TrainingValue(name=name, value=training.value_of(name), origin=origin, words=words)
+        for name in search.training
     )
 
 
@@ -95,12 +118,16 @@ def _rests_on(name: str, told: Told, axis: Axis) -> bool:
 
 
 def _found(search: Search, name: str) -> tuple[Origin, str]:
-    best = f"best of {search.finished} trial{'s' if search.finished != 1 else ''}"
+    best = _best(search)
     if name != "learning_rate":
         return _further(search, best) if name in search.config.searched else ("given", "")
     swept = f", and along {' and '.join(search.swept)} as measured" if search.swept else ""
     origin, words = _fitted(search, best)
     return origin, f"{words}{swept}"
+
+
+def _best(search: Search) -> str:
+    return f"best of {search.finished} trial{'s' if search.finished != 1 else ''}"
 
 
 def _fitted(search: Search, best: str) -> tuple[Origin, str]:

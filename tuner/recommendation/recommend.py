@@ -22,7 +22,11 @@ from tuner.recommendation.axes.proxies import below_the_floor
 from tuner.recommendation.axes.width import Move, width_axis
 from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
-from tuner.recommendation.hyperparameters import Search, hyperparameter_values
+from tuner.recommendation.hyperparameters import (
+    Search,
+    hyperparameter_values,
+    training_values,
+)
 from tuner.recommendation.learning_rate import learning_rate
 from tuner.recommendation.targets.answered import (
     against,
@@ -158,6 +162,16 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         facts = facts_of(described, match, told)
         reasons = (*against(described, match, told), *reasons)
     groups = parameter_groups(tensors, chosen, hyperparameters)
+    training = spec.training_by(chosen, best.training)
+    search = Search(
+        _config(spec, chosen),
+        prediction,
+        widths,
+        own.finished_searches,
+        own.further,
+        others.measured,
+        tuple(spec.searched_training(chosen)),
+    )
     duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
     verdict = verdict_on(reasons, study.state)
     model = f"{spec.family.name} with {chosen}"
@@ -185,27 +199,21 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         base_hyperparameters=hyperparameters,
         hyperparameters=hyperparameter_values(
             setting,
-            Search(
-                _config(spec, chosen),
-                prediction,
-                widths,
-                own.finished_searches,
-                own.further,
-                others.measured,
-            ),
+            search,
             (over_width, *by_rules.axes),
             (over_width, *others.axes),
         ),
-        gradient_clip_norm=spec.training.gradient_clip_norm,
-        gradient_clip_value=spec.training.gradient_clip_value,
-        gradient_clip_percentile=spec.training.gradient_clip_percentile,
-        weight_average=weight_average(spec.training, target.steps),
+        searched_training=training_values(search, training),
+        gradient_clip_norm=training.gradient_clip_norm,
+        gradient_clip_value=training.gradient_clip_value,
+        gradient_clip_percentile=training.gradient_clip_percentile,
+        weight_average=weight_average(training, target.steps),
         groups=groups,
         tensors=tensors,
-        schedule=schedule_values(spec.training_by(chosen).schedule, duration, groups),
+        schedule=schedule_values(training.schedule, duration, groups),
         axes=(over_width, *others.axes),
         extrapolated_drift_octaves=None if prediction is None else prediction.drift_octaves,
-        compared_by=spec.family.comparison,
+        compared_by=spec.comparison,
         evidence=evidence,
         measured_axes=own.axes,
         control=own.control,

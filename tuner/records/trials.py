@@ -30,10 +30,12 @@ class NewTrial(Record):
     seed: int
     batch: int
     hyperparameters: dict[str, float]
-    params: dict[str, float]
+    params: dict[str, float | str]
     system_attrs: dict[str, Any] = Field(default_factory=dict)
     cell: Cell | None = None
     """Depth, batch and duration that it trains with; None: the study's own."""
+    training: dict[str, float | str] | None = None
+    """Fields of training, by `SearchedTraining`'s names, where they are not the study's own."""
 
 
 class TrialRecord(NewTrial):

@@ -11,6 +11,7 @@ from tuner.spec.datasets.registry import datasets_of
 from tuner.spec.optimizers.magnitudes import beyond_floats, unscalable
 from tuner.spec.study_fields import StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
+from tuner.spec.unfit_search import unfit_search
 
 _CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
 
@@ -46,6 +47,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_schedule(spec)
     yield from _unfit_clipping(spec)
     yield from _unfit_pruner(spec)
+    yield from unfit_search(spec)
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:

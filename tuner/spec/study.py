@@ -1,6 +1,6 @@
 """Validate what a user asks for: one study, with a default for all but family and target."""
 
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from pydantic import ModelWrapValidatorHandler, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -8,6 +8,9 @@ from pydantic_core import PydanticCustomError
 from tuner.spec.contradictions import contradictions
 from tuner.spec.study_fields import StudyFields
 from tuner.spec.submitted import is_stored
+
+AT_THE_END: Final = 0.1
+"""Share of training that schedules are compared over."""
 
 
 class StudySpec(StudyFields):
@@ -34,6 +37,9 @@ class StudySpec(StudyFields):
         return spec._filled()
 
     def _filled(self) -> Self:
+        if self.search.training and "compared_over" not in self.training.model_fields_set:
+            training = self.training.model_copy(update={"compared_over": AT_THE_END})
+            object.__setattr__(self, "training", training)
         checked = self.check.widths or self.check_widths
         seeds = {config.name: self.check_seeds(config.name) for config in self.optimizers}
         check = self.check.model_copy(update={"widths": checked, "seeds": seeds})

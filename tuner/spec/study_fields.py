@@ -1,5 +1,6 @@
 """Declare the fields of a study's specification, with what follows from them."""
 
+import math
 from dataclasses import replace
 from typing import Annotated, Final, Literal, Self
 
@@ -8,18 +9,26 @@ from pydantic import Field, PositiveFloat, ValidationInfo, field_validator
 from parametrization.check import usual_settings
 from parametrization.optimizers.built_in.adam import ADAMW
 from parametrization.optimizers.registry import declared
-from parametrization.recommendation.target import WholeTarget
+from parametrization.recommendation.target import Comparison, WholeTarget
 from parametrization.rules.policies import Policies
 from parametrization.scaling.schedule import Schedule
 from tuner.spec.axes.cell import Cell
-from tuner.spec.axes.measured_axes import MeasuredAxes
 from tuner.spec.budget import Budget
 from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.dynamics.asked import Dynamics
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import AnyFamily
+from tuner.spec.optimizers.distributions import Distribution
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import RECORDS, OptimizerConfig
+from tuner.spec.phases import Check, Measure, Search
+from tuner.spec.searched_training import (
+    NUMBERS,
+    OF_SCHEDULES,
+    Drawn,
+    ShapeChoices,
+    fields_drawn,
+)
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.spec.target import (
     Proxies,
@@ -32,6 +41,7 @@ LabelText = Annotated[ReadableText, Field(max_length=200)]
 ProjectName = Annotated[ReadableText, Field(max_length=200)]
 Priority = Annotated[int, Field(ge=-100, le=100)]
 MOST_LABELS: Final = 32
+HALF: Final = 0.5
 
 
 class Training(Submitted):
@@ -50,6 +60,10 @@ class Training(Submitted):
     """Memory of an exponential moving average of the weights, as a share of training: trials are
     validated with the average. Default: none."""
     schedule: Schedule = Schedule()
+    compared_over: float = Field(default=HALF, gt=0, le=1)
+    """Share of training, its last one, whose mean train loss the trials are compared by. Default:
+    0.5; 0.1 where the search draws fields of `training`, because schedules that fall late are right
+    at the end alone."""
     precision: Literal["fp32", "bf16"] = "fp32"
     """`bf16` computes the forward and backward pass of the layers in bfloat16, with weights,
     gradients and optimizer state in fp32. The coordinate check stays in fp32."""
@@ -70,6 +84,22 @@ class Training(Submitted):
         """Examples of update number `step` (0-based): all microbatches are equally large."""
         return self.schedule.batch_size(step, self.steps, self.batch_size, self.accumulation)
 
+    def compared_from(self, updates: int) -> int:
+        """The first of so many updates (0-based) whose losses count in a comparison."""
+        return min(updates - 1, math.floor(updates * (1 - self.compared_over)))
+
+    def with_drawn(self, drawn: Drawn) -> "Training":
+        """The same with values that a search has drawn."""
+        return self.model_copy(update=fields_drawn(self.schedule, drawn)) if drawn else self
+
+    def value_of(self, name: str) -> float | str | None:
+        """A field by the name that a search has for it; None where it is not set."""
+        if name.startswith(NUMBERS):
+            return self.schedule.numbers.get(name.removeprefix(NUMBERS))
+        holder = self.schedule if name in OF_SCHEDULES else self
+        value: float | str | None = getattr(holder, name)
+        return value
+
     @property
     def at_full_batch(self) -> "Training":
         """The same with a batch that does not grow."""
@@ -77,73 +107,6 @@ class Training(Submitted):
             return self
         schedule = replace(self.schedule.without_decay, batch_warmup_fraction=0.0)
         return self.model_copy(update={"schedule": schedule})
-
-
-CheckSeeds = Annotated[int, Field(ge=4, le=32)]
-
-
-class Check(Submitted):
-    """The coordinate check that runs before search money is spent."""
-
-    widths: tuple[Width, ...] = Field(default=(), max_length=8)
-    """Default: four doublings from 64 up."""
-    seeds: CheckSeeds | dict[Optimizer, CheckSeeds] | None = None
-    """By optimizer, or one number for all. Default: 4; 8 where SGD or its like trains something,
-    whose slopes are noisier, and for plugins'. As stored: by optimizer."""
-
-
-class Search(Submitted):
-    """Optuna's search at the proxy width, in logical batches."""
-
-    trials: int = Field(default=16, ge=1, le=10_000)
-    batch_size: int = Field(default=8, ge=1, le=1_024)
-    """Trials proposed together; the next proposal waits for all of them. Default: 8; on GPUs 32."""
-    sampler: Literal["tpe", "random", "qmc", "grid", "cmaes", "gp"] = "tpe"
-    pruner: Literal["none", "median", "successive_halving", "hyperband"] = "median"
-    """Default: `median`; `none` for the family `external`."""
-    confirm: bool = True
-    """What is searched beside the learning rate is trained again with fresh seeds, at the two
-    narrowest widths that are measured, against the defaults: it is recommended only if it is better
-    at both, else the defaults are kept."""
-
-
-class Measure(Submitted):
-    """Learning rates around the winner, tried at several widths with fresh seeds."""
-
-    plan: Literal["adaptive", "grid"] | None = None
-    """`grid` tries the same rates at every width. There are `grid_points`, each with `seeds` seeds.
-    `adaptive` begins with five rates a width and goes on where a trial takes most of the target's
-    uncertainty away for its FLOPs, until one of `interval_octaves`, `regret_percent` and
-    `grid_share` is reached or more trials would tell little. Default: `grid` where `seeds` or
-    `grid_points` is not the default, and with `control` or `at_target`, which compare curves rate
-    by rate; else `adaptive`. As stored: never null."""
-    widths: tuple[Width, ...] = Field(default=(), max_length=8)
-    """Default: the proxy width and its next two doublings. The target's is added if the study
-    measures `at_target`."""
-    seeds: int = Field(default=2, ge=2, le=32)
-    grid_factor: float = Field(default=2.0, gt=1.0, le=8.0)
-    """Ratio of neighbouring learning rates; `adaptive` halves it near the optimum, in octaves."""
-    grid_points: int = Field(default=7, ge=5, le=33)
-    interval_octaves: Annotated[float, Field(gt=0, le=16)] | None = None
-    """`adaptive` stops once the target's 90 % interval is so narrow; null: however wide it is."""
-    regret_percent: Annotated[float, Field(gt=0, le=100)] | None = 1.0
-    """`adaptive` stops once the learning rate's uncertainty is expected to cost so little of the
-    target's loss; null: whatever it costs."""
-    grid_share: float = Field(default=1.0, gt=0, le=16)
-    """The most that `adaptive` may take, as a share of the FLOPs of `grid`; the trials that it
-    begins with are run in any case."""
-    axes: MeasuredAxes = MeasuredAxes()
-    """Depth, batch and tokens whose best rate is measured too, at the proxy width. Default: none; a
-    rule alone carries them."""
-
-    def planned(self, *, compares_curves: bool) -> "Measure":
-        """The same with its plan filled in."""
-        if self.plan is not None:
-            return self
-        default = type(self)()
-        asks_grid = (self.seeds, self.grid_points) != (default.seeds, default.grid_points)
-        plan: Literal["adaptive", "grid"] = "grid" if asks_grid or compares_curves else "adaptive"
-        return self.model_copy(update={"plan": plan})
 
 
 class StudyFields(Submitted):
@@ -211,10 +174,11 @@ class StudyFields(Submitted):
     @field_validator("search")
     @classmethod
     def _has_a_pruner(cls, search: Search, info: ValidationInfo) -> Search:
-        """The family's own, where none is named."""
+        """The family's own, where none is named; none where schedules are compared on the way."""
         if "family" not in info.data or "pruner" in search.model_fields_set:
             return search
-        return search.model_copy(update={"pruner": info.data["family"].default_pruner})
+        pruner = "none" if search.training else info.data["family"].default_pruner
+        return search.model_copy(update={"pruner": pruner})
 
     @field_validator("dynamics")
     @classmethod
@@ -248,12 +212,30 @@ class StudyFields(Submitted):
             return given[optimizer]
         return usual_settings.check_seeds(optimizer)
 
-    def training_by(self, optimizer: Optimizer) -> Training:
-        """How this optimizer trains: at a constant rate if it averages instead of decaying."""
+    def training_by(self, optimizer: Optimizer, drawn: Drawn | None = None) -> Training:
+        """How this optimizer trains: at a constant rate if it averages instead of decaying.
+
+        Args:
+            drawn: what its search has drawn; None: the study's own.
+
+        """
+        training = self.training.with_drawn(drawn or {})
         if declared(optimizer).decays:
-            return self.training
-        schedule = self.training.schedule.without_decay
-        return self.training.model_copy(update={"schedule": schedule})
+            return training
+        return training.model_copy(update={"schedule": training.schedule.without_decay})
+
+    def searched_training(self, optimizer: Optimizer) -> dict[str, Distribution | ShapeChoices]:
+        """What this optimizer's search draws of its training, by name."""
+        return self.search.training.given_to(optimizer) if self.search.training else {}
+
+    @property
+    def comparison(self) -> Comparison:
+        """What its trials are compared by."""
+        own, share = self.family.comparison, self.training.compared_over
+        if own.metric != "train_loss" or share == HALF:
+            return own
+        words = f"mean train loss over the last {100 * share:.3g} % of training"
+        return own.model_copy(update={"words": words})
 
     @property
     def measure_widths(self) -> tuple[int, ...]:

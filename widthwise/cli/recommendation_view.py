@@ -70,6 +70,9 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     if loss is not None:
         yield "expected loss", loss.words
     yield "schedule", _schedule(document.schedule)
+    if searched := document.searched_training:
+        named = ", ".join(f"{one.name} {_told(one.value)}" for one in searched)
+        yield "searched too", f"{named}: {searched[0].words}"
     if document.residual_multiplier != 1:
         yield "residual branches", f"x + {document.residual_multiplier:.4g} f(x)"
     yield from _updates(document)
@@ -84,6 +87,10 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     yield "tuning cost", f"{cost.trials} trials, {_share(cost.share_percent)}"
     if cost.measuring_end is not None:
         yield "measured until", cost.measuring_end.words
+
+
+def _told(value: float | str | None) -> str:
+    return "none" if value is None else value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _updates(document: RecommendationDocument) -> Iterator[tuple[str, str]]:

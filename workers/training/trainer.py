@@ -163,8 +163,11 @@ def mean_loss_of_second_half(train_losses: list[float]) -> float:
     2.0
 
     """
-    second_half = train_losses[len(train_losses) // 2 :]
-    return math.fsum(second_half) / len(second_half)
+    return _mean(train_losses[len(train_losses) // 2 :])
+
+
+def _mean(losses: list[float]) -> float:
+    return math.fsum(losses) / len(losses)
 
 
 def compared_value(trial: RunningTrial, segment: Segment) -> float:
@@ -172,7 +175,8 @@ def compared_value(trial: RunningTrial, segment: Segment) -> float:
     if trial.spec.model.family.comparison.metric == "validation_loss":
         assert segment.validation_loss is not None, "it has not diverged"
         return segment.validation_loss
-    return mean_loss_of_second_half(trial.train_losses)
+    losses = trial.train_losses
+    return _mean(losses[trial.spec.training.compared_from(len(losses)) :])
 
 
 def progress(trial: RunningTrial, segment: Segment, checkpoint: Checkpoint | None) -> TrialProgress:

@@ -39,7 +39,11 @@ def read_importances(study_id: StudyId, database: Db) -> ImportancesList:
         study = get_study(session, study_id)
         trials = StudyTrials(trials_of(session, study_id))
     found = [
-        importances(config, trials.of(Purpose.SEARCH, config.name))
+        importances(
+            config,
+            trials.of(Purpose.SEARCH, config.name),
+            study.spec.searched_training(config.name),
+        )
         for config in study.spec.optimizers
     ]
     return ImportancesList(

@@ -66,7 +66,7 @@ def test_enqueued_points_are_the_next_trials_and_are_trained_once(sampler: str) 
     assert [trial.params["learning_rate"] for trial in trials[:5]] == [
         point.params["learning_rate"] for point in given
     ]
-    assert all(0.01 <= trial.params["weight_decay"] <= 0.3 for trial in trials)
+    assert all(0.01 <= float(trial.params["weight_decay"]) <= 0.3 for trial in trials)
     assert [trial.system_attrs.get(GIVEN_POINT) for trial in trials] == [1, 2, 3, 4, 5, *[None] * 5]
     assert len(trials) == study.spec.search.trials
 
@@ -78,7 +78,7 @@ def octaves_off(study: StudyRecord, given: tuple[GivenPoint, ...]) -> float:
         seeded = study.model_copy(update={"spec": study.spec.model_copy(update={"seed": seed})})
         proposed = next_decision(snapshot(seeded, StudyTrials(), given)).new_trials
         assert len(proposed) == study.spec.search.batch_size
-        rates += [trial.params["learning_rate"] for trial in proposed]
+        rates += [float(trial.params["learning_rate"]) for trial in proposed]
     return sum(abs(math.log2(rate / BEST["learning_rate"])) for rate in rates) / len(rates)
 
 

@@ -94,6 +94,13 @@ _EVERY_FIELD: Final[dict[str, Any]] = {
     "packing": "solo",
     "seed": 7,
 }
+_SEARCHED_TRAINING: Final[dict[str, Any]] = {
+    "shape": {"type": "categorical", "choices": ["linear", "power", "wsd"]},
+    "warmup_fraction": {"type": "float", "low": 0.0, "high": 0.2},
+    "warmup_min_steps": {"type": "int", "low": 0, "high": 40},
+    "numbers": {"exponent": {"type": "float", "low": 0.3, "high": 0.8}},
+    "gradient_clip_percentile": {"type": "categorical", "choices": [10, 50]},
+}
 _RANGES: Final = [
     {
         "name": "adamw",
@@ -184,6 +191,7 @@ def _specs() -> Iterator[tuple[str, StudySpec]]:
         "optimizers_2": mlp | {"optimizers": [{"name": name} for name in names[12:]]},
         "gpt_every_option": {"family": {"name": "gpt"} | _GPT_OPTIONS, "target": {"width": 256}},
         "searched_ranges": asked["gpt"] | {"optimizers": _RANGES},
+        "searched_training": asked["gpt"] | {"search": {"training": _SEARCHED_TRAINING}},
         "every_field": _EVERY_FIELD,
         "external": external_spec(),
     }

@@ -268,3 +268,10 @@ def test_mup_shrinks_the_initial_logits_of_a_wide_model_and_sp_does_not() -> Non
     }
     assert ratios[Parametrization.MUP] == pytest.approx(math.sqrt(16), rel=0.2)
     assert ratios[Parametrization.SP] == pytest.approx(1, rel=0.2)
+
+
+def test_a_trial_is_compared_over_the_share_of_training_that_it_names() -> None:
+    at_the_end = training(steps=8).model_copy(update={"compared_over": 0.25})
+    trial, segment = trained(trial_spec(train=at_the_end))
+    report = progress(trial, segment, checkpoint=None)
+    assert report.loss == pytest.approx(sum(trial.train_losses[6:]) / 2)

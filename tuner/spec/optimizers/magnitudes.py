@@ -20,9 +20,18 @@ def beyond_floats(optimizers: Sequence[SearchedOptimizer]) -> Iterator[tuple[str
         for name, value in config.fixed.items():
             yield from unscalable(f"/optimizers/{i}/{name}", {"": value})
         for name, distribution in config.searched.items():
-            pointer = f"/optimizers/{i}/{name}"
-            yield from unscalable(pointer, _ends(distribution))
-            yield from _too_many(pointer, distribution)
+            yield from undrawable(f"/optimizers/{i}/{name}", distribution)
+
+
+def undrawable(pointer: str, distribution: Distribution) -> Iterator[tuple[str, str]]:
+    """(JSON pointer, what to change) where a distribution goes too far or has too many values.
+
+    Args:
+        pointer: of the distribution.
+
+    """
+    yield from unscalable(pointer, _ends(distribution))
+    yield from _too_many(pointer, distribution)
 
 
 def _ends(distribution: Distribution) -> Mapping[str, float]:

@@ -4,8 +4,8 @@ A hyperparameter is a number, or a distribution in Optuna's vocabulary: then it 
 records are made from the declarations, one an optimizer.
 """
 
-from collections.abc import Iterator, Mapping
-from functools import cache, reduce
+from collections.abc import Mapping
+from functools import reduce
 from operator import or_
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -16,9 +16,6 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     PositiveFloat,
-    TypeAdapter,
-    ValidationError,
-    ValidationInfo,
     create_model,
     model_validator,
 )
@@ -34,49 +31,18 @@ from tuner.spec.optimizers.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from tuner.spec.optimizers.ends import EndsWithin
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.plugins import PLUGIN, package_field
-from tuner.spec.record import Record
-from tuner.spec.submitted import Submitted, is_stored
-
-
-class _EndsWithin:
-    """Requires of a distribution what is required of a number: both ends can be drawn."""
-
-    def __init__(self, number: Any) -> None:  # noqa: ANN401  an annotated type
-        self._number = number
-
-    def __call__(self, value: float | Distribution, info: ValidationInfo) -> float | Distribution:
-        """Refuse a distribution with an end, or a choice, that a fixed value could not have."""
-        if not isinstance(value, Record) or is_stored(info):
-            return value
-        for name, end in _drawn(value):
-            try:
-                _adapter(self._number).validate_python(end)
-            except ValidationError as error:
-                words = error.errors()[0]["msg"].replace("Input should", "must", 1)
-                raise ValueError(f"{name} {end:g}: {words}, like a fixed value") from error
-        return value
-
-
-def _drawn(value: Distribution) -> Iterator[tuple[str, float]]:
-    if isinstance(value, CategoricalDistribution):
-        yield from (("choice", choice) for choice in value.choices)
-    else:
-        yield from (("low", value.low), ("high", value.high))
-
-
-@cache
-def _adapter(number: Any) -> TypeAdapter[float]:  # noqa: ANN401  an annotated type
-    return TypeAdapter(number)
+from tuner.spec.submitted import Submitted
 
 
 def _searchable(number: Any) -> Any:  # noqa: ANN401  annotated types
     """A number of this type, or a distribution over such numbers."""
-    return Annotated[number | Distribution, AfterValidator(_EndsWithin(number))]
+    return Annotated[number | Distribution, AfterValidator(EndsWithin(number))]
 
 
-Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(_EndsWithin(PositiveFloat))]
+Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(EndsWithin(PositiveFloat))]
 
 
 def _refuse_one_rate(given: Any) -> Any:  # noqa: ANN401  whatever was submitted

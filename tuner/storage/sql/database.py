@@ -23,7 +23,7 @@ from tuner.storage.sql.tables import CoordinatorRow
 from tuner.storage.sql.viewers import ViewedSession, Viewer
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261209_webhooks"
+SCHEMA_REVISION: Final = "20261210_training"
 """The newest revision in migrations/, which this code was written for."""
 
 _EPOCH: Final = select(CoordinatorRow.epoch)

@@ -127,6 +127,8 @@ class TrialRow(Base):
     """The sampler's own notes, needed to rebuild it."""
     cell: Mapped[dict[str, Any] | None]
     """Cell, where it trains with another depth, batch or duration than the study's own."""
+    training: Mapped[dict[str, Any] | None]
+    """Searched fields of training, where they are not the study's own."""
     step: Mapped[int] = mapped_column(default=0)
     """Updates whose results are stored."""
     checkpoint: Mapped[str | None] = mapped_column(Text)

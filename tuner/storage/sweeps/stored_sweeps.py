@@ -93,7 +93,7 @@ def stored_sweep(session: Session, study_id: str) -> tuple[StudyRecord, Group]:
     sweep: dict[int, dict[float, SeedLosses]] = {}
     for trial in trials_of(session, study_id):
         rates = sweep.setdefault(trial.width, {})
-        losses = rates.setdefault(trial.params["log2_learning_rate"], {})
+        losses = rates.setdefault(float(trial.params["log2_learning_rate"]), {})
         losses[str(trial.seed)] = trial.value
     return study, Group(dict(study.spec.labels), sweep)
 

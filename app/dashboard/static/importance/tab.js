@@ -84,9 +84,14 @@ function shownOf({ spec, found, trials }, optimizer) {
   const own = trials.filter((one) => one.optimizer === optimizer && (one.value !== null || one.state_reason === "diverged"));
   const searched = [...new Set(own.flatMap((trial) => Object.keys(trial.params)))];
   const names = Object.keys(told?.importances ?? {});
+  const drawn = spec.search.training ?? {};
+  const distributionOf = (name) => {
+    const own = name.replace(/^training\.(numbers\.)?/, "");
+    return name === own ? settings?.[name] : (drawn[own] ?? drawn.numbers?.[own]);
+  };
   const axes = [...names, ...searched.filter((name) => !names.includes(name))].map((name) => ({
     name,
-    log: Boolean(settings?.[name]?.log),
+    log: Boolean(distributionOf(name)?.log),
   }));
   const { trials: complete = 0, importances = null, reason = null } = told ?? {};
   return { optimizer, axes, trials: own, complete, importances, reason };

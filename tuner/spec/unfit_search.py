@@ -1,0 +1,110 @@
+"""Find searched fields of training that the rest of a study contradicts."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from parametrization.optimizers.registry import declared
+from parametrization.schedules.declaration import ShapeNumber
+from parametrization.schedules.registry import SHAPES
+from tuner.spec.optimizers.distributions import (
+    CategoricalDistribution,
+    Distribution,
+    FloatDistribution,
+)
+from tuner.spec.optimizers.magnitudes import undrawable
+from tuner.spec.searched_training import SearchedTraining, ShapeChoices
+from tuner.spec.study_fields import StudyFields
+
+_AT: Final = "/search/training"
+_CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
+
+
+def unfit_search(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    """(JSON pointer, what to change) for every searched field that disagrees with another one."""
+    searched = spec.search.training
+    if searched is None:
+        return
+    if not searched.given:
+        yield (_AT, "no field is searched: name one, or leave training out of search")
+    if spec.family.is_external and spec.comparison.metric == "train_loss":
+        yield (
+            _AT,
+            "the losses of a trainer of one's own are compared over the second half of training,"
+            " which prefers schedules that fall early: compare by validation_loss, or leave"
+            " training out of search",
+        )
+    for name, distribution in searched.given.items():
+        if not isinstance(distribution, ShapeChoices):
+            yield from undrawable(f"{_AT}/{name.replace('.', '/')}", distribution)
+    yield from _growing_batches(spec, searched)
+    yield from _unfit_numbers(spec, searched)
+    yield from _unfit_clipping(spec, searched)
+    yield from _unfit_average(spec, searched)
+
+
+def _shapes(spec: StudyFields, searched: SearchedTraining) -> tuple[str, ...]:
+    """Every shape that a trial of the study may have."""
+    own = spec.training.schedule.shape
+    return tuple(dict.fromkeys((own, *(searched.shape.choices if searched.shape else ()))))
+
+
+def _growing_batches(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+    for shape in _shapes(spec, searched):
+        if SHAPES[shape].batch_stages is not None:
+            yield (
+                f"{_AT}/shape" if searched.shape else _AT,
+                f"{shape} grows the batch: its trials would see other numbers of tokens in the same"
+                " updates, and their losses could not be compared; leave it out, and give it a"
+                " study of its own",
+            )
+
+
+def _unfit_numbers(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+    shapes = _shapes(spec, searched)
+    for name, distribution in searched.numbers.items():
+        takers = [shape for shape in shapes if name in SHAPES[shape].numbers]
+        pointer = f"{_AT}/numbers/{name}"
+        if not takers:
+            yield (pointer, f"none of {', '.join(shapes)} takes a number {name}: leave it out")
+        for shape in takers:
+            if problem := _problem(SHAPES[shape].numbers[name], distribution):
+                yield (pointer, f"{shape}'s {name} {problem}")
+
+
+def _problem(number: ShapeNumber, distribution: Distribution) -> str | None:
+    if isinstance(distribution, CategoricalDistribution):
+        drawn = distribution.choices
+    else:
+        drawn = (float(distribution.low), float(distribution.high))
+        if number.whole and isinstance(distribution, FloatDistribution):
+            return "is a whole number: search it as int or categorical"
+    return next((words for value in drawn if (words := number.problem(value))), None)
+
+
+def _unfit_clipping(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+    given = [way for way in _CLIPPING if getattr(spec.training, way) is not None]
+    ways = [way for way in _CLIPPING if way in searched.given]
+    for way in ways:
+        others = [other for other in (*given, *ways) if other != way]
+        if others:
+            yield (f"{_AT}/{way}", f"{others[0]} clips already: leave one of them out")
+    for way in ways if spec.family.is_external else ():
+        if way != _CLIPPING[0]:
+            yield (f"{_AT}/{way}", "a trainer of one's own clips by gradient_clip_norm alone")
+
+
+def _unfit_average(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+    if searched.average_fraction is None:
+        return
+    pointer = f"{_AT}/average_fraction"
+    if spec.family.is_external:
+        yield (pointer, "a trainer of one's own averages its weights itself: leave it out")
+    elif spec.comparison.metric != "validation_loss":
+        yield (
+            pointer,
+            f"an average of the weights changes nothing that trials are compared by, the"
+            f" {spec.comparison.words}: give it in training, or leave it out",
+        )
+    for optimizer in spec.optimizers:
+        if declared(optimizer.name).evaluation_point:
+            yield (pointer, f"{optimizer.name} averages the weights by itself: leave it out")
