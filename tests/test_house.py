@@ -17,6 +17,7 @@ MOST_FILES = 15
 # One file each of many things that are alike.
 COLLECTIONS = {
     "docs/decisions",
+    "migrations/versions",
     "parametrization/nn/updates",
     "parametrization/optimizers/built_in",
     "tuner/recommendation/exports",

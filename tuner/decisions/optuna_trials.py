@@ -10,7 +10,7 @@ from tuner.records.given_points import GivenPoint
 from tuner.records.trials import TrialRecord
 from tuner.spec.optimizers.distributions import Distribution, FloatDistribution, IntDistribution
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.searched_training import Drawn, ShapeChoices
+from tuner.spec.phases.searched_training import Drawn, ShapeChoices
 from tuner.spec.states import TrialState
 
 TRAINING: Final = "training."

@@ -23,7 +23,7 @@ from tuner.decisions.optuna_trials import TRAINING, as_optuna, distributions_of
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.searched_training import Drawn
+from tuner.spec.phases.searched_training import Drawn
 from tuner.spec.states import Purpose
 
 MEASURED: Final = (Purpose.MEASURE, Purpose.CONTROL, Purpose.CONFIRM)

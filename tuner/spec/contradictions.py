@@ -9,9 +9,9 @@ from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
 from tuner.spec.datasets.registry import datasets_of
 from tuner.spec.optimizers.magnitudes import beyond_floats, unscalable
+from tuner.spec.phases.unfit_search import unfit_search
 from tuner.spec.study_fields import StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
-from tuner.spec.unfit_search import unfit_search
 
 _CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
 

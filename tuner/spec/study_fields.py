@@ -21,8 +21,8 @@ from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.distributions import Distribution
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import RECORDS, OptimizerConfig
-from tuner.spec.phases import Check, Measure, Search
-from tuner.spec.searched_training import (
+from tuner.spec.phases.declared import Check, Measure, Search
+from tuner.spec.phases.searched_training import (
     NUMBERS,
     OF_SCHEDULES,
     Drawn,

@@ -8,7 +8,7 @@ from benchmarks.transfer.simulated.banks import Problem, SeedLosses, at_seeds, s
 from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS, mean_loss, optimum_edge
 from parametrization.transfer.regret import Losses
 from tuner.evidence.next_trials import Due, Outcome, Promise, losses_of, next_wave
-from tuner.spec.phases import Measure
+from tuner.spec.phases.declared import Measure
 
 GRID_POINTS: Final = 7
 STEP_OCTAVES: Final = 1.0

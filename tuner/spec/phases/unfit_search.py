@@ -12,7 +12,7 @@ from tuner.spec.optimizers.distributions import (
     FloatDistribution,
 )
 from tuner.spec.optimizers.magnitudes import undrawable
-from tuner.spec.searched_training import SearchedTraining, ShapeChoices
+from tuner.spec.phases.searched_training import SearchedTraining, ShapeChoices
 from tuner.spec.study_fields import StudyFields
 
 _AT: Final = "/search/training"

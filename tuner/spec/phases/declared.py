@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tuner.spec.axes.measured_axes import MeasuredAxes
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.searched_training import SearchedTraining
+from tuner.spec.phases.searched_training import SearchedTraining
 from tuner.spec.submitted import Submitted
 from tuner.spec.target import Width
 
