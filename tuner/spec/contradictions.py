@@ -1,7 +1,6 @@
 """Find fields of a study's specification that contradict each other, and say what to change."""
 
 from collections.abc import Iterator
-from typing import Final
 
 from parametrization.optimizers.registry import OPTIMIZERS, declared
 from parametrization.rules.policy_numbers import EmbeddingRateRule
@@ -9,11 +8,9 @@ from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
 from tuner.spec.datasets.registry import datasets_of
 from tuner.spec.optimizers.magnitudes import beyond_floats, unscalable
-from tuner.spec.phases.unfit_search import unfit_search
-from tuner.spec.study_fields import StudyFields
+from tuner.spec.phases.unfit_search import CLIPPING, Around, unfit_search
+from tuner.spec.study_fields import HALF, StudyFields
 from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
-
-_CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
 
 
 def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
@@ -47,7 +44,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_schedule(spec)
     yield from _unfit_clipping(spec)
     yield from _unfit_pruner(spec)
-    yield from unfit_search(spec)
+    yield from _unfit_search(spec)
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -66,11 +63,17 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_control(spec)
     yield from beyond_floats(spec.optimizers)
     yield from unscalable(
-        "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in _CLIPPING}
+        "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in CLIPPING}
     )
 
 
 def _unfit_schedule(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    if spec.family.is_external and spec.training.compared_over != HALF:
+        yield (
+            "/training/compared_over",
+            "train losses of a trainer of one's own are compared over the second half of training:"
+            " leave it out",
+        )
     if not spec.training.schedule.grows_batch:
         return
     if spec.family.is_external or spec.family.trains_in_one_piece:
@@ -84,10 +87,10 @@ def _unfit_schedule(spec: StudyFields) -> Iterator[tuple[str, str]]:
 
 def _unfit_clipping(spec: StudyFields) -> Iterator[tuple[str, str]]:
     training = spec.training
-    ways = [way for way in _CLIPPING if getattr(training, way) is not None]
+    ways = [way for way in CLIPPING if getattr(training, way) is not None]
     for way in ways[1:]:
         yield (f"/training/{way}", f"{ways[0]} clips already: leave one of them out")
-    own = (*_CLIPPING[1:], "average_fraction")
+    own = (*CLIPPING[1:], "average_fraction")
     for field in own if spec.family.is_external else ():
         if getattr(training, field) is not None:
             yield (
@@ -111,6 +114,20 @@ def _unfit_pruner(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"{spec.search.pruner} stops trials on the way, and those of {spec.family.name} train"
             " in one piece, because its batches come from a loader: use none",
         )
+
+
+def _unfit_search(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    if spec.search.training is None:
+        return
+    training = spec.training
+    around = Around(
+        spec.family,
+        training.schedule,
+        tuple(way for way in CLIPPING if getattr(training, way) is not None),
+        spec.comparison,
+        tuple(optimizer.name for optimizer in spec.optimizers),
+    )
+    yield from unfit_search(spec.search.training, around)
 
 
 def _unknown_seeds(spec: StudyFields) -> Iterator[tuple[str, str]]:

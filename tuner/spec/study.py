@@ -37,9 +37,7 @@ class StudySpec(StudyFields):
         return spec._filled()
 
     def _filled(self) -> Self:
-        if self.search.training and "compared_over" not in self.training.model_fields_set:
-            training = self.training.model_copy(update={"compared_over": AT_THE_END})
-            object.__setattr__(self, "training", training)
+        self._fill_comparison()
         checked = self.check.widths or self.check_widths
         seeds = {config.name: self.check_seeds(config.name) for config in self.optimizers}
         check = self.check.model_copy(update={"widths": checked, "seeds": seeds})
@@ -50,3 +48,11 @@ class StudySpec(StudyFields):
         object.__setattr__(self, "check", check)  # frozen for everybody else
         object.__setattr__(self, "measure", measure)
         return self
+
+    def _fill_comparison(self) -> None:
+        """Searched schedules are compared at their end; trainers report of their second half."""
+        named = "compared_over" in self.training.model_fields_set
+        if named or self.search.training is None or self.family.is_external:
+            return
+        training = self.training.model_copy(update={"compared_over": AT_THE_END})
+        object.__setattr__(self, "training", training)

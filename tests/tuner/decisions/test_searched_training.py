@@ -128,7 +128,10 @@ def answer(snapshot: StudySnapshot) -> RecommendationDocument:
 
 def test_a_schedule_that_survives_fresh_seeds_is_measured_and_recommended() -> None:
     snapshot = measured(gain=0.03)
-    trained = {Purpose.MEASURE: [FOUND], Purpose.CONFIRM: [FOUND, None]}
+    trained: dict[Purpose, list[dict[str, float | str] | None]] = {
+        Purpose.MEASURE: [FOUND],
+        Purpose.CONFIRM: [FOUND, None],
+    }
     for purpose, wanted in trained.items():
         of_purpose = [one.training for one in snapshot.trials if one.purpose is purpose]
         assert all(one in wanted for one in of_purpose)

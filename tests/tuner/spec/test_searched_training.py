@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from tests.tuner.own_trainer import external_spec
 from tuner.spec.study import StudySpec
 from tuner.spec.submitted import STORED
 
@@ -134,3 +135,16 @@ def test_a_family_compared_by_validation_searches_its_average() -> None:
         {"average_fraction": {"type": "categorical", "choices": [0.05, 0.1]}}, family=family
     )
     assert spec.training.with_drawn({"average_fraction": 0.05}).average_fraction == 0.05
+
+
+def test_a_trainer_of_ones_own_searches_them_by_its_validation_losses() -> None:
+    family = external_spec()["family"]
+    by_validation = {"family": family | {"metric": "validation_loss"}}
+    spec = asked({"warmup_fraction": WARMUP}, **by_validation)
+    assert spec.training.compared_over == 0.5
+    by_training = {"family": family | {"metric": "train_loss"}}
+    pointer, words = refused({"warmup_fraction": WARMUP}, **by_training)
+    assert (pointer, "second half" in words) == ("/search/training", True)
+    document = {"target": {"width": 256}, "training": {"compared_over": 0.2}} | by_validation
+    with pytest.raises(ValidationError, match="leave it out"):
+        StudySpec.model_validate(document)

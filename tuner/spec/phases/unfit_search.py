@@ -1,11 +1,14 @@
 """Find searched fields of training that the rest of a study contradicts."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from parametrization.optimizers.registry import declared
+from parametrization.recommendation.target import Comparison
+from parametrization.scaling.schedule import Schedule
 from parametrization.schedules.declaration import ShapeNumber
 from parametrization.schedules.registry import SHAPES
+from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.optimizers.distributions import (
     CategoricalDistribution,
     Distribution,
@@ -13,17 +16,31 @@ from tuner.spec.optimizers.distributions import (
 )
 from tuner.spec.optimizers.magnitudes import undrawable
 from tuner.spec.phases.searched_training import SearchedTraining, ShapeChoices
-from tuner.spec.study_fields import StudyFields
 
+CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
 _AT: Final = "/search/training"
-_CLIPPING: Final = ("gradient_clip_norm", "gradient_clip_value", "gradient_clip_percentile")
 
 
-def unfit_search(spec: StudyFields) -> Iterator[tuple[str, str]]:
+class Around(NamedTuple):
+    """What searched fields have to agree with.
+
+    Attributes:
+        schedule: the study's own.
+        clips: fields of clipping that the study's own training sets.
+        comparison: what the trials are compared by.
+        optimizers: by name.
+
+    """
+
+    family: ModelFamily
+    schedule: Schedule
+    clips: tuple[str, ...]
+    comparison: Comparison
+    optimizers: tuple[str, ...]
+
+
+def unfit_search(searched: SearchedTraining, spec: Around) -> Iterator[tuple[str, str]]:
     """(JSON pointer, what to change) for every searched field that disagrees with another one."""
-    searched = spec.search.training
-    if searched is None:
-        return
     if not searched.given:
         yield (_AT, "no field is searched: name one, or leave training out of search")
     if spec.family.is_external and spec.comparison.metric == "train_loss":
@@ -42,13 +59,13 @@ def unfit_search(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from _unfit_average(spec, searched)
 
 
-def _shapes(spec: StudyFields, searched: SearchedTraining) -> tuple[str, ...]:
+def _shapes(spec: Around, searched: SearchedTraining) -> tuple[str, ...]:
     """Every shape that a trial of the study may have."""
-    own = spec.training.schedule.shape
+    own = spec.schedule.shape
     return tuple(dict.fromkeys((own, *(searched.shape.choices if searched.shape else ()))))
 
 
-def _growing_batches(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+def _growing_batches(spec: Around, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
     for shape in _shapes(spec, searched):
         if SHAPES[shape].batch_stages is not None:
             yield (
@@ -59,7 +76,7 @@ def _growing_batches(spec: StudyFields, searched: SearchedTraining) -> Iterator[
             )
 
 
-def _unfit_numbers(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+def _unfit_numbers(spec: Around, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
     shapes = _shapes(spec, searched)
     for name, distribution in searched.numbers.items():
         takers = [shape for shape in shapes if name in SHAPES[shape].numbers]
@@ -81,19 +98,18 @@ def _problem(number: ShapeNumber, distribution: Distribution) -> str | None:
     return next((words for value in drawn if (words := number.problem(value))), None)
 
 
-def _unfit_clipping(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
-    given = [way for way in _CLIPPING if getattr(spec.training, way) is not None]
-    ways = [way for way in _CLIPPING if way in searched.given]
+def _unfit_clipping(spec: Around, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+    ways = [way for way in CLIPPING if way in searched.given]
     for way in ways:
-        others = [other for other in (*given, *ways) if other != way]
+        others = [other for other in (*spec.clips, *ways) if other != way]
         if others:
             yield (f"{_AT}/{way}", f"{others[0]} clips already: leave one of them out")
     for way in ways if spec.family.is_external else ():
-        if way != _CLIPPING[0]:
+        if way != CLIPPING[0]:
             yield (f"{_AT}/{way}", "a trainer of one's own clips by gradient_clip_norm alone")
 
 
-def _unfit_average(spec: StudyFields, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
+def _unfit_average(spec: Around, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
     if searched.average_fraction is None:
         return
     pointer = f"{_AT}/average_fraction"
@@ -106,5 +122,5 @@ def _unfit_average(spec: StudyFields, searched: SearchedTraining) -> Iterator[tu
             f" {spec.comparison.words}: give it in training, or leave it out",
         )
     for optimizer in spec.optimizers:
-        if declared(optimizer.name).evaluation_point:
-            yield (pointer, f"{optimizer.name} averages the weights by itself: leave it out")
+        if declared(optimizer).evaluation_point:
+            yield (pointer, f"{optimizer} averages the weights by itself: leave it out")
