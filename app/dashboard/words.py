@@ -40,6 +40,11 @@ def signed(value: float | None) -> str:
     return UNKNOWN if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
 
 
+def _tenths(percents: float) -> str:
+    """Percents with a sign, to a tenth: seeds alone move a loss by more than that."""
+    return f"{percents:+.1f} %".replace("-", "\N{MINUS SIGN}")
+
+
 def rate(log2_rate: float) -> str:
     """A learning rate that was tried, at the base width: a number and a power of two."""
     return _power(f"{2.0**log2_rate:.3g} = 2^{log2_rate:.2f}")
@@ -95,8 +100,8 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
         )
     if (beside := at.asymptotic_penalty) is not None:
         words += (
-            f"; at its own best rate its loss is {signed(beside.percent_at_width)} % off μP's at"
-            f" width {beside.at_width}, {signed(beside.percent)} % in the limit"
+            f"; at its own best rate its loss is {_tenths(beside.percent_at_width)} off μP's at"
+            f" width {beside.at_width}, {_tenths(beside.percent)} in the limit"
         )
     return [f"{words}."]
 
