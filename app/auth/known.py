@@ -1,11 +1,13 @@
 """Find whose a secret is; what was found is believed for a second.
 
 A service that many API processes serve learns of a revocation within that second; the process that
-revokes learns of it at once.
+revokes learns of it at once. While the database cannot be read what was found last is believed on:
+all that can be answered then is what needs no database, such as the metric that says so.
 """
 
 import datetime as dt
 import hmac
+import math
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -56,8 +58,13 @@ class KnownSecrets:
     async def are_keys_needed(self) -> bool:
         """Whether a key was ever made."""
         if not self._has_keys and time.monotonic() - self._looked_at > BELIEVED_SECONDS:
-            self._has_keys = await self._look(self._any_key)
-            self._looked_at = time.monotonic()
+            try:
+                self._has_keys = await self._look(self._any_key)
+            except TunerError:
+                if math.isinf(self._looked_at):
+                    raise
+            else:
+                self._looked_at = time.monotonic()
         return self._has_keys
 
     async def of_secret(self, text: str) -> Access | None:
@@ -107,8 +114,13 @@ class KnownSecrets:
         if found is None or time.monotonic() - found.at > BELIEVED_SECONDS:
             if len(self._found) >= _MOST_KEPT:
                 self._found.clear()
-            access, until = await self._look(find)
-            found = self._found[name] = _Found(access, time.monotonic(), until)
+            try:
+                access, until = await self._look(find)
+            except TunerError:
+                if found is None:
+                    raise
+            else:
+                found = self._found[name] = _Found(access, time.monotonic(), until)
         if found.access is None or (found.until is not None and found.until <= now):
             return None
         if found.access.key is not None:

@@ -48,7 +48,7 @@ class MeasuringEnd(Record):
 
 
 class TuningCost(Record):
-    """Floating-point operations of every trial so far, and of the target's training."""
+    """Floating-point operations of every trial and look so far, and of the target's training."""
 
     trials: int
     tuning_flops: float

@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import httpx
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.auth import known
 from tests.app.served import Served
 from tuner.spec.states import StudyState
 from tuner.storage.heartbeats import beat
@@ -62,8 +64,12 @@ def test_answers_are_counted_by_route_and_status_not_by_path(served: Served) -> 
     assert found[name, "any", "none", "404"] == 2
 
 
-def test_a_database_that_cannot_be_read_is_a_metric(served: Served, tmp_path: Path) -> None:
+def test_a_database_that_cannot_be_read_is_a_metric(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long it lasts: whether keys are needed is asked again all the while."""
     assert samples(served.client)["widthwise_database_up",] == 1
+    monkeypatch.setattr(known, "BELIEVED_SECONDS", -1.0)
     (tmp_path / "widthwise.db").rename(tmp_path / "elsewhere.db")
     found = samples(served.client)
     assert found["widthwise_database_up",] == 0

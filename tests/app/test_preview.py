@@ -1,5 +1,7 @@
 """What a study would run, before it is queued."""
 
+import math
+
 import pytest
 
 from app.liveness import COORDINATOR
@@ -164,6 +166,28 @@ def test_a_cost_without_a_price_is_refused_and_with_its_own_is_stored(untouched:
     found = untouched.client.post("/v1/studies:preview", json=priced).json()
     assert found["spec"]["budget"]["price_per_hour"] == 2
     assert any("budget of 100 at 2 an hour of a slot" in note for note in found["notes"])
+
+
+def test_dynamics_count_in_a_previews_cost_and_in_a_budget(served: Served) -> None:
+    asked = {"family": {"name": "mlp"}, "target": {"width": 512, "tokens": 10**7}}
+    without, with_it = (
+        served.client.post("/v1/studies:preview", json=asked | {"dynamics": dynamics}).json()
+        for dynamics in (False, {"looks": 8, "examples": 256})
+    )
+    assert without["dynamics_flops"] is None
+    assert with_it["dynamics_flops"] > 0
+    assert with_it["tuning_flops"] == pytest.approx(
+        without["tuning_flops"] + with_it["dynamics_flops"]
+    )
+    assert with_it["share_percent"] > without["share_percent"]
+    budget = {"budget": {"flops_percent": with_it["share_percent"]}}
+    plain, looked = (
+        served.client.post("/v1/studies:preview", json=asked | budget | {"dynamics": one}).json()
+        for one in (False, with_it["spec"]["dynamics"])
+    )
+    assert max(plain["share_percent"], looked["share_percent"]) <= with_it["share_percent"]
+    trained = [math.fsum(of["flops"] for of in plan["planned"]) for plan in (looked, plain)]
+    assert trained[0] < trained[1]
 
 
 def test_a_study_stops_at_its_budget_and_says_so(served: Served) -> None:

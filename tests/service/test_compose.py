@@ -209,10 +209,9 @@ def test_the_files_own_commands_and_environment_complete_a_study(
     containers: Containers, postgres: OwnPostgres
 ) -> None:
     containers.start("migrate")
+    containers.start("ray-head")
     assert containers.running["migrate"].wait(60) == 0, containers.log("migrate")
     containers.start("api")
-    containers.becomes_healthy("api")
-    containers.start("ray-head")
     log = partial(containers.log, "ray-head")
     found = wait_for("the head", lambda: re.search(r"--address='([^']+)'", log()))
     containers.found_ray(found[1])
@@ -220,6 +219,7 @@ def test_the_files_own_commands_and_environment_complete_a_study(
     containers.start("worker-cpu")
     containers.becomes_healthy("worker-cpu")
     containers.start("tuner")
+    containers.becomes_healthy("api")
     containers.becomes_healthy("tuner")
     with httpx.Client(base_url=f"http://{containers.address}:8321", timeout=30) as client:
         answer = client.post("/v1/studies", json=SMALL)

@@ -23,7 +23,7 @@ SPEC: dict[str, Any] = {
     "optimizers": [
         {"name": "adamw", "learning_rate": {"type": "float", "low": 1e-3, "high": 0.3, "log": True}}
     ],
-    "training": {"steps": 120, "batch_size": 32},
+    "training": {"steps": 60, "batch_size": 32},
     "search": {"trials": 8, "batch_size": 4},
     "measure": {"widths": [16, 32, 64], "grid_points": 5},
     "check": {"widths": [64, 96, 128]},

@@ -231,6 +231,7 @@ def test_the_last_document_without_a_format_says_all_that_the_first_with_one_doe
 
     clipping = {"gradient_clip_percentile", "gradient_clip_value"}
     since = clipping | {"weight_average", "described", "dynamics", "measured_axes"}
+    since |= {"searched_training"}
     assert now.keys() - older.keys() == {"format", "dataset", "noise_floor"} | since
     assert lost(older, now) == {"prior_octaves"}  # a drift is shrunk no longer
 

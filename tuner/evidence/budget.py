@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterable
 
-from tuner.evidence.flops import cell_flops, target_flops
+from tuner.evidence.dynamics.cost import dynamics_by_width
+from tuner.evidence.flops import cell_flops, parameter_count, target_flops
 from tuner.evidence.planned import planned_flops, planned_trials
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import NewTrial, TrialRecord
@@ -48,7 +49,7 @@ def left_to_measure(snapshot: StudySnapshot) -> float:
     assert shape is not None, "or the budget could not be counted"
     others = [trial for trial in snapshot.trials if trial.purpose is not Purpose.MEASURE]
     due = planned_trials(spec)
-    reserved = 0.0
+    reserved = _of_dynamics(snapshot)
     for (purpose, width), count in due.items():
         if purpose in (Purpose.AXIS, Purpose.CONFIRM, Purpose.CONTROL, Purpose.REPEAT):
             asked = sum(one.purpose is purpose and one.width == width for one in others)
@@ -69,7 +70,8 @@ def searches_on(snapshot: StudySnapshot, batch: Iterable[NewTrial]) -> bool:
         for (purpose, width), count in planned_trials(spec).items()
         if purpose is not Purpose.SEARCH
     )
-    return spent_flops(snapshot) + cost(snapshot, batch) + kept <= most
+    spent = spent_flops(snapshot) + _of_dynamics(snapshot)
+    return spent + cost(snapshot, batch) + kept <= most
 
 
 def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewTrial, ...]:
@@ -77,7 +79,7 @@ def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewT
     most = most_flops(snapshot)
     if math.isinf(most):
         return trials
-    left = most - spent_flops(snapshot)
+    left = most - spent_flops(snapshot) - _of_dynamics(snapshot)
     taken: list[NewTrial] = []
     groups: dict[tuple[Purpose, str, int, Cell | None], list[NewTrial]] = {}
     for trial in trials:
@@ -89,6 +91,14 @@ def fitting(snapshot: StudySnapshot, trials: tuple[NewTrial, ...]) -> tuple[NewT
             left -= price
             taken += group
     return tuple(taken)
+
+
+def _of_dynamics(snapshot: StudySnapshot) -> float:
+    """FLOPs that the budget keeps for the dynamics, measured or not: they come last."""
+    spec, shape = snapshot.study.spec, snapshot.study.shape
+    assert shape is not None, "or the budget could not be counted"
+    by_width = dynamics_by_width(spec, lambda width: parameter_count(shape, width))
+    return math.fsum(by_width.values())
 
 
 def _flops(snapshot: StudySnapshot, trials: Iterable[TrialRecord]) -> float:

@@ -1,12 +1,13 @@
 """Say beforehand what a study would run, what it costs, and how sure its answer would be."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from parametrization.shapes.roles import ModelShape
 from parametrization.text.rounding import percent
 from parametrization.transfer.expected import expected_interval_octaves
+from tuner.evidence.dynamics.cost import dynamics_by_width
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
 from tuner.evidence.planned import planned_trials
 from tuner.evidence.sizes import Sizes, sizes_of, target_positions, trial_positions
@@ -93,13 +94,15 @@ class Preview(Record):
     """With every default filled in, as it would be stored."""
     trials: int
     planned: tuple[PlannedTrials, ...]
+    dynamics_flops: float | None = None
+    """Of looking at the winners in training; null where nobody asked, or sizes are not known."""
     tuning_flops: float | None
-    """Of all trials; null where the model's size is not known."""
+    """Of all trials and the dynamics; null where the model's size is not known."""
     target_parameters: int | None
     target_flops: float | None
     """Of one training of the target."""
     share_percent: float | None
-    """Of the trials in that."""
+    """Of `tuning_flops` in that."""
     time: PlannedTime | None
     """Null where nothing like it has trained here yet, or there are no slots."""
     interval: PlannedInterval
@@ -129,10 +132,13 @@ def preview(
     """
     sizes, target = sizes_of(spec, shape), spec.whole_target
     planned = tuple(_planned(spec, sizes))
-    flops = math.fsum(of.flops for of in planned if of.flops is not None)
-    size = None if sizes is None else _target_size(spec, sizes)
+    looked, size = {}, None
+    if sizes is not None:
+        looked = dynamics_by_width(spec, lambda width: sizes(width, spec.family.depth))
+        size = _size(sizes, target.width, target.depth)
+    flops = math.fsum([*(of.flops for of in planned if of.flops is not None), *looked.values()])
     whole = None if size is None else FORWARD_AND_BACKWARD * size * target_positions(spec, target)
-    time = _time(spec, planned, speeds, slots)
+    time = _time(spec, planned, looked, speeds, slots)
     price = (spec.budget and spec.budget.price_per_hour) or price_per_hour
     if time is not None and price:
         hours = time.slot_seconds / SECONDS_OF_HOUR
@@ -144,6 +150,7 @@ def preview(
         spec=spec,
         trials=trials,
         planned=planned,
+        dynamics_flops=math.fsum(looked.values()) or None,
         tuning_flops=spent,
         target_parameters=size,
         target_flops=whole,
@@ -186,18 +193,19 @@ def _size(sizes: Sizes, width: int, depth: int) -> int | None:
         return None
 
 
-def _target_size(spec: StudySpec, sizes: Sizes) -> int | None:
-    return _size(sizes, spec.target.width, spec.whole_target.depth)
-
-
 def _time(
-    spec: StudySpec, planned: Sequence[PlannedTrials], speeds: Sequence[MeasuredSpeed], slots: int
+    spec: StudySpec,
+    planned: Sequence[PlannedTrials],
+    looked: Mapping[int, float],
+    speeds: Sequence[MeasuredSpeed],
+    slots: int,
 ) -> PlannedTime | None:
     own = [speed for speed in speeds if speed.family == spec.family.name]
     if not own or not slots or any(of.flops is None for of in planned):
         return None
+    work = [(of.width, of.flops) for of in planned if of.flops is not None]
     slot_seconds = math.fsum(
-        of.flops / nearest(own, of.width).flops_per_second for of in planned if of.flops is not None
+        flops / nearest(own, width).flops_per_second for width, flops in [*work, *looked.items()]
     )
     widths = ", ".join(str(width) for width in sorted({speed.width for speed in own}))
     return PlannedTime(

@@ -7,7 +7,13 @@ from itertools import repeat
 from parametrization.recommendation.document import MeasuringEnd, TuningCost
 from parametrization.recommendation.target import WholeTarget
 from parametrization.shapes.roles import ModelShape
-from tuner.evidence.flops import cell_flops, target_flops, target_parameters
+from tuner.evidence.dynamics.cost import dynamics_flops
+from tuner.evidence.flops import (
+    cell_flops,
+    parameter_count,
+    target_flops,
+    target_parameters,
+)
 from tuner.evidence.study_evidence import TrainedTrials
 from tuner.spec.study import StudySpec
 
@@ -24,12 +30,15 @@ def tuning_cost(
     shape: ModelShape,
     target: WholeTarget,
     measuring_end: MeasuringEnd | None = None,
+    *,
+    looked_at: Iterable[int] = (),
 ) -> TuningCost:
-    """Cost of the trials as a share of training the target.
+    """Cost of the trials, and of the dynamics, as a share of training the target.
 
     Args:
         trained: how many trials have done how many steps.
         shape: of the proxies.
+        looked_at: widths whose dynamics were measured, once for every training.
 
     """
     done = tuple(trained)
@@ -37,7 +46,7 @@ def tuning_cost(
         flops
         for at in done
         for flops in repeat(cell_flops(spec, shape, at.width, at.cell, at.step), at.trials)
-    )
+    ) + math.fsum(dynamics_flops(spec, parameter_count(shape, width)) for width in looked_at)
     flops = target_flops(spec, shape, target)
     return TuningCost(
         trials=sum(at.trials for at in done),

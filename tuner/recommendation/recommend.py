@@ -221,7 +221,14 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         noise_floor=own.noise,
         dynamics=own.dynamics,
         optimizers=known.standings,
-        cost=tuning_cost(known.trained, spec, study.shape, target, own.measuring_end),
+        cost=tuning_cost(
+            known.trained,
+            spec,
+            study.shape,
+            target,
+            own.measuring_end,
+            looked_at=[] if study.dynamics is None else [t.width for t in study.dynamics.trainings],
+        ),
         provenance=_provenance(study, known, chosen),
         base_shapes=shape,
     )

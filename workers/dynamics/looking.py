@@ -16,18 +16,13 @@ from parametrization.nn.dynamics.lanczos import Eigenpairs
 from parametrization.nn.dynamics.noise_scale import NoiseScale, noise_scale
 from parametrization.recommendation.dynamics import Landscape, Look, WidthDynamics
 from tuner.engine.orders import DynamicsOrder
-from tuner.spec.dynamics.asked import Dynamics
+from tuner.spec.dynamics.asked import LANDSCAPE_SIDE, MOST_PRODUCTS, Dynamics
 from tuner.spec.families.model_family import ModelFamily
 from workers.datasets.data import Batch
 from workers.device.heartbeat import alive
 from workers.training.objective import Loss, objective
 from workers.training.trainer import train_to
 from workers.training.trial import RunningTrial, new_trial
-
-MOST_PRODUCTS = 32
-"""With a matrix, for its eigenvalues: each keeps a vector as large as the model."""
-SIDE = 9
-"""Offsets of the landscape along either direction."""
 
 
 def dynamics(order: DynamicsOrder, device: str) -> WidthDynamics:
@@ -163,7 +158,7 @@ def _landscape(whole: Curvature, top: Eigenpairs, loss: float) -> Landscape | No
     if sharpest <= 0 or not loss > 0 or len(top.values) < 2:
         return None
     reach = math.sqrt(2 * loss / sharpest)
-    offsets = [reach * (2 * at / (SIDE - 1) - 1) for at in range(SIDE)]
+    offsets = [reach * (2 * at / (LANDSCAPE_SIDE - 1) - 1) for at in range(LANDSCAPE_SIDE)]
     trained = [p for p in whole.model.parameters() if p.requires_grad]
     first, second = (_pieces(top.vectors[:, at], trained) for at in (0, 1))
     with torch.no_grad():

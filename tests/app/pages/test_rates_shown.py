@@ -46,12 +46,13 @@ def test_every_rate_in_every_form_agrees_with_the_groups(
 
     groups_agree_with_tensors(answer)
     assert as_said(answer) <= set(re.findall(r"[\d.e+-]+(?= \()", rates_in(answer.headline)))
-    for form in (terminal(answer), html(study, answer)):
+    text, pages = terminal(answer), html(study, answer)
+    for form in (text, pages):
         assert rates_in(form) == rates_in(answer.headline)
     assert yaml.safe_load(as_yaml(answer)) == answer.model_dump(mode="json")
     for tensor in answer.tensors:
-        assert row_of(tensor.pattern, terminal(answer)) >= {shown(answer, tensor.learning_rate)}
-    rows = re.findall(r'<th scope="row">(\w+)</th><td class="n">([^<]+)</td>', html(study, answer))
+        assert row_of(tensor.pattern, text) >= {shown(answer, tensor.learning_rate)}
+    rows = re.findall(r'<th scope="row">(\w+)</th><td class="n">([^<]+)</td>', pages)
     assert rows[: len(answer.groups)] == [
         (group.role, shown(answer, group.learning_rate)) for group in answer.groups
     ]
@@ -125,6 +126,7 @@ def html(snapshot: StudySnapshot, answer: Recommendation) -> str:
         "standing": standing_of(snapshot.study, progress, answer.verdict),
         "recommendation": answer,
         "actions": (),
+        "may_share": False,
     }
     parts = [page(f"study_{part}.html", **names) for part in ("recommendation", "header")]
     return re.sub(r"\n+", "\n", "\n".join(bytes(part.body).decode() for part in parts))

@@ -30,7 +30,10 @@ def test_a_seventh_tab_is_as_live_as_the_first_on_one_stream(
 ) -> None:
     study_id = served.submit(name="seen seven times")
     with browser.new_context() as context:
-        tabs = [opened(context.new_page(), served.address) for _ in range(TABS)]
+        tabs = [context.new_page() for _ in range(TABS)]
+        for tab in tabs:
+            tab.goto(served.address)
+            tab.wait_for_selector("[data-ready]", state="attached")
         served.advance(study_id, StudyState.SEARCHING)
         for tab in tabs:
             row = tab.locator(f'[data-study="{study_id}"]')

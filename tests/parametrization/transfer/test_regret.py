@@ -43,7 +43,7 @@ def test_regret_is_the_relative_loss_excess_near_and_far(optimum: float, away: f
 
     exact = 100 * math.expm1(0.02 * away**2)
     # A straight line between rates one octave apart lies at most curvature / 4 above.
-    assert found.regret_percent == pytest.approx(exact, abs=0.02 + (0.7 if abs(away) > 1.5 else 0))
+    assert found.regret_percent == pytest.approx(exact, abs=0.02 + (0.7 if abs(away) >= 1.5 else 0))
     assert not found.at_least
 
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.func import functional_call, jacrev
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from parametrization.recommendation.dynamics import WidthDynamics
 from tests.workers.specs import (
@@ -21,7 +22,10 @@ from tests.workers.specs import (
 )
 from tuner.engine.orders import DynamicsOrder, OrderId, TrialSpec
 from tuner.engine.reports import Done
+from tuner.evidence.dynamics.cost import dynamics_flops
 from tuner.spec.dynamics.asked import Dynamics
+from tuner.spec.families.mlp import Mlp
+from tuner.spec.study import StudySpec
 from workers.dynamics.looking import dynamics
 from workers.slot.orders import OpenCohort, carry_out
 from workers.training.trainer import train_to
@@ -125,6 +129,26 @@ def test_a_family_with_a_loss_of_its_own_is_looked_at_without_gauss_newton() -> 
     looks = seen(trial_spec(model=model_spec(TINY_GAN), train=training(steps=8))).looks
     assert {look.gauss_newton for look in looks} == {()}
     assert all(math.isfinite(look.hessian[0]) for look in looks)
+
+
+def test_what_a_study_plans_for_its_dynamics_is_what_torch_counts() -> None:
+    """But for gradients of the inputs, which nobody asks for, and iterations that end early."""
+    wide = model_spec(Mlp(name="mlp", depth=4), width=64, base_width=64)
+    trial = trial_spec(model=wide, optimizer="sgd", train=training(steps=12, batch_size=4))
+    asked = Dynamics(looks=3, eigenvalues=2, examples=8, noise_batches=4)
+    with FlopCounterMode(display=False) as counted:
+        dynamics(order(trial).model_copy(update={"asked": asked}), "cpu")
+    spec = StudySpec.model_validate(
+        {
+            "family": {"name": "mlp", "depth": 4},
+            "proxy_width": 64,
+            "target": {"width": 256},
+            "training": {"steps": 12, "batch_size": 4},
+            "dynamics": asked.model_dump(),
+        }
+    )
+    size = sum(p.numel() for p in new_trial(trial).model.parameters())
+    assert counted.get_total_flops() == pytest.approx(dynamics_flops(spec, size), rel=0.25)
 
 
 def test_a_training_that_diverges_is_told_with_what_was_seen_before() -> None:

@@ -1,8 +1,15 @@
 """Ask for a study's dynamics: curvature, noise of gradients and edge of stability at the winner."""
 
+from typing import Final
+
 from pydantic import Field
 
 from tuner.spec.submitted import Submitted
+
+MOST_PRODUCTS: Final = 32
+"""With a matrix, for its eigenvalues: each keeps a vector as large as the model."""
+LANDSCAPE_SIDE: Final = 9
+"""Offsets of the landscape along either direction."""
 
 
 class Dynamics(Submitted):
