@@ -118,9 +118,9 @@ def _of_stability(dynamics: DynamicsFindings | None) -> Iterator[Reason]:
         return
     words = (
         f"the proxy of width {dynamics.edge_width} trained at the edge of stability (update"
-        f" {dynamics.edge_step}: curvature times rate at {significant(dynamics.edge, 2)} of what"
-        " the optimizer can stand): watch the target's loss for spikes, and lower the rate or clip"
-        " if it has any"
+        f" {dynamics.edge_step}: curvature times rate was {significant(dynamics.edge, 2)} times"
+        " what the optimizer can stand): watch the target's loss for spikes, and lower the rate or"
+        " clip if it has any"
     )
     yield Reason(topic="stability", severity="caution", words=words, excess=dynamics.edge)
 

@@ -77,8 +77,8 @@ def _words(found: DynamicsFindings, measured: Sequence[WidthDynamics]) -> Iterat
     if found.edge is not None:
         beyond = "at the edge of stability" if found.edge >= 1 else "below the edge of stability"
         yield (
-            f"the sharpest direction reached {significant(found.edge, 2)} of what the optimizer can"
-            f" stand (width {found.edge_width}, update {found.edge_step}): {beyond}"
+            f"the sharpest direction reached {significant(found.edge, 2)} times what the optimizer"
+            f" can stand (width {found.edge_width}, update {found.edge_step}): {beyond}"
         )
     for one in measured:
         if one.problem is not None:
