@@ -66,7 +66,8 @@ def test_an_external_study_survives_the_death_of_every_process(
         for ended, victim in ((1, "tuner"), (5, "api"), (9, "trainer"), (13, "tuner")):
             wait_for("trials", partial(has_ended, service, study_id, ended))
             strike(service, trainers, victim)
-        assert service.finished(study_id)["state"] == "completed"
+        found = service.finished(study_id)
+        assert found["state"] == "completed", found["reason"]
         for process in trainers.running:
             assert process.wait(60) == 0  # 410 tells them that it is over
     finally:
