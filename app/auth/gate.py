@@ -89,10 +89,8 @@ class Gate:
             if not await self._known.are_keys_needed():
                 return before is KEYLESS
             now, _ = await self._shown(request)
-        except TunerError:
-            return (
-                True  # the database cannot be read, so nothing can be said: neither can it be sent
-            )
+        except TunerError:  # the database cannot be read: there is nothing new to send either
+            return True
         return now is not None and now.viewer == before.viewer
 
     async def _shown(self, request: Request) -> _Shown:

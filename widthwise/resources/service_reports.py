@@ -1,4 +1,4 @@
-"""What a service tells about several studies at once: comparisons, answers, usage of slots."""
+"""Read what a service tells of several studies: comparisons, answers, usage of slots."""
 
 import datetime as dt
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What has changed since a recommendation was stored: computed now, for the same target."""
+"""Compare a stored recommendation with the study's answer for the same target today."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""What is sent to break something is answered with 4xx, in one shape, and delays nobody else."""
+"""Hostile requests are answered with 4xx, in one shape, and delay nobody else."""
 
 import gzip
 import json

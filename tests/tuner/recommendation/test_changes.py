@@ -1,4 +1,4 @@
-"""What has changed between two answers of a study, in numbers and in words."""
+"""Changes between two answers of a study are told in numbers and in words."""
 
 from parametrization.recommendation.document import RecommendationDocument
 from tests.tuner.builders import measured, surface
