@@ -96,6 +96,17 @@ def test_a_study_ends_with_the_best_rate_and_says_what_it_rests_on(served: Serve
     assert study.ask().status_code == 410
 
 
+def test_a_coordinator_killed_between_a_trials_end_and_the_leases_goes_on(served: Served) -> None:
+    study = Coordinated(served)
+    lease = study.lease()
+    values = losses(lease)
+    study.report(lease, report(lease, len(values), values))
+    study.turn(1)  # the trial's end is stored; its lease is closed by the next turn alone
+    study.engine, study.memory = ExternalEngine(study.database, ahead=True), Memory()
+    train_to_the_end(study)
+    assert study.state()["state"] == "completed", study.state()["reason"]
+
+
 def test_a_trainer_that_does_not_repeat_itself_is_told_so(served: Served) -> None:
     study = Coordinated(served)
     train_to_the_end(study, noise=0.02)

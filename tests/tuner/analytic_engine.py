@@ -24,6 +24,7 @@ from tuner.engine.orders import (
     TrialSpec,
 )
 from tuner.engine.packing import SOLO, Packing
+from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import CoordinateStatistic, Done, Lost, Reached, Report, TrialProgress
 from tuner.engine.series import Series
 from tuner.engine.slots import Slot
@@ -136,7 +137,7 @@ class AnalyticEngine:
             return
         free = [name for name, running in self._running.items() if running is None]
         if not free:
-            raise RuntimeError(f"no slot is free for {order.id}")
+            raise NoFreeSlot(order.id, "wait for a report")
         self._running[free[0]] = order
         self._attempts.add((order.id, order.attempt))
         self.started.append(order)

@@ -14,6 +14,7 @@ from typing import Final
 from tuner.coordinator.external_reports import reports_about
 from tuner.coordinator.external_slots import external_slots
 from tuner.engine.orders import AnyOrder, OrderId, TrainOrder
+from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
 from tuner.storage.leases.offers import (
@@ -90,18 +91,19 @@ class ExternalEngine:
         """Offer an order to the trainers of its study; it is stored with the next call.
 
         Raises:
-            RuntimeError: if none of them is free, or no trainer can carry out such an order.
+            NoFreeSlot: if none of them is free.
+            ValueError: if no trainer can carry out such an order.
 
         """
         if not isinstance(order, TrainOrder) or len(order.trials) != 1:
-            raise RuntimeError(f"no trainer takes the {order.kind} order {order.id}")
+            raise ValueError(f"no trainer takes the {order.kind} order {order.id}")
         with self._database.read() as session:
             if (order.id, order.attempt) in self._starting or is_offered(session, order):
                 return
         if not self._free[order.study_id]:
             self.slots()
         if not self._free[order.study_id]:
-            raise RuntimeError(f"no slot is free for order {order.id}: no trainer asks for one")
+            raise NoFreeSlot(order.id, "no trainer asks for one")
         self._free[order.study_id] -= 1
         self._starting[order.id, order.attempt] = order
 

@@ -13,7 +13,7 @@ from tuner.coordinator.memory import Memory
 from tuner.decisions.allocation import allocate
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.orders import AnyOrder, OrderId
-from tuner.engine.protocol import Engine
+from tuner.engine.protocol import Engine, NoFreeSlot
 from tuner.engine.slots import Capacity, Slot, capacity_of
 from tuner.records.decision import Decision
 from tuner.records.errors import (
@@ -66,7 +66,7 @@ class Starting:
         closed = {slot.busy_with for slot in slots if slot.busy_with} - self._stored.keys()
         for order_id in closed:
             self._engine.cancel(order_id)
-        slots = _freed(slots, closed)
+        slots = self._engine.slots() if closed else slots
         capacity = capacity_of(slots)
         for study_id, study in self._studies.items():
             # What else is due follows a report; a trainer may leave with its last one.
@@ -148,7 +148,10 @@ class Starting:
         if new:
             self._store_decision(self._snapshots[study_id], Decision(orders=new))
         for order in listed:
-            self._engine.start(order)
+            try:
+                self._engine.start(order)
+            except NoFreeSlot as error:  # a slot has gone since; the order is stored and waits
+                log.info("order waits", study=study_id, problem=str(error))
 
     def _store_decision(self, snapshot: StudySnapshot, decision: Decision) -> None:
         with self._database.write() as session:

@@ -28,7 +28,7 @@ class CompositeEngine:
         """Hand an order to the engine that can carry it out.
 
         Raises:
-            RuntimeError: if no slot is free there.
+            NoFreeSlot: if there is none in it.
 
         """
         (self._trainers if family_of(order).is_external else self._workers).start(order)

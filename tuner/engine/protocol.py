@@ -7,6 +7,13 @@ from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
 
 
+class NoFreeSlot(RuntimeError):
+    """No slot of the engine is free for an order: the slots have changed since they were asked."""
+
+    def __init__(self, order_id: OrderId, remedy: str) -> None:
+        super().__init__(f"no slot is free for order {order_id}: {remedy}")
+
+
 class Engine(Protocol):
     """Where orders run. Only `wait` blocks."""
 
@@ -17,7 +24,7 @@ class Engine(Protocol):
         """Hand an order to a free slot; idempotent by (order id, attempt).
 
         Raises:
-            RuntimeError: if no slot is free.
+            NoFreeSlot: if there is none; the order may be started again later.
 
         """
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Protocol, TypeVar
 
 from tuner.engine.orders import AnyOrder
+from tuner.engine.protocol import NoFreeSlot
 from workers.engines.slot_process import code_of, trials_of
 
 
@@ -24,11 +25,11 @@ def best_free(slots: Iterable[PlaceT], order: AnyOrder) -> PlaceT:
     """One that still holds the order's trials, or has run its code, before others.
 
     Raises:
-        RuntimeError: if no slot is free.
+        NoFreeSlot: if there is none.
 
     """
     free = [slot for slot in slots if slot.order is None and slot.problem is None]
     if not free:
-        raise RuntimeError(f"no slot is free for order {order.id}: wait for a report first")
+        raise NoFreeSlot(order.id, "wait for a report first")
     wanted, code = trials_of(order), code_of(order)
     return max(free, key=lambda slot: (slot.holds(wanted), slot.code == code))

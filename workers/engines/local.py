@@ -114,7 +114,7 @@ class LocalEngine:
         """Hand an order to a free slot, best to one that still holds its trials in memory.
 
         Raises:
-            RuntimeError: if no slot is free.
+            NoFreeSlot: if there is none.
 
         """
         if (order.id, order.attempt) in self._started:

@@ -6,7 +6,8 @@ import pytest
 
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.decisions.test_plan import essence, run_to_end, snapshot_of, spec, submit
-from tuner.engine.orders import OrderId, TrainOrder
+from tuner.engine.orders import AnyOrder, OrderId, TrainOrder
+from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import Failed, Report
 from tuner.records.errors import IllegalMove
 from tuner.spec.states import StateReason, StudyState, TrialState
@@ -38,6 +39,15 @@ class FailingEngine(AnalyticEngine):
                 self.cancel(OrderId(order.id))
                 return [Failed(**failed, reason=StateReason.ERROR)]
         return super().wait(timeout_seconds)
+
+
+class ShrinkingEngine(AnalyticEngine):
+    """Has one slot less than it has shown, now and then: a node died in between."""
+
+    def start(self, order: AnyOrder) -> None:
+        if (order.id, order.attempt) not in self._attempts and self._random.random() < 0.3:
+            raise NoFreeSlot(order.id, "its node died")
+        super().start(order)
 
 
 @pytest.fixture
@@ -74,6 +84,18 @@ def test_a_trial_that_has_lost_its_checkpoint_begins_again_and_changes_nothing(
     number = restarted[0]["number"]
     begun = [o for o in again for t in o.trials if t.spec.number == number and t.start is None]
     assert len(begun) == 2, "it began twice"
+
+
+def test_orders_whose_slot_is_gone_wait_for_another(
+    database: Database,
+) -> None:
+    alone = submit(database, small("median"))
+    run_to_end(database, alone, AnalyticEngine(slots=2))
+    study_id = submit(database, small("median"))
+    run_to_end(database, study_id, ShrinkingEngine(slots=2))
+    found = snapshot_of(database, study_id)
+    assert found.study.state is StudyState.COMPLETED, found.study.reason
+    assert essence(found) == essence(snapshot_of(database, alone))
 
 
 @pytest.mark.parametrize("kind", ["describe", "check", "train"])

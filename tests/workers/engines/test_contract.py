@@ -19,6 +19,7 @@ from tests.workers.engines.ray_under_test import ray_engine
 from tests.workers.engines.worker_processes import wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
 from tuner.engine.orders import OrderId, TrainOrder
+from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import Done, Failed, Lost, Reached
 
 ENGINES = [
@@ -142,7 +143,7 @@ def test_a_full_engine_refuses_an_order_and_keeps_those_that_it_has(
     running = {OrderId(f"{name}-{number}") for number in range(2)}
     for order_id in running:
         under_test.engine.start(endless(order_id))
-    with pytest.raises(RuntimeError, match=f"no slot is free for .*{name}-third"):
+    with pytest.raises(NoFreeSlot, match=f"{name}-third"):
         under_test.engine.start(short(f"{name}-third"))
     assert busy_with(under_test) == running
     for order_id in running:

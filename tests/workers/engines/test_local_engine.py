@@ -16,6 +16,7 @@ from tests.workers.engines.worker_processes import wait_for_death, worker_pids
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.orders import DescribeOrder, OrderId, TrainOrder
+from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
@@ -241,7 +242,7 @@ def test_a_slot_whose_worker_cannot_start_is_blamed_itself_and_takes_no_more_ord
             assert lost.is_of_slot
         (slot,) = broken.slots()
         assert "before it could work, 2 times" in str(slot.problem)
-        with pytest.raises(RuntimeError, match="no slot is free"):
+        with pytest.raises(NoFreeSlot):
             broken.start(train_order(name="ord_innocent", attempt=3))
 
 

@@ -10,6 +10,7 @@ import pytest
 from tests.workers.engines.ray_under_test import actor_of
 from tests.workers.engines.worker_processes import pids_by_slot, wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
+from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.engine.software import installed_software
 from workers.engines import ray_engine
@@ -87,7 +88,7 @@ def test_workers_with_other_software_get_no_orders_and_the_reason_is_told(
     (slot,) = engine.slots()
     assert slot.problem is not None
     assert "install the same on every machine" in slot.problem
-    with pytest.raises(RuntimeError, match="no slot is free"):
+    with pytest.raises(NoFreeSlot):
         engine.start(train_order())
     engine.close()
 
@@ -129,7 +130,7 @@ def test_a_worker_that_stands_still_or_cannot_store_is_the_slots_own_trouble(
     assert blocked.is_of_slot
     (slot,) = engine.slots()
     assert str(slot.problem).startswith("cannot write the checkpoint std_blocked/")
-    with pytest.raises(RuntimeError, match="no slot is free"):
+    with pytest.raises(NoFreeSlot):
         engine.start(train_order(name="ord_next"))
     (folder / "std_blocked").unlink()
     wait_until_placed(engine)
