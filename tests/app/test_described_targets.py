@@ -35,7 +35,7 @@ def asked(served: Served, study_id: str, config: object, **fields: object) -> ht
         (CONFIG | {"hidden_size": 10**30}, "hidden_size: must be from 1"),
         (CONFIG | {"hidden_size": "64"}, "hidden_size: must be a whole number"),
         (CONFIG | {"model_type": "mamba"}, "model_type: 'mamba' is none of llama"),
-        ("nonsense", "dim: is missing"),
+        ("nonsense", "names no size of a model"),
         ("[" * 5_000, "this is no JSON"),
         ([], "target_config"),
         (None, "target_config"),

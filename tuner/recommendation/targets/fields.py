@@ -1,6 +1,6 @@
 """Read fields of a configuration that somebody else wrote: numbers in range, or an error."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from tuner.recommendation.targets.described import IllegalConfiguration
@@ -37,7 +37,9 @@ class Fields:
                 raise IllegalConfiguration(name, f"must be from 1 to {most}, got {_shown(value)}")
             return value
         if default is None:
-            raise IllegalConfiguration(names[0], "is missing, and the shapes follow from it")
+            state = "is null" if names[0] in self._given else "is missing"
+            words = f"{state}, and the shapes follow from it: give a whole number"
+            raise IllegalConfiguration(names[0], words)
         return default
 
     def number(self, name: str, *, default: float) -> float:
@@ -93,21 +95,36 @@ class Fields:
         """A truth value.
 
         Raises:
-            IllegalConfiguration: if it is something else.
+            IllegalConfiguration: if it is something else; null is not the default.
 
         """
         self._read.add(name)
-        value = self._given.get(name)
-        if value is None:
-            return default
+        value = self._given.get(name, default)
         if not isinstance(value, bool):
-            raise IllegalConfiguration(name, f"must be true or false, got {_shown(value)}")
+            words = "must be true or false" if value is not None else "is null: give true or false"
+            raise IllegalConfiguration(
+                name, f"{words}, or leave it out for {_said(default)}; got {_shown(value)}"
+            )
         return value
 
-    def word(self, name: str, *, default: str) -> str:
-        """Plain text, however it is meant."""
+    def word(self, name: str, *, among: Collection[str], default: str) -> str:
+        """One of a few words.
+
+        Raises:
+            IllegalConfiguration: if it is none of them.
+
+        """
         self._read.add(name)
-        return str(self._given.get(name, default))[:80]
+        value = self._given.get(name, default)
+        if not isinstance(value, str) or value not in among:
+            words = f"must be one of {', '.join(among)}; got {_shown(value)}"
+            raise IllegalConfiguration(name, words)
+        return value
+
+    def value(self, name: str) -> Any:  # noqa: ANN401  whatever was given
+        """As it was given; None where it was not."""
+        self._read.add(name)
+        return self._given.get(name)
 
     def left(self, names: frozenset[str]) -> tuple[str, ...]:
         """Those of these fields that are given, not null or false, and were not read."""
@@ -118,16 +135,25 @@ class Fields:
         )
 
 
-def divided(whole: int, parts: int, field: str) -> int:
+def divided(whole: int, parts: int, field: str, of: str) -> int:
     """Entries of one of several equal parts.
+
+    Args:
+        field: that says how many parts there are.
+        of: what is divided, in the words of the configuration.
 
     Raises:
         IllegalConfiguration: if they do not divide.
 
     """
     if whole % parts:
-        raise IllegalConfiguration(field, f"{parts} does not divide {whole}")
+        words = f"{parts} does not divide {whole}, which is {of}: give one that does"
+        raise IllegalConfiguration(field, words)
     return whole // parts
+
+
+def _said(flag: bool) -> str:
+    return "true" if flag else "false"
 
 
 def _shown(value: object) -> str:

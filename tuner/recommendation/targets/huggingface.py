@@ -15,6 +15,7 @@ from tuner.recommendation.targets.described import (
     weight,
 )
 from tuner.recommendation.targets.fields import MOST_BLOCKS, Fields, divided
+from tuner.recommendation.targets.forward_pass import refuse_other_tensors, unread
 from tuner.recommendation.targets.transformer import Kind, Sizes, llama_like
 from tuner.recommendation.targets.vit import read_vit
 
@@ -28,27 +29,25 @@ _GEMMA_NORMS: Final = (
     ("pre_feedforward_layernorm", Part.FEED_FORWARD_NORM),
     ("post_feedforward_layernorm", Part.FEED_FORWARD_NORM),
 )
-_GEMMA_DIFFERS: Final = ("embeddings times sqrt(hidden_size)", "gains of 1 + weight")
-_CHANGES: Final = frozenset(
-    {
-        *("attn_logit_softcapping", "final_logit_softcapping", "query_pre_attn_scalar"),
-        *("num_experts", "num_local_experts", "moe_intermediate_size", "sliding_window"),
-    }
+_GEMMA_DIFFERS: Final = (
+    *("embeddings times sqrt(hidden_size)", "gains of 1 + weight", "gates of GELU"),
 )
-"""Fields that change the forward pass and no shape here."""
+_SILU: Final = ("hidden_act", frozenset({"silu", "swish"}))
+_GELU: Final = ("hidden_activation", frozenset({"gelu", "gelu_pytorch_tanh"}))
+_GPT2_GELU: Final = ("activation_function", frozenset({"gelu", "gelu_new", "gelu_pytorch_tanh"}))
 
 
 class _Row(NamedTuple):
-    """Defaults where the config is silent."""
+    """How to read an architecture."""
 
     kind: Callable[[Fields], Kind]
-    tied: bool
-    kv_heads: int | None
-    """None: as many as heads."""
-    head_size: int | None
-    """None: width / heads."""
+    defaults: Mapping[str, Any] = {}
+    """Where the config is silent, as its class has them; null is not silent."""
+    null_kv_heads: bool = True
+    """Whether null key and value heads are as many as heads."""
     multipliers: tuple[str, ...] = ()
     """Fields that multiply in the forward pass; 1 where the config is silent."""
+    activation: tuple[str, frozenset[str]] = _SILU
 
 
 def _plain(fields: Fields) -> Kind:
@@ -82,15 +81,25 @@ def _gemma(*, qk_norm: bool) -> Callable[[Fields], Kind]:
     return kind
 
 
+_DROPOUT: Final = {"gpt2": dict.fromkeys(("attn_pdrop", "embd_pdrop", "resid_pdrop"), 0.1)}
+_WINDOW: Final = {"sliding_window": 4096}
+_GEMMA: Final = {"num_key_value_heads": 4, "head_dim": 256, "tie_word_embeddings": True, **_WINDOW}
+_GEMMA2: Final = {**_GEMMA, "attn_logit_softcapping": 50.0, "final_logit_softcapping": 30.0}
+_GEMMA3: Final = {**_GEMMA, "num_attention_heads": 8, "vocab_size": 262208}
 LLAMA_LIKE: Final[Mapping[str, _Row]] = {
-    "llama": _Row(_plain, False, None, None),
-    "mistral": _Row(lambda _fields: Kind(), False, 8, None),
-    "qwen2": _Row(lambda _fields: Kind(qkv_bias=True), False, 32, None),
-    "qwen3": _Row(_qwen3, False, 32, 128),
-    "olmo2": _Row(_olmo2, False, None, None),
-    "gemma2": _Row(_gemma(qk_norm=False), True, 4, 256),
-    "gemma3_text": _Row(_gemma(qk_norm=True), True, 4, 256),
-    "granite": _Row(_plain, False, None, None, MULTIPLIERS),
+    "llama": _Row(_plain),
+    "mistral": _Row(lambda _fields: Kind(), {"num_key_value_heads": 8, **_WINDOW}),
+    "qwen2": _Row(
+        lambda _fields: Kind(qkv_bias=True),
+        {"num_key_value_heads": 32, "use_sliding_window": False},
+    ),
+    "qwen3": _Row(
+        _qwen3, {"num_key_value_heads": 32, "head_dim": 128, "use_sliding_window": False}
+    ),
+    "olmo2": _Row(_olmo2),
+    "gemma2": _Row(_gemma(qk_norm=False), _GEMMA2, null_kv_heads=False, activation=_GELU),
+    "gemma3_text": _Row(_gemma(qk_norm=True), _GEMMA3, null_kv_heads=False, activation=_GELU),
+    "granite": _Row(_plain, multipliers=MULTIPLIERS),
 }
 """By `model_type`."""
 
@@ -102,27 +111,41 @@ def read_huggingface(config: Mapping[str, Any]) -> DescribedTarget:
         IllegalConfiguration: if its architecture has no row here, or a field is wrong.
 
     """
-    if isinstance(config.get("text_config"), Mapping):  # the language model of a multimodal one
-        inner = dict(config["text_config"])
-        inner.setdefault("model_type", str(config.get("model_type")).removesuffix("_text"))
-        config = inner
+    if isinstance(config.get("text_config"), Mapping):
+        config = _language_model(config)
     kind = config.get("model_type")
     kind = "gemma3_text" if kind == "gemma3" else kind
-    fields = Fields(config)
     if isinstance(kind, str) and kind in LLAMA_LIKE:
-        return _llama_like(kind, LLAMA_LIKE[kind], fields)
+        return _llama_like(kind, LLAMA_LIKE[kind], config)
     if isinstance(kind, str) and kind in _OTHERS:
-        return _OTHERS[kind](fields)
+        heads, read = _OTHERS[kind]
+        refuse_other_tensors(config, (heads,))
+        return read(Fields({**_DROPOUT.get(kind, {}), **config}))
     known = ", ".join([*LLAMA_LIKE, *_OTHERS])
-    raise IllegalConfiguration("model_type", f"{str(kind)[:40]!r} is none of {known}")
+    words = "is missing: give one of" if kind is None else f"{str(kind)[:40]!r} is none of"
+    remedy = "; of another model give its tensors: {width, depth, tensors: [{name, shape}]}"
+    raise IllegalConfiguration("model_type", f"{words} {known}{remedy}")
 
 
-def _llama_like(name: str, row: _Row, fields: Fields) -> DescribedTarget:
+def _language_model(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Of a multimodal model, whose other parts are named beside it."""
+    inner = dict(config["text_config"])
+    inner.setdefault("model_type", str(config.get("model_type")).removesuffix("_text"))
+    for name in ("tie_word_embeddings", "quantization_config", "vision_config", "audio_config"):
+        if config.get(name) is not None:
+            inner.setdefault(name, config[name])
+    return inner
+
+
+def _llama_like(name: str, row: _Row, config: Mapping[str, Any]) -> DescribedTarget:
+    refuse_other_tensors(config, ("ForCausalLM",))
+    fields = Fields({**row.defaults, **config})
     width, heads = fields.size("hidden_size"), fields.size("num_attention_heads")
-    default = row.head_size or (width // heads if width % heads == 0 else None)
-    head_size = fields.size("head_dim", default=default)
-    kv_heads = fields.size("num_key_value_heads", default=row.kv_heads or heads)
-    divided(heads, kv_heads, "num_key_value_heads")
+    own_size = fields.value("head_dim") is not None or "head_dim" in row.defaults
+    split = None if own_size else divided(width, heads, "num_attention_heads", "hidden_size")
+    head_size = fields.size("head_dim", default=split)
+    kv_heads = fields.size("num_key_value_heads", default=heads if row.null_kv_heads else None)
+    divided(heads, kv_heads, "num_key_value_heads", "num_attention_heads")
     sizes = Sizes(
         width=width,
         depth=fields.size("num_hidden_layers", most=MOST_BLOCKS),
@@ -131,45 +154,55 @@ def _llama_like(name: str, row: _Row, fields: Fields) -> DescribedTarget:
         head_size=head_size,
         feed_forward=fields.size("intermediate_size"),
         vocabulary=fields.size("vocab_size"),
-        tied=fields.flag("tie_word_embeddings", default=row.tied),
+        tied=fields.flag("tie_word_embeddings", default=False),
     )
     kind = row.kind(fields)
-    tensors = llama_like(sizes, kind, LLAMA)
     multipliers = {field: fields.number(field, default=1.0) for field in row.multipliers}
-    read = described(f"Hugging Face {name}", sizes, tensors, fields, "max_position_embeddings")
-    told = {"unread": (*read.unread, *kind.differs), "multipliers": multipliers}
-    return read.model_copy(update=told)
+    differs = (*unread(fields, depth=sizes.depth, activation=row.activation), *kind.differs)
+    read = described(
+        f"Hugging Face {name}",
+        sizes,
+        llama_like(sizes, kind, LLAMA),
+        fields.size("max_position_embeddings", default=0),
+        differs,
+    )
+    return read.model_copy(update={"multipliers": multipliers})
 
 
 def described(
-    source: str, sizes: Sizes, tensors: Iterator[DescribedTensor], fields: Fields, context: str
+    source: str,
+    sizes: Sizes,
+    tensors: Iterator[DescribedTensor],
+    context: int,
+    differs: tuple[str, ...],
 ) -> DescribedTarget:
-    """The record of what was read."""
-    length = fields.size(context, default=0) if context else 0
+    """The record of what was read; a context of 0 is not known."""
     return DescribedTarget(
         source=source,
         **sizes._asdict(),
-        context=length or None,
+        context=context or None,
         tensors=tuple(tensors),
-        unread=fields.left(_CHANGES),
+        unread=differs,
     )
 
 
 def _gpt2(fields: Fields) -> DescribedTarget:
-    width, heads = fields.size("n_embd", "hidden_size"), fields.size("n_head")
+    width = fields.size("n_embd", "hidden_size")
+    heads = fields.size("n_head", "num_attention_heads")
     sizes = Sizes(
         width=width,
-        depth=fields.size("n_layer", most=MOST_BLOCKS),
+        depth=fields.size("n_layer", "num_hidden_layers", most=MOST_BLOCKS),
         heads=heads,
         kv_heads=heads,
-        head_size=divided(width, heads, "n_head"),
+        head_size=divided(width, heads, "n_head", "n_embd"),
         feed_forward=fields.size("n_inner", default=4 * width),
         vocabulary=fields.size("vocab_size", default=50257),
         tied=fields.flag("tie_word_embeddings", default=True),
     )
-    context = fields.size("n_positions", default=1024)
+    context = fields.size("n_positions", "max_position_embeddings", default=1024)
     tensors = gpt2_tensors(sizes, context, bias=True, transposed=True)
-    return described("Hugging Face gpt2", sizes, tensors, fields, "n_positions")
+    differs = tuple(unread(fields, depth=sizes.depth, activation=_GPT2_GELU))
+    return described("Hugging Face gpt2", sizes, tensors, context, differs)
 
 
 def gpt2_tensors(
@@ -198,7 +231,8 @@ def gpt2_tensors(
         yield from weight(GPT2[Part.READOUT], Part.READOUT, (sizes.vocabulary, width))
 
 
-_OTHERS: Final[Mapping[str, Callable[[Fields], DescribedTarget]]] = {
-    "gpt2": _gpt2,
-    "vit": read_vit,
+_OTHERS: Final[Mapping[str, tuple[str, Callable[[Fields], DescribedTarget]]]] = {
+    "gpt2": ("GPT2LMHeadModel", _gpt2),
+    "vit": ("ViTForImageClassification", read_vit),
 }
+"""The class whose tensors they are, and what reads them."""

@@ -5,8 +5,8 @@ Source: Megatron-LM d98e8a6, `training/arguments.py`: the feed-forward is 4 widt
 count only with `--group-query-attention`.
 """
 
-import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Final
 
 from tuner.recommendation.exports.frameworks.namings import MEGATRON, Part
 from tuner.recommendation.targets.described import (
@@ -19,14 +19,19 @@ from tuner.recommendation.targets.fields import MOST_BLOCKS, Fields, divided
 from tuner.recommendation.targets.transformer import Sizes
 
 
-def read_megatron(text: str) -> DescribedTarget:
+def read_megatron(given: Mapping[str, object]) -> DescribedTarget:
     """The GPTModel that the arguments describe.
 
     Raises:
         IllegalConfiguration: if a size is missing or wrong.
 
     """
-    fields = Fields(_arguments(text))
+    fields = Fields(given)
+    if others := fields.left(_OTHER_TENSORS):
+        words = (
+            "makes a model of other tensors: give them, {width, depth, tensors: [{name, shape}]}"
+        )
+        raise IllegalConfiguration(others[0], words)
     width, heads = fields.size("hidden-size"), fields.size("num-attention-heads")
     grouped = fields.flag("group-query-attention", default=False)
     groups = fields.size("num-query-groups", default=heads)
@@ -36,22 +41,49 @@ def read_megatron(text: str) -> DescribedTarget:
         depth=fields.size("num-layers", most=MOST_BLOCKS),
         heads=heads,
         kv_heads=groups if grouped else heads,
-        head_size=fields.size("kv-channels", default=width // heads or None),
+        head_size=_head_size(fields, width, heads),
         feed_forward=fields.size(
             "ffn-hidden-size", default=8 * width // 3 // 64 * 64 if gated else 4 * width
         ),
         vocabulary=_padded(fields),
         tied=not fields.flag("untie-embeddings-and-output-weights", default=False),
     )
-    divided(heads, sizes.kv_heads, "num-query-groups")
+    divided(heads, sizes.kv_heads, "num-query-groups", "num-attention-heads")
     length = fields.size("max-position-embeddings", "seq-length")
     return DescribedTarget(
         source="Megatron-LM",
         **sizes._asdict(),
         context=length,
         tensors=tuple(_tensors(fields, sizes, gated=gated, length=length)),
-        unread=fields.left(frozenset({"num-experts", "moe-router-topk", "multi-latent-attention"})),
+        unread=fields.left(_CHANGES),
     )
+
+
+_CHANGES: Final = frozenset(
+    {
+        *("apply-layernorm-1p", "attention-dropout", "hidden-dropout", "use-rope-scaling"),
+        *("window-size", "window-attn-skip-freq", "squared-relu", "quick-geglu", "softmax-type"),
+        *("rotary-percent", "use-mup"),
+    }
+)
+"""Arguments that change the forward pass and no shape here."""
+_OTHER_TENSORS: Final = frozenset(
+    {
+        *("num-experts", "multi-latent-attention", "mtp-num-layers", "attention-output-gate"),
+        *("hybrid-override-pattern", "hybrid-layer-pattern", "is-hybrid-model"),
+        *("encoder-num-layers", "heterogeneous-layers-config-path"),
+        "experimental-attention-variant",
+    }
+)
+"""Arguments that give the model tensors which no row here describes."""
+_POSITIONS: Final = ("learned_absolute", "rope", "mrope", "yarn", "none")
+_NORMS: Final = ("LayerNorm", "RMSNorm")
+
+
+def _head_size(fields: Fields, width: int, heads: int) -> int:
+    if fields.value("kv-channels") is not None:
+        return fields.size("kv-channels")
+    return divided(width, heads, "num-attention-heads", "hidden-size")
 
 
 def _padded(fields: Fields) -> int:
@@ -61,37 +93,16 @@ def _padded(fields: Fields) -> int:
     return -(-fields.size("vocab-size") // multiple) * multiple
 
 
-def _arguments(text: str) -> dict[str, object]:
-    """Values by name; True where there is none."""
-    lines = (line for line in text.splitlines() if not line.lstrip().startswith("#"))
-    try:
-        words = shlex.split(" ".join(line.rstrip("\\") for line in lines))
-    except ValueError as error:
-        raise IllegalConfiguration("", f"this is no command line: {error}") from error
-    found: dict[str, object] = {}
-    for at, word in enumerate(words):
-        if word.startswith("--"):
-            name, equals, value = word[2:].partition("=")
-            follows = words[at + 1] if at + 1 < len(words) else "--"
-            given = value if equals else None if follows.startswith("--") else follows
-            found[name] = True if given is None else _number(given)
-    return found
-
-
-def _number(word: str) -> object:
-    return int(word) if word.isdecimal() and len(word) <= 20 else word
-
-
 def _tensors(
     fields: Fields, sizes: Sizes, *, gated: bool, length: int
 ) -> Iterator[DescribedTensor]:
     bias = not fields.flag("disable-bias-linear", default=False)
-    is_rms = fields.word("normalization", default="LayerNorm") == "RMSNorm"
-    learned = fields.word("position-embedding-type", default="learned_absolute")
+    is_rms = fields.word("normalization", among=_NORMS, default="LayerNorm") == "RMSNorm"
+    positions = fields.word("position-embedding-type", among=_POSITIONS, default="learned_absolute")
     width = sizes.width
     table = (sizes.vocabulary, width)
     yield from weight(MEGATRON[Part.TOKEN_TABLE], Part.TOKEN_TABLE, table)
-    if learned == "learned_absolute":
+    if positions == "learned_absolute":
         yield from weight(MEGATRON[Part.POSITION_TABLE], Part.POSITION_TABLE, (length, width))
     for block in map(str, range(sizes.depth)):
         at = {part: module.replace("*", block) for part, module in MEGATRON.items()}

@@ -48,7 +48,7 @@ def read_own_model(given: Mapping[str, Any]) -> DescribedTarget:
         source="tensors of a model of your own",
         width=fields.size("width", "base_width"),
         depth=fields.size("depth", most=MOST_BLOCKS),
-        tied=fields.flag("tied", default=False) if "tied" in given else None,
+        tied=None if given.get("tied") is None else fields.flag("tied", default=False),
         tensors=_with_parts(found),
     )
 
@@ -75,8 +75,10 @@ def _given(place: str, one: object) -> _Given:
     ):
         words = f"must be a list of at most {_MOST_DIMENSIONS} sizes from 1 to {LARGEST}"
         raise IllegalConfiguration(f"{place}/{field}", words)
-    turned = Fields({f"{place}/transposed": one.get("transposed")})
-    return _Given(name, tuple(shape), turned.flag(f"{place}/transposed", default=False))
+    turned = one.get("transposed")
+    if turned is not None and not isinstance(turned, bool):
+        raise IllegalConfiguration(f"{place}/transposed", "must be true or false")
+    return _Given(name, tuple(shape), turned is True)
 
 
 def _with_parts(found: Mapping[str, _Given]) -> tuple[DescribedTensor, ...]:

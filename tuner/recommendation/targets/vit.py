@@ -4,6 +4,7 @@ Source: transformers 5.24.0, `models/vit`: ViTForImageClassification.
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from tuner.recommendation.exports.frameworks.namings import VIT, Part
 from tuner.recommendation.targets.described import (
@@ -13,6 +14,9 @@ from tuner.recommendation.targets.described import (
     weight,
 )
 from tuner.recommendation.targets.fields import MOST_BLOCKS, Fields, divided
+from tuner.recommendation.targets.forward_pass import unread
+
+_GELU: Final = ("hidden_act", frozenset({"gelu", "gelu_pytorch_tanh"}))
 
 
 def read_vit(fields: Fields) -> DescribedTarget:
@@ -63,8 +67,9 @@ def read_vit(fields: Fields) -> DescribedTarget:
         depth=depth,
         heads=heads,
         kv_heads=heads,
-        head_size=divided(width, heads, "num_attention_heads"),
+        head_size=divided(width, heads, "num_attention_heads", "hidden_size"),
         feed_forward=wide,
         tied=False,
         tensors=tuple(tensors()),
+        unread=tuple(unread(fields, depth=depth, activation=_GELU)),
     )

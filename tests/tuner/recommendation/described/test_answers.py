@@ -135,7 +135,7 @@ def test_granites_config_is_written_anew_with_the_multipliers_of_the_answer() ->
     document = answer(LLAMA_LIKE, SMALL_GRANITE)
     assert document.described is not None
     wanted = {one.field: one.wanted for one in document.described.multipliers}
-    assert document.described.unread == ()
+    assert document.described.unread == ("rope_scaling",)
     words = [reason.words for reason in document.reasons]
     assert any("logits_scaling 3 instead of 8" in said for said in words)
 

@@ -87,6 +87,73 @@ def test_no_python_of_a_configuration_runs(tmp_path: Path) -> None:
     assert not mark.exists()
 
 
+SCRIPT = """
+#!/bin/bash
+# Megatron's own examples are arrays of a script
+HIDDEN=1024
+MODEL_ARGS=(
+    --num-layers 24  # blocks
+    --hidden-size $HIDDEN
+    --num-attention-heads 16 --vocab-size 50257
+    --seq-length 1024 --max-position-embeddings 1024
+    --swiglu
+)
+torchrun --nproc_per_node 8 pretrain_gpt.py "${MODEL_ARGS[@]}"
+"""
+
+
+def test_a_script_of_megatron_is_read_with_its_comments_arrays_and_variables() -> None:
+    read = read_target(SCRIPT)
+    assert (read.width, read.depth, read.heads, read.head_size) == (1024, 24, 16, 64)
+    assert read.feed_forward == 8 * 1024 // 3 // 64 * 64
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        (MEGATRON.replace("heads 32", "heads 24"), "num-attention-heads", "24 does not divide"),
+        (MEGATRON + "--num-experts 8", "num-experts", "a model of other tensors"),
+        (MEGATRON + "--multi-latent-attention", "multi-latent-attention", "of other tensors"),
+        (MEGATRON.replace("RMSNorm", "rms"), "normalization", "one of LayerNorm, RMSNorm"),
+        (MEGATRON.replace("rope", "alibi"), "position-embedding-type", "one of learned_absolute"),
+        (MEGATRON.replace("4096", "$WIDTH"), "hidden-size", "whole number, got '\\$WIDTH'"),
+        (NANOGPT + "n_layer = 12\n", "n_layer", "has two values"),
+        (NANOGPT.replace("1024\nbias", "width\nbias"), "n_embd", "whole number, got 'width'"),
+        (NANOGPT + "init_from = 'gpt2-xl'\n", "init_from", "starts from trained weights"),
+        (NANOGPT + "dataset = 'shakespeare_char'\n", "vocab_size", "meta.pkl"),
+        (NANOGPT.replace("n_head = 16", "n_head = 12"), "n_head", "12 does not divide 1024"),
+        (TORCHTITAN.replace("Llama3Model", "Qwen3Model"), "dim", "only Llama3Model.Config"),
+        (TORCHTITAN.replace("n_kv", "qk_norm=True, n_kv"), "qk_norm", "of other tensors"),
+        (TORCHTITAN.replace("n_heads = 32", "n_heads = 30"), "n_heads", "30 does not divide 4096"),
+        ('[model]\nname = "llama3"\nflavor = "8B"\n', "", "none of its sizes"),
+        ("hidden_size: 4096\nnum_layers: 32\n", "", "names no size of a model: give a Hugging"),
+    ],
+)
+def test_what_a_configuration_cannot_be_read_for_is_named_with_its_remedy(
+    text: str, field: str, words: str
+) -> None:
+    with pytest.raises(IllegalConfiguration, match=words) as refusal:
+        read_target(text)
+    assert refusal.value.field == field
+
+
+def test_nanogpts_own_defaults_fill_what_a_file_or_a_command_line_does_not_override() -> None:
+    by_file = read_target("batch_size = 12\nblock_size = 1024\nmax_iters = 600000\n")
+    assert (by_file.width, by_file.depth, by_file.heads) == (768, 12, 12)
+    by_line = read_target("python train.py --n_layer=4 --n_head=4 --n_embd=256 --dropout=0.2")
+    assert (by_line.width, by_line.depth, by_line.unread) == (256, 4, ("dropout",))
+    assert read_target("n_embd: int = 64 * 12\nn_head = 12\n").width == 768
+
+
+def test_torchtitans_arguments_of_v0_2_2_compute_the_feed_forward() -> None:
+    text = (
+        "args = TransformerModelArgs(dim=4096, n_layers=32, n_heads=32, n_kv_heads=8,"
+        " ffn_dim_multiplier=1.3, multiple_of=1024, vocab_size=128256,"
+        " rope=RoPEArgs(dim=128))"
+    )
+    assert shapes(read_target(text)) == shapes(read_target(TORCHTITAN))
+
+
 @pytest.mark.parametrize(
     "text",
     [
