@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from anyio import CapacityLimiter
 from fastapi import Depends, FastAPI
+from fastapi.routing import iter_route_contexts
 
 from app.auth.gate import Gate
 from app.auth.known import KnownSecrets
@@ -15,6 +16,7 @@ from app.auth.limits import RateLimits
 from app.auth.scopes import is_open, require_scope
 from app.dashboard import assets, certificate, compare, cost, log_in, pages, study_list, study_pages
 from app.dashboard.submit import page as submit_page
+from app.described import Description
 from app.errors import install_error_handlers, on_tuner_error
 from app.event_feed import EventFeed
 from app.http.entity_tags import EntityTags
@@ -27,6 +29,7 @@ from app.http.request_ids import RequestIds
 from app.http.write_turns import WriteTurns
 from app.kept_answers import KeptAnswers
 from app.metrics import registry_of
+from app.packed import CompressedPages
 from app.routes import (
     catalogue,
     events,
@@ -93,6 +96,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
         lifespan=_lifespan,
         docs_url=None,  # both fetch scripts from other hosts
         redoc_url=None,
+        openapi_url=None,  # made on the event loop, for seconds
         generate_unique_id_function=operation_id,
         dependencies=[Depends(require_scope), Depends(known_query)],
     )
@@ -107,6 +111,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.write_turns = WriteTurns()
     app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
     app.state.known = KnownSecrets(database)
+    app.include_router(assets.router)  # before all others, which are tried in this order
     for module in ROUTERS:
         app.include_router(module.router)
     for shown in (
@@ -118,11 +123,14 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
         compare,
         cost,
         log_in,
-        assets,
     ):
         app.include_router(shown.router, include_in_schema=False)
+    app.openapi = partial(describe, app, is_open)  # type: ignore[method-assign]  # FastAPI's own way
+    app.state.description = Description(app.openapi)
+    app.add_route("/openapi.json", app.state.description.answer, include_in_schema=False)
     install_error_handlers(app)
     # The last one added stands first.
+    app.add_middleware(CompressedPages)
     app.add_middleware(QuickReports, commits=app.state.commits)
     app.add_middleware(EntityTags)
     app.add_middleware(
@@ -138,7 +146,6 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds, access_log=settings.access_log)
     app.add_middleware(Measured, registry=app.state.metrics)
-    app.openapi = partial(describe, app, is_open)  # type: ignore[method-assign]  # FastAPI's own way
     return app
 
 
@@ -147,6 +154,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feed: EventFeed = app.state.feed
     commits: GroupCommit = app.state.commits
     commits.start()
+    for _ in iter_route_contexts(app.routes):  # else the first request has FastAPI resolve them
+        pass
     known: KnownSecrets = app.state.known
     tasks = [asyncio.create_task(feed.poll()), asyncio.create_task(known.keep_uses())]
     yield

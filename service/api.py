@@ -4,9 +4,11 @@ import argparse
 import signal
 import socket
 import sys
+import threading
 
 import uvicorn
 
+from app.dashboard.prepared import AFTER_SECONDS, prepare
 from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
@@ -70,7 +72,11 @@ def main() -> None:
         listening = socket.socket(fileno=arguments.socket)
     else:
         listening = listen(settings.host, settings.port)
+    preparing = threading.Timer(AFTER_SECONDS, prepare, [application])
+    preparing.daemon = True  # nobody waits for it, the end of the process least of all
+    preparing.start()
     ApiServer(config, application, beat_of(arguments.heartbeat)).run(sockets=[listening])
+    preparing.cancel()
     database.close()
 
 

@@ -1,15 +1,16 @@
 """Files for browsers: our own modules and styles, and plotly.js out of the installed wheel."""
 
-import gzip
 import hashlib
 from functools import cache
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 from starlette.exceptions import HTTPException
+
+from app.packed import Packed, packed, send_packed
 
 router = APIRouter()
 
@@ -31,45 +32,35 @@ OWN_ASSETS: Final = f"/assets/{_EDITION}"
 PLOTLY: Final = f"/assets/plotly-{version('plotly')}.min.js"
 
 
-@router.get(PLOTLY)
 def serve_plotly(request: Request) -> Response:
     """plotly.js."""
-    return _sent(request, _plotly(), ".js")
+    return send_packed(request, plotly(), _MEDIA_TYPES[".js"], _FOR_EVER)
 
 
-@router.get(f"{OWN_ASSETS}/{{name:path}}")
-def serve_own(request: Request, name: str) -> Response:
+async def serve_own(request: Request) -> Response:
     """One of our own files."""
+    # A coroutine, and no route of FastAPI's: a page asks for a dozen, and a hop to a thread and
+    # what routes depend on would take longer than each.
+    name = request.path_params["name"]
     if name not in _OWN:
         raise HTTPException(404)
-    return _sent(request, _own(name), Path(name).suffix)
+    return send_packed(request, _own(name), _MEDIA_TYPES[Path(name).suffix], _FOR_EVER)
 
 
-class _File(NamedTuple):
-    plain: bytes
-    packed: bytes
-
-
-def _sent(request: Request, file: _File, suffix: str) -> Response:
-    """The file, compressed unless the browser cannot read that."""
-    headers, content = {**_FOR_EVER, "Vary": "Accept-Encoding"}, file.plain
-    if "gzip" in request.headers.get("accept-encoding", ""):
-        headers["Content-Encoding"] = "gzip"
-        content = file.packed
-    return Response(content, media_type=_MEDIA_TYPES[suffix], headers=headers)
+router.add_route(PLOTLY, serve_plotly)
+router.add_route(f"{OWN_ASSETS}/{{name:path}}", serve_own)
 
 
 @cache
-def _own(name: str) -> _File:
-    return _File(_OWN[name], gzip.compress(_OWN[name]))
+def _own(name: str) -> Packed:
+    return packed(_OWN[name])
 
 
 @cache
-def _plotly() -> _File:
-    """Found without importing plotly, which takes a second."""
-    spec = find_spec("plotly")
+def plotly() -> Packed:
+    """plotly.js, which takes part of a second to compress."""
+    spec = find_spec("plotly")  # importing plotly takes a second
     assert spec is not None, "plotly is in requirements.lock"
     assert spec.submodule_search_locations, "plotly is a package"
     root = Path(spec.submodule_search_locations[0])
-    plain = (root / "package_data" / "plotly.min.js").read_bytes()
-    return _File(plain, gzip.compress(plain))
+    return packed((root / "package_data" / "plotly.min.js").read_bytes())

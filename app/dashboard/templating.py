@@ -5,6 +5,8 @@ from typing import Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
 
 from app.dashboard.assets import OWN_ASSETS, PLOTLY
 from app.dashboard.words import FILTERS
@@ -16,6 +18,9 @@ def _shown(value: object) -> object:
     return visible(value, keep="\n\t") if type(value) is str else value
 
 
+THEME: Final = "widthwise_theme"
+"""The cookie of who has chosen a theme; set by `static/theme.js`."""
+THEMES: Final = ("light", "dark")
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
     autoescape=True,
@@ -36,7 +41,29 @@ _ENVIRONMENT.globals["places"] = {
 }
 
 
-def page(template: str, status_code: int = 200, **names: object) -> HTMLResponse:
+def compile_all() -> None:
+    """Compile every template, so that no page has to wait for its own."""
+    for name in _ENVIRONMENT.list_templates():
+        _ENVIRONMENT.get_template(name)
+
+
+class Page(HTMLResponse):
+    """A page in the theme that its reader's browser keeps; without one, in the system's.
+
+    It stands in the page as it comes: a script that set it would have to run before anything is
+    painted.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        theme = HTTPConnection(scope).cookies.get(THEME)
+        if theme in THEMES:
+            root = f'<html lang="en" data-theme="{theme}">'.encode()
+            self.body = bytes(self.body).replace(b'<html lang="en">', root, 1)
+            self.headers["Content-Length"] = str(len(self.body))
+        await super().__call__(scope, receive, send)
+
+
+def page(template: str, status_code: int = 200, **names: object) -> Page:
     """Render one page."""
     content = _ENVIRONMENT.get_template(template).render(assets=OWN_ASSETS, plotly=PLOTLY, **names)
-    return HTMLResponse(content, status_code, headers={"Cache-Control": "no-cache"})
+    return Page(content, status_code, headers={"Cache-Control": "no-cache"})

@@ -12,6 +12,8 @@ from typing import Final
 
 DEAD_CONTEXT_STATUS: Final = 70  # EX_SOFTWARE of sysexits.h
 """Of a worker that ends because its GPU can do nothing more for it."""
+NICENESS: Final = 10
+"""Of workers on cores: a tenth of a core's time beside a process that wants all of it."""
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _ORPHAN_SECONDS: Final = 0.5
 """Between two looks at who the parent is."""
@@ -64,6 +66,15 @@ def pin(core: int | None) -> None:
     """Stay on one core; None where the system cannot pin."""
     if sys.platform == "linux" and core is not None:
         os.sched_setaffinity(0, {core})
+
+
+def give_way() -> None:
+    """Let other processes go first: pages and answers are waited for, a trial is not.
+
+    For slots that compute on cores: a thread that feeds a GPU leaves it idle while it waits.
+    """
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
 
 
 def available_cores() -> tuple[int | None, ...]:

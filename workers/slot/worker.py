@@ -18,7 +18,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from queue import SimpleQueue
 
-from workers.slot.process import DEAD_CONTEXT_STATUS, follow_parent_into_death, pin, settle_torch
+from workers.slot.process import (
+    DEAD_CONTEXT_STATUS,
+    follow_parent_into_death,
+    give_way,
+    pin,
+    settle_torch,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ def main(arguments: str) -> None:
     messages: SimpleQueue[bytes] = SimpleQueue()
     threading.Thread(target=_listen, args=(connection, messages), daemon=True).start()
     pin(settings.core)
+    if settings.device == "cpu":
+        give_way()
     _work(settings, connection, messages)
 
 

@@ -1,30 +1,17 @@
-// Light, dark, or as the system says: set before anything is painted, and kept in this browser.
+// Light, dark, or as the system says: chosen here, kept in a cookie, and in the page as it comes.
 
-(() => {
-  const root = document.documentElement;
-  const apply = (theme) => {
-    if (theme) root.dataset.theme = theme;
-    else delete root.dataset.theme;
-  };
-  let kept = "";
-  try {
-    kept = localStorage.getItem("theme") ?? "";
-  } catch {
-    // a browser that keeps nothing follows the system
-  }
-  apply(kept);
-  document.addEventListener("DOMContentLoaded", () => {
-    const choice = document.getElementById("theme");
-    choice.closest("label").hidden = false;
-    choice.value = kept;
-    choice.addEventListener("change", () => {
-      apply(choice.value);
-      try {
-        localStorage.setItem("theme", choice.value);
-      } catch {
-        // it then holds for this page alone
-      }
-      root.dispatchEvent(new Event("themechange"));
-    });
-  });
-})();
+const LONGEST_SECONDS = 400 * 24 * 3600; // that a browser keeps a cookie
+
+const root = document.documentElement;
+const choice = document.getElementById("theme");
+
+choice.value = root.dataset.theme ?? "";
+choice.closest("label").hidden = false;
+choice.addEventListener("change", () => {
+  const theme = choice.value;
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
+  const age = theme ? LONGEST_SECONDS : 0;
+  document.cookie = `widthwise_theme=${theme}; path=/; max-age=${age}; samesite=lax`;
+  root.dispatchEvent(new Event("themechange"));
+});

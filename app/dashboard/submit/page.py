@@ -74,12 +74,13 @@ def _with_fields(option: Option, under: str) -> OptionFields:
 
 
 @cache
-def _schema() -> dict[str, Any]:
+def schema() -> dict[str, Any]:
+    """What a submission may hold; takes part of a second to derive."""
     return StudySpec.model_json_schema()
 
 
 def _groups(groups: tuple[_Group, ...]) -> tuple[FieldGroup, ...]:
     return tuple(
-        FieldGroup(group.title, tuple(field_at(_schema(), f"/{at}") for at in group.pointers))
+        FieldGroup(group.title, tuple(field_at(schema(), f"/{at}") for at in group.pointers))
         for group in groups
     )

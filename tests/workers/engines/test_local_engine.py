@@ -184,10 +184,11 @@ def test_a_successor_goes_to_the_slot_that_holds_its_trial(
     assert isinstance(until_over(engine, "ord_tail")[-1], Done)
 
 
-def test_workers_are_pinned_and_ignore_ctrl_c(engine: LocalEngine, folder: Path) -> None:
-    pids = worker_pids(folder)
+def test_workers_are_pinned_give_way_and_ignore_ctrl_c(engine: LocalEngine, folder: Path) -> None:
+    pids, own = worker_pids(folder), os.getpriority(os.PRIO_PROCESS, 0)
     for pid in pids.values():
         assert len(os.sched_getaffinity(pid)) == 1
+        assert os.getpriority(os.PRIO_PROCESS, pid) == min(19, own + 10)
         os.kill(pid, signal.SIGINT)
     engine.start(train_order(name="ord_after_ctrl_c"))
     assert isinstance(until_over(engine, "ord_after_ctrl_c")[-1], Done)

@@ -1,0 +1,50 @@
+"""First visitors wait for nothing that could have been made before they came."""
+
+import html
+import re
+from urllib.parse import quote
+
+import pytest
+from fastapi import FastAPI
+
+from app.dashboard.prepared import prepare
+from tests.app.pages.test_pages import HTML, page
+from tests.app.served import Served
+
+
+def test_the_api_page_lists_every_route_without_waiting_for_their_description(
+    untouched: Served,
+) -> None:
+    app = untouched.server.config.app
+    assert isinstance(app, FastAPI)
+    text = html.unescape(re.sub("</?code>", "", page(untouched.client, "/docs")))
+    assert app.openapi_schema is None
+    prepare(app)
+    paths = untouched.client.get("/openapi.json").json()["paths"]
+    listed = re.findall(r'"Method">(.*?)</td> <th scope="row">(.*?)</th>', text)
+    assert listed == [(method.upper(), path) for path in paths for method in paths[path]]
+    for operation in (each for path in paths.values() for each in path.values()):
+        words = operation["description"].partition("\n\n")[0].replace("`", "")
+        assert " ".join(words.split()) in text
+
+
+@pytest.mark.parametrize(
+    ("kept", "root"),
+    [
+        ("dark", '<html lang="en" data-theme="dark">'),
+        ("light", '<html lang="en" data-theme="light">'),
+        ('"><script>', '<html lang="en">'),
+        (None, '<html lang="en">'),
+    ],
+)
+def test_a_page_comes_in_its_readers_theme_compressed_and_waits_for_its_style_alone(
+    untouched: Served, kept: str | None, root: str
+) -> None:
+    cookies = {} if kept is None else {"cookie": f"widthwise_theme={quote(kept)}"}
+    asked = HTML | {"accept-encoding": "gzip"} | cookies
+    response = untouched.client.get("/", headers=asked)
+    assert response.headers["content-encoding"] == "gzip"
+    assert response.text.startswith(f"<!doctype html>\n{root}\n")
+    assert response.text.endswith("</html>")
+    scripts = re.findall("<script (.*?)>", response.text)
+    assert [script for script in scripts if 'type="module"' not in script] == []
