@@ -4,6 +4,9 @@ SHELL := /usr/bin/env bash
 .PHONY: help install tools demo demo-cluster test test-fast test-exports lint fuzz serve bench docs lock
 
 bin := .venv/bin
+# Dozens of processes of the tests and of the service import the same modules: each compiles them
+# anew where they may not be kept compiled.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:  ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -43,6 +43,20 @@ SLOW: Final = (
 """Places of tests that train, start processes, or try thousands of inputs: `make test-fast` leaves
 them out."""
 
+LONGEST: Final = (
+    "workers/engines/test_ray_study",
+    "service",
+    "workers/engines",
+    "workers/own_tasks",
+    "plugins",
+    "app/test_external_study",
+    "app/pages",
+    "parametrization/nn/test_sharded_optimizers",
+    "parametrization/nn/test_fsdp_example",
+)
+"""Places whose tests wait longest, on processes of their own: they begin first. Processes of pytest
+share what is left at the end, which has to be short, and two such tests at once would crowd."""
+
 BACKENDS = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
 
 
@@ -52,11 +66,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of slow places as slow."""
+    """Mark the tests of slow places as slow, and begin with those that take longest."""
     tests = Path(__file__).parent
     for item in items:
         if item.path.relative_to(tests).as_posix().startswith(SLOW):
             item.add_marker("slow")
+    items.sort(key=lambda item: _turn(item.path.relative_to(tests).as_posix()))
+
+
+def _turn(place: str) -> int:
+    """Of a test's file: the number of its place among the longest, or after all of them."""
+    return next((n for n, long in enumerate(LONGEST) if place.startswith(long)), len(LONGEST))
 
 
 @pytest.fixture(scope="session")

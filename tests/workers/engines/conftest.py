@@ -9,7 +9,7 @@ from workers.engines.ray_cluster import joined_cluster
 from workers.engines.ray_nodes import LocalCluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its dozen processes are not idle when they do nothing
 def joined_ray() -> Iterator[LocalCluster]:
     """Two nodes of two cores, and this process a driver of theirs."""
     with ray_nodes(nodes=2, cores=2) as cluster, joined_cluster(cluster.address):
