@@ -36,7 +36,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def service(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
     allowed = f'["{folder}"]'
     home = tmp_path_factory.mktemp("service") / "data"
-    running = RunningService(home, slots=2, WIDTHWISE_DATASET_DIRS=allowed)
+    running = RunningService(home, slots=1, WIDTHWISE_DATASET_DIRS=allowed)
     yield running
     running.stop()
 

@@ -77,7 +77,7 @@ def endless(name: str, *, attempt: int = 1) -> TrainOrder:
 def wait_for_every_slot(under_test: EngineUnderTest) -> None:
     """Slots of a cluster have to find a place first."""
     while any(slot.problem for slot in under_test.engine.slots()):
-        assert under_test.engine.wait(1) == []
+        assert under_test.engine.wait(0.1) == []
 
 
 def busy_with(under_test: EngineUnderTest) -> set[OrderId]:
@@ -137,17 +137,20 @@ def test_another_attempt_at_an_order_runs_again(under_test: EngineUnderTest, nam
         assert {report.attempt for report in reports_until(under_test, Done)} == {attempt}
 
 
-def test_a_full_engine_refuses_an_order_and_keeps_those_that_it_has(
+def test_a_full_engine_refuses_an_order_keeps_those_that_it_has_and_cancels_the_one_named(
     under_test: EngineUnderTest, name: str
 ) -> None:
     running = {OrderId(f"{name}-{number}") for number in range(2)}
-    for order_id in running:
+    for order_id in sorted(running):
         under_test.engine.start(endless(order_id))
     with pytest.raises(NoFreeSlot, match=f"{name}-third"):
         under_test.engine.start(short(f"{name}-third"))
     assert busy_with(under_test) == running
-    for order_id in running:
+    for order_id in sorted(running):
         under_test.engine.start(endless(order_id))  # it has them already
+    under_test.engine.cancel(OrderId(f"{name}-0"))
+    under_test.engine.cancel(OrderId("never-heard-of"))
+    assert busy_with(under_test) == {f"{name}-1"}
 
 
 def test_a_cancelled_order_is_not_reported_again_and_its_slot_is_free(
@@ -161,14 +164,6 @@ def test_a_cancelled_order_is_not_reported_again_and_its_slot_is_free(
     under_test.engine.start(short(f"{name}-next"))
     reports = reports_until(under_test, Done)
     assert {report.order_id for report in reports} == {f"{name}-next"}
-
-
-def test_cancelling_leaves_other_orders_alone(under_test: EngineUnderTest, name: str) -> None:
-    for number in range(2):
-        under_test.engine.start(endless(f"{name}-{number}"))
-    under_test.engine.cancel(OrderId(f"{name}-0"))
-    under_test.engine.cancel(OrderId("never-heard-of"))
-    assert busy_with(under_test) == {f"{name}-1"}
 
 
 def test_an_order_whose_process_dies_is_lost_and_can_be_tried_again(
@@ -186,23 +181,18 @@ def test_an_order_whose_process_dies_is_lost_and_can_be_tried_again(
     assert {report.attempt for report in reports_until(under_test, Done)} == {2}
 
 
-def test_a_lost_order_takes_no_other_with_it(under_test: EngineUnderTest, name: str) -> None:
+def test_waiting_has_an_end_and_a_lost_order_takes_no_other_with_it(
+    under_test: EngineUnderTest, name: str
+) -> None:
+    assert under_test.engine.wait(0) == []
     for number in range(2):
         under_test.engine.start(endless(f"{name}-{number}"))
     reports_until(under_test, Reached, count=2)
+    assert under_test.engine.wait(0.01) == []
     under_test.kill(OrderId(f"{name}-0"))
     reports = reports_until(under_test, Lost)
     assert [report.order_id for report in reports if isinstance(report, Lost)] == [f"{name}-0"]
     assert busy_with(under_test) == {f"{name}-1"}
-
-
-def test_waiting_returns_nothing_when_the_time_is_over(
-    under_test: EngineUnderTest, name: str
-) -> None:
-    assert under_test.engine.wait(0) == []
-    under_test.engine.start(endless(name))
-    reports_until(under_test, Reached)
-    assert under_test.engine.wait(0.01) == []
 
 
 def test_closing_ends_every_process(opened: Opened, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def engine(joined_ray: LocalCluster, tmp_path: Path) -> Iterator[RayEngine]:
 
 def wait_until_placed(engine: RayEngine) -> None:
     while any(slot.problem for slot in engine.slots()):
-        assert engine.wait(1) == []
+        assert engine.wait(0.1) == []
 
 
 def until_over(engine: RayEngine) -> list[Report]:
@@ -110,19 +110,11 @@ def test_an_engine_ends_what_the_one_before_it_has_left(engine: RayEngine, tmp_p
     after.close()
 
 
-def test_a_worker_that_stands_still_or_cannot_store_is_the_slots_own_trouble(
+def test_a_worker_that_cannot_store_or_stands_still_is_the_slots_own_trouble(
     engine: RayEngine, tmp_path: Path
 ) -> None:
     wait_until_placed(engine)
     folder = tmp_path / "cluster"
-    endless = training(steps=10_000_000)
-    engine.start(train_order(trial_spec(train=endless), name="ord_stopped", rungs=(1, 10_000_000)))
-    assert isinstance(engine.wait(60)[0], Reached)
-    (worker,) = pids_by_slot(folder).values()
-    os.kill(worker, signal.SIGSTOP)
-    stopped = until_over(engine)[-1]
-    assert isinstance(stopped, Lost)
-    assert "stands still (SIGSTOP)" in stopped.message
     (folder / "std_blocked").write_text("where the study's folder would be")
     engine.start(train_order(name="ord_blocked", study="std_blocked"))
     blocked = until_over(engine)[-1]
@@ -136,6 +128,14 @@ def test_a_worker_that_stands_still_or_cannot_store_is_the_slots_own_trouble(
     wait_until_placed(engine)
     engine.start(train_order(name="ord_blocked", study="std_blocked", attempt=2))
     assert isinstance(until_over(engine)[-1], Done)
+    endless = training(steps=10_000_000)
+    engine.start(train_order(trial_spec(train=endless), name="ord_stopped", rungs=(1, 10_000_000)))
+    assert isinstance(engine.wait(60)[0], Reached)
+    (worker,) = pids_by_slot(folder).values()
+    os.kill(worker, signal.SIGSTOP)
+    stopped = until_over(engine)[-1]
+    assert isinstance(stopped, Lost)
+    assert "stands still (SIGSTOP)" in stopped.message
 
 
 def test_what_ends_this_process_is_its_own_affair(joined_ray: LocalCluster) -> None:
