@@ -88,7 +88,7 @@ class Run:
 
     def outcomes(self, ids: list[str]) -> list[dict[str, Any]]:
         """Trials and curves of each study."""
-        return [trials_and_curves(self._scene.service, one) for one in ids]
+        return [trials_and_curves(self._scene.service.get, one) for one in ids]
 
     def _submitted(self) -> list[str]:
         self._scene.rounds += 1

@@ -80,7 +80,7 @@ def failed_tensors(verdict: CheckVerdict) -> set[str]:
 
 @cache
 def planted(optimizer: str, error: str) -> CheckVerdict:
-    """Half a power takes all widths of a study's check to be seen, anything else is seen by less."""
+    """Half a power is seen at all widths of a study's check, anything else at fewer."""
     return check(
         optimizer,
         plant=WIDTH_ERRORS[error],
