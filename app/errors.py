@@ -20,6 +20,7 @@ from tuner.records.access_errors import (
     QuotaReached,
     ShareLinkNotFound,
 )
+from tuner.records.check_errors import CheckNotFound, NothingSearched
 from tuner.records.errors import (
     BadPageToken,
     DatabaseMismatch,
@@ -61,6 +62,7 @@ class _Answer(NamedTuple):
 STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     StudyNotFound: _Answer(404),
     OrderNotFound: _Answer(404),
+    CheckNotFound: _Answer(404),
     RecommendationNotFound: _Answer(404),
     RecommendationDecided: _Answer(409),
     RecommendationUnreadable: _Answer(409),
@@ -73,6 +75,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     SearchOver: _Answer(409),
     NoSeeds: _Answer(409),
     NoModel: _Answer(409),
+    NothingSearched: _Answer(409),
     NotReady: _Answer(409, retry_after_seconds=5),
     StudyMoved: _Answer(409, retry_after_seconds=1),
     OtherPlugin: _Answer(409),

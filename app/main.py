@@ -32,6 +32,7 @@ from app.metrics import registry_of
 from app.packed import CompressedPages
 from app.routes import (
     catalogue,
+    coordinate_checks,
     events,
     evidence,
     health,
@@ -60,6 +61,7 @@ from tuner.storage.sql.database import Database
 
 ROUTERS = (
     studies,
+    coordinate_checks,
     compared_studies,
     search,
     preview,

@@ -50,7 +50,8 @@ class Progress(Record):
     """Trials by state, over all phases; those left undone by a cancelled study are `fail`."""
     fraction: float = Field(ge=0, le=1)
     """Share of the planned training that is done, by parameters times steps; it never falls. A
-    twentieth is kept for extensions of the learning-rate grids, until the study is completed."""
+    twentieth is kept for extensions of the learning-rate grids, until the study is completed. Of a
+    study that stops after its check, the share of optimizers and widths that are checked."""
     best_loss: float | None
     """Lowest value of a completed muP trial at the proxy width."""
     compared_by: str
@@ -61,8 +62,9 @@ class Progress(Record):
 
 def read_progress(session: Session, study: StudyRecord, now: dt.datetime) -> Progress:
     """Progress of one study, from the counts that are stored of it."""
-    counts, check = counts_of(session, study), check_progress(session, study.id)
-    return progress_of(study, counts, check, now)
+    only_check = study.spec.only_checks and study.state is StudyState.CHECKING
+    check = check_progress(session, study.id, with_seconds=only_check)
+    return progress_of(study, counts_of(session, study), check, now)
 
 
 def progress_of(
@@ -76,19 +78,51 @@ def progress_of(
         now: aware; ends the run time of trials that still train.
 
     """
+    check_phase = _check_phase(study.spec, check)
+    if study.spec.only_checks:
+        return _progress_of_check(study, counts, check_phase, check)
     work = tuple(_work(study, counts))
     done, left = sum(at.done for at in work), sum(at.left for at in work)
     busy_seconds = counts.busy_until(now)
     moves = study.state in (StudyState.CHECKING, StudyState.SEARCHING, StudyState.MEASURING)
     has_pace = moves and done > 0 and busy_seconds > 0
     return Progress(
-        phases=(_check_phase(study.spec, check), *_phases(study, counts, work)),
+        phases=(check_phase, *_phases(study, counts, work)),
         trials={state: _in_state(counts.groups, state) for state in TrialState},
         fraction=_fraction(study, work),
         best_loss=counts.best_loss,
         compared_by=study.spec.comparison.name,
         eta_seconds=round(busy_seconds * left / done, 1) if has_pace else None,
     )
+
+
+def _progress_of_check(
+    study: StudyRecord, counts: TrialCounts, phase: PhaseProgress, check: CheckProgress
+) -> Progress:
+    """Progress of a study that ends with its coordinate check: that of its one phase."""
+    return Progress(
+        phases=(phase,),
+        trials={state: _in_state(counts.groups, state) for state in TrialState},
+        fraction=1.0 if study.state is StudyState.COMPLETED else phase.fraction,
+        best_loss=None,
+        compared_by=study.spec.comparison.name,
+        eta_seconds=_check_seconds_left(study, check),
+    )
+
+
+def _check_seconds_left(study: StudyRecord, check: CheckProgress) -> float | None:
+    """At the pace of the widths that are done, on the slots that it holds."""
+    costs = {
+        (config.name, width): _cost(study, width) * study.spec.check_seeds(config.name)
+        for config in study.spec.optimizers
+        for width in study.spec.check_widths
+    }
+    taken = {at: seconds for at, seconds in check.seconds.items() if at in costs}
+    if not taken or study.state is not StudyState.CHECKING:
+        return None
+    pace = sum(taken.values()) / sum(costs[at] for at in taken)
+    left = sum(cost for at, cost in costs.items() if at not in taken)
+    return round(pace * left / max(1, check.running), 1)
 
 
 class _Work(NamedTuple):

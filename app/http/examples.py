@@ -14,6 +14,13 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "search": {"trials": 16},
     },
     "edit_study": {"priority": 10, "labels": {"team": "vision", "draft": None}},
+    "create_coordinate_check": {
+        "name": "does our attention scale with Muon?",
+        "labels": {"team": "pretraining"},
+        "family": {"name": "gpt", "depth": 2},
+        "optimizers": [{"name": "adamw"}, {"name": "muon"}],
+        "widths": [64, 128, 256, 512],
+    },
     "preview_study": {
         "family": {"name": "mlp"},
         "target": {"width": 512},

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Header, Query, Response
 from pydantic import Field
@@ -36,10 +36,10 @@ router = APIRouter(
     prefix="/v1/studies", tags=["studies"], route_class=JsonRoute, dependencies=[InTurn]
 )
 
-_LOCATION: Final = {
+LOCATION: Final = {
     "Location": {"description": "Path of the study", "schema": {"type": "string"}, "required": True}
 }
-_ETAG: Final = {
+ETAG: Final = {
     "ETag": {
         "description": "Changes whenever the answer does",
         "schema": {"type": "string"},
@@ -56,7 +56,7 @@ IfMatch = Annotated[
 ]
 
 
-@router.post("", status_code=202, responses={202: {"headers": _LOCATION | _ETAG}})
+@router.post("", status_code=202, responses={202: {"headers": LOCATION | ETAG}})
 def create_study(
     body: StudySpec,
     response: Response,
@@ -98,6 +98,10 @@ def list_studies(  # noqa: PLR0913  # one query parameter each
     name: Annotated[LabelText | None, Query(description="A part of the study's name")] = None,
     created_after: Moment | None = None,
     created_before: Moment | None = None,
+    kind: Annotated[
+        Literal["check", "search"] | None,
+        Query(description="`check`: those that stop after their coordinate check; or the others"),
+    ] = None,
     page_size: Annotated[int, Query(ge=1, le=500)] = 50,
     page_token: Annotated[str | None, Query(max_length=500)] = None,
 ) -> StudyList:
@@ -107,12 +111,13 @@ def list_studies(  # noqa: PLR0913  # one query parameter each
     """
     wanted = StudyFilter(
         project=project,
-        label=tuple(map(_label, label or ())),
+        label=tuple(map(label_asked, label or ())),
         family=family,
         optimizer=optimizer,
         name=name,
         created_after=created_after,
         created_before=created_before,
+        only_checks=None if kind is None else kind == "check",
     )
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
@@ -130,7 +135,7 @@ def list_studies(  # noqa: PLR0913  # one query parameter each
     )
 
 
-@router.get("/{study_id:id}", responses={200: {"headers": _ETAG}})
+@router.get("/{study_id:id}", responses={200: {"headers": ETAG}})
 def read_study(
     study_id: StudyId, response: Response, database: Db, settings: Settings
 ) -> StudyRead:
@@ -138,7 +143,7 @@ def read_study(
     return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.patch("/{study_id:id}", responses={200: {"headers": _ETAG}})
+@router.patch("/{study_id:id}", responses={200: {"headers": ETAG}})
 def edit_study(
     study_id: StudyId,
     body: StudyEdit,
@@ -158,7 +163,7 @@ def edit_study(
     return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:cancel", responses={200: {"headers": _ETAG}})
+@router.post("/{study_id}:cancel", responses={200: {"headers": ETAG}})
 def cancel_study(
     study_id: StudyId,
     response: Response,
@@ -167,11 +172,11 @@ def cancel_study(
     if_match: IfMatch = None,
 ) -> StudyRead:
     """End the study for good. What it has learned stays readable."""
-    _move(database, studies.cancel_study, study_id, if_match)
+    move_with(database, studies.cancel_study, study_id, if_match)
     return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:pause", responses={200: {"headers": _ETAG}})
+@router.post("/{study_id}:pause", responses={200: {"headers": ETAG}})
 def pause_study(
     study_id: StudyId,
     response: Response,
@@ -180,11 +185,11 @@ def pause_study(
     if_match: IfMatch = None,
 ) -> StudyRead:
     """Stop the study's work; its trials keep their last checkpoints."""
-    _move(database, studies.pause_study, study_id, if_match)
+    move_with(database, studies.pause_study, study_id, if_match)
     return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:resume", responses={200: {"headers": _ETAG}})
+@router.post("/{study_id}:resume", responses={200: {"headers": ETAG}})
 def resume_study(
     study_id: StudyId,
     response: Response,
@@ -193,11 +198,11 @@ def resume_study(
     if_match: IfMatch = None,
 ) -> StudyRead:
     """Let a paused study go on where it was."""
-    _move(database, studies.resume_study, study_id, if_match)
+    move_with(database, studies.resume_study, study_id, if_match)
     return _tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:retry", responses={200: {"headers": _ETAG}})
+@router.post("/{study_id}:retry", responses={200: {"headers": ETAG}})
 def retry_study(
     study_id: StudyId,
     response: Response,
@@ -206,27 +211,31 @@ def retry_study(
     if_match: IfMatch = None,
 ) -> StudyRead:
     """Let a failed study go on in the phase in which it failed; its failed trials begin again."""
-    _move(database, retrying.retry_study, study_id, if_match)
+    move_with(database, retrying.retry_study, study_id, if_match)
     return _tagged(response, read_whole(database, settings, study_id))
 
 
 def read_whole(database: Database, settings: AppSettings, study_id: str) -> StudyRead:
     """A study with its progress, from one state of the database."""
-    now = dt.datetime.now(dt.UTC)
     with database.read() as session:
-        study = studies.get_study(session, study_id)
-        progress = read_progress(session, study, now)
-        problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
-        place = place_of(session, study, now, settings)
-    return study_read(study, progress, problem, place)
+        return shown_whole(session, settings, studies.get_study(session, study_id))
 
 
-def _label(asked: str) -> tuple[str, str | None]:
+def shown_whole(session: Session, settings: AppSettings, study: StudyRecord) -> StudyRead:
+    """A study with its progress."""
+    now = dt.datetime.now(dt.UTC)
+    progress = read_progress(session, study, now)
+    problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
+    return study_read(study, progress, problem, place_of(session, study, now, settings))
+
+
+def label_asked(asked: str) -> tuple[str, str | None]:
+    """A label's name and value, as a query has them; None: any value."""
     name, equals, value = asked.partition("=")
     return name, value if equals else None
 
 
-def _move(
+def move_with(
     database: Database,
     move: Callable[[Session, str], StudyRecord],
     study_id: str,

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from parametrization.check.sentences import likely_causes
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
 from parametrization.recommendation.dynamics import DynamicsFindings, WidthDynamics
 from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
@@ -18,7 +19,8 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 
-CheckStatus = Literal["not_run", "passed", "failed", "inconclusive"]
+CheckOutcome = Literal["passed", "failed", "inconclusive"]
+CheckStatus = Literal["not_run"] | CheckOutcome
 
 
 class CheckRead(Record):
@@ -26,6 +28,9 @@ class CheckRead(Record):
     status: CheckStatus
     summary: str
     """The verdict in words."""
+    causes: tuple[str, ...]
+    """In words, what the tensors that failed look like, each cause once: `a missing 1/fan_in
+    learning rate`. Empty where nothing failed, or nothing known explains it."""
     tensors: tuple[TensorVerdict, ...]
     """Slopes of log2 statistic against log2 width; 0 is right."""
 
@@ -89,6 +94,19 @@ def coordinate_check_read(study: StudyRecord, known: EvidenceSummary) -> Coordin
     )
 
 
+def outcome_of(study: StudyRecord, known: EvidenceSummary) -> CheckOutcome | None:
+    """What a study that stops after its check has found, over all optimizers: the worst.
+
+    None until it is completed, and of studies that search.
+    """
+    if not study.spec.only_checks or study.state is not StudyState.COMPLETED:
+        return None
+    passed = {one.check.passed if one.check is not None else None for one in known.optimizers}
+    if False in passed:
+        return "failed"
+    return "inconclusive" if None in passed else "passed"
+
+
 def sensitivity_read(study: StudyRecord, evidence: StudyEvidence) -> SensitivityRead:
     """Every curve of the study and what the curves say."""
     known = evidence.summary
@@ -112,11 +130,19 @@ def compared(
 def _check_read(optimizer: Optimizer, verdict: CheckVerdict | None) -> CheckRead:
     if verdict is None:
         return CheckRead(
-            optimizer=optimizer, status="not_run", summary="not finished yet", tensors=()
+            optimizer=optimizer,
+            status="not_run",
+            summary="not finished yet",
+            causes=(),
+            tensors=(),
         )
     status: CheckStatus = "inconclusive"
     if verdict.passed is not None:
         status = "passed" if verdict.passed else "failed"
     return CheckRead(
-        optimizer=optimizer, status=status, summary=verdict.summary, tensors=verdict.tensors
+        optimizer=optimizer,
+        status=status,
+        summary=verdict.summary,
+        causes=likely_causes(verdict),
+        tensors=verdict.tensors,
     )

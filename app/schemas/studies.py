@@ -1,6 +1,7 @@
 """A study as the API shows it."""
 
 import datetime as dt
+from typing import Literal
 
 from pydantic import ConfigDict, Field
 
@@ -24,6 +25,8 @@ class StudySummary(Record):
     reason: str | None
     family: str
     optimizers: tuple[str, ...]
+    stop_after: Literal["check"] | None
+    """Null where the study searches and measures."""
     proxy_width: int
     target_width: int
     project: str
@@ -106,6 +109,7 @@ def study_summary(study: StudyRecord, standing: Standing) -> StudySummary:
         reason=study.reason,
         family=spec.family.name,
         optimizers=tuple(optimizer.name for optimizer in spec.optimizers),
+        stop_after=spec.stop_after,
         proxy_width=spec.proxy_width,
         target_width=spec.target.width,
         project=study.current_project,

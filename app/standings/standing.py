@@ -2,13 +2,14 @@
 
 import datetime as dt
 from collections import OrderedDict
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.progress import Progress, read_progress
-from app.standings.words import VERDICTS, duration, number, state_words
+from app.schemas.evidence import CheckOutcome, outcome_of
+from app.standings.words import OUTCOMES, VERDICTS, duration, number, state_words
 from parametrization.recommendation.trust import Verdict
 from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady
@@ -25,7 +26,7 @@ class StandingWords(Record):
 
     state: str
     trials: str
-    """Trials that have ended, of those planned."""
+    """Trials that have ended, of those planned; of a study that only checks, its check's runs."""
     left: str
     """Time left at the pace so far; empty when nothing runs."""
     best_loss: str
@@ -38,9 +39,10 @@ class Standing(Record):
     fraction: float = Field(ge=0, le=1)
     """Share of the planned training that is done."""
     ended: int
-    """Trials to which nothing more will happen."""
+    """Trials to which nothing more will happen; of a study that only checks, the check's runs, one
+    an optimizer and width."""
     planned: int
-    """Trials in all, as planned so far."""
+    """In all, as planned so far."""
     eta_seconds: float | None
     """At the pace so far; null before there is a pace, and when nothing runs."""
     best_loss: float | None
@@ -48,25 +50,38 @@ class Standing(Record):
     compared_by: str
     """What that is a value of: `train loss`."""
     verdict: Verdict | None
-    """On the recommendation for the study's own target; null where a study ended without one."""
+    """On the recommendation for the study's own target; null where a study ended without one, and
+    of one that only checks."""
+    check: CheckOutcome | None = None
+    """Of a study that only checks, once it is completed."""
     words: StandingWords
 
 
+class Concluded(NamedTuple):
+    """What a study has come to."""
+
+    verdict: Verdict | None = None
+    """On its recommendation for its own target."""
+    check: CheckOutcome | None = None
+    """Of its coordinate check, where it stops after that."""
+
+
 class EndedVerdicts:
-    """Verdicts of studies that have ended, which change no more: each is computed once."""
+    """What studies that have ended came to, which changes no more: each is computed once."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[str, Verdict | None] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int], Concluded] = OrderedDict()
 
-    def verdict(self, session: Session, study: StudyRecord) -> Verdict | None:
-        """The verdict on the study's recommendation for its own target."""
+    def of(self, session: Session, study: StudyRecord) -> Concluded:
+        """What the study has come to."""
         if study.state not in FINAL_STUDY_STATES:
-            return "in_progress"
-        if study.id not in self._known:
-            self._known[study.id] = _verdict(session, study)
+            return Concluded(None if study.spec.only_checks else "in_progress")
+        ended = study.id, study.version  # a failed one may be tried again
+        if ended not in self._known:
+            self._known[ended] = _concluded(session, study)
             while len(self._known) > _MOST_KEPT:
                 self._known.popitem(last=False)
-        return self._known[study.id]
+        return self._known[ended]
 
 
 def read_standing(
@@ -74,14 +89,24 @@ def read_standing(
 ) -> Standing:
     """How far the study is now."""
     progress = read_progress(session, study, now)
-    return standing_of(study, progress, verdicts.verdict(session, study))
+    return standing_of(study, progress, *verdicts.of(session, study))
 
 
-def standing_of(study: StudyRecord, progress: Progress, verdict: Verdict | None) -> Standing:
-    """The standing of a study by its progress and its verdict."""
-    trained = [phase for phase in progress.phases if phase.phase != "check"]
-    planned = sum(phase.planned for phase in trained)
-    ended = sum(progress.trials[state] for state in FINAL_TRIAL_STATES)
+def standing_of(
+    study: StudyRecord,
+    progress: Progress,
+    verdict: Verdict | None,
+    check: CheckOutcome | None = None,
+) -> Standing:
+    """The standing of a study by its progress and what it has come to."""
+    only_checks = study.spec.only_checks
+    counted = [phase for phase in progress.phases if only_checks or phase.phase != "check"]
+    planned = sum(phase.planned for phase in counted)
+    ended = (
+        sum(phase.complete for phase in counted)
+        if only_checks
+        else sum(progress.trials[state] for state in FINAL_TRIAL_STATES)
+    )
     left = progress.eta_seconds
     best = progress.best_loss
     return Standing(
@@ -92,22 +117,38 @@ def standing_of(study: StudyRecord, progress: Progress, verdict: Verdict | None)
         best_loss=best,
         compared_by=progress.compared_by,
         verdict=verdict,
+        check=check,
         words=StandingWords(
             state=state_words(study.state),
-            trials=f"{ended:,} of {planned:,} trials",
+            trials=f"{ended:,} of {planned:,} {'check runs' if only_checks else 'trials'}",
             left="" if left is None else f"about {duration(left)} left",
             best_loss=_no_loss(study) if best is None else number(best),
-            verdict="no answer" if verdict is None else VERDICTS[verdict],
+            verdict=_check_words(study, check) if only_checks else _verdict_words(verdict),
         ),
     )
 
 
+def _verdict_words(verdict: Verdict | None) -> str:
+    return "no answer" if verdict is None else VERDICTS[verdict]
+
+
+def _check_words(study: StudyRecord, check: CheckOutcome | None) -> str:
+    if check is not None:
+        return OUTCOMES[check]
+    return "no answer" if study.state in FINAL_STUDY_STATES else VERDICTS["in_progress"]
+
+
 def _no_loss(study: StudyRecord) -> str:
+    if study.spec.only_checks:
+        return "not searched"
     return "none" if study.state in FINAL_STUDY_STATES else "none yet"
 
 
-def _verdict(session: Session, study: StudyRecord) -> Verdict | None:
+def _concluded(session: Session, study: StudyRecord) -> Concluded:
+    known = read_summary(session, study)
+    if study.spec.only_checks:
+        return Concluded(check=outcome_of(study, known))
     try:
-        return recommend(study, read_summary(session, study)).verdict
+        return Concluded(recommend(study, known).verdict)
     except NotReady:
-        return None
+        return Concluded()

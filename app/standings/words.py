@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from app.schemas.evidence import CheckOutcome
 from parametrization.recommendation.trust import Verdict
 from tuner.spec.states import StudyState
 
@@ -22,6 +23,11 @@ VERDICTS: Final[dict[Verdict, str]] = {
     "recommend": "✔ recommended",
     "caution": "⚠ recommended with caution",
     "abstain": "✖ not recommended",
+}
+OUTCOMES: Final[dict[CheckOutcome, str]] = {
+    "passed": "✔ check passed",
+    "failed": "✖ check failed",
+    "inconclusive": "? check undecided",
 }
 
 

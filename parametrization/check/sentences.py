@@ -1,13 +1,23 @@
 """Say of every tensor what was seen, and, where nothing else explains it, the likely cause."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from parametrization.check.causes import Failure, Seen, likely_cause
-from parametrization.check.measured import Measured, decisive
+from parametrization.check.measured import CheckVerdict, Measured, decisive
 from parametrization.check.slopes import LOSS_LOGITS, Grid
 from parametrization.check.thresholds import SATURATED
 from parametrization.check.words import Statistic, doubt, growth
 from parametrization.shapes.roles import Role
+
+_LOOKS_LIKE: Final = ": looks like "
+
+
+def likely_causes(verdict: CheckVerdict) -> tuple[str, ...]:
+    """What tensors that failed look like, in words, each cause once, in the tensors' order."""
+    failed = (tensor.words for tensor in verdict.tensors if tensor.passed is False)
+    causes = (words.partition(_LOOKS_LIKE)[2] for words in failed)
+    return tuple(dict.fromkeys(filter(None, causes)))
 
 
 def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: Grid) -> str:
@@ -35,7 +45,7 @@ def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: 
     if found.passed is None:
         unsure = doubt(found.statistic, one.family.role, seeds_disagree=found.seeds_disagree)
         return f"{seen}: {unsure}"
-    return seen if looks is None else f"{seen}: looks like {looks}"
+    return seen if looks is None else f"{seen}{_LOOKS_LIKE}{looks}"
 
 
 def seen_in(measured: Sequence[Measured], grid: Grid) -> Seen:

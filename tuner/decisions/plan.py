@@ -65,8 +65,12 @@ def _checking(snapshot: StudySnapshot) -> Decision:
 
 
 def _after_checks(snapshot: StudySnapshot) -> Decision:
-    verdicts = [check_verdict(snapshot, config.name) for config in snapshot.study.spec.optimizers]
-    doubts = [verdict for verdict in verdicts if verdict is not None and not verdict.passed]
+    found = [check_verdict(snapshot, config.name) for config in snapshot.study.spec.optimizers]
+    verdicts = [verdict for verdict in found if verdict is not None]
+    if snapshot.study.spec.only_checks:
+        words = "; ".join(verdict.summary for verdict in verdicts)
+        return Decision(move_to=StudyState.COMPLETED, reason=words)
+    doubts = [verdict for verdict in verdicts if not verdict.passed]
     words = "; ".join(verdict.summary for verdict in doubts)
     failed = any(verdict.passed is False for verdict in doubts)
     if failed and snapshot.study.spec.on_failed_check == "stop":
@@ -198,7 +202,7 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOr
             yield CheckOrder(
                 id=OrderId(f"{study.id}-v{study.version}-check-{config.name}-{width}"),
                 study_id=study.id,
-                model=model_spec(study.as_trained, width, Parametrization.MUP),
+                model=model_spec(study.as_trained, width, study.spec.check.parametrization),
                 optimizer=config.name,
                 hyperparameters=check_hyperparameters(config),
                 batch_size=study.spec.training.batch_size,

@@ -16,7 +16,12 @@ AXIS_RATES: Final = 5
 
 
 def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
-    """Trials by purpose and width: what an adaptive plan usually takes, grids before extensions."""
+    """Trials by purpose and width: what an adaptive plan usually takes, grids before extensions.
+
+    None where the coordinate check, which has no trials, is all that runs.
+    """
+    if spec.only_checks:
+        return {}
     optimizers = len(spec.optimizers)
     grid = dict.fromkeys(
         spec.measure_widths, optimizers * spec.measure.seeds * spec.measure.grid_points

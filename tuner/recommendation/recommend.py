@@ -48,6 +48,7 @@ from tuner.recommendation.verdict import (
     reasons_against,
     verdict_on,
 )
+from tuner.records.check_errors import NothingSearched
 from tuner.records.errors import NoModel, NotReady
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.datasets.dataset import Dataset, Images, LabelledImages, Text
@@ -88,11 +89,14 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     Raises:
         NotReady: if no search trial has finished yet.
         NoModel: if it was stored from a table of losses.
+        NothingSearched: if it ends with its coordinate check.
         IllegalTarget: if the family has no such width, there is no rule for such a depth, or the
             study has no such optimizer.
 
     """
     spec = study.spec
+    if spec.only_checks:
+        raise NothingSearched(study.id, "a recommendation")
     if described is not None:
         width, depth = described.width, described.depth
     target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)

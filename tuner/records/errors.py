@@ -172,10 +172,12 @@ class NotExternal(TunerError):
 class StudyEnded(TunerError):
     """The study has ended: no trial of it is left to train."""
 
-    def __init__(self, study_id: str, state: str) -> None:
+    def __init__(self, study_id: str, state: str, *, only_checked: bool = False) -> None:
+        end = f"studies/{study_id}/recommendation"
+        answer = f"coordinate-checks/{study_id}" if only_checked else end
         super().__init__(
             f"Study {study_id} is {state}: there is no trial left to train. Its answer is at"
-            f" /v1/studies/{study_id}/recommendation."
+            f" /v1/{answer}."
         )
         self.study_id = study_id
         self.state = state

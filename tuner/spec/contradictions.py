@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from parametrization.optimizers.registry import OPTIMIZERS, declared
+from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policy_numbers import EmbeddingRateRule
 from parametrization.scaling.companions import assignment_of
 from parametrization.shapes.roles import Role
@@ -41,6 +42,7 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"activation checkpointing cannot train a {spec.family.name}:"
             f" {spec.family.refuses_recomputation}; leave it out",
         )
+    yield from _unfit_end(spec)
     yield from _unfit_schedule(spec)
     yield from _unfit_clipping(spec)
     yield from _unfit_pruner(spec)
@@ -65,6 +67,31 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     yield from unscalable(
         "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in CLIPPING}
     )
+
+
+def _unfit_end(spec: StudyFields) -> Iterator[tuple[str, str]]:
+    scaled = spec.check.parametrization
+    if scaled is not Parametrization.MUP and (not spec.only_checks or spec.family.is_external):
+        whose = "its trainer checks" if spec.family.is_external else "a study searches"
+        yield (
+            "/check/parametrization",
+            f"{scaled} cannot be checked, because {whose} under mup: use mup"
+            + ("" if spec.family.is_external else ", or stop_after: check"),
+        )
+    if not spec.only_checks:
+        return
+    if spec.family.skips_check:
+        yield ("/family/check", "nothing would run: use posted, or leave stop_after out")
+    after = {
+        "budget": spec.budget is not None,
+        "prior": spec.prior is not None,
+        "control": spec.control != "none",
+        "at_target": spec.at_target,
+        "dynamics": spec.dynamics is not False,
+    }
+    for field in (field for field, is_asked in after.items() if is_asked):
+        words = f"stop_after: check ends the study before {field} matters: leave one of them out"
+        yield (f"/{field}", words)
 
 
 def _unfit_schedule(spec: StudyFields) -> Iterator[tuple[str, str]]:

@@ -75,7 +75,8 @@ _STOPS: Final = frozenset({StudyState.PAUSED, StudyState.CANCELLED, StudyState.F
 
 LEGAL_MOVES: Final[dict[StudyState, frozenset[StudyState]]] = {
     StudyState.QUEUED: _STOPS | {StudyState.CHECKING},
-    StudyState.CHECKING: _STOPS | {StudyState.SEARCHING},
+    # A study that stops after its check is completed by it.
+    StudyState.CHECKING: _STOPS | {StudyState.SEARCHING, StudyState.COMPLETED},
     StudyState.SEARCHING: _STOPS | {StudyState.MEASURING},
     StudyState.MEASURING: _STOPS | {StudyState.COMPLETED},
     StudyState.PAUSED: frozenset(

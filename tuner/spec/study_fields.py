@@ -157,6 +157,9 @@ class StudyFields(Submitted):
     """Measure curvature, noise of gradients and the edge of stability along the winner's training,
     once at every measured width; `true` for the defaults. As stored: an object, or false."""
     on_failed_check: Literal["stop", "warn"] = "stop"
+    stop_after: Literal["check"] | None = None
+    """`check`: the coordinate check is all that runs, whatever it finds. Default: nothing is left
+    out."""
     packing: Literal["solo", "measured"] = "measured"
     """`measured` trains trials of one shape together wherever a probe finds that faster, with
     curves that agree with those of `solo`, one by one, within rounding. What the probe chose is
@@ -196,12 +199,14 @@ class StudyFields(Submitted):
         return filled(self.target, self.proxies)
 
     @property
+    def only_checks(self) -> bool:
+        """Whether nothing is searched: the study ends with its coordinate check."""
+        return self.stop_after == "check"
+
+    @property
     def check_widths(self) -> tuple[int, ...]:
         """Widths of the coordinate check, narrowest first."""
-        if self.check.widths:
-            return tuple(sorted(self.check.widths))
-        first = self.family.smallest_width(64)
-        return tuple(first * 2**doubling for doubling in range(4))
+        return tuple(sorted(self.check.widths)) or usual_check_widths(self.family)
 
     def check_seeds(self, optimizer: Optimizer) -> int:
         """Seeds of the coordinate check for this optimizer."""
@@ -267,6 +272,12 @@ class StudyFields(Submitted):
         if self.family.trains_in_one_piece:
             return (steps,)
         return tuple(sorted({max(1, steps // 4), max(1, steps // 2), steps}))
+
+
+def usual_check_widths(family: ModelFamily) -> tuple[int, ...]:
+    """Widths of a coordinate check that names none, narrowest first."""
+    first = family.smallest_width(64)
+    return tuple(first * 2**doubling for doubling in range(4))
 
 
 def _own_base_width(family: ModelFamily) -> int | None:

@@ -1,25 +1,38 @@
 """Store the statistics of a study's coordinate check, and count its optimizers and widths."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Final, NamedTuple
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from tuner.engine.orders import CheckOrder
 from tuner.engine.reports import CoordinateStatistic
+from tuner.records.errors import OrderUnreadable
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import OrderState
+from tuner.storage.orders import order_of
 from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow
+
+_NO_SECONDS: Final[Mapping[tuple[str, int], float]] = {}
 
 
 class CheckProgress(NamedTuple):
     finished: int
     """Optimizers and widths whose statistics are stored."""
     running: int
+    seconds: Mapping[tuple[str, int], float] = _NO_SECONDS
+    """That a slot took for each of those that workers have taken, where they were asked for."""
 
 
-def check_progress(session: Session, study_id: str) -> CheckProgress:
-    """How far the coordinate check of a study is."""
+def check_progress(session: Session, study_id: str, *, with_seconds: bool = False) -> CheckProgress:
+    """How far the coordinate check of a study is.
+
+    Args:
+        with_seconds: read how long its orders took, too.
+
+    """
     checked = (
         select(CoordinateCheckRow.optimizer, CoordinateCheckRow.width)
         .where(CoordinateCheckRow.study_id == study_id)
@@ -31,7 +44,23 @@ def check_progress(session: Session, study_id: str) -> CheckProgress:
     return CheckProgress(
         finished=session.scalar(select(func.count()).select_from(checked.subquery())) or 0,
         running=session.scalar(running) or 0,
+        seconds=_seconds(session, study_id) if with_seconds else _NO_SECONDS,
     )
+
+
+def _seconds(session: Session, study_id: str) -> dict[tuple[str, int], float]:
+    """By optimizer and width; of a check that was taken anew, the last time."""
+    done = select(OrderRow).where(
+        OrderRow.study_id == study_id, OrderRow.state == OrderState.DONE, OrderRow.kind == "check"
+    )
+    found = {}
+    for row in session.scalars(done.order_by(OrderRow.created_at)):
+        with suppress(OrderUnreadable):
+            order = order_of(row)
+            if isinstance(order, CheckOrder) and row.finished_at is not None:
+                took = row.finished_at - row.created_at
+                found[order.optimizer, order.model.width] = took.total_seconds()
+    return found
 
 
 def store_statistics(

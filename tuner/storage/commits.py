@@ -224,7 +224,7 @@ def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) 
 
 
 def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | None) -> None:
-    if study.state is StudyState.CHECKING and to is StudyState.SEARCHING:
+    if study.state is StudyState.CHECKING and to in (StudyState.SEARCHING, StudyState.COMPLETED):
         write_event(session, study.id, EventKind.CHECK_FINISHED, {"summary": reason})
     move_study(session, study.id, to, reason=reason)
 

@@ -48,6 +48,8 @@ class StudyFilter(NamedTuple):
     """A part of its name, in any case."""
     created_after: dt.datetime | None = None
     created_before: dt.datetime | None = None
+    only_checks: bool | None = None
+    """Whether it stops after its coordinate check."""
 
 
 ANY_STUDY: Final = StudyFilter()
@@ -122,10 +124,17 @@ def _conditions(session: Session, wanted: StudyFilter) -> Iterator[ColumnElement
     if wanted.name is not None:
         name = func.lower(spec["name"].as_string())
         yield name.contains(wanted.name.lower(), autoescape=True)
+    yield from _created(wanted)
+    if wanted.only_checks is not None:
+        stops = func.coalesce(spec["stop_after"].as_string(), "") == "check"
+        yield stops if wanted.only_checks else ~stops
+    labels = func.coalesce(StudyRow.labels, spec["labels"], type_=JSON)
+    for label, value in wanted.label:
+        yield has_member(session, labels, label, value)
+
+
+def _created(wanted: StudyFilter) -> Iterator[ColumnElement[bool]]:
     if wanted.created_after is not None:
         yield StudyRow.created_at > wanted.created_after
     if wanted.created_before is not None:
         yield StudyRow.created_at < wanted.created_before
-    labels = func.coalesce(StudyRow.labels, spec["labels"], type_=JSON)
-    for label, value in wanted.label:
-        yield has_member(session, labels, label, value)

@@ -42,6 +42,18 @@ def record_of(row: StudyRow) -> StudyRecord:
         raise StudyUnreadable(row.id, what_is_wrong(error, stored)) from error
 
 
+def only_checks(spec: object) -> bool:
+    """Whether a stored specification, as it is in the database, ends with its coordinate check.
+
+    >>> only_checks({"stop_after": "check"})
+    True
+    """
+    match spec:
+        case {"stop_after": "check"}:
+            return True
+    return False
+
+
 def why_unreadable(row: StudyRow) -> str | None:
     """Why a stored study cannot be read, and what to do about it; None if it can."""
     try:

@@ -54,7 +54,7 @@ def search_recommendations(  # noqa: PLR0913  # one query parameter each
     page_size: Annotated[int, Query(ge=1, le=100)] = 20,
     page_token: Annotated[str | None, Query(max_length=500)] = None,
 ) -> FoundAnswers:
-    """What every completed study answers for a target, computed now and not stored.
+    """What every completed study that has searched answers for a target; nothing is stored.
 
     Tune once, ask later: studies that fit the filters, newest first. Go on with `next_page_token`
     and the same parameters.
@@ -66,7 +66,9 @@ def search_recommendations(  # noqa: PLR0913  # one query parameter each
         page = study_list.list_studies(
             session,
             state=StudyState.COMPLETED,
-            wanted=StudyFilter(project=project, family=family, optimizer=optimizer),
+            wanted=StudyFilter(
+                project=project, family=family, optimizer=optimizer, only_checks=False
+            ),
             page_size=page_size,
             page_token=page_token,
         )

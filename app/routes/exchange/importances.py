@@ -6,6 +6,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.dependencies import Db, StudyId
+from tuner.records.check_errors import NothingSearched
 from tuner.records.trials import StudyTrials
 from tuner.spec.record import Record
 from tuner.spec.states import Purpose
@@ -37,6 +38,8 @@ def read_importances(study_id: StudyId, database: Db) -> ImportancesList:
 
     with database.read() as session:
         study = get_study(session, study_id)
+        if study.spec.only_checks:
+            raise NothingSearched(study_id, "importances")
         trials = StudyTrials(trials_of(session, study_id))
     found = [
         importances(

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Response
 
 from app.dependencies import Db, StudyId
+from tuner.records.check_errors import NothingSearched
 from tuner.records.trials import StudyTrials
 from tuner.storage.studies import get_study
 from tuner.storage.trials.rows import trials_of
@@ -36,6 +37,8 @@ def export_optuna(study_id: StudyId, database: Db) -> Response:
 
     with database.read() as session:
         study = get_study(session, study_id)
+        if study.spec.only_checks:
+            raise NothingSearched(study_id, "trials")
         trials = StudyTrials(trials_of(session, study_id))
     headers = {"Content-Disposition": f'attachment; filename="{study_id}.optuna.log"'}
     return Response(optuna_file(study, trials), media_type=MEDIA_TYPE, headers=headers)

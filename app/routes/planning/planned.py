@@ -30,9 +30,12 @@ def planned(body: StudySpec, database: Database, settings: AppSettings) -> Study
     """
     if body.budget is not None:
         return previewed(body, database, settings).spec
+    with_facts = with_data(body, Places(settings.dataset_dirs))
+    if body.only_checks:
+        return with_facts
     with database.read() as session:
         at_work = _on_gpus(session, settings)
-    return _for_slots(with_data(body, Places(settings.dataset_dirs)), body, at_work)
+    return _for_slots(with_facts, body, at_work)
 
 
 def asked_sha256(body: StudySpec) -> str:
@@ -40,7 +43,7 @@ def asked_sha256(body: StudySpec) -> str:
 
     What is planned may follow the speed of the moment, and the request is the same all the same.
     """
-    if body.budget is None and _says_batches(body):
+    if body.only_checks or (body.budget is None and _says_batches(body)):
         return ""
     return hashlib.sha256(body.model_dump_json().encode()).hexdigest()
 

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from parametrization.rules.parametrization import Parametrization
 from tuner.spec.axes.measured_axes import MeasuredAxes
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.phases.searched_training import SearchedTraining
@@ -21,6 +22,9 @@ class Check(Submitted):
     seeds: CheckSeeds | dict[Optimizer, CheckSeeds] | None = None
     """By optimizer, or one number for all. Default: 4; 8 where SGD or its like trains something,
     whose slopes are noisier, and for plugins'. As stored: by optimizer."""
+    parametrization: Parametrization = Parametrization.MUP
+    """That scales the model; another than `mup`, which studies search under, only where the study
+    stops after its check."""
 
 
 class Search(Submitted):

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from tuner.records.check_errors import NothingSearched
 from tuner.records.errors import SearchOver
 from tuner.records.given_points import GIVEN_POINT, GivenPoint, NewPoint
 from tuner.spec.states import Purpose, StudyState
@@ -16,6 +17,7 @@ from tuner.storage.events import EventKind, write_event
 from tuner.storage.requests import page_tokens
 from tuner.storage.sql.tables import GivenPointRow, TrialRow
 from tuner.storage.studies import study_row
+from tuner.storage.study_records import only_checks
 from tuner.storage.trials.given_points import given_points_of, point_of
 
 _BEFORE_THE_END = frozenset({StudyState.QUEUED, StudyState.CHECKING, StudyState.SEARCHING})
@@ -34,9 +36,12 @@ def give_points(session: Session, study_id: str, points: Sequence[NewPoint]) -> 
     Raises:
         StudyNotFound: if there is none of that id.
         SearchOver: if its search has ended.
+        NothingSearched: if there is none.
 
     """
     row = study_row(session, study_id)
+    if only_checks(row.spec):
+        raise NothingSearched(study_id, "a search that these start")
     state = StudyState(row.resume_state or row.state)
     if state not in _BEFORE_THE_END:
         raise SearchOver(study_id, row.state)

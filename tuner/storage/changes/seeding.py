@@ -42,6 +42,8 @@ def _seeds(session: Session, spec: StudySpec, prior_id: str) -> tuple[NewPoint, 
     prior = get_study(session, prior_id)
     if prior.state is not StudyState.COMPLETED:
         raise NoSeeds(prior_id, f"it is {prior.state}: name a completed study")
+    if prior.spec.only_checks:
+        raise NoSeeds(prior_id, "it is a coordinate check alone: name a study that has searched")
     points = seeds_of(spec, prior_id, prior.spec, read_summary(session, prior))
     if not points:
         tuned = ", ".join(config.name for config in prior.spec.optimizers)

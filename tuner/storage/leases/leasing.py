@@ -14,6 +14,7 @@ from tuner.storage.leases.states import LeaseState
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
 from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.studies import study_row
+from tuner.storage.study_records import only_checks
 
 ASK_SECONDS: Final = 15
 """A trainer counts as asking for so long after it has asked, or has been told to stop."""
@@ -116,7 +117,7 @@ def require_external(study: StudyRow) -> None:
     if not names_external_family(study.spec):
         raise NotExternal(study.id)
     if study.state in FINAL_STUDY_STATES:
-        raise StudyEnded(study.id, study.state)
+        raise StudyEnded(study.id, study.state, only_checked=only_checks(study.spec))
 
 
 def _held(session: Session, asked: AskedForTrial) -> LeaseRow | None:
