@@ -11,6 +11,7 @@ from widthwise.connection import ATTEMPTS, Document, checked, document_of, path_
 from widthwise.event_stream import Event, parse_events
 from widthwise.external.checking import Batch, Loss, taken_statistics
 from widthwise.external.leasing import StudyTrials, usual_worker
+from widthwise.resources.checks import Checks
 from widthwise.resources.service_reports import ServiceReports
 from widthwise.resources.study_lists import StudyLists
 from widthwise.resources.trial_exchange import TrialExchange
@@ -47,7 +48,7 @@ _STATISTICS_AT_ONCE: Final = 2_000
 __all__ = ["ATTEMPTS", "SILENCE_SECONDS", "Asked", "Client", "Document"]
 
 
-class Client(StudyLists, TrialExchange, ServiceReports, Webhooks):
+class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
     """The API of a service; see `Connection` for how its requests are sent."""
 
     def submit(self, spec: Mapping[str, Any], *, idempotency_key: str | None = None) -> Study:

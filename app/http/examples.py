@@ -18,7 +18,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "name": "does our attention scale with Muon?",
         "labels": {"team": "pretraining"},
         "family": {"name": "gpt", "depth": 2},
-        "optimizers": [{"name": "adamw"}, {"name": "muon"}],
+        "optimizers": [{"name": "adamw"}, {"name": "muon_spectral"}],
         "widths": [64, 128, 256, 512],
     },
     "preview_study": {

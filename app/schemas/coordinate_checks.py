@@ -17,7 +17,7 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.datasets.registry import AnyDataset
+from tuner.spec.datasets.registry import AnyDataset, default_dataset
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import OptimizerConfig
@@ -67,8 +67,9 @@ class CheckAsked(Submitted):
     priority: Priority = 0
     """Higher runs first, before or after studies alike."""
     family: AnyFamily
-    dataset: AnyDataset | None = None
-    """Default: the family's usual one."""
+    dataset: AnyDataset = Field(
+        default_factory=lambda data: default_dataset(data["family"].trains_on)
+    )
     optimizers: tuple[OptimizerConfig, ...] | None = Field(
         default=None, min_length=1, max_length=16
     )

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from parametrization.shapes.roles import ModelShape
+from parametrization.text.durations import plan_duration
 from parametrization.text.rounding import percent
 from parametrization.transfer.expected import expected_interval_octaves
+from tuner.evidence.checks.planned import PlannedCheck, planned_checks
 from tuner.evidence.dynamics.cost import dynamics_by_width
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
 from tuner.evidence.planned import planned_trials
@@ -17,8 +19,6 @@ from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
-_MINUTE: Final = 60.0
-_HOUR: Final = 3600.0
 _HOW: Final = (
     "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
     " for trials that train to their end: pruned ones cost less, extended grids more. Attention's"
@@ -94,10 +94,13 @@ class Preview(Record):
     """With every default filled in, as it would be stored."""
     trials: int
     planned: tuple[PlannedTrials, ...]
+    checks: tuple[PlannedCheck, ...]
+    """The coordinate check, by optimizer and width."""
     dynamics_flops: float | None = None
     """Of looking at the winners in training; null where nobody asked, or sizes are not known."""
     tuning_flops: float | None
-    """Of all trials and the dynamics; null where the model's size is not known."""
+    """Of all trials and the dynamics, or of the check where nothing else runs; null where the
+    model's size is not known."""
     target_parameters: int | None
     target_flops: float | None
     """Of one training of the target."""
@@ -105,7 +108,8 @@ class Preview(Record):
     """Of `tuning_flops` in that."""
     time: PlannedTime | None
     """Null where nothing like it has trained here yet, or there are no slots."""
-    interval: PlannedInterval
+    interval: PlannedInterval | None
+    """Null where nothing is searched."""
     how: str
     """What is counted."""
     notes: tuple[str, ...]
@@ -150,6 +154,7 @@ def preview(
         spec=spec,
         trials=trials,
         planned=planned,
+        checks=tuple(planned_checks(spec, sizes)),
         dynamics_flops=math.fsum(looked.values()) or None,
         tuning_flops=spent,
         target_parameters=size,
@@ -283,17 +288,6 @@ def _words(
         trials=f"{trials:,} {'trial' if trials == 1 else 'trials'}",
         flops="FLOPs not known" if flops is None else f"{flops:.2g} FLOPs",
         share="not known" if share is None else f"{percent(share)} of training the target",
-        time="not known" if seconds is None else _duration(seconds),
+        time="not known" if seconds is None else plan_duration(seconds),
         interval=f"{octaves:.2g} octaves",
     )
-
-
-def _duration(seconds: float) -> str:
-    """As people say it of a plan.
-
-    >>> _duration(42.3), _duration(900), _duration(9000)
-    ('42 s', '15 min', '2.5 h')
-    """
-    if seconds < 2 * _MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < 2 * _HOUR else f"{seconds / _HOUR:.1f} h"

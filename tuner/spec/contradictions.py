@@ -81,7 +81,7 @@ def _unfit_end(spec: StudyFields) -> Iterator[tuple[str, str]]:
     if not spec.only_checks:
         return
     if spec.family.skips_check:
-        yield ("/family/check", "nothing would run: use posted, or leave stop_after out")
+        yield ("/family/check", "skipped leaves nothing that would run: use posted")
     after = {
         "budget": spec.budget is not None,
         "prior": spec.prior is not None,

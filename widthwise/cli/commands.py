@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from widthwise.cli.analyse import analyse_table
+from widthwise.cli.checks.commands import app as checks
 from widthwise.cli.configuration.command import config
 from widthwise.cli.configuration.option_defaults import SERVICE_COMMANDS, option_defaults
 from widthwise.cli.external.post_check import post_check
@@ -114,6 +115,7 @@ app.command()(said_plainly()(shapes))
 app.command(name="post-check")(post_check)
 app.command()(said_plainly()(check))
 app.command()(said_plainly()(describe))
+app.add_typer(checks, name="checks")
 app.command()(preview)
 app.command()(actions.submit)
 app.command()(actions.watch)

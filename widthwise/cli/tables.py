@@ -17,6 +17,12 @@ _COLUMNS: Final = ("id", "state", "model", "width", "created")
 def submitted(study: dict[str, Any], page: str) -> RenderableType:
     """A study that was just queued, and what to do with it next."""
     study_id, target = study["id"], study["spec"]["target"]
+    if study["spec"]["stop_after"] == "check":
+        return Text.assemble(
+            *(("submitted ", ""), (study_id, "bold"), "\n"),
+            f"page       {page}\n",
+            f"verdict    widthwise checks show {study_id}",
+        )
     duration = "" if target["tokens_given"] else " --tokens N"
     return Text.assemble(
         *(("submitted ", ""), (study_id, "bold"), "\n"),
@@ -35,7 +41,9 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
             row["id"],
             row["state"],
             f"{row['family']}, {' '.join(row['optimizers'])}",
-            f"{row['proxy_width']} → {row['target_width']}",
+            "check"
+            if row["stop_after"] == "check"
+            else f"{row['proxy_width']} → {row['target_width']}",
             _local_time(row["created_at"]),
         )
         for row in rows

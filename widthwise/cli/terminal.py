@@ -31,9 +31,14 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for pro
 
 def _study_ids(incomplete: str) -> list[tuple[str, str]]:
     """The newest studies for a shell that completes an id; none where no service answers."""
+    return studies_to_complete(incomplete)
+
+
+def studies_to_complete(incomplete: str, kind: str | None = None) -> list[tuple[str, str]]:
+    """Id and name of the newest studies that a shell may complete; of a `kind`, or all."""
     try:
         with Client(timeout_seconds=_COMPLETION_SECONDS) as client:
-            page = next(client.study_pages())
+            page = next(client.study_pages(kind=kind))
     except WidthwiseError:
         return []
     found = [(str(one["id"]), visible(str(one["name"]))) for one in page["studies"]]

@@ -19,6 +19,8 @@ class WantedStudies(TypedDict, total=False):
     """A part of the study's name."""
     created_after: dt.datetime | None
     created_before: dt.datetime | None
+    kind: str | None
+    """`check`: those that stop after their coordinate check; `search`: the others."""
 
 
 class StudyLists(Connection):
@@ -46,6 +48,7 @@ class StudyLists(Connection):
             name=wanted.get("name"),
             created_after=moment_text(wanted.get("created_after")),
             created_before=moment_text(wanted.get("created_before")),
+            kind=wanted.get("kind"),
             page_size=100,
         )
 

@@ -13,6 +13,7 @@ from app.settings import AppSettings
 from tuner.data_files.places import Places
 from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
 from tuner.engine.packing import PROPOSED_ON_GPUS
+from tuner.evidence.checks.preview import check_preview
 from tuner.evidence.preview import Preview, preview
 from tuner.spec.study import StudySpec
 from tuner.storage.changes.seeding import require_prior
@@ -67,6 +68,9 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
     slots = sum(at_work) or len(at_work)  # GPUs are packed for where there are any
     if spec.family.is_external:
         slots = 0
+    price = settings.price_per_hour
+    if spec.only_checks:
+        return check_preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
     try:
         spec = planned_by_budget(
             spec,
@@ -75,7 +79,6 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
         )
     except OverBudget as error:
         raise _refused(error.unit, str(error)) from error
-    price = settings.price_per_hour
     return preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
 
 

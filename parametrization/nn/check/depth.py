@@ -15,6 +15,7 @@ from parametrization.check.slopes import (
     complete_grid,
 )
 from parametrization.check.thresholds import INITIAL_BAND, STREAM_BAND, Judged, depth_band
+from parametrization.check.usual_settings import UPDATES
 from parametrization.check.verdict import (
     CheckVerdict,
     Measured,
@@ -56,7 +57,7 @@ def depth_statistics(
     *,
     depth: int,
     seeds: Iterable[int],
-    steps: int = 4,
+    steps: int = UPDATES,
 ) -> list[DepthStatistic]:
     """Statistics of every kind of tensor in the blocks of a model of this depth.
 

@@ -19,6 +19,7 @@ blocks and the model give: they see what lies between the tensors.
 from collections.abc import Iterable, Sequence
 
 from parametrization.check.slopes import TensorStatistic
+from parametrization.check.usual_settings import UPDATES
 from parametrization.nn.check.checked_run import CheckedRun, CheckedTraining, may_start_at_zero
 from parametrization.scaling.tensor_scaling import TensorScaling
 
@@ -31,7 +32,7 @@ def coordinate_statistics(
     *,
     width: int,
     seeds: Iterable[int],
-    steps: int = 4,
+    steps: int = UPDATES,
 ) -> list[TensorStatistic]:
     """D, P and initial size of every trained tensor at one width, and of the activations.
 

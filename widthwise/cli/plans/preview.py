@@ -30,17 +30,19 @@ def preview(
 
 
 def preview_view(found: dict[str, Any]) -> RenderableType:
-    """Trials by purpose and width, what they cost, and how sure the answer would be."""
+    """What would run by width, what it costs, and how sure the answer would be."""
+    searches = bool(found["planned"])
     table = Table(box=None, padding=(0, 2), header_style="dim")
-    table.add_column("trials for")
-    for name in ("width", "trials", "updates", "parameters", "FLOPs"):
+    table.add_column("trials for" if searches else "check of")
+    many = "trials" if searches else "seeds"
+    for name in ("width", many, "updates", "parameters", "FLOPs"):
         table.add_column(name, justify="right")
-    for of in found["planned"]:
+    for of in found["planned"] if searches else found["checks"]:
         table.add_row(
-            of["purpose"],
+            of["purpose"] if searches else of["optimizer"],
             str(of["width"]),
-            str(of["trials"]),
-            str(of["steps"]),
+            str(of[many]),
+            str(of["steps"] if searches else of["updates"]),
             _UNKNOWN if of["parameters"] is None else f"{of['parameters']:,}",
             _UNKNOWN if of["flops"] is None else f"{of['flops']:.2g}",
         )
@@ -53,5 +55,6 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield f"cost       {words['trials']}, {words['flops']}{share}"
     if found["time"] is not None:
         yield f"time       {words['time']}, {found['time']['words']}"
-    yield f"interval   {words['interval']}, {found['interval']['words']}"
+    if found["interval"] is not None:
+        yield f"interval   {words['interval']}, {found['interval']['words']}"
     yield from (f"note       {note}" for note in found["notes"])

@@ -33,6 +33,12 @@ def studies(  # noqa: PLR0913  # one parameter an option
     family: Annotated[str | None, typer.Option(help="Only of this model family.")] = None,
     optimizer: Annotated[str | None, typer.Option(help="Only those that tune this one.")] = None,
     name: Annotated[str | None, typer.Option(help="Only those with this in their name.")] = None,
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="check|search", help="Only those that stop after their check, or not."
+        ),
+    ] = None,
     created_after: Day = None,
     created_before: Day = None,
     as_json: AsJson = False,
@@ -48,6 +54,7 @@ def studies(  # noqa: PLR0913  # one parameter an option
                 family=family,
                 optimizer=optimizer,
                 name=name,
+                kind=kind,
                 created_after=created_after,
                 created_before=created_before,
             )

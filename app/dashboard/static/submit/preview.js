@@ -11,7 +11,7 @@ export function showPreview(found) {
     place.textContent = found.words[place.dataset.word];
   }
   document.querySelector("[data-word=time]").title = found.time?.words ?? "";
-  document.querySelector("[data-word=interval]").title = found.interval.words;
+  document.querySelector("[data-word=interval]").title = found.interval?.words ?? "";
   at("planned").replaceChildren(...found.planned.map(row));
   at("notes").replaceChildren(...found.notes.map((note) => element("li", { textContent: note })));
   const usual = found.spec.optimizers.map((one) => one.name).join(", ");

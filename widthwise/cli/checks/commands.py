@@ -1,0 +1,129 @@
+"""The commands about coordinate checks that a service takes on their own."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from widthwise.cli.checks.view import check_list, check_view
+from widthwise.cli.spec_file import read_spec
+from widthwise.cli.terminal import (
+    INTERRUPTED,
+    Address,
+    AsJson,
+    err,
+    out,
+    print_json,
+    print_table,
+    service,
+    studies_to_complete,
+)
+from widthwise.cli.watch import watch_study
+from widthwise.client import Client
+
+app = typer.Typer(
+    no_args_is_help=True, help="Have a service check a model: run, list, show and cancel checks."
+)
+EXIT_OF_OUTCOME: Final = {"passed": 0, "failed": 1, "inconclusive": 2, None: 2}
+
+
+def _check_ids(incomplete: str) -> list[tuple[str, str]]:
+    """The newest checks for a shell that completes an id; none where no service answers."""
+    return studies_to_complete(incomplete, kind="check")
+
+
+CheckId = Annotated[
+    str,
+    typer.Argument(metavar="ID", help="The check, such as std_4f6k...", autocompletion=_check_ids),
+]
+
+
+@app.command()
+def run(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="YAML or JSON: what to check, or a study; - reads stdin."
+        ),
+    ],
+    wait: Annotated[
+        bool, typer.Option(help="Stay until it is over, and print what it found.")
+    ] = True,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the id alone.")] = False,
+    as_json: AsJson = False,
+    address: Address = None,
+) -> None:
+    """Have the service check a model, without searching anything.
+
+    Exit status: 0 passed, 1 failed or refused, 2 undecided, or ended without a verdict.
+    """
+    with service(address) as client:
+        check = client.submit_check(read_spec(file))
+        if quiet and not as_json:
+            typer.echo(check.id)
+        if not wait:
+            if as_json:
+                print_json(check)
+            elif not quiet:
+                out.print(f"submitted {check.id}\nread it    widthwise checks show {check.id}")
+            return
+        _follow(client, check.id)
+        found = client.check(check.id)
+        if as_json:
+            print_json(found)
+        elif not quiet:
+            out.print(check_view(found))
+        raise typer.Exit(EXIT_OF_OUTCOME[found["outcome"]])
+
+
+@app.command(name="list")
+def list_all(
+    state: Annotated[
+        list[str] | None, typer.Option(help="Only those in this state; may be repeated.")
+    ] = None,
+    project: Annotated[str | None, typer.Option(help="Only those of this project.")] = None,
+    family: Annotated[str | None, typer.Option(help="Only of this model family.")] = None,
+    optimizer: Annotated[str | None, typer.Option(help="Only those that check this one.")] = None,
+    name: Annotated[str | None, typer.Option(help="Only those with this in their name.")] = None,
+    as_json: AsJson = False,
+    address: Address = None,
+) -> None:
+    """List the checks, newest first, and what each found."""
+    with service(address) as client:
+        found = list(
+            client.checks(state, project=project, family=family, optimizer=optimizer, name=name)
+        )
+        if as_json:
+            print_json({"checks": found})
+        else:
+            print_table(check_list(found))
+
+
+@app.command()
+def show(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
+    """Show a check: verdict in words, likely causes, slopes of what is not right."""
+    with service(address) as client:
+        found = client.check(check_id)
+        if as_json:
+            print_json(found)
+        else:
+            out.print(check_view(found))
+
+
+@app.command()
+def cancel(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
+    """End a check for good, without a verdict."""
+    with service(address) as client:
+        found = client.cancel_check(check_id)
+        if as_json:
+            print_json(found)
+        else:
+            typer.echo(f"{found.id} is {found['state']}")
+
+
+def _follow(client: Client, check_id: str) -> None:
+    try:
+        watch_study(client, check_id, err)
+    except KeyboardInterrupt:
+        err.print(f"\nStopped waiting; the check goes on: widthwise checks show {check_id}")
+        raise typer.Exit(INTERRUPTED) from None
