@@ -68,7 +68,7 @@ def show_comparison(
     """Studies side by side, each for its own target or all for one width; or a choice of them."""
     chosen = list(dict.fromkeys(one for some in ids or () for one in some.split(",")))
     if len(chosen) < 2:
-        offered = list_studies(database, verdicts, page_size=OFFERED).studies
+        offered = list_studies(database, verdicts, kind="search", page_size=OFFERED).studies
         return page("compare_choice.html", studies=offered, chosen=chosen)
     asked = {"ids": ",".join(chosen)} | ({"width": width} if width else {})
     found = compare_studies(database, verdicts, ids=chosen, width=int(width) if width else None)

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, Verdicts
 from app.routes.service.overview import show_overview
-from app.routes.studies import list_studies
+from app.routes.studies import Kind, list_studies
 from app.schemas.studies import StudySummary
 from tuner.spec.states import StudyState
 from tuner.storage.events import last_event_id
@@ -42,6 +42,9 @@ ORDERS: Final[Mapping[str, _Order]] = {
 }
 """Define what a page of studies can be sorted by."""
 
+KINDS: Final[Mapping[Kind, str]] = {"search": "studies", "check": "coordinate checks alone"}
+"""Define what a list can be narrowed to, beside both."""
+
 Word = Annotated[str, Query(max_length=200)]
 
 
@@ -53,6 +56,7 @@ def show_studies(  # noqa: PLR0913  # one query parameter each
     settings: Settings,
     state: Word = "",
     name: Word = "",
+    kind: Word = "",
     family: Word = "",
     project: Word = "",
     sort: Word = "newest",
@@ -66,12 +70,20 @@ def show_studies(  # noqa: PLR0913  # one query parameter each
         verdicts,
         state=[StudyState(state)] if state in list(StudyState) else None,
         name=name or None,
+        kind=_kind(kind),
         family=family or None,
         project=project or None,
         page_size=PAGE_SIZE,
         page_token=page_token,
     )
-    asked = {"state": state, "name": name, "family": family, "project": project, "sort": sort}
+    asked = {
+        "state": state,
+        "name": name,
+        "kind": kind,
+        "family": family,
+        "project": project,
+        "sort": sort,
+    }
     given = {name: value for name, value in asked.items() if value not in ("", "newest")}
     order = ORDERS.get(sort, ORDERS["newest"])
     studies = sorted(listed.studies, key=order.key) if order.key else listed.studies
@@ -86,7 +98,12 @@ def show_studies(  # noqa: PLR0913  # one query parameter each
         order=order,
         orders=ORDERS,
         states=list(StudyState),
+        kinds=KINDS,
         overview=show_overview(database, settings),
         last_event=last_event,
         origin=str(request.base_url).rstrip("/"),
     )
+
+
+def _kind(asked: str) -> Kind | None:
+    return next((kind for kind in KINDS if kind == asked), None)

@@ -16,7 +16,12 @@ from app.dashboard.templating import page
 from app.dependencies import Db, Sender, Settings, StudyId
 from app.liveness import place_of, study_problem
 from app.progress import Progress, read_progress
-from app.schemas.evidence import coordinate_check_read, dynamics_read, sensitivity_read
+from app.schemas.evidence import (
+    coordinate_check_read,
+    dynamics_read,
+    outcome_of,
+    sensitivity_read,
+)
 from app.schemas.studies import study_read
 from app.standings.standing import standing_of
 from tuner.evidence.study_evidence import EvidenceSummary
@@ -103,6 +108,8 @@ TABS: Final[Mapping[str, _Tab]] = {
     "configuration": _Tab("Configuration", "study_configuration.html", _configuration),
     "asked": _Tab("What was asked", "study_asked.html", _nothing_more),
 }
+OF_CHECKS: Final = {name: TABS[name] for name in ("check", "asked")}
+"""The tabs of studies that stop after their coordinate check."""
 LANDSCAPE: Final = {"landscape": _Tab("Landscape", "study_landscape.html", _landscape)}
 """The tab of studies that were asked for dynamics; others have it for whoever knows its address."""
 _BEFORE: Final = "schedule"
@@ -122,7 +129,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     database: Db,
     settings: Settings,
     sender: Sender,
-    tab: str = "transfer",
+    tab: str = "",
     page_token: Annotated[str | None, Query(max_length=500, description="Of trials")] = None,
     metric: Annotated[str, Query(max_length=40, description="Of curves")] = "",
     smooth: Annotated[str, Query(max_length=8, description="Of curves, between 0 and 1")] = "",
@@ -134,13 +141,14 @@ def show_study(  # noqa: PLR0913  # one query parameter each
 ) -> HTMLResponse:
     """One study: where it is, and what one of its tabs shows; scripts read the other parameters."""
     every_tab = _every_tab()
-    if tab not in every_tab:
+    if tab and tab not in every_tab:
         pages = ", ".join(every_tab)
         raise HTTPException(404, f"A study has no page {tab!r}: its pages are {pages}.")
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         last_event = last_event_id(session)
         study = get_study(session, study_id)
+        tab = tab or ("check" if study.spec.only_checks else "transfer")
         progress = read_progress(session, study, now)
         known = read_summary(session, study)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
@@ -151,7 +159,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     return page(
         "study.html",
         study=study_read(study, progress, problem, place),
-        standing=standing_of(study, progress, verdict),
+        standing=standing_of(study, progress, verdict, outcome_of(study, known)),
         compared_by=study.spec.comparison,
         recommendation=recommendation,
         last_event=last_event,
@@ -159,11 +167,18 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         may_change=may_change(sender, study.owner),
         # Where there are no keys, everybody who reaches the service reads every study.
         may_share=sender.viewer is not None and may_change(sender, study.owner),
-        tabs=every_tab if study.spec.dynamics or tab in LANDSCAPE else TABS,
+        tabs=_tabs(study, tab),
         tab=tab,
         panel=every_tab[tab].template,
         **names,
     )
+
+
+def _tabs(study: StudyRecord, tab: str) -> Mapping[str, _Tab]:
+    """Those that are offered, the one that is shown among them."""
+    if study.spec.only_checks and tab in OF_CHECKS:
+        return OF_CHECKS
+    return _every_tab() if study.spec.dynamics or tab in LANDSCAPE else TABS
 
 
 def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendation | None:

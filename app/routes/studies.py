@@ -47,6 +47,7 @@ ETAG: Final = {
     }
 }
 AskedLabel = Annotated[ReadableText, Field(max_length=401)]
+Kind = Literal["check", "search"]
 IfMatch = Annotated[
     str | None,
     Header(
@@ -99,7 +100,7 @@ def list_studies(  # noqa: PLR0913  # one query parameter each
     created_after: Moment | None = None,
     created_before: Moment | None = None,
     kind: Annotated[
-        Literal["check", "search"] | None,
+        Kind | None,
         Query(description="`check`: those that stop after their coordinate check; or the others"),
     ] = None,
     page_size: Annotated[int, Query(ge=1, le=500)] = 50,

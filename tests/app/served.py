@@ -50,10 +50,14 @@ class Served:
         return str(response.json()["id"])
 
     def advance(
-        self, study_id: str, until: StudyState | None = None, shape: ModelShape = SHAPE
+        self,
+        study_id: str,
+        until: StudyState | None = None,
+        shape: ModelShape = SHAPE,
+        **engine_is: Any,  # noqa: ANN401  further arguments of the engine
     ) -> None:
         """Turn the coordinator until the study is over, or in this state; its model has a shape."""
-        engine, memory = AnalyticEngine(slots=8, shape=shape), Memory()
+        engine, memory = AnalyticEngine(slots=8, shape=shape, **engine_is), Memory()
         for _ in range(5_000):
             with self.database.read() as session:
                 state = get_study(session, study_id).state

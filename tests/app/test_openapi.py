@@ -172,6 +172,7 @@ def test_every_body_has_an_example_that_its_schema_permits() -> None:
     ("path", "name", "status"),
     [
         ("/v1/studies", "create_study", 202),
+        ("/v1/coordinate-checks", "create_coordinate_check", 202),
         ("/v1/studies:preview", "preview_study", 200),
         ("/v1/sweeps", "create_sweeps", 201),
         ("/v1/webhooks", "create_webhook", 201),

@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.progress import KEPT_FOR_EXTENSIONS, Progress, planned_trials
+from app.progress import progress_of as progress_of_study
 from tests.app.counted import progress_of
 from tests.tuner.builders import NOW, spec, study, trial
 from tuner.records.snapshot import StudySnapshot
+from tuner.records.trial_counts import TrialCounts
 from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
+from tuner.storage.check_progress import CheckProgress
 
 
 def snapshot(state: StudyState, *trials: TrialRecord, **fields: Any) -> StudySnapshot:  # noqa: ANN401
@@ -36,6 +39,26 @@ def test_a_study_that_has_not_begun_has_no_pace() -> None:
     progress = progress_of(snapshot(StudyState.QUEUED), NOW)
     assert (progress.fraction, progress.eta_seconds, progress.best_loss) == (0, None, None)
     assert [phase.phase for phase in progress.phases] == ["check", "search", "measure"]
+
+
+def test_a_study_that_only_checks_is_as_far_as_its_check_and_says_when_it_is_done() -> None:
+    """Seconds a slot by width, the widest first; left are the widths that are not done."""
+    only = spec(stop_after="check", check={"widths": [64, 128, 256], "seeds": 4})
+
+    def progress(state: StudyState, **check: Any) -> Progress:  # noqa: ANN401  parts of a record
+        at = study(state, spec=only, shape=None)  # its widths cost as their squares
+        return progress_of_study(at, TrialCounts(), CheckProgress(**check), NOW)
+
+    begun = progress(StudyState.CHECKING, finished=0, running=3)
+    assert (begun.fraction, begun.eta_seconds, len(begun.phases)) == (0, None, 1)
+    seconds = {("adamw", 256): 16.0}
+    alone = progress(StudyState.CHECKING, finished=1, running=1, seconds=seconds)
+    assert (alone.fraction, alone.eta_seconds) == (pytest.approx(1 / 3), 5.0)
+    together = progress(StudyState.CHECKING, finished=1, running=2, seconds=seconds)
+    assert together.eta_seconds == 2.5
+    ended = progress(StudyState.COMPLETED, finished=3, running=0, seconds=seconds)
+    assert (ended.fraction, ended.eta_seconds, ended.best_loss) == (1, None, None)
+    assert planned_trials(only) == {}
 
 
 def test_a_grid_is_planned_at_every_width_and_seed_and_again_for_the_control() -> None:

@@ -99,6 +99,7 @@ class AnalyticEngine:
         packing: what every probe finds.
         shape: of every model.
         moves: of the best rate with what is not the width.
+        hidden_growth: power of width with which updates of hidden tensors grow in a check.
     """
 
     def __init__(
@@ -109,7 +110,9 @@ class AnalyticEngine:
         packing: Packing = SOLO,
         shape: ModelShape = SHAPE,
         moves: Moves = lambda _: 0.0,
+        hidden_growth: float = 0.0,
     ) -> None:
+        self._hidden_growth = hidden_growth
         self._running: dict[str, Order | None] = {f"cpu-{i}": None for i in range(slots)}
         self._random = random.Random(seed)
         self._losing = losing
@@ -181,9 +184,8 @@ class AnalyticEngine:
             ids = {"order_id": order.id, "attempt": order.attempt}
             return [Done(**ids, shape=self._shape, data_sha256=DATA_SHA256)]
         if isinstance(order, CheckOrder):
-            return [
-                Done(order_id=order.id, attempt=order.attempt, statistics=_flat(order, self._shape))
-            ]
+            statistics = _statistics(order, self._shape, self._hidden_growth)
+            return [Done(order_id=order.id, attempt=order.attempt, statistics=statistics)]
         if isinstance(order, ProbeOrder):
             return [Done(order_id=order.id, attempt=order.attempt, packing=self._packing)]
         if isinstance(order, DynamicsOrder):
@@ -210,13 +212,17 @@ class AnalyticEngine:
         return reports
 
 
-def _flat(order: CheckOrder, shape: ModelShape) -> tuple[CoordinateStatistic, ...]:
+def _statistics(
+    order: CheckOrder, shape: ModelShape, hidden_growth: float
+) -> tuple[CoordinateStatistic, ...]:
     return tuple(
         CoordinateStatistic(
             tensor=tensor.name,
             width=order.model.width,
             seed=seed,
-            update_rms=0.01 * (1 + 0.001 * seed),
+            update_rms=0.01
+            * (1 + 0.001 * seed)
+            * (order.model.width**hidden_growth if tensor.role is Role.HIDDEN else 1.0),
             propagation_rms=0.01
             * (1 + 0.001 * seed)
             * (order.model.width**-0.5 if tensor.role is Role.OUTPUT else 1.0),

@@ -17,7 +17,7 @@ _COLUMNS: Final = ("id", "state", "model", "width", "created")
 def submitted(study: dict[str, Any], page: str) -> RenderableType:
     """A study that was just queued, and what to do with it next."""
     study_id, target = study["id"], study["spec"]["target"]
-    if study["spec"]["stop_after"] == "check":
+    if study["spec"].get("stop_after") == "check":
         return Text.assemble(
             *(("submitted ", ""), (study_id, "bold"), "\n"),
             f"page       {page}\n",
@@ -42,7 +42,7 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
             row["state"],
             f"{row['family']}, {' '.join(row['optimizers'])}",
             "check"
-            if row["stop_after"] == "check"
+            if row.get("stop_after") == "check"
             else f"{row['proxy_width']} → {row['target_width']}",
             _local_time(row["created_at"]),
         )

@@ -43,6 +43,27 @@ def test_another_owners_study_is_not_found_by_any_route(
         assert theirs.text.replace(study_id, none) == nobodys.text, (method, where)
 
 
+def test_another_owners_check_is_not_found(ana: httpx.Client, ben: httpx.Client) -> None:
+    made = ana.post("/v1/coordinate-checks", json={"family": {"name": "mlp"}}).json()
+    own, none = made["links"]["self"], "/v1/coordinate-checks/std_0000000000000000"
+    assert ana.get(own).json()["owner"] == "ana"
+    for method, action in (("GET", ""), ("POST", ":cancel")):
+        theirs, nobodys = (ben.request(method, f"{at}{action}") for at in (own, none))
+        assert (theirs.status_code, nobodys.status_code) == (404, 404)
+        assert theirs.json()["type"] == "urn:widthwise:problem:check-not-found"
+    assert made["id"] not in ben.get("/v1/coordinate-checks").text
+    assert made["id"] in ana.get("/v1/coordinate-checks").text
+
+
+def test_a_key_that_reads_takes_no_check(ana: httpx.Client, served: Served) -> None:
+    made = ana.post("/v1/coordinate-checks", json={"family": {"name": "mlp"}}).json()
+    with client_of(served, made_key(served.database, "read", owner="ana")[1]) as reader:
+        assert reader.get(made["links"]["self"]).status_code == 200
+        asked = reader.post("/v1/coordinate-checks", json={"family": {"name": "mlp"}})
+        assert asked.status_code == 403
+        assert reader.post(f"{made['links']['self']}:cancel").status_code == 403
+
+
 def test_no_list_tells_of_another_owners_study(ana: httpx.Client, ben: httpx.Client) -> None:
     study_id = submitted(ana)
     for method, path in LISTS:

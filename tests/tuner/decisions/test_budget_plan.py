@@ -41,7 +41,8 @@ def test_a_plan_fits_into_its_share_of_the_target(percent: float) -> None:
 
 def test_more_budget_never_gives_narrower_proxies_or_a_wider_interval() -> None:
     plans = [planned(budget={"flops_percent": 0.02 * 3**n}) for n in range(9)]
-    intervals = [looked_at(plan).interval.octaves for plan in plans]
+    intervals = [found.octaves for plan in plans if (found := looked_at(plan).interval)]
+    assert len(intervals) == len(plans)
     assert intervals == sorted(intervals, reverse=True)
     assert plans[-1].proxy_width == TARGET["width"] // NARROWER
     assert plans[-1].training.steps > plans[0].training.steps

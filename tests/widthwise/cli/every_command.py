@@ -33,6 +33,7 @@ ASKING: Final[dict[str, tuple[str, ...]]] = {
     "changes": (STORED,),
     "approve": (STORED, "--note", "flat"),
     "webhooks list": (),
+    "checks list": (),
 }
 """Commands that succeed at a service with a completed study and a stored recommendation."""
 
@@ -45,6 +46,7 @@ MOVING: Final[dict[str, tuple[str, ...]]] = {
     "cancel": (STUDY,),
     "diff": (STUDY, OTHER),
     "webhooks create": ("https://ci.example.com/hook",),
+    "checks run": (f"{FILES}/study.yaml", "--no-wait"),
 }
 """Commands that succeed where two studies are queued."""
 
@@ -55,6 +57,8 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "post-check": ("std_absent", f"{FILES}/model.py"),
     "webhooks test": ("whk_absent",),
     "webhooks delete": ("whk_absent",),
+    "checks show": ("std_absent",),
+    "checks cancel": ("std_absent",),
 }
 """Commands that name what no service has."""
 

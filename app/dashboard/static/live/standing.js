@@ -10,7 +10,8 @@ export function showStanding(root, study) {
   }
   for (const bar of root.querySelectorAll("progress[data-whole]")) bar.value = standing.fraction;
   reclass(root, "state", `state state-${state}`);
-  reclass(root, "verdict", `verdict-${standing.verdict ?? "none"}`);
+  const concluded = standing.check ? `check-${standing.check}` : `verdict-${standing.verdict ?? "none"}`;
+  reclass(root, "verdict", concluded);
   const moved = root.dataset.state !== state;
   root.dataset.state = state;
   return moved;
