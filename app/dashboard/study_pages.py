@@ -19,11 +19,11 @@ from app.progress import Progress, read_progress
 from app.schemas.evidence import (
     coordinate_check_read,
     dynamics_read,
-    outcome_of,
     sensitivity_read,
 )
 from app.schemas.studies import study_read
 from app.standings.standing import standing_of
+from tuner.evidence.checks.outcome import outcome_of
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.recommendation.exports.protocol.registry import EXPORTS
 from tuner.recommendation.recommend import Recommendation, recommend

@@ -7,14 +7,13 @@ from typing import Any, Final
 from pydantic import ConfigDict, Field, ValidationError
 
 from app.schemas.evidence import (
-    CheckOutcome,
     CheckRead,
     coordinate_check_read,
-    outcome_of,
 )
 from app.schemas.studies import StudyRead
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
+from tuner.evidence.checks.outcome import CheckOutcome, outcome_of
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.datasets.registry import AnyDataset, default_dataset

@@ -8,6 +8,7 @@ from parametrization.recommendation.dynamics import DynamicsFindings, WidthDynam
 from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
 from parametrization.recommendation.target import Comparison
 from parametrization.rules.parametrization import Parametrization
+from tuner.evidence.checks.outcome import CheckOutcome
 from tuner.evidence.dynamics.findings import dynamics_findings, dynamics_of
 from tuner.evidence.sensitivity import (
     SensitivityCurve,
@@ -19,7 +20,6 @@ from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 
-CheckOutcome = Literal["passed", "failed", "inconclusive"]
 CheckStatus = Literal["not_run"] | CheckOutcome
 
 
@@ -92,19 +92,6 @@ def coordinate_check_read(study: StudyRecord, known: EvidenceSummary) -> Coordin
         study_id=study.id,
         checks=tuple(_check_read(one.optimizer, one.check) for one in known.optimizers),
     )
-
-
-def outcome_of(study: StudyRecord, known: EvidenceSummary) -> CheckOutcome | None:
-    """What a study that stops after its check has found, over all optimizers: the worst.
-
-    None until it is completed, and of studies that search.
-    """
-    if not study.spec.only_checks or study.state is not StudyState.COMPLETED:
-        return None
-    passed = {one.check.passed if one.check is not None else None for one in known.optimizers}
-    if False in passed:
-        return "failed"
-    return "inconclusive" if None in passed else "passed"
 
 
 def sensitivity_read(study: StudyRecord, evidence: StudyEvidence) -> SensitivityRead:

@@ -8,9 +8,9 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.progress import Progress, read_progress
-from app.schemas.evidence import CheckOutcome, outcome_of
 from app.standings.words import OUTCOMES, VERDICTS, duration, number, state_words
 from parametrization.recommendation.trust import Verdict
+from tuner.evidence.checks.outcome import CheckOutcome, outcome_of
 from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from app.schemas.evidence import CheckOutcome
 from parametrization.recommendation.trust import Verdict
+from tuner.evidence.checks.outcome import CheckOutcome
 from tuner.spec.states import StudyState
 
 UNKNOWN: Final = "not known"

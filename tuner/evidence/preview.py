@@ -8,10 +8,9 @@ from parametrization.shapes.roles import ModelShape
 from parametrization.text.durations import plan_duration
 from parametrization.text.rounding import percent
 from parametrization.transfer.expected import expected_interval_octaves
-from tuner.evidence.checks.planned import PlannedCheck, planned_checks
 from tuner.evidence.dynamics.cost import dynamics_by_width
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
-from tuner.evidence.planned import planned_trials
+from tuner.evidence.planned import PlannedCheck, planned_checks, planned_trials
 from tuner.evidence.sizes import Sizes, sizes_of, target_positions, trial_positions
 from tuner.spec.axes.cell import Cell
 from tuner.spec.budget import SECONDS_OF_HOUR

@@ -45,8 +45,13 @@ def test_a_check_whose_coordinator_is_killed_ends_with_the_same_verdict(tmp_path
     finish(database, url, calm, tmp_path)
     struck = submit(database)
     command = [sys.executable, "-m", "tests.tuner.coordinator.check_process", url, struck]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=Path(__file__).parents[3], text=True, **pipes) as process:
+    with subprocess.Popen(
+        command,
+        cwd=Path(__file__).parents[3],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
         assert process.stdout is not None
         assert int(process.stdout.readline()) >= 2
         process.kill()

@@ -6,7 +6,7 @@ from typing import Final
 
 from parametrization.shapes.roles import ModelShape
 from parametrization.text.durations import plan_duration
-from tuner.evidence.checks.planned import PlannedCheck, planned_checks
+from tuner.evidence.planned import PlannedCheck, planned_checks
 from tuner.evidence.preview import (
     MeasuredSpeed,
     PlannedTime,
