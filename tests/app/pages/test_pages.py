@@ -52,32 +52,6 @@ def test_the_list_leads_to_older_studies(served: Served) -> None:
     assert names[0] in page(served.client, older[1])
 
 
-def test_a_check_that_stands_alone_is_shown_as_one(served: Served) -> None:
-    asked = {"family": {"name": "gpt", "depth": 1}, "name": "alone"}
-    check = served.client.post("/v1/coordinate-checks", json=asked).json()
-    searches = served.submit(name="searched")
-    queued = page(served.client, f"/studies/{check['id']}")
-    assert "◌ in progress" in queued
-    served.advance(check["id"])
-    shown = page(served.client, f"/studies/{check['id']}")
-    assert "✔ check passed" in shown
-    assert "checked alone, under μP, at the widths 64, 128, 256, 512" in shown
-    assert "4 of 4 check runs" in shown
-    assert "Slopes of" in shown
-    assert 'aria-current="page">Coordinate check</a>' in shown
-    for absent in ("tuned at width", "in the search", "/transfer", "Recommended"):
-        assert absent not in shown
-    listed = page(served.client, "/")
-    assert "coordinate check alone" in listed
-    assert "check-passed" in listed
-    narrowed = page(served.client, "/?kind=search")
-    assert searches in narrowed
-    assert check["id"] not in narrowed
-    assert check["id"] not in page(served.client, "/compare")
-    for tab in TABS:
-        page(served.client, f"/studies/{check['id']}/{tab}")
-
-
 @pytest.mark.parametrize(
     "until", [None, StudyState.SEARCHING, StudyState.MEASURING], ids=["queued", "search", "measure"]
 )

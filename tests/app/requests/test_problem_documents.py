@@ -12,7 +12,7 @@ from app.errors import STATUS_OF
 from app.http.problems import PROBLEM_JSON
 from tests.app.described import operations
 from tests.app.served import Served
-from tuner.records import access_errors, errors, webhook_errors
+from tuner.records import access_errors, check_errors, errors, webhook_errors
 
 FIELDS = {"type", "title", "status", "detail", "instance", "errors"}
 
@@ -95,7 +95,7 @@ def test_a_fault_of_the_service_is_a_problem_that_tells_nothing_of_its_inside(
 def test_every_error_of_the_tuner_has_a_status_of_its_own() -> None:
     kinds = {
         kind
-        for module in (errors, access_errors, webhook_errors)
+        for module in (errors, access_errors, check_errors, webhook_errors)
         for kind in vars(module).values()
         if isinstance(kind, type) and issubclass(kind, errors.TunerError)
     }

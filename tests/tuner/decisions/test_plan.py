@@ -13,12 +13,11 @@ from parametrization.rules.parametrization import Parametrization
 from tests.tuner.analytic_engine import AnalyticEngine, optimum
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
-from tuner.engine.orders import CheckOrder, TrainOrder
+from tuner.engine.orders import TrainOrder
 from tuner.evidence.study_evidence import study_evidence
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import FINAL_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.spec.study import StudySpec
-from tuner.storage.check_progress import check_progress
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import (
@@ -109,30 +108,6 @@ def test_a_study_is_checked_searched_measured_and_completed(
         }
         best = optimum(rules, width)
         assert min(rates) < best < max(rates), (rules, width)
-
-
-@pytest.mark.parametrize("parametrization", list(Parametrization))
-def test_a_study_that_stops_after_its_check_starts_its_orders_and_no_trial(
-    database: Database, parametrization: Parametrization
-) -> None:
-    """Whatever the check finds, the study has done what it was asked for."""
-    only = spec(
-        stop_after="check", control="none", check={"parametrization": parametrization.value}
-    )
-    engine = AnalyticEngine(slots=2, hidden_growth=1.0, losing=0.2)
-    ended = run_to_end(database, submit(database, only), engine)
-    assert ended.study.state is StudyState.COMPLETED
-    assert ended.study.reason is not None
-    assert ended.study.reason.startswith("failed (adamw")
-    assert len(ended.trials) == 0
-    checks = [order for order in engine.started if isinstance(order, CheckOrder)]
-    assert {order.model.width for order in checks} == {64, 128, 256, 512}
-    assert {order.model.parametrization for order in checks} == {parametrization}
-    assert {order.kind for order in engine.started} == {"describe", "check"}
-    with database.read() as session:
-        taken = check_progress(session, ended.study.id, with_seconds=True)
-    assert taken.seconds.keys() == {("adamw", width) for width in (64, 128, 256, 512)}
-    assert all(seconds >= 0 for seconds in taken.seconds.values())
 
 
 def test_an_adaptive_study_measures_every_width_for_less_and_says_why_it_stopped(
