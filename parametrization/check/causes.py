@@ -6,6 +6,8 @@ from typing import NamedTuple, TypeAlias
 from parametrization.check.slopes import (
     ATTENTION_LOGITS,
     BLOCK_INPUT,
+    LOSS_LOGITS,
+    MODEL_OUTPUT,
     OUTPUT,
     activation_kind,
     table_of,
@@ -15,6 +17,7 @@ from parametrization.check.words import (
     BLOCK_OUTPUT_CHANGES,
     BOTTLENECK_AS_READOUT,
     EPSILON,
+    FACTOR_AFTER_READOUT,
     INPUT_MULTIPLIED,
     LOGITS_FALL,
     LOGITS_GROW,
@@ -22,6 +25,7 @@ from parametrization.check.words import (
     SATURATED_LOGITS,
     TABLE_WITHOUT_MULTIPLIER,
     VANISHING_BOTTLENECK,
+    WEIGHT_WITHOUT_MULTIPLIER,
     Statistic,
     cause,
     sized_by_gradient,
@@ -46,6 +50,7 @@ class Seen(NamedTuple):
         bottleneck: name of a bottleneck of fixed width that is as it should be, if the model has
             one and other matrices are as they should be.
         has_readout: whether some tensor is the model's output.
+        readout_moves: whether the updates of one are as they should be.
 
     """
 
@@ -53,6 +58,7 @@ class Seen(NamedTuple):
     saturated: float | None = None
     bottleneck: str | None = None
     has_readout: bool = True
+    readout_moves: bool = False
 
     def of_tensors(self, statistic: Statistic | None = None) -> list[Failure]:
         """Failures of tensors alone."""
@@ -67,6 +73,13 @@ class Seen(NamedTuple):
         """Whether everything that failed falls, and a bottleneck's small start may be why."""
         falls = all(f.judged.slope.mean < 0 for f in self.failures)
         return self.bottleneck is not None and falls and not self.of_tensors(Statistic.INITIAL)
+
+    @property
+    def dampened(self) -> Failure | None:
+        """What changes too little behind a readout whose updates are as they should be."""
+        if not self.readout_moves:
+            return None
+        return next((f for f in self.failures if _is_dampened(f)), None)
 
     @property
     def multiplied(self) -> Failure | None:
@@ -95,6 +108,8 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
     if seen.vanishes:
         words = VANISHING_BOTTLENECK if seen.has_readout else BOTTLENECK_AS_READOUT
         return words.format(name=seen.bottleneck) if _is_first(family, seen) else None
+    if seen.dampened is not None:
+        return FACTOR_AFTER_READOUT if seen.dampened.family is family else None
     if seen.multiplied is not None:
         return _of_forward(family, found, seen.multiplied)
     if activation_kind(family.name) == ATTENTION_LOGITS:
@@ -104,7 +119,8 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
     if activation_kind(family.name) is not None:
         return _of_output(family, found, seen)
     if _lacks_multiplier(Failure(family, found)):
-        return TABLE_WITHOUT_MULTIPLIER
+        is_table = family.tensors[0].is_table
+        return TABLE_WITHOUT_MULTIPLIER if is_table else WEIGHT_WITHOUT_MULTIPLIER
     return _of_tensor(family, found, seen.of_tensors(), optimizer)
 
 
@@ -139,6 +155,13 @@ def _lacks_multiplier(failure: Failure) -> bool:
     is_tied = any(tensor.tied for tensor in failure.family.tensors)
     name, grows = failure.family.name, failure.judged.slope.mean > 0
     return table_of(name) is not None and not is_tied and grows
+
+
+def _is_dampened(failure: Failure) -> bool:
+    """Whether the model's output, or what the loss reads of it, changes less in wider models."""
+    judged, kind = failure.judged, activation_kind(failure.family.name)
+    is_last = kind == LOSS_LOGITS or failure.family.name == MODEL_OUTPUT
+    return is_last and judged.statistic is Statistic.UPDATE and judged.slope.mean < 0
 
 
 def _is_first(family: TensorFamily, seen: Seen) -> bool:

@@ -63,7 +63,14 @@ def seen_in(measured: Sequence[Measured], grid: Grid) -> Seen:
         largest if largest > SATURATED else None,
         _bottleneck(measured),
         any(one.family.role is Role.OUTPUT and not one.is_activation for one in measured),
+        any(_readout_moves(one) for one in measured),
     )
+
+
+def _readout_moves(one: Measured) -> bool:
+    update = one.of(Statistic.UPDATE)
+    is_readout = one.family.role is Role.OUTPUT and not one.is_activation
+    return is_readout and update is not None and update.passed is True
 
 
 def _bottleneck(measured: Sequence[Measured]) -> str | None:

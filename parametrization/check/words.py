@@ -84,6 +84,14 @@ TABLE_WITHOUT_MULTIPLIER: Final = (
     "a table that is read as logits and has no readout multiplier: read it by a"
     " parametrization.nn.layers.TiedReadout"
 )
+WEIGHT_WITHOUT_MULTIPLIER: Final = (
+    "a weight that is read a second time, by a sum over its wide dimension, and has no readout"
+    " multiplier there: multiply what that gives by base width / width"
+)
+FACTOR_AFTER_READOUT: Final = (
+    "a factor after the readout that falls with width, on top of the readout's own multiplier:"
+    " leave it out of the forward pass and the loss, or keep it at its value in the base model"
+)
 PRODUCT_GROWS: Final = "an output that is a product of wide activations without a factor of 1/width"
 SATURATED_LOGITS: Final = (
     "saturated logits: their rms is {rms:.1f} at step 0, so that the softmax is one class or"

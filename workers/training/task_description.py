@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from parametrization.nn.base_shapes import derive_model_shape
-from parametrization.nn.check.contract import follow, refuse_shared
+from parametrization.nn.check.contract import follow, refuse_shared, words_on_sum
 from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.classification.proposals import as_code
 from parametrization.nn.classification.unclassified import UnclassifiedTensors
@@ -159,6 +159,14 @@ def _require_same_loss(
             " it may keep nothing from call to call, and draw random numbers from the global"
             " generators alone"
         )
+    with torch.no_grad():
+        if words := words_on_sum(lambda content: _seeded(loss, model, content), batch):
+            raise task.failed(words)
+
+
+def _seeded(loss: Callable[..., Tensor], *arguments: object) -> Tensor:
+    seed_globals(0)
+    return loss(*arguments)
 
 
 def _is_tensor(value: object) -> bool:

@@ -166,6 +166,9 @@ class CheckedRun:
         uses = [use for use in uses if use.module is not self._probe.loss] or uses
         lookups = [use for use in uses if use.is_lookup]
         others = [use for use in uses if not use.is_lookup]
+        if not lookups and self._roles[owned.name] is Role.INPUT:  # its layer's, or another's
+            lookups = [use for use in uses if use.module is owned.owner]
+            others = [use for use in uses if use.module is not owned.owner]
         if lookups and others:
             return {owned.name: lookups, as_readout_name(owned.name): others}
         return {owned.name: uses} if uses else {}

@@ -1,9 +1,11 @@
 """Hold what a user's code returns to what training needs: fresh models, and a loss to follow."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
+from torch.utils import _pytree as pytree
 
 
 def scalar_loss(loss: object) -> Tensor:
@@ -46,6 +48,47 @@ def follow(loss: object) -> None:
         raise ValueError(
             "loss has followed the gradient already: leave out backward, and return the loss"
         ) from error
+
+
+def words_on_sum(loss: Callable[[Any], Tensor], batch: object) -> str | None:
+    """Why the loss is no mean over predictions; None if it is one, or a batch has no copies.
+
+    The same examples twice, and four times, leave a mean as it is, and add to a sum as many times
+    its value. What is neither, as a loss that holds the examples against each other, adds less.
+
+    Args:
+        loss: of a batch, drawn with the same random numbers every time.
+
+    """
+    doubled, again = _copies(batch, 2), _copies(batch, 4)
+    if doubled is None:
+        return None
+    try:
+        one, two, four = (float(loss(given)) for given in (batch, doubled, again))
+    except (RuntimeError, ValueError, TypeError, IndexError):
+        return None  # the batch holds what is not one entry an example
+    grown, more = abs(two - one), abs(four - two)
+    if not grown > _MUCH * abs(one) or not more > _LIKE_A_SUM * grown:
+        return None
+    return (
+        f"the loss is {one:g} of a batch, {two:g} of the same examples twice, and {four:g} of them"
+        " four times: it is a sum, so that its gradients grow with the batch; return the mean over"
+        " the predictions (reduction='mean', or divide by how many there are)"
+    )
+
+
+_MUCH: Final = 0.2
+_LIKE_A_SUM: Final = 1.5
+
+
+def _copies(batch: object, times: int) -> Any:  # noqa: ANN401  as the user's batch is
+    """The batch's examples several times over; None where its tensors do not agree on them."""
+    leaves, spec = pytree.tree_flatten(batch)
+    tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+    if not tensors or not all(t.dim() for t in tensors) or len({len(t) for t in tensors}) > 1:
+        return None
+    many = [torch.cat([leaf] * times) if isinstance(leaf, Tensor) else leaf for leaf in leaves]
+    return pytree.tree_unflatten(many, spec)
 
 
 def refuse_devices(what: str, tensors: Iterable[Tensor]) -> None:

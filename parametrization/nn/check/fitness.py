@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from parametrization.nn.check.contract import follow, refuse_shared
+from parametrization.nn.check.contract import follow, refuse_shared, words_on_sum
 from parametrization.nn.check.seeding import seed_globals
 
 ALONE: Final = "trials will train one by one"
@@ -72,7 +72,10 @@ def fitness(
     follow(loss(model, given))
     model = build()
     deterministic = _deterministic(*(_repeated(loss, model, given) for _ in range(2)))
-    return repeats, deterministic, _exchanged(build, loss, given), _together(build, loss, given)
+    summed = words_on_sum(lambda one: _repeated(loss, model, one), given)
+    mean = [Finding("mean", False, True, summed)] if summed else []
+    alone = _exchanged(build, loss, given), _together(build, loss, given)
+    return repeats, deterministic, *mean, *alone
 
 
 def _deterministic(one: Tensor, other: Tensor) -> Finding:

@@ -1,6 +1,7 @@
 """The verdict on tensors that rest, on frozen ones, and on what lies between the tensors."""
 
 import itertools
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -158,7 +159,23 @@ def test_a_table_that_is_read_as_logits_without_a_multiplier_is_named() -> None:
     grows = [s._replace(update_rms=1e-3 * s.width**0.9) for s in table]
     verdict = judge([*statistics(), *grows], SHAPE, "adamw")
     words = of(verdict, "embed.weight (as readout)").words
+    assert "looks like a weight that is read a second time" in words
+    tensors = tuple(replace(t, is_table=t.name == "embed.weight") for t in SHAPE.tensors)
+    looked_up = judge([*statistics(), *grows], ModelShape(SHAPE.base_width, tensors), "adamw")
+    words = of(looked_up, "embed.weight (as readout)").words
     assert "looks like a table that is read as logits and has no readout multiplier" in words
+
+
+@pytest.mark.parametrize("name", ["model output", "logits of the loss"])
+def test_a_factor_behind_a_readout_that_moves_as_it_should_is_named(name: str) -> None:
+    found = statistics({**RIGHT, Role.HIDDEN: -0.5})  # whose gradients sink towards epsilon
+    verdict = judge([*found, *sized(name, -0.5, -1.0)], SHAPE, "adamw")
+    assert "looks like a factor after the readout that falls with width" in of(verdict, name).words
+    assert verdict.summary.count("looks like") == 1
+    moves_less = judge(
+        [*statistics({**RIGHT, Role.OUTPUT: -1.0}), *sized(name, -0.5, -1.0)], SHAPE, "adamw"
+    )
+    assert "after the readout" not in moves_less.summary
 
 
 @pytest.mark.parametrize(

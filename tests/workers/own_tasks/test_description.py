@@ -127,6 +127,7 @@ def test_facts_follow_from_what_the_code_does(
             "batch gave tensors of the same shapes for size 2 and 4: return as many examples as",
         ),
         ('{"x": torch.randn(size, 4)}', "[1, 2]", "batch returned list without tensors"),
+        (".mean()", ".sum()", "four times: it is a sum, so that its gradients grow with the batch"),
         (
             ".mean()",
             ".mean() * (1 + time.monotonic_ns() % 1000)",
