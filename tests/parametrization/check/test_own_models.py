@@ -155,6 +155,36 @@ def test_a_tie_with_a_multiplier_passes_whoever_applies_it(form: str) -> None:
     assert of(verdict, "tokens.weight (as readout)").passed is True
 
 
+class Autoencoder(nn.Module):
+    """Decodes by the weight of its own encoder, over the dimension that grows."""
+
+    def __init__(self, width: int, factor: float) -> None:
+        super().__init__()
+        self.encoder, self.hidden = nn.Linear(PIXELS, width), nn.Linear(width, width)
+        self.divisor = factor
+
+    def forward(self, x: Tensor) -> Tensor:
+        inside = functional.relu(self.hidden(functional.relu(self.encoder(x))))
+        return functional.linear(inside, self.encoder.weight.T) * self.divisor
+
+
+def reconstruction(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return functional.mse_loss(model(batch[0]), batch[0])
+
+
+def test_a_weight_that_is_read_back_needs_a_multiplier_and_passes_with_it() -> None:
+    def tied(power: float) -> CheckVerdict:
+        return judged(
+            lambda width: Autoencoder(width, (WIDTHS[0] / width) ** power), loss=reconstruction
+        )
+
+    without, with_it = tied(0.0), tied(1.0)
+    words = of(without, "encoder.weight (as readout)").words
+    assert "looks like a weight that is read a second time, by a sum over its wide" in words
+    assert without.summary.count("looks like") == 1
+    assert with_it.passed is True, with_it.summary
+
+
 class Towers(nn.Module):
     """The scalar product of two towers scores every pair of a batch."""
 

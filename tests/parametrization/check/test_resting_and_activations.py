@@ -159,11 +159,11 @@ def test_a_table_that_is_read_as_logits_without_a_multiplier_is_named() -> None:
     grows = [s._replace(update_rms=1e-3 * s.width**0.9) for s in table]
     verdict = judge([*statistics(), *grows], SHAPE, "adamw")
     words = of(verdict, "embed.weight (as readout)").words
-    assert "looks like a weight that is read a second time" in words
-    tensors = tuple(replace(t, is_table=t.name == "embed.weight") for t in SHAPE.tensors)
-    looked_up = judge([*statistics(), *grows], ModelShape(SHAPE.base_width, tensors), "adamw")
-    words = of(looked_up, "embed.weight (as readout)").words
     assert "looks like a table that is read as logits and has no readout multiplier" in words
+    tensors = tuple(replace(tensor, is_table=False) for tensor in SHAPE.tensors)
+    of_layer = judge([*statistics(), *grows], ModelShape(SHAPE.base_width, tensors), "adamw")
+    words = of(of_layer, "embed.weight (as readout)").words
+    assert "looks like a weight that is read a second time" in words
 
 
 @pytest.mark.parametrize("name", ["model output", "logits of the loss"])
