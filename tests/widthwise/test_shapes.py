@@ -1,6 +1,7 @@
 """`widthwise shapes`: what a study of one's own model needs to know, from a file that builds it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from parametrization.shapes.base_shape_files import growing_dimensions, write_di
 from parametrization.shapes.roles import ModelShape
 from tuner.spec.study import StudySpec
 from widthwise.cli.commands import app
+from widthwise.errors import WidthwiseError
 from widthwise.external.shapes import load_build, shapes_document, shapes_of
 
 MODEL = """
@@ -61,6 +63,36 @@ def test_a_tensor_without_a_role_is_refused_with_its_name(model: Path) -> None:
     told = CliRunner().invoke(app, ["shapes", f"{model}:build", "--base-width", "16"])
     assert told.exit_code == 1
     assert "2.weight" in told.output
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("ouput", "the role of 2.weight is 'ouput': use one of input, hidden, output,"),
+        (3, "the role of 2.weight is 3: use one of"),
+        ({"fan_in_axis": 1}, "the role of 2.weight is None: use one of"),
+        ({"role": "output", "fanin": 1}, "says fanin: beside `role` it can say fan_in_axis,"),
+        ({"role": "output", "fan_in_axis": "width"}, "fan_in_axis of 2.weight is 'width': give"),
+        ({"role": "output", "fan_in_axis": [True]}, "fan_in_axis of 2.weight is [True]: give"),
+        ({"role": "output", "fan_in_axis": 7}, "2.weight has 2 dimensions, (4, 16), and no"),
+    ],
+)
+def test_a_role_that_cannot_be_understood_is_refused_with_what_can_be_said(
+    model: Path, said: object, words: str
+) -> None:
+    with pytest.raises(WidthwiseError, match=re.escape(words)):
+        shapes_of(load_build(f"{model}:build"), 16, roles={"2.weight": said})
+
+
+def test_dimensions_may_be_listed(model: Path) -> None:
+    listed = {"role": "output", "fan_in_axis": [1], "fan_out_axis": [0]}
+    alone = {"role": "output", "fan_in_axis": 1, "fan_out_axis": 0}
+    one, other = (
+        shapes_of(load_build(f"{model}:build"), 16, roles={"2.weight": said})
+        for said in (listed, alone)
+    )
+    assert one == other
+    assert "2.weight" in [tensor.name for tensor in one.tensors]
 
 
 @pytest.mark.parametrize("target", ["nowhere.py:build", "own.py", "own.pkl:build"])

@@ -17,6 +17,7 @@ from widthwise.errors import WidthwiseError
 from widthwise.task import Task, task_problems
 from widthwise.task_words import import_words, raised_words
 
+_AXES: Final = {"fan_in_axis", "fan_out_axis", "stacked_axis"}
 _DEFAULTS: Final = {at.name: at.default for at in fields(TensorShape)}
 """Of fields that are left out where they say nothing."""
 
@@ -65,13 +66,31 @@ def _declared(name: str, given: Any) -> Any:  # noqa: ANN401  a Role or a Declar
 
     if isinstance(given, Declaration):
         return given
-    if not isinstance(given, Mapping):
-        return Role(given)
-    if "role" not in given:
+    said = dict(given) if isinstance(given, Mapping) else {"role": given}
+    if unknown := said.keys() - {*Declaration._fields}:
         raise WidthwiseError(
-            f"roles of {name} are {dict(given)!r:.80}: say `role` as well, one of {', '.join(Role)}"
+            f"the role of {name} says {', '.join(sorted(map(str, unknown)))}: beside `role` it can"
+            f" say {', '.join(Declaration._fields[1:])}"
         )
-    return Declaration(**{**given, "role": Role(given["role"])})
+    try:
+        role = Role(said.get("role"))  # type: ignore[arg-type]  # whatever was given
+    except ValueError as error:
+        raise WidthwiseError(
+            f"the role of {name} is {said.get('role')!r:.80}: use one of {', '.join(Role)}"
+        ) from error
+    if not isinstance(given, Mapping):
+        return role  # its axes are those of its layer
+    for field in _AXES & said.keys():
+        axes = said[field] if isinstance(said[field], list) else [said[field]]
+        if not all(axis is None or type(axis) is int for axis in axes):
+            raise WidthwiseError(
+                f"{field} of {name} is {said[field]!r:.80}: give the number of a dimension, from"
+                " 0, or a list of them"
+            )
+    listed: dict[str, Any] = {
+        key: tuple(one) if isinstance(one, list) else one for key, one in said.items()
+    }
+    return Declaration(**listed | {"role": role})
 
 
 def _built(build: Build, width: int) -> Any:  # noqa: ANN401  a torch.nn.Module
