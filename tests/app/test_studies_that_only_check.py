@@ -79,7 +79,7 @@ def test_a_search_over_answers_leaves_it_out_and_a_comparison_says_why_it_has_no
     assert [one["study_id"] for one in found] == [searched]
     compared = served.client.get(f"/v1/studies:compare?ids={searched},{study_id}").json()
     assert compared["studies"][1]["answer"] is None
-    assert "searches nothing" in compared["studies"][1]["problem"]
+    assert "coordinate check alone, and has no recommendation" in compared["studies"][1]["problem"]
     assert "/stop_after" in {one["pointer"] for one in compared["differences"]}
 
 

@@ -96,7 +96,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     """
     spec = study.spec
     if spec.only_checks:
-        raise NothingSearched(study.id, "a recommendation")
+        raise NothingSearched(study.id, "recommendation")
     if described is not None:
         width, depth = described.width, described.depth
     target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)

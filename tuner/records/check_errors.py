@@ -21,7 +21,7 @@ class NothingSearched(NotReady):
     def __init__(self, study_id: str, what: str) -> None:
         super().__init__(study_id, what)
         self.args = (
-            f"Study {study_id} is a coordinate check alone, which searches nothing that there could"
-            f" be {what} from: GET /v1/coordinate-checks/{study_id} has its verdict. Submit a study"
-            " without stop_after to have its hyperparameters tuned.",
+            f"Study {study_id} is a coordinate check alone, and has no {what}: GET"
+            f" /v1/coordinate-checks/{study_id} has its verdict. Submit a study without stop_after"
+            " to have hyperparameters tuned.",
         )

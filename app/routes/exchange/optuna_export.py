@@ -38,7 +38,7 @@ def export_optuna(study_id: StudyId, database: Db) -> Response:
     with database.read() as session:
         study = get_study(session, study_id)
         if study.spec.only_checks:
-            raise NothingSearched(study_id, "trials")
+            raise NothingSearched(study_id, "trials to export")
         trials = StudyTrials(trials_of(session, study_id))
     headers = {"Content-Disposition": f'attachment; filename="{study_id}.optuna.log"'}
     return Response(optuna_file(study, trials), media_type=MEDIA_TYPE, headers=headers)

@@ -41,7 +41,7 @@ def give_points(session: Session, study_id: str, points: Sequence[NewPoint]) -> 
     """
     row = study_row(session, study_id)
     if only_checks(row.spec):
-        raise NothingSearched(study_id, "a search that these start")
+        raise NothingSearched(study_id, "search to give trials to")
     state = StudyState(row.resume_state or row.state)
     if state not in _BEFORE_THE_END:
         raise SearchOver(study_id, row.state)

@@ -40,8 +40,8 @@ def check_view(found: dict[str, Any]) -> RenderableType:
 
 
 def _lines(found: dict[str, Any]) -> Iterator[RenderableType]:
-    title = Text.assemble((found["id"], "bold"), " ", visible(found["name"]))
-    yield title.append(" ").append_text(state_text(found))
+    name = f" {visible(found['name'])}" if found["name"] else ""
+    yield Text.assemble((found["id"], "bold"), name, " ", state_text(found))
     for one in found["checks"]:
         yield Text.assemble((f"{one['optimizer']}: ", "bold"), visible(one["summary"]))
         yield from (Text(f"  likely cause: {visible(cause)}") for cause in one["causes"])
