@@ -70,7 +70,7 @@ def test_a_tensor_without_a_role_is_refused_with_its_name(model: Path) -> None:
     [
         ("ouput", "the role of 2.weight is 'ouput': use one of input, hidden, output,"),
         (3, "the role of 2.weight is 3: use one of"),
-        ({"fan_in_axis": 1}, "the role of 2.weight is None: use one of"),
+        ({"role": None}, "the role of 2.weight is None: use one of"),
         ({"role": "output", "fanin": 1}, "says fanin: beside `role` it can say fan_in_axis,"),
         ({"role": "output", "fan_in_axis": "width"}, "fan_in_axis of 2.weight is 'width': give"),
         ({"role": "output", "fan_in_axis": [True]}, "fan_in_axis of 2.weight is [True]: give"),

@@ -72,11 +72,15 @@ def _declared(name: str, given: Any) -> Any:  # noqa: ANN401  a Role or a Declar
             f"the role of {name} says {', '.join(sorted(map(str, unknown)))}: beside `role` it can"
             f" say {', '.join(Declaration._fields[1:])}"
         )
+    if "role" not in said:
+        raise WidthwiseError(
+            f"roles of {name} are {said!r:.80}: say `role` as well, one of {', '.join(Role)}"
+        )
     try:
-        role = Role(said.get("role"))  # type: ignore[arg-type]  # whatever was given
+        role = Role(said["role"])
     except ValueError as error:
         raise WidthwiseError(
-            f"the role of {name} is {said.get('role')!r:.80}: use one of {', '.join(Role)}"
+            f"the role of {name} is {said['role']!r:.80}: use one of {', '.join(Role)}"
         ) from error
     if not isinstance(given, Mapping):
         return role  # its axes are those of its layer
