@@ -75,7 +75,9 @@ class DynamicsFindings(Record):
     """The power of two next to it: what to train the target with, or somewhat more, since the
     critical batch grows as the loss falls."""
     edge: float | None
-    """The largest over widths and looks."""
+    """Of the median look after the first quarter of training, at the width where that is largest:
+    the edge is where curvature comes to rest, and single looks go far beyond it."""
     edge_width: int | None
     edge_step: int | None
+    """Updates done at that look."""
     words: tuple[str, ...]

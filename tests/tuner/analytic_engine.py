@@ -64,7 +64,7 @@ DATA_SHA256 = "d" * 64
 
 
 def dynamics_at(width: int, edge: float = 0.5) -> WidthDynamics:
-    """A noise scale of 80 examples, and an edge that is reached at the end."""
+    """A noise scale of 80 examples, and an edge that is held from the first updates on."""
     looks = tuple(
         Look(
             step=step,
@@ -72,7 +72,7 @@ def dynamics_at(width: int, edge: float = 0.5) -> WidthDynamics:
             hessian=(4.0, 1.0),
             residual=1e-6,
             gauss_newton=(3.5, 1.0),
-            edge=None if step == 0 else edge * step / 200,
+            edge=None if step == 0 else edge,
             gradient_square=0.05,
             noise_trace=4.0,
         )

@@ -117,9 +117,10 @@ def _of_stability(dynamics: DynamicsFindings | None) -> Iterator[Reason]:
     if dynamics is None or dynamics.edge is None or dynamics.edge < 1:
         return
     words = (
-        f"the proxy of width {dynamics.edge_width} trained at the edge of stability (update"
-        f" {dynamics.edge_step}: curvature times rate was {significant(dynamics.edge, 2)} times"
-        " what the optimizer can stand): watch the target's loss for spikes, and lower the rate or"
+        f"the proxy of width {dynamics.edge_width} trained at the edge of stability (curvature"
+        f" times rate was {significant(dynamics.edge, 2)} times what the optimizer can stand at the"
+        " median look after the first quarter of training): watch the target's loss for spikes,"
+        " and lower the rate or"
         " clip if it has any"
     )
     yield Reason(topic="stability", severity="caution", words=words, excess=dynamics.edge)

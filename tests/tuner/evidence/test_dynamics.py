@@ -41,7 +41,7 @@ def test_an_answer_names_the_critical_batch_and_the_edge_of_its_proxies() -> Non
     assert answer is not None
     assert answer.critical_batch == pytest.approx(80.0)
     assert answer.batch_size == 64
-    assert (answer.edge, answer.edge_width, answer.edge_step) == (0.5, 64, 200)
+    assert (answer.edge, answer.edge_width, answer.edge_step) == (0.5, 64, 100)
     assert not any(reason.topic == "stability" for reason in recommend(seen(0.5)).reasons)
 
 
@@ -49,6 +49,34 @@ def test_a_proxy_at_the_edge_of_stability_is_a_reason_for_caution() -> None:
     (reason,) = [one for one in recommend(seen(1.2)).reasons if one.topic == "stability"]
     assert reason.severity == "caution"
     assert "was 1.2 times what the optimizer can stand" in reason.words
+
+
+@pytest.mark.parametrize(
+    ("edges", "sustained"),
+    [
+        ((None, 250.0, 0.4, 0.3), 0.4),  # Adam's curvature falls in its first updates
+        ((0.2, 0.3, 250.0, 0.0), 0.3),  # one batch
+        ((250.0, 0.3, 1.5, 1.6), 1.5),  # rises to the edge, and stays
+        ((None, 1.2, 1.3, 0.0), 1.2),  # the last rate has decayed
+        ((0.1, 250.0, 250.0, 250.0, 0.5, 0.6, 0.7, 0.8, 0.6), 0.7),
+        ((0.3, 2.0), 2.0),  # nothing else was looked at
+        ((250.0, None, None), None),
+    ],
+)
+def test_a_look_alone_is_no_edge_of_stability(
+    edges: tuple[float | None, ...], sustained: float | None
+) -> None:
+    like, last = dynamics_at(32).looks[0], len(edges) - 1
+    looks = tuple(
+        like.model_copy(update={"step": 200 * at // last, "edge": edge})
+        for at, edge in enumerate(edges)
+    )
+    found = dynamics_findings([dynamics_at(32).model_copy(update={"looks": looks})])
+    assert found is not None
+    assert found.edge == sustained
+    known = [edge for edge in edges if edge is not None]
+    if sustained is not None:
+        assert f"the most at one look is {max(known):g} times" in found.words[1]
 
 
 def test_nothing_seen_is_nothing_found_and_optimizers_are_kept_apart() -> None:

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from statistics import median
+from statistics import median, median_low
+from typing import NamedTuple
 
 from parametrization.recommendation.dynamics import (
     CriticalBatch,
@@ -32,20 +33,14 @@ def dynamics_findings(measured: Sequence[WidthDynamics]) -> DynamicsFindings | N
         if (found := _critical_batch(one.looks)) is not None
     )
     typical = median(one.examples for one in batches) if batches else None
-    edges = [
-        (look.edge, one.width, look.step)
-        for one in measured
-        for look in one.looks
-        if look.edge is not None
-    ]
-    edge, width, step = max(edges) if edges else (None, None, None)
+    edge = max((at for one in measured if (at := _sustained(one)) is not None), default=None)
     findings = DynamicsFindings(
         critical_batches=batches,
         critical_batch=typical,
         batch_size=None if typical is None else max(1, 2 ** round(math.log2(max(1.0, typical)))),
-        edge=edge,
-        edge_width=width,
-        edge_step=step,
+        edge=edge and edge.share,
+        edge_width=edge and edge.width,
+        edge_step=edge and edge.step,
         words=(),
     )
     return findings.model_copy(update={"words": tuple(_words(findings, measured))})
@@ -57,6 +52,30 @@ def _critical_batch(looks: Sequence[Look]) -> float | None:
     square = sum(look.gradient_square for look in late)
     noise = sum(look.noise_trace for look in late)
     return noise / square if late and square > 0 and noise > 0 else None
+
+
+class _Edge(NamedTuple):
+    """One look's share of the curvature that the optimizer can stand."""
+
+    share: float
+    width: int
+    step: int
+
+
+def _edges(one: WidthDynamics) -> list[_Edge]:
+    return [_Edge(look.edge, one.width, look.step) for look in one.looks if look.edge is not None]
+
+
+def _sustained(one: WidthDynamics) -> _Edge | None:
+    """The median look after the first quarter of training; of two the lower one.
+
+    What the edge of stability is the edge of is where curvature comes to rest: it rises to it, or
+    falls from far above in the first updates, and then hovers (Cohen et al. 2021, arXiv:2103.00065;
+    2022, arXiv:2207.14484, for Adam 38 / rate at beta1 = 0.9). The largest of all looks tells of
+    those first updates, or of one batch; the last one's rate has decayed to next to nothing.
+    """
+    late = [at for at in _edges(one) if 4 * at.step >= one.looks[-1].step]
+    return median_low(late) if late else None
 
 
 def _words(found: DynamicsFindings, measured: Sequence[WidthDynamics]) -> Iterator[str]:
@@ -76,9 +95,12 @@ def _words(found: DynamicsFindings, measured: Sequence[WidthDynamics]) -> Iterat
         )
     if found.edge is not None:
         beyond = "at the edge of stability" if found.edge >= 1 else "below the edge of stability"
+        most = max(edge for one in measured for edge in _edges(one))
         yield (
-            f"the sharpest direction reached {significant(found.edge, 2)} times what the optimizer"
-            f" can stand (width {found.edge_width}, update {found.edge_step}): {beyond}"
+            f"curvature times rate is {significant(found.edge, 2)} times what the optimizer can"
+            f" stand (the median look after the first quarter of training, width"
+            f" {found.edge_width}): {beyond}; the most at one look is {significant(most.share, 2)}"
+            f" times (width {most.width}, update {most.step})"
         )
     for one in measured:
         if one.problem is not None:
