@@ -6,6 +6,10 @@ from typing import Any, Final, NamedTuple
 Schema = Mapping[str, Any]
 
 
+COLUMN: Final = 16
+"""Characters that a select shows in one column of the form."""
+
+
 class Field(NamedTuple):
     """One input; what is left empty is left out of the document."""
 
@@ -13,7 +17,8 @@ class Field(NamedTuple):
     """Where its value stands in the document, as RFC 6901 has it."""
     label: str
     kind: str
-    """What is written: `integer`, `number`, `string`, `boolean`, or `integers`, a list."""
+    """What is written: `integer`, `number`, `string`, `boolean`, `integers`, a list; `range` and
+    `whole_range`, a distribution."""
     choices: tuple[str, ...]
     """Values to choose from; none where it is typed."""
     default: str
@@ -24,6 +29,12 @@ class Field(NamedTuple):
     def id(self) -> str:
         """Of the input in the page."""
         return self.pointer.strip("/").replace("/", "-").replace("_", "-")
+
+    @property
+    def is_long(self) -> bool:
+        """Whether a value that it may show is longer than a column."""
+        longest = max(map(len, self.choices), default=0) + len(" (default)")
+        return self.kind == "integers" or (bool(self.choices) and longest > COLUMN)
 
     @property
     def short(self) -> str:

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
 
 from app.dashboard.submit.fields import Field, field_at, simple_fields
+from app.dashboard.submit.searched import searched_fields
 from app.dashboard.templating import page
 from app.dependencies import Sender
 from app.routes.catalogue import Option, list_datasets, list_families, list_optimizers
@@ -64,6 +65,7 @@ def show_submission(
         optimizers=list_optimizers().optimizers,
         before=_groups(_BEFORE),
         after=_groups(_AFTER),
+        searched=searched_fields(schema()),
         may_submit=Scope.SUBMIT in sender.scopes,
         like=like,
     )

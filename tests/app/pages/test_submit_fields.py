@@ -1,7 +1,9 @@
 """Fields of the form for a new study are those of the specification, in its own words."""
 
 from app.dashboard.submit.fields import field_at, simple_fields
+from app.dashboard.submit.searched import searched_fields
 from tuner.spec.families.gpt import Gpt
+from tuner.spec.phases.searched_training import SearchedTraining
 from tuner.spec.study import StudySpec
 
 SCHEMA = StudySpec.model_json_schema()
@@ -26,3 +28,18 @@ def test_every_single_value_of_a_family_is_a_field() -> None:
     assert {f"/family/{name}" for name in Gpt.model_fields} - {"/family/name"} == set(fields)
     assert fields["/family/context"].short == "Tokens per sequence"
     assert fields["/family/positions"].choices
+
+
+def test_whatever_a_search_may_draw_of_training_is_a_field() -> None:
+    found = searched_fields(SCHEMA)
+    names = {one.pointer.rpartition("/")[2] for one in found.fields}
+    assert names | {"shape", "numbers"} == set(SearchedTraining.model_fields)
+    assert "seesaw" not in {shape.name for shape in found.shapes}
+    numbers = {one.field.label: (one.shapes, one.field.kind) for one in found.numbers}
+    assert numbers["Timescale"] == (("inverse_sqrt", "power"), "range")
+    assert numbers["Cycles"] == (("cosine_restarts",), "whole_range")
+
+
+def test_fields_whose_values_are_longer_than_a_column_take_two() -> None:
+    wide = {at: field_at(SCHEMA, at).is_long for at in ("/measure/plan", "/search/sampler")}
+    assert wide == {"/measure/plan": True, "/search/sampler": False}

@@ -31,12 +31,33 @@ def test_a_study_is_filled_in_previewed_copied_and_submitted(served: Served, tab
     tab.get_by_label("sgd", exact=True).check()
     tab.get_by_text("options of mlp").click()
     tab.locator("#mlp-family-activation").select_option("tanh")
+    tab.get_by_text("Search of the schedule").click()
+    for shape in ("cosine", "polynomial"):
+        tab.get_by_label(shape, exact=True).check()
+    tab.get_by_label("Power", exact=True).fill("1 to 4 log")
+    tab.get_by_label("Warmup fraction").fill("0 to")
+    expect(tab.locator("#search-training-warmup-fraction")).to_have_attribute(
+        "aria-invalid", "true"
+    )
+    tab.get_by_label("Warmup fraction").fill("0 to 0.1")
+    tab.get_by_label("Warmup min steps").fill("0 to 1_0")
+    tab.get_by_label("Gradient clip norm").fill("0.5, 1, 2")
+    expect(tab.get_by_label("Cycles")).to_be_hidden()
     tab.get_by_label("Name").fill("it's filled in")
     wanted = {
         "family": {"name": "mlp", "activation": "tanh"},
         "target": {"width": 512, "tokens": 1_000_000},
         "measure": {"widths": [32, 64, 128]},
         "optimizers": [{"name": "sgd"}],
+        "search": {
+            "training": {
+                "shape": {"type": "categorical", "choices": ["cosine", "polynomial"]},
+                "numbers": {"power": {"type": "float", "low": 1, "high": 4, "log": True}},
+                "warmup_fraction": {"type": "float", "low": 0, "high": 0.1},
+                "warmup_min_steps": {"type": "int", "low": 0, "high": 10},
+                "gradient_clip_norm": {"type": "categorical", "choices": [0.5, 1, 2]},
+            }
+        },
         "name": "it's filled in",
     }
     document = tab.locator("#document")
@@ -70,4 +91,7 @@ def test_a_study_is_filled_in_previewed_copied_and_submitted(served: Served, tab
 
     tab.goto(f"{served.address}/new?like={study['id']}")
     expect(tab.get_by_label("Name")).to_have_value("it's filled in")
+    expect(tab.get_by_label("polynomial", exact=True)).to_be_checked()
+    expect(tab.get_by_label("Power", exact=True)).to_have_value("1 to 4 log")
+    expect(tab.get_by_label("Warmup min steps")).to_have_value("0 to 10")
     expect(tab.locator("[data-word=trials]")).to_have_text(previewed["words"]["trials"])

@@ -29,6 +29,7 @@ function changed() {
   history.replaceState(null, "", `${location.pathname}#${encodeURIComponent(JSON.stringify(spec))}`);
   showOptions("family", spec.family?.name);
   showOptions("dataset", spec.dataset?.name);
+  showSearched();
   clearTimeout(due);
   due = setTimeout(ask, ASK_AFTER_MS);
 }
@@ -45,6 +46,21 @@ function showOptions(what, name) {
   for (const one of at("dataset").options) one.hidden = one.value !== "" && !fitting.includes(one.value);
 }
 
+/** Numbers of the shapes that are searched; all of it unfolded once anything is. */
+function showSearched() {
+  const searched = spec.search?.training;
+  if (searched) at("searched-training").open = true;
+  const shapes = [spec.training?.schedule?.shape, ...searchedShapes()];
+  for (const own of form.querySelectorAll("[data-shapes]")) {
+    own.hidden = !own.dataset.shapes.split(" ").some((shape) => shapes.includes(shape));
+  }
+}
+
+function searchedShapes() {
+  const choices = spec.search?.training?.shape?.choices;
+  return Array.isArray(choices) ? choices : [];
+}
+
 function fill() {
   for (const control of form.querySelectorAll("[data-kind]")) {
     const text = textOf(valueAt(spec, control.dataset.pointer));
@@ -53,6 +69,8 @@ function fill() {
   const optimizers = spec.optimizers ?? [];
   const names = Array.isArray(optimizers) ? optimizers.map((one) => one?.name) : [];
   for (const box of form.querySelectorAll("[name=optimizer]")) box.checked = names.includes(box.value);
+  const shapes = searchedShapes();
+  for (const box of form.querySelectorAll("[name=shape]")) box.checked = shapes.includes(box.value);
 }
 
 async function ask() {
@@ -82,6 +100,7 @@ form.addEventListener("submit", (event) => event.preventDefault());
 form.addEventListener("input", ({ target }) => {
   const { pointer, kind } = target.dataset;
   if (target.name === "optimizer") chooseOptimizer(target);
+  else if (target.name === "shape") chooseShapes();
   else if (target === at("family")) {
     write({ ...withValue(spec, "/dataset", undefined), family: { name: target.value } });
     fill();
@@ -95,6 +114,12 @@ function chooseOptimizer({ value, checked }) {
   const others = (spec.optimizers ?? []).filter((one) => one.name !== value);
   const chosen = checked ? [...others, { name: value }] : others;
   write(withValue(spec, "/optimizers", chosen.length ? chosen : undefined));
+}
+
+function chooseShapes() {
+  const choices = [...form.querySelectorAll("[name=shape]:checked")].map((box) => box.value);
+  const shape = choices.length ? { type: "categorical", choices } : undefined;
+  write(withValue(spec, "/search/training/shape", shape));
 }
 
 source.addEventListener("input", () => {
