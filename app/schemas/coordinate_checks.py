@@ -49,6 +49,8 @@ _AS_GIVEN: Final = (
     "base_width",
 )
 """Fields that a study has by the same names."""
+_FOLLOWING: Final = ("/target/", "/proxy_width", "/measure/")
+"""Places in a study that follow from the widths."""
 
 
 class CheckAsked(Submitted):
@@ -115,10 +117,6 @@ def problems_of(error: ValidationError) -> Iterator[tuple[str, str]]:
     found = [pair for one in error.errors() for pair in _problems(one)]
     own = [(pointer, words) for pointer, words in found if not pointer.startswith(_FOLLOWING)]
     yield from own or (("/widths", words) for _, words in found)
-
-
-_FOLLOWING: Final = ("/target/", "/proxy_width", "/measure/")
-"""Fields of the study that follow from the widths."""
 
 
 def _problems(error: Mapping[str, Any]) -> Iterable[tuple[str, str]]:

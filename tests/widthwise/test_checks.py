@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.widthwise.conftest import SPEC
-from tests.widthwise.running import RunningService
+from tests.widthwise.running import RunningService, running_service
 from widthwise.cli.checks import commands
 from widthwise.cli.commands import app
 from widthwise.client import Client
@@ -18,6 +19,13 @@ from widthwise.errors import Refused, WidthwiseError
 from widthwise.resources.checks import Check
 
 GPT: dict[str, Any] = {"family": {"name": "gpt", "depth": 1}}
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningService]:
+    """A service of this module's own: turning its coordinator moves every study that it has."""
+    with running_service(tmp_path_factory.mktemp("checks")) as running:
+        yield running
 
 
 def run(service: RunningService, *arguments: str) -> Result:
