@@ -3,10 +3,16 @@
 import httpx
 import pytest
 from fastapi import Response
+from sqlalchemy import update
 
 from app.kept_answers import KeptAnswers
+from app.schemas.evidence import sensitivity_read
 from tests.app.served import Served
+from tuner.evidence.study_evidence import study_evidence
 from tuner.spec.states import StudyState
+from tuner.storage.evidence import store_evidence
+from tuner.storage.sql.tables import StudyEvidenceRow
+from tuner.storage.studies import get_study, read_snapshot
 
 
 def answer(text: str) -> Response:
@@ -75,8 +81,32 @@ def test_an_answer_follows_the_study(served: Served) -> None:
     served.advance(study_id, until=StudyState.MEASURING)
     running = verdict(served.client.get(path))
     assert verdict(served.client.get(path)) == running == "in_progress"
+    curves = f"/v1/studies/{study_id}/sensitivity"
+    assert served.client.get(curves).json()["state"] == "measuring"
     served.advance(study_id)
     assert verdict(served.client.get(path)) != "in_progress"
+    assert served.client.get(curves).json()["state"] == "completed"
+
+
+def test_an_ended_studys_curves_are_read_from_the_database_once(
+    reviewed: tuple[Served, str],
+) -> None:
+    served, study_id = reviewed
+    path = f"/v1/studies/{study_id}/sensitivity"
+    with served.database.write() as session:
+        study = get_study(session, study_id)
+        evidence = study_evidence(read_snapshot(session, study_id))
+        store_evidence(session, study, evidence)
+    first = served.client.get(path)
+    with served.database.write() as session:
+        session.execute(update(StudyEvidenceRow).values(curves="[]"))
+    again = served.client.get(path)
+    assert again.content == first.content
+    assert again.json() == sensitivity_read(study, evidence).model_dump(mode="json")
+    with served.database.write() as session:
+        store_evidence(session, study, evidence)
+    renewed = served.client.get(path)
+    assert renewed.json() == first.json(), "of the evidence that is stored now"
 
 
 def verdict(response: httpx.Response) -> str:
