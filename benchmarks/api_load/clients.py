@@ -14,6 +14,7 @@ import json
 import statistics
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Literal, NamedTuple
@@ -94,17 +95,27 @@ class _Sending:
         return time.perf_counter() - began
 
 
-async def measured(address: str, load: Load, numbers: "count[int]") -> dict[str, Any]:
-    """One row, over connections that are open already."""
+async def every_row(address: str, loads: Sequence[Load]) -> list[dict[str, Any]]:
+    """A row a load, over connections that are open already: the same ones for all."""
     place = urlsplit(address)
     assert place.hostname is not None, "an address has a host"
-    connections = [Connection(place.hostname, place.port or 80) for _ in range(load.clients)]
+    most = max(load.clients for load in loads)
+    connections = [Connection(place.hostname, place.port or 80) for _ in range(most)]
     await asyncio.gather(*(one.send("GET", "/healthz") for one in connections))
+    numbers = count()
+    rows = [await measured(connections[: load.clients], load, numbers) for load in loads]
+    for connection in connections:
+        connection.close()
+    return rows
+
+
+async def measured(
+    connections: list[Connection], load: Load, numbers: "count[int]"
+) -> dict[str, Any]:
+    """One row, over these connections."""
     sending = _Sending(load, numbers)
     loop = sending.closed if load.load == "closed" else sending.open
     took = await loop(connections)
-    for connection in connections:
-        connection.close()
     seen = sending.seen
     for error in seen.errors[:3]:
         print(error, file=sys.stderr)
@@ -132,8 +143,7 @@ def main() -> None:
     parser.add_argument("address")
     parser.add_argument("plan", type=json.loads)
     given = parser.parse_args()
-    numbers = count()
-    rows = [asyncio.run(measured(given.address, Load(*one), numbers)) for one in given.plan]
+    rows = asyncio.run(every_row(given.address, [Load(*one) for one in given.plan]))
     json.dump(rows, sys.stdout)
 
 
