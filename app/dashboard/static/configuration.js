@@ -16,6 +16,7 @@ export async function showConfiguration(studyId) {
   const show = async () => {
     const path = `/v1/studies/${studyId}/recommendation?format=${form.value}`;
     at("download").href = path;
+    at("export-words").textContent = form.selectedOptions[0]?.dataset.words ?? "";
     const response = await fetch(path, { headers: { Accept: BUNDLE } }).catch(() => null);
     if (!response?.ok) {
       texts = [];

@@ -164,6 +164,7 @@ def test_a_form_is_copied_with_one_click(tab: Page, finished: tuple[Served, str]
     expect(tab.locator("#export-files")).to_have_attribute("data-form", "yaml")
     tab.get_by_role("button", name="Copy").click()
     expect(tab.locator("#copied")).to_have_text("Copied.")
+    expect(tab.locator("#export-words")).not_to_be_empty()
     wanted = served.client.get(f"/v1/studies/{study_id}/recommendation?format=yaml").text
     assert tab.evaluate("navigator.clipboard.readText()") == wanted
 
