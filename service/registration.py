@@ -12,9 +12,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from threading import Thread
+from typing import IO, Any, Final
 
 from service.settings import settings_or_exit
 from tuner.spec.families.registered_tasks import Registration, is_task_name
@@ -22,9 +24,13 @@ from tuner.spec.families.registry import FAMILIES
 from widthwise.task_source import TaskSource
 from widthwise.task_words import TaskRefused
 from workers.engines.slot_process import worker_environment
+from workers.engines.standing import standing
+from workers.slot.describe_task import STANDING
 
 REFUSED: Final = 3
 """Exit status where a task cannot be used; its reasons are in the answer."""
+_SHOWN_BYTES: Final = 4_000
+_LAST_WORDS_SECONDS: Final = 2.0
 
 
 def register(text: str, data_dir: Path, timeout_seconds: float) -> Registration:
@@ -77,19 +83,23 @@ def _described(source: TaskSource, timeout_seconds: float) -> Registration:
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
             env=worker_environment(),
             start_new_session=True,
         )
+        written = Written(process)
         try:
             status = process.wait(timeout_seconds)
         except subprocess.TimeoutExpired:
+            stands = where_it_stands(process, answer.with_suffix(STANDING))
             raise TaskRefused(
                 f"describing {source.path.name} took more than {timeout_seconds:g} s: what trains"
                 " when the file is imported belongs under `if __name__ == '__main__':`"
-                " (WIDTHWISE_STALL_SECONDS says how long it may take)"
+                f" (WIDTHWISE_STALL_SECONDS says how long it may take){stands}"
             ) from None
         finally:
             _end_group(process)
+            written.show()
         if not answer.exists():
             raise TaskRefused(
                 f"describing {source.path.name} ended its process (exit status {status}): see what"
@@ -99,6 +109,43 @@ def _described(source: TaskSource, timeout_seconds: float) -> Registration:
     if "problems" in said:
         raise TaskRefused(*said["problems"], proposals=said["proposals"])
     return Registration.model_validate(said["registration"])
+
+
+class Written:
+    """What a process writes to stderr, of which the end is shown, however much it was."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]") -> None:
+        assert process.stderr is not None, "a pipe"
+        self._pipe: IO[bytes] = process.stderr
+        self._end, self._all = b"", 0
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        with self._pipe:
+            while piece := os.read(self._pipe.fileno(), 65_536):
+                self._all += len(piece)
+                self._end = (self._end + piece)[-_SHOWN_BYTES:]
+
+    def show(self) -> None:
+        """Write its end, once the process has ended; a process of its own session may go on."""
+        self._reader.join(_LAST_WORDS_SECONDS)
+        if self._all > len(self._end):
+            sys.stderr.write(f"[the last {len(self._end)} of {self._all} bytes that it wrote]\n")
+        sys.stderr.write(self._end.decode(errors="replace"))
+
+
+def where_it_stands(process: "subprocess.Popen[bytes]", path: Path) -> str:
+    """The line of the user's file that the process is at, as it says itself when it is asked."""
+    if not path.exists():  # it is not far enough to be asked
+        return ""
+    process.send_signal(signal.SIGUSR1)
+    deadline = time.monotonic() + _LAST_WORDS_SECONDS
+    while time.monotonic() < deadline:
+        if found := standing(path.read_text(errors="replace")):
+            return found
+        time.sleep(0.05)
+    return ""
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:

@@ -57,6 +57,11 @@ def import_words(error: BaseException, path: Path) -> str:
 def called_words(what: str, error: BaseException, folder: Path, *arguments: object) -> str:
     """That a task's method raised, why and where; of its model, at which width."""
     words = f"{what} raised {raised_words(error, folder)}"
+    if "cuda" in str(error).lower():
+        return (
+            f"{words}: leave out devices (`.to`, `.cuda`, `device=`), models and batches are moved"
+            " for you"
+        )
     if what != "model" or not arguments:
         return words
     return (

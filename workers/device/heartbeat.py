@@ -68,6 +68,11 @@ def beat_with(heartbeat: Heartbeat) -> None:
     _Own.heartbeat, _Own.process_id = heartbeat, os.getpid()
 
 
+def watch_for_copies() -> None:
+    """Have `end_copies` end what user code forks of this process, which no engine watches."""
+    _Own.process_id = os.getpid()
+
+
 def alive() -> None:
     """Say that training goes on; ends the process if it is a copy that user code has forked."""
     if _Own.heartbeat is None:

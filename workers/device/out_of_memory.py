@@ -77,6 +77,16 @@ def data_bytes() -> int:
     return int(line.split()[1]) * 1024
 
 
+def free_bytes() -> int:
+    """Memory of this machine that programs can have without others giving up any; 0 off Linux."""
+    try:
+        status = Path("/proc/meminfo").read_text()
+    except OSError:
+        return 0
+    found = [line for line in status.splitlines() if line.startswith("MemAvailable:")]
+    return int(found[0].split()[1]) * 1024 if found else 0
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether the error says that an allocation failed."""
     if isinstance(error, MemoryError):

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from parametrization.nn.base_shapes import derive_model_shape
-from parametrization.nn.check.contract import follow, refuse_shared, words_on_sum
+from parametrization.nn.check.contract import follow, refuse_devices, refuse_shared, words_on_sum
 from parametrization.nn.check.seeding import seed_globals
 from parametrization.nn.classification.proposals import as_code
 from parametrization.nn.classification.unclassified import UnclassifiedTensors
@@ -21,6 +21,7 @@ from tuner.spec.families.registered_tasks import Registration
 from widthwise.task_source import TaskSource, slug
 from widthwise.task_words import TaskRefused
 from workers.datasets.own_batches import OwnBatchesData, tensors_of
+from workers.device.out_of_memory import is_out_of_memory
 from workers.own_tasks.opened import OpenTask, TaskFailed, facts_of, open_source
 from workers.training.own_objective import objective_of
 
@@ -40,7 +41,7 @@ class _Problems(NamedTuple):
         try:
             yield
         except TaskFailed as error:
-            self.words.append(str(error))
+            self._say(str(error))
         except UnclassifiedTensors as error:
             self.words.extend(str(error).partition("\nWhat shapes and names")[0].split("\n"))
             self.proposals.update(
@@ -50,7 +51,18 @@ class _Problems(NamedTuple):
                 }
             )
         except (ValueError, RuntimeError, MemoryError) as error:
-            self.words.append(str(error) or type(error).__name__)
+            words = str(error) or type(error).__name__
+            self._say(_TOO_LARGE if is_out_of_memory(error) else words)
+
+    def _say(self, words: str) -> None:
+        if words not in self.words:
+            self.words.append(words)
+
+
+_TOO_LARGE: Final = (
+    "the task needs more memory than this machine has free: lower base_width or depth, or read the"
+    " data in parts, as numpy.load does with mmap_mode"
+)
 
 
 def described(source: TaskSource) -> Registration:
@@ -105,6 +117,7 @@ def _try_batches(task: OpenTask, version: str) -> None:
         return
     data = OwnBatchesData(task, version)
     one, other = (data.batch(0, 0, _SIZES[0]).inputs for _ in range(2))
+    refuse_devices("batch", tensors_of(one))
     if not _equal(one, other):
         raise task.failed(
             "batch(0, 0, 2) gave two different batches: everything random in it must follow from"
@@ -124,6 +137,7 @@ def _try_loss(task: OpenTask, version: str) -> bool:
     model, other = (task.model(kind.base_width, kind.depth) for _ in range(2))
     refuse_shared(model, other)
     batch = OwnBatchesData(task, version).batch(0, 0, _SIZES[1])
+    refuse_devices("batch", tensors_of(batch.inputs))
     learned = objective_of(task)
     state = _generators()
     loss = learned.training(model, batch)

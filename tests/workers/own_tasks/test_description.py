@@ -127,6 +127,16 @@ def test_facts_follow_from_what_the_code_does(
             "batch gave tensors of the same shapes for size 2 and 4: return as many examples as",
         ),
         ('{"x": torch.randn(size, 4)}', "[1, 2]", "batch returned list without tensors"),
+        (
+            ".mean()",
+            ".mean() + torch.empty(2**50)",
+            "more memory than this machine has free: lower",
+        ),
+        (
+            "torch.randn(size, 4)",
+            "torch.randn(size, 4, device='meta')",
+            "batch put tensors on meta: leave out devices",
+        ),
         (".mean()", ".sum()", "four times: it is a sum, so that its gradients grow with the batch"),
         (
             ".mean()",
