@@ -8,12 +8,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from subprocess import PIPE, Popen
 
 import pytest
 import yaml
 
-from service.registration import Written, register, where_it_stands
+from service.registration import register
 from tests.service.processes import is_running
 from widthwise.recommendation import Recommendation
 from widthwise.task_words import TaskRefused
@@ -119,38 +118,6 @@ def test_a_file_that_does_not_import_is_refused(
     with pytest.raises(TaskRefused, match=re.escape(words)):
         register(str(path), tmp_path / "data", seconds)
     assert not list((tmp_path / "data").glob("tasks/*"))
-
-
-@pytest.mark.parametrize(("lines", "cut"), [(3, False), (50_000, True)])
-def test_of_what_a_description_writes_the_end_is_shown(
-    lines: int, cut: bool, capfd: pytest.CaptureFixture[str]
-) -> None:
-    program = f"import sys; sys.stderr.write('line of words\\n' * {lines} + 'the last one')"
-    process = Popen([sys.executable, "-c", program], stderr=PIPE)
-    written = Written(process)
-    process.wait()
-    written.show()
-    shown = capfd.readouterr().err
-    assert shown.endswith("line of words\nthe last one")
-    assert ("[the last 4000 of 700012 bytes that it wrote]" in shown) is cut
-    assert len(shown) < 4_100
-
-
-def test_where_a_description_stands_is_asked_of_it(tmp_path: Path) -> None:
-    said = tmp_path / "stands"
-    path = tmp_path / "train.py"
-    path.write_text(
-        "import faulthandler, pathlib, signal, sys, time\n"
-        f"faulthandler.register(signal.SIGUSR1, file=open({str(said)!r}, 'w'))\n"
-        "print('ready', flush=True)\n"
-        "time.sleep(1000)\n"
-    )
-    with Popen([sys.executable, str(path)], stdout=PIPE) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        assert where_it_stands(process, said) == "; it stands in train.py, line 4, in <module>"
-        assert where_it_stands(process, tmp_path / "not yet there") == ""
-        process.kill()
 
 
 def test_what_a_description_starts_ends_with_it(tmp_path: Path) -> None:
