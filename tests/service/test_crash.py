@@ -141,9 +141,10 @@ def completions(database: Database) -> list[tuple[str, int]]:
     ("backend", "victims"),
     [
         pytest.param("postgresql", ["tuner", "api", "tuner"], marks=pytest.mark.postgres),
-        ("sqlite", ["worker", "everything", "ctrl-c"]),
+        ("sqlite", ["worker", "api", "worker"]),
+        ("sqlite", ["everything", "ctrl-c", "everything"]),
     ],
-    ids=["tuner and API", "worker, everything and Ctrl-C"],
+    ids=["tuner and API", "worker and API", "everything and Ctrl-C"],
 )
 def test_a_study_survives_the_death_of_any_process_at_any_moment(
     victims: list[str], service: RunningService, database: Database, uninterrupted: dict[str, Any]
