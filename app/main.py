@@ -148,6 +148,8 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestIds, access_log=settings.access_log)
     app.add_middleware(Measured, registry=app.state.metrics)
+    for _ in iter_route_contexts(app.routes):  # else the first request has FastAPI resolve them
+        pass
     return app
 
 
@@ -156,8 +158,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     feed: EventFeed = app.state.feed
     commits: GroupCommit = app.state.commits
     commits.start()
-    for _ in iter_route_contexts(app.routes):  # else the first request has FastAPI resolve them
-        pass
     known: KnownSecrets = app.state.known
     tasks = [asyncio.create_task(feed.poll()), asyncio.create_task(known.keep_uses())]
     yield
