@@ -1,6 +1,5 @@
 """Answer with a recommendation in the form that a request asks for."""
 
-import json
 from typing import Annotated, Any, Final, TypeAlias
 
 from fastapi import Header, Query, Response
@@ -11,6 +10,7 @@ from app.http.accepted import accepted, names
 from parametrization.recommendation.document import RecommendationDocument
 from tuner.recommendation.exports.protocol.export import Refused
 from tuner.recommendation.exports.protocol.registry import EXPORTS, NAMES, export_named
+from tuner.spec.record import Record
 
 BUNDLE: Final = "application/vnd.widthwise.files+json"
 """Files by name, with what they leave out; of every form, where it is accepted by this name."""
@@ -61,6 +61,22 @@ CONTENT: Final[dict[str, Any]] = {
 }
 
 
+class Inexpressible(Record):
+    """What a framework cannot be told, and what follows."""
+
+    what: str
+    consequence: str
+
+
+class ExportedFiles(Record):
+    """A form of several files."""
+
+    format: str
+    files: dict[str, str]
+    """Contents by name."""
+    inexpressible: tuple[Inexpressible, ...]
+
+
 def form_asked(form: str | None, accept: str | None) -> str:
     """The name of the form: `format=` wins over `Accept`.
 
@@ -91,13 +107,15 @@ def exported(document: RecommendationDocument, form: str, accept: str | None) ->
         lost = export.inexpressible(document)
     except Refused as error:
         raise bad_parameter("format", form, str(error)) from error
-    bundle = {
-        "format": export.name,
-        "files": dict(files),
-        "inexpressible": [{"what": one.what, "consequence": one.consequence} for one in lost],
-    }
+    bundle = ExportedFiles(
+        format=export.name,
+        files=dict(files),
+        inexpressible=tuple(
+            Inexpressible(what=one.what, consequence=one.consequence) for one in lost
+        ),
+    )
     media_type = BUNDLE if names(accept, BUNDLE) else "application/json"
-    return Response(json.dumps(bundle), media_type=media_type, headers=_VARY)
+    return Response(bundle.model_dump_json(), media_type=media_type, headers=_VARY)
 
 
 def bad_parameter(name: str, value: object, detail: str) -> RequestValidationError:

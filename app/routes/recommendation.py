@@ -6,7 +6,16 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, Kept, StudyId
-from app.exported import BUNDLE, CONTENT, Accepted, Form, bad_parameter, exported, form_asked
+from app.exported import (
+    BUNDLE,
+    CONTENT,
+    Accepted,
+    ExportedFiles,
+    Form,
+    bad_parameter,
+    exported,
+    form_asked,
+)
 from app.http.accepted import names
 from app.http.json_requests import JsonRoute
 from app.schemas.described_target import DescribedTargetAsked
@@ -21,7 +30,9 @@ from tuner.storage.studies import get_study
 router = APIRouter(prefix="/v1/studies/{study_id}", tags=["recommendation"], route_class=JsonRoute)
 
 
-@router.get("/recommendation", response_model=Recommendation, responses={200: CONTENT})
+@router.get(
+    "/recommendation", response_model=Recommendation | ExportedFiles, responses={200: CONTENT}
+)
 def read_recommendation(  # noqa: PLR0913  # one query parameter each
     study_id: StudyId,
     database: Db,
@@ -78,7 +89,9 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     return answers.answer((basis, target, asked, names(accept, BUNDLE)), made)
 
 
-@router.post("/recommendation", response_model=Recommendation, responses={200: CONTENT})
+@router.post(
+    "/recommendation", response_model=Recommendation | ExportedFiles, responses={200: CONTENT}
+)
 def recommend_for_configuration(
     study_id: StudyId,
     body: DescribedTargetAsked,

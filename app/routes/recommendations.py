@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, IdempotencyKey, RecommendationId, StudyId
-from app.exported import BUNDLE, CONTENT, Accepted, Form, exported, form_asked
+from app.exported import BUNDLE, CONTENT, Accepted, ExportedFiles, Form, exported, form_asked
 from app.http.accepted import names
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
@@ -98,7 +98,7 @@ def list_recommendations(  # noqa: PLR0913  # one query parameter each
 
 @router.get(
     "/recommendations/{recommendation_id:id}",
-    response_model=StoredRecommendationRead,
+    response_model=StoredRecommendationRead | Recommendation | ExportedFiles,
     responses={200: CONTENT},
 )
 def read_stored_recommendation(

@@ -13,6 +13,7 @@ from tuner.engine.reports import CoordinateStatistic
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
+from tuner.spec.target import Width
 from tuner.storage.leases.leasing import LeasedTrial
 from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 
@@ -112,12 +113,20 @@ class ReportBody(Submitted):
         )
 
 
+class PostedStatistic(CoordinateStatistic):
+    """One of a trainer's statistics, of a width and a seed that there can be."""
+
+    tensor: Annotated[ReadableText, Field(min_length=1, max_length=1_000)]
+    width: Width
+    seed: Annotated[int, Field(ge=0, lt=2**31)]
+
+
 class CheckStatistics(Submitted):
     """What a trainer has measured of its own model for the coordinate check."""
 
     optimizer: Optimizer
     """One of the study's."""
-    statistics: Annotated[tuple[CoordinateStatistic, ...], Field(min_length=1, max_length=100_000)]
+    statistics: Annotated[tuple[PostedStatistic, ...], Field(min_length=1, max_length=100_000)]
     """Of every tensor, width and seed."""
 
 

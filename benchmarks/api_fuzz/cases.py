@@ -132,6 +132,7 @@ class _Tried:
             and all(whose is self._sender.ids for whose in chosen),
             names_hidden=any(whose is others for whose in chosen),
             names_accept=any(name.lower() == "accept" for name in case.headers),
+            names_prior=isinstance(case.body, dict) and bool(case.body.get("prior")),
         )
 
     def _fail(self, operation: str, words: str, request: str) -> None:

@@ -24,6 +24,8 @@ class Sent(NamedTuple):
     names_hidden: bool
     """Whether an id in its path is one of the hidden owner's."""
     names_accept: bool
+    names_prior: bool
+    """Whether its body names another study to begin around."""
 
 
 class Got(NamedTuple):
@@ -58,7 +60,7 @@ def _unfounded(
     is_founded = {
         401: not scopes and not is_open(sent.path),
         403: scope_of(sent.method, sent.path) not in scopes,
-        404: not sent.are_ids_own or sent.path.startswith("/v1/sweeps/"),
+        404: not sent.are_ids_own or sent.names_prior or sent.path.startswith("/v1/sweeps/"),
         406: sent.names_accept,
         409: _is_documented(problem),
         410: _is_documented(problem),

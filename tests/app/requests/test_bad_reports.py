@@ -6,7 +6,7 @@ import pytest
 
 from tests.app.coordinated import Coordinated
 from tests.app.served import Served
-from tests.tuner.own_trainer import report
+from tests.tuner.own_trainer import SHAPES, report
 
 
 @pytest.fixture
@@ -68,3 +68,26 @@ def test_a_bad_request_for_a_lease_is_refused_with_the_field(
     answer = study.client.post(f"/v1/studies/{study.study}:lease", json=body)
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("width", 2**80),
+        ("width", 0),
+        ("seed", 2**80),
+        ("seed", -1),
+        ("tensor", ""),
+        ("tensor", "\x02"),
+    ],
+)
+def test_a_statistic_that_there_cannot_be_is_refused_with_its_field(
+    served: Served, field: str, value: object
+) -> None:
+    study = Coordinated(served, family={"name": "external", "shapes": SHAPES, "check": "posted"})
+    one = {"tensor": "w", "width": 32, "seed": 0, "update_rms": 1.0, "propagation_rms": None}
+    path = f"/v1/studies/{study.study}/coordinate-check"
+    body = {"optimizer": "adamw", "statistics": [one | {field: value}]}
+    answer = study.client.post(path, json=body)
+    assert answer.status_code == 422
+    assert [error["pointer"] for error in answer.json()["errors"]] == [f"/statistics/0/{field}"]
