@@ -16,11 +16,7 @@ from app.dashboard.templating import page
 from app.dependencies import Db, Sender, Settings, StudyId
 from app.liveness import place_of, study_problem
 from app.progress import Progress, read_progress
-from app.schemas.evidence import (
-    coordinate_check_read,
-    dynamics_read,
-    sensitivity_read,
-)
+from app.schemas.evidence import coordinate_check_read, dynamics_read, sensitivity_read
 from app.schemas.studies import study_read
 from app.standings.standing import standing_of
 from tuner.evidence.checks.outcome import outcome_of

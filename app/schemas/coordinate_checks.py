@@ -6,10 +6,7 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from app.schemas.evidence import (
-    CheckRead,
-    coordinate_check_read,
-)
+from app.schemas.evidence import CheckRead, coordinate_check_read
 from app.schemas.studies import StudyRead
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies

@@ -1,4 +1,4 @@
-"""What is said of the process that describes a task."""
+"""Describing a task in a process of its own: of what it writes, the end is shown."""
 
 import sys
 from subprocess import PIPE, Popen

@@ -1,13 +1,13 @@
 """Coordinate checks that a service takes on their own, in a script or notebook."""
 
-import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, Protocol, TypedDict, Unpack
+from typing import Any, Final, Protocol, Unpack
 from urllib.parse import quote
 
-from widthwise.connection import Connection, Document, moment_text
+from widthwise.connection import Connection, Document
 from widthwise.errors import WidthwiseError
 from widthwise.following import Following, follow
+from widthwise.resources.study_lists import Wanted, wanted_query
 
 _SHARED: Final = (
     "name",
@@ -63,20 +63,6 @@ class Check(dict[str, Any]):
         return self
 
 
-class WantedChecks(TypedDict, total=False):
-    """Which checks are wanted: those that fit each of these."""
-
-    project: str | None
-    labels: Mapping[str, str | None]
-    """Names with their values; None: with any."""
-    family: str | None
-    optimizer: str | None
-    name: str | None
-    """A part of the check's name."""
-    created_after: dt.datetime | None
-    created_before: dt.datetime | None
-
-
 class Checks(Connection, Following):
     """The requests about coordinate checks that stand alone."""
 
@@ -97,23 +83,10 @@ class Checks(Connection, Following):
         return Check(self._json(_path(check_id)), self)
 
     def checks(
-        self, state: str | Sequence[str] | None = None, **wanted: Unpack[WantedChecks]
+        self, state: str | Sequence[str] | None = None, **wanted: Unpack[Wanted]
     ) -> Iterator[Document]:
         """Every check that can be read, newest first, fetched page by page, without slopes."""
-        labels = wanted.get("labels") or {}
-        pages = self._pages(
-            _PATH,
-            state=state,
-            project=wanted.get("project"),
-            label=[name if value is None else f"{name}={value}" for name, value in labels.items()],
-            family=wanted.get("family"),
-            optimizer=wanted.get("optimizer"),
-            name=wanted.get("name"),
-            created_after=moment_text(wanted.get("created_after")),
-            created_before=moment_text(wanted.get("created_before")),
-            page_size=100,
-        )
-        for page in pages:
+        for page in self._pages(_PATH, state=state, **wanted_query(wanted)):
             yield from page["checks"]
 
     def cancel_check(self, check_id: str) -> Check:

@@ -2,13 +2,13 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 from widthwise.connection import Connection, Document, moment_text, path_of
 
 
-class WantedStudies(TypedDict, total=False):
-    """Which studies are wanted: those that fit each of these."""
+class Wanted(TypedDict, total=False):
+    """Which studies, or checks that stand alone, are wanted: those that fit each of these."""
 
     project: str | None
     labels: Mapping[str, str | None]
@@ -16,11 +16,31 @@ class WantedStudies(TypedDict, total=False):
     family: str | None
     optimizer: str | None
     name: str | None
-    """A part of the study's name."""
+    """A part of its name."""
     created_after: dt.datetime | None
     created_before: dt.datetime | None
+
+
+class WantedStudies(Wanted, total=False):
+    """Which studies are wanted."""
+
     kind: str | None
     """`check`: those that stop after their coordinate check; `search`: the others."""
+
+
+def wanted_query(wanted: Wanted) -> dict[str, Any]:
+    """Parameters of the query for them."""
+    labels = wanted.get("labels") or {}
+    return {
+        "project": wanted.get("project"),
+        "label": [name if value is None else f"{name}={value}" for name, value in labels.items()],
+        "family": wanted.get("family"),
+        "optimizer": wanted.get("optimizer"),
+        "name": wanted.get("name"),
+        "created_after": moment_text(wanted.get("created_after")),
+        "created_before": moment_text(wanted.get("created_before")),
+        "page_size": 100,
+    }
 
 
 class StudyLists(Connection):
@@ -37,19 +57,8 @@ class StudyLists(Connection):
         self, state: str | Sequence[str] | None = None, **wanted: Unpack[WantedStudies]
     ) -> Iterator[Document]:
         """Pages of the list: `studies`, and those `unreadable` with the `problem` of each."""
-        labels = wanted.get("labels") or {}
         yield from self._pages(
-            "/v1/studies",
-            state=state,
-            project=wanted.get("project"),
-            label=[name if value is None else f"{name}={value}" for name, value in labels.items()],
-            family=wanted.get("family"),
-            optimizer=wanted.get("optimizer"),
-            name=wanted.get("name"),
-            created_after=moment_text(wanted.get("created_after")),
-            created_before=moment_text(wanted.get("created_before")),
-            kind=wanted.get("kind"),
-            page_size=100,
+            "/v1/studies", state=state, kind=wanted.get("kind"), **wanted_query(wanted)
         )
 
     def projects(self) -> list[Document]:
