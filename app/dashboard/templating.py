@@ -5,10 +5,11 @@ from typing import Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from app.dashboard.assets import OWN_ASSETS, PLOTLY
+from app.dashboard.assets import OWN_ASSETS, PLOTLY, STYLE
 from app.dashboard.words import FILTERS
 from parametrization.text.visible import visible
 
@@ -30,6 +31,7 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= FILTERS
+_ENVIRONMENT.globals |= {"assets": OWN_ASSETS, "plotly": PLOTLY, "style": Markup(STYLE)}
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
     "new": ("/new", "New study"),
@@ -65,5 +67,5 @@ class Page(HTMLResponse):
 
 def page(template: str, status_code: int = 200, **names: object) -> Page:
     """Render one page."""
-    content = _ENVIRONMENT.get_template(template).render(assets=OWN_ASSETS, plotly=PLOTLY, **names)
+    content = _ENVIRONMENT.get_template(template).render(**names)
     return Page(content, status_code, headers={"Cache-Control": "no-cache"})

@@ -15,7 +15,7 @@ from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
-from tuner.spec.states import FINAL_STUDY_STATES, FINAL_TRIAL_STATES
+from tuner.spec.states import FINAL_STUDY_STATES, FINAL_TRIAL_STATES, StudyState
 from tuner.storage.evidence import read_summary
 
 _MOST_KEPT: Final = 4_096
@@ -26,7 +26,8 @@ class StandingWords(Record):
 
     state: str
     trials: str
-    """Trials that have ended, of those planned; of a study that only checks, its check's runs."""
+    """Trials that have ended, of those planned; of a completed study that needed fewer, without
+    these; of a study that only checks, its check's runs."""
     left: str
     """Time left at the pace so far; empty when nothing runs."""
     best_loss: str
@@ -120,12 +121,19 @@ def standing_of(
         check=check,
         words=StandingWords(
             state=state_words(study.state),
-            trials=f"{ended:,} of {planned:,} {'check runs' if only_checks else 'trials'}",
+            trials=_trials_words(study, ended, planned),
             left="" if left is None else f"about {duration(left)} left",
             best_loss=_no_loss(study) if best is None else number(best),
             verdict=_check_words(study, check) if only_checks else _verdict_words(verdict),
         ),
     )
+
+
+def _trials_words(study: StudyRecord, ended: int, planned: int) -> str:
+    named = "check runs" if study.spec.only_checks else "trials"
+    if study.state is StudyState.COMPLETED and ended < planned:
+        return f"{ended:,} {named}"  # it needed no more of them, or they were given
+    return f"{ended:,} of {planned:,} {named}"
 
 
 def _verdict_words(verdict: Verdict | None) -> str:

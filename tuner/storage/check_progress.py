@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Final, NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from tuner.engine.orders import CheckOrder
@@ -16,6 +16,22 @@ from tuner.storage.orders import order_of
 from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow
 
 _NO_SECONDS: Final[Mapping[tuple[str, int], float]] = {}
+
+# Made once: a list asks for every study of it, and to make them takes longer than to execute them.
+_CHECKED: Final = (
+    select(CoordinateCheckRow.optimizer, CoordinateCheckRow.width)
+    .where(CoordinateCheckRow.study_id == bindparam("study_id"))
+    .distinct()
+    .subquery()
+)
+_RUNNING: Final = select(func.count()).where(
+    OrderRow.study_id == bindparam("study_id"),
+    OrderRow.state == OrderState.OPEN,
+    OrderRow.kind == "check",
+)
+_FINISHED_AND_RUNNING: Final = select(
+    select(func.count()).select_from(_CHECKED).scalar_subquery(), _RUNNING.scalar_subquery()
+)
 
 
 class CheckProgress(NamedTuple):
@@ -33,17 +49,11 @@ def check_progress(session: Session, study_id: str, *, with_seconds: bool = Fals
         with_seconds: read how long its orders took, too.
 
     """
-    checked = (
-        select(CoordinateCheckRow.optimizer, CoordinateCheckRow.width)
-        .where(CoordinateCheckRow.study_id == study_id)
-        .distinct()
-    )
-    running = select(func.count()).where(
-        OrderRow.study_id == study_id, OrderRow.state == OrderState.OPEN, OrderRow.kind == "check"
-    )
+    counted = session.connection().execute(_FINISHED_AND_RUNNING, {"study_id": study_id})
+    finished, running = counted.one()
     return CheckProgress(
-        finished=session.scalar(select(func.count()).select_from(checked.subquery())) or 0,
-        running=session.scalar(running) or 0,
+        finished=finished,
+        running=running,
         seconds=_seconds(session, study_id) if with_seconds else _NO_SECONDS,
     )
 

@@ -82,7 +82,6 @@ else {
   await draw();
 }
 if (tab === "configuration") await showConfiguration(studyId);
-document.querySelector(".tabs [aria-current]").scrollIntoView({ block: "nearest", inline: "center" });
 root.dataset.ready = "";
 
 let due = null;

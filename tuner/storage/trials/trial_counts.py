@@ -32,6 +32,9 @@ COUNTED: Final = (
     "finished_at",
 )
 """Columns of a trial that counts depend on."""
+_TRIALS: Final = select(*(TrialRow.__table__.columns[name] for name in COUNTED)).where(
+    TrialRow.study_id == bindparam("study_id")
+)
 
 
 def facts_of(row: TrialRow | ReportedTrial | Row[Any]) -> TrialFacts:
@@ -105,6 +108,5 @@ def forget_counts(session: Session, states: Collection[StudyState]) -> None:
 
 
 def _counted(session: Session, study_id: str) -> TrialCounts:
-    columns = (TrialRow.__table__.columns[name] for name in COUNTED)
-    rows = session.execute(select(*columns).where(TrialRow.study_id == study_id))
+    rows = session.connection().execute(_TRIALS, {"study_id": study_id})
     return count_trials(map(facts_of, rows))

@@ -2,6 +2,7 @@
 
 import { colour } from "../plots/colours.js";
 import { SETTINGS as EVERYWHERE } from "../plots/settings.js";
+import { logAxis } from "../plots/ticks.js";
 
 const SETTINGS = { ...EVERYWHERE, displayModeBar: false };
 const HEIGHT = 300;
@@ -71,7 +72,8 @@ export function drawSlice(element, trials, { name, log }, comparedBy) {
       cliponaxis: false,
     },
   ];
-  const across = { ...axis, title: { text: name.replaceAll("_", " ") }, type: log ? "log" : undefined };
+  const along = log ? logAxis([...ended, ...diverged].map((trial) => trial.params[name])) : {};
+  const across = { ...axis, title: { text: name.replaceAll("_", " ") }, ...along };
   const range = [best - 0.08 * (top - best), top];
   const up = { ...axis, title: { text: comparedBy }, range };
   return window.Plotly.react(element, traces, { ...layout, xaxis: across, yaxis: up }, SETTINGS);

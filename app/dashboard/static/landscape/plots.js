@@ -2,6 +2,7 @@
 
 import { between, colour } from "../plots/colours.js";
 import { SETTINGS as EVERYWHERE } from "../plots/settings.js";
+import { logAxis } from "../plots/ticks.js";
 
 const SETTINGS = { ...EVERYWHERE, displayModeBar: false };
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
@@ -39,15 +40,9 @@ export function drawAlong(element, widths, { title, value, limit, log }) {
     };
   });
   if (limit) traces.push(limitTrace(widths, limit));
-  const up = { ...axis, title: { text: title }, ...(log ? { type: "log", dtick: decades(traces) > 2 ? 1 : "D2" } : { rangemode: "tozero" }) };
+  const up = { ...axis, title: { text: title }, ...(log ? logAxis(traces.flatMap(({ y }) => y)) : { rangemode: "tozero" }) };
   const across = { ...axis, title: { text: "update" }, rangemode: "tozero" };
   return window.Plotly.react(element, traces, { ...layout, xaxis: across, yaxis: up }, SETTINGS);
-}
-
-/** Between the smallest and the largest of what is drawn. */
-function decades(traces) {
-  const all = traces.flatMap(({ y }) => y).filter((at) => at > 0);
-  return all.length ? Math.log10(Math.max(...all) / Math.min(...all)) : 0;
 }
 
 function limitTrace(widths, { at, words }) {

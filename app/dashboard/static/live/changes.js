@@ -8,7 +8,7 @@ export function followChanges(cursor, onChange, onBeat = () => {}) {
   let latest = cursor;
   const hear = (kind, told, at) => {
     latest = at;
-    showFreshness(kind !== "lost");
+    showFreshness(kind === "lost" || kind === "ended" ? kind : "heard");
     if (kind === "change") onChange(told);
     if (kind === "beat") onBeat(told);
   };

@@ -1,5 +1,6 @@
 // One stream of changes, kept open by itself: after an error, a restart of the server, or a sleep
-// of this machine it is opened again where it broke off.
+// of this machine it is opened again where it broke off. A session that has ended since is told apart:
+// its reader has to log in again, here or in another tab.
 
 const SILENT_AFTER_MS = 25_000; // the server says something every ten seconds
 const LOOK_EVERY_MS = 5_000;
@@ -15,7 +16,7 @@ export class Connection {
   #retry = null;
   #watch = null;
 
-  /** `tell(kind, data, cursor)`: "change", "beat", or "lost" while nothing is heard. */
+  /** `tell(kind, data, cursor)`: "change", "beat", "lost" while nothing is heard, "ended" without access. */
   constructor(tell, cursor) {
     this.#tell = tell;
     this.#cursor = cursor;
@@ -63,5 +64,12 @@ export class Connection {
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.open(), this.#wait);
     this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT_MS);
+    this.#askWhy();
+  }
+
+  /** A stream's error does not say whether it was refused. */
+  async #askWhy() {
+    const response = await fetch("/v1/me").catch(() => null);
+    if (response?.status === 401) this.#tell("ended", null, this.#cursor);
   }
 }

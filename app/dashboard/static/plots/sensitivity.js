@@ -3,6 +3,7 @@
 // that nothing is said by colour alone.
 
 import { between, colour } from "./colours.js";
+import { labelPlaces } from "./labels.js";
 import { SETTINGS } from "./settings.js";
 
 const TITLES = {
@@ -21,7 +22,14 @@ export function drawSensitivity(element, curves, comparedBy, target) {
     curves.some((curve) => curve.parametrization === name),
   );
   const widths = [...new Set(curves.map((curve) => curve.width))].sort((a, b) => a - b);
-  const range = lossRange(curves);
+  const [across, range] = [rateRange(curves, target), lossRange(curves)];
+  const stacked = element.clientWidth < STACKED_BELOW;
+  const layout = layoutOf(panels, curves, { across, range, colour, stacked, comparedBy });
+  const size = panelSize(element.clientWidth, layout);
+  const toPixels = ({ log2_learning_rate: rate, loss }) => ({
+    x: (size.width * (rate - across[0])) / (across[1] - across[0]),
+    y: (size.height * (range[1] - loss)) / (range[1] - range[0]),
+  });
   const traces = panels.flatMap((name, index) => {
     const own = curves.filter((curve) => curve.parametrization === name);
     return panelTraces(own, axisSuffix(index), {
@@ -30,11 +38,10 @@ export function drawSensitivity(element, curves, comparedBy, target) {
       legend: index === 0,
       ink: colour("ink"),
       top: range[1],
+      toPixels,
     });
   });
   if (target && panels[0] === "mup") traces.unshift(...expectedTraces(target, range, colour("accent")));
-  const stacked = element.clientWidth < STACKED_BELOW;
-  const layout = layoutOf(panels, curves, { range, colour, stacked, comparedBy });
   element.style.height = `${layout.height}px`; // a responsive plot is as high as its element
   const shown = { ...SETTINGS, modeBarButtonsToRemove: ["lasso2d", "select2d", "toImage"] };
   return window.Plotly.react(element, traces, layout, shown);
@@ -60,8 +67,8 @@ function panelTraces(curves, suffix, look) {
       width: 4,
     },
     mode: "lines+markers+text",
-    // Stars of widths that transfer stand above one another: their labels take turns.
-    textposition: found.map((_, index) => (index % 2 ? "bottom left" : "bottom right")),
+    // Stars of widths that transfer stand close to one another.
+    textposition: labelPlaces(found.map(({ optimum, width }) => ({ ...look.toPixels(optimum), text: String(width) }))),
     textfont: { color: look.ink, size: 12 },
     line: { dash: "dot", width: 1.5, color: look.ink },
     marker: {
@@ -160,7 +167,7 @@ function divergedTrace(curve, common, colour, top) {
   };
 }
 
-function layoutOf(panels, curves, { range, colour, stacked, comparedBy }) {
+function layoutOf(panels, curves, { across, range, colour, stacked, comparedBy }) {
   const gap = stacked ? 0.2 : 0.04;
   const share = (1 - gap * (panels.length - 1)) / panels.length;
   const spans = panels.map((_, index) => [index * (share + gap), index * (share + gap) + share]);
@@ -185,6 +192,7 @@ function layoutOf(panels, curves, { range, colour, stacked, comparedBy }) {
       domain: stacked ? [0, 1] : spans[index],
       anchor: `y${suffix}`,
       matches: index ? "x" : undefined,
+      range: across,
       dtick: 1,
       tickprefix: "2<sup>",
       ticksuffix: "</sup>",
@@ -225,6 +233,32 @@ function layoutOf(panels, curves, { range, colour, stacked, comparedBy }) {
     }
   });
   return layout;
+}
+
+/** Every rate that was tried, and what intervals reach within an octave beyond. */
+function rateRange(curves, target) {
+  const tried = curves.flatMap((curve) => curve.points.map((point) => point.log2_learning_rate));
+  if (tried.length === 0) return [-10, 0];
+  const [least, most] = [Math.min(...tried), Math.max(...tried)];
+  const reached = [...curves.map((curve) => curve.optimum), target ?? {}].flatMap((at) => [
+    at.low_log2_learning_rate ?? least,
+    at.high_log2_learning_rate ?? most,
+  ]);
+  const [low, high] = [
+    Math.max(Math.min(least, ...reached), least - 1),
+    Math.min(Math.max(most, ...reached), most + 1),
+  ];
+  const margin = 0.04 * (high - low) + 0.1;
+  return [low - margin, high + margin];
+}
+
+/** Pixels of one panel's plotting area. */
+function panelSize(whole, { height, margin, xaxis, yaxis }) {
+  const share = ({ domain: [from, to] }) => to - from;
+  return {
+    width: (whole - margin.l - margin.r) * share(xaxis),
+    height: (height - margin.t - margin.b) * share(yaxis),
+  };
 }
 
 /** From below the best loss to well above the typical one; what diverges leaves at the top. */

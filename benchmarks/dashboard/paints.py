@@ -1,0 +1,59 @@
+"""Time what stands between a click and the first thing on the screen."""
+
+import statistics
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, NamedTuple
+
+from playwright.sync_api import Page
+
+LOADS: Final = 5
+_PATIENCE_MS: Final = 20_000
+_PAINTED: Final = """performance.getEntriesByName("first-contentful-paint").length > 0"""
+_TIMES: Final = """() => {
+    const [at] = performance.getEntriesByType("navigation");
+    const [paint] = performance.getEntriesByName("first-contentful-paint");
+    return [at.requestStart, at.responseEnd, at.domInteractive, paint.startTime];
+}"""
+
+
+class Paint(NamedTuple):
+    """One load of a page: milliseconds since its address was entered."""
+
+    request: float
+    """The browser has a process for the page, a connection, and asks."""
+    response: float
+    """The whole answer is there."""
+    parsed: float
+    painted: float
+
+
+def paint_of(page: Page) -> Paint:
+    """The times of the page that is open, once something is painted."""
+    page.wait_for_function(_PAINTED, timeout=_PATIENCE_MS)
+    return Paint(*page.evaluate(_TIMES))
+
+
+def paints(opened: Callable[[], AbstractContextManager[Page]], address: str) -> list[Paint]:
+    """Loads of a page, each with nothing kept of the ones before."""
+    found = []
+    for _ in range(LOADS):
+        with opened() as page:
+            page.goto(address)
+            found.append(paint_of(page))
+    return found
+
+
+def paint_row(first: Paint, loads: Sequence[Paint]) -> dict[str, Any]:
+    """The median load, what its time is made of, and the load before all of them."""
+    median = Paint(*(statistics.median(times) for times in zip(*loads, strict=True)))
+    return {
+        "first_paint_ms": round(median.painted, 1),
+        "of_which_ms": {
+            "until_asked": round(median.request, 1),
+            "answered": round(median.response - median.request, 1),
+            "parsed": round(median.parsed - median.response, 1),
+            "painted": round(median.painted - median.parsed, 1),
+        },
+        "first_load_paint_ms": round(first.painted, 1),
+    }
