@@ -1,4 +1,7 @@
-"""Small multiples of a coordinate check: how each tensor's change grows with width."""
+"""Small multiples of a coordinate check: how each tensor's change grows with width.
+
+What is judged by its size before training, such as attention's logits, is drawn by that.
+"""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -32,6 +35,8 @@ def check_figures(tensors: Iterable[TensorVerdict]) -> tuple[CheckFigure, ...]:
 
 def _figure(tensor: TensorVerdict) -> CheckFigure:
     slope, interval = tensor.update_slope, tensor.update_interval
+    if slope is None:
+        slope = tensor.initial_slope
     return CheckFigure(
         tensor,
         None if slope is None else f"0,{HEIGHT / 2:g} {WIDTH},{_end(slope):.1f}",

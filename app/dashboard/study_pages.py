@@ -18,7 +18,9 @@ from app.liveness import place_of, study_problem
 from app.progress import Progress, read_progress
 from app.schemas.evidence import coordinate_check_read, dynamics_read, sensitivity_read
 from app.schemas.studies import study_read
+from app.schemas.sweeps import SweepRead, sweep_read
 from app.standings.standing import standing_of
+from parametrization.sweeps.analysis import analyse
 from tuner.evidence.checks.outcome import outcome_of
 from tuner.evidence.study_evidence import EvidenceSummary
 from tuner.recommendation.exports.protocol.registry import EXPORTS
@@ -29,6 +31,7 @@ from tuner.storage.events import last_event_id
 from tuner.storage.evidence import read_evidence, read_summary
 from tuner.storage.recommendations.stored import RecommendationFilter, list_recommendations
 from tuner.storage.studies import get_study
+from tuner.storage.sweeps.stored_sweeps import is_sweep, stored_sweep
 from tuner.storage.trials.trial_list import list_trials
 
 router = APIRouter()
@@ -106,6 +109,8 @@ TABS: Final[Mapping[str, _Tab]] = {
 }
 OF_CHECKS: Final = {name: TABS[name] for name in ("check", "asked")}
 """The tabs of studies that stop after their coordinate check."""
+OF_SWEEPS: Final = {name: TABS[name] for name in ("transfer", "trials", "asked")}
+"""The tabs of tables of losses: there is no model that was checked, searched or could be set up."""
 LANDSCAPE: Final = {"landscape": _Tab("Landscape", "study_landscape.html", _landscape)}
 """The tab of studies that were asked for dynamics; others have it for whoever knows its address."""
 _BEFORE: Final = "schedule"
@@ -150,14 +155,17 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
         place = place_of(session, study, now, settings)
         names = every_tab[tab].names(_Asked(session, study, progress, known, page_token))
+        sweep = _sweep(session, study)
     recommendation = _recommendation(study, known)
-    verdict = None if recommendation is None else recommendation.verdict
+    answer = sweep or recommendation
+    verdict = None if answer is None else answer.verdict
     return page(
         "study.html",
         study=study_read(study, progress, problem, place),
         standing=standing_of(study, progress, verdict, outcome_of(study, known)),
         compared_by=study.spec.comparison,
         recommendation=recommendation,
+        sweep=sweep,
         last_event=last_event,
         actions=actions_on(study, sender),
         may_change=may_change(sender, study.owner),
@@ -174,6 +182,8 @@ def _tabs(study: StudyRecord, tab: str) -> Mapping[str, _Tab]:
     """Those that are offered, the one that is shown among them."""
     if study.spec.only_checks and tab in OF_CHECKS:
         return OF_CHECKS
+    if is_sweep(study) and tab in OF_SWEEPS:
+        return OF_SWEEPS
     return _every_tab() if study.spec.dynamics or tab in LANDSCAPE else TABS
 
 
@@ -182,3 +192,11 @@ def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendatio
         return recommend(study, known)
     except NotReady:
         return None
+
+
+def _sweep(session: Session, study: StudyRecord) -> SweepRead | None:
+    """What a table of losses says, of studies that are one."""
+    if not is_sweep(study):
+        return None
+    _, group = stored_sweep(session, study.id)
+    return sweep_read(study.id, analyse(group, study.spec.target.width))

@@ -1,14 +1,20 @@
 """Format numbers, states and evidence for the pages."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+from markupsafe import Markup
+
+from app.schemas.sweeps import SweepRead
 from app.standings.words import UNKNOWN, VERDICTS, duration, number, state_words
-from parametrization.recommendation.evidence import Optimum, TransferEvidence
+from parametrization.check.verdict import TensorVerdict
+from parametrization.recommendation.evidence import Drift, Optimum, TransferEvidence
+from parametrization.recommendation.trust import Reason
 from parametrization.recommendation.values import ParameterGroup, ScheduleValues
 from parametrization.rules.parametrization import Parametrization
 from parametrization.text.rounding import known_digits, percent, significant
+from parametrization.text.visible import visible
 from tuner.recommendation.recommend import Recommendation
 
 NAME_OF: Final = {
@@ -37,7 +43,10 @@ _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
 
 def signed(value: float | None) -> str:
     """Two decimals and a sign."""
-    return UNKNOWN if value is None else f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    if value is None:
+        return UNKNOWN
+    shown = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
+    return shown if shown.strip("+\N{MINUS SIGN}") != "0.00" else "0.00"
 
 
 def _tenths(percents: float) -> str:
@@ -108,15 +117,43 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
 
 def weakest_point(recommendation: Recommendation) -> str:
     """What speaks against the answer most, and how far the optimum drifts: beside its headline."""
-    said = []
-    if recommendation.reasons:
-        lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
-        said.append(f"{lead}: {recommendation.reasons[0].words}.")
-    drift = recommendation.evidence.drift
+    lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
+    return _weakest(lead, recommendation.reasons, recommendation.evidence.drift)
+
+
+def sweep_weakest(sweep: SweepRead) -> str:
+    """The same of a table of losses."""
+    return _weakest("Weakest point", sweep.reasons, sweep.drift)
+
+
+def _weakest(lead: str, reasons: Sequence[Reason], drift: Drift | None) -> str:
+    said = [f"{lead}: {reasons[0].words}."] if reasons else []
     if drift is not None:
         moved = signed(drift.octaves_per_doubling)
         said.append(f"The μP optimum drifts {moved} octaves per doubling of width.")
     return " ".join(said)
+
+
+def sweep_rate(sweep: SweepRead) -> str:
+    """The learning rate that a table of losses says for its target, as the table counts it."""
+    assert sweep.learning_rate is not None, "asked for where it is known"
+    value, low, high = sweep.learning_rate.value, sweep.learning_rate.low, sweep.learning_rate.high
+    digits = known_digits(high / value - 1)
+    shown, least, most = (significant(at, digits) for at in (value, low, high))
+    return (
+        f"learning rate {shown} at width {sweep.target_width:,}, as the table counts it;"
+        f" 90 % interval {least} to {most}"
+    )
+
+
+def seen(tensor: TensorVerdict) -> str:
+    """What a check says of one tensor, beside its name."""
+    return tensor.words.removeprefix(f"{tensor.tensor}: ")
+
+
+def dotted(name: str) -> Markup:
+    """A tensor's name that may be broken after its dots."""
+    return Markup(".<wbr>").join(visible(name).split("."))
 
 
 def schedule_words(schedule: ScheduleValues) -> str:
@@ -151,6 +188,10 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "rules": NAME_OF.__getitem__,
     "verdict": VERDICTS.__getitem__,
     "weakest_point": weakest_point,
+    "sweep_weakest": sweep_weakest,
+    "sweep_rate": sweep_rate,
+    "seen": seen,
+    "dotted": dotted,
     "schedule": schedule_words,
     "others": other_settings,
 }

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.progress import Progress, read_progress
 from app.standings.words import OUTCOMES, VERDICTS, duration, number, state_words
 from parametrization.recommendation.trust import Verdict
+from parametrization.sweeps.analysis import analyse
 from tuner.evidence.checks.outcome import CheckOutcome, outcome_of
 from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady
@@ -17,6 +18,7 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, FINAL_TRIAL_STATES, StudyState
 from tuner.storage.evidence import read_summary
+from tuner.storage.sweeps.stored_sweeps import is_sweep, stored_sweep
 
 _MOST_KEPT: Final = 4_096
 
@@ -147,12 +149,15 @@ def _check_words(study: StudyRecord, check: CheckOutcome | None) -> str:
 
 
 def _no_loss(study: StudyRecord) -> str:
-    if study.spec.only_checks:
+    if study.spec.only_checks or is_sweep(study):
         return "not searched"
     return "none" if study.state in FINAL_STUDY_STATES else "none yet"
 
 
 def _concluded(session: Session, study: StudyRecord) -> Concluded:
+    if is_sweep(study):
+        _, group = stored_sweep(session, study.id)
+        return Concluded(analyse(group, study.spec.target.width).verdict)
     known = read_summary(session, study)
     if study.spec.only_checks:
         return Concluded(check=outcome_of(study, known))

@@ -125,6 +125,7 @@ def html(snapshot: StudySnapshot, answer: Recommendation) -> str:
         "study": study_read(snapshot.study, progress, None),
         "standing": standing_of(snapshot.study, progress, answer.verdict),
         "recommendation": answer,
+        "sweep": None,
         "actions": (),
         "may_share": False,
     }
