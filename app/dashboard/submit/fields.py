@@ -33,7 +33,7 @@ class Field(NamedTuple):
     @property
     def is_long(self) -> bool:
         """Whether a value that it may show is longer than a column."""
-        longest = max(map(len, self.choices), default=0) + len(" (default)")
+        longest = max(map(len, (self.default, *self.choices))) + len(" (default)")
         return self.kind == "integers" or (bool(self.choices) and longest > COLUMN)
 
     @property
@@ -88,7 +88,8 @@ def _field(pointer: str, at: Schema) -> Field | None:
         kind = "integers"
     if kind not in ("integer", "number", "string", "boolean", "integers"):
         return None
-    choices = ("true", "false") if kind == "boolean" else tuple(at.get("enum", ()))
+    only = (at["const"],) if "const" in at else ()
+    choices = ("true", "false") if kind == "boolean" else tuple(at.get("enum", only))
     name = pointer.rpartition("/")[2].replace("_", " ").capitalize()
     return Field(
         pointer,

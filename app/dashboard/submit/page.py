@@ -35,7 +35,7 @@ _AFTER: Final = (
         "Measurement", ("measure/plan", "measure/widths", "measure/seeds", "control", "at_target")
     ),
     _Group("Limits", ("budget/gpu_hours", "budget/flops_percent", "budget/cost", "priority")),
-    _Group("The study", ("name", "project", "seed")),
+    _Group("The study", ("name", "project", "seed", "stop_after")),
 )
 
 

@@ -79,7 +79,7 @@ async function ask() {
   if (asked !== turn) return;
   if (response?.ok) {
     showPreview(await response.json());
-    at("preview-state").textContent = "As it stands. Nothing is stored before you submit.";
+    say("As it stands. Nothing is stored before you submit.");
   } else {
     await refuse(response);
     at("preview").hidden = true;
@@ -91,9 +91,13 @@ async function refuse(response) {
   const problem = (await response?.clone().json().catch(() => null)) ?? {};
   const errors = problem.errors ?? [];
   showProblems(errors);
-  at("preview-state").textContent = errors.length
-    ? `${errors.length === 1 ? "One field is" : `${errors.length} fields are`} not as needed.`
-    : await problemOf(response);
+  const many = errors.length === 1 ? "One field is" : `${errors.length} fields are`;
+  say(errors.length ? `${many} not as needed.` : await problemOf(response));
+}
+
+/** What is said already is not said again to screen readers with every key. */
+function say(words) {
+  if (at("preview-state").textContent !== words) at("preview-state").textContent = words;
 }
 
 form.addEventListener("submit", (event) => event.preventDefault());
