@@ -2,7 +2,8 @@
 
 import datetime as dt
 from collections import OrderedDict
-from typing import Final, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple, TypeVar
 
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -69,30 +70,51 @@ class Concluded(NamedTuple):
     """Of its coordinate check, where it stops after that."""
 
 
+_Ended = tuple[str, int]
+"""A study's id and version: one that failed may be tried again."""
+_Found = TypeVar("_Found")
+
+
 class EndedVerdicts:
     """What studies that have ended came to, which changes no more: each is computed once."""
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int], Concluded] = OrderedDict()
+        self._known: OrderedDict[_Ended, Concluded] = OrderedDict()
+        self._standings: OrderedDict[_Ended, Standing] = OrderedDict()
 
     def of(self, session: Session, study: StudyRecord) -> Concluded:
         """What the study has come to."""
         if study.state not in FINAL_STUDY_STATES:
             return Concluded(None if study.spec.only_checks else "in_progress")
-        ended = study.id, study.version  # a failed one may be tried again
-        if ended not in self._known:
-            self._known[ended] = _concluded(session, study)
-            while len(self._known) > _MOST_KEPT:
-                self._known.popitem(last=False)
-        return self._known[ended]
+        return _once(self._known, study, lambda: _concluded(session, study))
+
+    def standing(self, session: Session, study: StudyRecord, now: dt.datetime) -> Standing:
+        """How far the study is now; trials of one that is completed change no more."""
+
+        def made() -> Standing:
+            progress = read_progress(session, study, now)
+            return standing_of(study, progress, *self.of(session, study))
+
+        is_over = study.state is StudyState.COMPLETED
+        return _once(self._standings, study, made) if is_over else made()
+
+
+def _once(
+    known: OrderedDict[_Ended, _Found], study: StudyRecord, made: Callable[[], _Found]
+) -> _Found:
+    ended = study.id, study.version
+    if ended not in known:
+        known[ended] = made()
+        while len(known) > _MOST_KEPT:
+            known.popitem(last=False)
+    return known[ended]
 
 
 def read_standing(
     session: Session, study: StudyRecord, now: dt.datetime, verdicts: EndedVerdicts
 ) -> Standing:
     """How far the study is now."""
-    progress = read_progress(session, study, now)
-    return standing_of(study, progress, *verdicts.of(session, study))
+    return verdicts.standing(session, study, now)
 
 
 def standing_of(
