@@ -1,7 +1,8 @@
 """The page of studies side by side: what each answers, and what was asked of each otherwise."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Annotated, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
@@ -16,12 +17,16 @@ from app.routes.studies import list_studies
 from app.standings.words import UNKNOWN, VERDICTS, number
 from parametrization.text.rounding import percent, significant
 from tuner.recommendation.comparing.answers import AnswerInShort
+from tuner.recommendation.comparing.spec_differences import Difference
 
 router = APIRouter()
 
 OFFERED: Final = 50
 """Studies, newest first, that can be chosen on the page itself."""
 LARGEST_WIDTH_DIGITS: Final = 8
+NOT_THERE: Final = "not there"
+_DEPTH: Final = 2
+"""Names of a pointer to what a study has as a whole or not at all: `/optimizers/sgd`."""
 
 
 class Row(NamedTuple):
@@ -81,10 +86,7 @@ def show_comparison(
             *(_row(title, studies) for title in _ROWS),
             _changes(studies),
         ],
-        differences=[
-            Row(one.pointer, tuple(_value(one.values, of.study.id) for of in studies))
-            for one in found.differences
-        ],
+        differences=_differences(found.differences, [one.study.id for one in studies]),
         width=width,
         ids=asked["ids"],
         json=f"/v1/studies:compare?{urlencode(asked)}",
@@ -109,8 +111,35 @@ def _changes(studies: tuple[Compared, ...]) -> Row:
     return Row("Beside the first", tuple(one.change.words if one.change else "" for one in studies))
 
 
+def _differences(found: Sequence[Difference], studies: Sequence[str]) -> list[Row]:
+    """A row a field; what only some studies have at all, such as an optimizer, is one row."""
+    groups: dict[object, list[Difference]] = {}
+    for one in found:
+        parent = tuple(one.pointer.split("/")[: _DEPTH + 1])
+        absent = frozenset(studies) - one.values.keys()
+        groups.setdefault((parent, absent) if absent else one.pointer, []).append(one)
+    return [_difference(group, studies) for group in groups.values()]
+
+
+def _difference(group: Sequence[Difference], studies: Sequence[str]) -> Row:
+    first, *others = group
+    if not others:
+        return Row(first.pointer, tuple(_value(first.values, one) for one in studies))
+    parts = zip(*(one.pointer.split("/") for one in group), strict=False)
+    shared = list(takewhile(lambda names: len(set(names)) == 1, parts))
+    place = "/".join(names[0] for names in shared)
+    return Row(place, tuple(_values(group, place, one) for one in studies))
+
+
+def _values(group: Sequence[Difference], place: str, study_id: str) -> str:
+    if study_id not in group[0].values:
+        return NOT_THERE
+    named = ((one.pointer.removeprefix(f"{place}/"), one.values) for one in group)
+    return ", ".join(f"{name} {_value(values, study_id)}" for name, values in named)
+
+
 def _value(values: Mapping[str, Any], study_id: str) -> str:
     if study_id not in values:
-        return "not there"
+        return NOT_THERE
     value = values[study_id]
     return value if isinstance(value, str) else json.dumps(value)

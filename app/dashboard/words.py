@@ -43,15 +43,22 @@ _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
 
 def signed(value: float | None) -> str:
     """Two decimals and a sign."""
-    if value is None:
-        return UNKNOWN
-    shown = f"{value:+.2f}".replace("-", "\N{MINUS SIGN}")
-    return shown if shown.strip("+\N{MINUS SIGN}") != "0.00" else "0.00"
+    return UNKNOWN if value is None else _with_sign(value, 2)
 
 
 def _tenths(percents: float) -> str:
     """Percents with a sign, to a tenth: seeds alone move a loss by more than that."""
-    return f"{percents:+.1f} %".replace("-", "\N{MINUS SIGN}")
+    return f"{_with_sign(percents, 1)} %"
+
+
+def _with_sign(value: float, decimals: int) -> str:
+    """What rounds to nothing has no sign.
+
+    >>> _with_sign(0.03, 1), _with_sign(0.06, 1)
+    ('0.0', '+0.1')
+    """
+    shown = f"{value:+.{decimals}f}"
+    return shown.replace("-", "\N{MINUS SIGN}") if float(shown) else shown[1:]
 
 
 def rate(log2_rate: float) -> str:

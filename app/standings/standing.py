@@ -30,7 +30,7 @@ class StandingWords(Record):
     state: str
     trials: str
     """Trials that have ended, of those planned; of a completed study that needed fewer, without
-    these; of a study that only checks, its check's runs."""
+    these; of a study that only checks, its check's runs. What was left undone has not ended."""
     left: str
     """Time left at the pace so far; empty when nothing runs."""
     best_loss: str
@@ -145,7 +145,7 @@ def standing_of(
         check=check,
         words=StandingWords(
             state=state_words(study.state),
-            trials=_trials_words(study, ended, planned),
+            trials=_trials_words(study, ended - sum(at.cancelled for at in counted), planned),
             left="" if left is None else f"about {duration(left)} left",
             best_loss=_no_loss(study) if best is None else number(best),
             verdict=_check_words(study, check) if only_checks else _verdict_words(verdict),

@@ -51,3 +51,17 @@ def test_a_comparison_of_too_few_offers_a_choice(served: Served) -> None:
     assert re.search(rf'value="{study_id}" checked>', text)
     refused = served.client.get("/compare?ids=a,b", headers={"accept": "text/html"})
     assert refused.status_code == 404
+
+
+def test_an_optimizer_that_one_study_has_alone_is_one_row_of_what_differs(served: Served) -> None:
+    plain = served.submit(control="none")
+    more = served.submit(
+        control="none", optimizers=[{"name": "adamw"}, {"name": "sgd", "momentum": 0.8}]
+    )
+    text = page(served.client, f"/compare?ids={plain},{more}")
+    rows = dict(re.findall(r"<tr><th scope=\"row\"><code>(\S+)</code></th>(.*?)</tr>", text))
+    assert [place for place in rows if place.startswith("/optimizers")] == ["/optimizers/sgd"]
+    alone, both = re.findall("<td>(.*?)</td>", rows["/optimizers/sgd"])
+    assert alone == "not there"
+    assert "name sgd, learning_rate/type float," in both
+    assert "momentum 0.8" in both

@@ -122,6 +122,9 @@ def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None
     assert re.search(r'<p class="verdict">(CAUTION|ABSTAIN) \(the study is cancelled\): ', text)
     assert "in progress" not in text
     assert re.search(r"<small>\d+ of \d+, \d+ cancelled", text)
+    ran = re.search(r'data-cell="trials">(\d+) of (\d+) trials', text)
+    assert ran is not None
+    assert int(ran[1]) < int(ran[2])  # what was left undone has not run
 
 
 def test_a_toy_duration_is_named_and_never_recommended(finished: tuple[Served, str]) -> None:

@@ -40,7 +40,7 @@ export async function drawImportances(element, shares, chosen, choose) {
   await window.Plotly.react(
     element,
     [bars],
-    { ...layout, xaxis: { ...axis, range: [0, 100], ticksuffix: " %" }, yaxis: { ...axis, ticksuffix: " " } },
+    { ...layout, bargap: names.length < 4 ? 0.6 : 0.25, xaxis: { ...axis, range: [0, 100], ticksuffix: " %" }, yaxis: { ...axis, ticksuffix: " " } },
     SETTINGS,
   );
   element.removeAllListeners("plotly_click");

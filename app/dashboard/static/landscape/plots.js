@@ -33,6 +33,7 @@ export function drawAlong(element, widths, { title, value, limit, log }) {
       x: seen.map((look) => look.step),
       y: seen.map(value),
       mode: "lines+markers",
+      cliponaxis: false,
       line: { color: shade, width: 2 },
       marker: { symbol: SYMBOLS[at % SYMBOLS.length], size: 8, color: shade },
       hovertemplate: `width ${width}, update %{x}: %{y:.3g}<extra></extra>`,
