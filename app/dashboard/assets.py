@@ -30,9 +30,6 @@ _EDITION: Final = hashlib.sha256(b"\0".join(_OWN.values())).hexdigest()[:12]
 # Paths carry what they serve: an edition's files never change, so browsers keep them.
 OWN_ASSETS: Final = f"/assets/{_EDITION}"
 PLOTLY: Final = f"/assets/plotly-{version('plotly')}.min.js"
-STYLE: Final = _OWN["style.css"].decode()
-"""Stands in every page: nothing is painted before it is there, and a request for it would have to
-wait for the page's own answer first."""
 
 
 def serve_plotly(request: Request) -> Response:

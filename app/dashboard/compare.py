@@ -116,7 +116,7 @@ def _differences(found: Sequence[Difference], studies: Sequence[str]) -> list[Ro
     groups: dict[object, list[Difference]] = {}
     for one in found:
         parent = tuple(one.pointer.split("/")[: _DEPTH + 1])
-        absent = frozenset(studies) - one.values.keys()
+        absent = frozenset(studies).difference(one.values)
         groups.setdefault((parent, absent) if absent else one.pointer, []).append(one)
     return [_difference(group, studies) for group in groups.values()]
 

@@ -5,11 +5,10 @@ from typing import Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from app.dashboard.assets import OWN_ASSETS, PLOTLY, STYLE
+from app.dashboard.assets import OWN_ASSETS, PLOTLY
 from app.dashboard.words import FILTERS
 from parametrization.text.visible import visible
 
@@ -31,7 +30,6 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= FILTERS
-_ENVIRONMENT.globals |= {"assets": OWN_ASSETS, "plotly": PLOTLY, "style": Markup(STYLE)}
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
     "new": ("/new", "New study"),
@@ -67,5 +65,5 @@ class Page(HTMLResponse):
 
 def page(template: str, status_code: int = 200, **names: object) -> Page:
     """Render one page."""
-    content = _ENVIRONMENT.get_template(template).render(**names)
+    content = _ENVIRONMENT.get_template(template).render(assets=OWN_ASSETS, plotly=PLOTLY, **names)
     return Page(content, status_code, headers={"Cache-Control": "no-cache"})

@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 from playwright.sync_api import Page
 
 LOADS: Final = 5
-_PATIENCE_MS: Final = 20_000
-_PAINTED: Final = """performance.getEntriesByName("first-contentful-paint").length > 0"""
-_TIMES: Final = """() => {
+_TIMES: Final = """async () => {
+    const painted = () => performance.getEntriesByName("first-contentful-paint")[0];
+    while (!painted()) await new Promise((look) => setTimeout(look, 20));
     const [at] = performance.getEntriesByType("navigation");
-    const [paint] = performance.getEntriesByName("first-contentful-paint");
+    const paint = painted();
     return [at.requestStart, at.responseEnd, at.domInteractive, paint.startTime];
 }"""
 
@@ -30,7 +30,6 @@ class Paint(NamedTuple):
 
 def paint_of(page: Page) -> Paint:
     """The times of the page that is open, once something is painted."""
-    page.wait_for_function(_PAINTED, timeout=_PATIENCE_MS)
     return Paint(*page.evaluate(_TIMES))
 
 

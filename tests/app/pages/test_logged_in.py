@@ -43,7 +43,7 @@ def test_a_reviewer_logs_in_approves_and_shares(tab: Page, reviewed: tuple[Serve
         assert "was not asked to look" in landscape.text
     other = tab.context.new_page()  # which finds out by itself
     other.goto(f"{served.address}/?sort=name")
-    expect(other.locator("#freshness")).to_contain_text("live")
+    expect(other.locator("#freshness")).to_contain_text("live", timeout=20_000)
     tab.get_by_role("button", name="Log out").click()
     again = other.locator("#freshness").get_by_role("link", name="log in again")
     expect(again).to_have_attribute("href", "/login?next=%2F%3Fsort%3Dname", timeout=20_000)

@@ -67,12 +67,12 @@ def test_on_a_telephone_the_tab_that_is_shown_is_in_view_and_the_bar_is_one_line
 ) -> None:
     tab.set_viewport_size({"width": 390, "height": 800})
     open_study(tab, *finished, "asked")
-    expect(tab.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=1)
+    expect(tab.locator(".tabs [aria-current]")).to_be_in_viewport(ratio=0.9)
     assert tab.evaluate("scrollY") == 0
     places = tab.locator(".places a")
     assert len({place.bounding_box()["y"] for place in places.all()}) == 1  # type: ignore[index]
     tab.goto(f"{finished[0].address}/docs")
-    expect(tab.locator(".places [aria-current]")).to_be_in_viewport(ratio=1)
+    expect(tab.locator(".places [aria-current]")).to_be_in_viewport(ratio=0.9)
 
 
 def box(point: tuple[float, float, str], place: str) -> Box:

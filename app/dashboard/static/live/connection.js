@@ -22,6 +22,11 @@ export class Connection {
     this.#cursor = cursor;
   }
 
+  /** Whether the stream that is open is one that was heard of lately. */
+  get isHeard() {
+    return this.#source?.readyState === EventSource.OPEN && Date.now() - this.#heard < SILENT_AFTER_MS;
+  }
+
   open() {
     if (this.#source) return;
     this.#heard = Date.now();

@@ -22,6 +22,8 @@ self.addEventListener("connect", ({ ports: [port] }) => {
     }, data.cursor);
     connection.rewind(data.cursor);
     connection.open();
+    // A tab that comes to a stream would else hear nothing before its next event.
+    if (connection.isHeard) port.postMessage({ kind: "heard", told: null, cursor: data.cursor });
   });
   port.start();
 });
