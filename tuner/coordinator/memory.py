@@ -1,13 +1,14 @@
 """Remember the active studies as they were read, so that a report costs what it changes.
 
 Nobody but the coordinator writes trials and orders, and whatever else changes a study raises its
-version. So what was read stays true until the coordinator stores something; then it reads the
-trials that this changed again, and no others. What it does not follow makes it read the whole
-study anew: another version, lost and failed orders, results of checks.
+version. So what was read stays true until the coordinator stores something. Of starts and
+reports it takes over what they wrote, and reads the trials again that a decision has made or ended,
+and no others. What it does not follow makes it read the whole study anew: another version, lost and
+failed orders, results of checks.
 """
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
@@ -21,17 +22,17 @@ from tuner.engine.orders import (
     DynamicsOrder,
     OrderId,
     ProbeOrder,
-    TrainOrder,
 )
 from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
 from tuner.storage.scheduling.active import ActiveStudies
-from tuner.storage.speeds.slot_speed import slot_speed
+from tuner.storage.speeds.slot_speed import needs_slot_speed, slot_speed
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, read_for_decision
 from tuner.storage.trials.rows import trials_of
+from tuner.storage.trials.written import Changes
 
 
 @dataclass
@@ -48,6 +49,8 @@ class _Known:
     """Numbers of the trials that must be read again."""
     study_changed: bool = False
     """The study's own record must be read again."""
+    speed_changed: bool = False
+    """So must the speed of its slots."""
     waits_on: Capacity | None = None
     """With this capacity nothing is due, and all orders that could start have been started."""
 
@@ -88,7 +91,7 @@ class Memory:
 
         """
         known = self._known.get(study_id)
-        if known is None or known.changed or known.study_changed:
+        if known is None or known.changed or known.study_changed or known.speed_changed:
             with database.read() as session:
                 known = self._read(session, study_id)
         now = {"open_orders": tuple(known.open_orders.values()), "capacity": capacity}
@@ -111,8 +114,10 @@ class Memory:
             for trial in trials_of(session, study_id, known.changed):
                 known.read.trials.put(trial)
             known.changed.clear()
+        if known.speed_changed:
             speed = slot_speed(session, known.read.study)
             known.read = known.read.model_copy(update={"slot_speed": speed})
+            known.speed_changed = False
         return known
 
     def searches(self, study_id: str) -> Searches:
@@ -124,8 +129,13 @@ class Memory:
         found = {order_id: self._holding(order_id) for order_id in order_ids}
         return {id_: known.open_orders[id_].order for id_, known in found.items() if known}
 
-    def decided(self, study_id: str, decision: Decision) -> None:
-        """Follow a decision that has been stored."""
+    def decided(
+        self,
+        study_id: str,
+        decision: Decision,
+        written: Mapping[tuple[str, int], Changes],
+    ) -> None:
+        """Follow a decision that has been stored, and what that wrote of trials."""
         known = self._known[study_id]
         trials = known.read.trials
         if decision.move_to is not None:
@@ -137,11 +147,26 @@ class Memory:
         known.changed |= {ending.number for ending in decision.endings}
         known.changed |= {promotion.number for promotion in decision.promotions}
         for order in decision.orders:
-            known.changed |= _numbers(order)
             known.open_orders[order.id] = OpenOrder(order=order, losses=0)
+        self._take_over(written)
 
-    def reported(self, report: Report) -> None:
-        """Follow a report that has been stored, or was ignored as of an old attempt."""
+    def reported(
+        self, reports: Iterable[Report], written: Mapping[tuple[str, int], Changes]
+    ) -> None:
+        """Follow reports that have been stored or were ignored, and what they wrote of trials."""
+        for report in reports:
+            self._reported(report)
+        self._take_over(written)
+
+    def _take_over(self, written: Mapping[tuple[str, int], Changes]) -> None:
+        for (study_id, number), changes in written.items():
+            known = self._known.get(study_id)
+            trial = None if known is None else known.read.trials.unfinished.get(number)
+            if known is not None and trial is not None:
+                known.read.trials.put(trial.model_copy(update=dict(changes)))
+
+    def _reported(self, report: Report) -> None:
+        """Follow one of them; one of an old attempt was ignored."""
         known = self._holding(report.order_id)
         if known is None:
             return
@@ -153,11 +178,11 @@ class Memory:
             self.forget(order.study_id)
             return
         known.waits_on = None
-        known.changed |= _numbers(order)
         # The packing that was found, or the dynamics.
         known.study_changed |= isinstance(order, ProbeOrder | DynamicsOrder)
         if isinstance(report, Done):
             del known.open_orders[order.id]
+            known.speed_changed |= needs_slot_speed(known.read.study)
 
     def is_due(self, study_id: str) -> bool:
         """Whether a report has arrived about a study since everything due was stored of it."""
@@ -178,7 +203,3 @@ class Memory:
 
     def _holding(self, order_id: OrderId) -> _Known | None:
         return next((one for one in self._known.values() if order_id in one.open_orders), None)
-
-
-def _numbers(order: AnyOrder) -> set[int]:
-    return {trial.spec.number for trial in order.trials} if isinstance(order, TrainOrder) else set()

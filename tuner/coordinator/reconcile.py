@@ -28,6 +28,7 @@ from tuner.storage.orders import open_order_ids
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import park_studies
 from tuner.storage.trials.trial_counts import forget_counts
+from tuner.storage.trials.written import written_trials
 
 WAIT_SECONDS = 0.25
 BEAT_SECONDS = 2.0
@@ -174,8 +175,7 @@ def _store(
     started = memory.started(report.order_id for report in reports)
     with database.write() as session:
         stale = record_reports(session, reports, started)
-    for report in reports:
-        memory.reported(report)
+    memory.reported(reports, written_trials(session))
     # Only now, with the newer state committed, may the older one go.
     if checkpoints is not None:
         for uri in stale:

@@ -29,6 +29,7 @@ from tuner.storage.commits import commit_decision, preempt_orders
 from tuner.storage.orders import fail_unreadable_orders, read_order
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import move_study, park_study
+from tuner.storage.trials.written import written_trials
 
 log = structlog.get_logger()
 
@@ -156,7 +157,7 @@ class Starting:
     def _store_decision(self, snapshot: StudySnapshot, decision: Decision) -> None:
         with self._database.write() as session:
             commit_decision(session, snapshot.study, decision)
-        self._memory.decided(snapshot.study.id, decision)
+        self._memory.decided(snapshot.study.id, decision, written_trials(session))
 
     def _preempt(self, order_ids: Collection[OrderId]) -> None:
         """Take slots from orders; their trials go on later, from what they have stored."""

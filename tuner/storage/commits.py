@@ -3,9 +3,9 @@
 import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import groupby
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Table, bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.engine.checkpoints import checkpoint_uri
@@ -39,7 +39,7 @@ from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.studies import move_study, park_study
 from tuner.storage.trials.restarting import restart_trials
 from tuner.storage.trials.rows import end_trial, start_trials, unfinished_trials
-from tuner.storage.trials.trial_counts import facts_of, note_changes
+from tuner.storage.trials.trial_counts import facts_of_new, note_changes, note_read
 from tuner.storage.trials.trial_reports import store_progress
 
 LOSSES_ALLOWED: Final = 4
@@ -49,7 +49,8 @@ trials are tried one by one: together they may have been too much for the machin
 _Trained: TypeAlias = tuple[TrainOrder, Reached | Done]
 """An order as it was started, and a report about its trials."""
 
-_VERSION = select(StudyRow.version).where(StudyRow.id == bindparam("id"))
+_STUDY = select(StudyRow.version, StudyRow.counts).where(StudyRow.id == bindparam("id"))
+_INSERT_TRIALS = insert(cast("Table", TrialRow.__table__))
 
 
 def commit_decision(session: Session, study: StudyRecord, decision: Decision) -> None:
@@ -59,8 +60,10 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         StudyMoved: if the study, or a trial that is to end, changed since it was read.
 
     """
-    if connection_of(session).scalar(_VERSION, {"id": study.id}) != study.version:
+    stored = connection_of(session).execute(_STUDY, {"id": study.id}).one_or_none()
+    if stored is None or stored.version != study.version:
         raise StudyMoved(study.id)
+    note_read(session, study.id, stored.counts)
     _insert_trials(session, study.id, decision.new_trials)
     concerned = {ending.number for ending in decision.endings}
     concerned |= {promotion.number for promotion in decision.promotions}
@@ -206,21 +209,19 @@ def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) 
     highest = session.scalar(select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id))
     first = 0 if highest is None else highest + 1
     now = dt.datetime.now(dt.UTC)
+    every: dict[str, Any] = {
+        "study_id": study_id,
+        "state": TrialState.WAITING,
+        "intermediate_values": {},
+        "step": 0,
+        "created_at": now,
+    }
     rows = [
-        TrialRow(
-            study_id=study_id,
-            number=number,
-            state=TrialState.WAITING,
-            intermediate_values={},
-            step=0,
-            created_at=now,
-            **trial.model_dump(),
-        )
+        every | {"number": number} | trial.model_dump()
         for number, trial in enumerate(trials, first)
     ]
-    session.add_all(rows)
-    session.flush()
-    note_changes(session, study_id, [(None, facts_of(row)) for row in rows])
+    connection_of(session).execute(_INSERT_TRIALS, rows)
+    note_changes(session, study_id, [(None, facts_of_new(trial)) for trial in trials])
 
 
 def _move(session: Session, study: StudyRecord, to: StudyState, reason: str | None) -> None:

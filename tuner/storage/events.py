@@ -11,11 +11,11 @@ from functools import partial
 from typing import Any, Final, cast
 
 from pydantic import field_validator
-from sqlalchemy import Table, event, func, insert, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
 from tuner.spec.record import Record
-from tuner.storage.sql.at_commit import at_commit
+from tuner.storage.sql.at_commit import after_commit, at_commit
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyEventRow
 
@@ -82,10 +82,10 @@ def write_event(session: Session, study_id: str, kind: EventKind, data: dict[str
 
 def _insert_events(session: Session, rows: list[dict[str, Any]]) -> None:
     connection_of(session).execute(_INSERT, rows)  # the study may be as new as its event
-    event.listen(session, "after_commit", partial(_log, rows), once=True)
+    after_commit(session, partial(_log, rows))
 
 
-def _log(rows: Iterable[dict[str, Any]], _session: Session) -> None:
+def _log(rows: Iterable[dict[str, Any]]) -> None:
     for row in rows:
         level = _LEVELS.get(row["kind"], logging.INFO)
         if log.isEnabledFor(level):

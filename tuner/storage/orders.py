@@ -20,6 +20,7 @@ from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import OrderRow, StudyRow, TrialRow
 from tuner.storage.sql.text import storable
 from tuner.storage.trials.rows import unfinished_trials
+from tuner.storage.trials.trial_counts import note_read
 
 # By the active studies, which are few: orders that have ended are many, and stay.
 _OPEN_IDS = (
@@ -35,10 +36,14 @@ _TABLE = cast("Table", OrderRow.__table__)
 _OPEN_ONES = and_(
     OrderRow.id.in_(bindparam("of_orders", expanding=True)), OrderRow.state == OrderState.OPEN
 )
-_ATTEMPTS = select(OrderRow.id, OrderRow.attempt).where(_OPEN_ONES)
+_ATTEMPTS = (
+    select(OrderRow.id, OrderRow.attempt, OrderRow.study_id, StudyRow.counts)
+    .join(StudyRow, StudyRow.id == OrderRow.study_id)
+    .where(_OPEN_ONES)
+)
 _FINISH = (
     update(_TABLE)
-    .where(_OPEN_ONES)
+    .where(OrderRow.id == bindparam("of_order"), OrderRow.state == OrderState.OPEN)
     .values(state=OrderState.DONE, finished_at=bindparam("now", type_=UtcDateTime))
 )
 _INSERT = insert(_TABLE)
@@ -132,15 +137,18 @@ def fail_order(session: Session, row: OrderRow, reason: StateReason, message: st
 
 def open_attempts(session: Session, order_ids: Collection[OrderId]) -> dict[OrderId, int]:
     """The attempts at those of these orders that are open."""
-    rows = connection_of(session).execute(_ATTEMPTS, {"of_orders": sorted(order_ids)})
-    return {OrderId(id_): attempt for id_, attempt in rows}
+    rows = connection_of(session).execute(_ATTEMPTS, {"of_orders": sorted(order_ids)}).all()
+    for row in rows:
+        note_read(session, row.study_id, row.counts)
+    return {OrderId(row.id): row.attempt for row in rows}
 
 
 def finish_orders(session: Session, order_ids: Collection[OrderId]) -> None:
     """End open orders whose trials are where they were to go."""
     if order_ids:
-        given = {"of_orders": sorted(order_ids), "now": dt.datetime.now(dt.UTC)}
-        connection_of(session).execute(_FINISH, given)
+        now = dt.datetime.now(dt.UTC)
+        ended = [{"of_order": order_id, "now": now} for order_id in sorted(order_ids)]
+        connection_of(session).execute(_FINISH, ended)
 
 
 def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.event import listen, remove
 
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.decisions.test_plan import essence, run_to_end, snapshot_of, spec, submit
@@ -150,3 +151,25 @@ def test_a_remembered_study_is_the_stored_one_after_every_turn(
         return  # its worker died three times: the answer may differ
     alone = run_to_end(database, submit(database, small(pruner)), AnalyticEngine(slots=1))
     assert essence(found) == essence(alone)
+
+
+def test_what_a_turn_has_written_of_trials_is_not_read_again(database: Database) -> None:
+    read: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        read.append(statement)
+
+    study_id, coordinator = submit(database, small("none")), Coordinator(database, seed=1)
+    while not snapshot_of(database, study_id).trials.unfinished:
+        coordinator.turn()
+    coordinator.turn()  # reads the trials that were asked for, and starts some
+    listen(database.readers, "before_cursor_execute", note)
+    turns = 0
+    while len(snapshot_of(database, study_id).trials.unfinished) > 1:
+        turns += 1
+        read.clear()
+        coordinator.turn()
+        assert read, "others may have moved the study"
+        assert not [statement for statement in read if "FROM trials" in statement]
+    assert turns
+    remove(database.readers, "before_cursor_execute", note)

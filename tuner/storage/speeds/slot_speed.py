@@ -13,12 +13,17 @@ from tuner.storage.orders import order_of
 from tuner.storage.sql.tables import OrderRow
 
 
+def needs_slot_speed(study: StudyRecord) -> bool:
+    """Whether the study's budget is in hours."""
+    return study.spec.budget is not None and study.spec.budget.hours is not None
+
+
 def slot_speed(session: Session, study: StudyRecord) -> float | None:
     """FLOPs that a slot does in a second, over all orders that were done at their first attempt.
 
     None unless the study's budget is in hours, and before an order is done.
     """
-    if study.spec.budget is None or study.spec.budget.hours is None:
+    if not needs_slot_speed(study):
         return None
     flops, seconds = 0.0, 0.0
     query = select(OrderRow).where(

@@ -1,4 +1,4 @@
-"""Gather what a transaction has to write, and write it in one statement when it is committed."""
+"""Gather what a transaction writes when it is committed, and what is said once it has been."""
 
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 T = TypeVar("T")
 _GATHERED: Final = "gathered until the commit"
+_TOLD: Final = "told after the commit"
 
 
 def at_commit(session: Session, write: Callable[[Session, list[T]], None]) -> list[T]:
@@ -23,3 +24,14 @@ def write_gathered(session: Session) -> None:
     gathered: dict[Any, list[Any]] = session.info.pop(_GATHERED, {})
     for write, what in gathered.items():
         write(session, what)
+
+
+def after_commit(session: Session, tell: Callable[[], None]) -> None:
+    """Call a function once the session's transaction has been committed."""
+    session.info.setdefault(_TOLD, []).append(tell)
+
+
+def tell_committed(session: Session) -> None:
+    """Call everything that waits for this transaction to be committed."""
+    for tell in session.info.pop(_TOLD, ()):
+        tell()

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, inspect, select, text
 from sqlalchemy.orm import Session
 
 from tuner.records.errors import LeadershipLost, StorageReadOnly
-from tuner.storage.sql.at_commit import write_gathered
+from tuner.storage.sql.at_commit import tell_committed, write_gathered
 from tuner.storage.sql.connections import database_url, postgres_engines, sqlite_engines
 from tuner.storage.sql.driver_errors import storage_errors
 from tuner.storage.sql.sqlite_file import require_room
@@ -82,6 +82,7 @@ class Database:
                 _require_epoch(session, self.epoch)
             yield session
             write_gathered(session)
+        tell_committed(session)
 
     def _session(self, engine: Engine) -> Session:
         if self.viewer is None:

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Table, bindparam, select, update
 
+from tuner.spec.states import StateReason, TrialState
 from tuner.storage.sql.tables import TrialRow
 
 
@@ -32,6 +33,15 @@ class ReportedTrial:
     step: int
     checkpoint: str | None
     finished_at: dt.datetime | None
+
+    def as_read(self) -> dict[str, Any]:
+        """What reports change, as a `TrialRecord` has it that is read once this is stored."""
+        values = {int(step): value for step, value in self.intermediate_values.items()}
+        return {name: getattr(self, name) for name in _CHANGING} | {
+            "state": TrialState(self.state),
+            "state_reason": None if self.state_reason is None else StateReason(self.state_reason),
+            "intermediate_values": values,
+        }
 
 
 _TABLE: Final = cast("Table", TrialRow.__table__)

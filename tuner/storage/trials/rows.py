@@ -19,6 +19,7 @@ from tuner.storage.sql.tables import TrialRow
 from tuner.storage.sql.text import storable
 from tuner.storage.trials.reported_trials import ReportedTrial
 from tuner.storage.trials.trial_counts import COUNTED, facts_of, note_changes
+from tuner.storage.trials.written import note_written
 
 _RECORDS = TypeAdapter(tuple[TrialRecord, ...])
 
@@ -48,7 +49,7 @@ _START = (
         TrialRow.state == TrialState.WAITING,
     )
     .values(state=TrialState.RUNNING, started_at=bindparam("now", type_=UtcDateTime))
-    .returning(*(_TABLE.columns[name] for name in COUNTED))
+    .returning(*(_TABLE.columns[name] for name in ("number", *COUNTED)))
 )
 _COUNT_RUNNING = select(func.count()).where(
     TrialRow.study_id == bindparam("of_study"), _NUMBERED, TrialRow.state == TrialState.RUNNING
@@ -114,8 +115,12 @@ def start_trials(session: Session, study_id: str, numbers: Collection[int]) -> i
     given = {"of_study": study_id, "numbers": sorted(numbers)}
     connection = connection_of(session)
     now = dt.datetime.now(dt.UTC)
-    started = [facts_of(row) for row in connection.execute(_START, given | {"now": now})]
+    rows = connection.execute(_START, given | {"now": now}).all()
+    started = [facts_of(row) for row in rows]
     note_changes(session, study_id, [(trial.waiting(), trial) for trial in started])
+    for row in rows:
+        changes = {"state": TrialState.RUNNING, "started_at": now}
+        note_written(session, study_id, row.number, changes)
     if len(started) == len(numbers):
         return len(started)
     return connection.scalars(_COUNT_RUNNING, given).one()  # some go on from an earlier order

@@ -1,6 +1,6 @@
 """Keep the counts of a study's trials: changed by every transaction that changes a trial."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, select, update
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
+from tuner.records.trials import NewTrial
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.sql.at_commit import at_commit
 from tuner.storage.sql.tables import StudyRow, TrialRow
@@ -35,6 +36,7 @@ COUNTED: Final = (
 _TRIALS: Final = select(*(TrialRow.__table__.columns[name] for name in COUNTED)).where(
     TrialRow.study_id == bindparam("study_id")
 )
+_READ: Final = "counts as this transaction has read them"
 
 
 def facts_of(row: TrialRow | ReportedTrial | Row[Any]) -> TrialFacts:
@@ -49,6 +51,28 @@ def facts_of(row: TrialRow | ReportedTrial | Row[Any]) -> TrialFacts:
         started_at=row.started_at,
         finished_at=row.finished_at,
     )
+
+
+def facts_of_new(trial: NewTrial) -> TrialFacts:
+    """What is counted of a trial that has just been asked for."""
+    return TrialFacts(
+        purpose=trial.purpose,
+        width=trial.width,
+        state=TrialState.WAITING,
+        reason=None,
+        step=0,
+        value=None,
+        started_at=None,
+        finished_at=None,
+    )
+
+
+def note_read(session: Session, study_id: str, counts: dict[str, Any] | None) -> None:
+    """Note the counts as stored: with other columns they are read at no cost.
+
+    Who writes is alone, so that they stay true until this transaction changes them.
+    """
+    session.info.setdefault(_READ, {})[study_id] = counts
 
 
 def note_changes(
@@ -72,10 +96,20 @@ def _store_counts(session: Session, noted: list[tuple[str, TrialFacts | None, Tr
             session.flush()
             counts = _counted(session, study_id)
         else:
-            for of_study, before, after in noted:
-                if of_study == study_id:
-                    counts = counts.changed(before, after)
+            for before, after in _joined([one[1:] for one in noted if one[0] == study_id]):
+                counts = counts.changed(before, after)
         _store(session, study_id, counts)
+
+
+def _joined(
+    changes: Sequence[tuple[TrialFacts | None, TrialFacts]],
+) -> list[tuple[TrialFacts | None, TrialFacts]]:
+    """The same changes, those of a trial that follow each other as one."""
+    found: list[tuple[TrialFacts | None, TrialFacts]] = []
+    for before, after in changes:
+        first = found.pop()[0] if found and found[-1][1] == before else before
+        found.append((first, after))
+    return found
 
 
 def count_if_uncounted(session: Session, study_id: str) -> None:
@@ -85,13 +119,18 @@ def count_if_uncounted(session: Session, study_id: str) -> None:
 
 
 def _stored(session: Session, study_id: str) -> TrialCounts | None:
-    stored = session.connection().scalar(_COUNTS, {"study_id": study_id})
+    read: dict[str, dict[str, Any] | None] = session.info.get(_READ, {})
+    if study_id in read:
+        stored = read[study_id]
+    else:
+        stored = session.connection().scalar(_COUNTS, {"study_id": study_id})
     return None if stored is None else TrialCounts.model_validate(stored)
 
 
 def _store(session: Session, study_id: str, counts: TrialCounts) -> None:
     changed = {"study_id": study_id, "changed": counts.model_dump(mode="json")}
     session.connection().execute(_STORE, changed)
+    session.info.get(_READ, {}).pop(study_id, None)
 
 
 def counts_of(session: Session, study: StudyRecord) -> TrialCounts:
@@ -105,6 +144,7 @@ def forget_counts(session: Session, states: Collection[StudyState]) -> None:
     For the start of a coordinator: before it, one of a release that counts nothing may have led.
     """
     session.execute(update(StudyRow).where(StudyRow.state.in_(states)).values(counts=None))
+    session.info.pop(_READ, None)
 
 
 def _counted(session: Session, study_id: str) -> TrialCounts:

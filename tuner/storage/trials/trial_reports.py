@@ -13,6 +13,7 @@ from tuner.storage.trials.curves import append_curves
 from tuner.storage.trials.reported_trials import ReportedTrial, reported_trials, write_trials
 from tuner.storage.trials.rows import end_trial
 from tuner.storage.trials.trial_counts import facts_of, note_changes
+from tuner.storage.trials.written import note_written
 
 
 def store_progress(
@@ -49,9 +50,10 @@ def store_progress(
         unneeded = {held, written} - {trial.checkpoint}
         stale += [checkpoint_uri(stored) for stored in unneeded if stored is not None]
     append_curves(session, study_id, news, begun)
-    write_trials(
-        connection, [trials[number] for number in dict.fromkeys(one.number for one in news)]
-    )
+    changed = [trials[number] for number in dict.fromkeys(one.number for one in news)]
+    write_trials(connection, changed)
+    for trial in changed:
+        note_written(session, study_id, trial.number, trial.as_read())
     return tuple(stale)
 
 
