@@ -115,9 +115,9 @@ def _differences(found: Sequence[Difference], studies: Sequence[str]) -> list[Ro
     """A row a field; what only some studies have at all, such as an optimizer, is one row."""
     groups: dict[object, list[Difference]] = {}
     for one in found:
-        parent = tuple(one.pointer.split("/")[: _DEPTH + 1])
+        parent = tuple(one.pointer.split("/")[1:-1][:_DEPTH])
         absent = frozenset(studies).difference(one.values)
-        groups.setdefault((parent, absent) if absent else one.pointer, []).append(one)
+        groups.setdefault((parent, absent) if parent and absent else one.pointer, []).append(one)
     return [_difference(group, studies) for group in groups.values()]
 
 

@@ -1,6 +1,7 @@
 """Format numbers, states and evidence for the pages."""
 
 import datetime as dt
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
@@ -163,6 +164,23 @@ def dotted(name: str) -> Markup:
     return Markup(".<wbr>").join(visible(name).split("."))
 
 
+def coded(words: str) -> Markup:
+    """Words in which what stands between backticks is code."""
+    parts = visible(words, keep="\n\t").split("`")
+    return Markup().join(
+        Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts)
+    )
+
+
+def without_routes(words: str) -> str:
+    """An answer of the API for somebody in a browser: without the route to ask next.
+
+    >>> without_routes("There is no study 'a': GET /v1/studies lists those there are.")
+    "There is no study 'a'."
+    """
+    return re.sub(r"[:;.,] (?:GET|POST) /v1/\S+ [^.]*\.?$", ".", words)
+
+
 def schedule_words(schedule: ScheduleValues) -> str:
     """A schedule in fractions of training."""
     return f"{schedule.form.words}, over {schedule.steps:,} steps."
@@ -199,6 +217,8 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "sweep_rate": sweep_rate,
     "seen": seen,
     "dotted": dotted,
+    "coded": coded,
+    "without_routes": without_routes,
     "schedule": schedule_words,
     "others": other_settings,
 }

@@ -100,6 +100,14 @@ def test_a_study_has_no_other_tabs(finished: tuple[Served, str]) -> None:
     assert answer.status_code == 404
 
 
+@pytest.mark.parametrize("path", ["/studies/std_nothing", "/recommendations/rec_nothing"])
+def test_what_is_not_found_is_said_without_routes_of_the_api(untouched: Served, path: str) -> None:
+    answer = untouched.client.get(path, headers=HTML)
+    assert answer.status_code == 404
+    assert f"{html.escape(repr(path.rpartition('/')[2]))}." in answer.text
+    assert "/v1/" not in answer.text
+
+
 def test_only_tabs_with_plots_load_plotly(finished: tuple[Served, str]) -> None:
     served, study_id = finished
     with_plotly = {
@@ -289,7 +297,3 @@ def test_a_certificate_holds_what_a_reviewer_signs(reviewed: tuple[Served, str])
     text = page(served.client, f"/recommendations/{kept['id']}")
     assert re.search(r"<strong>Approved</strong> by &lt;i&gt;Kim&lt;/i&gt;, .*: as measured", text)
     assert 'id="decide"' not in text
-
-
-def test_a_certificate_that_is_not_there_is_404(untouched: Served) -> None:
-    assert untouched.client.get("/recommendations/rec_nothing", headers=HTML).status_code == 404
