@@ -20,6 +20,7 @@ from parametrization.nn.check.calls import Recorded, Use, tensors_in
 from parametrization.nn.check.contract import follow, refuse_coarse
 from parametrization.nn.check.effects import input_effect, parameter_effect, rms
 from parametrization.nn.check.probe import Probe
+from parametrization.nn.check.seeding import seed_torch
 from parametrization.nn.layers import WithMultiplier
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters
 from parametrization.nn.start.readouts import draw_start
@@ -64,7 +65,7 @@ class CheckedRun:
     ) -> None:
         self._training, self._scalings, self._seed = training, scalings, seed
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)  # frozen tensors stay as they are built
+            seed_torch(seed)  # frozen tensors stay as they are built
             self._model = training.build()
         training.start(self._model, scalings, torch.Generator().manual_seed(seed))
         self._roles = {scaling.name: scaling.role for scaling in scalings}

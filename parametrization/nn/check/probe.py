@@ -10,6 +10,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from parametrization.nn.check.blocks import watched_modules
 from parametrization.nn.check.calls import Recorded, Recorder
 from parametrization.nn.check.effects import Surroundings
+from parametrization.nn.check.seeding import seed_torch
 from parametrization.nn.check.softmax_inputs import SoftmaxInputs
 from parametrization.nn.parameter_names import owned_parameters, unwrapped
 
@@ -34,7 +35,7 @@ class Probe:
 
     def look(self, batch: object, seed: int) -> Recorded:
         """What every module is given; the same seed draws the same random numbers (dropout)."""
-        torch.manual_seed(seed)
+        seed_torch(seed)
         recorder = Recorder(self._modules(), self._parameters, self.watched)
         softmaxes = SoftmaxInputs(self._parameters, lambda: self._path(recorder.running()))
         with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), softmaxes, recorder:
