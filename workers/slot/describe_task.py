@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from workers.slot.process import follow_parent_into_death, settle_torch
+from workers.slot.process import follow_parent_into_death, loading, settle_torch
 
 STANDING: Final = ".standing"
 """Ending of the file beside the answer that says, on SIGUSR1, where the code stands."""
@@ -54,5 +54,6 @@ def _said(text: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     follow_parent_into_death(int(sys.argv[3]))
-    settle_torch()
+    with loading():
+        settle_torch()
     main(sys.argv[1], Path(sys.argv[2]))

@@ -1,12 +1,15 @@
 """Set up a process of the service: tied to its parent, pinned to a core, torch on one thread."""
 
 import ctypes
+import gc
 import os
 import signal
 import sys
 import threading
 import time
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -82,6 +85,21 @@ def available_cores() -> tuple[int | None, ...]:
     if sys.platform == "linux":
         return tuple(sorted(os.sched_getaffinity(0)))
     return (None,)
+
+
+@contextmanager
+def loading() -> Iterator[None]:
+    """Load modules, whose objects stay, without looking for garbage among them, then or later.
+
+    Of torch and its compiler there are a million: with collections their loading takes a quarter
+    longer.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def settle_torch() -> None:

@@ -6,7 +6,6 @@ place before torch, which takes a second or more, is loaded.
 """
 
 import faulthandler
-import gc
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ from workers.slot.process import (
     DEAD_CONTEXT_STATUS,
     follow_parent_into_death,
     give_way,
+    loading,
     pin,
     settle_torch,
 )
@@ -87,22 +87,22 @@ def _work(
     connection: "Connection[bytes, bytes]",
     messages: SimpleQueue[bytes],
 ) -> None:
-    import torch
-    from pydantic import TypeAdapter
+    with loading():
+        import torch
+        from pydantic import TypeAdapter
 
-    from tuner.data_files.places import Places
-    from tuner.engine.orders import AnyOrder, Order
-    from tuner.engine.reports import Lost
-    from tuner.spec.submitted import STORED
-    from workers.datasets.access import Access, allow
-    from workers.device.heartbeat import Heartbeat, alive, beat_with, end_copies
-    from workers.device.out_of_memory import data_bytes, limit_memory
-    from workers.slot.orders import OpenCohort, carry_out
+        from tuner.data_files.places import Places
+        from tuner.engine.orders import AnyOrder, Order
+        from tuner.engine.reports import Lost
+        from tuner.spec.submitted import STORED
+        from workers.datasets.access import Access, allow
+        from workers.device.heartbeat import Heartbeat, alive, beat_with, end_copies
+        from workers.device.out_of_memory import data_bytes, limit_memory
+        from workers.slot.orders import OpenCohort, carry_out
 
-    settle_torch()
-    # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
-    torch.optim.SGD([torch.zeros(1)], lr=0.0)
-    gc.freeze()  # torch's own objects stay: collecting garbage need not look at them
+        settle_torch()
+        # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
+        torch.optim.SGD([torch.zeros(1)], lr=0.0)
     before = data_bytes()
     if settings.device != "cpu":
         from workers.device.gpu_memory import start_gpu

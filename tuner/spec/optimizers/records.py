@@ -5,7 +5,7 @@ records are made from the declarations, one an optimizer.
 """
 
 from collections.abc import Mapping
-from functools import reduce
+from functools import cache, reduce
 from operator import or_
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -37,6 +37,7 @@ from tuner.spec.plugins import PLUGIN, package_field
 from tuner.spec.submitted import Submitted
 
 
+@cache
 def _searchable(number: Any) -> Any:  # noqa: ANN401  annotated types
     """A number of this type, or a distribution over such numbers."""
     return Annotated[number | Distribution, AfterValidator(EndsWithin(number))]
