@@ -2,8 +2,9 @@
 
     python -m benchmarks.throughput.engine_overhead --json [--quick]
 
-A real study of the MLP of width 64 (batch 128,
-trials of 2,000 steps) runs through the real coordinator and its SQLite database; the engine hands
+A real study of the MLP of width 64 (batch 128, trials of 2,000 steps; 400 with `--quick`, whose
+share is five times as large) runs through the real coordinator's turns, which remember what was
+read and delete old checkpoints as they do in service, and its SQLite database; the engine hands
 orders and reports through JSON to the worker's own code in this process, so that all of it is in
 one processor time. `share` is that time without the training steps, over all of it; left out of
 both is what comes once a study: its submission, checks and probes, and at the end the decision to
@@ -25,7 +26,9 @@ import torch
 from pydantic import TypeAdapter
 
 from benchmarks.report import command_line, give
+from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
+from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.orders import AnyOrder, Order, OrderId, TrainOrder
 from tuner.engine.reports import Report
 from tuner.engine.slots import Slot
@@ -96,6 +99,7 @@ class InProcessEngine:
 
     def __init__(self, folder: Path, clock: Clock) -> None:
         self._folder, self._clock = folder, clock
+        self.checkpoints = FileCheckpoints(folder)
         self._cohort, self._waiting = OpenCohort(), list[str]()
         self._busy_with: OrderId | None = None
         self.has_trained = False
@@ -187,10 +191,11 @@ def _database(folder: Path) -> Database:
 def _run(database: Database, spec: StudySpec, engine: InProcessEngine, clock: Clock) -> None:
     with database.write() as session:
         study, _ = open_study(session, spec)
+    memory, checkpoints = Memory(), engine.checkpoints  # as a coordinator that leads has them
     ended = 0
     while ended < TRIALS:
         with nullcontext() if engine.has_trained else clock.counting("set-up"):
-            tick(database, engine, wait_seconds=0)
+            tick(database, engine, wait_seconds=0, memory=memory, checkpoints=checkpoints)
         with clock.counting("set-up"):  # nobody asks where no benchmark has to know when to stop
             ended = _ended(database, study.id)
 
