@@ -7,9 +7,9 @@ and prints a row for every page and theme, how long thousands of curves take to 
 and which targets are missed. A page that is wider than a telephone's window counts as a violation.
 Pictures of every page, light, dark and narrow, are written to the folder that the result names.
 Times are milliseconds of this machine under its present load. A first paint is the median of five
-loads in a browser that keeps nothing from one to the next; the load before them, which is the first
-of its page and theme (of the list in light: the browser's first of all, and the service's first
-page), stands beside it as `first_load_paint_ms`.
+loads in a browser that runs already and keeps nothing of the service from one to the next. Beside
+it stands `first_load_paint_ms`, of the page's first load, for which the browser starts a process;
+of the list in light it is the first of the browser and of the service.
 """
 
 import shutil
@@ -135,7 +135,8 @@ def _measured(
             "console_errors": len(seen.complaints),
             "off_host_requests": len(elsewhere),
         }
-    return row | paint_row(first, paints(lambda: _page(browser, theme), address))
+    with _opened(browser, theme) as (page, _):
+        return row | paint_row(first, paints(page, address))
 
 
 class _Seen(NamedTuple):
@@ -157,12 +158,6 @@ def _opened(browser: Browser, theme: str) -> Iterator[tuple[Page, _Seen]]:
         yield page, seen
     finally:
         context.close()
-
-
-@contextmanager
-def _page(browser: Browser, theme: str) -> Iterator[Page]:
-    with _opened(browser, theme) as (page, _):
-        yield page
 
 
 def _is_elsewhere(url: str) -> bool:
