@@ -8,11 +8,13 @@ from sqlalchemy.orm import Session
 
 from app.settings import AppSettings
 from tuner.decisions.queue import Place
+from tuner.evidence.checks.posted import awaited_statistics
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import ACTIVE_STUDY_STATES, FINAL_STUDY_STATES, StudyState
 from tuner.storage.heartbeats import WorkerRecord, workers
 from tuner.storage.leases.trainers import TrainerPresence, trainers_of
 from tuner.storage.scheduling.queue import read_queue
+from tuner.storage.study_records import statistics_of
 
 COORDINATOR = "tuner"
 """The name under which the coordinator reports."""
@@ -85,11 +87,14 @@ def study_problem(
 
 def _trainers_problem(session: Session, study: StudyRecord, now: dt.datetime) -> str | None:
     """In words, what a study whose trials are trained elsewhere waits for."""
-    if study.state is StudyState.CHECKING and not study.spec.family.skips_check:
-        return (
-            "The coordinate check of your own model has not been posted, or not at every width:"
-            f" run `widthwise post-check {study.id} FILE.py` where the model is."
-        )
+    if study.state is StudyState.CHECKING:
+        missing = next(awaited_statistics(study, statistics_of(session, study.id)), None)
+        if missing is not None:
+            return (
+                "The coordinate check of your own model has not been posted, or not all of it"
+                f" ({missing.optimizer} at width {missing.width}: {missing.words}): run"
+                f" `widthwise post-check {study.id} FILE.py` where the model is."
+            )
     presence = trainers_of(session, study.id, now)
     if presence is TrainerPresence.AT_WORK:
         return None

@@ -113,8 +113,9 @@ def post_coordinate_check(study_id: StudyId, body: CheckStatistics, database: Db
     """Give the coordinate check's statistics of a study of the family `external`.
 
     Taken by the trainer on its own model, as docs/external-trainers.md shows. A study with
-    `check: posted` begins once those of all its optimizers and check widths are there. What is sent
-    again changes nothing.
+    `check: posted` begins once those of all its optimizers, check widths and seeds are there, of
+    every trained tensor; in several requests, send them seed by seed. What is sent again changes
+    nothing.
     """
     with database.read() as session:
         spec = get_study(session, study_id).spec

@@ -127,7 +127,7 @@ class CheckStatistics(Submitted):
     optimizer: Optimizer
     """One of the study's."""
     statistics: Annotated[tuple[PostedStatistic, ...], Field(min_length=1, max_length=100_000)]
-    """Of every tensor, width and seed."""
+    """Of every tensor, width and seed; what needs several requests, seed by seed."""
 
 
 class ReportRead(Record):

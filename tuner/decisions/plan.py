@@ -17,6 +17,7 @@ from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
 from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId
 from tuner.evidence.budget import fitting, searches_on
+from tuner.evidence.checks.posted import awaited_statistics
 from tuner.evidence.coordinate_check import check_verdict
 from tuner.evidence.measuring import measuring_end
 from tuner.records.decision import Decision
@@ -46,7 +47,7 @@ def wanted_orders(snapshot: StudySnapshot) -> Iterator[AnyOrder]:
     """
     if snapshot.study.state is StudyState.CHECKING:
         if snapshot.study.spec.family.is_external:
-            return  # its statistics are posted
+            return  # its statistics are posted by its owner
         running = {open_order.order.id for open_order in snapshot.open_orders}
         yield from (order for order in _missing_checks(snapshot) if order.id not in running)
     elif snapshot.study.state in (StudyState.SEARCHING, StudyState.MEASURING):
@@ -61,7 +62,12 @@ def _queued(_: StudySnapshot) -> Decision:
 
 
 def _checking(snapshot: StudySnapshot) -> Decision:
-    return Decision() if any(_missing_checks(snapshot)) else _after_checks(snapshot)
+    study = snapshot.study
+    if study.spec.family.is_external:
+        waits = any(awaited_statistics(study, snapshot.statistics))
+    else:
+        waits = any(_missing_checks(snapshot))
+    return Decision() if waits else _after_checks(snapshot)
 
 
 def _after_checks(snapshot: StudySnapshot) -> Decision:
