@@ -90,8 +90,8 @@ ROUTERS = (
 )
 
 
-def create_app(database: Database, settings: AppSettings) -> FastAPI:
-    """Build the app over an open database, which its caller closes."""
+def routed_app() -> FastAPI:
+    """The routes and their description, without anything that they could answer from."""
     app = FastAPI(
         title="Widthwise",
         version=version("widthwise"),
@@ -102,17 +102,6 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
         generate_unique_id_function=operation_id,
         dependencies=[Depends(require_scope), Depends(known_query)],
     )
-    app.state.database = database
-    app.state.settings = settings
-    app.state.feed = EventFeed(database, settings.sse_poll_seconds)
-    app.state.commits = GroupCommit(database)
-    app.state.verdicts = EndedVerdicts()
-    app.state.kept_answers = KeptAnswers()
-    # That write trials out: were there as many as ask, reports would wait for one turn in forty.
-    app.state.lease_threads = CapacityLimiter(2)
-    app.state.write_turns = WriteTurns()
-    app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
-    app.state.known = KnownSecrets(database)
     app.include_router(assets.router)  # before all others, which are tried in this order
     for module in ROUTERS:
         app.include_router(module.router)
@@ -128,6 +117,23 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     ):
         app.include_router(shown.router, include_in_schema=False)
     app.openapi = partial(describe, app, is_open)  # type: ignore[method-assign]  # FastAPI's own way
+    return app
+
+
+def create_app(database: Database, settings: AppSettings) -> FastAPI:
+    """Build the app over an open database, which its caller closes."""
+    app = routed_app()
+    app.state.database = database
+    app.state.settings = settings
+    app.state.feed = EventFeed(database, settings.sse_poll_seconds)
+    app.state.commits = GroupCommit(database)
+    app.state.verdicts = EndedVerdicts()
+    app.state.kept_answers = KeptAnswers()
+    # That write trials out: were there as many as ask, reports would wait for one turn in forty.
+    app.state.lease_threads = CapacityLimiter(2)
+    app.state.write_turns = WriteTurns()
+    app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
+    app.state.known = KnownSecrets(database)
     app.state.description = Description(app.openapi)
     app.add_route("/openapi.json", app.state.description.answer, include_in_schema=False)
     install_error_handlers(app)

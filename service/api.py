@@ -1,15 +1,18 @@
 """The API process: answers HTTP on the socket it was given, or on its own."""
 
 import argparse
+import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 
 import uvicorn
 
 from app.dashboard.prepared import AFTER_SECONDS, prepare
-from app.main import create_app
+from app.described import Description, written
+from app.main import create_app, routed_app
 from app.server import ApiServer
 from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
@@ -18,12 +21,15 @@ from service.pulse import beat_of
 from service.settings import settings_or_exit
 from service.sockets import listen
 from tuner.spec.families.registered_tasks import REGISTERED
-from workers.slot.process import follow_parent_into_death
+from workers.slot.process import end_once_orphaned, follow_parent_into_death
 
 GRACE_SECONDS = 3
 KEEP_ALIVE_SECONDS = 75
 """Longer than the minute for which clients and proxies keep an idle connection to use again:
 closed earlier, it would break as the next request is sent."""
+DESCRIBED_AFTER_SECONDS = 60.0
+"""Of a process's start: pages do without the description, and programs ask for it rarely."""
+_LEAST_URGENT = 19
 
 
 def main() -> None:
@@ -32,7 +38,11 @@ def main() -> None:
     parser.add_argument("--socket", type=int, help="descriptor of a listening socket")
     parser.add_argument("--parent", type=int, help="process id to live and die with")
     parser.add_argument("--heartbeat", type=int, help="descriptor to beat in")
+    parser.add_argument("--describe", action="store_true", help="print the OpenAPI document alone")
     arguments = parser.parse_args()
+    if arguments.describe:
+        _describe()
+        return
     if arguments.parent:
         follow_parent_into_death(arguments.parent)
     configure_logs("api")
@@ -72,12 +82,36 @@ def main() -> None:
         listening = socket.socket(fileno=arguments.socket)
     else:
         listening = listen(settings.host, settings.port)
-    preparing = threading.Timer(AFTER_SECONDS, prepare, [application])
-    preparing.daemon = True  # nobody waits for it, the end of the process least of all
-    preparing.start()
+    timers = (
+        threading.Timer(AFTER_SECONDS, prepare),
+        threading.Timer(DESCRIBED_AFTER_SECONDS, _keep_described, [application.state.description]),
+    )
+    for timer in timers:
+        timer.daemon = True  # nobody waits for it, the end of the process least of all
+        timer.start()
     ApiServer(config, application, beat_of(arguments.heartbeat)).run(sockets=[listening])
-    preparing.cancel()
+    for timer in timers:
+        timer.cancel()
     database.close()
+
+
+def _keep_described(description: Description) -> None:
+    """Have the description made beside this process, unless somebody has asked for it before.
+
+    Here it would hold up all answers, some by a third of a second. What fails is left to who asks.
+    """
+    if description.is_made:
+        return
+    command = [sys.executable, "-m", "service.api", "--describe"]
+    described = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    if described.returncode == 0:
+        description.keep(described.stdout)
+
+
+def _describe() -> None:
+    end_once_orphaned()
+    os.nice(_LEAST_URGENT)
+    sys.stdout.buffer.write(written(routed_app().openapi()))
 
 
 if __name__ == "__main__":

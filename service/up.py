@@ -16,6 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from socket import socket
 from typing import IO
@@ -117,7 +118,7 @@ class Child:
 
 def main() -> None:
     """Run until SIGINT or SIGTERM; exit status 1 if the service cannot start here."""
-    settings, tasks = _settings_from(sys.argv[1:])
+    settings, tasks, as_json = _settings_from(sys.argv[1:])
     configure_logs("up")
     try:
         _require_directories(settings.dataset_dirs)
@@ -138,14 +139,20 @@ def main() -> None:
     address_file = settings.data_dir / "address"
     address_file.write_text(f"{address}\n")
     with suppress(OSError):  # a full disk: the address file says it too
-        sys.stdout.write(
-            f"Widthwise is at {address}\n"
-            f"data in {settings.data_dir.resolve()}, {_slots(settings)}; Ctrl-C stops it\n"
-        )
+        sys.stdout.write(_told(settings, address, as_json=as_json))
         sys.stdout.flush()
     _supervise(_children(listening), _environment(settings))
     address_file.unlink(missing_ok=True)
     lock.close()
+
+
+def _told(settings: Settings, address: str, *, as_json: bool) -> str:
+    """Where the service is, for people or for the program that started it."""
+    data_dir = str(settings.data_dir.resolve())
+    if as_json:
+        told = {"url": address, "data_dir": data_dir, "pid": os.getpid()}
+        return json.dumps(told | {"version": version("widthwise")}) + "\n"
+    return f"Widthwise is at {address}\ndata in {data_dir}, {_slots(settings)}; Ctrl-C stops it\n"
 
 
 def _slots(settings: Settings) -> str:
@@ -155,8 +162,8 @@ def _slots(settings: Settings) -> str:
     return f"{most}slots on the Ray cluster at {os.environ.get('RAY_ADDRESS', 'this machine')}"
 
 
-def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
-    """Settings, and the tasks that studies may name."""
+def _settings_from(arguments: list[str]) -> tuple[Settings, list[str], bool]:
+    """Settings, the tasks that studies may name, and whether a program reads what is printed."""
     parser = argparse.ArgumentParser(prog="widthwise up", description=__doc__)
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument(
@@ -171,9 +178,13 @@ def _settings_from(arguments: list[str]) -> tuple[Settings, list[str]]:
     parser.add_argument("--engine", choices=("local", "ray"))
     parser.add_argument("--slots", type=int)
     parser.add_argument("--plugin", action="append", default=[], metavar="FILE.py[:Task]")
+    parser.add_argument(
+        "--json", action="store_true", help="print one line of JSON once requests are taken"
+    )
     given = vars(parser.parse_args(arguments))
     tasks: list[str] = given.pop("plugin")
-    return settings_or_exit("widthwise up", **given), tasks
+    as_json: bool = given.pop("json")
+    return settings_or_exit("widthwise up", **given), tasks, as_json
 
 
 def _require_directories(directories: Sequence[str]) -> None:

@@ -29,7 +29,9 @@ _RULES: Final = (
     _Rule(_POST, re.compile(r"/v1/studies/[^/]+:lease"), Scope.WORKER),
     _Rule(_POST, re.compile(r"/v1/orders/[^/]+/reports"), Scope.WORKER),
     _Rule(_POST, re.compile(r"/v1/studies/[^/]+/coordinate-check"), Scope.WORKER),
-    _Rule(_POST, re.compile(r"/v1/studies:preview"), Scope.READ),  # stores nothing
+    _Rule(
+        _POST, re.compile(r"/v1/(studies|coordinate-checks):preview"), Scope.READ
+    ),  # stores nothing
     _Rule(_POST, re.compile(r"/v1/studies/[^/]+/recommendation"), Scope.READ),  # likewise
     _Rule(frozenset({"GET"}), re.compile(r".*"), Scope.READ),
 )

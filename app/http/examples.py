@@ -26,6 +26,7 @@ EXAMPLES: Final[Mapping[str, Any]] = {
         "target": {"width": 512},
         "budget": {"flops_percent": 500},
     },
+    "preview_coordinate_check": {"family": {"name": "mlp"}, "optimizers": [{"name": "adamw"}]},
     "create_sweeps": {
         "name": "sweep of last week",
         "target_width": 4096,

@@ -4,21 +4,26 @@ import datetime as dt
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Path, Query, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, IdempotencyKey, Settings, Verdicts
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
-from app.routes.planning.planned import asked_sha256, planned
-from app.routes.studies import ETAG, AskedLabel, IfMatch, label_asked, move_with, shown_whole
+from app.routes.planning.planned import asked_sha256, planned, spec_of_check
+from app.routes.studies import (
+    ETAG,
+    AskedLabel,
+    IfMatch,
+    Move,
+    label_asked,
+    move_with,
+    shown_whole,
+)
 from app.schemas.coordinate_checks import (
     CheckAsked,
     CheckList,
     StandaloneCheckRead,
     check_summary,
-    problems_of,
     standalone_check_read,
 )
 from app.schemas.texts import Moment
@@ -30,6 +35,7 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import StudyState
 from tuner.spec.study_fields import MOST_LABELS, LabelText, ProjectName
 from tuner.storage import studies, study_list
+from tuner.storage.changes import retrying
 from tuner.storage.evidence import read_summary
 from tuner.storage.sql.database import Database
 from tuner.storage.study_list import StudyFilter
@@ -62,10 +68,7 @@ def create_coordinate_check(
     Nothing is searched. Family alone is required, every other field has a default that the answer
     shows; poll it, or follow its events, until it is completed.
     """
-    try:
-        asked = body.to_spec()
-    except ValidationError as error:
-        raise _refused(body, error) from error
+    asked = spec_of_check(body)
     spec = planned(asked, database, settings)
     with database.write() as session:
         study, _ = studies.open_study(
@@ -137,19 +140,38 @@ def read_standalone_check(
     return _tagged(response, _read(database, settings, check_id))
 
 
-@router.post("/{check_id}:cancel", responses={200: {"headers": ETAG}})
-def cancel_coordinate_check(
-    check_id: CheckId,
-    response: Response,
-    database: Db,
-    settings: Settings,
-    if_match: IfMatch = None,
-) -> StandaloneCheckRead:
-    """End the check for good, without a verdict."""
-    with database.read() as session:
-        _check(session, check_id)
-    move_with(database, studies.cancel_study, check_id, if_match)
-    return _tagged(response, _read(database, settings, check_id))
+def _add_move(action: str, move: Move, words: str) -> None:
+    """Add the route that moves a check to another state, as a study's does.
+
+    Args:
+        action: after the colon of its path.
+        words: that describe it.
+
+    """
+
+    @router.post(
+        f"/{{check_id}}:{action}",
+        name=f"{action}_coordinate_check",
+        description=words,
+        responses={200: {"headers": ETAG}},
+    )
+    def moved(
+        check_id: CheckId,
+        response: Response,
+        database: Db,
+        settings: Settings,
+        if_match: IfMatch = None,
+    ) -> StandaloneCheckRead:
+        with database.read() as session:
+            _check(session, check_id)
+        move_with(database, move, check_id, if_match)
+        return _tagged(response, _read(database, settings, check_id))
+
+
+_add_move("cancel", studies.cancel_study, "End the check for good, without a verdict.")
+_add_move("pause", studies.pause_study, "Stop the check's work; widths that are done stay.")
+_add_move("resume", studies.resume_study, "Let a paused check go on where it was.")
+_add_move("retry", retrying.retry_study, "Let a failed check begin anew.")
 
 
 def _check(session: Session, check_id: str) -> StudyRecord:
@@ -173,18 +195,6 @@ def _read(database: Database, settings: AppSettings, check_id: str) -> Standalon
         study = _check(session, check_id)
         shown, known = shown_whole(session, settings, study), read_summary(session, study)
     return standalone_check_read(study, shown, known)
-
-
-def _refused(body: CheckAsked, error: ValidationError) -> RequestValidationError:
-    problems = list(problems_of(error))
-    told = {
-        "type": "fields_disagree",
-        "loc": ("body",),
-        "msg": "; ".join(words for _, words in problems),
-        "input": None,
-        "ctx": {"problems": problems},
-    }
-    return RequestValidationError([told], body=body.model_dump(mode="json"))
 
 
 def _tagged(response: Response, answer: StandaloneCheckRead) -> StandaloneCheckRead:

@@ -48,6 +48,8 @@ ETAG: Final = {
 }
 AskedLabel = Annotated[ReadableText, Field(max_length=401)]
 Kind = Literal["check", "search"]
+Move = Callable[[Session, str], StudyRecord]
+"""A change of a study's state."""
 IfMatch = Annotated[
     str | None,
     Header(
@@ -236,12 +238,7 @@ def label_asked(asked: str) -> tuple[str, str | None]:
     return name, value if equals else None
 
 
-def move_with(
-    database: Database,
-    move: Callable[[Session, str], StudyRecord],
-    study_id: str,
-    if_match: str | None,
-) -> None:
+def move_with(database: Database, move: Move, study_id: str, if_match: str | None) -> None:
     with database.write() as session:
         require_version(session, study_id, versions(if_match))
         move(session, study_id)

@@ -4,16 +4,13 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from app.main import create_app
-from app.settings import AppSettings
-from tuner.storage.sql.database import open_database
+from app.main import routed_app
 
 
 @cache
 def described() -> Mapping[str, Any]:
     """What /openapi.json answers."""
-    app = create_app(open_database("sqlite:///never-opened.db"), AppSettings())
-    return dict(app.openapi())
+    return dict(routed_app().openapi())
 
 
 def operations() -> list[tuple[str, str]]:

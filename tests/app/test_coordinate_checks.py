@@ -198,6 +198,44 @@ def test_a_check_is_cancelled_once_and_for_good(served: Served) -> None:
     assert (refused.status_code, "completed" in refused.json()["detail"]) == (409, True)
 
 
+def test_a_check_is_paused_goes_on_and_ends_as_any_other(served: Served) -> None:
+    check = asked(served.client)
+    served.advance(check["id"], until=StudyState.CHECKING)
+    path = f"{CHECKS}/{check['id']}"
+    current = read(served, check["id"])["version"]
+    stale = served.client.post(f"{path}:pause", headers={"If-Match": f'"{current + 1}"'})
+    assert stale.status_code == 412
+    paused = served.client.post(f"{path}:pause", headers={"If-Match": f'"{current}"'})
+    assert (paused.status_code, paused.json()["state"]) == (200, "paused")
+    assert paused.headers["etag"].startswith(f'"{paused.json()["version"]}')
+    retried = served.client.post(f"{path}:retry")
+    assert (retried.status_code, "paused" in retried.json()["detail"]) == (409, True)
+    resumed = served.client.post(f"{path}:resume")
+    assert (resumed.status_code, resumed.json()["state"]) == (200, "checking")
+    served.advance(check["id"])
+    assert read(served, check["id"])["outcome"] == "passed"
+
+
+def test_a_preview_says_what_would_run_stores_nothing_and_refuses_as_a_submission_does(
+    served: Served,
+) -> None:
+    body = MLP | {"optimizers": [{"name": "sgd"}, {"name": "adamw"}], "widths": [64, 128, 256]}
+    preview = served.client.post(f"{CHECKS}:preview", json=body)
+    assert preview.status_code == 200, preview.text
+    found = preview.json()
+    assert {(one["optimizer"], one["width"], one["seeds"]) for one in found["checks"]} == {
+        (name, width, seeds)
+        for name, seeds in (("sgd", 8), ("adamw", 4))
+        for width in (64, 128, 256)
+    }
+    assert (found["trials"], found["spec"]["stop_after"]) == (0, "check")
+    assert served.client.get(CHECKS).json()["checks"] == []
+    wrong = body | {"widths": [64, 128]}
+    refusals = [served.client.post(path, json=wrong) for path in (CHECKS, f"{CHECKS}:preview")]
+    assert [answer.status_code for answer in refusals] == [422, 422]
+    assert refusals[0].json()["errors"] == refusals[1].json()["errors"]
+
+
 def test_a_check_of_a_model_of_ones_own_is_decided_when_its_statistics_are_there(
     served: Served,
 ) -> None:

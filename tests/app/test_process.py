@@ -8,21 +8,27 @@ from pathlib import Path
 import httpx
 from sqlalchemy import update
 
+from app.described import written
 from app.liveness import coordinator_problem
+from tests.app.described import described
 from tests.app.served import SPEC, Served
 from tuner.storage.heartbeats import WorkerRecord, beat
 from tuner.storage.sql.tables import WorkerRow
 
 
-def test_the_api_process_never_loads_torch_nor_what_only_the_coordinator_needs() -> None:
+def test_the_api_process_describes_itself_without_torch_or_what_only_the_coordinator_needs() -> (
+    None
+):
     code = (
-        "import sys, app.main\n"
-        "print(*sorted({'torch', 'mup', 'optuna', 'plotly', 'sklearn'} & sys.modules.keys()))"
+        "import sys, service.api\n"
+        "service.api.main()\n"
+        "others = {'torch', 'mup', 'optuna', 'plotly', 'sklearn'}\n"
+        "print(*sorted(others & sys.modules.keys()), file=sys.stderr)"
     )
-    result = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.strip() == ""
+    command = [sys.executable, "-W", "error", "-c", code, "--describe"]
+    result = subprocess.run(command, capture_output=True, check=True)
+    assert result.stdout == written(described())
+    assert result.stderr.strip() == b""
 
 
 def test_health_needs_no_database(served: Served) -> None:

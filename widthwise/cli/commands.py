@@ -57,7 +57,7 @@ def main(
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913  # one parameter an option
     data_dir: Annotated[
         Path | None,
         typer.Option(help="Where everything is kept; default: widthwise-data."),
@@ -92,6 +92,10 @@ def up(
             " files in; may be repeated."
         ),
     ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="Print one line of JSON: its url, data directory and pid."),
+    ] = False,
 ) -> None:
     """Run the service here: API, pages, tuner and workers, until Ctrl-C."""
     given: dict[str, object] = {
@@ -105,6 +109,7 @@ def up(
     with said_plainly():
         options += [f"--plugin={task}" for task in plugin or ()]
         options += [f"--dataset-dir={directory}" for directory in dataset_dir or ()]
+        options += ["--json"] if as_json else []
         become_service(options)
 
 

@@ -75,8 +75,11 @@ class Checks(Connection, Following):
             asked: what to check; or a study's specification, of which the check's part is taken.
 
         """
-        body = check_of_study(asked) if "target" in asked else dict(asked)
-        return Check(self._post(_PATH, body, idempotency_key), self)
+        return Check(self._post(_PATH, _asked(asked), idempotency_key), self)
+
+    def preview_check(self, asked: Mapping[str, Any]) -> Document:
+        """What a check would run and cost, of the same that would be submitted. Queues nothing."""
+        return self._post(f"{_PATH}:preview", _asked(asked))
 
     def check(self, check_id: str) -> Check:
         """One check: outcome, verdict in words, likely causes, slopes by tensor."""
@@ -91,7 +94,26 @@ class Checks(Connection, Following):
 
     def cancel_check(self, check_id: str) -> Check:
         """End the check for good, without a verdict."""
-        return Check(self._post(f"{_path(check_id)}:cancel"), self)
+        return self._moved(check_id, "cancel")
+
+    def pause_check(self, check_id: str) -> Check:
+        """Stop the check's work until it is resumed; widths that are done stay."""
+        return self._moved(check_id, "pause")
+
+    def resume_check(self, check_id: str) -> Check:
+        """Go on with a paused check."""
+        return self._moved(check_id, "resume")
+
+    def retry_check(self, check_id: str) -> Check:
+        """Let a failed check begin anew."""
+        return self._moved(check_id, "retry")
+
+    def _moved(self, check_id: str, action: str) -> Check:
+        return Check(self._post(f"{_path(check_id)}:{action}"), self)
+
+
+def _asked(asked: Mapping[str, Any]) -> Document:
+    return check_of_study(asked) if "target" in asked else dict(asked)
 
 
 def check_of_study(spec: Mapping[str, Any]) -> Document:

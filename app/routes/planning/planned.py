@@ -5,10 +5,12 @@ import hashlib
 from collections.abc import Sequence
 
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from app.data_files import with_data
 from app.liveness import COORDINATOR, Liveness, liveness
+from app.schemas.coordinate_checks import CheckAsked, problems_of
 from app.settings import AppSettings
 from tuner.data_files.places import Places
 from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
@@ -78,7 +80,7 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
             lambda candidate: preview(candidate, shape, speeds=speeds, slots=slots or 1),
         )
     except OverBudget as error:
-        raise _refused(error.unit, str(error)) from error
+        raise _refused([(f"/budget/{error.unit}", str(error))]) from error
     return preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
 
 
@@ -111,25 +113,35 @@ def _priced(spec: StudySpec, settings: AppSettings) -> StudySpec:
     if budget is None or budget.cost is None or budget.price_per_hour is not None:
         return spec
     if not settings.price_per_hour:
-        raise _refused(
-            "cost",
+        words = (
             "an hour of a slot has no price here: set WIDTHWISE_PRICE_PER_HOUR where the service"
-            " starts, give price_per_hour beside cost, or give gpu_hours",
+            " starts, give price_per_hour beside cost, or give gpu_hours"
         )
+        raise _refused([("/budget/cost", words)])
     priced = budget.model_copy(update={"price_per_hour": settings.price_per_hour})
     return spec.model_copy(update={"budget": priced})
 
 
-def _refused(unit: str, words: str) -> RequestValidationError:
-    problems = [(f"/budget/{unit}", words)]
-    return RequestValidationError(
-        [
-            {
-                "type": "fields_disagree",
-                "loc": ("body",),
-                "msg": words,
-                "input": None,
-                "ctx": {"problems": problems},
-            }
-        ]
-    )
+def spec_of_check(body: CheckAsked) -> StudySpec:
+    """The study that checks what was asked for, and stops.
+
+    Raises:
+        RequestValidationError: if fields contradict each other, at their places in the body.
+
+    """
+    try:
+        return body.to_spec()
+    except ValidationError as error:
+        raise _refused(list(problems_of(error)), body.model_dump(mode="json")) from error
+
+
+def _refused(problems: Sequence[tuple[str, str]], body: object = None) -> RequestValidationError:
+    """The refusal of fields that disagree: (JSON pointer, what to change) of each."""
+    told = {
+        "type": "fields_disagree",
+        "loc": ("body",),
+        "msg": "; ".join(words for _, words in problems),
+        "input": None,
+        "ctx": {"problems": problems},
+    }
+    return RequestValidationError([told], body=body)

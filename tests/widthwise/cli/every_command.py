@@ -34,6 +34,7 @@ ASKING: Final[dict[str, tuple[str, ...]]] = {
     "approve": (STORED, "--note", "flat"),
     "webhooks list": (),
     "checks list": (),
+    "checks preview": (f"{FILES}/study.yaml",),
 }
 """Commands that succeed at a service with a completed study and a stored recommendation."""
 
@@ -58,7 +59,7 @@ REFUSED: Final[dict[str, tuple[str, ...]]] = {
     "webhooks test": ("whk_absent",),
     "webhooks delete": ("whk_absent",),
     "checks show": ("std_absent",),
-    "checks cancel": ("std_absent",),
+    **{f"checks {move}": ("std_absent",) for move in ("cancel", "pause", "resume", "retry")},
 }
 """Commands that name what no service has."""
 

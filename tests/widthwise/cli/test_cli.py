@@ -261,17 +261,22 @@ def test_drawing_what_is_not_measured_is_refused(
 
 def test_up_is_the_service_itself_so_that_signals_and_status_are_its_own(tmp_path: Path) -> None:
     process = subprocess.Popen(
-        [COMMAND, "up", "--data-dir", tmp_path, "--port", "0", "--slots", "1"],
+        [COMMAND, "up", "--data-dir", tmp_path, "--port", "0", "--slots", "1", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     assert process.stdout is not None
-    address = process.stdout.readline().split()[-1]
+    told = json.loads(process.stdout.readline())
+    assert told == {
+        "url": (tmp_path / "address").read_text().strip(),
+        "data_dir": str(tmp_path.resolve()),
+        "pid": process.pid,
+        "version": version("widthwise"),
+    }
     arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
     assert arguments[1:3] == ["-m", "service.up"]
-    with Client((tmp_path / "address").read_text().strip()) as client:
-        assert client.address == address
+    with Client(told["url"]) as client:
         assert list(client.studies()) == []
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)

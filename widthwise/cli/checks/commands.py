@@ -6,6 +6,7 @@ from typing import Annotated, Final
 import typer
 
 from widthwise.cli.checks.view import check_list, check_view
+from widthwise.cli.plans.preview import preview_view
 from widthwise.cli.spec_file import read_spec
 from widthwise.cli.terminal import (
     INTERRUPTED,
@@ -20,9 +21,11 @@ from widthwise.cli.terminal import (
 )
 from widthwise.cli.watch import watch_study
 from widthwise.client import Client
+from widthwise.resources.checks import Check
 
 app = typer.Typer(
-    no_args_is_help=True, help="Have a service check a model: run, list, show and cancel checks."
+    no_args_is_help=True,
+    help="Have a service check a model: run, list, show and move checks.",
 )
 EXIT_OF_OUTCOME: Final = {"passed": 0, "failed": 1, "inconclusive": 2, None: 2}
 
@@ -37,15 +40,15 @@ CheckId = Annotated[
     typer.Argument(metavar="ID", help="The check, such as std_4f6k...", autocompletion=_check_ids),
 ]
 
+File = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="YAML or JSON: what to check, or a study; - reads stdin."),
+]
+
 
 @app.command()
 def run(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="YAML or JSON: what to check, or a study; - reads stdin."
-        ),
-    ],
+    file: File,
     wait: Annotated[
         bool, typer.Option(help="Stay until it is over, and print what it found.")
     ] = True,
@@ -111,14 +114,53 @@ def show(check_id: CheckId, as_json: AsJson = False, address: Address = None) ->
 
 
 @app.command()
+def preview(
+    file: File,
+    as_json: AsJson = False,
+    address: Address = None,
+) -> None:
+    """Say what a check would run: widths, seeds, FLOPs and time."""
+    with service(address) as client:
+        found = client.preview_check(read_spec(file))
+    if as_json:
+        print_json(found)
+    else:
+        out.print(preview_view(found))
+
+
+@app.command()
 def cancel(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
     """End a check for good, without a verdict."""
     with service(address) as client:
-        found = client.cancel_check(check_id)
-        if as_json:
-            print_json(found)
-        else:
-            typer.echo(f"{found.id} is {found['state']}")
+        _say(client.cancel_check(check_id), as_json)
+
+
+@app.command()
+def pause(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
+    """Stop a check's work until it is resumed."""
+    with service(address) as client:
+        _say(client.pause_check(check_id), as_json)
+
+
+@app.command()
+def resume(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
+    """Go on with a paused check."""
+    with service(address) as client:
+        _say(client.resume_check(check_id), as_json)
+
+
+@app.command()
+def retry(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
+    """Let a failed check begin anew."""
+    with service(address) as client:
+        _say(client.retry_check(check_id), as_json)
+
+
+def _say(check: Check, as_json: bool) -> None:
+    if as_json:
+        print_json(check)
+    else:
+        typer.echo(f"{check.id} is {check['state']}")
 
 
 def _follow(client: Client, check_id: str) -> None:
