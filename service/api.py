@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import uvicorn
 
@@ -111,7 +112,9 @@ def _keep_described(description: Description) -> None:
 def _describe() -> None:
     end_once_orphaned()
     os.nice(_LEAST_URGENT)
-    sys.stdout.buffer.write(written(routed_app().openapi()))
+    with suppress(BrokenPipeError):  # the process that asked has ended meanwhile
+        sys.stdout.buffer.write(written(routed_app().openapi()))
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
