@@ -18,7 +18,8 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -82,21 +83,40 @@ def measured(address: str, loads: list[Load]) -> list[dict[str, Any]]:
     return rows
 
 
-def of_database(name: str, trials: int, seconds: float) -> Iterator[dict[str, Any]]:
-    """Every row of a database."""
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent)
-        with DATABASES[name](folder) as url:
-            migrate(url)
-            database = open_database(url)
-            study = stored_study(database, "measured", trials, running=1)
-            study.complete()
-            EvidenceRefresh(database).turn()
-            database.close()
-            with api_process(url) as (client, _):
-                _wait_for(client)
-                rows = measured(str(client.base_url), plan(study.id, seconds))
-    yield from ({"database": name, **row} for row in rows)
+@contextmanager
+def started(name: str) -> Iterator[tuple[str, httpx.Client]]:
+    """The URL of an empty database, and a client of the API over it, which begins to start."""
+    with (
+        tempfile.TemporaryDirectory() as parent,
+        DATABASES[name](Path(parent)) as url,
+    ):
+        migrate(url)
+        with api_process(url) as (client, _):
+            yield url, client
+
+
+def filled(url: str, trials: int) -> str:
+    """Store a completed study of so many trials; its id."""
+    database = open_database(url)
+    study = stored_study(database, "measured", trials, running=1)
+    study.complete()
+    EvidenceRefresh(database).turn()
+    database.close()
+    return study.id
+
+
+def of_databases(names: Sequence[str], trials: int, seconds: float) -> list[dict[str, Any]]:
+    """Every row of every database; the services start up while the trials are stored."""
+    with ExitStack() as stack:
+        services = {name: stack.enter_context(started(name)) for name in names}
+        studies = {name: filled(url, trials) for name, (url, _) in services.items()}
+        for _, client in services.values():
+            _wait_for(client)
+        return [
+            {"database": name, **row}
+            for name, (_, client) in services.items()
+            for row in measured(str(client.base_url), plan(studies[name], seconds))
+        ]
 
 
 def of_nothing(seconds: float) -> list[dict[str, Any]]:
@@ -122,7 +142,7 @@ def main() -> None:
     parser.add_argument("--databases", nargs="+", choices=DATABASES, default=list(DATABASES))
     given = parser.parse_args()
     seconds = given.seconds or (0.25 if given.quick else 5.0)
-    rows = [row for name in given.databases for row in of_database(name, given.trials, seconds)]
+    rows = of_databases(given.databases, given.trials, seconds)
     libraries = {name: version(name) for name in ("uvicorn", "fastapi", "sqlalchemy", "psycopg")}
     result = {
         "rows": rows,

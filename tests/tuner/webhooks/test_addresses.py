@@ -31,6 +31,7 @@ MESSAGE = Message({"Content-Type": "application/json"}, b"{}")
         "::127.0.0.1",
         "64:ff9b::a00:1",
         "2002:7f00:1::",
+        "::ffff:0:127.0.0.1",
     ],
 )
 def test_an_address_of_a_machine_or_its_network_is_not_public(address: str) -> None:
@@ -56,6 +57,17 @@ def test_an_address_of_the_internet_is_public(address: str) -> None:
         ("https://db.internal/", "internal"),
         ("https://127.0.0.1/", "not a public address"),
         ("https://[::ffff:10.0.0.1]/", "not a public address"),
+        ("https://127.0.0.1./", "not a public address"),
+        ("https://2130706433/", "another form"),
+        ("https://0x7f000001/", "another form"),
+        ("https://0177.0.0.1/", "another form"),
+        ("https://127.1/", "another form"),
+        ("https://example.0x7f/", "another form"),
+        ("https://%31%32%37.0.0.1/", "another form"),
+        ("https://ex%61mple.com/", "no name of a host"),
+        ("https://example..com/", "no name of a host"),
+        ("https://localhost./", "of this machine"),
+        ("https://printer/", "of this machine"),
         ("https://[::1/", "not a URL"),
         ("https://example.com:99999/", "not a URL"),
     ],
@@ -66,6 +78,7 @@ def test_an_address_that_cannot_be_sent_to_is_refused_in_words(url: str, words: 
 
 def test_an_operator_may_name_hosts_inside() -> None:
     assert refusal("http://127.0.0.1:8400/hook", ["127.0.0.1"]) is None
+    assert refusal("http://hooks:8400/", ["hooks"]) is None
     assert refusal("https://example.com/hook", ()) is None
 
 

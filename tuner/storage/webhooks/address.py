@@ -1,11 +1,19 @@
 """Check the address that events are to be sent to, as far as that goes without asking for it."""
 
 import ipaddress
+import re
 from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
-_EMBEDDING: Final = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+_LABEL: Final = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?")
+_NUMBER: Final = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_EMBEDDING: Final = tuple(
+    map(
+        ipaddress.IPv6Network,
+        ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "::ffff:0:0:0/96"),
+    )
+)
 """Ranges whose addresses lead to the IPv4 address in their last 32 bits."""
 
 
@@ -35,13 +43,24 @@ def _inside(scheme: str, host: str) -> str | None:
     """Why a host that the operator has not named is not sent to."""
     if scheme == "http":
         return "http:// shows what is sent to everybody on the way: give an https:// address"
-    if host == "localhost" or host.endswith((".localhost", ".local", ".internal")):
-        return f"{host} is a name of this machine or network, which events are not sent to"
+    name = host.removesuffix(".")
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(name)
     except ValueError:
-        return None  # a name: what it leads to is judged whenever it is connected to
+        return _unfit_name(name)
     return None if is_public(str(address)) else f"{host} is not a public address"
+
+
+def _unfit_name(name: str) -> str | None:
+    """Why a name is not one of the internet; what it leads to is judged by who connects to it."""
+    labels = name.split(".")
+    if _NUMBER.fullmatch(labels[-1]):  # resolvers read `2130706433` and `0x7f.1` as addresses
+        return f"{name} is an address in another form: write it as four decimal numbers"
+    if not all(map(_LABEL.fullmatch, labels)):
+        return f"{name} is no name of a host"
+    if len(labels) == 1 or labels[-1] in ("localhost", "local", "internal"):
+        return f"{name} is a name of this machine or network, which events are not sent to"
+    return None
 
 
 def is_public(address: str) -> bool:
