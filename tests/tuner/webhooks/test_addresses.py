@@ -2,7 +2,7 @@
 
 import pytest
 
-from tuner.coordinator.webhooks.guarded_http import Undelivered, post
+from tuner.coordinator.webhooks.guarded_http import Undelivered, judged_address, post
 from tuner.coordinator.webhooks.signed import Message
 from tuner.storage.webhooks.address import is_public, refusal
 
@@ -82,7 +82,9 @@ def test_an_operator_may_name_hosts_inside() -> None:
     assert refusal("https://example.com/hook", ()) is None
 
 
-@pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f.1", "0"])
-def test_other_spellings_of_loopback_are_judged_where_they_lead(host: str) -> None:
+@pytest.mark.parametrize("host", ["localhost", "127.1", "2130706433", "0x7f.1", "0"])
+def test_a_host_is_judged_where_it_leads_whatever_its_name_says(host: str) -> None:
     with pytest.raises(Undelivered, match="not a public address"):
+        judged_address(host, 443)
+    with pytest.raises(Undelivered, match=r"of this machine|another form"):
         post(f"https://{host}/", MESSAGE, ())

@@ -39,11 +39,11 @@ class _PublicAddresses(httpcore.NetworkBackend):
     ) -> httpcore.NetworkStream:
         address = host
         if host not in self._private_hosts:
-            address = _judged(host, port)
+            address = judged_address(host, port)
         return self._connecting.connect_tcp(address, port, timeout, local_address, socket_options)
 
 
-def _judged(host: str, port: int) -> str:
+def judged_address(host: str, port: int) -> str:
     """An address of a host, all of whose addresses are public.
 
     Raises:
