@@ -1,7 +1,8 @@
 """Measure a coordinator's cost with many queued studies and many slots, none of which trains.
 
 The slots' time is simulated: each order's next report comes after as long as training would take,
-and the coordinator's clock jumps to it. What the coordinator computes is real.
+and the clock of slots and coordinator jumps to it. What the coordinator computes is real, and its
+CPU time passes on that clock too: reports that come meanwhile are given to it together.
 """
 
 import heapq
@@ -9,6 +10,7 @@ import itertools
 import random
 import statistics
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +19,7 @@ from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import Leader
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.orders import Order, OrderId
-from tuner.engine.reports import Report
+from tuner.engine.reports import Done, Report
 from tuner.spec.study import StudySpec
 from tuner.storage.studies import open_study
 
@@ -26,19 +28,30 @@ REPORT_SECONDS: Final = 10.0
 
 
 class SimulatedEngine(AnalyticEngine):
-    """Slots whose reports come in a time of their own."""
+    """Slots whose reports come in a time of their own.
 
-    def __init__(self, slots: int) -> None:
+    Args:
+        slots: how many orders run at once.
+        computing: seconds that the coordinator has computed for.
+
+    """
+
+    def __init__(self, slots: int, computing: Callable[[], float] = time.process_time) -> None:
         super().__init__(slots)
+        self._computing = computing
         self._draw = random.Random(0)
         self._due: list[tuple[float, int, Report]] = []
         self._numbers = itertools.count()
         self._freed_at: list[float] = []
-        self.now = 0.0
-        """Seconds of simulated time."""
+        self._jumped = -computing()
         self.reports = 0
         self.waited: list[float] = []
         """Seconds of real time that slots stood free, each from a report to the next order."""
+
+    @property
+    def now(self) -> float:
+        """Seconds of simulated time."""
+        return self._jumped + self._computing()
 
     def clock(self) -> float:
         """For the coordinator."""
@@ -60,16 +73,17 @@ class SimulatedEngine(AnalyticEngine):
 
     def wait(self, timeout_seconds: float) -> list[Report]:
         """Go to the moment of the next report, or as far as the timeout."""
-        until = self.now + timeout_seconds
-        if not self._due or self._due[0][0] > until:
-            self.now = until
-            return []
-        self.now, _, report = heapq.heappop(self._due)
-        self.reports += 1
-        if not any(one[2].order_id == report.order_id for one in self._due):
-            super().cancel(report.order_id)  # its last: the slot is free
-            self._freed_at.append(time.perf_counter())
-        return [report]
+        ahead = self._due[0][0] - self.now if self._due else timeout_seconds
+        self._jumped += max(0.0, min(ahead, timeout_seconds))
+        now, reports = self.now, list[Report]()
+        while self._due and self._due[0][0] <= now:
+            _, _, report = heapq.heappop(self._due)
+            reports.append(report)
+            if isinstance(report, Done):
+                super().cancel(report.order_id)  # its last: the slot is free
+                self._freed_at.append(time.perf_counter())
+        self.reports += len(reports)
+        return reports
 
 
 class _Held:
@@ -83,7 +97,8 @@ def coordinator_cost(
     """Let a coordinator lead queued studies until so many reports have come, all slots busy first.
 
     Returns:
-        `tuner_cpu_share_per_slot`, of a core, and `scheduling_ms`, the median of the clock.
+        `tuner_cpu_share_per_slot`, of a core, `cpu_milliseconds_per_report`, and `scheduling_ms`,
+        the median of the clock.
 
     """
     with empty(folder, database_kind) as (_, database):
@@ -99,9 +114,11 @@ def coordinator_cost(
         began, computing, first = engine.now, time.process_time(), engine.reports
         while engine.reports < first + reports:
             leader.turn()
-        computing = time.process_time() - computing
+        computing, passed = time.process_time() - computing, engine.now - began
+        reports = engine.reports - first
     return {
-        "tuner_cpu_share_per_slot": round(computing / (engine.now - began) / slots, 6),
+        "tuner_cpu_share_per_slot": round(computing / passed / slots, 6),
+        "cpu_milliseconds_per_report": round(1e3 * computing / reports, 3),
         "scheduling_ms": round(1e3 * statistics.median(engine.waited), 2),
     }
 

@@ -21,7 +21,8 @@ LOOK_SECONDS: Final = 0.25
 """Between two looks for studies whose evidence is old."""
 REST: Final = 10
 """Times the duration of the last summary that passes before the next: a tenth of the time goes
-into evidence at most, however many trials end. The end of a phase does not wait."""
+into evidence at most, however many trials end. The end of a phase does not wait. Nor are looks
+taken more often, which a thousand studies at work make long."""
 
 log = structlog.get_logger()
 
@@ -54,10 +55,11 @@ class EvidenceRefresh:
         if started < self._next_look:
             return
         study_id = self._due(started)
+        looking = self._clock() - started
         if study_id is not None:
             self._refresh(study_id)
             self._next_summary = self._clock() + REST * (self._clock() - started)
-        self._next_look = self._clock() + LOOK_SECONDS
+        self._next_look = self._clock() + max(LOOK_SECONDS, REST * looking)
         self.seconds_spent += self._clock() - started
 
     def _due(self, now: float) -> str | None:

@@ -27,6 +27,7 @@ from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
+from tuner.storage.orders import open_order_ids
 from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.speeds.slot_speed import needs_slot_speed, slot_speed
 from tuner.storage.sql.database import Database
@@ -66,10 +67,23 @@ class Memory:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._known: dict[str, _Known] = {}
         self._due: set[str] = set()
+        self._open: dict[OrderId, str] | None = None
+        """Of all studies; None where something was stored that is not followed."""
+        self._open_as_of = 0
+        """Moves of studies that had been seen when they were read."""
         self.turns = Turns(clock)
         """Who has had the slots."""
         self.active = ActiveStudies()
         """What the specifications of those that are active said."""
+
+    def open_order_ids(self, session: Session) -> dict[OrderId, str]:
+        """Ids of the open orders of all studies, oldest first, each with that of its study.
+
+        Whoever else closes an order moves its study, which `active` has seen.
+        """
+        if self._open is None or self._open_as_of != self.active.moves:
+            self._open, self._open_as_of = open_order_ids(session), self.active.moves
+        return dict(self._open)
 
     def keep(self, studies: Iterable[ActiveStudy]) -> None:
         """Forget every study that is none of these, or has another version by now."""
@@ -82,6 +96,7 @@ class Memory:
     def forget(self, study_id: str) -> None:
         """Read the whole study when it is asked for again."""
         self._known.pop(study_id, None)
+        self._open = None
 
     def snapshot(self, database: Database, study_id: str, capacity: Capacity) -> StudySnapshot:
         """Give the study as it is stored, for a decision; its trials change with later calls.
@@ -146,8 +161,10 @@ class Memory:
         known.changed |= set(range(first, first + len(decision.new_trials)))
         known.changed |= {ending.number for ending in decision.endings}
         known.changed |= {promotion.number for promotion in decision.promotions}
-        for order in decision.orders:
+        for order in sorted(decision.orders, key=lambda order: order.id):
             known.open_orders[order.id] = OpenOrder(order=order, losses=0)
+            if self._open is not None:
+                self._open[order.id] = study_id
         self._take_over(written)
 
     def reported(
@@ -169,6 +186,7 @@ class Memory:
         """Follow one of them; one of an old attempt was ignored."""
         known = self._holding(report.order_id)
         if known is None:
+            self._open = None
             return
         order = known.open_orders[report.order_id].order
         if order.attempt != report.attempt:
@@ -182,6 +200,8 @@ class Memory:
         known.study_changed |= isinstance(order, ProbeOrder | DynamicsOrder)
         if isinstance(report, Done):
             del known.open_orders[order.id]
+            if self._open is not None:
+                self._open.pop(order.id, None)
             known.speed_changed |= needs_slot_speed(known.read.study)
 
     def is_due(self, study_id: str) -> bool:

@@ -24,7 +24,6 @@ from tuner.records.errors import StorageUnavailable
 from tuner.spec.states import ACTIVE_STUDY_STATES
 from tuner.storage.commits import record_reports, reopen_orders
 from tuner.storage.heartbeats import Beat, store_beats
-from tuner.storage.orders import open_order_ids
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import park_studies
 from tuner.storage.trials.trial_counts import forget_counts
@@ -157,7 +156,8 @@ def tick(
     """
     memory = memory or Memory()
     with database.read() as session:
-        stored, studies = open_order_ids(session), memory.active.read(session)
+        studies = memory.active.read(session)
+        stored = memory.open_order_ids(session)
     memory.keep(studies)
     Starting(database, engine, memory, stored, studies, most_per_share).turn()
     reports = engine.wait(wait_seconds)  # no transaction is open while a device works

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import structlog
 
 from tuner.coordinator.memory import Memory
-from tuner.decisions.allocation import allocate
+from tuner.decisions.allocation import allocate, free_slots
 from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.orders import AnyOrder, OrderId
 from tuner.engine.protocol import Engine, NoFreeSlot
@@ -91,9 +91,11 @@ class Starting:
         stored: dict[str, list[OrderId]] = {}
         for order_id in (*giving_way, *idle):  # what runs goes on before others start
             stored.setdefault(self._stored[order_id], []).append(order_id)
+        there = _freed(slots, giving_way.keys())
+        wanting = asking | {*stored} if free_slots(there) else set()
         chosen = allocate(
-            {id_: self._wanted(id_, stored.get(id_, ()), capacity) for id_ in asking | {*stored}},
-            _freed(slots, giving_way.keys()),
+            {id_: self._wanted(id_, stored.get(id_, ()), capacity) for id_ in wanting},
+            there,
             studies.values(),
             turns.use(studies.values(), staying.values()),
             self._most_per_share,

@@ -51,7 +51,7 @@ class Turns:
         now = self._clock()
         self._charge(now - self._looked)
         self._looked = now
-        known = {key for study in studies for key in _keys(study)}
+        known = {study.id for study in studies} | {study.share for study in studies}
         self._served = {key: had for key, had in self._served.items() if key in known}
         self._had = {key: had for key, had in self._had.items() if key in known}
         return Use(running=_count(running), served=self._served)
@@ -98,12 +98,15 @@ class Turns:
             for study in waiting
             if study.id not in served and not study.is_external
         }
-        at_rungs = {
-            order_id: study
-            for order_id, study in running.items()
-            if order_id in self._at_rung
-            and any(self._goes_before(one, study, order_id) for one in waiting)
-        }
+        at_rungs = {id_: study for id_, study in running.items() if id_ in self._at_rung}
+        if at_rungs:
+            others = Counter(study.priority for study in waiting if not study.is_external)
+            asking = {study.id for study in waiting}
+            at_rungs = {
+                order_id: study
+                for order_id, study in at_rungs.items()
+                if self._comes_before(others, study.id in asking, study, order_id)
+            }
         return at_rungs or self._interruptible(running, waiting, now)
 
     def _interruptible(
@@ -118,34 +121,40 @@ class Turns:
             for study in waiting
             if now - self._starved_since.get(study.id, now) >= TURN_SECONDS
         ]
+        if not starved:
+            return {}
+        highest = max(study.priority for study in starved)
+        of_small = {study.priority for study in starved if self._is_small(study)}
         losses = {
             order_id: now - self._stored_at.get(order_id, now)
             for order_id, study in running.items()
             if order_id not in self._interrupted
-            and any(self._may_interrupt(one, study) for one in starved)
+            and (
+                highest > study.priority
+                or (study.priority in of_small and not self._is_small(study))
+            )
         }
         if not losses:
             return {}
         order_id = min(losses, key=lambda one: (losses[one], one))
         return {order_id: running[order_id]}
 
-    def _may_interrupt(self, other: ActiveStudy, study: ActiveStudy) -> bool:
-        had, other_had = self._had.get(study.id, 0.0), self._had.get(other.id, 0.0)
-        return other.priority > study.priority or (
-            other.priority == study.priority and other_had < SMALL_SECONDS <= had
-        )
+    def _is_small(self, study: ActiveStudy) -> bool:
+        return self._had.get(study.id, 0.0) < SMALL_SECONDS
 
     def note_preempted(self, order_ids: Iterable[OrderId]) -> None:
         """Note which orders have had to give their slots up."""
         self._interrupted |= set(order_ids) - self._at_rung
 
-    def _goes_before(self, other: ActiveStudy, study: ActiveStudy, order_id: OrderId) -> bool:
-        if other.id == study.id or other.is_external:
-            return False
+    def _comes_before(
+        self, others: Counter[int], is_among_them: bool, study: ActiveStudy, order_id: OrderId
+    ) -> bool:
+        """Whether a study of those priorities comes before this one's order at its rung."""
+        equals = others[study.priority] - is_among_them
         held_seconds = self._clock() - self._since[order_id]
-        return other.priority > study.priority or (
-            other.priority == study.priority and held_seconds >= TURN_SECONDS
-        )
+        return (equals > 0 and held_seconds >= TURN_SECONDS) or max(
+            others, default=study.priority
+        ) > study.priority
 
 
 def _keys(study: ActiveStudy) -> set[str]:

@@ -1,6 +1,10 @@
 """When evidence is summarised: a tenth of the time at most, and at once when a phase ends."""
 
+from collections.abc import Collection
+from itertools import pairwise
+
 import pytest
+from sqlalchemy.orm import Session
 
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import spec
@@ -11,7 +15,7 @@ from tuner.evidence.sensitivity import CurveFits
 from tuner.evidence.study_evidence import StudyEvidence, study_evidence
 from tuner.records.snapshot import StudySnapshot
 from tuner.spec.states import StudyState
-from tuner.storage.evidence import evidence_ages
+from tuner.storage.evidence import EvidenceAge, evidence_ages
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study, open_study, pause_study
 
@@ -116,3 +120,21 @@ def test_a_study_that_cannot_be_summarised_does_not_stop_the_others(
     assert second in clock.summarised
     with database.read() as session:
         assert [age.study_id for age in evidence_ages(session) if age.is_old] == [first]
+
+
+def test_after_a_long_look_ten_times_as_long_passes_before_the_next(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, looks, seconds = Clock(summary_seconds=0.0), list[float](), 1.0
+
+    def look(session: Session, ended: Collection[str] | None) -> tuple[EvidenceAge, ...]:
+        looks.append(clock.now)
+        clock.now += seconds
+        return evidence_ages(session, ended)
+
+    monkeypatch.setattr(evidence_refresh, "evidence_ages", look)
+    refresh = EvidenceRefresh(database, clock)
+    while len(looks) < 3:
+        refresh.turn()
+        clock.now += LOOK_SECONDS
+    assert [later - earlier for earlier, later in pairwise(looks)] == [(REST + 1) * seconds] * 2

@@ -19,6 +19,7 @@ from tuner.spec.states import FINAL_STUDY_STATES, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.changes.study_edits import Edit, edit_study
 from tuner.storage.commits import reopen_orders
+from tuner.storage.orders import open_order_ids
 from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
@@ -66,6 +67,7 @@ def assert_remembered_as_stored(
     with database.read() as session:
         active = ActiveStudies().read(session)
         assert memory.active.read(session) == active
+        assert list(memory.open_order_ids(session).items()) == list(open_order_ids(session).items())
         memory.keep(active)
         stored = read_for_decision(session, study_id, capacity)
     remembered = memory.snapshot(database, study_id, capacity)

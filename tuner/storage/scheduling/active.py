@@ -55,6 +55,8 @@ class ActiveStudies:
         """In the order of their turns."""
         self._seen: int | None = None
         """Id of the newest event that they are as new as; None before they were read."""
+        self.moves = 0
+        """Grows with every look that found more than news of trials."""
 
     def read(self, session: Session) -> tuple[ActiveStudy, ...]:
         """Read them: higher priority first, then older first.
@@ -80,12 +82,14 @@ class ActiveStudies:
             newest = last_event_id(session)
             self._put(session, [ActiveStudy(*row) for row in connection.execute(_ACTIVE)])
             self._seen = newest
+            self.moves += 1
             return
         news = connection.execute(_NEWS, {"seen": self._seen}).all()
         moved = {row.study_id for row in news if row.kind not in _OF_TRIALS}
         # What trainers post about their own studies moves those without an event.
         moved |= {study.id for study in self._studies.values() if study.is_external}
         if moved:
+            self.moves += 1
             for study_id in moved:
                 self._studies.pop(study_id, None)
             found = connection.execute(_SOME, {"of_studies": sorted(moved)})

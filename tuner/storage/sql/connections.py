@@ -1,7 +1,6 @@
 """Engines for SQLite and PostgreSQL that behave alike: snapshot reads, one writer at a time."""
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,7 +26,7 @@ FROZEN_WRITER_MILLISECONDS: Final = 15_000
 """PostgreSQL ends the transaction of a writer that asks for nothing for so long; a write takes
 milliseconds."""
 
-_write_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+_write_json = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 def sqlite_url(path: Path) -> str:
