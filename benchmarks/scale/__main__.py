@@ -2,7 +2,9 @@
 
     python -m benchmarks.scale --json
 
-One row for each operation of the API over a table of a hundredth, a tenth and all of the trials.
+One row for each operation of the API over a table of a hundredth, a tenth and all of the trials,
+of studies that are over, with 1,000 more queued in each. Then a coordinator leads those over the
+largest table.
 `tuner_cpu_share_per_slot` is of one core, with all slots busy and a report from each every 10 s on
 average, while 1,000 studies wait; `cpu_milliseconds_per_report` is the same by reports.
 `scheduling_ms` is the median of the time from a report that
@@ -12,7 +14,7 @@ stored within it, each with the disk's own wait. Nothing trains: the slots are s
 
 import argparse
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +22,9 @@ import optuna
 
 from benchmarks.report import command_line, give
 from benchmarks.scale.answers import answer_rows
-from benchmarks.scale.slots import coordinator_cost
+from benchmarks.scale.slots import cost_over
 from benchmarks.scale.tables import TRIALS, filled
+from tuner.storage.sql.database import open_database
 
 GROWTH: Final = (100, 10, 1)
 
@@ -33,13 +36,14 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         with ExitStack() as stack:
             sizes = [given.trials // part // TRIALS for part in GROWTH]
             databases = [
-                stack.enter_context(filled(folder / str(place), given.database, max(1, studies)))
+                stack.enter_context(
+                    filled(folder / str(place), given.database, max(1, studies), given.studies)
+                )
                 for place, studies in enumerate(sizes)
             ]
             rows = answer_rows(databases, given.repeats)
-        cost = coordinator_cost(
-            folder / "slots", given.database, given.studies, given.slots, given.reports
-        )
+            largest = stack.enter_context(closing(open_database(databases[-1].url)))
+            cost = cost_over(largest, folder / "slots", given.slots, given.reports)
     return {"rows": rows, **cost}
 
 

@@ -19,6 +19,7 @@ OPERATIONS: Final = {
     "study": "/v1/studies/{study}",
     "recommendation": "/v1/studies/{study}/recommendation?width={width}",
     "recommendation, asked again": "/v1/studies/{first}/recommendation?width=512",
+    "queue": "/v1/queue",
     "overview": "/v1/overview",
     "metrics": "/metrics",
 }

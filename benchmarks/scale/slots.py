@@ -14,14 +14,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.scale.tables import empty
+from benchmarks.scale.tables import empty, queue_studies
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.reconcile import Leader
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.orders import Order, OrderId
 from tuner.engine.reports import Done, Report
-from tuner.spec.study import StudySpec
-from tuner.storage.studies import open_study
+from tuner.storage.sql.database import Database
 
 REPORT_SECONDS: Final = 10.0
 """Mean time that a slot takes for one report: from rung to rung of a small proxy on a GPU."""
@@ -94,36 +93,37 @@ class _Held:
 def coordinator_cost(
     folder: Path, database_kind: str, studies: int, slots: int, reports: int
 ) -> dict[str, Any]:
+    """The cost of a coordinator of queued studies in a database of their own; see `cost_over`."""
+    with empty(folder, database_kind) as (_, database):
+        queue_studies(database, studies)
+        return cost_over(database, folder, slots, reports)
+
+
+def cost_over(database: Database, folder: Path, slots: int, reports: int) -> dict[str, Any]:
     """Let a coordinator lead queued studies until so many reports have come, all slots busy first.
+
+    Args:
+        database: with the studies, whatever else is in it.
+        folder: for checkpoints.
 
     Returns:
         `tuner_cpu_share_per_slot`, of a core, `cpu_milliseconds_per_report`, and `scheduling_ms`,
         the median of the clock.
 
     """
-    with empty(folder, database_kind) as (_, database):
-        with database.write() as session:
-            for seed in range(studies):
-                open_study(session, _spec(seed))
-        engine = SimulatedEngine(slots)
-        checkpoints = FileCheckpoints(folder / "checkpoints")
-        leader = Leader(database, _Held(), engine, checkpoints, clock=engine.clock)
-        while engine.reports < slots:
-            leader.turn()
-        engine.waited.clear()
-        began, computing, first = engine.now, time.process_time(), engine.reports
-        while engine.reports < first + reports:
-            leader.turn()
-        computing, passed = time.process_time() - computing, engine.now - began
-        reports = engine.reports - first
+    engine = SimulatedEngine(slots)
+    checkpoints = FileCheckpoints(folder / "checkpoints")
+    leader = Leader(database, _Held(), engine, checkpoints, clock=engine.clock)
+    while engine.reports < slots:
+        leader.turn()
+    engine.waited.clear()
+    began, computing, first = engine.now, time.process_time(), engine.reports
+    while engine.reports < first + reports:
+        leader.turn()
+    computing, passed = time.process_time() - computing, engine.now - began
+    reports = engine.reports - first
     return {
         "tuner_cpu_share_per_slot": round(computing / passed / slots, 6),
         "cpu_milliseconds_per_report": round(1e3 * computing / reports, 3),
         "scheduling_ms": round(1e3 * statistics.median(engine.waited), 2),
     }
-
-
-def _spec(seed: int) -> StudySpec:
-    return StudySpec.model_validate(
-        {"family": {"name": "gpt"}, "target": {"width": 256}, "seed": seed, "packing": "solo"}
-    )

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from benchmarks.service_load.study_of_trials import stored_study
 from tests.service.own_postgres import own_postgres
 from tuner.coordinator.evidence_refresh import EvidenceRefresh
+from tuner.spec.study import StudySpec
 from tuner.storage.sql.column_types import UtcDateTime
 from tuner.storage.sql.connections import sqlite_url
 from tuner.storage.sql.database import Database, open_database
@@ -26,6 +27,7 @@ from tuner.storage.sql.tables import (
     StudyRow,
     TrialRow,
 )
+from tuner.storage.studies import open_study
 
 TRIALS: Final = 200
 """Of each study."""
@@ -46,11 +48,12 @@ class Filled(NamedTuple):
 
 
 @contextmanager
-def filled(folder: Path, kind: str, studies: int) -> Iterator[Filled]:
+def filled(folder: Path, kind: str, studies: int, queued: int = 0) -> Iterator[Filled]:
     """A database of its own with so many completed studies, each of TRIALS trials.
 
     Args:
         kind: `sqlite` or `postgresql`.
+        queued: studies more, which have not begun.
 
     """
     with empty(folder, kind) as (url, database):
@@ -63,9 +66,18 @@ def filled(folder: Path, kind: str, studies: int) -> Iterator[Filled]:
             more = range(len(ids), min(studies, len(ids) + _AT_ONCE))
             with database.write() as session:
                 ids += [_copied(session, study.id, number) for number in more]
+        queue_studies(database, queued)
         with database.write() as session:
             session.execute(text("ANALYZE"))
         yield Filled(url, tuple(ids))
+
+
+def queue_studies(database: Database, studies: int) -> None:
+    """Submit so many small studies."""
+    with database.write() as session:
+        for seed in range(studies):
+            asked = {"family": {"name": "gpt"}, "target": {"width": 256}, "packing": "solo"}
+            open_study(session, StudySpec.model_validate(asked | {"seed": seed}))
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from tuner.storage.sql.tables import CoordinatorRow
 from tuner.storage.sql.viewers import ViewedSession, Viewer
 
 BUSY_TIMEOUT_SECONDS: Final = 30.0
-SCHEMA_REVISION: Final = "20261210_training"
+SCHEMA_REVISION: Final = "20261211_ended_index"
 """The newest revision in migrations/, which this code was written for."""
 
 _EPOCH: Final = select(CoordinatorRow.epoch)

@@ -63,6 +63,7 @@ class StudyRow(Base):
     __tablename__ = "studies"
     __table_args__ = (
         Index(None, "state", "created_at", "id"),
+        Index(None, "state", "finished_at"),
         Index(None, "created_at", "id"),
         Index(None, "project"),
         Index(None, "owner", "created_at", "id"),
