@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from threading import Thread
@@ -24,13 +23,15 @@ from tuner.spec.families.registry import FAMILIES
 from widthwise.task_source import TaskSource
 from widthwise.task_words import TaskRefused
 from workers.engines.slot_process import worker_environment
-from workers.engines.standing import standing
+from workers.engines.standing import awaited_standing
 from workers.slot.describe_task import STANDING
 
 REFUSED: Final = 3
 """Exit status where a task cannot be used; its reasons are in the answer."""
 _SHOWN_BYTES: Final = 4_000
 _LAST_WORDS_SECONDS: Final = 2.0
+_ASKED_SECONDS: Final = 10.0
+"""That a process may take to say where it stands."""
 
 
 def register(text: str, data_dir: Path, timeout_seconds: float) -> Registration:
@@ -140,12 +141,7 @@ def where_it_stands(process: "subprocess.Popen[bytes]", path: Path) -> str:
     if not path.exists():  # it is not far enough to be asked
         return ""
     process.send_signal(signal.SIGUSR1)
-    deadline = time.monotonic() + _LAST_WORDS_SECONDS
-    while time.monotonic() < deadline:
-        if found := standing(path.read_text(errors="replace")):
-            return found
-        time.sleep(0.05)
-    return ""
+    return awaited_standing(lambda: path.read_text(errors="replace"), _ASKED_SECONDS)
 
 
 def _end_group(process: "subprocess.Popen[bytes]") -> None:

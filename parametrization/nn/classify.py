@@ -116,8 +116,13 @@ def classify_model(
     ]
     if unrecognised := [one for one in found if isinstance(one, Unrecognised)]:
         powers = start_exponents or {}
+        has_readout = any(isinstance(one, TensorShape) and _reads_out(one) for one in found)
         raise refusal(
-            [one._replace(start_exponent=powers.get(one.owned.name)) for one in unrecognised], names
+            [
+                one._replace(start_exponent=powers.get(one.owned.name), has_readout=has_readout)
+                for one in unrecognised
+            ],
+            names,
         )
     tensors = [
         replace(
@@ -136,6 +141,10 @@ def classify_model(
             for at, (tensor, one) in enumerate(zip(tensors, owned, strict=True))
         ),
     )
+
+
+def _reads_out(tensor: TensorShape) -> bool:
+    return tensor.role is Role.OUTPUT or tensor.tied
 
 
 def _in_blocks(model: nn.Module, names: Iterable[str], blocks: Iterable[str]) -> set[str]:

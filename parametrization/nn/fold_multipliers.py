@@ -23,6 +23,7 @@ from parametrization.nn.layers import (
     TiedReadout,
     WithMultiplier,
 )
+from parametrization.nn.readouts.multiplied_tensors import MultipliesTensors
 
 _PLAIN: Final[dict[type[nn.Module], type[nn.Module]]] = {
     Readout: nn.Linear,
@@ -89,6 +90,11 @@ def _fold(model: nn.Module, name: str, module: WithMultiplier, *, untie: bool) -
         return _Fold(last, factor, lambda: _neutral(module))
     if isinstance(module, TiedReadout):
         return _tied(model, name, module.embedding.weight, factor, untie=untie)
+    if isinstance(module, MultipliesTensors):
+        tensors = tuple(p for n in module.multiplied if (p := module._parameters[n]) is not None)
+        if factor != 1:
+            _refuse_shared(model, name, tensors)
+        return _Fold(tensors, factor, lambda: _plain(module))
     weight = _matrix(name, module)
     tables = [m.weight for m in model.modules() if isinstance(m, LOOKUPS)]
     if any(weight is table for table in tables):
@@ -173,7 +179,7 @@ def _neutral(module: WithMultiplier) -> None:
 
 def _plain(module: nn.Module) -> None:
     """The layer without its multiplier, of the class that it had before."""
-    if isinstance(module, MultipliesInput):
+    if isinstance(module, (MultipliesInput, MultipliesTensors)):
         module.__class__ = type(module).__bases__[1]
     elif type(module) in _PLAIN:
         module.__class__ = _PLAIN[type(module)]

@@ -8,6 +8,7 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from parametrization.nn.classification.own_multipliers import refuse_own_width_multiplier
 from parametrization.nn.classification.residual_branches import refuse_plain_branches
+from parametrization.nn.classification.rows import AFFINE
 from parametrization.nn.classification.weight_norms import follow_directions
 from parametrization.nn.layers import (
     ResidualSum,
@@ -16,6 +17,7 @@ from parametrization.nn.layers import (
     is_mup_readout,
 )
 from parametrization.nn.parameter_names import OwnedParameter, Place, owned_parameters, readers
+from parametrization.nn.readouts.multiplied_tensors import MultipliesTensors
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
 
@@ -143,6 +145,7 @@ def set_trained_multipliers(model: nn.Module, scalings: Iterable[TensorScaling])
 
 def _multiply(model: nn.Module, matched: Iterable[tuple[OwnedParameter, TensorScaling]]) -> None:
     tied = {id(m.embedding): m for m in model.modules() if isinstance(m, TiedReadout)}
+    given: dict[int, tuple[str, float]] = {}
     for owned, scaling in matched:
         if scaling.multiplier != 1:
             refuse_own_width_multiplier(model)
@@ -150,27 +153,36 @@ def _multiply(model: nn.Module, matched: Iterable[tuple[OwnedParameter, TensorSc
             layer = tied.get(id(place.owner), place.owner)
             if is_mup_readout(layer):
                 raise ValueError(_applied_by_mup(place))
-            if isinstance(layer, WithMultiplier) and _is_multiplied(place, scaling):
+            if isinstance(layer, WithMultiplier) and _is_multiplied(layer, place, scaling):
+                first, other = given.setdefault(id(layer), (place.name, scaling.multiplier))
+                if other != scaling.multiplier:
+                    raise ValueError(
+                        f"{first} needs the forward multiplier {other:g} and {place.name}"
+                        f" {scaling.multiplier:g}, and {type(layer).__name__} has one: hold the two"
+                        " in modules of their own"
+                    )
                 layer.multiplier = scaling.multiplier
             elif scaling.multiplier != 1:
                 raise ValueError(_without_multiplier(place, layer, scaling.multiplier))
 
 
-def _is_multiplied(place: Place, scaling: TensorScaling) -> bool:
+def _is_multiplied(layer: WithMultiplier, place: Place, scaling: TensorScaling) -> bool:
+    if isinstance(layer, MultipliesTensors):
+        return place.attribute in layer.multiplied
     return place.attribute == "weight" or scaling.role in (Role.OUTPUT, Role.MOE_ROUTER)
 
 
 def _without_multiplier(place: Place, layer: nn.Module, multiplier: float) -> str:
     path = place.name.rpartition(".")[0]
     make = (
-        f"call parametrization.nn.layers.as_readout(model, {path!r}) when you build the model, make"
-        " it a Router if it routes"
-        if path
-        else "hold it in an nn.Linear of its own"
+        f"layers.as_readout(model, {path!r})"
+        if isinstance(layer, AFFINE)
+        else f"readouts.multiplied_tensors.multiply_tensor(model, {place.name!r})"
     )
     return (
         f"{place.name} needs the forward multiplier {multiplier:g}, which {type(layer).__name__}"
-        f" does not apply: {make}, or use the multiplier-free form"
+        f" does not apply: call parametrization.nn.{make} when you build the model, make it a"
+        " Router if it routes, or use the multiplier-free form"
     )
 
 

@@ -17,6 +17,10 @@ class WithMultiplier(nn.Module):
 
     multiplier: float
 
+    def factor_on(self, attribute: str) -> float:
+        """What the module multiplies one of its own parameters by, in effect."""
+        return self.multiplier if attribute == "weight" else 1.0
+
     def get_extra_state(self) -> Tensor:
         """The multiplier as a tensor: formats that store nothing but tensors can keep it."""
         return torch.tensor(self.multiplier, dtype=torch.float64)
@@ -167,6 +171,10 @@ class MultipliesInput(WithMultiplier):
             return super().forward(self.multiplier * first, *others, **named)
         (name, first), *rest = named.items()
         return super().forward(**{name: self.multiplier * first, **dict(rest)})
+
+    def factor_on(self, attribute: str) -> float:
+        """The multiplier, of every matrix."""
+        return self.multiplier if getattr(self, attribute).dim() >= _MATRIX else 1.0
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled by its plain class: this one has no name to be found by."""

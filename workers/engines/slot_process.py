@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -25,13 +24,15 @@ from tuner.spec.families.own_task import OwnTask
 from tuner.spec.states import StateReason
 from workers.device.heartbeat import Heartbeat
 from workers.engines.slot_health import SlotHealth, stop_limit_seconds
-from workers.engines.standing import standing
+from workers.engines.standing import awaited_standing
 from workers.engines.visible_gpus import FIRST, seeing_only
 from workers.slot.process import is_stopped
 from workers.slot.worker import WorkerSettings
 
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
 RECENT_ORDERS: Final = 32
+_STANDING_SECONDS: Final = 1.0
+"""That a worker may take to say where it stands: the other slots wait meanwhile."""
 _REPOSITORY: Final = Path(workers.__file__).parents[1]
 
 
@@ -191,11 +192,10 @@ class SlotProcess:
         if self._process is None or self._stalls is None:
             return ""
         self._process.send_signal(signal.SIGUSR1)
-        for _ in range(20):
-            time.sleep(0.05)
-            if said := os.pread(self._stalls.fileno(), 100_000, 0).decode(errors="replace"):
-                return standing(said)
-        return ""
+        file = self._stalls.fileno()
+        return awaited_standing(
+            lambda: os.pread(file, 100_000, 0).decode(errors="replace"), _STANDING_SECONDS
+        )
 
     def kill(self) -> int:
         """End the worker and what it started, whatever they do; its exit status.

@@ -1,11 +1,30 @@
 """Read from `faulthandler`'s dump where a worker's main thread stands."""
 
 import re
+import time
+from collections.abc import Callable
 from typing import Final
 
 _FRAME: Final = re.compile(r'  File "(?P<path>[^"]*)", line (?P<line>\d+) in (?P<function>.*)')
 _OURS: Final = re.compile(r"/(workers|tuner|parametrization|widthwise)/[^\"]*\.py$")
 _LIBRARIES: Final = ("/site-packages/", "/lib/python", "<frozen")
+
+
+_POLL_SECONDS: Final = 0.05
+
+
+def awaited_standing(read: Callable[[], str], timeout_seconds: float) -> str:
+    """As `standing`, of a dump that is being written; empty if none comes in time.
+
+    Read once it no longer grows: half a dump ends in a library's line, or in another thread.
+    """
+    deadline, before = time.monotonic() + timeout_seconds, ""
+    while time.monotonic() < deadline:
+        time.sleep(_POLL_SECONDS)
+        if (dump := read()) and dump == before:
+            return standing(dump)
+        before = dump
+    return standing(before)
 
 
 def standing(dump: str) -> str:

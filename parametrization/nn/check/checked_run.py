@@ -102,9 +102,8 @@ class CheckedRun:
         """Sizes at step 0: of tensors times their layers' multipliers, outputs and logits."""
         found: dict[str, float] = {}
         for o in self._trained():
-            owner, factor = o.owner, 1.0
-            if isinstance(owner, WithMultiplier) and o.attribute == "weight":
-                factor = owner.multiplier
+            owner = o.owner
+            factor = owner.factor_on(o.attribute) if isinstance(owner, WithMultiplier) else 1.0
             found[o.name] = factor * (rms([self._start[o.name]]) or 0.0)
             for name, uses in self._places(o, self._before).items():
                 readouts = [use.module for use in uses if isinstance(use.module, WithMultiplier)]

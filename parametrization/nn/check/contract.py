@@ -51,7 +51,12 @@ def follow(loss: object) -> None:
 
 
 def words_on_sum(loss: Callable[[Any], Tensor], batch: object) -> str | None:
-    """Why the loss is no mean over predictions; None if it is one, or a batch has no copies.
+    """Why the loss is no mean over predictions; None if it is one, or that cannot be told."""
+    return _words_on_examples(loss, batch) or _words_on_sequences(loss, batch)
+
+
+def _words_on_examples(loss: Callable[[Any], Tensor], batch: object) -> str | None:
+    """That the loss is a sum over examples; None if it is none, or a batch has no copies.
 
     The same examples twice, and four times, leave a mean as it is, and add to a sum as many times
     its value. What is neither, as a loss that holds the examples against each other, adds less.
@@ -65,7 +70,7 @@ def words_on_sum(loss: Callable[[Any], Tensor], batch: object) -> str | None:
         return None
     try:
         one, two, four = (float(loss(given)) for given in (batch, doubled, again))
-    except (RuntimeError, ValueError, TypeError, IndexError):
+    except Exception:  # noqa: BLE001  whatever the user's code raises
         return None  # the batch holds what is not one entry an example
     grown, more = abs(two - one), abs(four - two)
     if not grown > _MUCH * abs(one) or not more > _LIKE_A_SUM * grown:
@@ -77,6 +82,61 @@ def words_on_sum(loss: Callable[[Any], Tensor], batch: object) -> str | None:
     )
 
 
+def _words_on_sequences(loss: Callable[[Any], Tensor], batch: object) -> str | None:
+    """That the loss is a sum over positions; None if it is none, or sequences have no pieces.
+
+    Of a sum, the losses of two halves and of four quarters add up to that of the whole; of a mean
+    they add up to twice and four times as much, however it goes up or down along the sequence.
+    """
+    halves, quarters = _pieces(batch, 2), _pieces(batch, 4)
+    if not quarters:
+        return None
+    try:
+        whole = float(loss(batch))
+        two, four = ([float(loss(piece)) for piece in pieces] for pieces in (halves, quarters))
+        added = ((two, _HALVES), (four, _QUARTERS))
+    except Exception:  # noqa: BLE001  whatever the user's code raises
+        return None  # the model takes sequences of one length
+    if not whole or not all(low < sum(p) / whole < high for p, (low, high) in added):
+        return None
+    return (
+        f"the loss is {whole:g} of a batch, and {' + '.join(f'{one:g}' for one in two)} of the two"
+        " halves of its sequences: it is a sum over the sequence, so that its gradients grow with"
+        " it; return the mean over the predictions (reduction='mean', or divide by how many there"
+        " are, not by the examples alone)"
+    )
+
+
+def _pieces(batch: object, count: int) -> list[Any]:
+    """The batch's sequences cut into pieces, one after another; none where they are short.
+
+    A sequence is the second dimension of the first tensor that has one; dimensions of its size
+    are cut in all tensors.
+    """
+    leaves, spec = pytree.tree_flatten(batch)
+    length = next((t.shape[1] for t in leaves if isinstance(t, Tensor) and t.dim() > 1), 0)
+    size = length // count
+    if length < _SHORTEST:
+        return []
+    return [
+        pytree.tree_unflatten([_cut(leaf, length, at * size, size) for leaf in leaves], spec)
+        for at in range(count)
+    ]
+
+
+def _cut(leaf: Any, length: int, start: int, size: int) -> Any:  # noqa: ANN401  as the user's batch is
+    if not isinstance(leaf, Tensor):
+        return leaf
+    for axis in range(1, leaf.dim()):
+        if leaf.shape[axis] == length:
+            leaf = leaf.narrow(axis, start, size)
+    return leaf
+
+
+_SHORTEST: Final = 16
+"""Positions. Each piece may have one prediction less than it has tokens."""
+_HALVES, _QUARTERS = (0.8, 1.25), (0.7, 1.4)
+"""What the losses of pieces of a sum add up to, over that of the whole."""
 _MUCH: Final = 0.2
 _LIKE_A_SUM: Final = 1.5
 

@@ -15,8 +15,13 @@ from parametrization.nn.classification.starts import is_patterned, values_of
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Role
 
+_READS_OUT: Final = re.compile(
+    r"(^|[._])(W_U|unembed\w*|logits?|readout|lm_head|classifier|vocab\w*)([._]\w+)?$",
+    re.IGNORECASE,
+)
+"""Names of output matrices that models multiply with by hand."""
 _EMBEDS: Final = re.compile(
-    r"(^|[._])(W_E|wte|wpe|W_pos|\w*(emb|token|pos|table|quer|prompt|prefix|slot|rel_|bias)\w*"
+    r"(^|[._])(W_E|wte|wpe|W_pos|\w*((?<!un)emb|token|pos|table|quer|prompt|prefix|slot|rel_|bias)\w*"
     r"|rel|memory|probe)($|[._])"
 )
 _LAST_TWO: Final = 2
@@ -36,6 +41,7 @@ class Unrecognised(NamedTuple):
     """A tensor without a rule, at the base width.
 
     Attributes:
+        has_readout: whether another tensor of the model is its output.
         normed: of a weight that is a magnitude times a direction.
         start_exponent: power of width that the model's own start follows; None if unknown.
 
@@ -48,6 +54,7 @@ class Unrecognised(NamedTuple):
     is_last: bool
     normed: bool = False
     start_exponent: float | None = None
+    has_readout: bool = False
 
 
 def proposal(one: Unrecognised) -> Proposal | None:
@@ -118,39 +125,68 @@ def _of_known_layer(one: Unrecognised) -> Proposal | None:
 def _of_one_wide_dimension(
     one: Unrecognised, wide: int, sized: list[int]
 ) -> tuple[Declaration, str]:
-    others = tuple(axis for axis in sized if axis != wide)
-    if one.start_exponent is not None and one.start_exponent <= _SHRINKS:
+    others = as_axes(tuple(axis for axis in range(len(one.base_shape)) if axis != wide))
+    shrinks = one.start_exponent is not None and one.start_exponent <= _SHRINKS
+    is_vector = sized == [wide] and not shrinks
+    if not is_vector and _is_output(one):
         return (
-            Declaration(Role.FIXED_BOTTLENECK, wide, as_axes(others)),
-            f"its start shrinks with width, as where a sum runs over dimension {wide}; if none"
-            f" does, Declaration(Role.VECTOR, None, {wide}); the model's output belongs into an"
-            " nn.Linear, which can be given a multiplier",
+            Declaration(Role.OUTPUT, wide, others),
+            f"the model's output, a sum over dimension {wide}? If it is inside the model,"
+            f" Declaration(Role.FIXED_BOTTLENECK, {wide}, {others}), or Role.GQA_KV or"
+            f" Role.MOE_ROUTER in its place; if it is no sum, Declaration(Role.INPUT, {others},"
+            f" {wide})",
         )
-    if sized == [wide]:
+    if shrinks:
+        return (
+            Declaration(Role.FIXED_BOTTLENECK, wide, others),
+            f"its start shrinks with width, as where a sum runs over dimension {wide}; if none"
+            f" does, Declaration(Role.VECTOR, None, {wide}); if it is the model's output,"
+            f" Declaration(Role.OUTPUT, {wide}, {others}); for keys or values of a fixed number of"
+            " heads Role.GQA_KV in its place, for a router Role.MOE_ROUTER",
+        )
+    if is_vector:
         return (
             Declaration(Role.VECTOR, None, wide),
             "a gain or a bias, which starts where the model starts it; Role.INPUT for a token or"
             f" position that is added, Declaration(Role.FIXED_BOTTLENECK, {wide}) if a sum runs"
             " over it",
         )
-    is_broadcast = one.base_shape[0] == 1 and wide == len(one.base_shape) - 1
-    if is_broadcast or _EMBEDS.search(one.owned.name):
+    if _is_added(one):
         return (
             Declaration(Role.INPUT, None, wide, initial="keep"),
             "rows that are looked up or added? If they are multiplied, say fan_in_axis",
         )
     if wide == max(sized):
         return (
-            Declaration(Role.FIXED_BOTTLENECK, wide, as_axes(others)),
+            Declaration(Role.FIXED_BOTTLENECK, wide, others),
             f"stored [out, in]? If dimension {wide} is its result,"
-            f" Declaration(Role.INPUT, {as_axes(others)}, {wide})",
+            f" Declaration(Role.INPUT, {others}, {wide}); if it is the model's output,"
+            f" Declaration(Role.OUTPUT, {wide}, {others})",
         )
     return (
-        Declaration(Role.INPUT, as_axes(others), wide),
+        Declaration(Role.INPUT, others, wide),
         f"stored [out, in]? If a sum runs over dimension {wide},"
-        f" Declaration(Role.FIXED_BOTTLENECK, {wide}, {as_axes(others)}); if none runs over it,"
+        f" Declaration(Role.FIXED_BOTTLENECK, {wide}, {others}), or of the model's output"
+        f" Declaration(Role.OUTPUT, {wide}, {others}); if none runs over it,"
         f" Declaration(Role.VECTOR, None, {wide})",
     )
+
+
+def _is_output(one: Unrecognised) -> bool:
+    """Whether names, place and start make the model's output of a sum over the wide dimension."""
+    if _READS_OUT.search(one.owned.name):
+        return True
+    other_start = one.start_exponent is not None and one.start_exponent > _SHRINKS
+    if one.has_readout or other_start or _is_added(one):
+        return False
+    # The root's own tensors come first in a model's order, wherever they are used.
+    return one.is_last or "." not in one.owned.name
+
+
+def _is_added(one: Unrecognised) -> bool:
+    """Whether name or shape is that of rows that are looked up or added."""
+    is_broadcast = one.base_shape[0] == 1 and one.infinite[-1]
+    return is_broadcast or _EMBEDS.search(one.owned.name) is not None
 
 
 def _of_a_matrix(one: Unrecognised, grows: list[int]) -> tuple[Declaration, str]:

@@ -8,11 +8,13 @@ from torch import nn
 
 from parametrization.nn.classification.rows import AFFINE
 from parametrization.nn.initialise import initialise, match
-from parametrization.nn.layers import TiedReadout, as_readout, is_mup_readout
+from parametrization.nn.layers import TiedReadout, WithMultiplier, as_readout, is_mup_readout
 from parametrization.nn.parameter_names import readers
+from parametrization.nn.readouts.multiplied_tensors import MultipliesTensors, multiply_tensor
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
 
+_LAYERS: Final = (*AFFINE, nn.Bilinear)
 _MULTIPLIED: Final = frozenset({Role.OUTPUT, Role.MOE_ROUTER})
 
 
@@ -21,8 +23,9 @@ def add_readouts(
 ) -> None:
     """Make readouts of the layers that need a forward multiplier and have none.
 
-    In place, by `layers.as_readout`: Linear and Bilinear layers, convolutions, routers by name.
-    Readouts of `mup`'s lose their own multiplier, whatever the number is.
+    In place, by `layers.as_readout`: Linear and Bilinear layers and convolutions. Of other modules
+    the tensor alone is multiplied, by `multiplied_tensors.multiply_tensor`. Readouts of `mup`'s
+    lose their own multiplier, whatever the number is.
 
     Args:
         at_one: also of outputs and routers whose multiplier is 1 here: models that are to train
@@ -40,8 +43,11 @@ def add_readouts(
             is_changed = scaling.multiplier != 1 and owned.parameter.requires_grad
             multiplied = is_changed or (at_one and scaling.role in _MULTIPLIED)
             needs_one = multiplied and id(layer) not in held
-            if is_mup_readout(layer) or (needs_one and _can_multiply(layer, scaling)):
+            if is_mup_readout(layer) or (needs_one and isinstance(layer, _LAYERS)):
                 as_readout(model, paths[id(layer)])
+            elif needs_one and _may_multiply(layer):
+                path = paths[id(layer)]
+                multiply_tensor(model, f"{path}.{place.attribute}" if path else place.attribute)
 
 
 def draw_start(
@@ -58,5 +64,7 @@ def draw_start(
     initialise(model, listed, generator)
 
 
-def _can_multiply(layer: nn.Module, scaling: TensorScaling) -> bool:
-    return isinstance(layer, (*AFFINE, nn.Bilinear)) or scaling.role is Role.MOE_ROUTER
+def _may_multiply(layer: nn.Module) -> bool:
+    """Whether nobody has given the module a multiplier of another kind."""
+    plain = not isinstance(layer, (WithMultiplier, nn.Embedding, nn.EmbeddingBag))
+    return plain or isinstance(layer, MultipliesTensors)

@@ -95,7 +95,7 @@ def test_proposals_follow_the_size_of_the_models_own_start() -> None:
     with pytest.raises(UnclassifiedTensors) as caught:
         derive_model_shape(Raw(64), Raw(128), 64)
     assert caught.value.proposals == {
-        "out": Declaration(Role.FIXED_BOTTLENECK, 0, 1),
+        "out": Declaration(Role.OUTPUT, 0, 1),
         "first": Declaration(Role.INPUT, 1, 0),
         "up": Declaration(Role.HIDDEN, 1, 2, stacked_axis=0),
         "down": Declaration(Role.HIDDEN, 2, 1, stacked_axis=0),

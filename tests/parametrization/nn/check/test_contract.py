@@ -72,3 +72,81 @@ def test_a_batch_without_examples_in_common_is_not_copied(batch: object) -> None
         raise AssertionError(given)
 
     assert words_on_sum(loss, batch) is None
+
+
+class Sequences(NamedTuple):
+    """Tokens and targets of one length, and a label of each sequence."""
+
+    tokens: Tensor
+    targets: Tensor
+    labels: Tensor
+
+
+LENGTH, VOCABULARY = 32, 11
+_DRAW = torch.Generator().manual_seed(0)
+TABLE = torch.randn(VOCABULARY, VOCABULARY, generator=_DRAW)
+_TOKENS, _TARGETS = torch.randint(VOCABULARY, (2, SIZE, LENGTH), generator=_DRAW)
+SEQUENCES = Sequences(_TOKENS, _TARGETS, torch.arange(SIZE) % VOCABULARY)
+
+
+def each(batch: Sequences) -> Tensor:
+    """Losses of all positions, every one of which sees those before it."""
+    seen = TABLE[batch.tokens].cumsum(1) / torch.arange(1, 1 + batch.tokens.shape[1])[:, None]
+    return functional.cross_entropy(seen.transpose(1, 2), batch.targets, reduction="none")
+
+
+def next_token(batch: Sequences) -> Tensor:
+    """Of one tensor, which holds inputs and targets, a sum of one position less."""
+    logits = TABLE[batch.tokens[:, :-1]].flatten(0, 1)
+    targets = batch.tokens[:, 1:].flatten()
+    return functional.cross_entropy(logits, targets, reduction="sum") / len(batch.tokens)
+
+
+def with_mask(batch: Sequences) -> Tensor:
+    """Behind a mask of [1, length, length] that the batch does not hold."""
+    length = batch.tokens.shape[1]
+    shares = torch.ones(length, length).tril().softmax(-1)
+    logits = shares @ TABLE[batch.tokens]
+    return functional.cross_entropy(logits.flatten(0, 1), batch.targets.flatten())
+
+
+def of_one_length(batch: Sequences) -> Tensor:
+    """What takes no other length cannot be told."""
+    return (each(batch) * torch.linspace(0, 1, LENGTH)).sum(1).mean()
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [lambda b: each(b).sum(1).mean(), next_token, lambda b: 1e-3 * each(b).sum(1).mean()],
+    ids=["sum", "sum of next tokens", "times a constant"],
+)
+def test_a_loss_that_grows_with_the_sequence_is_said_to_be_a_sum(
+    loss: Callable[[Any], Tensor],
+) -> None:
+    words = words_on_sum(loss, SEQUENCES)
+    assert words is not None
+    assert "it is a sum over the sequence" in words
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        lambda b: each(b).mean(),
+        lambda b: each(b)[:, b.tokens.shape[1] // 2 :].mean(),
+        lambda b: functional.cross_entropy(TABLE[b.tokens].mean(1), b.labels),
+        lambda b: functional.cross_entropy(TABLE[b.tokens].sum(1), b.labels),
+        lambda b: b.tokens.double().cumsum(1).square().mean(),
+        lambda b: b.tokens.double().sum(1).square().mean(),
+        with_mask,
+        of_one_length,
+        lambda b: torch.tensor(0.0),
+    ],
+    ids=[
+        *("mean", "masked", "label", "label of a sum", "walk", "square of a sum"),
+        *("mask", "one length", "zero"),
+    ],
+)
+def test_a_mean_over_sequences_is_no_sum_however_it_goes_along_them(
+    loss: Callable[[Any], Tensor],
+) -> None:
+    assert words_on_sum(loss, SEQUENCES) is None

@@ -1,0 +1,95 @@
+"""Give raw tensors of a module a forward multiplier, whatever its forward does with them.
+
+For output matrices and routers that a model holds as `nn.Parameter` and multiplies with by hand:
+`h @ self.W_U`, `torch.einsum("btd,dv->btv", h, self.unembed)`.
+"""
+
+from typing import Any, Final
+
+from torch import Tensor, nn
+
+from parametrization.nn.layers import WithMultiplier
+
+
+class MultipliesTensors(WithMultiplier):
+    """What `multiply_tensor` puts before a module's own class.
+
+    Reading one of the tensors as the module's attribute gives it times the multiplier. What is
+    stored, trained, named and sharded is the tensor itself.
+    """
+
+    multiplied: tuple[str, ...] = ()
+    multiplier: float = 1.0
+
+    def factor_on(self, attribute: str) -> float:
+        """The multiplier of those tensors, 1 of all others."""
+        return self.multiplier if attribute in self.multiplied else 1.0
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled by its plain class: this one has no name to be found by."""
+        return _rebuilt, (type(self).__bases__[1], self.multiplied), self.__dict__
+
+
+def multiply_tensor(model: nn.Module, name: str) -> None:
+    """Have the parameter called `name` read times a multiplier, 1 until it is set.
+
+    In place, with the same parameters. `apply` does it to raw tensors that are outputs or routers;
+    do it to every model of the family yourself before compiling or sharding.
+
+    Raises:
+        ValueError: if there is no such parameter, or its module multiplies otherwise already.
+
+    """
+    path, _, attribute = name.rpartition(".")
+    try:
+        module = model.get_submodule(path)
+    except AttributeError:
+        raise ValueError(f"there is no module {path}, and so no parameter {name}") from None
+    if not isinstance(module._parameters.get(attribute), nn.Parameter):
+        raise ValueError(f"{type(module).__name__} holds no parameter {attribute}, of {name}")
+    plain = type(module)
+    held: tuple[str, ...] = (attribute,)
+    if isinstance(module, MultipliesTensors):
+        if attribute in module.multiplied:
+            return
+        plain, held = type(module).__bases__[1], (*module.multiplied, attribute)
+    elif isinstance(module, WithMultiplier):
+        raise ValueError(
+            f"{name} is of a {plain.__name__}, whose one multiplier is another's: hold {attribute}"
+            " in a module of its own"
+        )
+    if plain.get_extra_state is not nn.Module.get_extra_state:
+        raise ValueError(
+            f"{name} is of a {plain.__name__}, whose state dict has an extra state of its own,"
+            " where the multiplier would be stored: use the multiplier-free form, or hold"
+            f" {attribute} in a module of its own"
+        )
+    module.__class__ = _class(plain, held)
+    module.__dict__.setdefault("multiplier", 1.0)
+
+
+def _class(plain: type[nn.Module], held: tuple[str, ...]) -> type[nn.Module]:
+    """One class for each plain class and its tensors: equal modules stay of equal kind."""
+    if (plain, held) not in _CLASSES:
+        reads = {name: property(_reading(name)) for name in held}
+        name = f"{plain.__name__}Readout"
+        made = type(name, (MultipliesTensors, plain), {"multiplied": held, **reads})
+        _CLASSES[plain, held] = made
+    return _CLASSES[plain, held]
+
+
+def _reading(name: str) -> Any:  # noqa: ANN401 - a getter
+    def multiplied(self: MultipliesTensors) -> Tensor:
+        parameter = self._parameters[name]
+        assert parameter is not None
+        return self.multiplier * parameter
+
+    return multiplied
+
+
+def _rebuilt(plain: type[nn.Module], held: tuple[str, ...]) -> nn.Module:
+    kind = _class(plain, held)
+    return kind.__new__(kind)
+
+
+_CLASSES: Final[dict[tuple[type[nn.Module], tuple[str, ...]], type[nn.Module]]] = {}
