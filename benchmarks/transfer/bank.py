@@ -2,7 +2,7 @@
 
     python -m benchmarks.transfer.bank --problem mlp-adamw --seconds 200 [--again]
 
-All tables together take a quarter of an hour of one core. One is kept as `NAME.part` until it is
+All tables together take 40 minutes of one core. One is kept as `NAME.part` until it is
 complete and goes on where it ended, so that it can be made in pieces; one that is complete is left
 alone, unless it is to be trained `--again`. Without `--problem` each of them is gone on with in
 turn. `benchmarks.transfer.regret` reads the tables that are complete.

@@ -14,6 +14,12 @@ from tuner.spec.families.resnet import Resnet
 from tuner.spec.families.vit import Vit
 from tuner.spec.study_fields import Training
 
+SEEDS: Final = 16
+"""Of a good problem. With 4, resampling them moves the MLP's true optimum by Muon by 0.34 octaves
+(0.09 with 16): answers were held to the noise of a truth."""
+PLANTED_SEEDS: Final = 4
+"""Of a planted one, whose truth nobody asks for: its answers are only flagged or not."""
+
 BankFamily = Mlp | Gpt | Vit | Resnet | Dit
 
 
@@ -35,15 +41,18 @@ class BankProblem(NamedTuple):
 
     def under_sp(self, log2_rates: tuple[int, int]) -> "BankProblem":
         """The standard parametrization posing as muP."""
-        return self._replace(parametrization=Parametrization.SP, log2_rates=log2_rates)
+        return self._replace(
+            parametrization=Parametrization.SP, log2_rates=log2_rates, seeds=PLANTED_SEEDS
+        )
 
     def short(self) -> "BankProblem":
         """Runs that end before they have learned much."""
-        return self._replace(training=self.training.model_copy(update={"steps": 8}))
+        training = self.training.model_copy(update={"steps": 8})
+        return self._replace(training=training, seeds=PLANTED_SEEDS)
 
     def hot(self, log2_rates: tuple[int, int]) -> "BankProblem":
         """Rates of which even the slowest is too fast."""
-        return self._replace(log2_rates=log2_rates)
+        return self._replace(log2_rates=log2_rates, seeds=PLANTED_SEEDS)
 
 
 _DIGITS: Final = Digits(name="digits")
@@ -57,13 +66,13 @@ _NARROW: Final = (4, 8, 16, 64)
 
 def _mlp(optimizer: str, rates: tuple[int, int], family: Mlp = _RELU) -> BankProblem:
     training = Training(steps=60, batch_size=32)
-    return BankProblem(family, _DIGITS, optimizer, _WIDE, training, rates, seeds=4)
+    return BankProblem(family, _DIGITS, optimizer, _WIDE, training, rates, seeds=SEEDS)
 
 
 def _gpt(optimizer: str, rates: tuple[int, int]) -> BankProblem:
     family = Gpt(name="gpt", depth=2, head_size=8, context=16)
     training = Training(steps=60, batch_size=8)
-    return BankProblem(family, _TEXT, optimizer, _MIDDLE, training, rates, seeds=4)
+    return BankProblem(family, _TEXT, optimizer, _MIDDLE, training, rates, seeds=SEEDS)
 
 
 def _images(
@@ -73,7 +82,7 @@ def _images(
     training: Training,
     rates: tuple[int, int],
 ) -> BankProblem:
-    return BankProblem(family, dataset, optimizer, _NARROW, training, rates, seeds=4)
+    return BankProblem(family, dataset, optimizer, _NARROW, training, rates, seeds=SEEDS)
 
 
 _GOOD: Final[dict[str, BankProblem]] = {
