@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.transfer import bank
 from benchmarks.transfer.bank import Run, cohorts_of, go_on, read_rows
-from benchmarks.transfer.bank_problems import PROBLEMS, BankProblem
+from benchmarks.transfer.bank_problems import PROBLEMS, SEEDS, BankProblem
 from benchmarks.transfer.rate_sweeps import trained_loss
 from benchmarks.transfer.simulated.banks import Problem, read_bank
 from tuner.engine.orders import ModelSpec
@@ -60,8 +60,8 @@ def test_a_table_is_made_in_pieces_and_read_as_a_problem(tmp_path: Path) -> None
 
     (problem,) = read_bank(tmp_path)
     assert (problem.name, problem.studied, problem.target) == ("mlp-adamw", (16, 32, 64), 256)
-    assert problem.losses[64][-2.0] == dict.fromkeys(range(4))
-    assert problem.losses[64][-5.0] == dict.fromkeys(range(4), 1.0)
+    assert problem.losses[64][-2.0] == dict.fromkeys(range(SEEDS))
+    assert problem.losses[64][-5.0] == dict.fromkeys(range(SEEDS), 1.0)
 
 
 def test_a_cohort_trains_each_rate_as_if_it_were_alone() -> None:
