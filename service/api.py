@@ -13,6 +13,7 @@ import uvicorn
 
 from app.dashboard.prepared import AFTER_SECONDS, prepare
 from app.described import Description, written
+from app.http.deadlines import PromptProtocol
 from app.main import create_app, routed_app
 from app.server import ApiServer
 from app.settings import AppSettings
@@ -74,6 +75,7 @@ def main() -> None:
     )
     config = uvicorn.Config(
         application,
+        http=PromptProtocol,
         log_level="warning",
         log_config=None,  # its loggers write as all others do
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

@@ -1,6 +1,8 @@
-"""Guard every route: the Host header, the size of the body, security headers."""
+"""Guard every route: the Host header, the body's size and its pace, security headers."""
 
+import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,6 +11,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.deadlines import BODY_SECONDS
 from app.http.problems import problem
 
 SECURITY_HEADERS: Final = {
@@ -95,46 +98,88 @@ def _place(origin: str) -> str | None:
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit, whether its length was declared or not."""
+    """Answers 413 to a body over the limit, and 408 to one that is not there in time."""
 
-    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_body_bytes: int, body_seconds: float = BODY_SECONDS
+    ) -> None:
         self.app = app
         self.max_body_bytes = max_body_bytes
+        self.body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        declared = headers.get("content-length", "0")
-        received = 0
-
-        async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self.max_body_bytes:
-                if message.get("more_body"):
-                    await _drain(receive, received)
-                raise HTTPException(413, self._detail())
-            return message
-
-        if declared.isdecimal() and int(declared) > self.max_body_bytes:
-            if headers.get("expect", "").lower() != "100-continue":
-                await _drain(receive, 0)
-            response = problem(Request(scope), 413, self._detail())
+        body = _Body(receive, self.max_body_bytes, self.body_seconds)
+        try:
+            await body.require_declared_length(Headers(scope=scope))
+            await self.app(scope, body.receive, send)
+        except HTTPException as refused:  # by this one, or while others read before the routes do
+            status, detail = refused.status_code, refused.detail
+            response = problem(Request(scope), status, detail, headers=refused.headers)
             await response(scope, receive, send)
+
+
+class _Body:
+    """The body of one request, as far as it has arrived."""
+
+    def __init__(self, receive: Receive, most_bytes: int, seconds: float) -> None:
+        self._receive = receive
+        self._most_bytes = most_bytes
+        self._seconds = seconds
+        self._deadline = asyncio.get_running_loop().time() + seconds
+        self._received = 0
+        self._is_whole = False
+
+    async def require_declared_length(self, headers: Headers) -> None:
+        """Refuse a body that says it is too large, before it is sent if the client asks first.
+
+        Raises:
+            HTTPException: 413.
+
+        """
+        declared = headers.get("content-length", "0")
+        if not declared.isdecimal() or int(declared) <= self._most_bytes:
             return
-        await self.app(scope, receive_within_limit, send)
+        if headers.get("expect", "").lower() != "100-continue":
+            await self._drain()
+        raise self._too_large()
 
-    def _detail(self) -> str:
-        return f"The body is larger than the {self.max_body_bytes:,} bytes this service takes."
+    async def receive(self) -> Message:
+        """The next piece; once there are no more, that the client has left, however late.
 
+        Raises:
+            HTTPException: 408, 413.
 
-async def _drain(receive: Receive, received: int) -> None:
-    """Read on to the body's end: a connection closed in mid-upload loses the answer with it."""
-    more = True
-    while more and received < _MOST_DRAINED:
-        message = await receive()
-        received += len(message.get("body", b""))
-        more = bool(message.get("more_body", False))
+        """
+        if self._is_whole:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._next()
+        except TimeoutError:
+            detail = f"The body was not there within {self._seconds:g} seconds: send it again."
+            raise HTTPException(408, detail, {"Connection": "close"}) from None
+        if self._received > self._most_bytes:
+            await self._drain()
+            raise self._too_large()
+        return message
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        self._received += len(message.get("body", b""))
+        self._is_whole = not message.get("more_body", False)
+        return message
+
+    async def _drain(self) -> None:
+        """Read on to the end: a connection closed in mid-upload loses the answer with it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(self._deadline):
+                while not self._is_whole and self._received < _MOST_DRAINED:
+                    await self._next()
+
+    def _too_large(self) -> HTTPException:
+        most = self._most_bytes
+        detail = f"The body is larger than the {most:,} bytes this service takes."
+        return HTTPException(413, detail)

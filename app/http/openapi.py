@@ -21,6 +21,7 @@ _ERRORS: Final = {
     403: "The key does not permit it, or a page of another origin sent it",
     404: "Nothing has this id",
     406: "`Accept` takes none of the forms that there are",
+    408: "The body was not there in time",
     409: "Not possible in the state that it is in: `detail` says what is",
     410: "Over: the study has ended",
     412: "Changed since the answer with that ETag",
@@ -62,7 +63,7 @@ def _errors_of(method: str, path: str, operation: Mapping[str, Any], *, is_open:
     if "accept" in named:
         statuses.add(406)
     if "requestBody" in operation:
-        statuses.add(415)
+        statuses |= {408, 415}
     if path.endswith(":lease") or (method == "post" and path.endswith("/coordinate-check")):
         statuses.add(410)
     return statuses
