@@ -104,7 +104,7 @@ VANISHING_BOTTLENECK: Final = (
 )
 BOTTLENECK_AS_READOUT: Final = (
     "{name} in the place of a readout: no tensor of the model is an output with a forward"
-    " multiplier; hold the one that gives the output in an nn.Linear, and declare it Role.OUTPUT"
+    " multiplier; declare the one that gives the output Role.OUTPUT"
 )
 INPUT_MULTIPLIED: Final = (
     "a multiplier that {does} with width between the embedding and the first block, as"
