@@ -26,7 +26,7 @@ demo-cluster: install  ## the demo on a two-node Ray cluster, which it starts an
 # Three processes on two cores: one waits on services that it started while the others compute.
 # All of them at the lowest priority, for a worker gives way to what runs above it.
 test: tools lint  ## everything that continuous integration runs
-	nice -n 19 $(bin)/pytest --numprocesses 3 --dist worksteal </dev/null
+	nice -n 19 $(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 
 test-exports: install  ## exports read by the frameworks' own code, in an environment of their own
 	@./scripts/install_frameworks.sh

@@ -4,6 +4,7 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -71,12 +72,14 @@ def reviewed(
 def finished(
     sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Served, str]]:
-    """A service with one completed study, and the study's id; read it, change nothing."""
+    """A service with one completed study, and the study's id: it can be read, and not changed."""
     path = tmp_path_factory.mktemp("finished") / "widthwise.db"
     shutil.copyfile(sqlite_template, path)
     database = open_database(f"sqlite:///{path}")
-    with serving(database, AppSettings(sse_poll_seconds=0.02)) as running:
+    settings = AppSettings(sse_poll_seconds=0.02)
+    with serving(database, settings) as running:
         study_id = running.submit(name="eight times wider")
         running.advance(study_id)
+    with serving(replace(database, engine=database.readers), settings) as running:
         yield running, study_id
     database.close()

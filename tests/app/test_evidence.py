@@ -192,9 +192,9 @@ def test_the_catalogue_lists_what_a_spec_can_name(finished: tuple[Served, str]) 
 
 
 def test_dynamics_are_served_by_optimizer_and_width_and_stand_in_the_answer(
-    finished: tuple[Served, str],
+    reviewed: tuple[Served, str],
 ) -> None:
-    served, without = finished
+    served, without = reviewed
     study_id = served.submit(dynamics={"looks": 3}, search={"trials": 4})
     before = served.client.get(f"/v1/studies/{study_id}/dynamics").json()
     assert before["asked"]["looks"] == 3

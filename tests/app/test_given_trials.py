@@ -89,8 +89,8 @@ def test_a_csv_is_read_and_what_does_not_fit_is_named(served: Served) -> None:
     assert [one["value"] for one in given(served.client, study_id)] == [2.5, 2.4]
 
 
-def test_a_study_starts_from_what_another_one_has_learned(finished: tuple[Served, str]) -> None:
-    served, known_id = finished
+def test_a_study_starts_from_what_another_one_has_learned(reviewed: tuple[Served, str]) -> None:
+    served, known_id = reviewed
     study_id = served.submit()
     answered = give(served.client, study_id, "study", known_id)
     query = {"purpose": "search", "state": "complete"}
