@@ -63,16 +63,17 @@ export class Connection {
   }
 
   #again() {
+    // Closed for good by an answer, not by the network: by which one, a stream does not say.
+    const wasRefused = this.#source?.readyState === EventSource.CLOSED;
     this.#source?.close();
     this.#source = null;
     this.#tell("lost", null, this.#cursor);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.open(), this.#wait);
     this.#wait = Math.min(2 * this.#wait, LONGEST_WAIT_MS);
-    this.#askWhy();
+    if (wasRefused) this.#askWhy();
   }
 
-  /** A stream's error does not say whether it was refused. */
   async #askWhy() {
     const response = await fetch("/v1/me").catch(() => null);
     if (response?.status === 401) this.#tell("ended", null, this.#cursor);
