@@ -23,8 +23,7 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 demo-cluster: install  ## the demo on a two-node Ray cluster, which it starts and stops
 	@$(bin)/python -m scripts.demo_cluster $(if $(SEED),--seed $(SEED))
 
-# Three processes on two cores: one waits on services that it started while the others compute.
-# All of them at the lowest priority, for a worker gives way to what runs above it.
+# At the lowest priority: a worker gives way to what runs above it, and tests wait for workers.
 test: tools lint  ## everything that continuous integration runs
 	nice -n 19 $(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 

@@ -1,20 +1,55 @@
-"""The HTTP server, which ends with every connection that it has accepted, and its event streams."""
+"""The HTTP server: closes connections that do not go on, and ends with all that it has opened."""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.event_feed import EventFeed
 
+HEAD_SECONDS: Final = 30.0
+"""For the request line and the headers: from the first byte, or the connection if it is new."""
 _TURNS: Final = 4
 """Of the event loop: from an accepted connection to its protocol takes three."""
 _LOOK_SECONDS: Final = 0.05
 """Between two looks for connections that were made as the server began to end."""
+
+
+class PromptProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, which waits for a request that has begun as long as it takes."""
+
+    head_seconds: ClassVar[float] = HEAD_SECONDS
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_there()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        self._await_head()
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_there()
+        super().on_headers_complete()
+
+    def _await_head(self) -> None:
+        self._head_is_there()
+        self._deadline = self.loop.call_later(self.head_seconds, self.transport.close)
+
+    def _head_is_there(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
 
 
 class ApiServer(uvicorn.Server):

@@ -13,9 +13,8 @@ import uvicorn
 
 from app.dashboard.prepared import AFTER_SECONDS, prepare
 from app.described import Description, written
-from app.http.deadlines import PromptProtocol
 from app.main import create_app, routed_app
-from app.server import ApiServer
+from app.server import ApiServer, PromptProtocol
 from app.settings import AppSettings
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit, require_keys

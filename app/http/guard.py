@@ -11,7 +11,6 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.deadlines import BODY_SECONDS
 from app.http.problems import problem
 
 SECURITY_HEADERS: Final = {
@@ -28,6 +27,8 @@ SECURITY_HEADERS: Final = {
 }
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+BODY_SECONDS: Final = 120.0
+"""For the whole body of a request."""
 _MOST_DRAINED = 32_000_000  # bytes read and thrown away, so that the answer reaches the sender
 
 

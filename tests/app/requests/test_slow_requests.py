@@ -10,9 +10,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI, Request
 
-from app.http.deadlines import PromptProtocol
 from app.http.guard import BodyLimit
 from app.http.problems import PROBLEM_JSON
+from app.server import PromptProtocol
 from service.sockets import listen
 from tests.app.served import Served
 
