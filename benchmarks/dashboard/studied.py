@@ -32,7 +32,7 @@ def studied(client: Client) -> dict[str, str]:
         raise SystemExit(f"the study is {state}: {client.study(finished).get('reason')}")
     kept = client.store_recommendation(finished)
     stopped = client.submit(SPEC | {"name": "stopped early"})["id"]
-    running = client.submit(SPEC | {"name": "still running", "search": {"trials": 512}})["id"]
+    running = client.submit(SPEC | {"name": "still running", "search": {"trials": 4096}})["id"]
     client.cancel(stopped)
     _waited(client, running, _RUNS)
     return {
