@@ -23,9 +23,8 @@ demo: install  ## the whole product on real data in three minutes (SEED=... for 
 demo-cluster: install  ## the demo on a two-node Ray cluster, which it starts and stops
 	@$(bin)/python -m scripts.demo_cluster $(if $(SEED),--seed $(SEED))
 
-# At the lowest priority: a worker gives way to what runs above it, and tests wait for workers.
 test: tools lint  ## everything that continuous integration runs
-	nice -n 19 $(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
+	$(bin)/pytest --numprocesses 2 --dist worksteal </dev/null
 
 test-exports: install  ## exports read by the frameworks' own code, in an environment of their own
 	@./scripts/install_frameworks.sh
