@@ -1,4 +1,4 @@
-"""Where a hang stands: the user's own line, whatever thread or library it waits in."""
+"""A task that hangs is refused with the line of its own code at which it waits."""
 
 import sys
 from collections.abc import Iterator

@@ -100,8 +100,8 @@ class Turns:
         }
         at_rungs = {id_: study for id_, study in running.items() if id_ in self._at_rung}
         if at_rungs:
-            others = Counter(study.priority for study in waiting if not study.is_external)
-            asking = {study.id for study in waiting}
+            asking = {study.id: study.priority for study in waiting if not study.is_external}
+            others = Counter(asking.values())
             at_rungs = {
                 order_id: study
                 for order_id, study in at_rungs.items()

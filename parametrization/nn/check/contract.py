@@ -136,7 +136,7 @@ def _cut(leaf: Any, length: int, start: int, size: int) -> Any:  # noqa: ANN401 
 _SHORTEST: Final = 16
 """Positions. Each piece may have one prediction less than it has tokens."""
 _HALVES, _QUARTERS = (0.8, 1.25), (0.7, 1.4)
-"""What the losses of pieces of a sum add up to, over that of the whole."""
+"""Bounds of the sum of the pieces' losses over the loss of the whole, where the loss is a sum."""
 _MUCH: Final = 0.2
 _LIKE_A_SUM: Final = 1.5
 

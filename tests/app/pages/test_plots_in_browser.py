@@ -1,4 +1,4 @@
-"""What plots and bars work out for themselves: places of labels, ticks, what is in view."""
+"""Scripts of the pages place labels and ticks, and bring into view what is chosen."""
 
 import itertools
 import re

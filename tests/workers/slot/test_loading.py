@@ -1,4 +1,4 @@
-"""What a worker's start leaves the garbage collector to look at."""
+"""Modules are loaded without collecting garbage, and are left out of collections afterwards."""
 
 import gc
 
