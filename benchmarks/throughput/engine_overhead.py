@@ -34,6 +34,7 @@ from tuner.engine.reports import Report
 from tuner.engine.slots import Slot
 from tuner.spec.states import FINAL_STUDY_STATES
 from tuner.spec.study import StudySpec
+from tuner.spec.submitted import STORED
 from tuner.storage.sql.connections import sqlite_url
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
@@ -120,7 +121,7 @@ class InProcessEngine:
         """All reports of the order."""
         if not self._waiting:
             return []
-        order = _ORDERS.validate_json(self._waiting.pop())
+        order = _ORDERS.validate_json(self._waiting.pop(), context=STORED)  # as a worker does
         self._busy_with = None
         self.has_trained |= isinstance(order, TrainOrder)
         with self._clock.counting("trials" if isinstance(order, TrainOrder) else ONCE):
@@ -189,7 +190,7 @@ def _database(folder: Path) -> Database:
 
 
 def _run(database: Database, spec: StudySpec, engine: InProcessEngine, clock: Clock) -> None:
-    with database.write() as session:
+    with clock.counting(ONCE), database.write() as session:
         study, _ = open_study(session, spec)
     memory, checkpoints = Memory(), engine.checkpoints  # as a coordinator that leads has them
     ended = 0

@@ -52,7 +52,7 @@ def initialise(
         for module in model.modules():
             if isinstance(module, _NormBase) and not is_frozen(module):
                 module.reset_running_stats()
-    set_trained_multipliers(model, [scaling for _, scaling in matched])
+    _multiply_trained(model, matched)
 
 
 def stays(owned: OwnedParameter, scaling: TensorScaling) -> bool:
@@ -139,7 +139,12 @@ def set_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None
 
 def set_trained_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
     """As `set_multipliers`, but of readouts that are trained: a frozen one stays what it was."""
-    matched = match(model, scalings)
+    _multiply_trained(model, match(model, scalings))
+
+
+def _multiply_trained(
+    model: nn.Module, matched: Iterable[tuple[OwnedParameter, TensorScaling]]
+) -> None:
     _multiply(model, (pair for pair in matched if pair[0].parameter.requires_grad))
 
 

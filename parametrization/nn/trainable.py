@@ -1,6 +1,6 @@
 """Choose the parameters that an optimizer trains, and refuse those that none can."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 import torch
@@ -15,7 +15,7 @@ _DTYPES: Final = frozenset({torch.float32, torch.float64, torch.bfloat16})
 
 def trainable(
     model: nn.Module, scalings: Iterable[TensorScaling]
-) -> Iterator[tuple[OwnedParameter, TensorScaling]]:
+) -> list[tuple[OwnedParameter, TensorScaling]]:
     """Each scaling with its parameter, without parameters that require no gradient.
 
     Raises:
@@ -23,13 +23,6 @@ def trainable(
             gradient, or if a parameter's dtype cannot be trained.
 
     """
-    found = list(match(model, scalings))
-    refuse_untrainable(model, (scaling for _, scaling in found))
-    yield from (pair for pair in found if pair[0].parameter.requires_grad)
-
-
-def refuse_untrainable(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
-    """Refuse what `trainable` refuses."""
     found = [pair for pair in match(model, scalings) if pair[0].parameter.requires_grad]
     if not found:
         raise ValueError(
@@ -43,6 +36,12 @@ def refuse_untrainable(model: nn.Module, scalings: Iterable[TensorScaling]) -> N
                 " in it and the first steps NaN; keep the weights in float32 (model.float()) and"
                 " compute inside torch.autocast with a torch.amp.GradScaler, or use bfloat16"
             )
+    return found
+
+
+def refuse_untrainable(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+    """Refuse what `trainable` refuses."""
+    trainable(model, scalings)
 
 
 def _name(dtype: torch.dtype) -> str:

@@ -82,12 +82,13 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
         )
     insert_orders(session, decision.orders)
     trained = {
-        trial.spec.number
+        trial.spec.number: trial.start
         for order in decision.orders
         if isinstance(order, TrainOrder)
         for trial in order.trials
     }
-    if trained and start_trials(session, study.id, trained) != len(trained):
+    go_on = all(start is not None for start in trained.values())
+    if trained and start_trials(session, study.id, trained, go_on=go_on) != len(trained):
         raise StudyMoved(study.id)
     if decision.move_to is not None:
         _move(session, study, decision.move_to, decision.reason)

@@ -73,6 +73,8 @@ class OpenCohort:
     """By study id and trial number, the latest last."""
     programs: Programs = field(default_factory=Programs)
     kept: KeptCohort = field(default_factory=KeptCohort)
+    _sizes: dict[tuple[str, int], int] = field(default_factory=dict)
+    """Bytes of each trial, which do not change while it is held."""
 
     def take(self, study_id: str, trial: OpenTrial) -> RunningTrial | None:
         """The trial if it is held exactly where the order goes on; the caller owns it now."""
@@ -88,15 +90,17 @@ class OpenCohort:
         Not those that a cohort had stacked: each of them holds on to the memory of all.
         """
         latest = {(study_id, trial.spec.number): trial for trial in trials}
+        self._sizes |= {key: trial.size_bytes for key, trial in latest.items()}
         before: list[tuple[tuple[str, int], RunningTrial]] = []
         room = KEPT_BYTES
         for key, trial in reversed(self.trials.items()):
-            room -= trial.size_bytes
+            room -= self._sizes[key]
             if room < 0:
                 break
             if key not in latest and trial.owns_its_tensors:
                 before.append((key, trial))
         self.trials = dict(reversed(before)) | latest
+        self._sizes = {key: self._sizes[key] for key in self.trials}
 
 
 def carry_out(

@@ -7,8 +7,9 @@ from typing import Any, Final
 import torch
 from torch import nn
 
+from parametrization.nn.initialise import initialise
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
-from parametrization.nn.start.readouts import add_readouts, draw_start
+from parametrization.nn.start.readouts import add_readouts
 from parametrization.nn.stepping import Stepping
 from parametrization.scaling.schedule import average_decay
 from parametrization.scaling.tensor_scaling import TensorScaling
@@ -104,7 +105,7 @@ def new_trial(spec: TrialSpec, device: str = "cpu") -> RunningTrial:
     model = build_model(spec.model)
     scalings = model_scalings(spec.model, spec.optimizer, spec.hyperparameters)
     add_readouts(model, scalings, at_one=True)  # trials of one cohort have the same layers
-    draw_start(model, scalings, torch.Generator().manual_seed(spec.seed))
+    initialise(model, scalings, torch.Generator().manual_seed(spec.seed))
     if spec.training.activation_checkpointing:
         recompute_blocks(model)
     model.to(device)
