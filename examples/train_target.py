@@ -38,7 +38,7 @@ def pinned(given: argparse.Namespace) -> widthwise.Recommendation:
 
 
 def rank() -> int:
-    """Of this process."""
+    """Rank of this process."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -62,7 +62,7 @@ def clip(model: nn.Module, recommendation: widthwise.Recommendation) -> None:
 
 
 def mean(loss: Tensor, processes: int) -> float:
-    """Of all processes."""
+    """Mean over all processes."""
     seen = loss.detach() / processes
     if processes > 1:
         dist.all_reduce(seen)

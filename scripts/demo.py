@@ -98,7 +98,7 @@ def demonstrate(data_dir: Path, seed: int | None) -> bool:
 
 
 def figures(sensitivity: dict[str, Any], study: dict[str, Any]) -> dict[str, Any]:
-    """What the demonstration claims, out of the study's own evidence; null where it has none."""
+    """Figures that the demonstration reports, from the study's evidence; null where it has none."""
     spec = study["spec"]
     optimizer = spec["optimizers"][0]["name"]
     mup, sp = (_evidence(sensitivity, optimizer, name) for name in ("mup", "sp"))
@@ -225,7 +225,7 @@ def _regret(evidence: dict[str, Any]) -> float | None:
 
 
 def _is_bound(evidence: dict[str, Any]) -> bool:
-    """Whether the regret is known only to be at least what is given."""
+    """True if the regret is only a lower bound."""
     return evidence["proxy_regret"] is not None and bool(evidence["proxy_regret"]["at_least"])
 
 

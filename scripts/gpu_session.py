@@ -31,7 +31,7 @@ SECTIONS: Final = {
 }
 """Shares of the time, in seconds of 510."""
 START_SECONDS: Final = 3.0
-"""That a section may run beyond its deadline before it is ended."""
+"""Time that a section may run beyond its deadline before it is ended."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +94,7 @@ def run_section(name: str, folder: Path, seconds: float, *, rehearse: bool) -> s
 
 
 def rows_of(path: Path) -> list[dict[str, Any]]:
-    """What a section wrote; nothing if it wrote nothing."""
+    """Rows that a section wrote."""
     if not path.exists():
         return []
     rows: list[dict[str, Any]] = json.loads(path.read_text())
@@ -104,7 +104,7 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 def summarised(
     results: dict[str, list[dict[str, Any]]], outcomes: dict[str, str]
 ) -> dict[str, Any]:
-    """Which goals are met, as records and as lines."""
+    """The goals with their outcomes, as records and as lines."""
     sys.path.insert(0, str(ROOT))
     from benchmarks.gpu.goals import goals, words
 

@@ -45,7 +45,7 @@ def require_keys(database: Database, host: str, *, keyless: bool) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an interface.
+    """True if only this machine reaches the interface.
 
     >>> is_loopback("127.0.0.1"), is_loopback("::1"), is_loopback("0.0.0.0")
     (True, True, False)

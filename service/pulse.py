@@ -49,7 +49,7 @@ class Pulse:
 
 
 def beat_of(descriptor: int | None) -> Callable[[], None]:
-    """What a child calls to beat; does nothing where nobody watches."""
+    """A function that tells the supervisor that this process is alive; no-op without one."""
     if descriptor is None:
         return lambda: None
     heartbeat = Heartbeat(descriptor)

@@ -31,7 +31,7 @@ REFUSED: Final = 3
 _SHOWN_BYTES: Final = 4_000
 _LAST_WORDS_SECONDS: Final = 2.0
 _ASKED_SECONDS: Final = 10.0
-"""That a process may take to say where it stands."""
+"""Time limit of a process to report the line that it is at."""
 
 
 def register(text: str, data_dir: Path, timeout_seconds: float) -> Registration:
@@ -113,7 +113,7 @@ def _described(source: TaskSource, timeout_seconds: float) -> Registration:
 
 
 class Written:
-    """What a process writes to stderr, of which the end is shown, however much it was."""
+    """A process's stderr, of which the last part is kept."""
 
     def __init__(self, process: "subprocess.Popen[bytes]") -> None:
         assert process.stderr is not None, "a pipe"

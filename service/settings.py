@@ -41,7 +41,7 @@ def _engine_by_address() -> Literal["local", "ray"]:
 
 
 class Settings(BaseSettings):
-    """What differs between installations; everything about one study is in its spec."""
+    """Settings of one installation; everything about one study is in its spec."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True)
 
@@ -63,7 +63,7 @@ class Settings(BaseSettings):
     access_log: bool = False
     """Log every request: method, path, status, milliseconds, request id."""
     engine: Literal["local", "ray"] = Field(default_factory=_engine_by_address)
-    """Where orders run: on this machine, or on the Ray cluster that `RAY_ADDRESS` names or that
+    """Engine of orders: of this machine, or of the Ray cluster that `RAY_ADDRESS` names or that
     this machine is a node of. Default: `ray` where `RAY_ADDRESS` is set."""
     slots: int = Field(default_factory=available_cores, ge=1, le=1_024)
     """Trials that run at once. Default: one per core, of this machine or of the cluster."""
@@ -87,7 +87,7 @@ class Settings(BaseSettings):
 
     @property
     def says_slots(self) -> bool:
-        """Whether somebody has said how many slots there are."""
+        """True if the number of slots was set."""
         return "slots" in self.model_fields_set
 
     @property
@@ -107,7 +107,7 @@ class Settings(BaseSettings):
 
     @property
     def checkpoint_dir(self) -> Path:
-        """Where trials store their state at rungs."""
+        """Directory or URI in which trials store their checkpoints."""
         return self.data_dir.resolve() / "checkpoints"
 
 

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 @contextmanager
 def chosen_engine(settings: Settings) -> Iterator[Callable[[], Engine]]:
-    """What makes the engine; a Ray cluster is joined for as long as the block lasts.
+    """A factory of the engine; a Ray cluster is joined for as long as the block lasts.
 
     Raises:
         ClusterUnreachable: if there is no cluster to join.

@@ -38,7 +38,7 @@ from tuner.storage.sql.migration import migrate
 from widthwise.task_words import TaskRefused
 
 STOP_SECONDS = 10.0
-"""How long a child may take to stop before it is killed."""
+"""A child that takes longer to stop is killed."""
 FIRST_DELAY_SECONDS = 0.2
 LONGEST_DELAY_SECONDS = 10.0
 HEALTHY_SECONDS = 30.0
@@ -147,7 +147,7 @@ def main() -> None:
 
 
 def _told(settings: Settings, address: str, *, as_json: bool) -> str:
-    """Where the service is, for people or for the program that started it."""
+    """The service's address, for people or for the program that started it."""
     data_dir = str(settings.data_dir.resolve())
     if as_json:
         told = {"url": address, "data_dir": data_dir, "pid": os.getpid()}

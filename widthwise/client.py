@@ -20,7 +20,7 @@ from widthwise.study import Study
 
 
 class Asked(TypedDict, total=False):
-    """What a recommendation is asked for: a target, and one of the study's optimizers."""
+    """The target of a requested recommendation, and one of the study's optimizers."""
 
     width: int | None
     depth: int | None
@@ -30,7 +30,7 @@ class Asked(TypedDict, total=False):
 
 
 class Wanted(TypedDict, total=False):
-    """Which stored recommendations are wanted: those that have each of these."""
+    """Filters of stored recommendations; all of them apply."""
 
     family: str | None
     optimizer: str | None
@@ -40,7 +40,7 @@ class Wanted(TypedDict, total=False):
 
 
 SILENCE_SECONDS: Final = 40.0
-"""An event stream this long without a sign of life is taken for dead; the service sends one
+"""An event stream that is silent for so long is taken for dead; the service sends a comment
 every 15 s."""
 _STATISTICS_AT_ONCE: Final = 2_000
 """In one request: a service takes bodies of a megabyte."""
@@ -56,7 +56,7 @@ class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
         return Study(self._post("/v1/studies", dict(spec), idempotency_key), self)
 
     def preview(self, spec: Mapping[str, Any]) -> Document:
-        """What a study would run: trials, FLOPs, time, expected interval; nothing is queued."""
+        """The plan of a study: trials, FLOPs, time, expected interval; nothing is queued."""
         return self._post("/v1/studies:preview", dict(spec))
 
     def submit_sweep(
@@ -67,12 +67,12 @@ class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
         idempotency_key: str | None = None,
         **further: Any,  # noqa: ANN401  fields of the request
     ) -> Document:
-        """Store a table of losses (a CSV text) as studies, and return what they say of a width."""
+        """Store a table of losses (a CSV text) as studies, and return their answers for a width."""
         body = {"table": table, "target_width": target_width, **further}
         return self._post("/v1/sweeps", body, idempotency_key)
 
     def sweep(self, study_id: str, target_width: int | None = None) -> Document:
-        """What a stored table of losses says of a width; default: the one it was stored for."""
+        """The answer of a stored table for a width; default: the one it was stored for."""
         return self._json(f"/v1/sweeps/{quote(study_id, safe='')}", target_width=target_width)
 
     def study(self, study_id: str) -> Study:
@@ -113,7 +113,7 @@ class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
         return document_of(response)
 
     def report(self, order_id: str, body: Mapping[str, Any]) -> Document:
-        """Say how far a leased trial is; sent again, a report changes nothing."""
+        """Report the progress of a leased trial; a repeated report changes nothing."""
         path = f"/v1/orders/{quote(order_id, safe='')}/reports"
         request = self._http.build_request("POST", path, json=dict(body))
         return document_of(self._send(request))
@@ -182,7 +182,7 @@ class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
         return self._bundle(f"{path_of(study_id)}/recommendation", **asked, format=form)
 
     def stored_export(self, recommendation_id: str, form: str) -> Document:
-        """The stored answer in a framework's form, as `export` gives a study's."""
+        """The stored answer in a framework's form, like `export` for a study."""
         return self._bundle(_stored(recommendation_id), format=form)
 
     def export_for(
@@ -192,12 +192,12 @@ class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
         form: str = "json",
         **asked: Unpack[Asked],
     ) -> Document:
-        """As `export`, for a target that a configuration of its own describes.
+        """The result of `export` for a target that a configuration describes.
 
         Args:
             target_config: text of a config.json, of Megatron-LM's arguments, or of a nanoGPT or
                 torchtitan file.
-            asked: its `batch_size` and `tokens`, which no configuration says; perhaps `optimizer`.
+            asked: `batch_size` and `tokens`, which no configuration holds; perhaps `optimizer`.
 
         """
         body = {"target_config": target_config, **{k: v for k, v in asked.items() if v is not None}}
@@ -214,12 +214,8 @@ class Client(StudyLists, Checks, TrialExchange, ServiceReports, Webhooks):
         """A stored recommendation, its hash, what was decided about it, and the answer itself."""
         return self._json(_stored(recommendation_id))
 
-    def stored_recommendation_text(self, recommendation_id: str, form: str) -> str:
-        """The stored answer as the service writes it, in any form of `recommendation_text`."""
-        return self._get(_stored(recommendation_id), format=form).text
-
     def recommendations(self, **wanted: Unpack[Wanted]) -> Iterator[Document]:
-        """Every stored recommendation that fits, newest first, without the answers themselves."""
+        """Every stored recommendation that passes the filters, newest first, without its answer."""
         for page in self._pages("/v1/recommendations", **wanted, page_size=100):
             yield from page["recommendations"]
 

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
 
@@ -34,10 +33,10 @@ class Connection:
         address: of the service; default: WIDTHWISE_ADDRESS, else the person's configuration file,
             else as `find_address` finds it.
         api_key: to send with every request; default: that of WIDTHWISE_API_KEY, else of the file.
-        timeout_seconds: longest wait for any part of an answer.
+        timeout_seconds: longest wait for a part of an answer.
 
     Raises:
-        WidthwiseError: from every method, if the service cannot be asked or says no.
+        WidthwiseError: from every method, if the service cannot be reached or refuses.
 
     """
 
@@ -63,12 +62,7 @@ class Connection:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -100,7 +94,7 @@ class Connection:
         )
 
     def _bundle_of(self, path: str, body: Document, form: str) -> Document:
-        """The same of an answer to a body."""
+        """A form's files by name, for a request with a body."""
         headers = {"accept": BUNDLE}
         request = self._http.build_request(
             "POST", path, json=body, params={"format": form}, headers=headers
@@ -145,7 +139,7 @@ def _authorization(api_key: str) -> dict[str, str]:
     """The header of a key; none without one.
 
     Raises:
-        WidthwiseError: if it can be none, because it is not printable ASCII.
+        WidthwiseError: if it is not printable ASCII.
 
     """
     if not api_key:
@@ -177,12 +171,12 @@ def _is_loopback(address: str) -> bool:
 
 
 def _is_busy(response: httpx.Response) -> bool:
-    """Whether the service asks to come again at once (its database was locked)."""
+    """True if the service asks to try again at once (its database was locked)."""
     return response.status_code == 503 and response.headers.get("retry-after") == "1"
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """The answer, if it is no refusal.
+    """The answer, unless it is a refusal.
 
     Raises:
         Refused: if it is one.

@@ -1,4 +1,4 @@
-"""Define the errors between a client and the service, in words a user can act on."""
+"""The client's errors, whose texts say what to change."""
 
 from typing import Any
 
@@ -6,7 +6,12 @@ from parametrization.text.visible import visible
 
 
 class WidthwiseError(Exception):
-    """The service could not be asked, or said no. The text says what to change."""
+    """The service could not be reached, or refused; the text says what to change."""
+
+    @property
+    def is_temporary(self) -> bool:
+        """True if the same request may succeed later."""
+        return False
 
 
 class Unreachable(WidthwiseError):
@@ -19,6 +24,11 @@ class Unreachable(WidthwiseError):
             " or WIDTHWISE_ADDRESS."
         )
         self.address = address
+
+    @property
+    def is_temporary(self) -> bool:
+        """True: the service may start again."""
+        return True
 
 
 class Refused(WidthwiseError):
@@ -34,6 +44,11 @@ class Refused(WidthwiseError):
         super().__init__("\n".join(map(visible, _lines(status, problem))))
         self.status = status
         self.problem = problem
+
+    @property
+    def is_temporary(self) -> bool:
+        """True for an error of the service itself."""
+        return self.status >= 500
 
 
 def _lines(status: int, problem: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A study as it moves: one document after another until it is over."""
+"""Follow a study: one document after another until it is over."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from typing import Final, Protocol
 
 from widthwise.connection import Document
-from widthwise.errors import Refused, Unreachable, WidthwiseError
+from widthwise.errors import WidthwiseError
 from widthwise.event_stream import Event
 
 FINAL_STATES: Final = frozenset({"completed", "cancelled", "failed"})
@@ -15,7 +15,7 @@ _PAUSE_SECONDS: Final = 1.0
 
 
 class Following(Protocol):
-    """What following a study needs of the client."""
+    """The client's methods that following a study uses."""
 
     def study(self, study_id: str) -> Document:
         """The study as it is now."""
@@ -25,7 +25,7 @@ class Following(Protocol):
 
 
 def is_over(study: Document) -> bool:
-    """Whether nothing more will happen to the study."""
+    """True if the study is in a final state."""
     return study["state"] in FINAL_STATES
 
 
@@ -36,14 +36,14 @@ def follow(
     patience_seconds: float = 120.0,
     on_interruption: Callable[[WidthwiseError], None] = lambda problem: None,
 ) -> Iterator[Document]:
-    """The study now, and again whenever it has changed, until its final state.
+    """The study now, and again after every change, until its final state.
 
     Events say that something changed, the study's own document says what, so that a missed
     event costs nothing. A lost connection is opened again from the last event seen.
 
     Args:
         patience_seconds: how long the service may be unreachable before that is an error.
-        on_interruption: told at every failed attempt to reach it.
+        on_interruption: called at every failed attempt to reach it.
 
     Raises:
         WidthwiseError: if the service was never there, or stayed away for too long.
@@ -64,10 +64,8 @@ def follow(
             study = client.study(study_id)  # the service closed the stream: it may be over
             reached = time.monotonic()
             yield study
-        except (Unreachable, Refused) as problem:
-            if isinstance(problem, Refused) and problem.status < 500:
-                raise
-            if time.monotonic() - reached > patience_seconds:
+        except WidthwiseError as problem:
+            if not problem.is_temporary or time.monotonic() - reached > patience_seconds:
                 raise
             on_interruption(problem)
         if not is_over(study):
@@ -75,7 +73,7 @@ def follow(
 
 
 class _Changes:
-    """When to look again, at most once a second; remembers the last event over connections."""
+    """Times at which to read the study again; the last event is kept over connections."""
 
     def __init__(self, client: Following, study_id: str) -> None:
         self._client = client

@@ -10,7 +10,7 @@ from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation, read_document
 
 STORED: Final = "rec_"
-"""What ids of stored recommendations begin with."""
+"""Prefix of the ids of stored recommendations."""
 _FILES: Final = frozenset({".json", ".yaml", ".yml"})
 
 

@@ -1,4 +1,4 @@
-"""A recommendation, as the service or a file gives it, applied to the reader's own model."""
+"""A recommendation of the service or of a file, applied to a user's own model."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def read_document(path: str | Path) -> Any:  # noqa: ANN401  whatever the file holds
-    """What a JSON or YAML file holds.
+    """The contents of a JSON or YAML file.
 
     Raises:
         WidthwiseError: if it cannot be read.
@@ -44,10 +44,10 @@ def read_document(path: str | Path) -> Any:  # noqa: ANN401  whatever the file h
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """What training one target takes.
+    """Hyperparameters, schedule and evidence for training one target.
 
     Attributes:
-        document: everything that the service said, as records.
+        document: the service's whole answer, as records.
 
     """
 
@@ -88,17 +88,17 @@ class Recommendation:
 
     @property
     def abstains(self) -> bool:
-        """Whether a reason is one to abstain for."""
+        """True if a reason is one to abstain for."""
         return any(reason.severity == "abstain" for reason in self.document.reasons)
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """Against trusting it, in words, the weakest axis first."""
+        """Reasons against trusting it, in words, the weakest axis first."""
         return tuple(reason.words for reason in self.document.reasons)
 
     @property
     def optimizer(self) -> str:
-        """The name of the one that leads; others may train some tensors, as `tensors` says."""
+        """The leading optimizer's name; `tensors` names the others that train some tensors."""
         return self.document.optimizer
 
     @property
@@ -108,12 +108,12 @@ class Recommendation:
 
     @property
     def width(self) -> int:
-        """Of the target."""
+        """Width of the target."""
         return self.document.width
 
     @property
     def learning_rate(self) -> LearningRate:
-        """At the base, with its interval; `groups` and `tensors` have the target's."""
+        """The rate at the base, with its interval; `groups` and `tensors` have the target's."""
         return self.document.learning_rate
 
     @property
@@ -128,12 +128,12 @@ class Recommendation:
 
     @property
     def axes(self) -> tuple[Axis, ...]:
-        """What the transfer along width, depth, batch and tokens rests on."""
+        """Evidence and rules of the transfer along width, depth, batch and tokens."""
         return self.document.axes
 
     @property
     def hyperparameters(self) -> Mapping[str, float]:
-        """At the base width, depth, batch and tokens."""
+        """The hyperparameters at the base width, depth, batch and tokens."""
         return self.document.base_hyperparameters
 
     @property
@@ -143,7 +143,7 @@ class Recommendation:
 
     @property
     def schedule(self) -> Schedule:
-        """In fractions of training."""
+        """The schedule in fractions of training."""
         return self.document.schedule.form
 
     @property
@@ -158,7 +158,7 @@ class Recommendation:
 
     @property
     def average_decay(self) -> float | None:
-        """What one update keeps of the average of the weights; None: there is no average."""
+        """Decay of the average of the weights; None: there is no average."""
         average = self.document.weight_average
         return None if average is None else average.decay
 
@@ -169,7 +169,7 @@ class Recommendation:
 
     @property
     def policies(self) -> Policies:
-        """Which rules do so."""
+        """The policies that chose among rules."""
         return self.document.policies
 
     def scalings(self) -> tuple[TensorScaling, ...]:
@@ -185,7 +185,7 @@ class Recommendation:
 
     @property
     def _target_shapes(self) -> Mapping[str, tuple[int, ...]] | None:
-        """Of a target that a configuration described: no multiple of the base shapes."""
+        """Shapes by name of a target that a configuration described; None of any other."""
         if self.document.described is None:
             return None
         return {name: row.shape for row in self.document.tensors for name in row.names}
@@ -198,7 +198,7 @@ class Recommendation:
 
         Raises:
             WidthwiseError: if the family is not built in, or the recommendation does not say what
-                data its ends are made for.
+                data its input and output layers are made for.
 
         """
         from parametrization.nn.models.build import build_family
@@ -237,7 +237,7 @@ class Recommendation:
                 `layers.ResidualSum.plus`.
             steps: of training; default: the target's. The schedule keeps its fractions; the rates
                 are those of the target's tokens, whatever is given here.
-            despite_abstain: use numbers that the service itself would not trust.
+            despite_abstain: use the numbers in spite of a verdict `abstain`.
 
         Raises:
             WidthwiseError: if a reason is one to abstain for, whether or not the study has ended.

@@ -1,4 +1,4 @@
-"""A study in a script or notebook: its document, and what is done with it."""
+"""A study in a script or notebook: its document, waiting, curves and plots."""
 
 from collections.abc import Mapping
 from html import escape
@@ -11,13 +11,13 @@ from widthwise.following import Following, follow, is_over
 
 
 class Asking(Following, Protocol):
-    """What a study needs of the client."""
+    """The client's methods that a study uses."""
 
     def sensitivity(self, study_id: str) -> Document:
         """Loss against learning rate by width."""
 
     def page(self, study_id: str) -> str:
-        """Address of the study's page."""
+        """The address of the study's page."""
 
 
 class Study(dict[str, Any]):
@@ -111,7 +111,7 @@ class Study(dict[str, Any]):
         return written
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: name, state and a link to the page."""
+        """The study in a notebook: name, state and a link to its page."""
         name = escape(str(self["spec"]["name"] or self.id))
         page = escape(self._client.page(self.id), quote=True)
         reason = f": {escape(str(self['reason']))}" if self["reason"] else ""

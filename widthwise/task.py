@@ -1,4 +1,4 @@
-"""Bring your own model, loss and batches: the class that a file or a package derives a task from.
+"""The class that a user's own task derives from, with its model, loss and batches.
 
 Imports no torch: a file's class is read, and its mistakes are named, wherever Python runs.
 """
@@ -17,7 +17,7 @@ Roles: TypeAlias = Mapping[str, Any]
 
 
 class Task:
-    """What is tuned: a model of any width, its loss, and its batches.
+    """A training task to tune: a model of any width, its loss, and its batches.
 
     Derive a class from it; `model`, `loss` and one of `batch` and `loader` are required. One
     object serves many trials, so that methods keep nothing on it that a later call would read.
@@ -76,7 +76,7 @@ class Task:
 
 
 def has(task: type[Task], method: str) -> bool:
-    """Whether the task defines an optional method: `batch`, `loader` or `validate`."""
+    """True if the task defines an optional method: `batch`, `loader` or `validate`."""
     return getattr(task, method) is not getattr(Task, method)
 
 
@@ -89,10 +89,10 @@ def task_roles(task: type[Task]) -> dict[str, Any]:
 
 
 def task_problems(task: object) -> tuple[str, ...]:
-    """Everything that is wrong with the class itself, each with what to change; () if nothing.
+    """All problems of the class itself, each with its remedy; () if there are none.
 
-    Nothing of it is called: whether its model can be scaled and its batches are reproducible is
-    seen when it is described.
+    No method is called: describing the task finds whether its model can be scaled and its
+    batches are reproducible.
     """
     if not isinstance(task, type) or not issubclass(task, Task):
         name = getattr(task, "__qualname__", type(task).__name__)

@@ -12,7 +12,7 @@ from widthwise.task_source import OWN_PACKAGES, TaskSource
 from widthwise.task_words import TaskRefused, import_words
 
 MODULE: Final = "widthwise_task"
-"""What a task's file is called as a module: never `__main__`, so that its script does not run."""
+"""Name of a task's file as a module: never `__main__`, so that its script does not run."""
 
 
 def load_task(source: TaskSource) -> type[Task]:

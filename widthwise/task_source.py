@@ -1,4 +1,4 @@
-"""Find a task in a file: which class, which files it is made of, and their common version."""
+"""A task in a file: its class, the files it is made of, and their common version."""
 
 import ast
 import hashlib
@@ -67,17 +67,17 @@ class TaskSource:
 
     @property
     def text(self) -> str:
-        """As it is stored: `/where/train.py:Task`."""
+        """The stored form: `/path/train.py:Task`."""
         return f"{self.path}:{self.attribute}" if self.attribute else str(self.path)
 
     @property
     def folder(self) -> Path:
-        """Where its own modules and relative paths are looked for."""
+        """The folder of its own modules and of relative paths."""
         return self.path.parent
 
     @property
     def usual_name(self) -> str:
-        """What studies call the task where its class says nothing."""
+        """The task's name in studies where its class declares none."""
         stem = self.path.stem
         parts = [self.folder.name, stem] if stem.lower() in _NAMELESS else [stem]
         if self.attribute.lower() not in ("", "task"):
@@ -86,7 +86,7 @@ class TaskSource:
 
     @cached_property
     def files(self) -> tuple[Path, ...]:
-        """The file and all that it imports from its own folder, however far around.
+        """The file and all that it imports from its own folder, directly or not.
 
         Raises:
             TaskRefused: if one of them cannot be read as Python.
@@ -154,7 +154,7 @@ def _imported(path: Path, folder: Path) -> Iterator[Path]:
 
 
 def _origin(package: str) -> Path:
-    """Where Python imports it from; this very file where it is not installed."""
+    """The file that Python imports it from; this file where it is not installed."""
     spec = find_spec(package)
     return Path(spec.origin) if spec and spec.origin else Path(__file__)
 

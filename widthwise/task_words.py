@@ -1,4 +1,4 @@
-"""Say in one line what a task's own code raised, and where."""
+"""Messages about errors that a task's own code raised."""
 
 import traceback
 from pathlib import Path
@@ -13,8 +13,8 @@ class TaskRefused(Exception):
     """A task cannot be used.
 
     Attributes:
-        problems: everything that is wrong with it, each with what to change.
-        proposals: roles to declare, as they can be pasted, by parameter name; may be empty.
+        problems: all problems of the task, each with its remedy.
+        proposals: roles to declare by parameter name, as Python source; may be empty.
 
     """
 
@@ -46,7 +46,7 @@ _REMEDIES: Final[tuple[tuple[type[BaseException], str, str], ...]] = (
 
 
 def import_words(error: BaseException, path: Path) -> str:
-    """That a file cannot be imported, why, where, and what to change."""
+    """The message that a file cannot be imported: reason, place and remedy."""
     words = f"importing {path.name} failed: {raised_words(error, path.parent)}"
     for kind, part, remedy in _REMEDIES:
         if isinstance(error, kind) and part in str(error):
@@ -55,7 +55,7 @@ def import_words(error: BaseException, path: Path) -> str:
 
 
 def called_words(what: str, error: BaseException, folder: Path, *arguments: object) -> str:
-    """That a task's method raised, why and where; of its model, at which width."""
+    """The message that a task's method raised: reason, place, and the width of a model."""
     words = f"{what} raised {raised_words(error, folder)}"
     if "cuda" in str(error).lower():
         return (
@@ -73,7 +73,7 @@ def called_words(what: str, error: BaseException, folder: Path, *arguments: obje
 def raised_words(error: BaseException, folder: Path) -> str:
     """The error's type and text, and the last line below `folder` that led to it.
 
-    What happened deeper, inside a library, has the task's own line to blame all the same.
+    An error inside a library is attributed to the task's own line too.
     """
     text = visible(" ".join(str(error).split()))[:_LONGEST]
     words = f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -40,7 +40,7 @@ class Assignment:
         return frozenset(self.by_role.values()) | ({self.tables} if self.tables else frozenset())
 
     def optimizer_of(self, tensor: TensorShape) -> str:
-        """Who trains the tensor."""
+        """Name of the optimizer that trains the tensor."""
         if self.tables is not None and tensor.role is Role.INPUT and tensor.is_table:
             return self.tables
         return self.by_role[tensor.role]

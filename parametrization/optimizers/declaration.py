@@ -37,7 +37,7 @@ _OURS: Final = re.compile(
 
 
 class Range(StrEnum):
-    """Which values of a hyperparameter make sense."""
+    """The values that a hyperparameter may take."""
 
     POSITIVE = "positive"
     NEGATIVE = "negative"
@@ -46,7 +46,7 @@ class Range(StrEnum):
     FRACTION_ABOVE_ZERO = "in (0, 1)"
 
     def holds(self, value: float) -> bool:
-        """Whether the value is in range."""
+        """True if the value is in range."""
         return {
             Range.POSITIVE: value > 0,
             Range.NEGATIVE: value < 0,
@@ -219,7 +219,7 @@ class OptimizerDeclaration:
 
     @property
     def assignment(self) -> Assignment:
-        """Which optimizer trains which role where a study names this one."""
+        """The optimizer of every role in a study that names this one."""
         return self.companions or everywhere(self.name)
 
     @property
@@ -230,7 +230,7 @@ class OptimizerDeclaration:
 
     @property
     def degree_of_decay(self) -> float:
-        """Of the gradient in what weight decay is multiplied by."""
+        """Degree, in the gradient, of the factor on weight decay."""
         return self.step.degree if self.decay_degree is None else self.decay_degree
 
     @property
@@ -250,7 +250,7 @@ class OptimizerDeclaration:
         return rows
 
     def hyperparameter_row(self, name: str) -> HyperparameterRow | None:
-        """How a number beside rate, decay and epsilon scales; None where no axis changes it."""
+        """Scaling row of a number beside rate, decay and epsilon; None where no axis changes it."""
         given = self.hyperparameters.get(name)
         if given is None or name == "epsilon":
             return None

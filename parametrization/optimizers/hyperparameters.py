@@ -24,7 +24,7 @@ arXiv:2407.05872). Hidden matrices have none: theirs is the learning rate itself
 
 
 def names_of(optimizer: str) -> frozenset[str]:
-    """What an optimizer is configured by; all are needed."""
+    """Names of the hyperparameters that configure an optimizer; all are needed."""
     return EVERYWHERE | declared(optimizer).hyperparameters.keys()
 
 
@@ -70,7 +70,7 @@ def rate_multiplier(role: Role, hyperparameters: Mapping[str, float]) -> float:
 
 
 def _problem(optimizer: str, name: str, value: float) -> str | None:
-    """What the value should have been, or None if it is right."""
+    """The requirement that the value does not meet, or None if it is right."""
     if not math.isfinite(value):
         return "finite"
     own = declared(optimizer).hyperparameters

@@ -12,5 +12,5 @@ _REFUSED: Final[Mapping[str, str]] = {
 
 
 def refusal_of(name: str) -> str | None:
-    """Why nothing of that name can be tuned; None if it is not one of these."""
+    """The reason that nothing of that name can be tuned; None if it is not one of these."""
     return f"{name} cannot be tuned: {_REFUSED[name]}" if name in _REFUSED else None

@@ -26,7 +26,7 @@ def _built_in() -> dict[str, OptimizerDeclaration]:
 
 
 def _declaration_in(found: object) -> OptimizerDeclaration:
-    """What an entry point led to, if it is one."""
+    """The declaration that an entry point led to."""
     if not isinstance(found, OptimizerDeclaration):
         raise TypeError(f"is a {type(found).__name__}, not an OptimizerDeclaration")
     return found

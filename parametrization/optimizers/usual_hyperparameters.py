@@ -21,7 +21,7 @@ def memory(default: float) -> Hyperparameter:
 
 
 def epsilon(default: float, *, gradient_power: float = 1) -> Hyperparameter:
-    """What is added beside a gradient (power 1) or beside squared gradients (power 2)."""
+    """Epsilon, added to a root of squared gradients (power 1) or to squared gradients (power 2)."""
     return Hyperparameter(default=default, gradient_power=gradient_power)
 
 

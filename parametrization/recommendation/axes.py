@@ -30,7 +30,7 @@ class AxisLaw(Record):
 
 
 class AxesEvidence(Record):
-    """What the sweep over other axes than width says of one optimizer."""
+    """The results of the sweep over axes other than width, for one optimizer."""
 
     width: int
     """Of its trials: the proxies'."""

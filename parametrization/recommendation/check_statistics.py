@@ -12,7 +12,7 @@ from parametrization.shapes.roles import ModelShape
 
 
 class CheckStatistics(Record):
-    """What it takes to judge a check: whose statistics, and by which rules."""
+    """Everything needed to judge a check: statistics, optimizer, shapes and policies."""
 
     optimizer: str
     base_shapes: ModelShape

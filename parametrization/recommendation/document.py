@@ -39,7 +39,7 @@ little of its uncertainty away. `edge`: the widest width's optimum lies outside 
 
 
 class MeasuringEnd(Record):
-    """Why the measurement over widths took no more trials."""
+    """The reason that the measurement over widths took no more trials."""
 
     stopped_by: StoppedBy
     trials: int
@@ -64,7 +64,7 @@ class TuningCost(Record):
 
 
 class Provenance(Record):
-    """What the answer was computed from."""
+    """The inputs that the answer was computed from."""
 
     study_id: str
     spec_sha256: str

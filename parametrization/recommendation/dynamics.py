@@ -5,7 +5,7 @@ from parametrization.recommendation.record import Record
 
 
 class Look(Record):
-    """What was seen after some updates, on batches of the data."""
+    """Measurements after some number of updates, on batches of the data."""
 
     step: int
     """Updates done."""
@@ -52,7 +52,7 @@ class WidthDynamics(Record):
 
 
 class StudyDynamics(Record):
-    """Of the winners of a study, as far as they were looked at."""
+    """Training dynamics of a study's winners, as far as they were measured."""
 
     trainings: tuple[WidthDynamics, ...] = ()
 
@@ -65,7 +65,7 @@ class CriticalBatch(Record):
 
 
 class DynamicsFindings(Record):
-    """What the dynamics at the winner say of a target."""
+    """Consequences for a target of the dynamics measured at the winner."""
 
     critical_batches: tuple[CriticalBatch, ...]
     """From the second half of training; widths without one saw no gradient beyond its noise."""

@@ -60,7 +60,7 @@ class Optimum(Record):
 
 
 class NoiseFloor(Record):
-    """How far a trainer of a user's own repeats itself: one trial, trained twice with one seed."""
+    """Noise of a user's own trainer: one trial, trained twice with one seed."""
 
     trial: int
     """The best of the search."""
@@ -80,7 +80,7 @@ class WidthOptimum(Record):
 
 
 class Drift(Record):
-    """How far the best log2(learning rate) moves per doubling of width, by the optima alone."""
+    """Movement of the best log2(learning rate) per doubling of width, by the optima alone."""
 
     octaves_per_doubling: float
     low_octaves_per_doubling: float
@@ -129,7 +129,7 @@ class Prediction(Record):
 
 
 class Regret(Record):
-    """What reusing a learning rate costs at the widest measured width."""
+    """Cost of reusing a learning rate at the widest measured width."""
 
     from_width: int
     """The width whose optimum is reused; for a prediction, the widest one that it knew."""
@@ -144,7 +144,7 @@ class Regret(Record):
 
 
 class WiderIsBetter(Record):
-    """How often the wider of two neighbouring widths has the lower loss at the same rate."""
+    """Share of rates at which the wider of two neighbouring widths has the lower loss."""
 
     share: float
     """Between 0 and 1."""
@@ -153,7 +153,7 @@ class WiderIsBetter(Record):
 
 
 class Robustness(Record):
-    """How the cost of a wrong learning rate changes with width.
+    """Change of the cost of a wrong learning rate with width.
 
     After the robustness exponent of Kalra & Barkeshli 2026, arXiv:2605.21486.
     """
@@ -168,7 +168,7 @@ class Robustness(Record):
 
 
 class AsymptoticPenalty(Record):
-    """What a parametrization costs at its own best rate, as width grows, held against muP.
+    """Loss of a parametrization at its own best rate, as width grows, compared with muP.
 
     After the asymptotic penalty of Kalra & Barkeshli 2026, arXiv:2605.21486.
     """
@@ -184,7 +184,7 @@ class AsymptoticPenalty(Record):
 
 
 class TransferEvidence(Record):
-    """How the optimum of one optimizer moves with width under one parametrization."""
+    """Movement of one optimizer's optimum with width, under one parametrization."""
 
     optimizer: OptimizerName
     parametrization: Parametrization

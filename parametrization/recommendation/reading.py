@@ -50,7 +50,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _from_format_0(document: Document) -> Document:
-    """What answers lacked before targets had a depth, batch and tokens, and policies had names."""
+    """Upgrade an answer from before targets had a depth, batch and tokens, and policies names."""
     given = _Given(document)
     return (
         {
@@ -82,7 +82,7 @@ def _from_format_0(document: Document) -> Document:
 
 
 class _Given:
-    """What a document of format 0 says, and what follows from it."""
+    """The fields of a document of format 0, and values derived from them."""
 
     def __init__(self, document: Document) -> None:
         self._document = document

@@ -38,7 +38,7 @@ class FieldMultiplier(Record):
 
 
 class TargetFacts(Record):
-    """What a configuration said of the target, where it was given by one; null where it did not."""
+    """Facts of a target that was given by a configuration; null where it does not state them."""
 
     source: str
     """Whose configuration, and of which architecture."""
@@ -58,7 +58,7 @@ class TargetFacts(Record):
 
 
 class Comparison(Record):
-    """What trials are compared by: a positive number of which less is better."""
+    """The measure that trials are compared by: a positive number, less being better."""
 
     metric: Literal["train_loss", "validation_loss"]
     """Which of their curves it is taken from."""

@@ -58,7 +58,7 @@ class Axis(Record):
 
     @property
     def moves(self) -> bool:
-        """Whether the target is not the proxies'."""
+        """True if target and proxies differ along the axis."""
         return self.proxy != self.target
 
 

@@ -151,7 +151,7 @@ def lmo_rows(note: str = "") -> dict[HorizonRule, HorizonRow]:
 
 
 def memory_name(name: str, ratio: float) -> str:
-    """What of a beta is multiplied by `ratio`: see `scaled_memory`.
+    """Name of the quantity of a beta that `ratio` multiplies: see `scaled_memory`.
 
     >>> memory_name("beta1", 2.0), memory_name("beta1", 16.0)
     ('1 - beta1', 'log(beta1)')

@@ -69,5 +69,5 @@ class Policies:
 
     @property
     def choices(self) -> dict[str, StrEnum]:
-        """What is chosen, by field."""
+        """The chosen rules by field."""
         return {name: getattr(self, name) for name in CHOICES}

@@ -23,7 +23,7 @@ class Scaling(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """Why a number is what it is.
+    """Grade of the evidence for a number.
 
     Attributes:
         label: short form of the source, for the reason that goes with every scaled tensor.

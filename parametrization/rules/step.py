@@ -9,7 +9,7 @@ DEGREES: Final = (-2.0, 2.0)
 
 
 class StepKind(StrEnum):
-    """Which gradient the length of a step answers to."""
+    """The gradient that the length of a step depends on."""
 
     ENTRIES = "entries"  # every entry's step to that entry's gradient: SGD, Adam
     TENSOR = "tensor"  # the whole step to the gradient's norm or singular values: LARS, Shampoo
@@ -17,7 +17,7 @@ class StepKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """How a step per unit of learning rate answers to the gradient.
+    """Dependence of a step per unit of learning rate on the gradient.
 
     Attributes:
         degree: p, such that gradients times c make a step times c ** p once every epsilon is zero.

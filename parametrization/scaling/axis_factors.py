@@ -88,7 +88,7 @@ def decay_factor(rules: TensorRules) -> float:
 
 
 def decays(rules: TensorRules) -> bool:
-    """Whether the tensor decays at all: as it was declared, or by the policy on vectors."""
+    """True if the tensor has weight decay: as it was declared, or by the policy on vectors."""
     tensor, rule = rules.tensor, rules.policies.vector_decay_rule
     if tensor.decayed is not None:
         return tensor.decayed
@@ -96,7 +96,7 @@ def decays(rules: TensorRules) -> bool:
 
 
 def _compensation(rules: TensorRules) -> float:
-    """What keeps rate times decay, as the optimizer combines them, free of width and depth."""
+    """Factor that keeps rate times decay, as the optimizer combines them, equal at any size."""
     rule, optimizer = rules.row.scaling, rules.optimizer
     by_width = rules.m_in**rule.wd_in * rules.m_out**rule.wd_out * _built_in_growth(rules)
     if optimizer.rate != "learning_rate":
@@ -148,7 +148,7 @@ def memory(rules: TensorRules, name: str, beta: float) -> Memory:
 
 
 def follows_the_gradient(rules: TensorRules) -> bool:
-    """Whether the epsilon policy scales this tensor's epsilon with width and depth at all."""
+    """True if the epsilon policy scales this tensor's epsilon with width and depth."""
     rule = rules.policies.epsilon_rule
     if rule is EpsilonRule.MATRICES:
         return rules.tensor.role in MATRICES

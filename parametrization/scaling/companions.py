@@ -24,7 +24,7 @@ _COMPANION_WORDS: Final = {"weight_decay": "Of the AdamW on everything but hidde
 
 
 def assignment_of(lead: str) -> Assignment:
-    """Which optimizer trains which role where `lead` is named."""
+    """The optimizer of every role in a study that names `lead`."""
     return declared(lead).assignment
 
 
@@ -35,7 +35,7 @@ def companion_of(lead: str) -> str | None:
 
 
 def flat_hyperparameters(lead: str) -> dict[str, Hyperparameter]:
-    """What a study gives beside what all optimizers have: the lead's own and its companion's."""
+    """Hyperparameters beside those of all optimizers: the lead's own and its companion's."""
     declaration = declared(lead)
     own, assignment = dict(declaration.hyperparameters), declaration.companions
     if assignment is None:
@@ -60,7 +60,7 @@ def flat_names(lead: str) -> frozenset[str]:
 
 
 def own_name(lead: str, name: str, optimizer: str) -> str | None:
-    """What an optimizer beside the lead calls a hyperparameter of the flat mapping; None if not so.
+    """A companion's own name for a hyperparameter of the flat mapping; None if it has none.
 
     >>> own_name("muon_spectral", "companion_epsilon", "adamw")
     'epsilon'

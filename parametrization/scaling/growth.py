@@ -36,7 +36,7 @@ _MEMORIES: Final = frozenset({"beta1", "beta2", "beta_factors", "beta_squares", 
 
 
 class Growth(NamedTuple):
-    """How one number of a tensor changes along one axis, target over base.
+    """Change of one number of a tensor along one axis, target over base.
 
     Attributes:
         power: the exponent of the axis; None where the factor is no power of it.
@@ -65,7 +65,7 @@ class Growth(NamedTuple):
 
 
 def growth(rules: TensorRules, name: str, axis: AxisName) -> Growth:
-    """How a number of the tensor follows one axis, the others held still.
+    """Change of a number of the tensor along one axis, the others held fixed.
 
     Args:
         rules: of the target.
@@ -83,7 +83,7 @@ def growth(rules: TensorRules, name: str, axis: AxisName) -> Growth:
 
 
 def spoken(rules: TensorRules, name: str, axis: AxisName) -> str:
-    """What grows along an axis, in words."""
+    """Name of the quantity that grows along an axis."""
     if axis in ("batch", "tokens") and name in rules.horizon.remembers:
         return memory_name(name, rules.horizon.memory.of(rules.mults.batch, rules.mults.tokens))
     return {
@@ -113,7 +113,7 @@ def policies_of(rules: TensorRules, name: str) -> tuple[str, ...]:
 
 
 def sources(rules: TensorRules, name: str, axis: AxisName) -> tuple[str, ...]:
-    """Where the rule comes from that a number follows along one axis, policies first."""
+    """Sources of the rule that a number follows along one axis, policies first."""
     found: tuple[Evidence, ...] = (rules.horizon.evidence,)
     if axis == "width":
         found = _over_width(rules, name)
@@ -139,7 +139,7 @@ def _factor(rules: TensorRules, name: str, axis: AxisName, by: float) -> float:
 
 
 def _is_embedding(rules: TensorRules) -> bool:
-    """Whether the embedding policy changes this tensor's rate at any other width."""
+    """True if the embedding policy changes this tensor's rate at any other width."""
     if rules.policies.embedding_lr_rule is EmbeddingRateRule.CONSTANT:
         return False
     return rate_by_embedding(rules._replace(mults=Multipliers(width=2.0))) != 1

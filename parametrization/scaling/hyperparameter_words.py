@@ -26,7 +26,7 @@ from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 
 class Told(NamedTuple):
-    """What is said of a hyperparameter.
+    """Explanation of a hyperparameter.
 
     Attributes:
         source: the papers, tables or measurements behind the words.
@@ -71,7 +71,7 @@ class Setting:
         return dict(sorted(found.items(), key=lambda item: item[0][0] is not self.lead))
 
     def told(self, name: str, axes: Iterable[AxisName]) -> Told:
-        """What a hyperparameter does over width, and over other axes that change it."""
+        """Explanation of a hyperparameter over width, and over other axes that change it."""
         clauses: list[str] = []
         cited: dict[str, list[str]] = {}
         moves: set[AxisName] = set()
@@ -116,7 +116,7 @@ def cite(by_optimizer: Mapping[str, Sequence[str]]) -> str:
 
 
 def _has(tensor: TensorShape, own: str) -> bool:
-    """Whether the tensor has the number that a hyperparameter sets."""
+    """True if the tensor has the number that a hyperparameter sets."""
     if own == "init_std":
         return tensor.base_std is not None
     return own != "output_multiplier" or tensor.role is Role.OUTPUT or tensor.tied

@@ -62,7 +62,7 @@ def scale_assigned(
     policies: Policies = DEFAULT_POLICIES,
     target_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[TensorScaling, ...]:
-    """As `scale`, for any assignment of optimizers to roles.
+    """Scalings as by `scale`, for any assignment of optimizers to roles.
 
     Args:
         hyperparameters: at the base, by optimizer; each has its own base learning rate.

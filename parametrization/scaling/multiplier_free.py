@@ -90,7 +90,7 @@ def _rate_power(optimizer: OptimizerDeclaration) -> float:
 
 
 def _decay_power(optimizer: OptimizerDeclaration) -> float:
-    """What the decay is divided by, so that each step shrinks the tensor by the same share."""
+    """Power of the factor that divides the decay, so that each step shrinks the tensor equally."""
     if optimizer.decay_degree is None:
         return _rate_power(optimizer)
     return 1 + optimizer.decay_degree  # inside a trust ratio, beside a gradient over a weight

@@ -9,7 +9,7 @@ from parametrization.shapes.roles import ModelShape, TensorShape
 def own_start_factors(
     shape: ModelShape, scalings: Iterable[TensorScaling], width_multiplier: float
 ) -> dict[str, float | None]:
-    """What each tensor of the target, as its author starts it, is multiplied by.
+    """Factor on the author's own initial value of each tensor of the target.
 
     The size of the author's start follows width by a power of its own (-1/2 for torch's layers, 0
     for one standard deviation everywhere), that of muP by the row's: the factor is the width

@@ -43,7 +43,7 @@ class Schedule:
     }
 
     shape: Annotated[str, DeclaredShape()] = "linear"
-    """How the rate moves after the warm-up."""
+    """Shape of the rate after the warm-up."""
     warmup_fraction: float = field(default=0.1, metadata={"ge": 0, "lt": 1})
     """Share of training spent warming up."""
     decay_fraction: float = field(default=0.2, metadata={"gt": 0, "le": 1})
@@ -82,7 +82,7 @@ class Schedule:
 
     @property
     def declaration(self) -> ShapeDeclaration:
-        """What its shape is."""
+        """Declaration of the schedule's shape."""
         return declared_shape(self.shape)
 
     def factor(self, step: int, steps: int) -> float:
@@ -128,7 +128,7 @@ class Schedule:
 
     @property
     def grows_batch(self) -> bool:
-        """Whether the batch is smaller than the full one at some updates."""
+        """True if the batch is smaller than the full one at some updates."""
         warms_up = self.batch_warmup_fraction > 0 and self.batch_start_fraction < 1
         return warms_up or self.declaration.batch_stages is not None
 
@@ -252,7 +252,7 @@ class Schedule:
 
 
 def average_decay(share: float, steps: int) -> float:
-    """What one update keeps of an average of the weights that remembers a share of training.
+    """Decay of an average of the weights whose memory is a share of training.
 
     Twice the updates at the same share average the same path: the decay follows the horizon as the
     rule of batch and tokens says, to the power kB/kD.

@@ -66,7 +66,7 @@ class TensorScaling:
 
     @property
     def kept(self) -> bool:
-        """Whether the tensor starts as the model has it."""
+        """True if the tensor keeps the model's own initial value."""
         return self.init_std is None and self.constant is None
 
     @property

@@ -59,7 +59,7 @@ def inverse_sqrt(progress: float, span: float, timescale: float) -> float:
 
 
 def seesaw_stages(growth: float, stages: float) -> tuple[tuple[float, float], ...]:
-    """Where a cosine over the tokens has fallen by each power of `growth`, in shares of updates."""
+    """Shares of updates at which a cosine over the tokens has fallen by each power of `growth`."""
     count = int(stages)
     cuts = [math.acos(2 * growth**-stage - 1) / math.pi for stage in range(count + 1)] + [1.0]
     updates = [(cuts[stage + 1] - cuts[stage]) * growth**-stage for stage in range(count + 1)]

@@ -35,7 +35,7 @@ class ShapeNumber:
     whole: bool = False
 
     def problem(self, value: float) -> str | None:
-        """What is wrong with a value; None if nothing is."""
+        """The reason that a value cannot be used; None if it can."""
         if not self.low <= value <= self.high:
             return f"must be from {self.low:g} to {self.high:g}"
         return "must be a whole number" if self.whole and value != int(value) else None
@@ -96,7 +96,7 @@ class ShapeDeclaration:
 
     @property
     def defaults(self) -> dict[str, float]:
-        """Of every number."""
+        """Default of every number."""
         return {name: number.default for name, number in self.numbers.items()}
 
     def completed(self, given: Mapping[str, float]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from parametrization.schedules.declaration import ShapeDeclaration
 
 
 def _declaration_in(found: object) -> ShapeDeclaration:
-    """What an entry point led to, if it is one."""
+    """The declaration that an entry point led to."""
     if not isinstance(found, ShapeDeclaration):
         raise TypeError(f"is a {type(found).__name__}, not a ShapeDeclaration")
     return found

@@ -47,7 +47,7 @@ def write_dimensions(dimensions: Dimensions, path: Path) -> None:
 
 
 def read_dimensions(path: Path) -> dict[str, tuple[int | None, ...]]:
-    """Base shapes from a file, whoever wrote it.
+    """Base shapes from a file of any writer of this form.
 
     Raises:
         ValueError: if the file holds something else, naming where.

@@ -8,7 +8,7 @@ from parametrization.shapes.roles import ModelShape, TensorShape
 
 class _Inside(NamedTuple):
     stack: str
-    """What its name opens with, up to the block's number."""
+    """Start of its name, up to the block's number."""
     number: int
     tensor: TensorShape
     """Named within its block."""

@@ -37,7 +37,7 @@ def pixels(images: SquareImages) -> int:
 
 
 def numbers(images: SquareImages) -> int:
-    """Of one image."""
+    """Numbers of one image: pixels times channels."""
     return images.channels * pixels(images)
 
 

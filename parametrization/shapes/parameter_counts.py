@@ -72,7 +72,7 @@ def patch_feed_forward(width: int) -> int:
 
 
 def time_embedding(width: int) -> int:
-    """Of the features of a diffusion's time."""
+    """Parameters of the embedding of a diffusion's time."""
     return linear(TIME_FEATURES, width) + linear(width, width)
 
 

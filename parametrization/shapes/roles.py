@@ -105,7 +105,7 @@ class TensorShape:
 
     @property
     def layout(self) -> Layout:
-        """What every dimension is; a kernel's count as fan-in."""
+        """The kind of every dimension; a kernel's count as fan-in."""
         fan_out, stacked = self.fan_out_axes, self.stacked_axes
         rest = set(range(len(self.base_shape))) - {*fan_out, *stacked, *self.fan_in_axes}
         kernel = tuple(sorted(rest))
@@ -118,7 +118,7 @@ class TensorShape:
 
     @property
     def fan_in_grows(self) -> bool:
-        """Whether the fan-in grows with width."""
+        """True if the fan-in grows with width."""
         return any(self.infinite[axis] for axis in self.fan_in_axes)
 
     def size_along(self, axes: tuple[int, ...]) -> int:

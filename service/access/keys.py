@@ -1,6 +1,6 @@
-"""Make, list, rotate and revoke keys on the service's own machine, straight in its database.
+"""Create, list, rotate and revoke keys on the service's own machine, in its database.
 
-The first key of a service is made here: whoever may write its database may administer it.
+The first key of a service is made here: write access to the database is enough.
 """
 
 import argparse

@@ -43,7 +43,8 @@ def test_the_file_of_any_form_has_the_hash_of_what_is_stored(
 ) -> None:
     client, stored = reviewed
     path = tmp_path / f"recommendation.{form}"
-    path.write_text(client.stored_recommendation_text(stored["id"], form))
+    (text,) = client.stored_export(stored["id"], form)["files"].values()
+    path.write_text(text)
     assert load(path, sha256=stored["sha256"]).width == 512
     changed = yaml.safe_load(path.read_text())
     changed["groups"][0]["learning_rate"] *= 2

@@ -12,7 +12,7 @@ from parametrization.shapes.roles import ModelShape
 from tuner.spec.study import StudySpec
 from widthwise.cli.commands import app
 from widthwise.errors import WidthwiseError
-from widthwise.external.shapes import load_build, shapes_document, shapes_of
+from widthwise.external.shapes import load_named, shapes_document, shapes_of
 
 MODEL = """
 from torch import nn
@@ -51,7 +51,7 @@ def test_the_command_writes_what_a_study_takes(model: Path, roles: Path, tmp_pat
 
 
 def test_a_file_of_base_shapes_says_what_grows(model: Path, tmp_path: Path) -> None:
-    build = load_build(f"{model}:build")
+    build = load_named(f"{model}:build").build
     sizes = [{n: tuple(p.shape) for n, p in build(w).named_parameters()} for w in (16, 32)]
     bsh = tmp_path / "own.bsh"
     write_dimensions(growing_dimensions(*sizes), bsh)
@@ -81,14 +81,14 @@ def test_a_role_that_cannot_be_understood_is_refused_with_what_can_be_said(
     model: Path, said: object, words: str
 ) -> None:
     with pytest.raises(WidthwiseError, match=re.escape(words)):
-        shapes_of(load_build(f"{model}:build"), 16, roles={"2.weight": said})
+        shapes_of(load_named(f"{model}:build").build, 16, roles={"2.weight": said})
 
 
 def test_dimensions_may_be_listed(model: Path) -> None:
     listed = {"role": "output", "fan_in_axis": [1], "fan_out_axis": [0]}
     alone = {"role": "output", "fan_in_axis": 1, "fan_out_axis": 0}
     one, other = (
-        shapes_of(load_build(f"{model}:build"), 16, roles={"2.weight": said})
+        shapes_of(load_named(f"{model}:build").build, 16, roles={"2.weight": said})
         for said in (listed, alone)
     )
     assert one == other
@@ -166,4 +166,4 @@ def test_what_is_left_unsaid_is_asked_for(model: Path, tmp_path: Path) -> None:
 
 
 def shape_of(model: Path) -> ModelShape:
-    return shapes_of(load_build(f"{model}:build"), 16, roles={"2.weight": "output"})
+    return shapes_of(load_named(f"{model}:build").build, 16, roles={"2.weight": "output"})

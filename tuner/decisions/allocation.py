@@ -19,7 +19,7 @@ Precedence = tuple[int, int, float, int, float, dt.datetime, str]
 
 
 class Use(NamedTuple):
-    """What studies have of the slots that all of them share."""
+    """Shares of the common slots that studies use."""
 
     running: Mapping[str, int] = {}
     """Orders that run now, by study id and by share."""
@@ -95,7 +95,7 @@ def allocate(
 
 
 def free_slots(slots: Iterable[Slot]) -> Counter[str | None]:
-    """How many slots are free, by the study whose orders alone they take, None for all others'."""
+    """Numbers of free slots by the study that they are reserved for, None for all others."""
     return Counter(
         slot.study_id for slot in slots if slot.busy_with is None and slot.problem is None
     )

@@ -23,7 +23,7 @@ NARROWER: Final = 8
 
 
 class Open(NamedTuple):
-    """What a study leaves to its budget."""
+    """Sizes of a study that its budget decides."""
 
     width: bool
     steps: bool
@@ -43,7 +43,7 @@ class OverBudget(ValueError):
 
 
 def left_open(asked: StudySpec) -> Open:
-    """What the study as it was asked for leaves to its budget.
+    """Sizes that the submitted study leaves to its budget.
 
     Widths and search are those of a built-in family; how long proxies train is open where the
     target has a duration of its own.
@@ -93,7 +93,7 @@ def _limit(budget: Budget) -> float:
 
 
 def _price(found: Preview, budget: Budget) -> float | None:
-    """What a plan takes in the budget's unit; None where that is not known."""
+    """Price of a plan in the budget's unit; None where that is not known."""
     if budget.unit == "flops_percent":
         return found.share_percent
     if found.time is None:
@@ -120,7 +120,7 @@ def _candidates(spec: StudySpec, left: Open) -> Iterator[StudySpec]:
 
 
 def _widths(spec: StudySpec, left: Open) -> Sequence[int]:
-    """Of proxies, widest first."""
+    """Widths of proxies, widest first."""
     if not left.width:
         return (spec.proxy_width,)
     first = spec.family.smallest_width(LEAST_WIDTH)

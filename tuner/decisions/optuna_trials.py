@@ -55,12 +55,12 @@ def as_known(
 
 
 def searched_by(config: OptimizerConfig, training: OfTraining = _NOTHING) -> OfTraining:
-    """What a search of this optimizer draws, by Optuna's name: of training behind `TRAINING`."""
+    """Distributions that the search draws from, by Optuna's name; training's have a prefix."""
     return {**config.searched, **{TRAINING + name: value for name, value in training.items()}}
 
 
 def drawn_training(params: Drawn) -> dict[str, float | str] | None:
-    """What was drawn of training, by its own names; None if nothing was."""
+    """Drawn training settings by their own names; None if none were drawn."""
     drawn = {
         name.removeprefix(TRAINING): value
         for name, value in params.items()

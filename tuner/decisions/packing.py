@@ -103,7 +103,7 @@ def _cohorts(
 
 
 def _goes_on_from(spec: StudySpec, trial: TrialRecord, step: int) -> bool:
-    """Whether the trial trains on from a step, now or before: the answer does not change."""
+    """True if the trial trains on from a step, now or before: the answer does not change."""
     if trial.step > step:
         return True
     failed_on_its_way = trial.state is TrialState.FAIL
@@ -131,7 +131,7 @@ def _is_pruned_at_rungs(spec: StudySpec, purpose: Purpose) -> bool:
 
 
 def _may_go_on(spec: StudySpec, trial: TrialRecord) -> bool:
-    """Whether no decision is due before the trial's next segment."""
+    """True if no decision is due before the trial's next segment."""
     # Beyond it, where a trial that has lost its checkpoint comes by once more.
     decided = trial.step == 0 or trial.system_attrs.get(DECIDED_STEP, -1) >= trial.step
     return decided or not _is_pruned_at_rungs(spec, trial.purpose)

@@ -137,7 +137,7 @@ def _measuring(snapshot: StudySnapshot) -> Decision:
 
 
 def _what_ended(snapshot: StudySnapshot, left_out: int) -> str | None:
-    """What ended each optimizer's measurement; None where that was the grid that was asked for."""
+    """Reason that each optimizer's measurement ended early; None where its grid was completed."""
     spec = snapshot.study.spec
     if left_out and spec.budget is not None:
         return f"stopped at its {spec.budget.words}: {left_out} trials more would not fit into it"
@@ -159,7 +159,7 @@ _PHASES: Final[dict[StudyState, Callable[[StudySnapshot], Decision]]] = {
 
 
 def _all_at_one_rung(unfinished: Sequence[TrialRecord]) -> bool:
-    """Whether a whole batch waits at a rung that has not been decided yet."""
+    """True if a whole batch waits at a rung that has not been decided yet."""
     steps = {trial.step for trial in unfinished}
     return (
         len(steps) == 1
@@ -195,7 +195,7 @@ def _describe_order(snapshot: StudySnapshot) -> DescribeOrder:
 
 
 def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOrder]:
-    """What the coordinate check still needs: the model's shape, then statistics, widest first."""
+    """Orders that the coordinate check still needs: the model's shape, then statistics by width."""
     study = snapshot.study
     if study.shape is None:
         yield _describe_order(snapshot)

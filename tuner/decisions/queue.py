@@ -17,11 +17,11 @@ class SlotsNow(NamedTuple):
     free: int
     """Those of them that run none."""
     problems: tuple[str, ...] = ()
-    """What ails each of the others: `cpu-0: ...`."""
+    """Problems of the other slots: `cpu-0: ...`."""
 
 
 class Place(Record):
-    """Where a study stands in the queue for slots."""
+    """Place of a study in the queue for slots."""
 
     study_id: str
     priority: int

@@ -128,7 +128,7 @@ def propose_batch(search: Search, batch: int) -> tuple[NewTrial, ...]:
 def decide_rung(
     search: Search, at_rung: Sequence[TrialRecord]
 ) -> tuple[tuple[TrialEnding, ...], tuple[Promotion, ...]]:
-    """Which of the trials that stand at one rung end there, and which go on.
+    """Decide which of the trials at one rung end there and which go on.
 
     Args:
         search: of these and all earlier trials.

@@ -17,7 +17,7 @@ class Row(NamedTuple):
     """A trial of elsewhere: what it was given, and what it came to."""
 
     name: str
-    """Which one it is there, in words."""
+    """Name of the trial in its source."""
     params: Mapping[str, float]
     value: float | None
     """None: it did not end with a number."""

@@ -19,7 +19,7 @@ LEAST_TRIALS = 4
 
 
 class Importances(Record):
-    """How much of the search's differences each hyperparameter explains."""
+    """Share of the search's variance that each hyperparameter explains."""
 
     optimizer: str
     trials: int

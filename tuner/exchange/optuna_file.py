@@ -112,7 +112,7 @@ def _as_measured(trials: Sequence[TrialRecord]) -> Iterator[FrozenTrial]:
 
 
 def _named(drawn: Drawn | None) -> Drawn:
-    """As Optuna calls it."""
+    """Optuna's name for it."""
     return {TRAINING + name: value for name, value in (drawn or {}).items()}
 
 

@@ -34,7 +34,7 @@ _DATA: Final = "the best strength of a regulariser also depends on the data and 
 
 
 class Search(NamedTuple):
-    """Where the numbers come from.
+    """The trials and the search that the numbers come from.
 
     Attributes:
         widths: with a measured optimum, narrowest first.
@@ -111,7 +111,7 @@ def _value(
 
 
 def _rests_on(name: str, told: Told, axis: Axis) -> bool:
-    """Whether the number is worth what is known of the axis, and no more."""
+    """True if the number is only as reliable as the evidence for the axis."""
     if name == "learning_rate":
         return axis.name == "width" or axis.moves
     return axis.name in told.moves
@@ -143,7 +143,7 @@ def _fitted(search: Search, best: str) -> tuple[Origin, str]:
 
 
 def _further(search: Search, best: str) -> tuple[Origin, str]:
-    """Of what was searched beside the learning rate."""
+    """Values that were searched beside the learning rate."""
     if search.further is None:
         return "searched", f"{best}; not confirmed with fresh seeds"
     gains = " and ".join(

@@ -101,7 +101,7 @@ def _rate(spec: StudySpec, ends: _Ends) -> LearningRate:
 
 
 def _reach(ends: _Ends) -> str:
-    """How far the interval reaches, in octaves; to both sides where that is hardly different.
+    """Reach of the interval in octaves; one number where both sides are nearly equal.
 
     >>> _reach(_Ends(-5.5, -5.0, -4.5)), _reach(_Ends(-5.5, -5.0, -4.8))
     ('± 0.5', '-0.5 / +0.2')

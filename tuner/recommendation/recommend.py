@@ -61,7 +61,7 @@ from tuner.spec.study import StudySpec
 
 
 class Recommendation(RecommendationDocument):
-    """What the service answers: the document, with a family and a state of its own catalogue."""
+    """The service's answer: the document, with a family and a state of this release."""
 
     state: StudyState
     family: AnyFamily
@@ -250,7 +250,7 @@ def dataset_facts(dataset: Dataset) -> DatasetFacts:
 
 
 def _as_the_proxies(spec: StudySpec, target: WholeTarget) -> bool:
-    """Whether the target differs from the proxies in its width alone."""
+    """True if the target differs from the proxies in its width alone."""
     proxies = spec.proxies
     return (target.depth, target.batch_size, target.tokens) == (
         proxies.depth,

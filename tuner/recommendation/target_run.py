@@ -59,7 +59,7 @@ class TargetRun:
 
     @cached_property
     def _factor(self) -> float:
-        """Of the target's rates over those of the proxies at the target's width."""
+        """Ratio of the target's rates to those of the proxies at the target's width."""
         document = self._document
         given = document.base_shapes, document.base_hyperparameters
         rates = [
@@ -71,7 +71,7 @@ class TargetRun:
         return rates[0][place].learning_rate / rates[1][place].learning_rate
 
     def reached(self, steps: Sequence[int]) -> Floats:
-        """How far the run has gone before these updates, numbered from 1, ascending."""
+        """Progress of the run before these updates, numbered from 1, ascending."""
         schedule = self._document.schedule
         done = [step - 1 for step in steps]
         return self._factor * exposure(schedule.form, schedule.steps, done)
@@ -112,7 +112,7 @@ class TargetRun:
         return 1 + bisect_left(range(1, self._document.target.steps), tokens, key=self.tokens_at)
 
     def judged(self, observations: Sequence[Observation]) -> RunJudgement:
-        """What the losses say, the last one included.
+        """Verdict on the run from its losses, the last one included.
 
         Args:
             observations: all that the run has reported, at least one, ascending.
@@ -164,7 +164,7 @@ class TargetRun:
         return max(1, bisect_right(steps, self._curves.longest, key=self._read_at))
 
     def _read_at(self, step: int) -> float:
-        """How far the proxies have to have gone for a run to be judged there."""
+        """Progress that the proxies need for a run to be judged there."""
         reached = float(self.reached([step])[0])
         return reached * max(_FOURFOLD, self._curves.finer(reached, step - 1))
 

@@ -27,7 +27,7 @@ _OWN_FIELDS: Final = ("beta1", "beta2", "momentum")
 
 
 class Duration(NamedTuple):
-    """How long something trains."""
+    """Length of a training: steps, batch and tokens."""
 
     steps: int
     batch_size: int
@@ -151,7 +151,7 @@ def _equal_ones(scalings: Iterable[TensorScaling]) -> list[list[TensorScaling]]:
 
 
 def _settings(at: TensorScaling | TensorValues) -> tuple[object, ...]:
-    """What tensors of one parameter group have in common."""
+    """Settings that tensors of one parameter group share."""
     others = tuple(sorted(at.others.items()))
     return (at.optimizer, at.learning_rate, at.weight_decay, at.epsilon, others)
 

@@ -42,7 +42,7 @@ class Findings(NamedTuple):
     noise: NoiseFloor | None = None
     """Of a trainer of the user's own."""
     dynamics: DynamicsFindings | None = None
-    """Where the study asked for them."""
+    """None where the study did not ask for them."""
 
     @property
     def width(self) -> int:
@@ -51,7 +51,7 @@ class Findings(NamedTuple):
 
     @property
     def transfer(self) -> Transfer:
-        """What is known of the learning rate at the target's width."""
+        """Evidence for the learning rate at the target's width."""
         return Transfer(
             self.evidence.optima,
             self.evidence.drift,

@@ -39,19 +39,19 @@ class Budget(Submitted):
 
     @property
     def unit(self) -> str:
-        """Which of the units it is given in."""
+        """The unit that it is given in."""
         return next(name for name in _UNITS if getattr(self, name) is not None)
 
     @property
     def hours(self) -> float | None:
-        """Of slots; None of a share of FLOPs, and of a cost whose price is not known."""
+        """Hours of slots; None of a share of FLOPs, and of a cost whose price is not known."""
         if self.cost is None or self.price_per_hour is None:
             return self.gpu_hours
         return self.cost / self.price_per_hour
 
     @property
     def words(self) -> str:
-        """As people say it.
+        """The budget in words.
 
         >>> Budget(cost=12, price_per_hour=2.5).words
         'budget of 12 at 2.5 an hour of a slot'

@@ -20,7 +20,7 @@ _WORDS: Final = "Package and version that it comes from; filled in, and kept wit
 
 
 def package_field(package: str) -> tuple[type[str], Any]:
-    """What `create_model` is given for the field `plugin`."""
+    """Definition of the field `plugin` for `create_model`."""
     return str, Field(default=package, description=_WORDS)
 
 

@@ -16,7 +16,7 @@ from tuner.spec.target import (
 
 
 class AskedTarget(Submitted):
-    """What a recommendation is asked for; what is left out is the study's own."""
+    """The target of a requested recommendation; fields left out are the study's own."""
 
     width: Width | None = None
     depth: Depth | None = None

@@ -26,7 +26,7 @@ class TrialState(StrEnum):
 
 
 class StateReason(StrEnum):
-    """Why a trial is in its state, where the state alone does not say."""
+    """The reason for a trial's state, where the state alone does not tell it."""
 
     DIVERGED = "diverged"  # the loss left the finite numbers: information, not an error
     OUT_OF_MEMORY = "out_of_memory"
@@ -46,7 +46,7 @@ class OrderState(StrEnum):
 
 
 class RecommendationState(StrEnum):
-    """What reviewers said of a stored recommendation."""
+    """Review of a stored recommendation."""
 
     PENDING = "pending"  # nobody has decided
     APPROVED = "approved"
@@ -54,7 +54,7 @@ class RecommendationState(StrEnum):
 
 
 class Purpose(StrEnum):
-    """What a trial was run for."""
+    """Purpose of a trial."""
 
     SEARCH = "search"  # proposed by Optuna at the proxy width
     MEASURE = "measure"  # one learning rate at one of the widths that are measured, under muP

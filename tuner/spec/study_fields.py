@@ -45,7 +45,7 @@ HALF: Final = 0.5
 
 
 class Training(Submitted):
-    """How every trial of the study trains."""
+    """Training of every trial of the study."""
 
     steps: int = Field(default=200, ge=8, le=10_000_000)
     batch_size: int = Field(default=16, ge=1, le=65_536)
@@ -76,7 +76,7 @@ class Training(Submitted):
 
     @property
     def clips(self) -> bool:
-        """Whether gradients are clipped at all."""
+        """True if gradients are clipped."""
         limits = (self.gradient_clip_norm, self.gradient_clip_value, self.gradient_clip_percentile)
         return any(limit is not None for limit in limits)
 
@@ -200,7 +200,7 @@ class StudyFields(Submitted):
 
     @property
     def only_checks(self) -> bool:
-        """Whether nothing is searched: the study ends with its coordinate check."""
+        """True if nothing is searched: the study ends with its coordinate check."""
         return self.stop_after == "check"
 
     @property
@@ -218,7 +218,7 @@ class StudyFields(Submitted):
         return usual_settings.check_seeds(optimizer)
 
     def training_by(self, optimizer: Optimizer, drawn: Drawn | None = None) -> Training:
-        """How this optimizer trains: at a constant rate if it averages instead of decaying.
+        """Training by this optimizer: at a constant rate if it averages instead of decaying.
 
         Args:
             drawn: what its search has drawn; None: the study's own.
@@ -230,12 +230,12 @@ class StudyFields(Submitted):
         return training.model_copy(update={"schedule": training.schedule.without_decay})
 
     def searched_training(self, optimizer: Optimizer) -> dict[str, Distribution | ShapeChoices]:
-        """What this optimizer's search draws of its training, by name."""
+        """Training settings that this optimizer's search draws, by name."""
         return self.search.training.given_to(optimizer) if self.search.training else {}
 
     @property
     def comparison(self) -> Comparison:
-        """What its trials are compared by."""
+        """The measure that its trials are compared by."""
         own, share = self.family.comparison, self.training.compared_over
         if own.metric != "train_loss" or share == HALF:
             return own

@@ -17,7 +17,7 @@ of that release, and must stay readable."""
 
 
 def is_stored(info: ValidationInfo) -> bool:
-    """Whether the document is read back from the database."""
+    """True if the document is read back from the database."""
     return info.context is STORED
 
 

@@ -46,7 +46,7 @@ class Target(Submitted):
 
 
 def narrower_than_proxy(width: int, proxy_width: int) -> str | None:
-    """Why a target cannot have this width; None if it is at least the proxies'."""
+    """The reason that a target cannot have this width; None if it is at least the proxies'."""
     if width >= proxy_width:
         return None
     return (
@@ -56,7 +56,7 @@ def narrower_than_proxy(width: int, proxy_width: int) -> str | None:
 
 
 class Proxies(Record):
-    """What a target takes over where it says nothing itself."""
+    """Defaults that a target takes from its proxies."""
 
     depth: int
     batch_size: int

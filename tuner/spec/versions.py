@@ -54,7 +54,7 @@ def named_plugins(spec: object) -> Mapping[str, Any] | None:
 
 
 def _other_task(spec: object) -> str | None:
-    """Why the study's own task is not the one that is registered here; None if it is, or none."""
+    """The reason that the study's own task differs from the registered one; None if none does."""
     match spec:
         case {"family": {"name": str(name), "source": str(source), "version": str(version)}}:
             found = REGISTERED.find(name)

@@ -1,14 +1,14 @@
-"""The command that answers from a table of losses which the user already has."""
+"""The command `widthwise analyse`: an answer from a user's own table of losses."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from parametrization.sweeps.analysis import Analysis, analyse, curves_of
 from widthwise.cli.sweep_view import sweep_view
 from widthwise.cli.terminal import Address, AsJson, out, print_json, said_plainly, service
 from widthwise.errors import WidthwiseError
-from widthwise.sweeps.analysis import Analysis, analyse, curves_of
 from widthwise.sweeps.table import Table, read_table, table_text
 
 
@@ -27,9 +27,9 @@ def analyse_table(
     ] = False,
     address: Address = None,
 ) -> None:
-    """Say what a sweep of your own tells of a wider model's learning rate.
+    """Predict a wider model's learning rate from a table of losses of your own.
 
-    Asks no service, unless the sweep is to be stored.
+    Needs no service, except with --submit.
     """
     with said_plainly():
         table = read_table(file, loss=loss)
@@ -51,7 +51,7 @@ def analyse_table(
 def _submitted(
     file: Path, target_width: int, loss: str | None, address: str | None
 ) -> dict[str, dict[str, str]]:
-    """Addresses of the stored studies' pages by their ids, as `stored`."""
+    """Store the table; its studies' ids and the addresses of their pages, as `stored`."""
     with service(address) as client:
         named = {} if loss is None else {"loss": loss}
         answer = client.submit_sweep(table_text(file), target_width, name=file.name, **named)

@@ -1,4 +1,4 @@
-"""The `widthwise` command: everything it knows, it asks the service over HTTP."""
+"""The `widthwise` command line: a client of the service's HTTP API."""
 
 from importlib.metadata import version
 from pathlib import Path
@@ -60,7 +60,7 @@ def main(
 def up(  # noqa: PLR0913  # one parameter an option
     data_dir: Annotated[
         Path | None,
-        typer.Option(help="Where everything is kept; default: widthwise-data."),
+        typer.Option(help="Directory of all data; default: widthwise-data."),
     ] = None,
     host: Annotated[
         str | None, typer.Option(help="Interface to serve on; default: 127.0.0.1.")
@@ -94,7 +94,7 @@ def up(  # noqa: PLR0913  # one parameter an option
     ] = None,
     as_json: Annotated[
         bool,
-        typer.Option("--json", help="Print one line of JSON: its url, data directory and pid."),
+        typer.Option("--json", help="Print one line of JSON: url, data directory and pid."),
     ] = False,
 ) -> None:
     """Run the service here: API, pages, tuner and workers, until Ctrl-C."""

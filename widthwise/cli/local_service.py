@@ -1,4 +1,4 @@
-"""The service of this machine's data directory: tasks registered with it, found, or started."""
+"""The service of a data directory: register tasks, find it, or start it."""
 
 import json
 import os
@@ -20,14 +20,14 @@ _REGISTRATION: Final = "service.registration"
 _START_SECONDS: Final = 120.0
 _STOP_SECONDS: Final = 20.0
 LOG: Final = "service.log"
-"""In the data directory: what a service that was started here writes."""
+"""File in the data directory with the output of a service that was started here."""
 
 
 def register(task: str, data_dir: Path) -> dict[str, Any]:
     """Describe a task, whose code runs in a process of its own, and register it.
 
     Raises:
-        WidthwiseError: with every reason why it cannot be used, and the roles to paste.
+        WidthwiseError: with every reason that it cannot be used, and roles to declare.
 
     """
     require_service()
@@ -48,20 +48,24 @@ def register(task: str, data_dir: Path) -> dict[str, Any]:
 
 
 def refusal(task: str, problems: list[str], proposals: dict[str, str]) -> str:
-    """Everything that is wrong with a task, and what can be pasted into its class."""
+    """The message with all problems of a task, and roles that can be pasted into its class."""
     lines = [f"{task} cannot be tuned yet:", *(f"  - {problem}" for problem in problems)]
     if proposals:
         roles = (f'    "{name}": {role}' for name, role in proposals.items())
-        lines += ["", "Shapes and names suggest this; paste it into the class, and correct it:", ""]
+        lines += [
+            "",
+            "Shapes and names suggest these roles; paste them into the class and correct them:",
+            "",
+        ]
         lines += ["from widthwise import Declaration, Role", "", "roles = {", *roles, "}"]
     return "\n".join(lines)
 
 
 @contextmanager
 def service_of(data_dir: Path, slots: int | None) -> Iterator[tuple[Client, bool]]:
-    """A client of the service that runs on the directory, and whether it was started for this.
+    """A client of the service on the directory, and True if the service was started here.
 
-    One that was started here ends with the block.
+    A service that was started here ends with the block.
 
     Raises:
         WidthwiseError: if none runs and none can be started.
@@ -101,7 +105,7 @@ def _started(data_dir: Path, slots: int | None) -> "subprocess.Popen[bytes]":
 
 
 def _port() -> int:
-    """The default one unless somebody answers there: then any that is free."""
+    """The default port, or 0 (any free one) if a service answers there."""
     try:
         with Client(DEFAULT_ADDRESS, timeout_seconds=1.0) as client:
             next(client.study_pages())
@@ -113,7 +117,7 @@ def _port() -> int:
 
 
 def _address_of(process: "subprocess.Popen[bytes]", data_dir: Path) -> str:
-    """Where it serves, as soon as it answers."""
+    """The address that it serves at, as soon as it answers."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from parametrization.text.visible import visible
-from widthwise.cli.follow import is_over
+from widthwise.following import is_over
 
 LABELS: Final = {
     "check": "checking",

@@ -1,4 +1,4 @@
-"""A recommendation as people read it in a terminal."""
+"""A recommendation as text for a terminal."""
 
 import io
 from collections.abc import Callable, Iterator, Mapping
@@ -94,7 +94,7 @@ def _told(value: float | str | None) -> str:
 
 
 def _updates(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
-    """What happens around every update."""
+    """Clipping and weight averaging."""
     if document.gradient_clip_norm is not None:
         yield "clipping", f"gradient norm at {document.gradient_clip_norm:g}"
     if document.gradient_clip_value is not None:
@@ -156,7 +156,7 @@ def _evidence(evidence: TransferEvidence) -> str:
 
 
 def _tensors(document: RecommendationDocument) -> Table:
-    """Every tensor's numbers; one that is the same for all of them is among the facts."""
+    """Every tensor's numbers; a column that is equal for all of them is among the facts."""
     varying = [name for name in _OPTIMIZER_COLUMNS if _same(document, name) is None]
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("parameters", overflow="fold", ratio=1)
@@ -183,7 +183,7 @@ def _start(tensor: TensorValues) -> str:
 
 
 def _same(document: RecommendationDocument, name: str) -> str | None:
-    """What all tensors have in common, in words; None if they differ."""
+    """The value that all tensors share, in words; None if they differ."""
     values = set(map(_OPTIMIZER_COLUMNS[name], document.tensors))
     if len(values) > 1:
         return None

@@ -1,4 +1,4 @@
-"""The command `widthwise shapes`: what a study needs to know of a model of the reader's own."""
+"""The command `widthwise shapes`: the shapes of a user's own model, for a study."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from widthwise.cli.terminal import AsJson, print_json
+from widthwise.cli.terminal import AsJson, print_json, write_text
 from widthwise.errors import WidthwiseError
 from widthwise.external.shapes import load_named, read_roles, shapes_document, shapes_of
 
@@ -28,7 +28,7 @@ def shapes(  # noqa: PLR0913  # one parameter an option
         int | None, typer.Option(min=1, help="Another width; default: twice the base's.")
     ] = None,
     bsh: Annotated[
-        Path | None, typer.Option(help="File of base shapes (.bsh) that says what grows.")
+        Path | None, typer.Option(help="File of base shapes (.bsh), instead of a second width.")
     ] = None,
     roles: Annotated[
         Path | None, typer.Option(help="YAML or JSON: roles by parameter name or pattern.")
@@ -57,10 +57,7 @@ def shapes(  # noqa: PLR0913  # one parameter an option
     if output is None:
         typer.echo(text)
         return
-    try:
-        output.write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
+    write_text(output, f"{text}\n")
     if as_json:
         print_json({"wrote": [str(output)], "tensors": len(shape.tensors)})
     else:

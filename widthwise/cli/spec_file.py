@@ -1,4 +1,4 @@
-"""A study as people write it: YAML or JSON, from a file or standard input."""
+"""Read a study's specification: YAML or JSON, from a file or standard input."""
 
 import json
 import math
@@ -25,7 +25,7 @@ _Loader.add_implicit_resolver(
 
 
 def read_spec(path: Path) -> dict[str, Any]:
-    """The study that a file describes, as JSON can carry it; `-` reads standard input.
+    """The specification in a file, in JSON's types; `-` reads standard input.
 
     Raises:
         WidthwiseError: if the file cannot be read, or holds no mapping of fields.
@@ -44,7 +44,9 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise WidthwiseError(f"{name} does not hold a study: write fields such as `family: ...`")
     for pointer, number in _numbers(spec):
         if not math.isfinite(number):
-            raise WidthwiseError(f"{name}: {pointer}: {number} is no number to train with")
+            raise WidthwiseError(
+                f"{name}: {pointer}: {number} is not finite: write a finite number"
+            )
     return spec
 
 

@@ -1,4 +1,4 @@
-"""Show what a sweep says of a wider model, as people read it in a terminal."""
+"""The analysis of a sweep as text for a terminal."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from parametrization.recommendation.evidence import WidthOptimum
+from parametrization.sweeps.analysis import Analysis
 from parametrization.text.rounding import known_digits, percent, significant
 from widthwise.cli.recommendation_view import VERDICT_STYLES
-from widthwise.sweeps.analysis import Analysis
 
 
 def sweep_view(analysis: Analysis) -> RenderableType:

@@ -1,4 +1,4 @@
-"""Studies as people read them in a terminal."""
+"""Tables of studies, projects and stored recommendations for a terminal."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _COLUMNS: Final = ("id", "state", "model", "width", "created")
 
 
 def submitted(study: dict[str, Any], page: str) -> RenderableType:
-    """A study that was just queued, and what to do with it next."""
+    """A study that was just queued, and the commands to use next."""
     study_id, target = study["id"], study["spec"]["target"]
     if study["spec"].get("stop_after") == "check":
         return Text.assemble(
@@ -60,7 +60,7 @@ def studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
 
 
 def projects(rows: Sequence[dict[str, Any]]) -> RenderableType:
-    """One line per project; studies that name none are those of the last column's dash."""
+    """One line per project; a dash stands for studies without one."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("studies", justify="right")
     table.add_column("project")
@@ -101,7 +101,7 @@ def unreadable_studies(rows: Sequence[dict[str, Any]]) -> RenderableType:
 def _table(
     names: Sequence[str], lines: Sequence[Sequence[str | Text]], last: str, texts: Sequence[Text]
 ) -> Table:
-    """Columns that are shown whole, and a last one that takes what room is left."""
+    """Columns that are shown whole, and a last one that takes the remaining room."""
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     for name, cells in zip(names, zip(*lines, strict=True), strict=True):
         table.add_column(name, no_wrap=True, width=max(map(len, [name, *cells])))

@@ -1,8 +1,8 @@
-"""Write what every command says, and errors that a user can act on."""
+"""Output, errors and options that all commands share."""
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Final
@@ -30,12 +30,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document, for pro
 
 
 def _study_ids(incomplete: str) -> list[tuple[str, str]]:
-    """The newest studies for a shell that completes an id; none where no service answers."""
+    """Ids of the newest studies for shell completion; none where no service answers."""
     return studies_to_complete(incomplete)
 
 
 def studies_to_complete(incomplete: str, kind: str | None = None) -> list[tuple[str, str]]:
-    """Id and name of the newest studies that a shell may complete; of a `kind`, or all."""
+    """Ids and names of the newest studies, of one `kind` or all, for shell completion."""
     try:
         with Client(timeout_seconds=_COMPLETION_SECONDS) as client:
             page = next(client.study_pages(kind=kind))
@@ -62,12 +62,12 @@ err = Console(stderr=True)
 
 
 def print_json(document: object) -> None:
-    """Print what the service answered, for programs."""
+    """Print a document as one line of JSON."""
     typer.echo(json.dumps(document, ensure_ascii=False, allow_nan=False))
 
 
 def say_written(files: Iterable[Path], *, as_json: bool, **further: object) -> None:
-    """Name the files that a command wrote; for programs with what else it has to say."""
+    """Print the paths that a command wrote; with `as_json` in a document with `further` fields."""
     if as_json:
         print_json({"wrote": [str(path) for path in files], **further})
         return
@@ -75,8 +75,29 @@ def say_written(files: Iterable[Path], *, as_json: bool, **further: object) -> N
         typer.echo(f"wrote {path}")
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a file.
+
+    Raises:
+        WidthwiseError: if it cannot be written.
+
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error
+
+
+def say_state(document: Mapping[str, object], as_json: bool) -> None:
+    """Print the state that a study, check or recommendation now has, or all of its document."""
+    if as_json:
+        print_json(document)
+    else:
+        typer.echo(f"{document['id']} is {document['state']}")
+
+
 def print_table(table: RenderableType) -> None:
-    """Print a table as wide as the terminal is; to a file or another program, with no cell cut."""
+    """Print a table as wide as the terminal; without a terminal, as wide as its cells."""
     if out.is_terminal:
         out.print(table)
         return
@@ -86,7 +107,7 @@ def print_table(table: RenderableType) -> None:
 
 @contextmanager
 def said_plainly() -> Iterator[None]:
-    """Errors that a user can act on leave as a line of text and status 1."""
+    """End the command with a line of text and status 1 at a `WidthwiseError`."""
     try:
         yield
     except WidthwiseError as error:
@@ -96,6 +117,6 @@ def said_plainly() -> Iterator[None]:
 
 @contextmanager
 def service(address: str | None) -> Iterator[Client]:
-    """A client of the service, whose errors leave plainly."""
+    """A client of the service; its errors end the command as `said_plainly` does."""
     with said_plainly(), Client(address) as client:
         yield client

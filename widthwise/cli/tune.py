@@ -1,4 +1,4 @@
-"""`widthwise tune`: from a task in a file to the hyperparameters of its target, in one command."""
+"""The command `widthwise tune`: from a task in a file to its target's hyperparameters."""
 
 import json
 from pathlib import Path
@@ -20,10 +20,10 @@ from widthwise.cli.terminal import (
     out,
     print_json,
     said_plainly,
+    write_text,
 )
 from widthwise.cli.watch import watch_study
 from widthwise.client import Client, Document
-from widthwise.errors import WidthwiseError
 from widthwise.recommendation import Recommendation
 
 
@@ -33,29 +33,30 @@ def tune(  # noqa: PLR0913  # one parameter an option
     ],
     target_width: Annotated[int, typer.Option(min=1, help="Width of the target.")],
     target_depth: Annotated[
-        int | None, typer.Option(min=1, help="Its depth; default: the proxies'.")
+        int | None, typer.Option(min=1, help="Depth of the target; default: the proxies'.")
     ] = None,
     target_batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Its examples per step; default: the proxies'.")
+        int | None,
+        typer.Option(min=1, help="Examples per step of the target; default: the proxies'."),
     ] = None,
     target_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens it trains on; default: the proxies'.")
+        int | None, typer.Option(min=1, help="Tokens the target trains on; default: the proxies'.")
     ] = None,
     optimizer: Annotated[
-        list[str] | None, typer.Option(help="To tune; may be repeated; default: adamw.")
+        list[str] | None, typer.Option(help="Optimizer to tune; may be repeated; default: adamw.")
     ] = None,
-    trials: Annotated[int | None, typer.Option(min=1, help="Of the search.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
     steps: Annotated[int | None, typer.Option(min=8, help="Of every trial.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Of every trial.")] = None,
     proxy_width: Annotated[
-        int | None, typer.Option(min=1, help="To search at; default: the task's base_width.")
+        int | None, typer.Option(min=1, help="Width to search at; default: the task's base_width.")
     ] = None,
     study: Annotated[
         Path | None,
         typer.Option("--spec", help="YAML or JSON with further fields of the study."),
     ] = None,
     data_dir: Annotated[
-        Path, typer.Option(help="Where everything is kept; of a running service, its own.")
+        Path, typer.Option(help="Directory of all data; that of a running service to use it.")
     ] = DEFAULT_DATA_DIR,
     slots: Annotated[
         int | None, typer.Option(min=1, help="Trials at a time; default: one per core.")
@@ -67,7 +68,7 @@ def tune(  # noqa: PLR0913  # one parameter an option
 ) -> None:
     """Tune your own model: describe it, check it, search, measure, and print the answer.
 
-    Uses the service that runs on the data directory, or starts one for as long as it takes.
+    Uses the service that runs on the data directory, or starts one until the study is over.
     """
     target = {
         "width": target_width,
@@ -118,10 +119,7 @@ def _tuned(client: Client, spec: dict[str, Any], shown: Console, ours: Path | No
 def _answered(client: Client, study: Document, output: Path) -> Document:
     """Write the answer to its file, and return it."""
     text = client.recommendation_text(study["id"], "json")
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise WidthwiseError(f"cannot write {output}: {error.strerror}") from error
+    write_text(output, text)
     answer: Document = json.loads(text)
     return answer
 
@@ -145,7 +143,7 @@ def _given(**fields: int | None) -> dict[str, int]:
 
 
 def _merged(further: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
-    """Options of the command line before those of the file, field by field."""
+    """The file's fields, replaced by those of the command line."""
     merged = dict(further)
     for name, value in asked.items():
         before = merged.get(name)

@@ -1,4 +1,4 @@
-"""Starting the service of this environment, and making its keys."""
+"""The commands `widthwise up` and `widthwise keys`, which run the service's own code."""
 
 import importlib.util
 import os
@@ -15,11 +15,11 @@ ANY_OPTION: Final = {
     "allow_extra_args": True,
     "help_option_names": [],
 }
-"""Settings of a command that hands its options on."""
+"""Settings of a command that passes all its options on."""
 
 
 def keys(context: typer.Context) -> None:
-    """Make, list, rotate and revoke keys, on the service's own machine (`keys create --help`)."""
+    """Create, list, rotate and revoke keys, on the service's own machine (`keys create --help`)."""
     with said_plainly():
         become_service(context.args, "service.access.keys")
 
@@ -38,7 +38,7 @@ def become_service(options: list[str], module: str = "service.up") -> NoReturn:
 
 
 def require_service() -> None:
-    """See that the service can be started here.
+    """Require that the service can be started here.
 
     Raises:
         WidthwiseError: if this environment holds the client alone.

@@ -1,7 +1,6 @@
-"""Watching a study: live on a terminal, line by line anywhere else."""
+"""Watch a study: live on a terminal, line by line anywhere else."""
 
 import time
-from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 from rich.console import Console, RenderableType
@@ -9,10 +8,10 @@ from rich.live import Live
 from rich.text import Text
 
 from parametrization.text.visible import visible
-from widthwise.cli.follow import follow
 from widthwise.cli.progress import progress_line, progress_view, state_text
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
+from widthwise.following import follow
 
 _LINE_EVERY_SECONDS: Final = 5.0
 
@@ -20,7 +19,7 @@ _LINE_EVERY_SECONDS: Final = 5.0
 def watch_study(
     client: Client, study_id: str, console: Console, *, until_paused: bool = False
 ) -> dict[str, Any]:
-    """Show the study until it is over, and return what it then is.
+    """Show the study until it is over, and return its final document.
 
     Args:
         until_paused: stop watching a study that is paused, too.
@@ -39,12 +38,7 @@ def watch_study(
 
 class _View(Protocol):
     def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
     def show(self, study: dict[str, Any]) -> None: ...
     def interrupted(self, problem: WidthwiseError) -> None: ...
 
@@ -64,12 +58,7 @@ class _LiveView:
         self._live.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._live.stop()
 
     def show(self, study: dict[str, Any]) -> None:
@@ -97,12 +86,7 @@ class _LineView:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         return
 
     def show(self, study: dict[str, Any]) -> None:

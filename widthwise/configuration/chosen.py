@@ -26,7 +26,7 @@ class Chosen(NamedTuple):
 
 
 def chosen_service(address: str | None = None, api_key: str | None = None) -> Chosen:
-    """What holds for a client that is given these.
+    """The service and key of a client with these arguments.
 
     The file's key goes to the file's service alone, where it names one: another address that is
     given, or that the environment names, is not sent it.
@@ -36,7 +36,7 @@ def chosen_service(address: str | None = None, api_key: str | None = None) -> Ch
 
     """
     if (address or os.environ.get(ADDRESS)) and (api_key or os.environ.get(API_KEY)):
-        said = None  # the file has no say: whatever is wrong with it is in nobody's way
+        said = None  # the file is not needed, so an error in it does not matter
     else:
         said = read_configuration()
     where = _address(address, said)

@@ -13,17 +13,17 @@ from widthwise.errors import WidthwiseError
 VARIABLE: Final = "WIDTHWISE_CONFIG"
 """The variable that names another file than the usual one."""
 TEXTS: Final = ("address", "api_key")
-"""What the file says beside its tables of commands."""
+"""Keys of the file beside its tables of commands."""
 
 
 class Configuration(NamedTuple):
-    """What a file says; one that is not there says nothing.
+    """The contents of a configuration file; empty if the file does not exist.
 
     Attributes:
-        path: where it is, or would be.
+        path: its place, also if it does not exist.
         is_there: whether it exists.
-        address: of the service; empty where it names none.
-        api_key: for that service; empty where it names none.
+        address: the service's; empty where it names none.
+        api_key: the key for that service; empty where it names none.
         commands: options by command, as they are written.
 
     """
@@ -36,7 +36,7 @@ class Configuration(NamedTuple):
 
 
 def configuration_path() -> Path:
-    """Where the file belongs by the custom of this platform, or where WIDTHWISE_CONFIG says."""
+    """The file's path: that of WIDTHWISE_CONFIG, else this platform's usual one."""
     named = os.environ.get(VARIABLE)
     if named:
         return Path(named).expanduser()
@@ -47,7 +47,7 @@ def read_configuration() -> Configuration:
     """The person's configuration.
 
     Raises:
-        WidthwiseError: if the file cannot be read, is no TOML, or says what is not known; or if
+        WidthwiseError: if the file cannot be read, is no TOML, or has an unknown key; or if
             WIDTHWISE_CONFIG names one that is not there.
 
     """

@@ -1,4 +1,4 @@
-"""Take the coordinate check of a study of the family `external` on the reader's own model."""
+"""Take the coordinate check of a study of the family `external` on a user's own model."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,8 +76,8 @@ class _Trained:
             sizes = (one.update_rms, one.propagation_rms, one.initial_rms)
             if not all(math.isfinite(size or 0.0) for size in sizes):
                 raise WidthwiseError(
-                    f"the check left the finite numbers in {one.tensor} at width {width}, seed"
-                    f" {one.seed}: look for a loss that is not a mean, or data that is not finite"
+                    f"the check found a number that is not finite in {one.tensor}, width {width},"
+                    f" seed {one.seed}: check for a loss that is no mean, or data that is not finite"
                 )
         return found
 
@@ -86,7 +86,7 @@ class _Trained:
 
 
 def _judged(spec: Mapping[str, Any], optimizer: str) -> CheckStatistics:
-    """What the service will judge the statistics by; none of them are there yet."""
+    """Shapes and policies by which the service will judge, without statistics yet."""
     family = spec["family"]
     if family["name"] != "external" or family.get("shapes") is None:
         raise WidthwiseError(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from widthwise.errors import Refused, Unreachable, WidthwiseError
+from widthwise.errors import Refused, WidthwiseError
 from widthwise.external.trial import Reporting, Trial
 
 ENDED: Final = 410
@@ -15,7 +15,7 @@ _PATIENCE_SECONDS: Final = 600.0
 
 
 class Leasing(Reporting, Protocol):
-    """What leasing needs of the client."""
+    """The client's methods that leasing uses."""
 
     def lease(self, study_id: str, *, worker: str, ttl_seconds: int) -> dict[str, Any] | float:
         """A trial's document, or the seconds after which to ask again."""
@@ -84,10 +84,7 @@ def _leased(client: Leasing, study_id: str, worker: str, ttl_seconds: int) -> di
         except WidthwiseError as error:
             if isinstance(error, Refused) and error.status == ENDED:
                 return None
-            passes = isinstance(error, Unreachable) or (
-                isinstance(error, Refused) and error.status >= 500
-            )
-            if not passes or time.monotonic() - answered_at > _PATIENCE_SECONDS:
+            if not error.is_temporary or time.monotonic() - answered_at > _PATIENCE_SECONDS:
                 raise
         if isinstance(pause, dict):
             return pause

@@ -1,4 +1,4 @@
-"""Write the shapes of the reader's own model, as a study of the family `external` takes them."""
+"""Describe the shapes of a user's own model for a study of the family `external`."""
 
 import importlib.util
 import inspect
@@ -19,7 +19,7 @@ from widthwise.task_words import import_words, raised_words
 
 _AXES: Final = {"fan_in_axis", "fan_out_axis", "stacked_axis"}
 _DEFAULTS: Final = {at.name: at.default for at in fields(TensorShape)}
-"""Of fields that are left out where they say nothing."""
+"""Defaults of fields, which the document leaves out."""
 
 Build = Callable[[int], Any]
 """Width -> torch.nn.Module."""
@@ -39,7 +39,7 @@ def shapes_of(
     Args:
         build: the model of a width.
         delta_width: another width, to see which dimensions grow; default: twice the base's.
-        bsh: a file of base shapes that says which do, instead of a second model.
+        bsh: a file of base shapes, used instead of a second model.
         roles: of tensors that layers and shapes do not tell: a role's name, or an object with
             `role`, `fan_in_axis` and the other fields of a `Declaration`.
         blocks: patterns of tensors in residual blocks.
@@ -114,7 +114,7 @@ def _built(build: Build, width: int) -> Any:  # noqa: ANN401  a torch.nn.Module
 
 
 def _folder_of(build: Build) -> Path:
-    """Where the user's own code is: errors are said by its lines."""
+    """Folder of the user's own code: errors name lines of it."""
     try:
         return Path(inspect.getfile(inspect.unwrap(build))).resolve().parent
     except TypeError:  # no function or class
@@ -133,11 +133,11 @@ def shapes_document(shape: ModelShape) -> dict[str, Any]:
 
 
 class Named(NamedTuple):
-    """What a file says of a model.
+    """A model of a user's file.
 
     Attributes:
-        base_width: None where a function says nothing of it.
-        roles: as `shapes_of` takes them; of a function none.
+        base_width: None of a function.
+        roles: as `shapes_of` takes them; empty of a function.
 
     """
 
@@ -148,7 +148,7 @@ class Named(NamedTuple):
 
 
 def load_named(target: str) -> Named:
-    """A callable of a width in a file, `FILE.py:build`, or a `widthwise.Task` with what it says.
+    """A callable of a width in a file, `FILE.py:build`, or a `widthwise.Task` and its roles.
 
     Raises:
         WidthwiseError: if there is no such file or name, or the class is no whole task.
@@ -170,11 +170,6 @@ def load_named(target: str) -> Named:
         return task().model(width, task.depth)
 
     return Named(build, task.base_width, task.roles, tuple(task.blocks))
-
-
-def load_build(target: str) -> Build:
-    """The function `build(width)` that `load_named` finds."""
-    return load_named(target).build
 
 
 def load_functions(path: Path, names: Sequence[str]) -> list[Callable[..., Any]]:

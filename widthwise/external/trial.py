@@ -1,4 +1,4 @@
-"""A leased trial: its numbers, applied to the reader's own model, and the reports about it."""
+"""A leased trial: its numbers, applied to a user's own model, and the reports about it."""
 
 import json
 import math
@@ -13,23 +13,23 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.schedule import Schedule
 from parametrization.scaling.tensor_scaling import TensorScaling
-from widthwise.errors import Refused, Unreachable, WidthwiseError
+from widthwise.errors import Refused, WidthwiseError
 
 Answer: TypeAlias = Literal["continue", "stop"]
 REPORT_SECONDS: Final = 1.0
 """Losses are sent at most so often, but at every rung."""
 PATIENCE_SECONDS: Final = 600.0
-"""How long a report is tried again while the service does not answer."""
+"""A report is sent again for so long while the service does not answer."""
 _FIRST_PAUSE_SECONDS: Final = 0.2
 _LONGEST_PAUSE_SECONDS: Final = 10.0
 _NUMBERS: Final = set(TrialNumbers.model_fields)
 
 
 class Reporting(Protocol):
-    """What a trial needs of the client."""
+    """The client's method that a trial uses."""
 
     def report(self, order_id: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Send a report; the answer."""
+        """Send a report and return the answer."""
 
 
 class Trial:
@@ -43,12 +43,12 @@ class Trial:
         to_step: the step at which this lease ends.
         rungs: steps at which the trial is compared.
         start_step: 0, or the step of `checkpoint`.
-        checkpoint: what an earlier report called its state at `start_step`.
+        checkpoint: name that an earlier report gave to its state at `start_step`.
         batch_size: examples of one update.
         seed: of the initial tensors and the data: the same batches at every width.
         hyperparameters: at the base width; `scalings` has every tensor's own.
-        has_ended: whether nothing more of it needs to be trained now.
-        reason: why it has ended: `done`, `diverged`, `failed`, `paused`, `cancelled`, `lost`.
+        has_ended: True if nothing more of it is to be trained now.
+        reason: cause of its end: `done`, `diverged`, `failed`, `paused`, `cancelled`, `lost`.
 
     """
 
@@ -112,12 +112,12 @@ class Trial:
 
     @property
     def optimizer(self) -> str:
-        """The name of the one that leads."""
+        """The name of the leading optimizer."""
         return self._numbers.optimizer
 
     @property
     def schedule(self) -> Schedule:
-        """In fractions of training."""
+        """The schedule in fractions of training."""
         return self._numbers.schedule.form
 
     @property
@@ -178,17 +178,17 @@ class Trial:
         validation_loss: float | None = None,
         checkpoint: str | None = None,
     ) -> Answer:
-        """Say how far the trial is; `stop` where it shall not be trained on.
+        """Report the progress; the answer `stop` ends the training of this trial.
 
-        Losses are gathered and sent once a second, and at every rung; the answer to what is only
-        gathered is `continue`.
+        Losses are gathered and sent once a second, and at every rung; until they are sent the
+        answer is `continue`.
 
         Args:
             step: updates done in all.
             train_loss: of the updates since the last call: one number for each, or a mean over
                 all of them. One that is not finite ends the trial as diverged.
             validation_loss: after `step`; needed at every rung where trials are compared by it.
-            checkpoint: your name for the state at `step`, which whoever goes on gets.
+            checkpoint: your name for the state at `step`; the next lease of the trial has it.
 
         Raises:
             ValueError: if the losses do not fit the number of updates.
@@ -273,10 +273,7 @@ class Trial:
             try:
                 return client.report(self.order, body)
             except WidthwiseError as error:
-                passes = isinstance(error, Unreachable) or (
-                    isinstance(error, Refused) and error.status >= 500
-                )
-                if not passes or time.monotonic() + pause > deadline:
+                if not error.is_temporary or time.monotonic() + pause > deadline:
                     raise
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)

@@ -1,6 +1,6 @@
-"""Check a task of the reader's own: can it be scaled, do its batches repeat, does width transfer?
+"""Check a user's own task: its rules, whether its batches repeat, and transfer over width.
 
-Everything that is wrong is found in one go, so that it can be mended in one go.
+All problems are collected before they are reported.
 """
 
 import time
@@ -40,17 +40,17 @@ DEPTH_FACTORS: Final = (1, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class OwnCheck:
-    """What the check of one target came to.
+    """Result of checking one target.
 
     Attributes:
         target: as it was named.
-        refused: why it cannot be scaled or trained, each with what to change; () if it can.
-        roles: what to declare, as it can be pasted, by parameter name or pattern.
+        refused: reasons that it cannot be scaled or trained, with remedies; () if it can.
+        roles: proposed declarations by parameter name or pattern, as Python source.
         table: every tensor's numbers; None where it is refused, or only statistics are given.
         findings: that batch and loss repeat, and whether trials can train together.
         width: verdict of the check over widths; None if it was not taken.
         depth: likewise over depths, where tensors are marked as in residual blocks.
-        seconds: that all of it took.
+        seconds: duration of the check.
 
     """
 

@@ -1,4 +1,4 @@
-"""`widthwise check` and `widthwise describe`: what a task of one's own is to the rules."""
+"""`widthwise check` and `widthwise describe`, for a task of your own."""
 
 import json
 import sys
@@ -29,7 +29,7 @@ def check(
     batch_size: Annotated[int, typer.Option(min=1, help="Examples of a batch.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Check your own model: every tensor's numbers, and whether a few steps fit at every width.
+    """Check your own model: list every tensor's numbers, and train a few steps at every width.
 
     Runs the target's code in this process. Exit status: 0 passed, 1 failed, 2 it cannot be checked
     or decided.

@@ -1,4 +1,4 @@
-"""A check of one's own model as people, and programs, read it; and what a target is."""
+"""Views of an own model's check, as text and as JSON; and the task that a target names."""
 
 import json
 from collections.abc import Iterator
@@ -41,7 +41,7 @@ _STYLES: Final = {
 
 
 def description(target: str, optimizer: str, width: int | None) -> Description:
-    """What every tensor of a task's model gets.
+    """The numbers of every tensor of a task's model.
 
     Raises:
         WidthwiseError: if there is no such task, or its model cannot be scaled.
@@ -64,7 +64,7 @@ def check_view(found: OwnCheck) -> RenderableType:
 
 
 def _visible_lines(text: str) -> str:
-    """A text whose lines stay lines, with whatever hides in names made visible."""
+    """The text with its lines kept and hidden characters of names made visible."""
     return "\n".join(map(visible, text.splitlines()))
 
 
@@ -112,7 +112,7 @@ def _verdict(verdict: CheckVerdict | None) -> dict[str, Any] | None:
 
 
 def checked(target: str, optimizer: str, widths: tuple[int, ...], batch_size: int) -> OwnCheck:
-    """Check whatever the target is.
+    """Check a task, or a file of statistics.
 
     Raises:
         WidthwiseError: if a file of statistics cannot be read.

@@ -9,7 +9,7 @@ from widthwise.errors import WidthwiseError
 from widthwise.plots.figures import INK, Panel, new_figure, style_panel, write_figure
 
 PANELS: Final = {"train_loss": "train loss", "parameter_norm": "norm of all parameters"}
-"""What is drawn, by metric."""
+"""Titles of the panels, by metric."""
 _COLOURS: Final = ("#08306b", "#c2571a", "#2b7a3d", "#7b3294", "#8c6d1f", "#b3261e", "#0b7285")
 _DASHES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
 """Lines are told apart by more than their colour."""

@@ -24,7 +24,7 @@ _SHARED: Final = (
 
 
 class Asking(Following, Protocol):
-    """What a check needs of the client."""
+    """The client's methods that a check uses."""
 
     def check(self, check_id: str) -> "Check":
         """The check as it is now."""
@@ -72,13 +72,13 @@ class Checks(Connection, Following):
         """Queue a coordinate check and return it. The same key submits the same check once.
 
         Args:
-            asked: what to check; or a study's specification, of which the check's part is taken.
+            asked: the check's fields, or a study's specification, whose check is taken.
 
         """
         return Check(self._post(_PATH, _asked(asked), idempotency_key), self)
 
     def preview_check(self, asked: Mapping[str, Any]) -> Document:
-        """What a check would run and cost, of the same that would be submitted. Queues nothing."""
+        """The plan and cost of a check, from the same fields as `submit_check`. Queues nothing."""
         return self._post(f"{_PATH}:preview", _asked(asked))
 
     def check(self, check_id: str) -> Check:
@@ -117,7 +117,7 @@ def _asked(asked: Mapping[str, Any]) -> Document:
 
 
 def check_of_study(spec: Mapping[str, Any]) -> Document:
-    """What the coordinate check of a study would check.
+    """The coordinate check of a study, as a request of its own.
 
     >>> study = {"family": {"name": "mlp"}, "target": {"width": 512}, "search": {"trials": 8}}
     >>> check_of_study(study | {"training": {"steps": 90, "batch_size": 32}, "proxy_width": 32})

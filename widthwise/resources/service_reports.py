@@ -1,4 +1,4 @@
-"""Read what a service tells of several studies: comparisons, answers, usage of slots."""
+"""Read reports over several studies: comparisons, answers, usage of slots."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -34,11 +34,11 @@ class ServiceReports(Connection):
         )
 
     def queue(self) -> Document:
-        """Studies that hold slots, then those that wait, as their turns come: `places`."""
+        """`places`: studies that hold slots, then those that wait, in the order of their turns."""
         return self._json("/v1/queue")
 
     def workers(self) -> Document:
-        """The coordinator, its slots and trainers of one's own, and what they work on."""
+        """The coordinator, its slots and users' own trainers, and the work of each."""
         return self._json("/v1/workers")
 
     def compare(self, *study_ids: str, **target: Any) -> Document:  # noqa: ANN401  numbers, a name
@@ -52,11 +52,11 @@ class ServiceReports(Connection):
         return self._json("/v1/studies:compare", ids=",".join(study_ids), **target)
 
     def changes(self, recommendation_id: str) -> Document:
-        """What today's answer says otherwise than a stored one, of the same study and target."""
+        """Differences of today's answer from a stored one, for the same study and target."""
         return self._json(f"/v1/recommendations/{quote(recommendation_id, safe='')}/changes")
 
     def search(self, **wanted: Any) -> Iterator[Document]:  # noqa: ANN401  numbers, names
-        """What every completed study answers for a target, newest study first.
+        """The answer of every completed study for a target, newest study first.
 
         Args:
             wanted: `family`, `optimizer`, `project` of the studies; `width`, `depth`, `batch_size`,

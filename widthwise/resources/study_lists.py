@@ -1,4 +1,4 @@
-"""Studies as lists that can be narrowed, and what can be changed of one."""
+"""List studies by filters, and edit the fields that they are listed by."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from widthwise.connection import Connection, Document, moment_text, path_of
 
 
 class Wanted(TypedDict, total=False):
-    """Which studies, or checks that stand alone, are wanted: those that fit each of these."""
+    """Filters of studies, or of checks that stand alone; all of them apply."""
 
     project: str | None
     labels: Mapping[str, str | None]
@@ -22,14 +22,14 @@ class Wanted(TypedDict, total=False):
 
 
 class WantedStudies(Wanted, total=False):
-    """Which studies are wanted."""
+    """Filters of studies."""
 
     kind: str | None
     """`check`: those that stop after their coordinate check; `search`: the others."""
 
 
 def wanted_query(wanted: Wanted) -> dict[str, Any]:
-    """Parameters of the query for them."""
+    """Query parameters of the filters."""
     labels = wanted.get("labels") or {}
     return {
         "project": wanted.get("project"),

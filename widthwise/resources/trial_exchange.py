@@ -1,4 +1,4 @@
-"""Trials that leave for Optuna, and trials of elsewhere that a search starts from."""
+"""Export trials to Optuna, and give a search trials to start from."""
 
 import base64
 import os
@@ -12,7 +12,7 @@ _SQLITE: Final = b"SQLite format 3\0"
 
 
 class TrialExchange(Connection):
-    """The requests about trials that come from elsewhere, or go there."""
+    """The requests that export and import trials."""
 
     def export_optuna(self, study_id: str, path: str | os.PathLike[str]) -> Path:
         """Write the study as an Optuna storage and return where it is.
@@ -25,13 +25,13 @@ class TrialExchange(Connection):
         return written
 
     def importances(self, study_id: str) -> Document:
-        """How much each searched hyperparameter matters, by optimizer (functional ANOVA)."""
+        """Importance of each searched hyperparameter, by optimizer (functional ANOVA)."""
         return self._json(f"{path_of(study_id)}/importances")
 
     def enqueue(
         self, study_id: str, *trials: Mapping[str, float], optimizer: str | None = None
     ) -> Document:
-        """Have the search train these hyperparameters next; sent again, nothing changes."""
+        """Have the search train these hyperparameters next; a repeated call changes nothing."""
         body = {"optimizer": optimizer, "trials": [dict(one) for one in trials]}
         return self._post(f"{path_of(study_id)}/trials", body)
 
@@ -45,12 +45,12 @@ class TrialExchange(Connection):
         optimizer: str | None = None,
         optuna_study: str | None = None,
     ) -> Document:
-        """Tell the search of trials of elsewhere; sent again, nothing changes.
+        """Import earlier trials into the search; a repeated import changes nothing.
 
         Args:
             source: a CSV file, an Optuna journal or SQLite file, or the id of another study.
             names: hyperparameters' names here, by those in the file, where they differ.
-            value_column: of a CSV: what trials came to, less being better.
+            value_column: of a CSV: the trials' results, less being better.
             optuna_study: needed where the file has several.
 
         Raises:
@@ -69,13 +69,13 @@ class TrialExchange(Connection):
         return self._post(f"{path_of(study_id)}/trials:import", body)
 
     def given_trials(self, study_id: str) -> list[Document]:
-        """What the search was given, with the number of the trial that trains each point."""
+        """Points that the search was given, each with the number of the trial that trains it."""
         pages = self._pages(f"{path_of(study_id)}/given-trials", page_size=1_000)
         return [one for page in pages for one in page["trials"]]
 
 
 def _read(source: str | os.PathLike[str]) -> tuple[str, str]:
-    """The form of a source, and what to send of it."""
+    """The form of a source, and its content."""
     if isinstance(source, str) and source.startswith("std_") and not Path(source).exists():
         return "study", source
     content = Path(source).read_bytes()

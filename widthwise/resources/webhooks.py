@@ -27,18 +27,18 @@ class Webhooks(Connection):
         """Have events sent to an address; the answer's `secret` is shown this once.
 
         Args:
-            events: kinds, such as `study.state`; default: what decides about a study.
+            events: kinds, such as `study.state`; default: those that end or decide a study.
 
         """
         body: Document = {"url": url} | ({} if events is None else {"events": list(events)})
         return self._post("/v1/webhooks", body, idempotency_key)
 
     def webhooks(self) -> list[Document]:
-        """One's own webhooks, newest first, without their secrets."""
+        """Your own webhooks, newest first, without their secrets."""
         return list(self._json("/v1/webhooks")["webhooks"])
 
     def webhook(self, webhook_id: str) -> Document:
-        """One webhook, with what became of its last delivery."""
+        """One webhook, with the result of its last delivery."""
         return self._json(_path(webhook_id))
 
     def test_webhook(self, webhook_id: str) -> Document:
@@ -46,7 +46,7 @@ class Webhooks(Connection):
         return self._post(f"{_path(webhook_id)}:test")
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """Send nothing more to it."""
+        """Delete the webhook; nothing more is sent to it."""
         self._send(self._http.build_request("DELETE", _path(webhook_id)))
 
 
@@ -63,22 +63,26 @@ def verified(
         headers: of the request, in any case.
         body: as it was received, byte for byte.
         secret: `whsec_...`, as the webhook's creation said it.
-        tolerance_seconds: what is older, or further ahead, may be a recording sent again.
+        tolerance_seconds: largest difference from now; an older request may be a replay.
 
     Raises:
-        WidthwiseError: if the request is not what the service has sent.
+        WidthwiseError: if the request was not sent by the service.
 
     """
     given = {name.lower(): value for name, value in headers.items()}
     id_, timestamp = given.get("webhook-id", ""), given.get("webhook-timestamp", "")
     if not timestamp.isdecimal() or abs(time.time() - int(timestamp)) > tolerance_seconds:
-        raise WidthwiseError(f"webhook-timestamp is {timestamp[:20]!r}: not of now, refuse it")
+        raise WidthwiseError(
+            f"webhook-timestamp is {timestamp[:20]!r}, too far from now: refuse the request"
+        )
     key = base64.b64decode(secret.removeprefix("whsec_"))
     signed = f"{id_}.{timestamp}.".encode() + body
     right = "v1," + base64.b64encode(hmac.digest(key, signed, "sha256")).decode()
     shown = given.get("webhook-signature", "").split()
     if not any(hmac.compare_digest(one.encode(), right.encode()) for one in shown):
-        raise WidthwiseError("webhook-signature is not that of this secret and body: refuse it")
+        raise WidthwiseError(
+            "webhook-signature does not match this secret and body: refuse the request"
+        )
     message: Document = json.loads(body)
     return message
 

@@ -26,7 +26,7 @@ def read_table(path: Path, *, loss: str | None = None) -> Table:
 
 
 def table_text(path: Path) -> str:
-    """What the file holds.
+    """The text of the file.
 
     Raises:
         WidthwiseError: if it cannot be read.

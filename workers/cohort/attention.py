@@ -36,7 +36,7 @@ class Kernel(NamedTuple):
     scale) -> three gradients."""
 
     def takes(self, query: Tensor, key: Tensor, value: Tensor, *, causal: bool) -> bool:
-        """Whether it computes this."""
+        """True if the kernel can compute this attention."""
         tensors = (query, key, value)
         if any(one.dim() != _HEADS or one.dtype != query.dtype for one in tensors):
             return False

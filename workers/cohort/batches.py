@@ -82,6 +82,6 @@ class ResidentBatches:
 
 
 def batches_of(trials: Sequence[RunningTrial]) -> HostBatches | ResidentBatches:
-    """Of data on the trials' device, where it is there."""
+    """Batches of data that lie on the trials' device."""
     resident = resident_on(trials[0].data, trials[0].device)
     return HostBatches(trials) if resident is None else ResidentBatches(trials, resident)

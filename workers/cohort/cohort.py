@@ -26,7 +26,7 @@ _AUTOCAST: Final = {"fp32": None, "bf16": torch.bfloat16}
 
 @dataclass
 class Advance:
-    """What one trial did among the others."""
+    """Progress of one trial of a cohort."""
 
     updates: History = field(default_factory=History)
     diverged_at: int | None = None
@@ -105,7 +105,7 @@ class Cohort:
             self._look()
 
     def stands_with(self, trials: Sequence[RunningTrial]) -> bool:
-        """Whether it is of these trials, in this order, and none has trained elsewhere since."""
+        """True if it holds these trials, in this order, and none has trained elsewhere since."""
         return len(trials) == len(self.trials) and all(
             own is one and one.step == step
             for own, one, step in zip(self.trials, trials, self._steps, strict=True)
@@ -137,7 +137,7 @@ class Cohort:
         self._steps = [step + 1 for step in self._steps]
 
     def _schedule_factors(self, after: int) -> list[float]:
-        """Of every trial, so many steps from now.
+        """Schedule factor of every trial, `after` steps from now.
 
         Those that stand at one step of one schedule share the arithmetic.
         """

@@ -50,7 +50,7 @@ class Finish:
 
     @property
     def waits_for(self) -> str | None:
-        """Why no recording can hold it; None if one can."""
+        """The reason that it cannot be recorded; None if it can."""
         return self._program.waits_for
 
     def refuse(self, reason: str) -> None:

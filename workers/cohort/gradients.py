@@ -26,7 +26,7 @@ Tensors: TypeAlias = dict[str, Tensor]
 
 
 class Stacked(NamedTuple):
-    """What a model's trials differ in, by tensor name, each [K, ...]."""
+    """The tensors in which a model's trials differ, by name, each [K, ...]."""
 
     parameters: Tensors
     buffers: Tensors
@@ -35,18 +35,18 @@ class Stacked(NamedTuple):
 
 
 class Gradients(NamedTuple):
-    """Of every trial's own loss."""
+    """Gradients of every trial's own loss."""
 
     losses: Tensor
     """[K]."""
     by_name: Tensors
     """Contiguous, [K, ...]: torch's fused optimizers misread any other layout."""
     norms: Tensor | None
-    """[K]: of all gradients of a trial together; None where whoever steps them takes them."""
+    """[K]: of all gradients of a trial together; None where the update computes them."""
 
 
 class GroupedGradients(NamedTuple):
-    """Of every trial's own loss, stacked by the groups of tensors that one update steps."""
+    """Gradients of every trial's own loss, stacked by groups of tensors that one update steps."""
 
     losses: Tensor
     """[K]."""

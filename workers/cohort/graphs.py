@@ -40,7 +40,7 @@ class Recording:
 
 
 class Recorder(NamedTuple):
-    """What records on one kind of device."""
+    """Recorder of steps for one kind of device."""
 
     record: Callable[[Work], Work]
     """Makes of some work what repeats it; a `Recording` where that holds memory."""
@@ -106,7 +106,7 @@ class StaticStep:
         return self._step(*self._arguments)
 
     def _recorded(self) -> Work:
-        """What repeats the step; the step itself where it cannot be recorded."""
+        """A replay of the step; the step itself where it cannot be recorded."""
         try:
             return self._record(self._work)
         except RuntimeError as error:
@@ -160,7 +160,7 @@ def _abandon(graph: torch.cuda.CUDAGraph, pool: tuple[int, int]) -> None:
 
 
 def on_a_side_stream(work: Work) -> Any:  # noqa: ANN401 - the work's own
-    """Done on another stream, as recording asks for; whoever follows waits for it."""
+    """Run work on another stream, as recording requires; the current stream waits for it."""
     stream = _side_stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):
@@ -179,5 +179,5 @@ CUDA: Final = Recorder(cuda_graph, on_a_side_stream)
 
 
 def recorder_of(device: torch.device) -> Recorder | None:
-    """What records there; None where there is nothing to gain."""
+    """The device's recorder; None where recording gains nothing."""
     return CUDA if device.type == "cuda" else None

@@ -1,7 +1,7 @@
 """Norms over the last dimension of a whole cohort, each in torch's fused kernel.
 
 Under `vmap` torch writes RMSNorm out, forwards and backwards, as a dozen passes over the
-activations. The kernel normalises every row whoever's trial it is of; gains, which differ from
+activations. The kernel normalises the rows of all trials alike; gains, which differ from
 trial to trial, are applied after it. On a CPU, where passes are cheap and bits are promised, norms
 stay as they are.
 

@@ -34,8 +34,8 @@ class Program:
 
     run: Callable[..., Any]
     waits_for: str | None
-    """Why no recording can hold it: an operation for whose result the device is waited for, or
-    what a recording failed with. None as far as is known."""
+    """The reason that it cannot be recorded: an operation that waits for the device, or the error
+    of a recording that failed. None if no reason is known."""
 
     def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401 - the traced function's own
         return self.run(*arguments)
@@ -46,7 +46,7 @@ class Program:
 
 
 class Programs:
-    """What one worker has traced and compiled, the latest used last."""
+    """Traced and compiled programs of one worker, the most recently used last."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Program] = OrderedDict()

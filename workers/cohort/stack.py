@@ -65,7 +65,7 @@ def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
 
 
 def _multipliers(models: Sequence[nn.Module]) -> dict[str, list[float]]:
-    """Of each trial, by layer.
+    """Multipliers of each trial, by layer.
 
     Branches of a cohort's blocks are nearly always added with one multiplier, which their depth
     gives: then it stays a number, and costs nothing where it is 1.
@@ -109,7 +109,7 @@ def _stacked_group(
 
 
 def _state(trial: RunningTrial, kind: Kind, parameter: Tensor) -> State:
-    """What the trial's optimizer keeps for the tensor, by the pure optimizer's names."""
+    """State that the trial's optimizer keeps for the tensor, by the pure optimizer's names."""
     stored = trial.optimizer.state[parameter]
     fresh = kind.optimizer.init(parameter.detach())
     if COUNTER in fresh and has_fused_kernel(trial):

@@ -30,11 +30,11 @@ from workers.training.objective import objective
 from workers.training.trial import RunningTrial
 
 _Form: TypeAlias = tuple[bool, tuple[Any, ...]]
-"""Whether the trials share their batch, and the batch's form."""
+"""True if the trials share their batch, and the batch's form."""
 
 
 class _Recorded(NamedTuple):
-    """What is replayed of a step."""
+    """The recorded part of a step."""
 
     step: StaticStep
     whole: bool
@@ -181,7 +181,7 @@ class CohortStep:
 
     @property
     def _finishes_alone(self) -> bool:
-        """Whether all that follows the gradients is one program, their norms included."""
+        """True if all that follows the gradients is one program, their norms included."""
         plain = self._clipping is None or self._clipping.limits_alone is not None
         return self._finish is not None and plain
 

@@ -31,7 +31,7 @@ _TORCHS_NAMES: Final[Mapping[str, Mapping[str, str]]] = {
 
 
 class Kind(NamedTuple):
-    """What steps a tensor: the same in every trial of a cohort."""
+    """The update of a tensor: the same in every trial of a cohort."""
 
     optimizer: PureOptimizer
     layout: Layout
@@ -45,12 +45,12 @@ class Kind(NamedTuple):
 
 
 def trains_in_cohorts(optimizer: str) -> bool:
-    """Whether gradients are all that the optimizer needs: K-FAC trains alone."""
+    """True if gradients are all that the optimizer needs: K-FAC trains alone."""
     return not isinstance(named(optimizer), CurvatureOptimizer)
 
 
 def has_fused_kernel(trial: RunningTrial) -> bool:
-    """Whether one of torch's own optimizers trains all of the trial."""
+    """True if one of torch's own optimizers trains all of the trial."""
     return not isinstance(trial.optimizer, Stepping)
 
 

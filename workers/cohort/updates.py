@@ -33,7 +33,7 @@ class Updates(Protocol):
 
     @property
     def waits_for(self) -> str | None:
-        """Why no recording can hold it; None if one can."""
+        """The reason that it cannot be recorded; None if it can."""
 
     def refuse(self, reason: str) -> None:
         """Never to be recorded again."""
@@ -128,7 +128,7 @@ def _fused_group(
 
 
 class GroupTensors(NamedTuple):
-    """What one group's update reads and writes."""
+    """The tensors that one group's update reads and writes."""
 
     parameters: Tensor
     """[N, K, ...]; written."""
@@ -161,7 +161,7 @@ class StackUpdates:
 
     @property
     def waits_for(self) -> str | None:
-        """Why no recording can hold it; None if one can."""
+        """The reason that it cannot be recorded; None if it can."""
         return self._program.waits_for
 
     def refuse(self, reason: str) -> None:

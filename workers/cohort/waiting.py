@@ -6,7 +6,7 @@ import torch
 from torch import fx
 
 _FACTORISATIONS: Final = ("linalg_", "_linalg_", "cholesky", "geqrf", "ormqr", "lstsq", "svd")
-"""How torch's factorisations begin: they read back whether they succeeded."""
+"""Prefixes of torch's factorisations: they read back whether they succeeded."""
 _NORMS: Final = ("linalg_vector_norm", "linalg_cross", "linalg_vecdot")
 """Begin like factorisations, and are kernels like any other."""
 _BY_VALUE: Final = (torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape)

@@ -7,7 +7,7 @@ from tuner.data_files.places import Places
 
 
 class Access(NamedTuple):
-    """Where data may lie, and where to remember what was found in it."""
+    """Directories that data may lie in, and the folder that facts about them are kept in."""
 
     places: Places = Places(())
     memory: Path | None = None
@@ -22,5 +22,5 @@ def allow(access: Access) -> None:
 
 
 def allowed() -> Access:
-    """What this process may read: nothing, before it is told."""
+    """The data that this process may read: none until `allow` is called."""
     return _CURRENT[0]

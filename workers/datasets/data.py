@@ -95,13 +95,13 @@ class GatheredData(Data, Protocol):
 
     @property
     def whole_bytes(self) -> int:
-        """Of `whole`, known without making it."""
+        """Size of `whole`, known without making it."""
 
     def whole(self) -> tuple[Tensor, ...]:
-        """What batches are gathered from."""
+        """The tensors that batches are gathered from."""
 
     def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
-        """Which rows the batch of update number `step` has; int64, [B]."""
+        """Rows of the batch of update number `step`; int64, [B]."""
 
     def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:
         """Batches of rows, by operations on the tensors' device that never wait for it.

@@ -50,7 +50,7 @@ class DigitsData:
 
     @property
     def whole_bytes(self) -> int:
-        """Of all images and their labels."""
+        """Size of all images and their labels."""
         return self._inputs.nbytes + self._targets.nbytes
 
     def whole(self) -> tuple[Tensor, Tensor]:

@@ -54,7 +54,7 @@ class ExampleData:
         self._mean, self._deviation = standards(inputs, np.sort(self._kept), by_column=by_column)
 
     def stands(self, *, closely: bool) -> bool:
-        """Whether the files are those that were opened."""
+        """True if the files are those that were opened."""
         return self._stands(closely)
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
@@ -63,7 +63,7 @@ class ExampleData:
 
     @property
     def whole_bytes(self) -> int:
-        """Of all examples, standardised, and their targets."""
+        """Size of all examples, standardised, and their targets."""
         numbers = self._inputs[:1].size * torch.get_default_dtype().itemsize
         return len(self._targets) * numbers + self._targets.nbytes
 

@@ -20,7 +20,7 @@ _LAST_SEEDS: Final = 4
 
 
 class OwnBatchesData:
-    """What `batch` returns, as the inputs of a batch whose targets only count its examples."""
+    """Batches of a task's `batch`: its tensors are inputs, the targets only count the examples."""
 
     def __init__(self, task: OpenTask, version: str) -> None:
         self._task = task
@@ -29,7 +29,7 @@ class OwnBatchesData:
 
     @property
     def sha256(self) -> str:
-        """Of the task's version and its first batch: what its batches are made of is its own."""
+        """Hash of the task's version and its first batch, since the task makes its own data."""
         digest = hashlib.sha256(self._version.encode())
         for tensor in tensors_of(self._content(0, 0, 1)):
             digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().data)
@@ -103,5 +103,5 @@ def tensors_of(content: object) -> list[Tensor]:
 
 @cache
 def load(_dataset: OwnBatches, family: OwnTask) -> OwnBatchesData:
-    """Of the task, once per process."""
+    """Data of the task, loaded once per process."""
     return OwnBatchesData(opened(family), family.version)

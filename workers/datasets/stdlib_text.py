@@ -107,7 +107,7 @@ class TextData:
 
     @property
     def whole_bytes(self) -> int:
-        """Of the text that is trained on."""
+        """Size of the text that is trained on."""
         return self.corpus.train.nbytes
 
     def whole(self) -> tuple[Tensor, Tensor]:
@@ -115,7 +115,7 @@ class TextData:
         return self.corpus.train, self._window
 
     def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
-        """Where the batch's windows start, [B]."""
+        """Starts of the batch's windows, [B]."""
         starts = len(self.corpus.train) - len(self._window) + 1
         return keyed_draws(seed, step, batch_size, starts)
 

@@ -68,7 +68,7 @@ class TokenData:
         self.sha256 = first.sha256 if together else hashlib.sha256(hashes.encode()).hexdigest()
 
     def stands(self, *, closely: bool) -> bool:
-        """Whether the files are those that were opened."""
+        """True if the files are those that were opened."""
         return all(file.stands() for file in self._files)
 
     def batch(self, seed: int, step: int, batch_size: int) -> Batch:
@@ -77,7 +77,7 @@ class TokenData:
 
     @property
     def whole_bytes(self) -> int:
-        """Of the tokens that are trained on."""
+        """Size of the tokens that are trained on."""
         return len(self._train) * _in_torch(self._train.dtype).itemsize
 
     def whole(self) -> tuple[Tensor, Tensor]:
@@ -86,7 +86,7 @@ class TokenData:
         return torch.from_numpy(tokens), torch.from_numpy(self._window)
 
     def drawn(self, seed: int, step: int, batch_size: int) -> Tensor:
-        """Where the batch's windows start, [B]."""
+        """Starts of the batch's windows, [B]."""
         return keyed_draws(seed, step, batch_size, len(self._train) - len(self._window) + 1)
 
     def gathered(self, whole: tuple[Tensor, ...], drawn: Tensor) -> Batch:

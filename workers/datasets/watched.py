@@ -18,7 +18,7 @@ class FileData(Data, Protocol):
     """Data of files."""
 
     def stands(self, *, closely: bool) -> bool:
-        """Whether the files are those that were opened.
+        """True if the files are those that were opened.
 
         Args:
             closely: look at all of them, before an order, and not as before every batch.
@@ -62,7 +62,7 @@ class Watched:
         return self._data
 
     def _in_store(self) -> bool:
-        """Whether the stores that the data are from still have the same."""
+        """True if the remote stores still hold the same data."""
         named = (getattr(self._dataset, field, None) for field in ("path", "validation_path"))
         try:
             return all(allowed().places.stands(one) for one in named if one is not None)

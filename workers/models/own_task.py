@@ -9,7 +9,7 @@ from workers.own_tasks.opened import opened
 
 
 def build(family: OwnTask, _dataset: OwnBatches, width: int) -> nn.Module:
-    """As its class builds it, with the depth of the specification."""
+    """The model that the task's class builds, with the depth of the specification."""
     return opened(family).model(width, family.depth)
 
 

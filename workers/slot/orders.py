@@ -130,7 +130,7 @@ def carry_out(
 
 
 def _ending(order: AnyOrder, error: Exception) -> Failed | Lost:
-    """What is reported of an order that ended in this error."""
+    """The report of an order that ended in this error."""
     if is_dead_context(error):
         log.error("%s: the GPU's context is gone", _named(order), exc_info=error)
         message = f"the GPU's context is gone, and with it the worker ({_first_line(error)})"
@@ -159,7 +159,7 @@ def _named(order: AnyOrder) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """Torch appends advice on debugging, which is no use to whoever reads of a study."""
+    """The first line: torch appends advice on debugging, which is of no use in a study."""
     return str(error).partition("\n")[0]
 
 

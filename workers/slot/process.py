@@ -54,7 +54,7 @@ def end_once_orphaned() -> None:
 
 
 def is_stopped(pid: int) -> bool:
-    """Whether a process stands still because it was told to (SIGSTOP, a debugger, a freezer).
+    """True if the process is stopped (SIGSTOP, a debugger, a freezer).
 
     False where the system does not say.
     """
@@ -106,7 +106,7 @@ def settle_torch() -> None:
     """One thread, and no denormal numbers: a few of them make a step 15 times slower.
 
     Torch says once a process that a norm of bfloat16 activations with an fp32 gain has no fused
-    kernel: its result is right, and nobody can do anything about it.
+    kernel: its result is right, so the warning is dropped.
     """
     import torch
 

@@ -29,24 +29,24 @@ from workers.slot.process import (
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told on its command line, as JSON."""
+    """Settings of a worker, passed on its command line as JSON."""
 
     slot: str
     """Name of the slot that it works for, so that a list of processes shows it."""
     connection_fd: int
     heartbeat_fd: int
     stall_fd: int
-    """Where it writes what it does when it is asked by SIGUSR1."""
+    """Descriptor that it writes its stack to at SIGUSR1."""
     parent_pid: int
     core: int | None
     checkpoint_dir: str
     memory_limit_bytes: int | None
     device: str = "cpu"
-    """torch's name of where it trains."""
+    """torch's name of the device that it trains on."""
     device_share: float = 1.0
     """Of a GPU's memory."""
     dataset_dirs: tuple[str, ...] = ()
-    """Where users' data may lie."""
+    """Directories that users' data may lie in."""
 
 
 def main(arguments: str) -> None:

@@ -21,12 +21,12 @@ EPSILON: Final = 1e-6  # torch.nn.utils.clip_grad_norm_'s own
 
 
 def no_norms(device: torch.device) -> Tensor:
-    """What a trial remembers before its first update, [W]: every place is empty."""
+    """The record of gradient norms before the first update, [W]: every place is empty."""
     return torch.full((WINDOW,), math.inf, dtype=torch.float64, device=device)
 
 
 class Clipping:
-    """How the gradients of these trials are clipped; writes the norms that it sees into `past`.
+    """Clipping of the gradients of these trials; writes the norms that it sees into `past`.
 
     Args:
         trainings: of the trials.

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Update(NamedTuple):
-    """What one update measured; the names are those of `Series.metric`."""
+    """Measurements of one update; the names are those of `Series.metric`."""
 
     train_loss: float  # before the update, in the units of the family's `objective`
     gradient_norm: float  # of all gradients together, before clipping

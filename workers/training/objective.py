@@ -15,7 +15,7 @@ Loss: TypeAlias = Callable[[nn.Module, Batch], Tensor]
 
 
 class Objective(NamedTuple):
-    """What one family learns by."""
+    """Training loss and validation of one family."""
 
     training: Loss
     """Its gradient is followed."""
@@ -36,11 +36,11 @@ def batch_loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def objective(family: ModelFamily) -> Objective:
-    """What models of the family are trained and validated by."""
+    """The objective that models of the family are trained and validated by."""
     found: Objective = imported(family.objective)(family)
     return found
 
 
 def of_declared_losses(family: ModelFamily) -> Objective:
-    """Of a family that declares its losses."""
+    """The objective of a family that declares its losses."""
     return Objective(imported(family.training_loss), imported(family.validation_loss))

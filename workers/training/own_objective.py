@@ -14,7 +14,7 @@ from workers.training.objective import Objective
 
 @cache
 def objective(family: OwnTask) -> Objective:
-    """Of the task that a specification names; one pair of functions a family."""
+    """The objective of the task that a specification names; one pair of functions a family."""
     return objective_of(opened(family))
 
 

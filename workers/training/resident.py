@@ -15,7 +15,7 @@ from workers.device.gpu_memory import usable_bytes
 MEMORY_SHARE: Final = 0.1
 """Of a slot's part of a GPU, for a dataset; a larger one stays with the host."""
 MOST_KEPT: Final = 2
-"""Datasets: whoever trains on another holds it longer."""
+"""Datasets that stay on a device; a cohort keeps its own beyond that."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ _SIZES: Final = (2, 4)
 
 
 class _Problems(NamedTuple):
-    """What is wrong, as it is found."""
+    """Problems of a task, collected as they are found."""
 
     words: list[str]
     proposals: dict[str, str]
@@ -96,7 +96,7 @@ def described(source: TaskSource) -> Registration:
 
 
 def _has_blocks(task: OpenTask) -> bool:
-    """Whether tensors are in residual blocks, once every one of them has a rule."""
+    """True if tensors are in residual blocks, once every one of them has a rule."""
     kind = task.type
     base, delta = (task.model(times * kind.base_width, kind.depth) for times in (1, 2))
     shape = derive_model_shape(base, delta, kind.base_width, roles=task.roles, blocks=task.blocks)
@@ -194,6 +194,6 @@ def _equal(one: object, other: object) -> bool:
 
 
 def _generators() -> tuple[bytes, str, str]:
-    """Where the global generators stand."""
+    """State of the global random generators."""
     torchs = torch.get_rng_state().numpy().tobytes()
     return torchs, repr(np.random.get_state()), repr(random.getstate())

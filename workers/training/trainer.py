@@ -23,7 +23,7 @@ from workers.training.trial import RunningTrial
 
 
 class Segment(NamedTuple):
-    """What a trial has done between two rungs."""
+    """Progress of a trial between two rungs."""
 
     first_step: int
     updates: History
@@ -91,7 +91,7 @@ def _clipped(trial: RunningTrial, gradients: Sequence[Tensor], norm: Tensor) -> 
 
 @torch.no_grad()
 def _total_norm(tensors: Sequence[Tensor]) -> Tensor:
-    """As `torch.nn.utils.get_total_norm`, which calls Python for every tensor on a CPU."""
+    """The norm of `torch.nn.utils.get_total_norm`, which calls Python for every tensor on a CPU."""
     norm: Tensor = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(list(tensors))))
     return norm
 
@@ -116,7 +116,7 @@ def _backward(trial: RunningTrial, batch: Batch, parts: int) -> Tensor:
 
 
 def _precision(trial: RunningTrial) -> AbstractContextManager[None]:
-    """What a forward pass computes in; weights are cast layer by layer and stay as they are."""
+    """Precision of the forward pass; weights are cast layer by layer and stay as they are."""
     if trial.spec.training.precision == "fp32":
         return nullcontext()  # entering a disabled autocast costs as much as a small layer
     return torch.autocast(trial.device.type, dtype=torch.bfloat16)
@@ -157,7 +157,7 @@ def _evaluating(model: nn.Module) -> Iterator[None]:
 
 
 def mean_loss_of_second_half(train_losses: list[float]) -> float:
-    """What most trials are compared by: far less noisy than one validation loss.
+    """Mean train loss of the second half: far less noisy than one validation loss.
 
     >>> mean_loss_of_second_half([9.0, 5.0, 3.0, 1.0])
     2.0
@@ -171,7 +171,7 @@ def _mean(losses: list[float]) -> float:
 
 
 def compared_value(trial: RunningTrial, segment: Segment) -> float:
-    """What the trial is compared by so far: see `ModelFamily.compared_by`."""
+    """The value that the trial is compared by so far: see `ModelFamily.compared_by`."""
     if trial.spec.model.family.comparison.metric == "validation_loss":
         assert segment.validation_loss is not None, "it has not diverged"
         return segment.validation_loss

@@ -39,7 +39,7 @@ class RunningTrial:
     train_losses: list[float] = field(default_factory=list)
     """One per update done."""
     past_norms: torch.Tensor | None = None
-    """What clipping at a percentile remembers."""
+    """Gradient norms that clipping at a percentile keeps."""
     averages: list[torch.Tensor] | None = None
     """Of every parameter, in the model's order, where the weights are averaged."""
 
@@ -50,25 +50,25 @@ class RunningTrial:
 
     @property
     def is_trained(self) -> bool:
-        """Whether all of its updates are done."""
+        """True if all of its updates are done."""
         return self.step == self.spec.training.steps
 
     @property
     def owns_its_tensors(self) -> bool:
-        """Whether they are no views of a cohort's stacks."""
+        """True if the tensors are no views of a cohort's stacks."""
         first = next(self.model.parameters())
         return first.untyped_storage().nbytes() == first.nbytes
 
     @property
     def size_bytes(self) -> int:
-        """Of its parameters and of what the optimizer keeps for them."""
+        """Bytes of its parameters and of the optimizer's state."""
         tensors = [*self.model.parameters(), *self.model.buffers()]
         kept = (one for state in self.optimizer.state.values() for one in state.values())
         return sum(one.nbytes for one in (*tensors, *kept) if isinstance(one, torch.Tensor))
 
     @property
     def device(self) -> torch.device:
-        """Where it trains."""
+        """Device that it trains on."""
         return next(self.model.parameters()).device
 
     def batch(self, step: int) -> Batch:

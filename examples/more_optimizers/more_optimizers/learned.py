@@ -31,7 +31,7 @@ LARGEST_LOG_GAIN: Final = 1.5
 
 
 class Weights(NamedTuple):
-    """Of the LSTM (input, forget, candidate, output gate) and of what reads it."""
+    """Weights of the LSTM (input, forget, candidate, output gate) and of its readout."""
 
     of_inputs: Tensor
     """[4 UNITS, INPUTS]"""
@@ -83,6 +83,6 @@ def _lstm(weights: Weights, seen: Tensor, state: State) -> tuple[Tensor, Tensor]
 
 @cache
 def learned_weights() -> Weights:
-    """What `meta_training` found, in float64."""
+    """The weights that `meta_training` found, in float64."""
     stored = json.loads(files("more_optimizers").joinpath("learned_weights.json").read_text())
     return Weights(*(torch.tensor(stored[name], dtype=torch.float64) for name in Weights._fields))

@@ -24,7 +24,7 @@ class SumsData:
 
     @property
     def sha256(self) -> str:
-        """Of all sums."""
+        """SHA-256 of all sums."""
         both = bytes(self._text[True].tolist() + self._text[False].tolist())
         return hashlib.sha256(both).hexdigest()
 

@@ -56,5 +56,5 @@ def belonging(rows: Rows, roles: tuple[Role, ...], evidence: Evidence | None = N
 
 
 def spectral_factor(fan_out: int, fan_in: int) -> float:
-    """What makes an orthogonal step change outputs by RMS 1 per RMS 1 of input."""
+    """Factor with which an orthogonal step changes outputs by RMS 1 per RMS 1 of input."""
     return math.sqrt(fan_out / fan_in)

@@ -59,7 +59,7 @@ def test_events_arrive_signed_and_in_order(database: Database, receiver: Receive
     for wrong in (body + b" ", body.replace(b"study", b"other")):
         with pytest.raises(WidthwiseError, match="signature"):
             verified(headers, wrong, secret)
-    with pytest.raises(WidthwiseError, match="not of now"):
+    with pytest.raises(WidthwiseError, match="too far from now"):
         verified(headers, body, secret, tolerance_seconds=-1)
 
 

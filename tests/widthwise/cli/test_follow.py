@@ -12,10 +12,10 @@ from rich.console import Console
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.widthwise.conftest import SPEC
 from tests.widthwise.running import RunningService, running_service
-from widthwise.cli.follow import follow
 from widthwise.cli.watch import watch_study
 from widthwise.client import Client
 from widthwise.errors import Refused, Unreachable, WidthwiseError
+from widthwise.following import follow
 
 SHORT = SPEC | {"measure": {"grid_points": 5, "widths": [32, 64, 128]}, "at_target": False}
 SHORT |= {"control": "none"}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from parametrization.sweeps.analysis import Analysis, analyse
 from tests.widthwise.sweeps.tables import steady, sweep_rows, write_csv
-from widthwise.sweeps.analysis import Analysis, analyse
 from widthwise.sweeps.table import read_table
 
 DENSE = tuple(float(rate) for rate in np.arange(-8.0, -1.0, 0.42).round(4))

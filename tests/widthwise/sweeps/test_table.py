@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from parametrization.sweeps.columns import recognised
+from parametrization.sweeps.refused import SweepRefused
 from tests.widthwise.sweeps.tables import steady, sweep_rows, write_csv
 from widthwise.errors import WidthwiseError
-from widthwise.sweeps.columns import recognised
 from widthwise.sweeps.table import read_table
 
 
@@ -58,7 +59,7 @@ def test_rates_are_read_on_every_scale(name: str, cell: float) -> None:
     ],
 )
 def test_a_column_that_is_missing_or_doubtful_is_named(names: list[str], words: str) -> None:
-    with pytest.raises(WidthwiseError, match=words):
+    with pytest.raises(SweepRefused, match=words):
         recognised(names)
 
 
@@ -71,7 +72,7 @@ def test_a_choice_that_was_made_is_said() -> None:
     )
     other = recognised(["width", "lr", "train_loss", "val_loss"], loss="val_loss")
     assert other.loss == "val_loss"
-    with pytest.raises(WidthwiseError, match="no column 'bpb'"):
+    with pytest.raises(SweepRefused, match="no column 'bpb'"):
         recognised(["width", "lr", "loss"], loss="bpb")
 
 

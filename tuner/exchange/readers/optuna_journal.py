@@ -13,7 +13,7 @@ from tuner.exchange.readers.optuna_sqlite import chosen
 from tuner.exchange.readers.unreadable import TrialsUnreadable
 
 _DEFECTS: Final = (ValueError, TypeError, LookupError, AttributeError, AssertionError)
-"""What Optuna raises where a line is not what it writes."""
+"""Optuna's errors for a line that it did not write."""
 
 
 def journal_rows(text: str, study_name: str | None) -> Iterator[Row]:

@@ -2,4 +2,4 @@
 
 
 class TrialsUnreadable(ValueError):
-    """What was sent holds no trials in the form that it was said to have; the text says why."""
+    """The content holds no trials in the form that was named; the text says why."""

@@ -43,7 +43,7 @@ def target_axes(
     shape: ModelShape,
     hyperparameters: Mapping[str, float],
 ) -> TargetAxes:
-    """What the transfer over depth, batch and tokens rests on.
+    """Evidence and rules of the transfer over depth, batch and tokens.
 
     Args:
         optimizer: the one that leads.
@@ -120,6 +120,6 @@ def _depth_words(policies: Policies, by: TrainedBy, depth_mult: float) -> str:
 
 
 def _degree(name: Optimizer) -> float:
-    """Of the update that the rate, or what stands for it, sets the length of."""
+    """Degree of the update whose length the rate, or its substitute, sets."""
     optimizer = declared(name)
     return optimizer.step.degree if optimizer.rate == "learning_rate" else 0.0

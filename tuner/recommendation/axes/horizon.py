@@ -39,7 +39,7 @@ _RANGES: Final = f"batch, and batch over tokens, from {MEMORY_RANGE[0]:g} to {ME
 
 
 class _Trained(NamedTuple):
-    """What trains the model, and how far away the target is: 1 where no rule leads there."""
+    """The model's optimizers and the ratios to the target: 1 where no rule applies."""
 
     policies: Policies
     by: TrainedBy
@@ -56,7 +56,7 @@ class Horizon(NamedTuple):
 
 
 def horizon_axes(policies: Policies, trained_by: TrainedBy, batch: Move, tokens: Move) -> Horizon:
-    """What the transfer over batch and tokens rests on."""
+    """Evidence and rules of the transfer over batch and tokens."""
     found = covered(policies, trained_by, batch.ratio, tokens.ratio)
     trained = _Trained(policies, trained_by, found.batch, found.tokens)
     beyond = (max(found.memory_beyond, _batch_beyond(policies, found.batch)), found.memory_beyond)
@@ -105,14 +105,14 @@ def _name(move: Move) -> Literal["batch", "tokens"]:
 
 
 def _basis(row: HorizonRow) -> Basis:
-    """What a row rests on: one that was derived or borrowed for its optimizer is no test of it."""
+    """Basis of a row: one derived or borrowed for its optimizer is not a test of it."""
     if "T" in row.evidence.basis:
         return "theory"
     return "empirical" if "E" in row.evidence.basis else "extrapolated"
 
 
 def _factors(trained: _Trained, rows: Mapping[Optimizer, HorizonRow], move: Move) -> Iterator[str]:
-    """What the axis multiplies, of every optimizer that trains something."""
+    """Factors of the axis for every optimizer that trains a tensor."""
     for optimizer, row in rows.items():
         numbers, declaration = trained.by[optimizer], declared(optimizer)
         alone = along(_name(move), move.ratio)

@@ -34,7 +34,7 @@ def width_axis(
     widths: tuple[int, ...],
     stated: str,
 ) -> Axis:
-    """What the transfer over width rests on.
+    """Evidence and rule of the transfer over width.
 
     Args:
         setting: tells which optimizers train something, by which rows.

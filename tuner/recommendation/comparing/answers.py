@@ -56,7 +56,7 @@ class AnswerInShort(Record):
 
 
 class RateChange(Record):
-    """How far one answer's learning rate lies from another's, at the base."""
+    """Difference of two answers' learning rates at the base."""
 
     octaves: float
     """Above the first; below it if negative."""
@@ -65,7 +65,7 @@ class RateChange(Record):
 
 
 def in_short(answer: RecommendationDocument) -> AnswerInShort:
-    """What of an answer is compared."""
+    """The part of an answer that is compared."""
     rate = answer.learning_rate
     loss = rate.predicted_loss
     return AnswerInShort(
@@ -102,7 +102,7 @@ def in_short(answer: RecommendationDocument) -> AnswerInShort:
 
 
 def rate_change(first: AnswerInShort, other: AnswerInShort) -> RateChange:
-    """How the other's rate differs from the first's."""
+    """Difference of the other answer's rate from the first's."""
     octaves = math.log2(other.learning_rate / first.learning_rate)
     meet = first.low <= other.high and other.low <= first.high
     one, two = (significant(answer.learning_rate, answer.digits) for answer in (first, other))

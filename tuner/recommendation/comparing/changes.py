@@ -39,7 +39,7 @@ class ValueChange(Record):
 
 
 class AnswerChanges(Record):
-    """What an answer of today says otherwise than one of before."""
+    """Differences of today's answer from an earlier one."""
 
     is_same: bool
     """Neither values nor verdict, reasons, rules or evidence have changed."""
@@ -50,7 +50,7 @@ class AnswerChanges(Record):
     values: tuple[ValueChange, ...]
     """Of what a run follows."""
     reasons_added: tuple[Reason, ...]
-    """That speak against the answer now, and did not."""
+    """Reasons against the answer that are new."""
     reasons_gone: tuple[Reason, ...]
     rule_version_before: str
     rule_version_now: str
@@ -62,7 +62,7 @@ class AnswerChanges(Record):
 
 
 def changes_between(before: RecommendationDocument, now: RecommendationDocument) -> AnswerChanges:
-    """What the second says otherwise."""
+    """Differences of the second answer from the first."""
     old, new = dict(_values(before)), dict(_values(now))
     values = tuple(
         ValueChange(pointer=pointer, before=old.get(pointer), now=new.get(pointer))
@@ -109,7 +109,7 @@ def _words(found: AnswerChanges) -> Iterator[str]:
 
 
 def _values(answer: RecommendationDocument) -> Iterator[tuple[str, Json]]:
-    """What a run follows, by pointer."""
+    """Values that a run uses, by JSON pointer."""
     document = answer.model_dump(mode="json")
     yield "/optimizer", document["optimizer"]
     for name in _NUMBERS:

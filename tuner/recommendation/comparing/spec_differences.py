@@ -10,7 +10,7 @@ Json = Any
 """A JSON value."""
 
 _ABOUT: Final = frozenset({"name", "project", "labels", "priority"})
-"""What a study is called: it changes no trial."""
+"""Fields that name a study: they change no trial."""
 
 
 class Difference(Record):

@@ -126,7 +126,7 @@ def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...
 
 
 def read(files: Files) -> Reading:
-    """As the optimizer's config and `OptimizerParamScheduler` set every group."""
+    """The groups as the optimizer's config and `OptimizerParamScheduler` set them."""
     found = yaml.safe_load(files[FILE])
     optimizer = found["optimizer"]
     overrides = [(one["pattern"], one) for one in optimizer["param_group_overrides"]]

@@ -83,7 +83,7 @@ def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...
 
 
 def read(files: Files) -> Reading:
-    """As `OptimConfig.build_groups` puts parameters into groups."""
+    """The groups that `OptimConfig.build_groups` makes."""
     text = files[FILE]
     found = literals(text)
 

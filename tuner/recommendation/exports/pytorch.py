@@ -45,11 +45,11 @@ _IN_TORCH: Final = {
     SGD.name: "torch.optim.SGD(listed, momentum={momentum!r})",
     SGD_NESTEROV.name: "torch.optim.SGD(listed, momentum={momentum!r}, nesterov=True)",
 }
-"""Where torch.optim has the optimizer with every number that it takes."""
+"""Classes of torch.optim that take every number of the optimizer."""
 
 
 class TrainingNumbers(Protocol):
-    """What the snippet is made of: a recommendation's numbers, or a trial's."""
+    """Numbers of the snippet, from a recommendation or a trial."""
 
     @property
     def optimizer(self) -> str: ...
@@ -147,7 +147,7 @@ def _by_library(numbers: TrainingNumbers, rows: tuple[TensorValues, ...]) -> str
 
 
 def _of_the_step(numbers: TrainingNumbers) -> Iterator[str]:
-    """What a loop must do beside `optimizer.step()`."""
+    """Code that a loop needs beside `optimizer.step()`."""
     declared = [OPTIMIZERS[name] for name in sorted({row.optimizer for row in numbers.tensors})]
     if any(one.takes_layer_signals for one in declared):
         yield (

@@ -118,7 +118,7 @@ def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...
 
 
 def read(files: Files) -> Reading:
-    """As `OptimizersContainer` and `LRSchedulersContainer` build them."""
+    """The groups that `OptimizersContainer` and `LRSchedulersContainer` build."""
     found = literals(files[FILE])
     starts = [(as_regex(pattern), start) for pattern, start in found["START"].items()]
 

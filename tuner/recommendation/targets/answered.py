@@ -68,7 +68,7 @@ def multipliers_of(
     rows: tuple[TensorValues, ...],
     residual_multiplier: float,
 ) -> tuple[FieldMultiplier, ...]:
-    """What the target's configuration multiplies by, and has to; () where it cannot say."""
+    """Multipliers that the target's configuration has and needs; () where it has none."""
     if not target.multipliers or not isinstance(family, Gpt):
         return ()
     assert target.heads, "named beside multipliers"

@@ -30,7 +30,7 @@ class DescribedTensor(Record):
     """Whether a wider model has more entries of it, which gains over one head alone have not; None
     where nothing tells."""
     transposed: bool = False
-    """Whether a matrix is [in, out], as GPT-2's are in transformers."""
+    """True if a matrix is [in, out], as GPT-2's are in transformers."""
 
 
 class DescribedTarget(Record):

@@ -77,7 +77,7 @@ class Fields:
         return pair.size(f"{name}/0"), pair.size(f"{name}/1")
 
     def entries(self, name: str, *, default: int) -> int:
-        """Of an object.
+        """Fields of an object.
 
         Raises:
             IllegalConfiguration: if it is something else, or empty.
@@ -122,7 +122,7 @@ class Fields:
         return value
 
     def value(self, name: str) -> Any:  # noqa: ANN401  whatever was given
-        """As it was given; None where it was not."""
+        """The value as it was given; None where it was not."""
         self._read.add(name)
         return self._given.get(name)
 

@@ -75,7 +75,7 @@ def unread(fields: Fields, *, depth: int, activation: tuple[str, frozenset[str]]
 
 
 def _scales(name: str, rope: object) -> bool:
-    """Whether positions are rotated by other frequencies than the plain ones."""
+    """True if rotary positions use scaled frequencies."""
     if rope is None:
         return False
     if not isinstance(rope, Mapping):

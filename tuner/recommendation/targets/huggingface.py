@@ -38,13 +38,13 @@ _GPT2_GELU: Final = ("activation_function", frozenset({"gelu", "gelu_new", "gelu
 
 
 class _Row(NamedTuple):
-    """How to read an architecture."""
+    """Reader of one architecture's configuration."""
 
     kind: Callable[[Fields], Kind]
     defaults: Mapping[str, Any] = {}
-    """Where the config is silent, as its class has them; null is not silent."""
+    """Defaults of the config's class for missing fields; null is not missing."""
     null_kv_heads: bool = True
-    """Whether null key and value heads are as many as heads."""
+    """True if null key and value heads means as many as heads."""
     multipliers: tuple[str, ...] = ()
     """Fields that multiply in the forward pass; 1 where the config is silent."""
     activation: tuple[str, frozenset[str]] = _SILU
@@ -128,7 +128,7 @@ def read_huggingface(config: Mapping[str, Any]) -> DescribedTarget:
 
 
 def _language_model(config: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Of a multimodal model, whose other parts are named beside it."""
+    """The language model of a multimodal one, with the names of the other parts."""
     inner = dict(config["text_config"])
     inner.setdefault("model_type", str(config.get("model_type")).removesuffix("_text"))
     for name in ("tie_word_embeddings", "quantization_config", "vision_config", "audio_config"):
@@ -208,7 +208,7 @@ def _gpt2(fields: Fields) -> DescribedTarget:
 def gpt2_tensors(
     sizes: Sizes, context: int, *, bias: bool, transposed: bool
 ) -> Iterator[DescribedTensor]:
-    """Of GPT-2, whose matrices are [in, out] in transformers and [out, in] in nanoGPT."""
+    """Tensors of GPT-2, whose matrices are [in, out] in transformers and [out, in] in nanoGPT."""
 
     def matrix(module: str, part: Part, rows: int, columns: int) -> Iterator[DescribedTensor]:
         shape = (columns, rows) if transposed else (rows, columns)

@@ -32,7 +32,7 @@ class Matched:
     target_shapes: Mapping[str, tuple[int, ...]]
     unmapped: tuple[str, ...]
     grouped: bool
-    """Whether the study's queries, too, have more heads than keys and values."""
+    """True if the study's queries, too, have more heads than keys and values."""
 
 
 def matched(study: ModelShape, target: DescribedTarget) -> Matched:

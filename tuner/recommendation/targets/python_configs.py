@@ -163,7 +163,7 @@ def _value(node: ast.expr, named: Mapping[str, Any]) -> Any:  # noqa: ANN401  a 
 
 
 def _computed(left: object, how: ast.operator, right: object) -> int | None:
-    """Of two whole numbers that are no larger than a model's size."""
+    """Result of an operation on two whole numbers, each no larger than a model's size."""
     if type(left) is not int or type(right) is not int or max(abs(left), abs(right)) > LARGEST:
         return None
     return None if type(how) is ast.FloorDiv and right == 0 else _ARITHMETIC[type(how)](left, right)

@@ -8,7 +8,7 @@ from tuner.recommendation.targets.described import DescribedTensor, weight
 
 
 class Sizes(NamedTuple):
-    """What shapes follow from."""
+    """Sizes of a transformer, from which its shapes follow."""
 
     width: int
     depth: int
@@ -31,7 +31,7 @@ class Sizes(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """How models of one architecture differ from Llama's.
+    """Differences of one architecture from Llama's.
 
     Attributes:
         qkv_bias: of queries, keys and values.

@@ -16,5 +16,5 @@ class Cell(Record):
 
     @property
     def place(self) -> tuple[int, int, int]:
-        """Where it lies, by whatever rules."""
+        """Depth, batch and steps of the cell."""
         return self.depth, self.batch_size, self.steps

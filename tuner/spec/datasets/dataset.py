@@ -46,12 +46,12 @@ class Images(Dataset):
 
     @property
     def pixels(self) -> int:
-        """Of one image."""
+        """Pixels of one image."""
         return pixels(self)
 
     @property
     def numbers(self) -> int:
-        """Of one image: every pixel has one in each channel."""
+        """Numbers of one image: every pixel has one in each channel."""
         return numbers(self)
 
 

@@ -13,14 +13,14 @@ LANDSCAPE_SIDE: Final = 9
 
 
 class Dynamics(Submitted):
-    """How the winner's training is looked at, once at every width that was measured."""
+    """Measurements along the winner's training, once at every width that was measured."""
 
     looks: int = Field(default=4, ge=2, le=32)
     """Moments of training, evenly from its start to its end."""
     eigenvalues: int = Field(default=3, ge=2, le=16)
     """The largest, of the Hessian and of the Gauss-Newton matrix."""
     examples: int = Field(default=32, ge=1, le=65_536)
-    """That the curvature is of."""
+    """Examples of the batches that the curvature is measured on."""
     noise_batches: int = Field(default=16, ge=2, le=1_024)
     """Training batches whose gradients are compared, a look."""
 

@@ -59,7 +59,7 @@ class Dit(ModelFamily):
         return (12 * self.depth * patches + once) / (12 * self.depth + once)
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of the embeddings, the blocks with their modulations, and the readout."""
+        """Parameters of the embeddings, the blocks with their modulations, and the readout."""
         if not isinstance(dataset, NoisedImages):
             return None
         modulations = 2 * linear(width, 3 * width)

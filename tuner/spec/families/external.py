@@ -89,7 +89,7 @@ class External(ModelFamily):
 
     @property
     def given_shape(self) -> ModelShape | None:
-        """As it was submitted."""
+        """The shapes as they were submitted."""
         return self.shapes
 
     @property

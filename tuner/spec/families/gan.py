@@ -74,7 +74,7 @@ class Gan(ModelFamily):
         return (1 + passes + 2 / 3) / 2
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of both players."""
+        """Parameters of both players."""
         if not isinstance(dataset, ImitatedImages):
             return None
         image = dataset.numbers

@@ -89,7 +89,7 @@ class Gpt(ModelFamily):
         return self.context
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of the tables, the blocks and the readout."""
+        """Parameters of the tables, the blocks and the readout."""
         if not isinstance(dataset, Text):
             return None
         table = dataset.vocabulary * width

@@ -23,7 +23,7 @@ class Mlp(ModelFamily):
     activation: Literal["relu", "gelu", "silu", "tanh"] = "relu"
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of its layers and readout."""
+        """Parameters of its layers and readout."""
         if not isinstance(dataset, Labelled):
             return None
         return labelled_perceptron(width, self.depth, dataset, dataset.classes, self.norm)

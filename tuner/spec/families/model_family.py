@@ -40,10 +40,10 @@ class ModelFamily(Submitted):
     """`module:function`, (model, held-out batch) -> positive scalar of which less is better."""
 
     refused_optimizers: ClassVar[Mapping[str, str]] = {}
-    """Why, by the name of an optimizer that cannot train it."""
+    """Reasons by the name of an optimizer that cannot train it."""
 
     refuses_recomputation: ClassVar[str] = ""
-    """Why activation checkpointing cannot train it; empty where it can."""
+    """The reason that activation checkpointing cannot train it; empty where it can."""
 
     compared_by: ClassVar[Comparison] = Comparison(
         metric="train_loss",
@@ -53,10 +53,10 @@ class ModelFamily(Submitted):
     """Another one where the loss does not tell a good model from a bad one."""
 
     no_depth_rule: ClassVar[str] = ""
-    """Why nothing is known of other depths; empty where depth adds residual blocks."""
+    """The reason that depth has no rule; empty where depth adds residual blocks."""
 
     is_external: ClassVar[bool] = False
-    """Whether a program of the user's own trains its models, which no worker can build."""
+    """True if a program of the user's own trains its models, which no worker can build."""
 
     name: str
     depth: int
@@ -64,12 +64,12 @@ class ModelFamily(Submitted):
 
     @property
     def comparison(self) -> Comparison:
-        """What the trials of a study with these options are compared by."""
+        """The measure that trials of a study with these options are compared by."""
         return self.compared_by
 
     @property
     def default_pruner(self) -> Literal["none", "median"]:
-        """What prunes a search that names no pruner."""
+        """The pruner of a search that names none."""
         return "median"
 
     @property
@@ -79,7 +79,7 @@ class ModelFamily(Submitted):
 
     @property
     def skips_check(self) -> bool:
-        """Whether studies go without a coordinate check."""
+        """True if studies have no coordinate check."""
         return False
 
     def in_order(self) -> Self:
@@ -92,12 +92,12 @@ class ModelFamily(Submitted):
 
     @property
     def trains_in_one_piece(self) -> bool:
-        """Whether a trial stops nowhere before its end."""
+        """True if a trial stops at no rung before its end."""
         return False
 
     @property
     def trains_alone(self) -> bool:
-        """Whether no cohort can train its trials."""
+        """True if its trials cannot train in cohorts."""
         return False
 
     def contradictions(self) -> Iterator[tuple[str, str]]:
@@ -105,11 +105,11 @@ class ModelFamily(Submitted):
         return iter(())
 
     def data_problem(self, _dataset: Dataset) -> str | None:
-        """Why it cannot train on this one of its datasets, and what to change; None if it can."""
+        """The reason that it cannot train on this dataset, and the remedy; None if it can."""
         return None
 
     def depth_problem(self, depth: int) -> str | None:
-        """Why a target cannot have this depth, and which one it can; None if it can."""
+        """The reason that a target cannot have this depth, and the remedy; None if it can."""
         if depth == self.depth or not self.no_depth_rule:
             return None
         return (
@@ -140,7 +140,7 @@ class ModelFamily(Submitted):
 
     @property
     def divisor_field(self) -> str:
-        """Which options the divisor comes from; empty where every width will do."""
+        """Options that the width's divisor comes from; empty where every width is allowed."""
         return " * ".join(self.parts_of_width)
 
     def nearest_width(self, width: int) -> int:
@@ -157,7 +157,7 @@ class ModelFamily(Submitted):
         return self.smallest_width(max(1, target_width // 8))
 
     def width_problem(self, width: int) -> str | None:
-        """Why a model cannot have this width, and which one it can; None if it can."""
+        """The reason that a model cannot have this width, and the remedy; None if it can."""
         if width >= 1 and width % self.width_divisor == 0:
             return None
         options = f" ({self.divisor_field})" if self.divisor_field else ""
@@ -182,11 +182,11 @@ class ModelFamily(Submitted):
         return 0
 
     def parameters(self, _dataset: Dataset, _width: int) -> int | None:
-        """Of the model of a width, without building it; None where only a built one tells."""
+        """Parameters of the model of a width, without building it; None if it has to be built."""
         return None
 
     def positions_per_example(self, _dataset: Dataset) -> float:
-        """How often a parameter works on one example, on average over a wide model's parameters.
+        """Uses of a parameter for one example, averaged over a wide model's parameters.
 
         Once a token in a sequence, once a pixel of what a convolution puts out: what floating-point
         operations are counted by.

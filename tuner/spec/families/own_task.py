@@ -44,7 +44,7 @@ class OwnTask(ModelFamily):
     """Hash of the file and of what it imports from its folder, or package and version; filled in,
     and kept with the study."""
     facts: TaskFacts
-    """What its description found; filled in."""
+    """Facts that its description found; filled in."""
 
     @model_validator(mode="before")
     @classmethod
@@ -63,7 +63,7 @@ class OwnTask(ModelFamily):
 
     @property
     def comparison(self) -> Comparison:
-        """What its `validate` returns, or else the train loss."""
+        """The value that its `validate` returns, or else the train loss."""
         if not self.facts.validates:
             return self.compared_by
         words = f"{self.facts.metric} at the end of training, as the task's validate returns it"
@@ -76,29 +76,29 @@ class OwnTask(ModelFamily):
 
     @property
     def trains_alone(self) -> bool:
-        """Where it draws random numbers, which a cohort would draw once for all trials."""
+        """True if it draws random numbers, which a cohort would draw once for all trials."""
         return self.facts.draws or self.facts.batches == "loader"
 
     @property
     def trains_in_one_piece(self) -> bool:
-        """Where its batches come one after another: a segment would read them all again."""
+        """True if its batches come in sequence: every segment would read them all again."""
         return self.facts.batches == "loader"
 
     @property
     def no_depth_rule(self) -> str:  # type: ignore[override]  # the same for all of other families
-        """Where none of its tensors is in a residual block."""
+        """The reason that depth has no rule (no tensor is in a residual block), or empty."""
         if self.facts.residual_blocks:
             return ""
         return "none of its tensors is in a residual block (its class may name `blocks`)"
 
     @property
     def parts_of_width(self) -> Mapping[str, int]:
-        """What its class says."""
+        """The class's `width_divisor`."""
         return {"width_divisor": self.facts.width_divisor}
 
     @property
     def tokens_per_example(self) -> int:
-        """Of one sequence, as its class says."""
+        """Tokens of one sequence, as its class declares."""
         return self.facts.tokens_per_example
 
     def proxy_width(self, target_width: int) -> int:
@@ -109,7 +109,7 @@ class OwnTask(ModelFamily):
 
     @property
     def folder(self) -> Path | None:
-        """Where its file is; None of a package's."""
+        """Folder of its file; None for a package's task."""
         path, _, _ = self.source.rpartition(":") if ":" in self.source else (self.source, "", "")
         return Path(path).parent if path.endswith(".py") else None
 

@@ -23,7 +23,7 @@ GROUP: Final = Group(
 
 
 def registration_of(plugin: Plugin[TaskDeclaration]) -> Registration:
-    """What a package declares, as a file's description would have found it."""
+    """A package's declaration, in the form that describing a file gives."""
     declared = plugin.declaration
     return Registration(
         name=declared.name,

@@ -1,6 +1,6 @@
 """Own tasks that studies can name: registered in the data directory, or of installed packages.
 
-A registration is a JSON file that holds what a task's description found. Whoever can write into
+A registration is a JSON file that holds what a task's description found. Write access to
 the data directory can install code; over HTTP nobody can. It is read again when it changes, so that
 a running service learns of a task.
 """
@@ -17,21 +17,21 @@ from widthwise.task_source import version_of
 
 
 class TaskFacts(Record):
-    """What a study has to know of an own task, beside its name."""
+    """Facts of an own task that studies need, beside its name."""
 
     base_width: int = Field(ge=1, le=WIDEST)
     width_divisor: int = Field(ge=1, le=WIDEST)
     tokens_per_example: int = Field(ge=1, le=WIDEST)
     metric: str
-    """What `validate` returns, in a word or two."""
+    """Name of the value that `validate` returns."""
     validates: bool
-    """Whether trials are compared by it."""
+    """True if trials are compared by it."""
     batches: Literal["by_step", "loader"]
-    """Whether any step's batch can be asked for, or only one after another."""
+    """`by_step` if any step's batch can be asked for, `loader` if only one after another."""
     residual_blocks: bool
-    """Whether tensors are in residual blocks, of which depth adds more."""
+    """True if tensors are in residual blocks, of which depth adds more."""
     draws: bool
-    """Whether its model or loss draws random numbers: such trials train one by one."""
+    """True if its model or loss draws random numbers: such trials train one by one."""
 
 
 class Registration(Record):
@@ -45,7 +45,7 @@ class Registration(Record):
     depth: int
     facts: TaskFacts
     files: tuple[Path, ...] = ()
-    """That the version is the hash of, the class's own first; none of a package's."""
+    """Files that the version is the hash of, the class's own first; none of a package's."""
     package: str | None = None
     """Package and version; None of a file."""
 
@@ -86,7 +86,7 @@ class RegisteredTasks:
         return found if isinstance(found, Registration) else None
 
     def names(self) -> tuple[str, ...]:
-        """Of all that can be used, in their order."""
+        """Names of all tasks that can be used, in order."""
         return tuple(sorted({*self._packaged, *(one.name for one in self._usable())}))
 
     @property
@@ -102,7 +102,7 @@ class RegisteredTasks:
         return tuple(found)
 
     def changed(self, registration: Registration, version: str | None = None) -> str | None:
-        """Why its files are not those of this version (default: its own); None if they are."""
+        """The reason that its files differ from this version (default: its own); None if equal."""
         wanted = version or registration.version
         if not registration.files:
             if wanted == registration.version:
@@ -130,7 +130,7 @@ class RegisteredTasks:
         return sorted(self._folder.glob("*.json")) if self._folder else []
 
     def _registration(self, path: Path) -> Registration | str | None:
-        """What the file holds; why it holds nothing; None if there is none."""
+        """The registration in the file, or the reason that it is unreadable; None if missing."""
         try:
             stamp = _stamp(path)
             if self._read.get(path, (None,))[0] != stamp:
@@ -140,7 +140,7 @@ class RegisteredTasks:
         return self._read[path][1]
 
     def _version(self, registration: Registration) -> str:
-        """Of its files as they are now, hashed again where one of them was written."""
+        """Version of its files as they are now, hashed again if one of them was written."""
         files = registration.files
         stamps = tuple(_stamp(path) for path in files)
         key = registration.source

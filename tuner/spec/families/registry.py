@@ -94,7 +94,7 @@ def _with_a_known_name(given: object, info: ValidationInfo) -> object:
 
 
 def _refusal_of(name: object) -> str | None:
-    """Why a family that users ask for is none; None where nothing is known of the name."""
+    """The reason that a known name is no family here; None for any other name."""
     if isinstance(name, str) and (words := refusal_of(name)):
         return words
     for left_out in REGISTERED.left_out:
@@ -108,7 +108,7 @@ AnyFamily: TypeAlias = Annotated[ModelFamily, _OneOfTheFamilies()]
 
 
 def names_external_family(spec: object) -> bool:
-    """Whether a stored specification names a family that no worker can build.
+    """True if a stored specification names a family that no worker can build.
 
     >>> names_external_family({"family": {"name": "external"}})
     True

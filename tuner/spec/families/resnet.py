@@ -44,7 +44,7 @@ class Resnet(ModelFamily):
         return dataset.pixels * blocks / self.depth
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of the stem, the blocks and the readout."""
+        """Parameters of the stem, the blocks and the readout."""
         if not isinstance(dataset, LabelledImages):
             return None
         norms = norm(self.norm, width)

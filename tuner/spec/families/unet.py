@@ -51,7 +51,7 @@ class Unet(ModelFamily):
         return sum(size * count for size, count in works) / sum(size for size, _ in works)
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of the way down, the way up beside its skips, and the readout."""
+        """Parameters of the way down, the way up beside its skips, and the readout."""
         if not isinstance(dataset, NoisedImages):
             return None
         below = self.depth - 1

@@ -50,7 +50,7 @@ class Vit(ModelFamily):
         return dataset.pixels // PATCH_SIDE**2
 
     def parameters(self, dataset: Dataset, width: int) -> int | None:
-        """Of the embedding, the blocks and the readout."""
+        """Parameters of the embedding, the blocks and the readout."""
         if not isinstance(dataset, LabelledImages):
             return None
         norms = norm(self.norm, width)

@@ -61,7 +61,7 @@ SearchedRate = Annotated[FloatDistribution, BeforeValidator(_refuse_one_rate)]
 
 
 class SearchedOptimizer(Submitted):
-    """What all optimizers of a study have in common."""
+    """Fields that all optimizers of a study share."""
 
     name: Optimizer
     learning_rate: SearchedRate
@@ -146,7 +146,7 @@ _rate_words: Final = SearchedOptimizer.model_fields["learning_rate"].description
 RECORDS: Final[Mapping[str, type[SearchedOptimizer]]] = {
     name: _record(declaration) for name, declaration in STUDIED.items()
 }
-"""What a specification gives, by the optimizer's name."""
+"""Records of a specification's optimizers, by the optimizer's name."""
 
 
 class _OneOfTheRecords:
@@ -162,7 +162,7 @@ class _OneOfTheRecords:
 
 
 def _refused_with_the_reason(given: object) -> object:
-    """What users expect and cannot have, before pydantic says only that it is not known."""
+    """Refuse known optimizers that cannot be tuned with the reason, before pydantic's own error."""
     if not isinstance(given, Mapping):
         return given
     name = given.get("name")

@@ -22,7 +22,7 @@ _AT: Final = "/search/training"
 
 
 class Around(NamedTuple):
-    """What searched fields have to agree with.
+    """The settings that searched fields have to agree with.
 
     Attributes:
         schedule: the study's own.

@@ -1,4 +1,4 @@
-"""The commands about coordinate checks that a service takes on their own."""
+"""The commands `widthwise checks ...`, for coordinate checks that stand alone."""
 
 from pathlib import Path
 from typing import Annotated, Final
@@ -16,16 +16,16 @@ from widthwise.cli.terminal import (
     out,
     print_json,
     print_table,
+    say_state,
     service,
     studies_to_complete,
 )
 from widthwise.cli.watch import watch_study
 from widthwise.client import Client
-from widthwise.resources.checks import Check
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Have a service check a model: run, list, show and move checks.",
+    help="Coordinate checks in the service: run, list, show, pause and cancel them.",
 )
 EXIT_OF_OUTCOME: Final = {"passed": 0, "failed": 1, "inconclusive": 2, None: 2}
 
@@ -50,13 +50,13 @@ File = Annotated[
 def run(
     file: File,
     wait: Annotated[
-        bool, typer.Option(help="Stay until it is over, and print what it found.")
+        bool, typer.Option(help="Wait until it is over, and print the outcome.")
     ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the id alone.")] = False,
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Have the service check a model, without searching anything.
+    """Check a model in the service, without a search.
 
     Exit status: 0 passed, 1 failed or refused, 2 undecided, or ended without a verdict.
     """
@@ -91,7 +91,7 @@ def list_all(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """List the checks, newest first, and what each found."""
+    """List the checks and their outcomes, newest first."""
     with service(address) as client:
         found = list(
             client.checks(state, project=project, family=family, optimizer=optimizer, name=name)
@@ -119,7 +119,7 @@ def preview(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Say what a check would run: widths, seeds, FLOPs and time."""
+    """Show what a check would run: widths, seeds, FLOPs and time."""
     with service(address) as client:
         found = client.preview_check(read_spec(file))
     if as_json:
@@ -132,35 +132,28 @@ def preview(
 def cancel(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
     """End a check for good, without a verdict."""
     with service(address) as client:
-        _say(client.cancel_check(check_id), as_json)
+        say_state(client.cancel_check(check_id), as_json)
 
 
 @app.command()
 def pause(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
     """Stop a check's work until it is resumed."""
     with service(address) as client:
-        _say(client.pause_check(check_id), as_json)
+        say_state(client.pause_check(check_id), as_json)
 
 
 @app.command()
 def resume(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
     """Go on with a paused check."""
     with service(address) as client:
-        _say(client.resume_check(check_id), as_json)
+        say_state(client.resume_check(check_id), as_json)
 
 
 @app.command()
 def retry(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
-    """Let a failed check begin anew."""
+    """Start a failed check again."""
     with service(address) as client:
-        _say(client.retry_check(check_id), as_json)
-
-
-def _say(check: Check, as_json: bool) -> None:
-    if as_json:
-        print_json(check)
-    else:
-        typer.echo(f"{check.id} is {check['state']}")
+        say_state(client.retry_check(check_id), as_json)
 
 
 def _follow(client: Client, check_id: str) -> None:

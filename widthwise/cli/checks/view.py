@@ -35,7 +35,7 @@ def check_list(rows: Iterable[dict[str, Any]]) -> RenderableType:
 
 
 def check_view(found: dict[str, Any]) -> RenderableType:
-    """A check: each optimizer's verdict in words, and the slopes of what is not right."""
+    """A check: each optimizer's verdict in words, and the slopes of tensors that did not pass."""
     return Group(*_lines(found))
 
 

@@ -1,4 +1,4 @@
-"""The command that says which service and key hold here, and why."""
+"""The command `widthwise config`: the service and key in use, and their source."""
 
 from rich.table import Table
 from rich.text import Text
@@ -12,7 +12,7 @@ _SHOWN_OF_A_KEY = 8
 
 
 def config(as_json: AsJson = False, address: Address = None) -> None:
-    """Say where the configuration file is, and which service and key hold, and why."""
+    """Show the configuration file's path, and the service and key in use with their source."""
     with said_plainly():
         said, chosen = read_configuration(), chosen_service(address)
     key = chosen.api_key.value

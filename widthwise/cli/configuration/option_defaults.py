@@ -1,4 +1,4 @@
-"""Give commands the options that a person's configuration file names."""
+"""Default values of options from the configuration file."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
@@ -7,7 +7,7 @@ from widthwise.configuration.file import Configuration
 from widthwise.errors import WidthwiseError
 
 SERVICE_COMMANDS: Final = frozenset({"up", "keys"})
-"""Commands that start or administer the service, whose settings are its environment's."""
+"""Commands that start or administer the service; their settings come from the environment."""
 
 
 def option_defaults(said: Configuration, group: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -35,7 +35,7 @@ def _of_group(
         where = f"{within}{name}"
         if name not in known or not isinstance(table, dict):
             raise WidthwiseError(
-                f"{said.path}: [{where}] is no command whose options can be set here; those are"
+                f"{said.path}: [{where}] is no command whose options can be set here: use one of"
                 f" {', '.join(f'{within}{one}' for one in known)}"
             )
         command = known[name]

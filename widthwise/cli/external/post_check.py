@@ -1,4 +1,4 @@
-"""The command `widthwise post-check`: a coordinate check taken where the model is."""
+"""The command `widthwise post-check`: a coordinate check of a user's own model."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +14,7 @@ def post_check(
         str, typer.Argument(metavar="ID", help="A study of the family `external`.")
     ],
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.py", help="Has the functions that are named below.")
+        Path, typer.Argument(metavar="FILE.py", help="Source file with the functions named below.")
     ],
     build: Annotated[str, typer.Option(help="build(width): the model.")] = "build",
     loss: Annotated[str, typer.Option(help="loss(model, batch): a scalar, the mean.")] = "loss",
@@ -26,7 +26,7 @@ def post_check(
 ) -> None:
     """Take a study's coordinate check on your own model, and post its statistics.
 
-    Runs the file's code in this process. Exit status: 0 passed, 1 failed, 2 it is undecided.
+    Runs the file's code in this process. Exit status: 0 passed, 1 failed, 2 undecided.
     """
     with service(address) as client:
         functions = load_functions(file, [build, loss, batch])

@@ -1,4 +1,4 @@
-"""The command `widthwise preview`: what a study would run, before it is queued."""
+"""The command `widthwise preview`: the plan and cost of a study before it is queued."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ def preview(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Say what a study would run: trials, FLOPs, time, share of the target, expected interval."""
+    """Show what a study would run: trials, FLOPs, time, share of the target, expected interval."""
     with service(address) as client:
         found = client.preview(read_spec(file))
     if as_json:
@@ -30,7 +30,7 @@ def preview(
 
 
 def preview_view(found: dict[str, Any]) -> RenderableType:
-    """What would run by width, what it costs, and how sure the answer would be."""
+    """The plan by width, its cost, and the expected interval of the answer."""
     searches = bool(found["planned"])
     table = Table(box=None, padding=(0, 2), header_style="dim")
     table.add_column("trials for" if searches else "check of")

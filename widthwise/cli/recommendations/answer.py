@@ -16,9 +16,9 @@ class Answer:
     Args:
         source: id of a study or of a stored recommendation.
         asked: the target, of a study alone.
-        store: whether the study's answer is to be stored first.
-        config: text of the target's own configuration; None where the study's target is meant, or
-            `asked` says it.
+        store: True to store the study's answer first.
+        config: text of the target's own configuration; None where `asked` or the study has the
+            target.
 
     """
 
@@ -52,7 +52,7 @@ class Answer:
         return Recommendation.from_document(found).document
 
     def export(self, form: str) -> Document:
-        """Files of a form by name, and what they leave out."""
+        """The form's files by name, and the numbers that they cannot express."""
         if self._config is not None:
             return self._client.export_for(self._source, self._config, form, **self._asked)
         if self._is_stored:

@@ -1,4 +1,4 @@
-"""The commands about recommendations that are stored: list them, approve or reject one."""
+"""The commands about stored recommendations: list, compare, approve and reject them."""
 
 import getpass
 from typing import Annotated
@@ -7,7 +7,7 @@ import typer
 
 from parametrization.text.visible import visible
 from widthwise.cli import tables
-from widthwise.cli.terminal import Address, AsJson, out, print_json, print_table, service
+from widthwise.cli.terminal import Address, AsJson, out, print_json, print_table, say_state, service
 
 RecommendationId = Annotated[
     str, typer.Argument(metavar="ID", help="The stored recommendation, such as rec_4f6k...")
@@ -50,7 +50,7 @@ def approve(
     """Approve a stored recommendation, once and for good."""
     with service(address) as client:
         said = client.approve(recommendation_id, by=by or getpass.getuser(), note=note)
-        _say(said, as_json)
+        say_state(said, as_json)
 
 
 def reject(
@@ -63,13 +63,13 @@ def reject(
     """Reject a stored recommendation, once and for good."""
     with service(address) as client:
         said = client.reject(recommendation_id, by=by or getpass.getuser(), note=note)
-        _say(said, as_json)
+        say_state(said, as_json)
 
 
 def changes(
     recommendation_id: RecommendationId, as_json: AsJson = False, address: Address = None
 ) -> None:
-    """Say what today's answer says otherwise than a stored one."""
+    """Show how today's answer differs from a stored recommendation."""
     with service(address) as client:
         found = client.changes(recommendation_id)
         if as_json:
@@ -79,10 +79,3 @@ def changes(
         else:
             for line in found["changes"]["words"]:
                 out.print(visible(line), soft_wrap=True, markup=False, highlight=False)
-
-
-def _say(stored: dict[str, object], as_json: bool) -> None:
-    if as_json:
-        print_json(stored)
-        return
-    typer.echo(f"{stored['id']} is {stored['state']}")

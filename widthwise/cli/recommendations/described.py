@@ -1,4 +1,4 @@
-"""A target that is described by a file: its configuration, or the model itself."""
+"""A target that a file describes: its configuration, or the model itself."""
 
 from pathlib import Path
 from typing import NamedTuple, cast
@@ -13,10 +13,10 @@ _TRAINING = ("batch_size", "tokens")
 
 
 class Description(NamedTuple):
-    """What the service is asked.
+    """A request for a described target.
 
     Attributes:
-        asked: without what the description says.
+        asked: the target's fields that the description does not hold.
         text: of a `target_config`; None where no file describes the target.
 
     """
@@ -28,13 +28,13 @@ class Description(NamedTuple):
 def described(
     source: str, asked: Asked, config: Path | None, model: str | None, *, store: bool
 ) -> Description:
-    """The target of `--target-config` or `--target-model`; of neither, what was asked.
+    """The target of `--target-config` or `--target-model`; without both, `asked` as it is.
 
     Args:
         source: id of a study, or of a stored recommendation.
 
     Raises:
-        WidthwiseError: if what is given beside the file contradicts it, or something is missing.
+        WidthwiseError: if another option contradicts the file, or an option is missing.
 
     """
     if config is None and model is None:

@@ -9,7 +9,7 @@ import typer
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.recommendations.answer import Answer
 from widthwise.cli.recommendations.described import described
-from widthwise.cli.terminal import Address, err, out, print_json, say_written, service
+from widthwise.cli.terminal import Address, err, out, print_json, say_written, service, write_text
 from widthwise.client import Asked, Document
 from widthwise.errors import WidthwiseError
 
@@ -30,16 +30,23 @@ def recommend(  # noqa: PLR0913  # one parameter an option
         int | None, typer.Option(min=1, help="Width of the target; default: the study's.")
     ] = None,
     depth: Annotated[
-        int | None, typer.Option(min=1, help="Its depth, as the family counts it; likewise.")
+        int | None,
+        typer.Option(
+            min=1, help="Depth of the target, as the family counts it; default: the study's."
+        ),
     ] = None,
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="Its sequences or images per step; likewise.")
+        int | None,
+        typer.Option(
+            min=1, help="Sequences or images per step of the target; default: the study's."
+        ),
     ] = None,
     tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens (or images) it trains on; likewise.")
+        int | None,
+        typer.Option(min=1, help="Tokens (or images) the target trains on; default: the study's."),
     ] = None,
     optimizer: Annotated[
-        str | None, typer.Option(help="Which of the study's optimizers; default: its best.")
+        str | None, typer.Option(help="One of the study's optimizers; default: its best.")
     ] = None,
     target_config: Annotated[
         Path | None,
@@ -62,19 +69,19 @@ def recommend(  # noqa: PLR0913  # one parameter an option
         typer.Option(help="Write to this file, or into this directory where there are several."),
     ] = None,
     store: Annotated[
-        bool, typer.Option("--store", help="Have the service keep it, for good; its id is told.")
+        bool, typer.Option("--store", help="Store it in the service for good, and print its id.")
     ] = False,
     as_json: Annotated[
         bool,
         typer.Option(
             "--json",
             help="One JSON document: the answer, as --format json; of another form its files; with"
-            " --output what was written.",
+            " --output the paths that were written.",
         ),
     ] = False,
     address: Address = None,
 ) -> None:
-    """Hyperparameters for a target of any width, depth, batch and duration, with the evidence."""
+    """Print hyperparameters for a target of any width, depth, batch and duration, with evidence."""
     asked: Asked = {
         "width": width,
         "depth": depth,
@@ -97,9 +104,9 @@ def recommend(  # noqa: PLR0913  # one parameter an option
 
 
 def _give(export: Document, output: Path | None, *, as_json: bool) -> None:
-    """Print the files of a form, or write them; for programs with what they leave out."""
+    """Print or write the files of a form; with `as_json` also the numbers they cannot express."""
     for lost in export["inexpressible"]:
-        err.print(f"not said: {lost['what']}: {lost['consequence']}", soft_wrap=True)
+        err.print(f"not expressed: {lost['what']}: {lost['consequence']}", soft_wrap=True)
     if output is not None:
         written = _write(output, export["files"])
         say_written(written, as_json=as_json, inexpressible=export["inexpressible"])
@@ -117,10 +124,10 @@ def _print(files: Mapping[str, str]) -> None:
 
 
 def _write(output: Path, files: Mapping[str, str]) -> list[Path]:
-    """Write the files, and return where they are."""
+    """Write the files, and return their paths."""
     if len(files) == 1 and not output.is_dir():
         (text,) = files.values()
-        _write_file(output, text)
+        write_text(output, text)
         return [output]
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -128,12 +135,5 @@ def _write(output: Path, files: Mapping[str, str]) -> list[Path]:
         raise WidthwiseError(f"cannot write into {output}: {error.strerror}") from error
     written = {output / Path(name).name: text for name, text in files.items()}
     for path, text in written.items():
-        _write_file(path, text)
+        write_text(path, text)
     return list(written)
-
-
-def _write_file(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise WidthwiseError(f"cannot write {path}: {error.strerror}") from error

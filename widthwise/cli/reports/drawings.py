@@ -1,4 +1,4 @@
-"""The commands that draw what a study has measured."""
+"""The commands that draw a study's measurements."""
 
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +15,12 @@ def plot(
     study_id: StudyId,
     output: Picture,
     optimizer: Annotated[
-        str | None, typer.Option(help="Which of the study's optimizers; default: its first.")
+        str | None, typer.Option(help="One of the study's optimizers; default: its first.")
     ] = None,
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Draw loss against learning rate by width, as far as it is measured."""
+    """Draw the measured loss against learning rate by width."""
     with service(address) as client:
         from widthwise.plots.sensitivity import draw_transfer  # here: it needs matplotlib
 

@@ -1,4 +1,4 @@
-"""The commands that put studies, and answers of all studies, side by side."""
+"""The commands that compare studies and the answers of all studies."""
 
 from typing import Annotated, Any
 
@@ -10,9 +10,11 @@ from parametrization.text.rounding import significant
 from parametrization.text.visible import visible
 from widthwise.cli.terminal import Address, AsJson, out, print_json, print_table, service
 
-Width = Annotated[int | None, typer.Option(help="Of the target; default: each study's own.")]
-Tokens = Annotated[int | None, typer.Option(help="That the target trains on; default likewise.")]
-ForOptimizer = Annotated[str | None, typer.Option("--optimizer", help="To answer for.")]
+Width = Annotated[int | None, typer.Option(help="Width of the target; default: each study's own.")]
+Tokens = Annotated[
+    int | None, typer.Option(help="Tokens that the target trains on; default: each study's own.")
+]
+ForOptimizer = Annotated[str | None, typer.Option("--optimizer", help="Optimizer to answer for.")]
 
 
 def diff(
@@ -23,7 +25,7 @@ def diff(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Say in what studies differ, and what each answers."""
+    """Compare studies: the fields that differ, and the answer of each."""
     with service(address) as client:
         found = client.compare(*study_ids, width=width, tokens=tokens, optimizer=optimizer)
         if as_json:
@@ -45,14 +47,14 @@ def diff(
 
 
 def search(
-    family: Annotated[str | None, typer.Option(help="Of the studies' model.")] = None,
+    family: Annotated[str | None, typer.Option(help="Model family of the studies.")] = None,
     optimizer: ForOptimizer = None,
     width: Width = None,
     tokens: Tokens = None,
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Say what every completed study answers for a target."""
+    """List the answer of every completed study for a target."""
     with service(address) as client:
         found = client.search(family=family, optimizer=optimizer, width=width, tokens=tokens)
         listed = list(found)

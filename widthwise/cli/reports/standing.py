@@ -1,4 +1,4 @@
-"""The commands that show a study as it stands, its trials, and who works or waits."""
+"""The commands that show a study, its trials, the queue and the workers."""
 
 from collections.abc import Iterable
 from typing import Annotated, Any, Final
@@ -23,7 +23,7 @@ _NOTHING: Final = "—"
 
 
 def show(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
-    """Show a study as it stands: state, progress, reason, page."""
+    """Show a study: state, progress, reason, page."""
     with service(address) as client:
         study = client.study(study_id)
         if as_json:
@@ -67,7 +67,7 @@ def trials(
 
 
 def queue(as_json: AsJson = False, address: Address = None) -> None:
-    """Say who holds slots, whose turn is next, and what each study waits for."""
+    """List the studies that hold slots, and those that wait, with the reason of each."""
     with service(address) as client:
         found = client.queue()
         if as_json:
@@ -87,7 +87,7 @@ def queue(as_json: AsJson = False, address: Address = None) -> None:
 
 
 def workers(as_json: AsJson = False, address: Address = None) -> None:
-    """Say who works, how they are, and for which study."""
+    """List the workers, with the state and the study of each."""
     with service(address) as client:
         found = client.workers()
         if as_json:

@@ -1,4 +1,4 @@
-"""The command that says what owners have used, and what it cost."""
+"""The command `widthwise usage`: hours of slots, and their cost."""
 
 import datetime as dt
 from typing import Annotated, Any, Literal
@@ -15,13 +15,13 @@ Day = Annotated[dt.datetime | None, typer.Option(help="A local date, or date and
 
 
 def usage(
-    group_by: Annotated[Group, typer.Option(help="What the rows are.")] = "owner",
+    group_by: Annotated[Group, typer.Option(help="One row for each of these.")] = "owner",
     since: Day = None,
     until: Day = None,
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Say how many hours of slots were used, and what they cost."""
+    """Report the hours of slots that were used, and their cost."""
     with service(address) as client:
         found = client.usage(group_by, since=since, until=until)
         if as_json:

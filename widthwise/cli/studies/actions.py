@@ -1,4 +1,4 @@
-"""The commands that queue a study, watch it, and change whether it goes on."""
+"""The commands that submit, watch, cancel, pause, resume and retry a study."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,15 +16,16 @@ from widthwise.cli.terminal import (
     err,
     out,
     print_json,
+    say_state,
     service,
 )
 from widthwise.cli.watch import watch_study
-from widthwise.client import Client, Document
+from widthwise.client import Client
 
 
 def submit(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="YAML or JSON; - reads stdin.")],
-    watch: Annotated[bool, typer.Option("--watch", help="Stay and watch it.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Watch it until it is over.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the id alone.")] = False,
     as_json: AsJson = False,
     address: Address = None,
@@ -50,31 +51,31 @@ def watch(study_id: StudyId, as_json: AsJson = False, address: Address = None) -
 
 
 def cancel(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
-    """End a study for good; what it has learned stays."""
+    """End a study for good; its results stay."""
     with service(address) as client:
-        _say(client.cancel(study_id), as_json)
+        say_state(client.cancel(study_id), as_json)
 
 
 def pause(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
     """Stop a study's work until it is resumed."""
     with service(address) as client:
-        _say(client.pause(study_id), as_json)
+        say_state(client.pause(study_id), as_json)
 
 
 def resume(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
     """Go on with a paused study."""
     with service(address) as client:
-        _say(client.resume(study_id), as_json)
+        say_state(client.resume(study_id), as_json)
 
 
 def retry(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
-    """Let a failed study go on in the phase in which it failed."""
+    """Continue a failed study in the phase in which it failed."""
     with service(address) as client:
-        _say(client.retry(study_id), as_json)
+        say_state(client.retry(study_id), as_json)
 
 
 def _watch(client: Client, study_id: str, *, as_json: bool) -> None:
-    """Watch to the end; for programs the study is the answer, and what moves is told beside it."""
+    """Watch to the end; with `as_json` progress goes to stderr, and the study to stdout."""
     try:
         study = watch_study(client, study_id, err if as_json else out)
     except KeyboardInterrupt:
@@ -83,10 +84,3 @@ def _watch(client: Client, study_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json(study)
     raise typer.Exit(EXIT_OF_STATE[study["state"]])
-
-
-def _say(study: Document, as_json: bool) -> None:
-    if as_json:
-        print_json(study)
-    else:
-        typer.echo(f"{study['id']} is {study['state']}")

@@ -1,4 +1,4 @@
-"""The commands that list studies, and change what they are listed by."""
+"""The commands that list studies and projects, and edit a study's labels and priority."""
 
 import datetime as dt
 from typing import Annotated
@@ -44,7 +44,7 @@ def studies(  # noqa: PLR0913  # one parameter an option
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """List the studies, newest first, and say which cannot be read, and why."""
+    """List the studies, newest first; those that cannot be read with the reason."""
     with service(address) as client:
         pages = list(
             client.study_pages(
@@ -83,10 +83,10 @@ def projects(as_json: AsJson = False, address: Address = None) -> None:
 def edit(  # noqa: PLR0913  # one parameter an option
     study_id: StudyId,
     priority: Annotated[int | None, typer.Option(help="Higher runs first.")] = None,
-    project: Annotated[str | None, typer.Option(help='What it belongs to; "": nothing.')] = None,
+    project: Annotated[str | None, typer.Option(help='Its project; "" for none.')] = None,
     labels: Labels = None,
     remove_label: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A label to take away.")
+        list[str] | None, typer.Option(metavar="NAME", help="A label to remove.")
     ] = None,
     if_version: Annotated[
         int | None, typer.Option(help="Only if the study still has this version.")

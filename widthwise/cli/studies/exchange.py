@@ -1,4 +1,4 @@
-"""The commands that take trials to Optuna, and give a search trials to start from."""
+"""The commands that export trials to Optuna, and give a search trials to start from."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from widthwise.errors import WidthwiseError
 
 ForOptimizer = Annotated[
     str | None,
-    typer.Option("--optimizer", help="Which of the study's optimizers; default: its first."),
+    typer.Option("--optimizer", help="One of the study's optimizers; default: its first."),
 ]
 
 
@@ -32,7 +32,7 @@ def export_optuna(
 
 
 def importances(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
-    """Say how much each searched hyperparameter matters."""
+    """Show the importance of each searched hyperparameter."""
     with service(address) as client:
         found = client.importances(study_id)
         if as_json:
@@ -72,15 +72,17 @@ def import_trials(  # noqa: PLR0913  # one parameter an option
         list[str] | None,
         typer.Option(metavar="THEIRS=OURS", help="A hyperparameter's name here; may be repeated."),
     ] = None,
-    value_column: Annotated[str, typer.Option(help="Of a CSV: what trials came to.")] = "value",
+    value_column: Annotated[
+        str, typer.Option(help="Column of a CSV with the trials' results.")
+    ] = "value",
     optuna_study: Annotated[
-        str | None, typer.Option(help="Which study of an Optuna storage.")
+        str | None, typer.Option(help="Name of the study in an Optuna storage.")
     ] = None,
     optimizer: ForOptimizer = None,
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Tell the search of trials of elsewhere before its own."""
+    """Import earlier trials, which the search learns from before its own."""
     pairs = [one.partition("=") for one in name or ()]
     with service(address) as client:
         try:

@@ -1,4 +1,4 @@
-"""The commands about addresses that a service sends its events to."""
+"""The commands `widthwise webhooks ...`, for addresses that events are sent to."""
 
 from typing import Annotated
 
@@ -9,7 +9,7 @@ from rich.text import Text
 from parametrization.text.visible import visible
 from widthwise.cli.terminal import Address, AsJson, print_json, print_table, service
 
-app = typer.Typer(no_args_is_help=True, help="Make, list, test and delete webhooks.")
+app = typer.Typer(no_args_is_help=True, help="Create, list, test and delete webhooks.")
 WebhookId = Annotated[str, typer.Argument(metavar="ID", help="The webhook, such as whk_4f6k...")]
 
 
@@ -22,7 +22,7 @@ def create(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Have events sent to an address, and print the secret that they are signed with."""
+    """Register an address for events, and print the secret that signs them."""
     with service(address) as client:
         made = client.create_webhook(url, event)
         if as_json:
@@ -35,7 +35,7 @@ def create(
 
 @app.command(name="list")
 def list_all(as_json: AsJson = False, address: Address = None) -> None:
-    """List your webhooks, and whether what is sent to them arrives."""
+    """List your webhooks and their deliveries."""
     with service(address) as client:
         found = client.webhooks()
         if as_json:
@@ -48,7 +48,7 @@ def list_all(as_json: AsJson = False, address: Address = None) -> None:
             state = "disabled" if one["disabled_at"] else f"{one['failures']} failures"
             table.add_row(
                 one["id"],
-                "well" if not one["failures"] else state,
+                "ok" if not one["failures"] else state,
                 Text(visible(one["url"])),
                 Text(visible(one["last_error"] or "")),
             )
@@ -57,7 +57,7 @@ def list_all(as_json: AsJson = False, address: Address = None) -> None:
 
 @app.command(name="test")
 def ping(webhook_id: WebhookId, as_json: AsJson = False, address: Address = None) -> None:
-    """Have a `ping` sent, and what is due tried again at once."""
+    """Send a `ping`, and retry what is due at once."""
     with service(address) as client:
         said = client.test_webhook(webhook_id)
         if as_json:
@@ -70,7 +70,7 @@ def ping(webhook_id: WebhookId, as_json: AsJson = False, address: Address = None
 
 @app.command()
 def delete(webhook_id: WebhookId, as_json: AsJson = False, address: Address = None) -> None:
-    """Send nothing more to it."""
+    """Delete a webhook."""
     with service(address) as client:
         client.delete_webhook(webhook_id)
         if as_json:

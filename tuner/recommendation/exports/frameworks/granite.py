@@ -69,7 +69,7 @@ def granite_rows(document: RecommendationDocument) -> tuple[TensorValues, ...]:
 def wanted_multipliers(
     rows: Sequence[TensorValues], residual_multiplier: float, heads: Heads
 ) -> dict[str, float]:
-    """What the fields have to be.
+    """Values that the multiplier fields need.
 
     Args:
         rows: by transformers' names.

@@ -7,7 +7,7 @@ from tuner.spec.families.gpt import Gpt
 
 
 class Heads(NamedTuple):
-    """Of one attention.
+    """Heads of one attention layer.
 
     Attributes:
         size: entries of one head at the target.

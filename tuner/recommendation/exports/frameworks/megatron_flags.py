@@ -134,7 +134,7 @@ def _of_the_schedule(schedule: ScheduleValues) -> dict[str, Any]:
 
 
 def lost_in_flags(document: RecommendationDocument, flags: Flags) -> tuple[Inexpressible, ...]:
-    """What neither the flags nor the overrides can say."""
+    """Numbers that neither flags nor overrides can express."""
     found = []
     if flags["lr-warmup-iters"]:
         words = "Megatron's warm-up is one update late: the first update runs at a rate of 0"
@@ -155,7 +155,7 @@ def lost_in_flags(document: RecommendationDocument, flags: Flags) -> tuple[Inexp
 
 
 def read_by_flags(flags: Flags, rows: tuple[TensorValues, ...]) -> Reading:
-    """What Megatron's own muP makes of the flags."""
+    """Numbers that Megatron's own muP derives from the flags."""
     growth = float(flags["hidden-size"]) / float(flags["mup-base-hidden-size"])
     one_dimensional = {name for row in rows for name in row.names if len(row.shape) == 1}
     shift = {"rate": float(flags["lr"]), "eps": float(flags["adam-eps"])}
@@ -204,7 +204,7 @@ def schedule_of_flags(flags: Flags) -> Factor:
 
 
 def left_of_peak(given: Mapping[str, Any], progress: float, dash: str) -> float:
-    """What the scheduler of Megatron and NeMo leaves of the fall from the peak.
+    """Share of the fall from the peak that the scheduler of Megatron and NeMo leaves.
 
     Args:
         progress: through the decay, from 0 to 1.

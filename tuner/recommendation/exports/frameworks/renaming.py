@@ -110,7 +110,7 @@ def not_its_own(
 
 
 def require_all(framework: str, tensors: Iterable[TensorValues], naming: Naming) -> None:
-    """Where a form has no place for other models.
+    """Refuse models whose tensors the form has no place for.
 
     Raises:
         Refused: naming what it has no place for.

@@ -36,7 +36,7 @@ $table
 
 
 def build_optimizer(model):
-    """What steps every tensor by its own numbers: torch.optim has no such optimizer."""
+    """Code that steps every tensor by its own numbers: torch.optim has no such optimizer."""
 $notes
     from parametrization.nn.stepping import Stepping
     from parametrization.scaling.tensor_scaling import TensorScaling

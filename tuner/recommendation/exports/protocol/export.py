@@ -33,7 +33,7 @@ class Inexpressible:
 
 @dataclass(frozen=True, slots=True)
 class TensorReading:
-    """What a framework would train one tensor with; None where its files say nothing of it.
+    """Numbers that a framework would train one tensor with; None where its files set none.
 
     Attributes:
         learning_rate: peak, effective after all that the framework multiplies.
@@ -52,7 +52,7 @@ class TensorReading:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a framework makes of an export's files.
+    """The training that a framework derives from an export's files.
 
     Attributes:
         of: of the tensor that the framework calls so.

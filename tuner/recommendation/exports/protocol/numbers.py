@@ -18,7 +18,7 @@ LIBRARY: Final = (
 
 
 class Trained(Protocol):
-    """What an optimizer's groups are made of."""
+    """The numbers of an optimizer's parameter groups."""
 
     @property
     def optimizer(self) -> str: ...

@@ -34,7 +34,7 @@ def lost_in_the_forward_pass(
 
 
 def lost_in_the_loop(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    """What is the training loop's: a batch that grows, clipping by other than norm, averages."""
+    """Losses of the training loop: a growing batch, clipping other than by norm, averages."""
     found = []
     if document.schedule.form.grows_batch:
         words = (

@@ -10,7 +10,7 @@ from tuner.recommendation.exports.protocol.export import Factor, Reading, Tensor
 def reading_of_patterns(
     table: Mapping[str, Sequence[Any]], factor: Factor | None, residual: float | None = None
 ) -> Reading:
-    """What a snippet's table says: the pattern that the whole name matches.
+    """A snippet's rows by tensor name: of the pattern that the whole name matches.
 
     Args:
         table: (initial std, constant, multiplier, rate, decay, epsilon, ...) by expression.
