@@ -62,10 +62,10 @@ class Hyperparameter:
 
     Attributes:
         steps: where the number multiplies the learning rate in steps unlike the declared one (of
-            a second phase), how those answer to the gradient: the number is then a ratio of two
-            rates, and scaled with width as theirs are.
+            a second phase), the degree of those: the number is then a ratio of two rates, and is
+            scaled with width as they are.
         gradient_power: it is of the gradient's size to this power, like an epsilon; 0: free of it.
-        row: how it scales with width where neither of the two says it.
+        row: its scaling with width where neither of the two gives it.
 
     """
 
@@ -103,23 +103,23 @@ class OptimizerDeclaration:
     Attributes:
         name: what studies call it; of a package, equal to the entry point's name.
         words: what it is, for the catalogue.
-        step: how a step answers to the gradient.
+        step: degree and kind of a step in the gradient.
         update: `module:function`, (parameter, gradient, state, hyper) -> (parameter, state), pure.
         init: `module:function`, parameter -> state; None where there is no state.
         hyperparameters: by name; `epsilon` needs a gradient_power, `weight_decay` shrinks weights
             by its product with the learning rate.
         log2_rates: ends of the learning rates searched by default, at the base width.
         check_learning_rate: small enough that slopes are those of the rule, not of training.
-        check_hyperparameters: what the check's few updates need another value of: every phase
-            has to fall within them.
+        check_hyperparameters: values for the check's few updates, in which every phase has to
+            occur.
 
         spoken: the name in sentences; default: `name`.
         position: in the catalogue of built-in optimizers and in docs/rules.md, ascending.
         rows: width rules by role, with their sources; default: derived from `step`.
         policy_rows: other rows, where a policy chooses between two.
-        horizon: batch and token rules; those that are absent say nothing of this optimizer.
-        bare_factor: what the step is multiplied by, up to a constant, from (fan_out, fan_in),
-            where `rows` are those of the step without that factor.
+        horizon: batch and token rules; an absent rule does not cover this optimizer.
+        bare_factor: factor on the step, up to a constant, of (fan_out, fan_in), where `rows` are
+            those of the step without that factor.
         weight_degree: 1 where the step is relative to the tensor's size, else 0.
         decay_degree: of the gradient in what weight decay is multiplied by; the step's own unless
             decay stands inside a trust ratio.
@@ -129,9 +129,9 @@ class OptimizerDeclaration:
             no readout may start at zero.
         decays: whether its rate follows the schedule after warm-up; not where averaging replaces
             decay, which then keeps its peak rate.
-        companions: which optimizer trains which role; default: this one trains everything.
+        companions: optimizers by role; default: this one trains everything.
         refused: hyperparameters that users expect and that have no place here, with the reason.
-        not_studied: why a study cannot name it; None where it can.
+        not_studied: the reason that a study cannot name it; None if it can.
         contribution: `module:function`, (gradient, hyper) -> number, added up over all tensors of
             a trial; the update then takes that sum as a fifth argument.
         takes_layer_signals: whether the update takes what the tensor's layer saw as a fifth
@@ -201,11 +201,14 @@ class OptimizerDeclaration:
     def _refuse_hyperparameters(self) -> None:
         taken = [name for name in self.hyperparameters if _OURS.fullmatch(name)]
         if taken:
-            raise ValueError(f"{taken[0]} is a name of widthwise's own: call it otherwise")
+            raise ValueError(f"{taken[0]} is reserved by widthwise: choose another name")
         for name, value in self.check_hyperparameters.items():
             known = self.hyperparameters.get(name)
             if known is None or not known.range.holds(value):
-                raise ValueError(f"check_hyperparameters: {name}={value!r} is none of its numbers")
+                raise ValueError(
+                    f"check_hyperparameters: {name}={value!r} is no hyperparameter of it, or out of"
+                    " range"
+                )
         epsilon = self.hyperparameters.get("epsilon")
         if epsilon is not None and not epsilon.gradient_power:
             raise ValueError(

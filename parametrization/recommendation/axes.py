@@ -1,4 +1,4 @@
-"""Records of how the best learning rate moved with depth, batch and tokens in trials."""
+"""Records of the best learning rate's movement with depth, batch and tokens in trials."""
 
 from parametrization.recommendation.evidence import Optimum
 from parametrization.recommendation.record import Record
@@ -42,7 +42,7 @@ class AxesEvidence(Record):
     """Of every axis with three values whose optimum is measured: these are carried by what was
     measured, others by rules."""
     depth_by_rule: bool = True
-    """Whether a rule of depth was in force in the cells."""
+    """True if a rule of depth was in force in the cells."""
     critical_batch: float | None = None
     """Batch beyond which the best rate grows slowly, at the proxies' tokens; None where the cells
     do not show one."""

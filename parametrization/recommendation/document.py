@@ -4,9 +4,9 @@ from typing import Any, Final, Literal
 
 from parametrization.check.verdict import CheckVerdict
 from parametrization.recommendation.axes import AxesEvidence
+from parametrization.recommendation.declared_names import OptimizerName
 from parametrization.recommendation.dynamics import DynamicsFindings
 from parametrization.recommendation.evidence import NoiseFloor, OptimizerStanding, TransferEvidence
-from parametrization.recommendation.optimizer_name import OptimizerName
 from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import Comparison, DatasetFacts, TargetFacts, WholeTarget
 from parametrization.recommendation.trust import (
@@ -33,7 +33,7 @@ FORMAT: Final = 1
 
 
 StoppedBy = Literal["interval", "regret", "gain", "budget", "edge", "grid"]
-"""`interval`, `regret`: what was promised of the target is kept. `gain`: more trials would take
+"""`interval`, `regret`: the target's promised bound is reached. `gain`: more trials would take
 little of its uncertainty away. `edge`: the widest width's optimum lies outside of the rates tried.
 `grid`: the grid that was planned beforehand is measured."""
 
@@ -73,7 +73,7 @@ class Provenance(Record):
     """Of the number, state and value of every trial."""
     data_sha256: str | None
     """Of everything that the proxies' batches were made of; null for studies of releases that did
-    not note it."""
+    not store it."""
     rule_version: str
     plugin: str | None
     """Package and version that the optimizer comes from; null if it is built in."""
@@ -106,7 +106,7 @@ class RecommendationDocument(Record):
     family: Any
     """Name and options of the model's family, as the catalogue of the service describes them."""
     dataset: DatasetFacts | None = None
-    """What the ends of a model of that family are made for; null where it is the user's own."""
+    """Data that the family's first and last layer fit; null for a user's own model."""
     policies: Policies
     width: int
     """The target's."""
@@ -147,10 +147,10 @@ class RecommendationDocument(Record):
     extrapolated_drift_octaves: float | None
     """Drift from the nearest measured width to the target."""
     compared_by: Comparison
-    """What every loss here is."""
+    """The measure of every loss here."""
     evidence: TransferEvidence
     measured_axes: AxesEvidence | None = None
-    """What a sweep over depth, batch and tokens says; null where the study ran none."""
+    """Results of a sweep over depth, batch and tokens; null where the study ran none."""
     control: TransferEvidence | None
     """The same under the standard parametrization, if the study ran it."""
     check: CheckVerdict | None

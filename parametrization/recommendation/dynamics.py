@@ -1,6 +1,6 @@
 """Records of a model's dynamics in training: curvature, noise of gradients, edge of stability."""
 
-from parametrization.recommendation.optimizer_name import OptimizerName
+from parametrization.recommendation.declared_names import OptimizerName
 from parametrization.recommendation.record import Record
 
 
@@ -48,7 +48,7 @@ class WidthDynamics(Record):
     landscape: Landscape | None = None
     """At the last look."""
     problem: str | None = None
-    """Why there are no more looks; null where all were taken."""
+    """The reason that looks are missing; null if none is."""
 
 
 class StudyDynamics(Record):

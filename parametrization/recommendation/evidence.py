@@ -3,7 +3,7 @@
 from statistics import NormalDist
 from typing import Final, Literal
 
-from parametrization.recommendation.optimizer_name import OptimizerName
+from parametrization.recommendation.declared_names import OptimizerName
 from parametrization.recommendation.record import Record
 from parametrization.rules.parametrization import Parametrization
 
@@ -100,7 +100,7 @@ class Quantile(Record):
     """One point of a predictive distribution."""
 
     probability: float
-    """That the optimum is no larger."""
+    """Probability that the optimum is no larger."""
     log2_learning_rate: float
 
 
@@ -125,7 +125,7 @@ class Prediction(Record):
     doublings_beyond: float
     """Doublings from the nearest measured width to this one; 0 inside the measured range."""
     drift_octaves: float
-    """What the median lies above the nearest measured optimum; 0 inside the measured range."""
+    """Median less the nearest measured optimum; 0 inside the measured range."""
 
 
 class Regret(Record):
@@ -198,11 +198,11 @@ class TransferEvidence(Record):
     shift_doublings: float | None
     """Doublings of width between the two."""
     proxy_regret: Regret | None
-    """What the proxy's optimum costs at the widest width."""
+    """Cost of the proxy's optimum at the widest width."""
     regrets: tuple[Regret, ...]
-    """What every narrower width's optimum costs at the widest width, narrowest first."""
+    """Cost of every narrower width's optimum at the widest width, narrowest first."""
     leave_widest_out: Regret | None
-    """What the rate that the narrower widths predict for the widest one costs there."""
+    """Cost at the widest width of the rate that the narrower widths predict for it."""
     wider_is_better: WiderIsBetter | None
     at_target: Prediction | None = None
     """The optimum expected at the width of the study's target."""
@@ -221,7 +221,7 @@ class OptimizerStanding(Record):
     loss: float
     """At the optimizer's own best rate there."""
     log2_learning_rate: float
-    """That rate, at the base width."""
+    """The best rate, at the base width."""
     excess_percent: float
     """Loss over the best optimizer's; 0 for the best one."""
     best_learning_rate: float | None = None

@@ -1,4 +1,4 @@
-"""The model that a recommendation is for, and what its losses are."""
+"""Records of a recommendation's target, and of the measure of its losses."""
 
 from typing import Literal
 
@@ -15,7 +15,7 @@ class WholeTarget(Record):
     steps: int
     """Updates, the last one perhaps on fewer tokens."""
     tokens_given: bool
-    """Whether the duration was asked for; if not, it is the proxies'."""
+    """True if the duration was given; if not, it is the proxies'."""
 
     @property
     def words(self) -> str:
@@ -32,16 +32,16 @@ class FieldMultiplier(Record):
 
     field: str
     given: float
-    """What the configuration says."""
+    """Value in the configuration."""
     wanted: float
-    """What it has to say for this answer."""
+    """Value that this answer needs."""
 
 
 class TargetFacts(Record):
     """Facts of a target that was given by a configuration; null where it does not state them."""
 
     source: str
-    """Whose configuration, and of which architecture."""
+    """Kind of configuration, and its architecture."""
     heads: int | None
     kv_heads: int | None
     head_size: int | None
@@ -50,7 +50,7 @@ class TargetFacts(Record):
     tied: bool | None
     context: int | None = None
     multipliers: tuple[FieldMultiplier, ...] = ()
-    """Where the configuration can say all of them: the format `hf-trainer` writes it anew."""
+    """Set if the configuration has all of them: the format `hf-trainer` writes it anew."""
     unmapped: tuple[str, ...]
     """Tensors that the study's model has nothing like: no number here is theirs."""
     unread: tuple[str, ...]
@@ -61,11 +61,11 @@ class Comparison(Record):
     """The measure that trials are compared by: a positive number, less being better."""
 
     metric: Literal["train_loss", "validation_loss"]
-    """Which of their curves it is taken from."""
+    """The curve that it is computed from."""
     name: str
     """In a word or two."""
     words: str
-    """How it is taken, too."""
+    """Name and computation in a phrase."""
 
 
 class DatasetFacts(Record):

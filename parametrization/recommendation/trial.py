@@ -1,6 +1,6 @@
-"""The numbers of one trial: what the rules make of its hyperparameters at its width."""
+"""The numbers of one trial: its hyperparameters after the rules, at its width."""
 
-from parametrization.recommendation.optimizer_name import OptimizerName
+from parametrization.recommendation.declared_names import OptimizerName
 from parametrization.recommendation.record import Record
 from parametrization.recommendation.values import ParameterGroup, ScheduleValues, TensorValues
 from parametrization.rules.policies import Policies

@@ -1,4 +1,4 @@
-"""Records of how far a recommendation is trusted: verdict, reasons, and each number's basis."""
+"""Records of trust in a recommendation: verdict, reasons, and each number's basis."""
 
 from typing import Literal, TypeAlias
 
@@ -9,7 +9,7 @@ Verdict: TypeAlias = Literal["in_progress", "recommend", "caution", "abstain"]
 """`in_progress`: the study has not ended, so nothing is judged yet."""
 
 Basis: TypeAlias = Literal["measured", "theory", "empirical", "extrapolated", "not_transferable"]
-"""What a transfer rests on, the surest first."""
+"""Basis of a transfer, the surest first."""
 
 Origin: TypeAlias = Literal["fitted", "searched", "given"]
 
@@ -36,7 +36,7 @@ class Reason(Record):
     severity: Literal["caution", "abstain"]
     words: str
     excess: float
-    """How far over its threshold, as a ratio: the first reason of a severity is the weakest."""
+    """Ratio to its threshold: the first reason of a severity is the weakest axis."""
 
 
 class Axis(Record):
@@ -48,13 +48,13 @@ class Axis(Record):
     target: int
     """The target's value."""
     basis: Basis
-    """What the transfer along it rests on."""
+    """Basis of the transfer along it."""
     rule: str
     version: str
     source: str
     words: str
     beyond: float
-    """How far the target lies outside of what was measured or tested, as a ratio; 1 within."""
+    """Ratio of the target to the measured or tested range; 1 within it."""
 
     @property
     def moves(self) -> bool:
@@ -72,7 +72,7 @@ class TrainingValue(Record):
     origin: Origin
     """`searched`: the best search trial's. `given`: by the study."""
     words: str
-    """What it rests on."""
+    """Origin of the value in words."""
 
 
 class HyperparameterValue(Record):
@@ -83,10 +83,10 @@ class HyperparameterValue(Record):
     origin: Origin
     """`fitted`: to many trials. `searched`: the best search trial's. `given`: by the study."""
     basis: Basis
-    """What its transfer to the target rests on."""
+    """Basis of its transfer to the target."""
     words: str
-    """What the rules in force do to it, by optimizer where several train the model."""
+    """Effect of the rules in force, by optimizer where several train the model."""
     source: str
-    """Of the rules that the words tell of."""
+    """Source of the rules that the words name."""
     version: str
     """Of the rules."""

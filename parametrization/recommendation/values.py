@@ -5,9 +5,8 @@ from typing import Final
 
 from pydantic import Field
 
-from parametrization.recommendation.optimizer_name import OptimizerName
+from parametrization.recommendation.declared_names import OptimizerName, ShapeName
 from parametrization.recommendation.record import Record
-from parametrization.recommendation.schedule_name import ShapeName
 from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import Role
 
@@ -18,12 +17,12 @@ class RateQuantile(Record):
     """One point of the predictive distribution of the best learning rate at the base."""
 
     probability: float
-    """That the best rate is no larger."""
+    """Probability that the best rate is no larger."""
     learning_rate: float
 
 
 class PredictedLoss(Record):
-    """Loss that the target is expected to end with, said before it is trained.
+    """Expected loss at the end of the target's training.
 
     It is what trials of the study are compared by, at the target's width and the proxies' depth,
     batch and tokens.
@@ -105,9 +104,9 @@ class TensorValues(Record):
     """As torch takes it: multiplied by the learning rate."""
     epsilon: float | None
     optimizer: OptimizerName
-    """Which one trains it."""
+    """The optimizer that trains it."""
     others: dict[str, float]
-    """What else its update takes, for the target."""
+    """Further hyperparameters of its update, for the target."""
     reason: str
     """The rule in words."""
 
@@ -127,7 +126,7 @@ class ParameterGroup(Record):
     beta2: float | None
     momentum: float | None
     others: dict[str, float]
-    """What else the update takes."""
+    """Further hyperparameters of the update."""
     patterns: tuple[str, ...]
 
 
@@ -137,7 +136,7 @@ class WeightAverage(Record):
     fraction: float
     """Its memory as a share of training."""
     decay: float
-    """What one update of the target keeps of it: exp(-1 / (fraction x steps))."""
+    """Share of it that one update of the target keeps: exp(-1 / (fraction x steps))."""
 
 
 class SchedulePoint(Record):

@@ -1,4 +1,4 @@
-"""Depth rules: what a residual branch and the tensors inside it are multiplied by.
+"""Depth rules: factors on residual branches and on the tensors inside them.
 
 mL is the number of residual blocks over that at the base depth, attention and feed-forward
 branches counted alike in both. With branches times mL ** -alpha, gradients inside them shrink by

@@ -65,9 +65,6 @@ PUBLISHED_TOKEN_EXPONENTS: Final[Mapping[str, float]] = {
 """Of the best rate in tokens at a fixed batch, as fitted elsewhere for optimizers that COMPLETE_D
 covers. No rules: how far they lie apart is what an unmeasured duration is worth."""
 
-COMPLETE_D_TABLE: Final = Evidence(
-    "Complete(d)P Table 1", "Complete(d)P 2025, arXiv:2512.22382, Table 1", "E", "M"
-)
 BORROWED: Final = Evidence(
     "Complete(d)P Table 1", "Adam's row of arXiv:2512.22382, untested here", "D", "L"
 )

@@ -1,4 +1,4 @@
-"""Say how hyperparameters that belong to no tensor change when a model or its training grows."""
+"""Rules of the hyperparameters that belong to no tensor."""
 
 from typing import Final, NamedTuple
 

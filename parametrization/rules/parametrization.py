@@ -1,4 +1,4 @@
-"""The parametrizations whose rules are known: muP, and what it is held against."""
+"""The parametrizations whose rules are known: muP, and the standard ones it is compared with."""
 
 from enum import StrEnum
 

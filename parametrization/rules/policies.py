@@ -24,7 +24,7 @@ from parametrization.rules.policy_sources import CHOICES
 
 @dataclass(frozen=True, slots=True)
 class Policies:
-    """One named choice for every disputed rule; docs/rules.md says what each does, and by whom."""
+    """One named choice for every disputed rule; docs/rules.md describes each with its source."""
 
     # Read where studies are submitted; the library itself does without pydantic.
     __pydantic_config__: ClassVar[Mapping[str, Any]] = {

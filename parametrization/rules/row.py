@@ -1,4 +1,4 @@
-"""Define a row of the width rules: exponents, their source, and how sure they are."""
+"""A row of the width rules: exponents, their source, and the grade of its evidence."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, TypeAlias
@@ -40,7 +40,7 @@ class Evidence(NamedTuple):
     note: str = ""
 
     def graded(self, basis: str, confidence: str, note: str = "") -> "Evidence":
-        """The same source for a row that is less, or more, certain."""
+        """The same source with another grade."""
         return self._replace(basis=basis, confidence=confidence, note=note)
 
 
@@ -52,7 +52,7 @@ class Row(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """No rule: why there is none, and what to do instead."""
+    """No rule, with the reason and the remedy."""
 
     reason: str
     remedy: str
@@ -69,7 +69,7 @@ class HyperparameterRow(NamedTuple):
         exponents: of m_in and of m_out, by role; roles that are not listed keep the number.
         gradient_power: the number is of the gradient's size to this power, in depth as well.
         size_power: and of the tensor's own size to this one.
-        is_rate: it is what sets the length of a step.
+        is_rate: True if the number sets the length of a step.
         is_ratio: of two rates, of steps of two degrees: no epsilon policy concerns it.
 
     """
@@ -88,7 +88,7 @@ def labelled(rows: Rows, evidence: Evidence) -> dict[Role, Row | Refusal]:
 
 
 def without(rows: Rows, *columns: str) -> dict[Role, Row | Refusal]:
-    """Rows with the columns named set to zero: the optimizer has no such number, or elsewhere.
+    """Rows with the named columns set to zero, for an optimizer whose rule does not scale them.
 
     Args:
         columns: `lr`, `eps` or `wd`, each for both dimensions.

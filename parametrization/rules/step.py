@@ -1,4 +1,4 @@
-"""Define how an optimizer's step answers to the gradient: the degree that width rules follow."""
+"""The degree of an optimizer's step in the gradient, which width rules follow."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -95,7 +95,7 @@ def spoken(rules: TensorRules, name: str, axis: AxisName) -> str:
 
 
 def policies_of(rules: TensorRules, name: str) -> tuple[str, ...]:
-    """The policies that have a say in this number of this tensor."""
+    """The policies that affect this number of this tensor."""
     other = rules.optimizer.hyperparameter_row(name)
     is_of_gradient = other is not None and bool(other.gradient_power) and not other.is_ratio
     said = {

@@ -1,4 +1,4 @@
-"""Describe how one hyperparameter changes in the target, with the sources of the rules used.
+"""Words on the change of one hyperparameter in the target, with the sources of the rules used.
 
 Every optimizer that trains tensors of the model has a clause of its own: a matrix optimizer and the
 AdamW beside it follow different rows.

@@ -26,9 +26,9 @@ def multiplier_free(
     """The same training with every forward multiplier at 1, in exact arithmetic.
 
     Args:
-        gradient_clip_norm: what training clips the global norm at; None where it does not.
-        gradient_clip_value: what it clips entries at; None likewise.
-        gradient_clip_percentile: of earlier norms, what it clips the global norm at; None likewise.
+        gradient_clip_norm: limit on the global norm; None where it is not clipped.
+        gradient_clip_value: limit on entries; None likewise.
+        gradient_clip_percentile: of earlier norms, the limit on the global norm; None likewise.
         tied: tensors that two layers share.
 
     Raises:

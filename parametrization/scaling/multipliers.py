@@ -1,4 +1,4 @@
-"""Define how much larger a target is than the base, along every axis."""
+"""The ratios of a target to the base along every axis."""
 
 import math
 from dataclasses import dataclass, fields

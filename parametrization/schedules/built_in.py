@@ -1,4 +1,4 @@
-"""Shapes of schedules: how the rate falls after the warm-up, each in one record.
+"""Built-in shapes of schedules: the fall of the rate after the warm-up, one record each.
 
 Every function takes the progress of the decay phase, in [0, 1), and the share of training that this
 phase spans. Its source is repeated by generated code: it uses `math` and its arguments alone.

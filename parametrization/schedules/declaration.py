@@ -48,7 +48,7 @@ class ShapeDeclaration:
     Attributes:
         name: what studies call it; of a package, equal to the entry point's name.
         words: what it is and who published it, for the catalogue.
-        spoken: how the rate moves after the warm-up: `a linear fall`.
+        spoken: the shape in words, after the warm-up: `a linear fall`.
         fall: (progress, span, **numbers) -> factor between 0 and 1. Progress is that of the decay
             phase, in [0, 1); span the share of training that this phase is. Generated code repeats
             its source, so that it may use its arguments, `math` and `calls` alone.

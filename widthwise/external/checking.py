@@ -77,7 +77,7 @@ class _Trained:
             if not all(math.isfinite(size or 0.0) for size in sizes):
                 raise WidthwiseError(
                     f"the check found a number that is not finite in {one.tensor}, width {width},"
-                    f" seed {one.seed}: check for a loss that is no mean, or data that is not finite"
+                    f" seed {one.seed}: use a loss that is a mean, and data that is finite"
                 )
         return found
 

@@ -5,13 +5,13 @@ from typing import Final
 from parametrization.optimizers.declaration import OptimizerDeclaration, Step
 from parametrization.optimizers.usual_hyperparameters import NO_L2, WEIGHT_DECAY, moments
 from parametrization.rules.horizon import (
-    COMPLETE_D_TABLE,
     complete_d_rows,
     lmo_rows,
     power_lines_rows,
     sde_rows,
 )
 from parametrization.rules.row import without
+from parametrization.rules.sources import COMPLETE_D_P
 from parametrization.rules.width.elementwise import ADAM_LIKE
 
 _BETAS: Final = ("beta1", "beta2")
@@ -30,7 +30,7 @@ ADAMW: Final = OptimizerDeclaration(
     check_learning_rate=2.0**-12,
     rows=ADAM_LIKE,
     horizon={
-        **complete_d_rows(COMPLETE_D_TABLE, remembers=_BETAS),
+        **complete_d_rows(COMPLETE_D_P, remembers=_BETAS),
         **sde_rows(remembers=_BETAS, decays=True),
         **power_lines_rows(),
         **lmo_rows(_AS_SIGNS),
@@ -51,7 +51,7 @@ ADAM: Final = OptimizerDeclaration(
     check_learning_rate=2.0**-12,
     rows=without(ADAM_LIKE, "wd"),
     horizon={
-        **complete_d_rows(COMPLETE_D_TABLE, remembers=_BETAS, decays=False),
+        **complete_d_rows(COMPLETE_D_P, remembers=_BETAS, decays=False),
         **sde_rows(remembers=_BETAS),
         **lmo_rows(_AS_SIGNS),
     },

@@ -16,7 +16,7 @@ from parametrization.optimizers.usual_hyperparameters import WEIGHT_DECAY, epsil
 from parametrization.rules.row import Row, Rows, Scaling
 from parametrization.rules.sources import HERE, SHAMPOO
 from parametrization.rules.width.derived import follows_gradient
-from parametrization.rules.width.matrix_norms import NOT_A_MATRIX
+from parametrization.rules.width.matrix_norms import NO_VECTORS
 from parametrization.rules.width.preconditioned import NO_FIXED_WIDTH
 from parametrization.shapes.roles import Role
 
@@ -34,10 +34,7 @@ _QUARTER: Final[Rows] = {              # std  mult lr_in l_out eps_i eps_o wd_in
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.5,  0.0, -1.0,  0.0, -0.5), SHAMPOO),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -0.5,  0.5,  1.0, -1.0,  0.5, -0.5), SHAMPOO),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.5,  0.0, -1.0,  0.0, -0.5,  0.0), _OUTPUT),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.5,  0.0, -1.0,  0.0, -0.5,  0.0), HERE),
     Role.FIXED_BOTTLENECK: Row(Scaling(-1.0,  0.0, -0.5,  0.0,  0.0,  0.0,  0.5,  0.0), HERE),
     Role.GQA_KV:           Row(Scaling(-0.5,  0.0, -0.5,  0.0,  0.0,  0.0,  0.5,  0.0), HERE),
@@ -46,10 +43,7 @@ _HALF_ROWS: Final[Rows] = {            # std  mult lr_in l_out eps_i eps_o wd_in
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.0,  0.0, -1.0,  0.0,  0.0), _HALF),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0,  0.0,  0.0,  1.0, -1.0,  0.0,  0.0), _HALF_MID),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0), _HALF),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0), HERE),
     Role.FIXED_BOTTLENECK: NO_FIXED_WIDTH,
     Role.GQA_KV:           NO_FIXED_WIDTH,
@@ -58,10 +52,7 @@ _GRAFTED: Final[Rows] = {              # std  mult lr_in l_out eps_i eps_o wd_in
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.0,  0.0, -1.0,  0.0,  0.0), SHAMPOO),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -1.0,  0.0,  1.0, -1.0,  1.0,  0.0), SHAMPOO),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0), SHAMPOO),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.0,  0.0, -1.0,  0.0,  0.0,  0.0), HERE),
     Role.FIXED_BOTTLENECK: Row(Scaling(-1.0,  0.0, -1.0,  0.0,  0.0,  0.0,  1.0,  0.0), HERE),
     Role.GQA_KV:           Row(Scaling(-0.5,  0.0, -1.0,  0.0,  0.0,  0.0,  1.0,  0.0), HERE),

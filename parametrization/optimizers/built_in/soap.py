@@ -14,7 +14,7 @@ from parametrization.rules.policy_numbers import SoapWidthRule
 from parametrization.rules.row import Evidence, Row, Rows, Scaling
 from parametrization.rules.sources import HERE
 from parametrization.rules.sources import SOAP as QIU
-from parametrization.rules.width.matrix_norms import NOT_A_MATRIX
+from parametrization.rules.width.matrix_norms import NO_VECTORS
 from parametrization.shapes.roles import Role
 
 _SOAP: Final = Evidence(
@@ -31,10 +31,7 @@ _EMPIRICAL: Final[Rows] = {            # std  mult lr_in l_out eps_i eps_o wd_in
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.0,  0.0, -0.5,  0.0,  0.0), _SOAP),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -1.0,  0.5,  0.5, -0.5,  1.0, -0.5), _SOAP),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.0,  0.0, -0.5,  0.0,  0.0,  0.0), _SOAP),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.0,  0.0, -0.5,  0.0,  0.0,  0.0), HERE),
     Role.FIXED_BOTTLENECK: Row(Scaling(-1.0,  0.0, -1.0,  0.0,  0.0,  0.0,  1.0,  0.0), HERE),
     Role.GQA_KV:           Row(Scaling(-0.5,  0.0, -1.0,  0.0,  0.0,  0.0,  1.0,  0.0), HERE),
@@ -43,10 +40,7 @@ _PUBLISHED: Final[Rows] = {            # std  mult lr_in l_out eps_i eps_o wd_in
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.5,  0.0, -0.5,  0.0, -0.5), _QIU),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -0.5,  0.5,  0.5, -0.5,  0.5, -0.5), _QIU),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.5,  0.0, -0.5,  0.0, -0.5,  0.0), _QIU),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.5,  0.0, -0.5,  0.0, -0.5,  0.0), HERE),
     Role.FIXED_BOTTLENECK: Row(Scaling(-1.0,  0.0, -0.5,  0.0,  0.0,  0.0,  0.5,  0.0), HERE),
     Role.GQA_KV:           Row(Scaling(-0.5,  0.0, -0.5,  0.0,  0.0,  0.0,  0.5,  0.0), HERE),

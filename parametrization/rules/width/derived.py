@@ -39,7 +39,7 @@ DERIVED: Final = Evidence(
 
 
 class _Sizes(NamedTuple):
-    """Exponents of m_in and m_out of one role; whether its fan-in and its fan-out grow."""
+    """Exponents of m_in and m_out of one role, and the growth of its fan-in and fan-out."""
 
     init_std: float
     multiplier: float

@@ -1,6 +1,6 @@
 """Width rules of steps whose entries are independent: of a fixed size, or of the gradient's size.
 
-Adam and its kin share the first table, SGD and its kin the second.
+Adam and similar optimizers share the first table, SGD and similar ones the second.
 """
 
 from typing import Final

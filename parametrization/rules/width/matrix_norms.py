@@ -13,21 +13,24 @@ from parametrization.rules.sources import HERE, SCION, SPECTRAL
 from parametrization.shapes.roles import Role
 
 _ELSEWHERE: Final = HERE.graded("DV", "M", "usually trained by adamw, at a rate of its own")
-NOT_A_MATRIX: Final = Refusal(
-    "its step is a matrix and this tensor is not one",
-    "train it with a companion such as adamw, at a base learning rate of its own",
-    HERE,
+VECTORS: Final = (Role.VECTOR, Role.SCALAR, Role.QK_NORM_GAIN, Role.FINAL_NORM)
+READOUTS: Final = (Role.OUTPUT, Role.MOE_ROUTER)
+NO_VECTORS: Final[Rows] = dict.fromkeys(
+    VECTORS,
+    Refusal(
+        "its step is a matrix and this tensor is not one",
+        "train it with a companion such as adamw, at a base learning rate of its own",
+        HERE,
+    ),
 )
+"""Part of a table of steps that are matrices."""
 
 # fmt: off
 ORTHOGONAL: Final[Rows] = {            # std  mult lr_in l_out eps_i eps_o wd_in w_out
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.5,  0.0, -0.5,  0.0, -0.5), _ELSEWHERE),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0, -0.5,  0.5,  0.5, -0.5,  0.5, -0.5), SPECTRAL),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.5,  0.0, -0.5,  0.0, -0.5,  0.0), _ELSEWHERE),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.5,  0.0, -0.5,  0.0, -0.5,  0.0), HERE),
     Role.FIXED_BOTTLENECK: Row(Scaling(-1.0,  0.0, -0.5,  0.0,  0.0,  0.0,  0.5,  0.0), HERE),
     Role.GQA_KV:           Row(Scaling(-0.5,  0.0, -0.5,  0.0,  0.0,  0.0,  0.5,  0.0), HERE),
@@ -40,8 +43,6 @@ ENTRY_OF_ONE: Final[Rows] = {          # std  mult lr_in l_out eps_i eps_o wd_in
     Role.FINAL_NORM:       Row(Scaling( 0.0,  0.0,  0.0,  0.0,  0.0, -1.0,  0.0,  0.0), SCION),
 }
 # fmt: on
-VECTORS: Final = (Role.VECTOR, Role.SCALAR, Role.QK_NORM_GAIN, Role.FINAL_NORM)
-READOUTS: Final = (Role.OUTPUT, Role.MOE_ROUTER)
 
 
 def belonging(rows: Rows, roles: tuple[Role, ...], evidence: Evidence | None = None) -> Rows:

@@ -1,14 +1,14 @@
-"""Width rules of Kronecker-factored Fisher matrices, and what such preconditioners cannot train.
+"""Width rules of Kronecker-factored Fisher matrices, and refusals of such preconditioners.
 
-Damping is relative to a trace, hence free of width. No optimizer here splits a matrix into blocks:
-those who do multiply by the number of blocks besides.
+Damping is relative to a trace, hence free of width. No optimizer here splits a matrix into blocks;
+one that does multiplies by their number besides.
 """
 
 from typing import Final
 
 from parametrization.rules.row import Refusal, Row, Rows, Scaling
 from parametrization.rules.sources import HERE, KFAC
-from parametrization.rules.width.matrix_norms import NOT_A_MATRIX
+from parametrization.rules.width.matrix_norms import NO_VECTORS
 from parametrization.shapes.roles import Role
 
 _KFAC: Final = KFAC.graded(
@@ -30,10 +30,7 @@ FISHER: Final[Rows] = {                # std  mult lr_in l_out eps_i eps_o wd_in
     Role.INPUT:            Row(Scaling( 0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0), _KFAC),
     Role.HIDDEN:           Row(Scaling(-0.5,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0), _KFAC_MID),
     Role.OUTPUT:           Row(Scaling( 0.0, -1.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0), _KFAC),
-    Role.VECTOR:           NOT_A_MATRIX,
-    Role.SCALAR:           NOT_A_MATRIX,
-    Role.QK_NORM_GAIN:     NOT_A_MATRIX,
-    Role.FINAL_NORM:       NOT_A_MATRIX,
+    **NO_VECTORS,
     Role.MOE_ROUTER:       Row(Scaling( 0.0, -1.0,  0.0,  0.0,  0.0,  0.0,  0.0,  0.0), HERE),
     Role.FIXED_BOTTLENECK: NO_FIXED_WIDTH,
     Role.GQA_KV:           NO_FIXED_WIDTH,
