@@ -43,9 +43,9 @@ def declared_shape(name: str) -> ShapeDeclaration:
 
 
 class DeclaredShape:
-    """Tells pydantic, where it reads such a name, the names that are known when it starts.
+    """Gives pydantic the names that are known when it starts.
 
-    Made without pydantic, which the library does without.
+    It does not import pydantic, which the library can do without.
     """
 
     def __get_pydantic_core_schema__(self, _source: object, _handler: object) -> dict[str, Any]:

@@ -23,7 +23,7 @@ def shape_at_depth(shape: ModelShape, base_depth: int, depth: int) -> ModelShape
 
     Raises:
         ValueError: if no tensor is in a block, or if the blocks are not numbered so or not alike:
-            what further ones would look like is then unknown.
+            further ones are then unknown.
 
     """
     if depth == base_depth:

@@ -1,4 +1,4 @@
-"""Sizes of built-in models and their images that the models and what they cost both follow from."""
+"""Sizes of built-in models and their images, shared by the models and their cost."""
 
 from typing import Final, Protocol
 
@@ -14,7 +14,7 @@ FEED_FORWARD_FACTOR: Final = 4
 GATED_FACTOR: Final = 3
 """The same of SwiGLU: 8/3 would have as many parameters, and not be whole at every width."""
 TIME_FEATURES: Final = 32
-"""Waves that the time of a diffusion is told by."""
+"""Waves that encode the time of a diffusion."""
 TIED_SCALE: Final = 1 / 8
 """On what a tied readout of the family gpt reads, at every width.
 

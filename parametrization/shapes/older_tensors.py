@@ -1,4 +1,4 @@
-"""Tensors as older documents describe them, completed by what those did not say."""
+"""Completes tensors of older documents with the fields that those lacked."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +9,7 @@ _MATRIX = 2
 def completed_tensor(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document of a tensor with the fields that it lacks.
 
-    What was not said before followed from the axes: rows of a matrix with fan-in axis 0 were looked
+    Missing fields follow from the axes: rows of a matrix with fan-in axis 0 were looked
     up, and dimensions before both axes held one matrix per index.
     """
     ends = (document["fan_in_axis"], document["fan_out_axis"])

@@ -1,4 +1,4 @@
-"""Define the roles that tensors have in the scaling rules, and a model's base shapes."""
+"""Roles of tensors in the scaling rules, and a model's base shapes."""
 
 import math
 from dataclasses import dataclass, field
@@ -66,7 +66,6 @@ class TensorShape:
         zero: starts at zero although it has a fan-in, at every width.
         is_table: whether its rows are looked up, as an Embedding's are.
         stacked_axes: dimensions that hold one matrix per index, as experts' do.
-        decayed: whether weight decay acts on it; None: as the policy on vectors says.
         parts: shares of the fan-out's first dimension that are matrices of their own: queries, keys
             and values in one tensor, the gates of an LSTM. Empty where all of it is one.
         decayed: whether weight decay acts on it; None: as the policy on vectors says.
@@ -148,7 +147,7 @@ class TensorShape:
 
 
 def as_tuple(axes: Axes) -> tuple[int, ...]:
-    """Dimensions as a tuple, however few.
+    """Dimensions as a tuple.
 
     >>> as_tuple(1), as_tuple((0, 1)), as_tuple(None)
     ((1,), (0, 1), ())

@@ -7,12 +7,12 @@ import json
 import sys
 from functools import partial
 
+from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from tests.parametrization.builders import scalings_of, shape_of
 from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
-from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.spec.optimizers.records import RECORDS
 
 WIDTHS = (128, 256, 512)
@@ -29,7 +29,7 @@ def check(optimizer: str) -> CheckVerdict:
         MODEL,
         base_width=WIDTHS[0],
         optimizer=optimizer,
-        given=check_hyperparameters(config),
+        given=check_hyperparameters(config.name, config.fixed),
     )
     return check_width(
         lambda width: CheckedTraining(partial(MODEL, width), cross_entropy, image_batch),

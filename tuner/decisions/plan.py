@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby, product
 from typing import Final
 
+from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.rules.parametrization import Parametrization
-from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.decisions.dynamics import missing_dynamics
 from tuner.decisions.measure import measure_trials, repeated_trials
 from tuner.decisions.packing import model_spec, train_orders
@@ -210,7 +210,7 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOr
                 study_id=study.id,
                 model=model_spec(study.as_trained, width, study.spec.check.parametrization),
                 optimizer=config.name,
-                hyperparameters=check_hyperparameters(config),
+                hyperparameters=check_hyperparameters(config.name, config.fixed),
                 batch_size=study.spec.training.batch_size,
                 seeds=tuple(range(study.spec.check_seeds(config.name))),
             )

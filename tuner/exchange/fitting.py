@@ -1,4 +1,4 @@
-"""Judge whether hyperparameters from elsewhere are points of a study's search."""
+"""Select the points of a study's search among imported trials."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from tuner.spec.optimizers.records import OptimizerConfig
 
 
 class Row(NamedTuple):
-    """A trial of elsewhere: what it was given, and what it came to."""
+    """An imported trial: its hyperparameters and its result."""
 
     name: str
     """Name of the trial in its source."""
@@ -24,14 +24,14 @@ class Row(NamedTuple):
 
 
 class LeftOut(NamedTuple):
-    """A trial of elsewhere that tells this search nothing, and why."""
+    """An imported trial that the search cannot use, with the reason."""
 
     name: str
     reason: str
 
 
 def misfits(config: OptimizerConfig, params: Mapping[str, float]) -> dict[str, str]:
-    """By name, why these hyperparameters cannot be given to this optimizer's search."""
+    """By name, the reasons that these hyperparameters do not fit this optimizer's search."""
     searched, fixed = config.searched, config.fixed
     found = {}
     for name, value in params.items():
@@ -53,7 +53,7 @@ def prior_points(
     """The trials that this optimizer's search can learn from, and the others.
 
     A trial must have a finite value and every hyperparameter that is searched, inside its range;
-    what else it has is ignored, unless the study holds it at another number.
+    other hyperparameters are ignored, unless the study fixes them at another number.
     """
     points, left_out = [], []
     for row in rows:

@@ -1,4 +1,4 @@
-"""Say how much each searched hyperparameter matters, by Optuna's functional ANOVA.
+"""Importances of the searched hyperparameters, by Optuna's functional ANOVA.
 
 Source: Hutter, Hoos and Leyton-Brown 2014, "An efficient approach for assessing hyperparameter
 importance": the share of a random forest's variance over the search space that one hyperparameter
@@ -15,7 +15,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import TrialState
 
 LEAST_TRIALS = 4
-"""With fewer complete trials nothing is said."""
+"""With fewer complete trials there are no importances."""
 
 
 class Importances(Record):
@@ -27,16 +27,16 @@ class Importances(Record):
     importances: dict[str, float] | None
     """Shares that add up to 1, the largest first; null where they cannot be told."""
     reason: str | None
-    """In words, why not."""
+    """The reason that they are missing."""
 
 
 def importances(
     config: OptimizerConfig, trials: TrialGroup, training: OfTraining | None = None
 ) -> Importances:
-    """Importances of what one optimizer's search varied; the same trials give the same numbers.
+    """Importances of one optimizer's searched hyperparameters, the same for the same trials.
 
     Args:
-        training: what the search drew of training.
+        training: distributions of training that the search draws from.
 
     """
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]

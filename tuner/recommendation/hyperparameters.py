@@ -33,7 +33,7 @@ _EVERETT: Final = "Everett et al. 2024, arXiv:2407.05872"
 _DATA: Final = "the best strength of a regulariser also depends on the data and the duration"
 
 
-class Search(NamedTuple):
+class SearchOutcome(NamedTuple):
     """The trials and the search that the numbers come from.
 
     Attributes:
@@ -56,7 +56,7 @@ class Search(NamedTuple):
 
 def hyperparameter_values(
     setting: Setting,
-    search: Search,
+    search: SearchOutcome,
     axes: Iterable[Axis],
     of_rate: Iterable[Axis] | None = None,
 ) -> tuple[HyperparameterValue, ...]:
@@ -76,7 +76,7 @@ def hyperparameter_values(
     )
 
 
-def training_values(search: Search, training: Training) -> tuple[TrainingValue, ...]:
+def training_values(search: SearchOutcome, training: Training) -> tuple[TrainingValue, ...]:
     """Every searched field of training and what it rests on.
 
     Args:
@@ -91,7 +91,7 @@ def training_values(search: Search, training: Training) -> tuple[TrainingValue, 
 
 
 def _value(
-    setting: Setting, search: Search, axes: tuple[Axis, ...], name: str
+    setting: Setting, search: SearchOutcome, axes: tuple[Axis, ...], name: str
 ) -> HyperparameterValue:
     origin, found = _found(search, name)
     own: Basis = "measured" if name == "learning_rate" else "theory"
@@ -117,7 +117,7 @@ def _rests_on(name: str, told: Told, axis: Axis) -> bool:
     return axis.name in told.moves
 
 
-def _found(search: Search, name: str) -> tuple[Origin, str]:
+def _found(search: SearchOutcome, name: str) -> tuple[Origin, str]:
     best = _best(search)
     if name != "learning_rate":
         return _further(search, best) if name in search.config.searched else ("given", "")
@@ -126,11 +126,11 @@ def _found(search: Search, name: str) -> tuple[Origin, str]:
     return origin, f"{words}{swept}"
 
 
-def _best(search: Search) -> str:
+def _best(search: SearchOutcome) -> str:
     return f"best of {search.finished} trial{'s' if search.finished != 1 else ''}"
 
 
-def _fitted(search: Search, best: str) -> tuple[Origin, str]:
+def _fitted(search: SearchOutcome, best: str) -> tuple[Origin, str]:
     prediction, widths = search.prediction, search.widths
     if prediction is None:
         return "searched", f"{best}: no optimum is fitted yet"
@@ -142,7 +142,7 @@ def _fitted(search: Search, best: str) -> tuple[Origin, str]:
     return "fitted", f"optimum fitted at widths {listed}, carried along its drift to the target's"
 
 
-def _further(search: Search, best: str) -> tuple[Origin, str]:
+def _further(search: SearchOutcome, best: str) -> tuple[Origin, str]:
     """Values that were searched beside the learning rate."""
     if search.further is None:
         return "searched", f"{best}; not confirmed with fresh seeds"

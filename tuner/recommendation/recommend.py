@@ -12,7 +12,6 @@ from parametrization.recommendation.target import DatasetFacts, WholeTarget
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.hyperparameter_words import Setting
-from parametrization.shapes.deeper_models import shape_at_depth
 from parametrization.transfer.prediction import predict
 from parametrization.transfer.reasons import measured_widths
 from tuner.evidence.study_evidence import EvidenceSummary
@@ -23,24 +22,17 @@ from tuner.recommendation.axes.width import Move, width_axis
 from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import (
-    Search,
+    SearchOutcome,
     hyperparameter_values,
     training_values,
 )
 from tuner.recommendation.learning_rate import learning_rate
-from tuner.recommendation.targets.answered import (
-    against,
-    facts_of,
-    match_of,
-    multipliers_of,
-    of_the_target,
-)
+from tuner.recommendation.target_model import described_model, model_of_family
 from tuner.recommendation.targets.described import DescribedTarget
 from tuner.recommendation.values import (
     Duration,
     parameter_groups,
     schedule_values,
-    tensor_values,
     weight_average,
 )
 from tuner.recommendation.verdict import (
@@ -146,28 +138,15 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         own.noise,
         own.dynamics,
     )
-    reasons = reasons_against(found)
-    facts, target_shapes = None, None
-    if described is None:
-        try:
-            shape = shape_at_depth(study.shape, spec.family.depth, target.depth)
-        except ValueError as error:
-            raise IllegalTarget("depth", target.depth, str(error)) from error
-    else:
-        match = match_of(study.shape, described)
-        shape, target_shapes = match.shape, match.target_shapes
-    tensors = tensor_values(
-        shape, chosen, hyperparameters, policies, mults, target_shapes=target_shapes
-    )
     residual = residual_multiplier(policies.depth_rule, policies.alpha, mults.depth)
-    if described is not None:
-        tensors = of_the_target(study.shape, match, tensors)
-        told = multipliers_of(described, spec.family, tensors, residual)
-        facts = facts_of(described, match, told)
-        reasons = (*against(described, match, told), *reasons)
-    groups = parameter_groups(tensors, chosen, hyperparameters)
+    if described is None:
+        model = model_of_family(setting, spec.family, target)
+    else:
+        model = described_model(setting, spec.family, described, residual)
+    reasons = (*model.reasons, *reasons_against(found))
+    groups = parameter_groups(model.tensors, chosen, hyperparameters)
     training = spec.training_by(chosen, best.training)
-    search = Search(
+    search = SearchOutcome(
         _config(spec, chosen),
         prediction,
         widths,
@@ -178,9 +157,9 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     )
     duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
     verdict = verdict_on(reasons, study.state)
-    model = f"{spec.family.name} with {chosen}"
+    name = f"{spec.family.name} with {chosen}"
     return Recommendation(
-        headline=headline(verdict, study.state, target, model, peak_rates(groups, rate.digits)),
+        headline=headline(verdict, study.state, target, name, peak_rates(groups, rate.digits)),
         study_id=study.id,
         state=study.state,
         provisional=study.state is not StudyState.COMPLETED,
@@ -193,7 +172,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         policies=spec.policies,
         width=target.width,
         target=target,
-        described=facts,
+        described=model.facts,
         base_width=spec.base_width,
         base_depth=spec.family.depth,
         width_multiplier=mults.width,
@@ -213,7 +192,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         gradient_clip_percentile=training.gradient_clip_percentile,
         weight_average=weight_average(training, target.steps),
         groups=groups,
-        tensors=tensors,
+        tensors=model.tensors,
         schedule=schedule_values(training.schedule, duration, groups),
         axes=(over_width, *others.axes),
         extrapolated_drift_octaves=None if prediction is None else prediction.drift_octaves,
@@ -234,7 +213,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
             looked_at=[] if study.dynamics is None else [t.width for t in study.dynamics.trainings],
         ),
         provenance=_provenance(study, known, chosen),
-        base_shapes=shape,
+        base_shapes=model.shape,
     )
 
 

@@ -1,4 +1,4 @@
-"""Define what a key permits, and whose studies it reaches."""
+"""Scopes of keys, and owners of studies."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -20,7 +20,7 @@ IMPLIED: Final = {
     Scope.WORKER: {Scope.READ, Scope.WORKER},
     Scope.ADMIN: set(Scope),
 }
-"""Scopes that each brings along: who may change a study may look at it."""
+"""Scopes that each includes: permission to change a study includes permission to read it."""
 
 Owner = Annotated[
     str,
@@ -28,7 +28,7 @@ Owner = Annotated[
         min_length=1,
         max_length=80,
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._@-]*$",
-        description="Whose studies: a person or a team. Studies made without a key are `local`'s",
+        description="Owner of studies: a person or a team; `local` owns those made without a key",
         examples=["vision-team"],
     ),
 ]

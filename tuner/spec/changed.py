@@ -1,8 +1,8 @@
-"""Define the errors of a study whose data, or whose owner's code, are others by now."""
+"""The error of a study whose data or own code have changed since it began."""
 
 
 class Changed(Exception):
-    """The study has to wait until it is as it was; the message says what, and what to do.
+    """Data or code are not those that the study began with; the message names them and the remedy.
 
     A worker that raises it gives its order back as `StateReason.CHANGED`, which pauses the study:
     its trials could not be compared with those before.

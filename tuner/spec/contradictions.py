@@ -98,7 +98,7 @@ def _unfit_schedule(spec: StudyFields) -> Iterator[tuple[str, str]]:
     if spec.family.is_external and spec.training.compared_over != HALF:
         yield (
             "/training/compared_over",
-            "train losses of a trainer of one's own are compared over the second half of training:"
+            "train losses of your own trainer are compared over the second half of training:"
             " leave it out",
         )
     if not spec.training.schedule.grows_batch:
@@ -122,7 +122,7 @@ def _unfit_clipping(spec: StudyFields) -> Iterator[tuple[str, str]]:
         if getattr(training, field) is not None:
             yield (
                 f"/training/{field}",
-                "a trainer of one's own clips by gradient_clip_norm alone, and averages its weights"
+                "your own trainer clips by gradient_clip_norm alone, and averages its weights"
                 " itself: leave it out",
             )
     for i, optimizer in enumerate(spec.optimizers):
@@ -263,7 +263,7 @@ def _unfit_dynamics(spec: StudyFields) -> Iterator[tuple[str, str]]:
     if spec.dynamics is False:
         return
     if spec.family.is_external:
-        words = "only the service's own workers look at a model in training"
+        words = "only the service's own workers measure dynamics"
     elif spec.family.trains_in_one_piece:
         words = "batches of a loader cannot be asked for again: give the task a `batch`"
     else:

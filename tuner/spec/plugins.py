@@ -62,7 +62,7 @@ def with_plugins(
 
 
 class _Made(Record):
-    """No source to read descriptions from: looking for it would slow the API's start."""
+    """Has no source to read descriptions from: searching for it would slow the API's start."""
 
     model_config = ConfigDict(use_attribute_docstrings=False)
 

@@ -30,7 +30,7 @@ class AskedTarget(Submitted):
 
 
 class IllegalTarget(ValueError):
-    """A study has no answer for what is asked; `field` says which part of it is to blame."""
+    """A study has no answer for the requested target; `field` names the part that is wrong."""
 
     def __init__(self, field: str, value: int | str, words: str) -> None:
         super().__init__(words)

@@ -1,13 +1,12 @@
-"""Validate what a user asks for: one study, with a default for all but family and target."""
+"""A study's specification: validated, and every default filled in."""
 
 from typing import Any, Final, Self
 
 from pydantic import ModelWrapValidatorHandler, ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
 
 from tuner.spec.contradictions import contradictions
 from tuner.spec.study_fields import StudyFields
-from tuner.spec.submitted import is_stored
+from tuner.spec.submitted import fields_disagree, is_stored
 
 AT_THE_END: Final = 0.1
 """Share of training that schedules are compared over."""
@@ -24,16 +23,12 @@ class StudySpec(StudyFields):
         handler: ModelWrapValidatorHandler[Self],
         info: ValidationInfo,
     ) -> Self:
-        """A record is left as it is: it was checked when it was made, or was stored before."""
+        """Check and fill a document; a record is left as it is, checked when it was made."""
         if isinstance(given, cls):
             return given
         spec = handler(given)
         if not is_stored(info) and (problems := list(contradictions(spec))):
-            raise PydanticCustomError(
-                "fields_disagree",
-                "{summary}",
-                {"summary": "; ".join(text for _, text in problems), "problems": problems},
-            )
+            raise fields_disagree(problems)
         return spec._filled()
 
     def _filled(self) -> Self:
@@ -50,7 +45,7 @@ class StudySpec(StudyFields):
         return self
 
     def _fill_comparison(self) -> None:
-        """Searched schedules are compared at their end; trainers report of their second half."""
+        """Compare searched schedules at their end; external trainers report their second half."""
         named = "compared_over" in self.training.model_fields_set
         if named or self.search.training is None or self.family.is_external:
             return

@@ -1,4 +1,4 @@
-"""Declare the fields of a study's specification, with what follows from them."""
+"""The fields of a study's specification, and values derived from them."""
 
 import math
 from dataclasses import replace
@@ -115,7 +115,7 @@ class StudyFields(Submitted):
     name: Annotated[ReadableText, Field(max_length=200)] = ""
     labels: dict[LabelText, LabelText] = Field(default={}, max_length=MOST_LABELS)
     project: ProjectName = ""
-    """What the study belongs to; lists can be narrowed to it."""
+    """Project of the study; lists can be filtered by it."""
     priority: Priority = 0
     """Higher runs first."""
     family: AnyFamily
@@ -158,8 +158,7 @@ class StudyFields(Submitted):
     once at every measured width; `true` for the defaults. As stored: an object, or false."""
     on_failed_check: Literal["stop", "warn"] = "stop"
     stop_after: Literal["check"] | None = None
-    """`check`: the coordinate check is all that runs, whatever it finds. Default: nothing is left
-    out."""
+    """`check`: only the coordinate check runs, and ends the study. Default: every phase runs."""
     packing: Literal["solo", "measured"] = "measured"
     """`measured` trains trials of one shape together wherever a probe finds that faster, with
     curves that agree with those of `solo`, one by one, within rounding. What the probe chose is
@@ -177,7 +176,7 @@ class StudyFields(Submitted):
     @field_validator("search")
     @classmethod
     def _has_a_pruner(cls, search: Search, info: ValidationInfo) -> Search:
-        """The family's own, where none is named; none where schedules are compared on the way."""
+        """The family's own pruner by default; none where schedules are searched."""
         if "family" not in info.data or "pruner" in search.model_fields_set:
             return search
         pruner = "none" if search.training else info.data["family"].default_pruner

@@ -1,6 +1,6 @@
-"""Check what users write in a study: numbers that are numbers, and text that can be read."""
+"""Check the JSON types and the text of documents that users submit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache
 from typing import Annotated, Any, Final, get_args, get_type_hints
@@ -47,6 +47,18 @@ class Submitted(Record):
         if isinstance(given, Mapping) and not is_stored(info):
             require_json_types(cls, given)
         return given
+
+
+def fields_disagree(problems: Sequence[tuple[str, str]]) -> PydanticCustomError:
+    """The error of fields that contradict each other.
+
+    Args:
+        problems: (JSON pointer, what to change) of each.
+
+    """
+    summary = "; ".join(words for _, words in problems)
+    context = {"summary": summary, "problems": list(problems)}
+    return PydanticCustomError("fields_disagree", "{summary}", context)
 
 
 def require_json_types(model: type, given: Mapping[str, Any]) -> None:

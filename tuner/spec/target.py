@@ -1,4 +1,4 @@
-"""The model that a study tunes for, and its training: what is asked for, and all of it."""
+"""The target of a study as it is submitted, and with its defaults filled in."""
 
 import math
 from typing import Annotated, Final, Self
@@ -32,7 +32,7 @@ class Target(Submitted):
     steps: Steps | None = None
     """Updates. Default: those that `tokens` take."""
     tokens_given: bool | None = None
-    """Whether the duration is the target's own and not the proxies'. Default: whether `tokens` or
+    """True if the duration is the target's own and not the proxies'. Default: whether `tokens` or
     `steps` is given."""
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
+from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.optimizers.hyperparameters import EVERYWHERE
 from parametrization.optimizers.lookup import WIDTH_ROWS
 from parametrization.optimizers.registry import OPTIMIZERS, STUDIED, declared
@@ -18,7 +19,6 @@ from parametrization.scaling.companions import (
     flat_names,
 )
 from parametrization.shapes.roles import Role
-from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.spec.optimizers.records import RECORDS, SearchedOptimizer
 from tuner.spec.study import StudySpec
 
@@ -135,13 +135,15 @@ def test_the_ratio_of_the_two_rates_can_be_searched() -> None:
 
 def test_a_searched_hyperparameter_is_checked_at_its_default() -> None:
     betas = {"type": "float", "low": 0.8, "high": 0.99}
-    checked = check_hyperparameters(config("adamw", beta1=betas))
+    tuned = config("adamw", beta1=betas)
+    checked = check_hyperparameters(tuned.name, tuned.fixed)
     assert checked["beta1"] == 0.9
     assert checked.keys() == flat_names("adamw")
 
 
 def test_each_optimizer_of_a_mixed_model_is_checked_at_its_own_rate() -> None:
-    checked = check_hyperparameters(config("muon_spectral"))
+    tuned = config("muon_spectral")
+    checked = check_hyperparameters(tuned.name, tuned.fixed)
     rates = {
         name: numbers["learning_rate"]
         for name, numbers in by_optimizer("muon_spectral", checked).items()

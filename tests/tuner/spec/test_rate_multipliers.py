@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.optimizers.hyperparameters import RATE_MULTIPLIERS
 from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.policies import Policies
@@ -18,9 +19,8 @@ from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 from tests.tuner.builders import SHAPE
-from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.recommendation.axes.width import Move, kept_axis
-from tuner.recommendation.hyperparameters import Search, hyperparameter_values
+from tuner.recommendation.hyperparameters import SearchOutcome, hyperparameter_values
 from tuner.recommendation.values import parameter_groups, tensor_values
 from tuner.spec.study import StudySpec
 
@@ -88,7 +88,7 @@ def test_a_study_gives_a_number_or_searches_and_is_checked_without() -> None:
     assert config.fixed["input_rate_multiplier"] == 5.0
     assert config.fixed["vector_rate_multiplier"] == 1.0
     assert config.searched.keys() == {"learning_rate", "output_rate_multiplier"}
-    checked = check_hyperparameters(config)
+    checked = check_hyperparameters(config.name, config.fixed)
     assert checked.keys() == flat_names("adamw")
     assert {checked[name] for name in RATE_MULTIPLIERS} == {1.0}
 
@@ -122,7 +122,7 @@ def test_a_recommendation_says_the_multiplier_and_the_rates_that_it_makes() -> N
     kept = kept_axis(Move("width", 32, 32), "nothing moves", Policies())
     setting = Setting(SHAPE, "adamw", given, Policies(), Multipliers())
     (config,) = spec.optimizers
-    listed = hyperparameter_values(setting, Search(config, None, (), 1), [kept])
+    listed = hyperparameter_values(setting, SearchOutcome(config, None, (), 1), [kept])
     (said,) = [value for value in listed if value.name == "input_rate_multiplier"]
     assert (said.value, said.origin) == (5.0, "given")
     assert "Everett" in said.source

@@ -74,7 +74,7 @@ def test_a_dash_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
         ("family: [", "neither YAML nor JSON"),
         ("- just\n- a list", "does not hold a study"),
         ("", "does not hold a study"),
-        ("a: [{rate: .nan}]", "/a/0/rate: nan is no number"),
+        ("a: [{rate: .nan}]", "/a/0/rate: nan is not finite"),
         ("x: !!python/object/apply:os.getpid []", "neither YAML nor JSON"),
     ],
 )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.param_groups import IN_TORCH
@@ -19,7 +20,6 @@ from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.parametrization import Parametrization
 from parametrization.scaling.companions import flat_defaults
 from tests.workers.specs import TINY_GPT, TINY_MLP, model_spec, train_order, training, trial_spec
-from tuner.decisions.check_hyperparameters import check_hyperparameters
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.orders import ProbeOrder, TrialSpec
 from tuner.engine.packing import SOLO, Packing
@@ -191,7 +191,7 @@ def test_the_modular_norm_passes_the_check_of_a_study_and_not_without_its_rules(
         {"family": TINY_GPT, "target": {"width": base}, "optimizers": [{"name": name}]}
     ).optimizers
     spec = model_spec(TINY_GPT, width=base, base_width=base, parametrization=parametrization)
-    data, numbers = load_data(spec), check_hyperparameters(config)
+    data, numbers = load_data(spec), check_hyperparameters(config.name, config.fixed)
     verdict = check_width(
         lambda width: CheckedTraining(
             lambda: build_model(spec, width=width),

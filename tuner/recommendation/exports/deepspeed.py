@@ -54,5 +54,4 @@ EXPORT: Final = Export(
     render=_render,
     inexpressible=_inexpressible,
     read=_read,
-    numbers=lambda document: document.tensors,
 )

@@ -29,7 +29,7 @@ from tuner.recommendation.exports.protocol.python_files import (
 )
 from tuner.recommendation.exports.protocol.selectors import as_regex
 from tuner.recommendation.exports.protocol.tables import first_match
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "dion_groups.py"
 _NAME: Final = "dion"
@@ -86,11 +86,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
         return ()
     words = "groups say nothing of the forward pass: take set_multipliers of the format torch"
     return (Inexpressible("multipliers", words),)
-
-
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = _read(_render(document))
-    return *_left_out(document), *lost(document.tensors, document, reading)
 
 
 def _read(files: Files) -> Reading:
@@ -163,7 +158,6 @@ EXPORT: Final = Export(
     words="Groups for dion's Muon, with AdamW beside it and split matrices",
     media_type=PYTHON,
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, _read),
     read=_read,
-    numbers=lambda document: document.tensors,
 )

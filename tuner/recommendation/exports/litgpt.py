@@ -32,5 +32,4 @@ EXPORT: Final = Export(
     render=_refuse,
     inexpressible=_refuse,
     read=_read,
-    numbers=lambda document: document.tensors,
 )

@@ -33,7 +33,7 @@ from tuner.recommendation.exports.protocol.python_files import (
 )
 from tuner.recommendation.exports.protocol.selectors import as_regex
 from tuner.recommendation.exports.protocol.tables import first_match
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "muon_groups.py"
 _NAME: Final = "torch.optim.Muon"
@@ -78,11 +78,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
         words = "groups say nothing of the forward pass: take set_multipliers of the format torch"
         found.append(Inexpressible("multipliers", words))
     return tuple(found)
-
-
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = _read(_render(document))
-    return *_left_out(document), *lost(document.tensors, document, reading)
 
 
 def _read(files: Files) -> Reading:
@@ -174,7 +169,6 @@ EXPORT: Final = Export(
     words="Groups for torch.optim.Muon and AdamW, and for Keller Jordan's MuonWithAuxAdam",
     media_type=PYTHON,
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, _read),
     read=_read,
-    numbers=lambda document: document.tensors,
 )

@@ -33,7 +33,7 @@ from tuner.recommendation.exports.protocol.python_files import (
 )
 from tuner.recommendation.exports.protocol.selectors import as_regex, by_pattern
 from tuner.recommendation.exports.protocol.tables import first_match
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "train_with_mup.py"
 SHAPES: Final = "base_shapes.bsh"
@@ -130,11 +130,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
     return (Inexpressible("residual multiplier", words),)
 
 
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = _read(_render(document))
-    return *_left_out(document), *lost(document.tensors, document, reading)
-
-
 def _read(files: Files) -> Reading:
     text = files[FILE]
     found, base = literals(text), yaml.safe_load(files[SHAPES])
@@ -208,7 +203,6 @@ EXPORT: Final = Export(
     words="For the package mup: base shapes, and groups for MuAdam, MuAdamW or MuSGD",
     media_type=PYTHON,
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, _read),
     read=_read,
-    numbers=lambda document: document.tensors,
 )

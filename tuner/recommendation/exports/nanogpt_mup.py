@@ -37,7 +37,7 @@ from tuner.recommendation.exports.protocol.python_files import (
     heading_of,
     literals,
 )
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "widthwise_target.py"
 _NAME: Final = "nanoGPT-mup"
@@ -115,11 +115,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
     return (Inexpressible("first update of the warm-up", words),)
 
 
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = _read(_render(document))
-    return *_left_out(document), *lost(numbers(document), document, reading)
-
-
 def _read(files: Files) -> Reading:
     found = literals(files[FILE])
     growth, depth = found["mup_width_multiplier"], found["depth_multiplier"]
@@ -158,7 +153,7 @@ EXPORT: Final = Export(
     words="A config file of nanoGPT-mup's branch completep",
     media_type=PYTHON,
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, _read, numbers),
     read=_read,
     numbers=numbers,
 )

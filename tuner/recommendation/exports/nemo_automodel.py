@@ -12,8 +12,7 @@ import yaml
 from parametrization.optimizers.built_in.adam import ADAM, ADAMW
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import ScheduleValues, TensorValues
-from parametrization.scaling.schedule import ScheduleShape
-from tuner.recommendation.exports.frameworks.megatron_flags import left_of_peak
+from tuner.recommendation.exports.frameworks.megatron_flags import SCHEDULES, left_of_peak
 from tuner.recommendation.exports.frameworks.namings import LLAMA
 from tuner.recommendation.exports.frameworks.renaming import not_its_own, renamed
 from tuner.recommendation.exports.protocol.export import (
@@ -36,18 +35,16 @@ from tuner.recommendation.exports.protocol.plain_forward import lost_in_the_forw
 from tuner.recommendation.exports.protocol.python_files import comment, heading_of
 from tuner.recommendation.exports.protocol.selectors import as_regex, by_pattern
 from tuner.recommendation.exports.protocol.tables import first_match
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "widthwise_target.yaml"
 _NAME: Final = "NeMo Automodel"
 _OPTIMIZERS: Final = {ADAM.name: "torch.optim.Adam", ADAMW.name: "torch.optim.AdamW"}
 _SCHEDULES: Final[Mapping[str, Mapping[str, Any]]] = {
-    ScheduleShape.CONSTANT: {"lr_decay_style": "constant"},
-    ScheduleShape.LINEAR: {"lr_decay_style": "linear"},
-    ScheduleShape.COSINE: {"lr_decay_style": "cosine"},
-    ScheduleShape.WSD: {"lr_decay_style": "WSD", "lr_wsd_decay_style": "linear"},
-    "wsd_sqrt": {"lr_decay_style": "WSD", "lr_wsd_decay_style": "minus_sqrt"},
+    shape: {flag.replace("-", "_"): style for flag, style in flags.items()}
+    for shape, flags in SCHEDULES.items()
 }
+"""Its scheduler is Megatron's, with other names of its fields."""
 
 
 def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
@@ -120,11 +117,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
     return tuple(found)
 
 
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = read(_render(document))
-    return *_left_out(document), *lost(numbers(document), document, reading)
-
-
 def read(files: Files) -> Reading:
     """The groups as the optimizer's config and `OptimizerParamScheduler` set them."""
     found = yaml.safe_load(files[FILE])
@@ -166,7 +158,7 @@ EXPORT: Final = Export(
     words="YAML for NeMo Automodel: multipliers of rate and decay by pattern, schedule",
     media_type="application/yaml",
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, read, numbers),
     read=read,
     numbers=numbers,
 )

@@ -31,7 +31,7 @@ from tuner.recommendation.exports.protocol.python_files import (
     literals,
 )
 from tuner.recommendation.exports.protocol.selectors import as_globs, by_pattern
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "widthwise_target.py"
 _NAME: Final = "OLMo-core"
@@ -75,11 +75,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
         *lost_in_the_forward_pass(_NAME, document, residual=False),
         *not_its_own(_NAME, numbers(document), OLMO_CORE),
     )
-
-
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = read(_render(document))
-    return *_left_out(document), *lost(numbers(document), document, reading)
 
 
 def read(files: Files) -> Reading:
@@ -167,7 +162,7 @@ EXPORT: Final = Export(
     words="A Python recipe for OLMo-core: group overrides, schedule, residual multipliers",
     media_type=PYTHON,
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, read, numbers),
     read=read,
     numbers=numbers,
 )

@@ -198,6 +198,5 @@ EXPORT: Final = Export(
     render=_render,
     inexpressible=_inexpressible,
     read=read,
-    numbers=lambda document: document.tensors,
     aliases=("python",),
 )

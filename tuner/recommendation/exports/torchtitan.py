@@ -35,7 +35,7 @@ from tuner.recommendation.exports.protocol.plain_forward import lost_in_the_forw
 from tuner.recommendation.exports.protocol.python_files import PYTHON, comment, heading_of, literals
 from tuner.recommendation.exports.protocol.selectors import as_regex, by_pattern
 from tuner.recommendation.exports.protocol.tables import first_match
-from tuner.recommendation.exports.protocol.ten_steps import lost
+from tuner.recommendation.exports.protocol.ten_steps import found_by_round_trip
 
 FILE: Final = "widthwise_target.py"
 _NAME: Final = "torchtitan"
@@ -110,11 +110,6 @@ def _left_out(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
         *lost_in_the_forward_pass(_NAME, document),
         *not_its_own(_NAME, numbers(document), TORCHTITAN),
     )
-
-
-def _inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    reading = read(_render(document))
-    return *_left_out(document), *lost(numbers(document), document, reading)
 
 
 def read(files: Files) -> Reading:
@@ -225,7 +220,7 @@ EXPORT: Final = Export(
     words="A Python recipe for torchtitan: ParamGroupConfig, schedule, initial tensors",
     media_type=PYTHON,
     render=_render,
-    inexpressible=_inexpressible,
+    inexpressible=found_by_round_trip(_left_out, _render, read, numbers),
     read=read,
     numbers=numbers,
 )

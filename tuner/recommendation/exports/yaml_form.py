@@ -30,5 +30,4 @@ EXPORT: Final = Export(
     render=_render,
     inexpressible=nothing_lost,
     read=_read,
-    numbers=lambda document: document.tensors,
 )

@@ -1,13 +1,9 @@
 """A target as a configuration describes it: every tensor with its shape, never one multiplier."""
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from parametrization.recommendation.record import Record
 from tuner.recommendation.exports.frameworks.namings import Part
-
-NOT_SAID: Final = ("batch_size", "tokens")
-"""What no configuration of a model says: ask for them by these names."""
 
 
 class IllegalConfiguration(ValueError):

@@ -4,7 +4,7 @@ from tuner.spec.record import Record
 
 
 class Cell(Record):
-    """Depth, batch and updates that a trial trains with, and which rules lead there."""
+    """Depth, batch and updates that a trial trains with, and the multipliers of the rules."""
 
     depth: int
     batch_size: int

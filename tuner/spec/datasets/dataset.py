@@ -78,7 +78,7 @@ class NoisedImages(Images):
 
 
 class OwnData(Dataset):
-    """Whatever a trainer of the user's own trains on: nothing is loaded here."""
+    """Data of a user's own trainer: nothing is loaded here."""
 
     loader: ClassVar = ""
 

@@ -1,4 +1,4 @@
-"""The dataset `external`: what a trainer of the user's own trains on."""
+"""The dataset `external`: the data of a user's own trainer."""
 
 from typing import ClassVar, Literal
 

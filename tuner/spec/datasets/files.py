@@ -1,4 +1,4 @@
-"""Define what datasets in users' own files have in common: where they lie, and which bytes."""
+"""The shared fields of datasets in users' own files: path and hash."""
 
 from typing import Annotated, ClassVar, Final, Self
 
@@ -18,11 +18,11 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class FileDataset(Dataset):
-    """Data at a path that the operator allows; what is not said of it is read from it."""
+    """Data at a path that the operator allows; fields that are left out are read from the data."""
 
     look: ClassVar[str]
-    """`module:function`, (dataset, `Places`, `ModelFamily`) -> facts by field: what can be known of
-    the data without reading all of it. Raises `DataRefused`."""
+    """`module:function`, (dataset, `Places`, `ModelFamily`) -> facts by field, without reading all
+    of the data. Raises `DataRefused`."""
 
     path: DataPath
     sha256: Sha256 | None = None

@@ -1,4 +1,4 @@
-"""The dataset `own-batches`: what an own task's `batch` or `loader` returns."""
+"""The dataset `own-batches`: the batches of an own task's `batch` or `loader`."""
 
 from typing import ClassVar, Literal
 

@@ -1,4 +1,4 @@
-"""Ask for a study's dynamics: curvature, noise of gradients and edge of stability at the winner."""
+"""The request for a study's dynamics: curvature, gradient noise and edge of stability."""
 
 from typing import Final
 
@@ -25,6 +25,6 @@ class Dynamics(Submitted):
     """Training batches whose gradients are compared, a look."""
 
     def steps_of(self, steps: int) -> tuple[int, ...]:
-        """After how many updates of a training it is looked at."""
+        """Numbers of updates after which the model is measured."""
         last = self.looks - 1
         return tuple(sorted({round(at * steps / last) for at in range(self.looks)}))

@@ -6,14 +6,13 @@ from dataclasses import fields
 from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
 
 from parametrization.recommendation.target import Comparison
 from parametrization.shapes.roles import ModelShape, TensorShape
 from tuner.spec.datasets.dataset import OwnData
 from tuner.spec.families.given_shapes import shape_problems
 from tuner.spec.families.model_family import ModelFamily
-from tuner.spec.submitted import is_stored
+from tuner.spec.submitted import fields_disagree, is_stored
 
 _COMPARISONS: Final[Mapping[str, Comparison]] = {
     "train_loss": ModelFamily.compared_by,
@@ -23,29 +22,22 @@ _COMPARISONS: Final[Mapping[str, Comparison]] = {
         words="validation loss, as the trainer last reported it",
     ),
 }
-_FIELDS: Final = {
-    "": {one.name for one in fields(ModelShape)},
-    "tensors": {one.name for one in fields(TensorShape)},
-}
+_OF_MODEL: Final = {one.name for one in fields(ModelShape)}
+_OF_TENSOR: Final = {one.name for one in fields(TensorShape)}
 
 
 def _known_fields(given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401  JSON
     """Refuse fields that no shape has: read silently, a misspelt `tied` would be a wrong rule."""
     if is_stored(info) or not isinstance(given, Mapping):
         return given
-    found = [(str(name), "") for name in given.keys() - _FIELDS[""]]
+    unknown = [str(name) for name in given.keys() - _OF_MODEL]
     tensors = given.get("tensors")
     for number, tensor in enumerate(tensors if isinstance(tensors, list | tuple) else ()):
         if isinstance(tensor, Mapping):
-            found += [(f"tensors/{number}/{n}", "") for n in tensor.keys() - _FIELDS["tensors"]]
-    if found:
-        problems = [
-            (f"/family/shapes/{at}", "unknown field: correct it or remove it") for at, _ in found
-        ]
-        summary = "; ".join(f"{pointer}: {words}" for pointer, words in problems)
-        raise PydanticCustomError(
-            "fields_disagree", "{summary}", {"summary": summary, "problems": problems}
-        )
+            unknown += [f"tensors/{number}/{name}" for name in tensor.keys() - _OF_TENSOR]
+    if unknown:
+        words = "unknown field: correct it or remove it"
+        raise fields_disagree([(f"/family/shapes/{at}", words) for at in unknown])
     return given
 
 
@@ -71,15 +63,15 @@ class External(ModelFamily):
     depth: int = Field(default=1, ge=1, le=1024)
     """Blocks of the proxies, as `build` counts them."""
     metric: Literal["train_loss", "validation_loss"] = "train_loss"
-    """What trials are compared by, less being better: the mean of the reported training losses over
-    the second half of training, or the validation loss that was reported last."""
+    """Measure that trials are compared by, less being better: the mean of the reported training
+    losses over the second half of training, or the validation loss that was reported last."""
     check: Literal["skipped", "posted"] = "skipped"
     """`posted`: the study begins when the statistics of its coordinate check have been posted.
     Skipping the check costs the recommendation a `caution`."""
 
     @property
     def comparison(self) -> Comparison:
-        """By the metric."""
+        """The comparison of the chosen metric."""
         return _COMPARISONS[self.metric]
 
     @property

@@ -25,7 +25,7 @@ class Gan(ModelFamily):
     """Generative adversarial pair: two multilayer perceptrons of one width, trained at once.
 
     The generator makes digits from normal latents, the discriminator tells them from real ones.
-    Their losses say nothing about the digits: trials are compared by the Fréchet distance between
+    Their losses do not measure the digits: trials are compared by the Fréchet distance between
     generated and held-out ones.
     """
 

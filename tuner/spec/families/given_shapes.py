@@ -1,4 +1,4 @@
-"""Find what is wrong with base shapes that users submit, and say what to change."""
+"""Find problems of base shapes that users submit, with remedies."""
 
 import math
 from collections.abc import Iterator

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
-from pydantic_core import PydanticCustomError
 
 from parametrization.recommendation.target import Comparison
 from parametrization.shapes.roles import ModelShape
 from tuner.spec.datasets.dataset import Dataset
-from tuner.spec.submitted import Submitted
+from tuner.spec.submitted import Submitted, fields_disagree
 from tuner.spec.target import WIDEST
 
 
@@ -121,11 +120,7 @@ class ModelFamily(Submitted):
     @model_validator(mode="after")
     def _options_agree(self) -> Self:
         if problems := [(f"/family/{option}", text) for option, text in self.contradictions()]:
-            raise PydanticCustomError(
-                "fields_disagree",
-                "{summary}",
-                {"summary": "; ".join(text for _, text in problems), "problems": problems},
-            )
+            raise fields_disagree(problems)
         return self
 
     @property

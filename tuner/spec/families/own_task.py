@@ -1,4 +1,4 @@
-"""Any model that its owner brings: a class in a file, or of an installed package."""
+"""The family of users' own tasks: a class in a file, or of an installed package."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -23,7 +23,7 @@ _FILLED_IN: Final = ("source", "facts")
 class OwnTask(ModelFamily):
     """A model, a loss and batches of the user's own, by the name that they were registered under.
 
-    What is known of it is stored with every study: one whose file or package is gone can be read,
+    Its facts are stored with every study: a study whose file or package is gone can still be read
     and answers, but trains no more.
     """
 
@@ -33,7 +33,7 @@ class OwnTask(ModelFamily):
     blocks: ClassVar = "workers.models.own_task:blocks"
     objective: ClassVar = "workers.training.own_objective:objective"
     refused_optimizers: ClassVar = dict.fromkeys(("kfac", "ekfac"), _CURVATURE)
-    refuses_recomputation: ClassVar = "where its blocks begin and end is its own affair"
+    refuses_recomputation: ClassVar = "the blocks of an own task are not known"
 
     name: TaskName
     depth: int = Field(ge=1, le=1024)

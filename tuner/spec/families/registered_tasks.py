@@ -91,7 +91,7 @@ class RegisteredTasks:
 
     @property
     def left_out(self) -> tuple[LeftOutTask, ...]:
-        """Registrations that cannot be read, and tasks whose files are gone or have changed."""
+        """Registrations that cannot be read, and tasks whose files are missing or have changed."""
         found = []
         for path in self._paths():
             one = self._registration(path)
@@ -188,4 +188,4 @@ def is_task_name(name: str) -> bool:
 
 
 REGISTERED: Final = RegisteredTasks()
-"""Of this process, which says at its start where to look."""
+"""The tasks of this process, which sets the folder when it starts."""

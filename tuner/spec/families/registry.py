@@ -72,9 +72,9 @@ def _tag(given: Any) -> str:  # noqa: ANN401  a document or a record
 
 
 def _with_a_known_name(given: object, info: ValidationInfo) -> object:
-    """Refuse a name that nothing has, with those that there are.
+    """Refuse an unknown name, with the known ones.
 
-    A stored own task is read whether or not it is still registered: it carries what it takes.
+    A stored own task is read even if it is not registered any more: it holds its own facts.
     """
     if not isinstance(given, Mapping) or (is_stored(info) and "source" in given):
         return given

@@ -7,11 +7,11 @@ from pydantic import ConfigDict, Field, PositiveFloat, model_validator
 from tuner.spec.submitted import Submitted
 
 MOST: Final = 2**53
-"""Beyond, floating-point numbers cannot tell whole ones apart."""
+"""Beyond this, floating-point numbers do not represent every whole number."""
 
 
 def _require_type(schema: dict[str, Any]) -> None:
-    """Among other distributions a range is told by its type; where no other may stand it can go."""
+    """Make `type` required in the schema: it tells a range from other distributions."""
     del schema["properties"]["type"]["default"]
     schema["required"] = ["type", *schema["required"]]
 

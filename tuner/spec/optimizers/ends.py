@@ -1,4 +1,4 @@
-"""Hold what a distribution can draw to what a fixed value may be."""
+"""Hold a distribution's ends to the limits of a fixed value."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -19,7 +19,7 @@ _DISTRIBUTIONS: Final = (FloatDistribution, IntDistribution, CategoricalDistribu
 
 
 class EndsWithin:
-    """Requires of a distribution what is required of a number: both ends can be drawn."""
+    """Requires that both ends of a distribution are allowed as fixed values."""
 
     def __init__(self, number: Any) -> None:  # noqa: ANN401  an annotated type
         self._number = number

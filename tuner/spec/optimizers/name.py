@@ -9,7 +9,7 @@ from parametrization.optimizers.registry import OPTIMIZERS
 
 
 class _Declared:
-    """Tells pydantic, and the OpenAPI document, the names that are known when it starts."""
+    """Gives pydantic, and the OpenAPI document, the names that are known when it starts."""
 
     def __get_pydantic_core_schema__(
         self, _source: object, _handler: GetCoreSchemaHandler

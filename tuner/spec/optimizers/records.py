@@ -47,7 +47,7 @@ Multiplier = Annotated[PositiveFloat | Distribution, AfterValidator(EndsWithin(P
 
 
 def _refuse_one_rate(given: Any) -> Any:  # noqa: ANN401  whatever was submitted
-    """Say what to give instead of one learning rate: the search begins with a range."""
+    """Refuse a single learning rate, and propose a range around it."""
     if isinstance(given, int | float) and not isinstance(given, bool) and given > 0:
         raise ValueError(
             "always searched, because it is what transfers: give a range around"
@@ -110,7 +110,7 @@ class SearchedOptimizer(Submitted):
 
 
 class _MadeFromDeclaration(SearchedOptimizer):
-    """No source to read descriptions from: looking for it would double the API's start."""
+    """Has no source to read descriptions from: searching for it would double the API's start."""
 
     model_config = ConfigDict(use_attribute_docstrings=False)
 
@@ -150,7 +150,7 @@ RECORDS: Final[Mapping[str, type[SearchedOptimizer]]] = {
 
 
 class _OneOfTheRecords:
-    """Tells pydantic what the type checker cannot know: the union of all records, by name."""
+    """Gives pydantic the union of all records by name, which the type checker cannot know."""
 
     def __get_pydantic_core_schema__(
         self, _source: object, handler: GetCoreSchemaHandler

@@ -1,4 +1,4 @@
-"""Declare how a study checks, searches and measures."""
+"""The phases of a study: check, search and measurement."""
 
 from typing import Annotated, Literal
 
@@ -23,8 +23,8 @@ class Check(Submitted):
     """By optimizer, or one number for all. Default: 4; 8 where SGD or its like trains something,
     whose slopes are noisier, and for plugins'. As stored: by optimizer."""
     parametrization: Parametrization = Parametrization.MUP
-    """That scales the model; another than `mup`, which studies search under, only where the study
-    stops after its check."""
+    """Parametrization of the model; other than `mup`, which studies search under, only where the
+    study stops after its check."""
 
 
 class Search(Submitted):
@@ -40,7 +40,7 @@ class Search(Submitted):
     training: SearchedTraining | None = None
     """Fields of `training` that are searched beside the hyperparameters. Default: none."""
     confirm: bool = True
-    """What is searched beside the learning rate is trained again with fresh seeds, at the two
+    """Values searched beside the learning rate are trained again with fresh seeds, at the two
     narrowest widths that are measured, against the defaults: it is recommended only if it is better
     at both, else the defaults are kept."""
 

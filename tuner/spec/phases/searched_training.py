@@ -1,6 +1,6 @@
-"""Declare which fields of a study's training are searched, each with its distribution.
+"""Searched fields of a study's training, each with its distribution.
 
-What a search draws is a flat mapping by name: `shape`, `warmup_fraction`, `gradient_clip_norm`, and
+Drawn values are a flat mapping by name: `shape`, `warmup_fraction`, `gradient_clip_norm`, and
 `numbers.exponent` for a number of the schedule's shape.
 """
 
@@ -52,7 +52,7 @@ class ShapeChoices(Submitted):
 class SearchedTraining(Submitted):
     """Fields of `training` and of its schedule that are searched.
 
-    What is found has to beat the values that `training` gives.
+    The result has to beat the values that `training` gives.
     """
 
     shape: ShapeChoices | None = None
@@ -72,13 +72,13 @@ class SearchedTraining(Submitted):
 
     @property
     def given(self) -> dict[str, Distribution | ShapeChoices]:
-        """Every distribution by the name of what it is of."""
+        """Every distribution by the name of its field."""
         own = {name: getattr(self, name) for name in type(self).model_fields if name != "numbers"}
         own |= {NUMBERS + name: value for name, value in self.numbers.items()}
         return {name: value for name, value in own.items() if value is not None}
 
     def given_to(self, optimizer: str) -> dict[str, Distribution | ShapeChoices]:
-        """The same without what an optimizer does not read that averages instead of decaying."""
+        """The distributions that this optimizer reads; averaging ones read none of the decay."""
         if declared(optimizer).decays:
             return self.given
         return {name: value for name, value in self.given.items() if not _of_the_fall(name)}

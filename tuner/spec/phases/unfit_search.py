@@ -27,7 +27,7 @@ class Around(NamedTuple):
     Attributes:
         schedule: the study's own.
         clips: fields of clipping that the study's own training sets.
-        comparison: what the trials are compared by.
+        comparison: the measure that trials are compared by.
         optimizers: by name.
 
     """
@@ -46,7 +46,7 @@ def unfit_search(searched: SearchedTraining, spec: Around) -> Iterator[tuple[str
     if spec.family.is_external and spec.comparison.metric == "train_loss":
         yield (
             _AT,
-            "the losses of a trainer of one's own are compared over the second half of training,"
+            "the losses of your own trainer are compared over the second half of training,"
             " which prefers schedules that fall early: compare by validation_loss, or leave"
             " training out of search",
         )
@@ -106,7 +106,7 @@ def _unfit_clipping(spec: Around, searched: SearchedTraining) -> Iterator[tuple[
             yield (f"{_AT}/{way}", f"{others[0]} clips already: leave one of them out")
     for way in ways if spec.family.is_external else ():
         if way != CLIPPING[0]:
-            yield (f"{_AT}/{way}", "a trainer of one's own clips by gradient_clip_norm alone")
+            yield (f"{_AT}/{way}", "your own trainer clips by gradient_clip_norm alone")
 
 
 def _unfit_average(spec: Around, searched: SearchedTraining) -> Iterator[tuple[str, str]]:
@@ -114,7 +114,7 @@ def _unfit_average(spec: Around, searched: SearchedTraining) -> Iterator[tuple[s
         return
     pointer = f"{_AT}/average_fraction"
     if spec.family.is_external:
-        yield (pointer, "a trainer of one's own averages its weights itself: leave it out")
+        yield (pointer, "your own trainer averages its weights itself: leave it out")
     elif spec.comparison.metric != "validation_loss":
         yield (
             pointer,

@@ -27,7 +27,7 @@ from tuner.recommendation.exports.protocol.numbers import (
 
 Flags = Mapping[str, Any]
 """By name without dashes; True where there is no value."""
-_SCHEDULES: Final[Mapping[str, Mapping[str, Any]]] = {
+SCHEDULES: Final[Mapping[str, Mapping[str, Any]]] = {
     ScheduleShape.CONSTANT: {"lr-decay-style": "constant"},
     ScheduleShape.LINEAR: {"lr-decay-style": "linear"},
     ScheduleShape.COSINE: {"lr-decay-style": "cosine"},
@@ -121,7 +121,7 @@ def _is_gated(document: RecommendationDocument) -> bool:
 
 
 def _of_the_schedule(schedule: ScheduleValues) -> dict[str, Any]:
-    style = row_of_schedule("Megatron-LM", _SCHEDULES, schedule)
+    style = row_of_schedule("Megatron-LM", SCHEDULES, schedule)
     decay = {"lr-wsd-decay-iters": decay_updates(schedule)} if len(style) == 2 else {}
     return {
         "train-iters": schedule.steps,

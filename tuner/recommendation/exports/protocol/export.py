@@ -14,16 +14,16 @@ Factor: TypeAlias = Callable[[int], float]
 
 
 class Refused(ValueError):
-    """A framework cannot train what is recommended; says why, and what to use instead."""
+    """A framework cannot train the recommendation; the text has the reason and an alternative."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inexpressible:
-    """One thing that a framework cannot be told.
+    """A number that a framework's files cannot express.
 
     Attributes:
         what: the number that is lost.
-        consequence: what happens instead, and what to do about it.
+        consequence: the effect on training, and the remedy.
 
     """
 
@@ -70,6 +70,12 @@ class Reading:
 
 
 Render: TypeAlias = Callable[[RecommendationDocument], Files]
+Numbers: TypeAlias = Callable[[RecommendationDocument], tuple[TensorValues, ...]]
+
+
+def own_numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
+    """The recommendation's numbers by the study's own names."""
+    return document.tensors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +84,13 @@ class Export:
 
     Attributes:
         name: as `format=` names it, in lower case with hyphens.
-        words: what it is, for the catalogue.
+        words: description for the catalogue.
         media_type: of a form of one file.
         render: files by name. Raises `Refused` where the framework cannot train what is
             recommended.
-        inexpressible: what the files leave out, with consequences. Raises as `render` does.
-        read: back as the framework reads them, by its documented formula.
-        numbers: the recommendation in the framework's names and convention: what has to come back.
+        inexpressible: the numbers that the files leave out. Raises as `render` does.
+        read: the files back as the framework reads them, by its documented formula.
+        numbers: the numbers that have to come back, by the framework's names and convention.
         aliases: other names of the form.
 
     """
@@ -95,5 +101,5 @@ class Export:
     render: Render
     inexpressible: Callable[[RecommendationDocument], tuple[Inexpressible, ...]]
     read: Callable[[Files], Reading]
-    numbers: Callable[[RecommendationDocument], tuple[TensorValues, ...]]
+    numbers: Numbers = own_numbers
     aliases: tuple[str, ...] = ()

@@ -1,16 +1,20 @@
 """Compare what came back of an export with what was recommended."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.values import ScheduleValues, TensorValues
 from tuner.recommendation.exports.protocol.export import (
     Export,
+    Files,
     Inexpressible,
+    Numbers,
     Reading,
+    Render,
     TensorReading,
+    own_numbers,
 )
 from tuner.recommendation.exports.protocol.plain_forward import lost_in_the_loop
 
@@ -73,15 +77,33 @@ def round_trip(export: Export, document: RecommendationDocument) -> list[Differe
 def lost(
     tensors: tuple[TensorValues, ...], document: RecommendationDocument, reading: Reading
 ) -> tuple[Inexpressible, ...]:
-    """Numbers that do not come back as they were recommended, the worst of each kind.
-
-    And what is any training loop's to do.
-    """
+    """What the training loop has to do, and numbers that come back otherwise, the worst of each."""
     worst: dict[str, Difference] = {}
     for one in differences(tensors, document.schedule, reading):
         if one.relative > TOLERANCE and one.relative > _relative(worst.get(one.number)):
             worst[one.number] = one
     return *lost_in_the_loop(document), *(_in_words(one) for one in worst.values())
+
+
+def found_by_round_trip(
+    left_out: Callable[[RecommendationDocument], tuple[Inexpressible, ...]],
+    render: Render,
+    read: Callable[[Files], Reading],
+    numbers: Numbers = own_numbers,
+) -> Callable[[RecommendationDocument], tuple[Inexpressible, ...]]:
+    """The `inexpressible` of a form whose files are read back and compared.
+
+    Args:
+        left_out: what the form is known to leave out.
+        render: the form's own, as `read` and `numbers`.
+
+    """
+
+    def inexpressible(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
+        reading = read(render(document))
+        return *left_out(document), *lost(numbers(document), document, reading)
+
+    return inexpressible
 
 
 def _relative(one: Difference | None) -> float:
