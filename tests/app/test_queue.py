@@ -83,7 +83,7 @@ def test_slots_that_were_last_heard_of_long_ago_are_none(served: Served) -> None
         row = session.get_one(WorkerRow, "cpu-0")
         row.heartbeat_at -= dt.timedelta(minutes=1)
     told: dict[str, Any] = served.client.get(f"/v1/studies/{study_id}").json()
-    assert told["pending_reason"] == "No slot has been heard of yet."
+    assert told["pending_reason"] == "No slot has reported yet."
 
 
 def test_others_studies_count_and_are_not_shown(served: Served) -> None:

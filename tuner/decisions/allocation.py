@@ -61,9 +61,9 @@ def allocate(
             they are asked for, no more than can start.
         slots: of the engine, busy or free.
         studies: those that may start orders; an order of any other study is not started.
-        use: that is made of the slots already.
+        use: present and past use of the slots.
         most_per_share: orders of one share that may run at once; None for as many as there are
-            slots. Trainers of users' own are not limited.
+            slots. Users' own trainers are not limited.
 
     """
     free = free_slots(slots)

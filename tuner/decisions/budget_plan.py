@@ -1,7 +1,7 @@
-"""Plan what a study leaves open, so that it fits into its budget: before anything is trained.
+"""Plan the sizes that a study leaves open by its budget, before anything is trained.
 
 Wide proxies come first, for the interval at the target grows with the distance in width; longer
-runs take what they leave, for the rules of other durations are surer over shorter ways.
+runs take the rest, because rules of the duration are more certain over shorter distances.
 """
 
 import math
@@ -31,7 +31,7 @@ class Open(NamedTuple):
 
 
 class OverBudget(ValueError):
-    """No plan fits into the budget; `unit` says which one, `least` what the cheapest plan takes."""
+    """No plan fits into the budget; `least` is the price of the cheapest plan in its `unit`."""
 
     def __init__(self, unit: str, given: float, least: float) -> None:
         self.unit, self.least = unit, least
@@ -64,12 +64,12 @@ def left_open(asked: StudySpec) -> Open:
 def planned_by_budget(
     spec: StudySpec, left: Open, look: Callable[[StudySpec], Preview]
 ) -> StudySpec:
-    """The study with what it leaves open planned by its budget.
+    """The study with its open sizes planned by its budget.
 
-    As it is where it has none, or where costs are not known yet: then its trials tell, and end it.
+    Unchanged without a budget, or while costs are not known: its trials then reach the budget.
 
     Args:
-        look: what a study would run and cost.
+        look: preview of a study's plan and cost.
 
     Raises:
         OverBudget: if not even the cheapest plan fits.
@@ -135,7 +135,7 @@ def _longer(
     budget: Budget,
     look: Callable[[StudySpec], Preview],
 ) -> StudySpec:
-    """The same with updates doubled as often as that fits, up to the target's own."""
+    """The plan with updates doubled as often as the budget allows, up to the target's own."""
     while left.steps and 2 * spec.training.steps <= spec.whole_target.steps:
         longer = _with(spec, spec.proxy_width, 2 * spec.training.steps, spec.search.trials)
         price = _price(look(longer), budget)

@@ -1,4 +1,4 @@
-"""Decide at which widths the dynamics of the winners are still to be measured."""
+"""Orders for the dynamics of the winners that are still to be measured."""
 
 from collections.abc import Iterator
 from itertools import product

@@ -20,7 +20,7 @@ from tuner.spec.states import Purpose
 def measure_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
     """Trials of the measurement that are due and not asked for yet, for every optimizer.
 
-    What a search found beside the learning rate is confirmed before its optimizer is measured.
+    Values searched beside the learning rate are confirmed before their optimizer is measured.
     Every search has a result.
     """
     for config in snapshot.study.spec.optimizers:
@@ -43,7 +43,7 @@ def _trials_of(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[New
 
 def _confirm_trials(snapshot: StudySnapshot, config: OptimizerConfig) -> Iterator[NewTrial]:
     if snapshot.trials.of(Purpose.MEASURE, config.name):
-        return  # with what its measurement began with, it ends
+        return  # a measurement ends with the values that it began with
     for wave, width, choice, seed in due_settings(snapshot, config):
         yield NewTrial(
             purpose=Purpose.CONFIRM,
@@ -116,10 +116,9 @@ def _grid_trials(
 
 
 def repeated_trials(snapshot: StudySnapshot) -> Iterator[NewTrial]:
-    """The best trial of every search once more, where a trainer of the user's own trains.
+    """The best trial of every search once more, where a user's own trainer trains.
 
-    Trials of one seed are compared as if they had seen the same batches: this is what tells whether
-    they do.
+    Trials of one seed are compared as if they had seen the same batches: the repetition tests that.
     """
     if not snapshot.study.spec.family.is_external:
         return

@@ -1,4 +1,4 @@
-"""Trials and distributions in Optuna's words."""
+"""Trials and distributions as Optuna's objects."""
 
 from collections.abc import Mapping
 from typing import Final, TypeAlias
@@ -14,7 +14,7 @@ from tuner.spec.phases.searched_training import Drawn, ShapeChoices
 from tuner.spec.states import TrialState
 
 TRAINING: Final = "training."
-"""Begins the names of what is drawn of training, which no hyperparameter's name begins with."""
+"""Prefix of the names of drawn training settings, which no hyperparameter has."""
 OfTraining: TypeAlias = Mapping[str, Distribution | ShapeChoices]
 """Searched fields of training by name."""
 _NOTHING: Final[OfTraining] = {}
@@ -31,7 +31,7 @@ _STATES: Final = {
 def as_optuna(
     trial: TrialRecord, distributions: dict[str, BaseDistribution]
 ) -> optuna.trial.FrozenTrial:
-    """The trial in Optuna's words. Diverged ones are pruned: told as failed, samplers go back."""
+    """The trial for Optuna. Diverged ones are pruned: samplers would return to failed ones."""
     return optuna.trial.create_trial(
         state=_STATES[trial.state],
         value=trial.value if trial.state is TrialState.COMPLETE else None,

@@ -1,4 +1,4 @@
-"""Choose which waiting trials train next, and how many in one order: pure decisions.
+"""Choose the waiting trials that train next, and their number in one order: pure decisions.
 
 Only the packing is decided here: what is proposed and pruned is the same however trials are packed.
 """

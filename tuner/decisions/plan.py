@@ -1,8 +1,8 @@
-"""Decide what to store next about one study, and which orders it could start: pure functions.
+"""The next decision about one study, and the orders that it could start: pure functions.
 
 `next_decision` is called again after every decision is stored, until it has nothing to add;
-so each phase only looks at what is stored and says the next thing that is missing. Neither
-function knows which slots are free: that is `tuner.decisions.allocation`'s business.
+so each phase only looks at what is stored and returns the next thing that is missing. Neither
+function knows which slots are free: `tuner.decisions.allocation` does.
 """
 
 from collections.abc import Callable, Iterator, Sequence

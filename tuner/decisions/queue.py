@@ -1,4 +1,4 @@
-"""Say of every study whose turn is when, and what each waits for: a pure function."""
+"""The place of every study in the queue, and the reason that it waits: a pure function."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -10,12 +10,12 @@ from tuner.spec.record import Record
 
 
 class SlotsNow(NamedTuple):
-    """The slots that all studies share, as they were last heard of."""
+    """The slots that all studies share, by their last reports."""
 
     well: int
-    """Those that run orders, or could."""
+    """Slots that run orders, or could."""
     free: int
-    """Those of them that run none."""
+    """Slots that run none."""
     problems: tuple[str, ...] = ()
     """Problems of the other slots: `cpu-0: ...`."""
 
@@ -47,8 +47,8 @@ def places(
     """Every study's place: those that hold slots first, then in the order of their turns.
 
     Exact by priority, by the slots that a share holds, and for studies that have had none. Among
-    equals that have, the coordinator goes by slot-seconds, which it keeps to itself; here they
-    stand by age.
+    equals that have, the coordinator goes by slot-seconds, which are not known here: they stand
+    by age.
 
     Args:
         studies: those that are active and train in shared slots.
@@ -102,8 +102,8 @@ def _place(
 def _reason(position: int, slots: SlotsNow) -> str:
     if not slots.well:
         if not slots.problems:
-            return "No slot has been heard of yet."
-        return f"No slot is well ({'; '.join(slots.problems)}): it goes on once one is."
+            return "No slot has reported yet."
+        return f"No slot can run orders ({'; '.join(slots.problems)}): it goes on once one can."
     if position <= slots.free:
         return "A slot is free for it: it is about to start."
     ahead = position - 1

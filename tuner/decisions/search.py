@@ -1,7 +1,7 @@
-"""Ask Optuna, in memory, what to try next and which trials to prune.
+"""Proposals and pruning by Optuna, in memory.
 
-Optuna is told of the stored trials. A study rebuilt from them proposes and prunes exactly as one
-that lived through them, because rows carry what the samplers and pruners noted (`system_attrs`),
+Optuna is told of the stored trials. A study rebuilt from them proposes and prunes exactly as the
+original one, because rows carry what the samplers and pruners noted (`system_attrs`),
 running trials are included (without them every ask of a batch gives the same point), and its name
 is the optimizer's. Each batch seeds its sampler anew, from the study's seed, the optimizer and the
 batch.
@@ -50,7 +50,7 @@ class Search(NamedTuple):
 
 
 class Searches:
-    """Tells Optuna of the trials of one study, and remembers what it has been told already.
+    """Tells Optuna of the trials of one study, each ended trial once.
 
     Optuna answers as if it were told of all trials anew: those that were unfinished when it was
     last asked are told again, and what it noted or proposed since then is forgotten, because it
@@ -166,7 +166,7 @@ class _Storage(InMemoryStorage):
             self.create_new_trial(self.study_id, as_known(point, self._distributions))
 
     def tell(self, trials: TrialGroup) -> None:
-        """Make these all there is: the last ones told, and more."""
+        """Replace the trials by these: those told before, and new ones."""
         self._take_back_proposals()
         positions = [*self._unfinished, *range(self.told, len(trials))]
         for position in positions:

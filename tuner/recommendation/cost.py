@@ -1,4 +1,4 @@
-"""Compute the cost of tuning, beside that of training the target."""
+"""The cost of tuning, as a share of training the target."""
 
 import math
 from collections.abc import Iterable
@@ -36,7 +36,7 @@ def tuning_cost(
     """Cost of the trials, and of the dynamics, as a share of training the target.
 
     Args:
-        trained: how many trials have done how many steps.
+        trained: numbers of trials by width, cell and steps done.
         shape: of the proxies.
         looked_at: widths whose dynamics were measured, once for every training.
 

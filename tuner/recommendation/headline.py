@@ -1,4 +1,4 @@
-"""State the answer in one sentence: verdict, target, and the peak learning rates there."""
+"""The answer in one sentence: verdict, target, and its peak learning rates."""
 
 from collections.abc import Iterable
 

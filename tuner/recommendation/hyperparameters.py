@@ -1,4 +1,4 @@
-"""Every hyperparameter of a recommendation, with its origin and what its transfer rests on."""
+"""Every hyperparameter of a recommendation, with its origin and the basis of its transfer."""
 
 from collections.abc import Iterable
 from typing import Final, NamedTuple
@@ -39,8 +39,8 @@ class SearchOutcome(NamedTuple):
     Attributes:
         widths: with a measured optimum, narrowest first.
         finished: search trials with a result.
-        further: whether what was searched beside the rate is kept; None before that is known.
-        swept: axes along which the rate goes by what was measured.
+        further: verdict on the values searched beside the rate; None before they are confirmed.
+        swept: axes along which the rate follows measurements.
         training: names of searched fields of training.
 
     """
@@ -60,7 +60,7 @@ def hyperparameter_values(
     axes: Iterable[Axis],
     of_rate: Iterable[Axis] | None = None,
 ) -> tuple[HyperparameterValue, ...]:
-    """Every hyperparameter at the base and what its transfer rests on, the rate first.
+    """Every hyperparameter at the base with the basis of its transfer, the rate first.
 
     Args:
         axes: all four, as the rules carry everything.
@@ -77,7 +77,7 @@ def hyperparameter_values(
 
 
 def training_values(search: SearchOutcome, training: Training) -> tuple[TrainingValue, ...]:
-    """Every searched field of training and what it rests on.
+    """Every searched field of training with its origin.
 
     Args:
         training: that is recommended.

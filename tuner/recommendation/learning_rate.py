@@ -1,4 +1,4 @@
-"""The learning rate of a recommendation, with its interval and what the interval costs."""
+"""The learning rate of a recommendation, with its interval and the interval's cost."""
 
 import math
 from collections.abc import Mapping
@@ -29,12 +29,12 @@ def learning_rate(
     alone: bool,
     moved: Moved = WIDTH_ALONE,
 ) -> LearningRate:
-    """The predicted optimum; until a width is measured the best rate tried, and all that was.
+    """The predicted optimum; until a width is measured, the best rate tried, with a wide interval.
 
     Args:
         best: hyperparameters of the search's winner.
-        alone: whether the target differs from the proxies in its width alone.
-        moved: what other axes add.
+        alone: True if the target differs from the proxies in its width alone.
+        moved: change along other axes.
 
     """
     if prediction is None:

@@ -1,4 +1,4 @@
-"""The answer of a study: hyperparameters for any target, with what they rest on.
+"""The answer of a study: hyperparameters for any target, with their evidence.
 
 A pure computation over stored evidence: no device, milliseconds.
 """

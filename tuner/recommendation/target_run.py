@@ -1,7 +1,7 @@
-"""Hold the run of a target to the curve that the proxies' curves predict for it.
+"""Compare the run of a target with the curve that the proxies' curves predict for it.
 
-The run's rate is the recommended one times the factors along depth, batch and tokens; how far it
-has gone is counted in updates at the proxies' peak.
+The run's rate is the recommended one times the factors along depth, batch and tokens; its progress
+is counted in updates at the proxies' peak.
 """
 
 import math
@@ -35,7 +35,7 @@ _NORMAL_90: Final = 1.645
 
 
 class TargetRun:
-    """The curve that is predicted for the run of one recommendation, and what its losses say.
+    """The predicted curve of one recommendation's run, and the verdict on its losses.
 
     Args:
         document: the recommendation.
@@ -77,7 +77,7 @@ class TargetRun:
         return self._factor * exposure(schedule.form, schedule.steps, done)
 
     def predicted(self) -> tuple[PredictedPoint, ...]:
-        """The loss of the run as far as it is judged, said before it is trained."""
+        """The predicted loss of the run, as far as it is judged."""
         last = self._last_judged
         steps = np.unique(np.geomspace(1, last, PREDICTED_POINTS).round().astype(int)).tolist()
         at = self.reached(steps)

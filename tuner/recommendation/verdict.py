@@ -1,4 +1,4 @@
-"""Judge whether a recommendation can be trusted, with every reason why not."""
+"""The verdict on a recommendation, with every reason against it."""
 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
@@ -113,7 +113,7 @@ def _of_noise(noise: NoiseFloor | None) -> Iterator[Reason]:
 
 
 def _of_stability(dynamics: DynamicsFindings | None) -> Iterator[Reason]:
-    """A rate at the edge of stability: no margin is left for a target that is a little sharper."""
+    """A rate at the edge of stability, without a margin for a target that is a little sharper."""
     if dynamics is None or dynamics.edge is None or dynamics.edge < 1:
         return
     words = (
@@ -132,7 +132,7 @@ def _of_check(check: CheckVerdict | None, *, is_external: bool) -> Iterator[Reas
         if is_external:
             words = (
                 "the coordinate check was skipped: no statistics were posted of the trainer's own"
-                " model, so that nobody has looked whether the rules fit it"
+                " model, so that it is not known whether the rules fit it"
             )
         yield Reason(topic="check", severity="caution", words=words, excess=1.0)
     elif check.passed is False:
@@ -144,7 +144,7 @@ def _of_check(check: CheckVerdict | None, *, is_external: bool) -> Iterator[Reas
 
 
 def _of_proxy(found: Findings) -> Iterator[Reason]:
-    """Runs too short to tell, unless the target itself was measured."""
+    """Proxies that train too briefly, unless the target itself was measured."""
     steps = found.spec.training.steps
     if steps >= MIN_STEPS or (
         found.width in measured_widths(found.evidence.optima) and not found.moved
@@ -160,7 +160,7 @@ def _of_proxy(found: Findings) -> Iterator[Reason]:
 
 
 def _of_other_axes(found: Findings) -> Iterator[Reason]:
-    """Depth, batch and tokens: where only a rule speaks, and far beyond what was measured."""
+    """Depth, batch and tokens that follow a rule alone, or lie far beyond the measured range."""
     for axis in found.moved:
         if axis.name == "width":
             continue
@@ -179,7 +179,7 @@ def _of_other_axes(found: Findings) -> Iterator[Reason]:
 
 
 def _of_duration(target: WholeTarget) -> Iterator[Reason]:
-    """A duration that nobody asked for: rates are small for a long run and this one is short."""
+    """A duration that was not given: long runs need smaller rates than the proxies' short ones."""
     if not target.tokens_given:
         yield Reason(
             topic="tokens",

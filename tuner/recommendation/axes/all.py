@@ -1,4 +1,4 @@
-"""Depth, batch and tokens of a target: the rule that each follows, and what it rests on."""
+"""Depth, batch and tokens of a target: the rule of each, and its evidence."""
 
 from collections.abc import Mapping
 from typing import Final, NamedTuple
@@ -29,7 +29,7 @@ TESTED_DEPTH: Final = (1 / 8, 8.0)
 
 
 class TargetAxes(NamedTuple):
-    """The axes beside width, and what they multiply."""
+    """The axes beside width, and their multipliers."""
 
     axes: tuple[Axis, ...]
     multipliers: Multipliers
@@ -47,7 +47,7 @@ def target_axes(
 
     Args:
         optimizer: the one that leads.
-        shape: tells which optimizers train something.
+        shape: of the study's model, for the optimizers that train a tensor.
         hyperparameters: of the study, at the base.
 
     """

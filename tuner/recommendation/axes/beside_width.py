@@ -1,4 +1,4 @@
-"""Change the rate along depth, batch and tokens: by measurement, or by rules that may disagree."""
+"""The rate along depth, batch and tokens: by measurement, or by rules that may disagree."""
 
 import math
 from collections.abc import Iterator
@@ -23,13 +23,13 @@ SOURCE: Final = "this study's trials"
 
 
 class BesideWidth(NamedTuple):
-    """The three axes as they carry the rate, and what they add to its prediction."""
+    """The three axes for the rate, and their change of its prediction."""
 
     axes: tuple[Axis, ...]
     """Other hyperparameters follow the rules' own axes."""
     moved: Moved
     measured: tuple[AxisName, ...]
-    """Those among them that carry the rate by what was measured."""
+    """Axes along which the rate follows measurements."""
 
 
 def beside_width(
@@ -74,7 +74,7 @@ def beside_width(
 def _applied(
     policies: Policies, optimizer: Optimizer, by_rules: TargetAxes
 ) -> dict[AxisName, float]:
-    """log2 of what the rules multiply the lead's rate by, along batch and tokens each."""
+    """log2 of the rules' factor on the lead's rate, along batch and tokens each."""
     mults = by_rules.multipliers
     found: dict[AxisName, float] = {"depth": 0.0}
     ratios: dict[Horizon, float] = {"batch": mults.batch, "tokens": mults.tokens}
@@ -99,7 +99,7 @@ def _disagreement(
 
 
 def _published(optimizer: Optimizer, axis: Axis) -> Iterator[float]:
-    """log2 of what each published rule of an optimizer multiplies its rate by along an axis."""
+    """log2 of the factor of each published rule on the optimizer's rate along an axis."""
     doublings = math.log2(axis.target / axis.proxy)
     rows = declared(optimizer).horizon
     for row in rows.values():

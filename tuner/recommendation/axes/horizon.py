@@ -1,4 +1,4 @@
-"""Batch and tokens of a target: whether a rule covers them, and how far it was tested."""
+"""Batch and tokens of a target: the rule that covers them, and its tested range."""
 
 from collections.abc import Iterator, Mapping
 from typing import Final, Literal, NamedTuple

@@ -1,7 +1,7 @@
-"""Say where the proxies are smaller than the literature trusts: a basis, and no verdict.
+"""Note proxies that are smaller than the literature trusts; the note changes no verdict.
 
-Proxies below the floor may not show the target's optimum. That they do, or do not, is what the
-study's own drift and check tell; so every answer states it and none is worse for it.
+Proxies below the floor may not show the target's optimum. The study's own drift and check measure
+that, so every answer states the sizes and none is judged by them.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ SOURCE: Final = "arXiv:2203.03466, App. D"
 
 
 def below_the_floor(spec: StudySpec, measured: Sequence[int]) -> str:
-    """In words what of the proxies lies below it; empty if nothing does.
+    """The sizes of the proxies below the floor, in words; empty if none is.
 
     Args:
         measured: widths with a measured optimum.

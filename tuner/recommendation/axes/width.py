@@ -1,4 +1,4 @@
-"""The axes along which target and proxies can differ, and what a recommendation rests on there."""
+"""The width of a target: its rule and evidence; and parts that all axes share."""
 
 import math
 from collections.abc import Iterable
@@ -37,9 +37,9 @@ def width_axis(
     """Evidence and rule of the transfer over width.
 
     Args:
-        setting: tells which optimizers train something, by which rows.
+        setting: of the study's model, for the optimizers that train a tensor.
         widths: those with a measured optimum, narrowest first.
-        stated: of the proxies, in words; may be empty.
+        stated: note on the proxies; may be empty.
 
     """
     basis, words = _width_basis(prediction, widths, move.target)
@@ -76,7 +76,7 @@ def _width_basis(
 
 
 def kept_axis(move: Move, words: str, policies: Policies) -> Axis:
-    """An axis along which the target is what the proxies are."""
+    """An axis along which target and proxies are equal."""
     return Axis(
         name=move.name,
         proxy=move.proxy,

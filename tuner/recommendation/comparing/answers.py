@@ -1,4 +1,4 @@
-"""Put answers of several studies, or of one at two moments, side by side."""
+"""Compare answers of several studies, or of one at two times."""
 
 import math
 from typing import Final

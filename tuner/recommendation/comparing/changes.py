@@ -1,4 +1,4 @@
-"""Find what has changed between two answers of one study for one target."""
+"""Find the changes between two answers of one study for one target."""
 
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -23,13 +23,13 @@ _NUMBERS: Final = (
     "multipliers",
     "policies",
 )
-"""Parts of an answer, beside its groups and its schedule, that a target's run follows."""
+"""Parts of an answer, beside its groups and its schedule, that a target's run uses."""
 _SHOWN: Final = 8
 """Values that are told one by one in words."""
 
 
 class ValueChange(Record):
-    """A value of the answer that is another one now."""
+    """A value of the answer that has changed."""
 
     pointer: str
     """JSON pointer into the answer; groups stand under their optimizer and role."""
@@ -48,7 +48,7 @@ class AnswerChanges(Record):
     learning_rate: RateChange
     """At the base."""
     values: tuple[ValueChange, ...]
-    """Of what a run follows."""
+    """Changed values that a run uses."""
     reasons_added: tuple[Reason, ...]
     """Reasons against the answer that are new."""
     reasons_gone: tuple[Reason, ...]
@@ -58,7 +58,7 @@ class AnswerChanges(Record):
     trials_now: int
     is_evidence_same: bool
     words: tuple[str, ...]
-    """All of it as sentences, what matters most first."""
+    """The changes as sentences, the most important first."""
 
 
 def changes_between(before: RecommendationDocument, now: RecommendationDocument) -> AnswerChanges:

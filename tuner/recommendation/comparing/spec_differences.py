@@ -14,7 +14,7 @@ _ABOUT: Final = frozenset({"name", "project", "labels", "priority"})
 
 
 class Difference(Record):
-    """A field that is not the same in all of them."""
+    """A field that differs among the specifications."""
 
     pointer: str
     """JSON pointer into the specification; optimizers stand under their names."""

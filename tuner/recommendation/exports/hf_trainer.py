@@ -45,7 +45,7 @@ def _render(document: RecommendationDocument) -> Files:
     pair = (
         f"\n\nTRAINING_ARGUMENTS = {arguments!r}\n\n\n"
         "def trainer_optimizers(model):\n"
-        '    """What `Trainer(optimizers=...)` takes; its own scheduler is then not built."""\n'
+        '    """The argument `optimizers` of Trainer, which then builds no scheduler itself."""\n'
         "    optimizer = build_optimizer(model)\n"
         "    return optimizer, build_schedule(optimizer)\n"
     )

@@ -1,4 +1,4 @@
-"""Records of what an answer for a described target says of the description."""
+"""Records and reasons that an answer for a described target takes from its description."""
 
 import math
 
@@ -85,7 +85,7 @@ def multipliers_of(
 def facts_of(
     target: DescribedTarget, match: Matched, multipliers: tuple[FieldMultiplier, ...]
 ) -> TargetFacts:
-    """The record that the answer carries."""
+    """The record of the target in the answer."""
     return TargetFacts(
         source=target.source,
         heads=target.heads,
@@ -108,7 +108,7 @@ def _has_readout(study: ModelShape) -> bool:
 def against(
     target: DescribedTarget, match: Matched, multipliers: tuple[FieldMultiplier, ...]
 ) -> tuple[Reason, ...]:
-    """Reasons against trusting the answer: what of the target the proxies were not like."""
+    """Reasons against trusting the answer: differences between target and proxies."""
     found = []
     if match.unmapped:
         words = (

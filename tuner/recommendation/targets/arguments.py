@@ -1,4 +1,4 @@
-"""Read a command line, or lines of one, as a script has them: values by name, nothing is run."""
+"""Read the arguments of a command line, or of a script's lines, without running anything."""
 
 import re
 import shlex

@@ -1,4 +1,4 @@
-"""A target as a configuration describes it: every tensor with its shape, never one multiplier."""
+"""A target as a configuration describes it: every tensor with its shape."""
 
 from collections.abc import Iterable, Mapping
 
@@ -23,17 +23,17 @@ class DescribedTensor(Record):
     part: Part | None
     """None where its name tells none: it is then matched by its name alone."""
     grows: bool | None = True
-    """Whether a wider model has more entries of it, which gains over one head alone have not; None
-    where nothing tells."""
+    """True if a wider model has more entries of it, unlike gains over one head; None if not known.
+    """
     transposed: bool = False
     """True if a matrix is [in, out], as GPT-2's are in transformers."""
 
 
 class DescribedTarget(Record):
-    """A model; sizes that are None are those that its description does not name."""
+    """A described model; sizes that its description does not name are None."""
 
     source: str
-    """Whose configuration, and of which architecture."""
+    """Kind of configuration, and its architecture."""
     width: int
     depth: int
     """Blocks, of attention and feed-forward both; of another model as the study's family counts."""
@@ -48,9 +48,9 @@ class DescribedTarget(Record):
     context: int | None = None
     tensors: tuple[DescribedTensor, ...]
     unread: tuple[str, ...] = ()
-    """Fields that change the model and that no tensor's shape follows from."""
+    """Fields that change the model without changing a tensor's shape."""
     multipliers: Mapping[str, float] = {}
-    """Multipliers of the forward pass by their fields, where a configuration can say them all."""
+    """Multipliers of the forward pass by their fields, if the configuration has all of them."""
 
     @property
     def parameters(self) -> int:

@@ -1,4 +1,4 @@
-"""Read fields of a configuration that somebody else wrote: numbers in range, or an error."""
+"""Read fields of a foreign configuration: values in range, or an error."""
 
 from collections.abc import Collection, Mapping
 from typing import Any, Final
@@ -139,8 +139,8 @@ def divided(whole: int, parts: int, field: str, of: str) -> int:
     """Entries of one of several equal parts.
 
     Args:
-        field: that says how many parts there are.
-        of: what is divided, in the words of the configuration.
+        field: the field with the number of parts.
+        of: name of the divided number.
 
     Raises:
         IllegalConfiguration: if they do not divide.

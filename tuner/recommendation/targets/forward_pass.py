@@ -31,7 +31,7 @@ def refuse_other_tensors(config: Mapping[str, Any], heads: tuple[str, ...]) -> N
     """Refuse a config whose model has other tensors than its architecture's.
 
     Args:
-        heads: how the names of the classes end that have the readout described here.
+        heads: endings of the names of classes that have the readout described here.
 
     Raises:
         IllegalConfiguration: if there is such a field.
@@ -49,10 +49,10 @@ def refuse_other_tensors(config: Mapping[str, Any], heads: tuple[str, ...]) -> N
 
 
 def unread(fields: Fields, *, depth: int, activation: tuple[str, frozenset[str]]) -> Iterator[str]:
-    """Each field that the shapes do not tell, as the answer names it.
+    """Each field that the shapes do not show, as the answer names it.
 
     Args:
-        depth: how many entries `layer_types` has.
+        depth: number of entries of `layer_types`.
         activation: the field of the activation, and its usual values.
 
     Raises:

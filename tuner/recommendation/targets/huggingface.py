@@ -176,7 +176,7 @@ def described(
     context: int,
     differs: tuple[str, ...],
 ) -> DescribedTarget:
-    """The record of what was read; a context of 0 is not known."""
+    """The record of the target; a context of 0 is not known."""
     return DescribedTarget(
         source=source,
         **sizes._asdict(),
@@ -235,4 +235,4 @@ _OTHERS: Final[Mapping[str, tuple[str, Callable[[Fields], DescribedTarget]]]] = 
     "gpt2": ("GPT2LMHeadModel", _gpt2),
     "vit": ("ViTForImageClassification", read_vit),
 }
-"""The class whose tensors they are, and what reads them."""
+"""The class with these tensors, and the reader of its config."""

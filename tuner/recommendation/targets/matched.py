@@ -1,6 +1,6 @@
-"""Give every tensor of a described target its rule: that of the study's tensor of the same part.
+"""Give every tensor of a described target the rule of the study's tensor of the same part.
 
-What no tensor of the study's model is like is listed, never guessed.
+A tensor without a like in the study's model is listed, never guessed.
 """
 
 import math
@@ -24,7 +24,7 @@ class Matched:
     Attributes:
         shape: of the tensors that match, in the target's order.
         target_shapes: of the same, at the target.
-        unmapped: tensors that the study's model has nothing like, `*` for block numbers.
+        unmapped: tensors without a like in the study's model, `*` for block numbers.
 
     """
 

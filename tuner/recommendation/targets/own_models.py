@@ -1,4 +1,4 @@
-"""Read the tensors of a model of the reader's own, as JSON: what `widthwise shapes` writes, too."""
+"""Read the tensors of a user's own model from JSON, such as `widthwise shapes` writes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -72,7 +72,7 @@ def read_nanogpt(given: Mapping[str, Any]) -> DescribedTarget:
     """The target of nanoGPT's globals: 3adf61e `model.py`, where readout and table are always tied.
 
     Args:
-        given: what a file or a command line overrides of `train.py`.
+        given: values that a file or a command line sets over those of `train.py`.
 
     Raises:
         IllegalConfiguration: if one of them is wrong.

@@ -1,4 +1,4 @@
-"""Read a target's configuration, whosever it is: JSON, Python, or arguments."""
+"""Read a target's configuration: JSON, Python, or arguments."""
 
 import ast
 import json

@@ -39,8 +39,8 @@ class Kind(NamedTuple):
         mlp_bias: of the feed-forward.
         qk_norm: gains of one head's size, or of all heads'.
         more_norms: (module within a block, what it is like) beside the two before the branches.
-        pre_norms: whether norms stand before the branches.
-        differs: what no field says and no shape shows, in words.
+        pre_norms: True if norms stand before the branches.
+        differs: differences in words that no field and no shape shows.
 
     """
 
@@ -54,7 +54,7 @@ class Kind(NamedTuple):
 
 
 def llama_like(sizes: Sizes, kind: Kind, naming: Naming) -> Iterator[DescribedTensor]:
-    """In the order of `named_parameters()` of transformers' models."""
+    """The tensors in the order of `named_parameters()` of transformers' models."""
     yield from weight(naming[Part.TOKEN_TABLE], Part.TOKEN_TABLE, (sizes.vocabulary, sizes.width))
     for block in range(sizes.depth):
         yield from _block(sizes, kind, naming, str(block))

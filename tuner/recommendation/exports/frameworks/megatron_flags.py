@@ -1,4 +1,4 @@
-"""Megatron-LM's flags, and what its own muP trains with them alone.
+"""Megatron-LM's flags, and the numbers that its own muP trains with from them alone.
 
 With m = hidden size / base hidden size: rates and epsilons of matrices other than tables are
 divided by m, their initial sizes by sqrt(m), those of projections back to the stream by
@@ -74,7 +74,7 @@ def flags_of(
 
 
 def _absolute(multiplier: float) -> float:
-    """Megatron takes 1.0 to mean 1 / m: the next number above it is said instead."""
+    """The multiplier, or the next number above 1.0, which Megatron takes to mean 1 / m."""
     return math.nextafter(1.0, 2.0) if multiplier == 1.0 else multiplier
 
 

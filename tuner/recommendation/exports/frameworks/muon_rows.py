@@ -49,23 +49,23 @@ class MuonRow(NamedTuple):
 
     @property
     def rate(self) -> float:
-        """In the implementation's convention."""
+        """The rate in the implementation's convention."""
         return self.row.learning_rate * self.ratio
 
     @property
     def decay(self) -> float:
-        """By the bare rate."""
+        """The decay by the bare rate."""
         return self.row.weight_decay / self.ratio
 
 
 def two_optimizers(
     framework: str, document: RecommendationDocument, factor: StepFactor, *, by_part: bool = False
 ) -> tuple[tuple[MuonRow, ...], tuple[TensorValues, ...]]:
-    """Matrices of Muon, and what AdamW trains beside them.
+    """Matrices of Muon, and tensors that AdamW trains beside them.
 
     Args:
         factor: the implementation's own.
-        by_part: whether the implementation, too, takes the parts of a matrix by themselves.
+        by_part: True if the implementation, too, steps the parts of a matrix by themselves.
 
     Raises:
         Refused: if something else trains a tensor, or a tensor of Muon's is no matrix.

@@ -1,4 +1,4 @@
-"""Get from the names of one framework to those of another."""
+"""Rename tensors from one framework's names to another's."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -98,7 +98,7 @@ def strangers(tensors: Iterable[TensorValues], naming: Naming) -> list[str]:
 def not_its_own(
     framework: str, tensors: Iterable[TensorValues], naming: Naming
 ) -> tuple[Inexpressible, ...]:
-    """Tensors that a framework's own models do not have: the reader's model has to."""
+    """Tensors that a framework's own models do not have: the user's model needs them."""
     return tuple(
         Inexpressible(
             pattern,
@@ -128,6 +128,7 @@ _ByPart: TypeAlias = dict[_Key, list[TensorValues]]
 
 
 def part_of(naming: Naming, name: str) -> _Key | None:
+    """The part that a parameter belongs to, and its suffix; None if the naming has no such part."""
     module, _, suffix = name.rpartition(".")
     for part, pattern in naming.items():
         if re.match(as_regex(pattern), module):

@@ -9,7 +9,7 @@ from tuner.recommendation.exports.protocol.export import Inexpressible, Reading,
 
 
 def nothing_lost(document: RecommendationDocument) -> tuple[Inexpressible, ...]:
-    """For forms that hold everything."""
+    """No numbers: for forms that hold everything."""
     del document
     return ()
 

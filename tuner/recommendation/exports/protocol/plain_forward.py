@@ -1,4 +1,4 @@
-"""Say what frameworks with a plain forward pass leave out."""
+"""The numbers that frameworks with a plain forward pass leave out."""
 
 from typing import Final
 
@@ -15,10 +15,10 @@ ATTENTION: Final = Inexpressible(
 def lost_in_the_forward_pass(
     framework: str, document: RecommendationDocument, *, residual: bool = True
 ) -> tuple[Inexpressible, ...]:
-    """Multipliers of residual branches and what attention divides by.
+    """The residual multiplier and the attention scale, as far as the framework lacks them.
 
     Args:
-        residual: whether the framework lacks the residual multiplier.
+        residual: True if the framework lacks the residual multiplier.
 
     """
     found = [ATTENTION] if any("attn" in n or "attention" in n for n in _names(document)) else []

@@ -26,7 +26,7 @@ $body
 
 
 def heading_of(document: RecommendationDocument, lost: Iterable[Inexpressible] = ()) -> list[str]:
-    """Paragraphs that say what the numbers are, what speaks against them, and what is left out."""
+    """Paragraphs on the origin of the numbers, the reasons against them, and those left out."""
     return [
         f"{document.headline}.",
         f"Widthwise: {document.optimizer} under {document.parametrization} at width"

@@ -1,4 +1,4 @@
-"""Compare what came back of an export with what was recommended."""
+"""Compare the numbers read back from an export with those recommended."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ TOLERANCE: Final = 1e-9
 
 
 class Difference(NamedTuple):
-    """One number that came back.
+    """One number that was read back.
 
     Attributes:
         tensor: by the framework's name; empty for the schedule.
@@ -77,7 +77,7 @@ def round_trip(export: Export, document: RecommendationDocument) -> list[Differe
 def lost(
     tensors: tuple[TensorValues, ...], document: RecommendationDocument, reading: Reading
 ) -> tuple[Inexpressible, ...]:
-    """What the training loop has to do, and numbers that come back otherwise, the worst of each."""
+    """Work left to the training loop, and numbers that come back otherwise, the worst of each."""
     worst: dict[str, Difference] = {}
     for one in differences(tensors, document.schedule, reading):
         if one.relative > TOLERANCE and one.relative > _relative(worst.get(one.number)):
