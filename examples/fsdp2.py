@@ -1,4 +1,4 @@
-"""Train a model of one's own under FSDP2, stop it, and resume it bit for bit.
+"""Train your own model under FSDP2, stop it, and resume it bit for bit.
 
 torchrun --nproc-per-node 2 examples/fsdp2.py checkpoint_folder
 
