@@ -1,5 +1,6 @@
 """Rules of the house that no linter holds: they may only get stricter."""
 
+import ast
 import re
 import subprocess
 from collections import Counter
@@ -29,6 +30,30 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.~-])/(?:" + "|".join(["work", "root", "home", "Users"]) + r")/\w"
 )
 SOURCE_ADDRESS = re.compile("--(?:extra-)?index-url|--trusted-host|://")
+# A docstring says what a thing is or returns, it does not announce that it will.
+ANNOUNCING = re.compile(r"(?:What|Where|Whether|How|Who|Whoever|Which|Why)\b")
+# Packages whose docstrings are held to that; add to them.
+DECLARATIVE = (
+    "examples",
+    "parametrization/optimizers",
+    "parametrization/recommendation",
+    "parametrization/rules",
+    "parametrization/scaling",
+    "parametrization/schedules",
+    "parametrization/shapes",
+    "scripts",
+    "service",
+    "tuner/decisions",
+    "tuner/exchange",
+    "tuner/recommendation",
+    "tuner/spec",
+    "widthwise",
+    "workers/cohort",
+    "workers/datasets",
+    "workers/models",
+    "workers/slot",
+    "workers/training",
+)
 
 
 def tracked(pattern: str = "*") -> list[Path]:
@@ -112,6 +137,24 @@ def test_every_requirement_is_locked() -> None:
         if (line := raw.partition("#")[0].strip())
     }
     assert wanted - locked == set()
+
+
+@pytest.mark.parametrize("folder", DECLARATIVE)
+def test_docstrings_are_declarative(folder: str) -> None:
+    announcing = [
+        f"{path.relative_to(ROOT)}: {text.splitlines()[0]}"
+        for path in tracked(f"{folder}/*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+        if (text := ast.get_docstring(node)) and ANNOUNCING.match(text)
+    ]
+    assert announcing == []
+
+
+def test_the_index_of_decisions_lists_every_page() -> None:
+    folder = ROOT / "docs" / "decisions"
+    listed = re.findall(r"\]\((\d{4}-[^)]+)\)", (folder / "README.md").read_text())
+    assert sorted(set(listed)) == sorted(path.name for path in folder.glob("[0-9]*.md"))
 
 
 def test_links_between_documents_lead_to_files() -> None:
