@@ -9,6 +9,8 @@ from fastapi import Request, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
+from tuner.spec.submitted import Rounded
+
 Json = Any
 """A parsed JSON document."""
 
@@ -57,14 +59,15 @@ class _JsonRequest(Request):
 def parsed_json(body: bytes) -> Json:
     """Parse a body.
 
-    NaN and infinity, which are not JSON, pass: validation names the field they are in.
+    NaN and infinity, which are not JSON, pass: validation names the field they are in. So do
+    numbers that are whole only as floats, as `Rounded`.
 
     Raises:
         HTTPException: if it is not JSON in UTF-8, or names a field twice.
 
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object)
+        return json.loads(body.decode(), object_pairs_hook=_object, parse_float=_number)
     except UnicodeDecodeError as error:
         raise HTTPException(
             400, f"The body is not UTF-8: byte {error.start} cannot be read. Encode it as UTF-8."
@@ -78,6 +81,24 @@ def parsed_json(body: bytes) -> Json:
         ) from error
     except ValueError as error:  # the interpreter's limit on digits of an integer
         raise HTTPException(400, f"The body holds a number that is too long: {error}.") from error
+
+
+def _number(written: str) -> float:
+    number = float(written)
+    return Rounded(written) if number.is_integer() and not _is_whole(written) else number
+
+
+def _is_whole(written: str) -> bool:
+    """Whether the decimal digits themselves make a whole number.
+
+    >>> [_is_whole(one) for one in ("1.0", "-0.0", "12.5e1", "1e-400", "1.00000000000000000001")]
+    [True, True, True, False, False]
+    """
+    mantissa, _, exponent = written.lower().partition("e")
+    _, _, decimals = mantissa.partition(".")
+    digits = mantissa.replace(".", "").lstrip("-0")
+    zeros = len(digits) - len(digits.rstrip("0"))
+    return not digits or int(exponent or 0) - len(decimals) + zeros >= 0
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import cache
-from typing import Annotated, Any, Final, get_args, get_type_hints
+from typing import Annotated, Any, Final, Self, get_args, get_type_hints
 
 from pydantic import AfterValidator, ValidationInfo, model_validator
 from pydantic_core import PydanticCustomError
@@ -35,10 +35,23 @@ ReadableText = Annotated[str, AfterValidator(_readable)]
 """Text without control characters, line separators and bidirectional controls."""
 
 
+class Rounded(float):
+    """A number of more digits than a float keeps, which made it whole: it was not."""
+
+    written: str
+
+    def __new__(cls, written: str) -> Self:
+        """The nearest float, and how it was written."""
+        made = super().__new__(cls, written)
+        made.written = written
+        return made
+
+
 class Submitted(Record):
     """A record that users write: true and false are no numbers, and texts are neither.
 
-    Whole numbers may be written as 1000.0 or 1e3, as YAML and JSON writers do.
+    Whole numbers may be written as 1000.0 or 1e3, as YAML and JSON writers do; 1e-400 is none,
+    although a float of it is 0.
     """
 
     @model_validator(mode="before")
@@ -85,24 +98,23 @@ def _type_problems(model: type, given: Mapping[str, Any]) -> Iterator[tuple[str,
         if field not in _annotations(model):
             continue
         leaves = _leaves(model, field)
-        nested = next((leaf for leaf in leaves if is_dataclass(leaf)), None)
-        if isinstance(nested, type) and isinstance(value, Mapping):
-            yield from ((f"{field}/{at}", words) for at, words in _type_problems(nested, value))
-            continue
-        holds_records = any(isinstance(leaf, type) and issubclass(leaf, Record) for leaf in leaves)
-        if isinstance(value, Mapping) and not holds_records:
-            named = {f"{field}/{name}": item for name, item in value.items()}.items()
-            yield from ((path, words) for path, item in named if (words := _problem(item, leaves)))
-            continue
-        for path, item in _items(field, value):
-            if words := _problem(item, leaves):
+        # What annotates a type may be an instance of a dataclass itself, as validators are.
+        types = [leaf for leaf in leaves if isinstance(leaf, type)]
+        nested = next(filter(is_dataclass, types), None)
+        holds_records = any(issubclass(leaf, Record) for leaf in types)
+        for path, item in _items(field, value, in_objects=not (nested or holds_records)):
+            if nested and isinstance(item, Mapping):
+                yield from ((f"{path}/{at}", words) for at, words in _type_problems(nested, item))
+            elif words := _problem(item, leaves):
                 yield path, words
 
 
-def _items(field: str, value: object) -> Iterator[tuple[str, object]]:
-    """The value, or each of them, with the way to it."""
+def _items(field: str, value: object, *, in_objects: bool) -> Iterator[tuple[str, object]]:
+    """The value, or each of a list's, or of an object's if asked, with the way to it."""
     if isinstance(value, list | tuple):
         yield from ((f"{field}/{i}", item) for i, item in enumerate(value))
+    elif in_objects and isinstance(value, Mapping):
+        yield from ((f"{field}/{name}", item) for name, item in value.items())
     else:
         yield field, value
 
@@ -114,6 +126,8 @@ def _problem(value: object, leaves: frozenset[Any]) -> str | None:
         return f"must be a number, not {str(value).lower()}"
     if isinstance(value, str) and (numeric or boolean) and not textual:
         return f"must be {'a number' if numeric else 'true or false'}, not text: leave out quotes"
+    if isinstance(value, Rounded) and int in leaves and float not in leaves:
+        return f"must be a whole number, not {value.written[:60]}"
     if isinstance(value, int | float) and not isinstance(value, bool) and boolean and not numeric:
         return f"must be true or false, not {value}"
     return None
