@@ -20,7 +20,7 @@ from tuner.records.access_errors import (
     QuotaReached,
     ShareLinkNotFound,
 )
-from tuner.records.check_errors import CheckNotFound, NothingSearched
+from tuner.records.check_errors import CheckNotFound, CheckWhole, NothingSearched
 from tuner.records.errors import (
     BadPageToken,
     DatabaseMismatch,
@@ -76,6 +76,7 @@ STATUS_OF: Final[dict[type[TunerError], _Answer]] = {
     NoSeeds: _Answer(409),
     NoModel: _Answer(409),
     NothingSearched: _Answer(409),
+    CheckWhole: _Answer(409),
     NotReady: _Answer(409, retry_after_seconds=5),
     StudyMoved: _Answer(409, retry_after_seconds=1),
     OtherPlugin: _Answer(409),

@@ -5,7 +5,9 @@ trainers that report five times a second would queue for the threads that plain 
 """
 
 import json
+from collections.abc import Iterable
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any, Final
 
 import yaml
@@ -16,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from app.dependencies import Commits, Db, LeaseThreads, Sender, StudyId
 from app.exported import Accepted
 from app.http.accepted import accepted
+from app.http.field_errors import MOST_ERRORS
 from app.http.json_requests import JsonRoute
 from app.schemas.leases import (
     CheckStatistics,
@@ -26,9 +29,11 @@ from app.schemas.leases import (
     lease_read,
 )
 from tuner.engine.orders import OrderId, TrainOrder
+from tuner.evidence.checks.posted import unchecked_statistics
 from tuner.recommendation.exports.pytorch import NoSnippet
 from tuner.recommendation.trial_numbers import trial_as_python, trial_numbers
 from tuner.records.errors import ReportRefused
+from tuner.spec.record import Record
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue
 from tuner.storage.leases.posted_checks import post_statistics
 from tuner.storage.orders import read_order
@@ -114,15 +119,19 @@ def post_coordinate_check(study_id: StudyId, body: CheckStatistics, database: Db
 
     Taken by the trainer on its own model, as docs/external-trainers.md shows. A study with
     `check: posted` begins once those of all its optimizers, check widths and seeds are there, of
-    every trained tensor; in several requests, send them seed by seed. What is sent again changes
-    nothing.
+    every trained tensor of its shapes. They may come in any number of requests; what stands beside
+    the tensors (a block's output, attention logits) before the last tensor, or with it: a check
+    that is whole takes nothing new, and is answered with 409. What is sent again changes nothing.
+    Widths and tensors that the study does not check are refused.
     """
     with database.read() as session:
-        spec = get_study(session, study_id).spec
-    names = [config.name for config in spec.optimizers]
+        study = get_study(session, study_id)
+    names = [config.name for config in study.spec.optimizers]
     if body.optimizer not in names:
         words = f"{body.optimizer} is not one of the study's: use one of {', '.join(names)}"
-        raise _bad_value("optimizer", words, body.optimizer, body.model_dump())
+        raise _bad_values(body, [(("optimizer",), words)])
+    if strangers := list(islice(unchecked_statistics(study, body.statistics), MOST_ERRORS)):
+        raise _bad_values(body, [(("statistics", *way), words) for way, words in strangers])
     with database.write() as session:
         post_statistics(session, study_id, body.optimizer, body.statistics)
 
@@ -149,15 +158,30 @@ def _shown(database: Database, lease: LeasedTrial, form: Form) -> Response:
 
 
 def _bad_field(body: ReportBody, error: ReportRefused) -> RequestValidationError:
-    document = body.model_dump()
-    return _bad_value(error.field, str(error), document[error.field], document)
+    return _bad_values(body, [((error.field,), str(error))])
 
 
-def _bad_value(
-    field: str, words: str, value: object, document: dict[str, Any]
+def _bad_values(
+    body: Record, found: Iterable[tuple[tuple[str | int, ...], str]]
 ) -> RequestValidationError:
-    problem = {"type": "value_error", "loc": ("body", field), "msg": words, "input": value}
-    return RequestValidationError([problem], body=document)
+    """Fields that cannot be used: of each the way to it in the body, and what to change."""
+    document = body.model_dump()
+    problems = [
+        {
+            "type": "value_error",
+            "loc": ("body", *way),
+            "msg": words,
+            "input": _at(document, way),
+        }
+        for way, words in found
+    ]
+    return RequestValidationError(problems, body=document)
+
+
+def _at(document: Any, way: Iterable[str | int]) -> Any:  # noqa: ANN401  JSON
+    for key in way:
+        document = document[key]
+    return document
 
 
 def _bad_format(form: Form, error: NoSnippet) -> RequestValidationError:

@@ -113,7 +113,7 @@ class ReportBody(Submitted):
         )
 
 
-class PostedStatistic(CoordinateStatistic):
+class PostedStatistic(CoordinateStatistic, Submitted):
     """One of a trainer's statistics, of a width and a seed that there can be."""
 
     tensor: Annotated[ReadableText, Field(min_length=1, max_length=1_000)]
@@ -127,7 +127,7 @@ class CheckStatistics(Submitted):
     optimizer: Optimizer
     """One of the study's."""
     statistics: Annotated[tuple[PostedStatistic, ...], Field(min_length=1, max_length=100_000)]
-    """Of every tensor, width and seed; what needs several requests, seed by seed."""
+    """Of every tensor, width and seed, in one request or in many."""
 
 
 class ReportRead(Record):

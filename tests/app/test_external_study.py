@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from sqlalchemy import delete, update
 
 from tests.app.coordinated import Coordinated
 from tests.app.served import Served
-from tests.tuner.analytic_engine import SHAPE
 from tests.tuner.own_trainer import BEST_LOG2_RATE, SHAPES, STEPS, external_spec, losses, report
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.memory import Memory
@@ -116,40 +114,6 @@ def test_a_trainer_that_does_not_repeat_itself_is_told_so(served: Served) -> Non
     assert spread == pytest.approx(4.0, rel=0.01) or spread == 0.0
     if spread:
         assert "the same batches" in reasons(answer, "noise")[0]
-
-
-def test_a_study_waits_for_the_statistics_of_its_check(served: Served) -> None:
-    family = {"name": "external", "shapes": SHAPES, "check": "posted"}
-    study = Coordinated(served, family=family, check={"widths": [32, 64, 128]})
-    study.ask()
-    study.turn(4)
-    assert study.state()["state"] == "checking"
-    path = f"/v1/studies/{study.study}/coordinate-check"
-    wrong = study.client.post(path, json={"optimizer": "sgd", "statistics": [statistic(32, 0)]})
-    assert [error["pointer"] for error in wrong.json()["errors"]] == ["/optimizer"]
-    for width, seed in product((32, 64, 128), range(4)):
-        names = [tensor.name for tensor in SHAPE.tensors]
-        for some in (names[:2], names[2:]):
-            statistics = [statistic(width, seed, tensor=name) for name in some]
-            body = {"optimizer": "adamw", "statistics": statistics}
-            assert study.state()["state"] == "checking"
-            assert study.client.post(path, json=body).status_code == 204
-            study.turn(2)
-    assert study.state()["state"] in ("searching", "failed")
-    (check,) = study.client.get(path).json()["checks"]
-    assert check["status"] != "not_run"
-
-
-def statistic(width: int, seed: int, tensor: str = "embed.weight") -> dict[str, Any]:
-    rms = 0.01 * (1 + 0.001 * seed)
-    scale = width**-0.5 if tensor == "readout.weight" else 1.0
-    return {
-        "tensor": tensor,
-        "width": width,
-        "seed": seed,
-        "update_rms": rms,
-        "propagation_rms": rms * scale,
-    }
 
 
 def test_a_study_says_which_trainer_it_waits_for(served: Served) -> None:

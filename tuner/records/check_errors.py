@@ -25,3 +25,15 @@ class NothingSearched(NotReady):
             f" /v1/coordinate-checks/{study_id} has its verdict. Submit a study without stop_after"
             " to have hyperparameters tuned.",
         )
+
+
+class CheckWhole(TunerError):
+    """Every statistic of a posted check is there: it is judged by them, and takes no others."""
+
+    def __init__(self, study_id: str, optimizer: str, name: str) -> None:
+        super().__init__(
+            f"The coordinate check of study {study_id} is whole for {optimizer}, and judged as it"
+            f" is: {name[:80]!r} would be no part of it. What stands beside the tensors is sent"
+            " before the last tensor, or with it. Submit the study again to have all of it checked."
+        )
+        self.study_id = study_id

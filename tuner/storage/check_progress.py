@@ -77,6 +77,16 @@ def store_statistics(
     session: Session, study_id: str, optimizer: Optimizer, statistics: Iterable[CoordinateStatistic]
 ) -> None:
     """Store statistics of one optimizer; those that are there stay as they are."""
+    for statistic in new_statistics(session, study_id, optimizer, statistics):
+        session.add(
+            CoordinateCheckRow(study_id=study_id, optimizer=optimizer, **statistic.model_dump())
+        )
+
+
+def new_statistics(
+    session: Session, study_id: str, optimizer: Optimizer, statistics: Iterable[CoordinateStatistic]
+) -> list[CoordinateStatistic]:
+    """Those of one optimizer that are not stored; the first of each width, tensor and seed."""
     stored = session.execute(
         select(CoordinateCheckRow.width, CoordinateCheckRow.tensor, CoordinateCheckRow.seed).where(
             CoordinateCheckRow.study_id == study_id,
@@ -84,10 +94,9 @@ def store_statistics(
         )
     )
     seen = {(width, tensor, seed) for width, tensor, seed in stored}
-    for statistic in statistics:
-        place = (statistic.width, statistic.tensor, statistic.seed)
+    new: dict[tuple[int, str, int], CoordinateStatistic] = {}
+    for one in statistics:
+        place = (one.width, one.tensor, one.seed)
         if place not in seen:
-            seen.add(place)
-            session.add(
-                CoordinateCheckRow(study_id=study_id, optimizer=optimizer, **statistic.model_dump())
-            )
+            new.setdefault(place, one)
+    return list(new.values())

@@ -69,6 +69,13 @@ def test_a_width_waits_for_every_tensor_that_the_shapes_train() -> None:
     assert not list(awaited_statistics(kept, sent))
 
 
+def test_a_width_waits_for_what_another_has_beside_its_tensors() -> None:
+    sent = [statistic(*at) for at in product(WIDTHS, SEEDS, TENSORS)]
+    beside = [statistic(32, seed, "model output") for seed in SEEDS]
+    found = [(one.width, one.words) for one in awaited_statistics(study(), [*sent, *beside])]
+    assert found == [(width, "model output of seed 0") for width in (128, 64)]
+
+
 @pytest.mark.parametrize("missing", [1, 3])
 def test_a_width_waits_for_as_many_seeds_as_are_checked_whatever_their_numbers(
     missing: int,

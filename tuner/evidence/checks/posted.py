@@ -1,9 +1,12 @@
 """Say which statistics of a coordinate check are still to come that is posted by its owner."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
+from parametrization.check.slopes import MODEL_OUTPUT
+from parametrization.check.verdict import checked_tensors
+from tuner.engine.reports import CoordinateStatistic
 from tuner.records.snapshot import OptimizerStatistic, StudyRecord
 from tuner.spec.optimizers.name import Optimizer
 
@@ -23,9 +26,9 @@ def awaited_statistics(
     """Optimizers and widths whose statistics are not all there, the widest first.
 
     They may come in several requests, so that one is not taken for all: a width is there once as
-    many seeds as the study checks have every trained tensor of its shapes, and no seed lacks one
-    that another has. Sent seed by seed, the last request alone fulfils that. None where the study
-    skips its check.
+    many seeds as the study checks have every trained tensor of its shapes, and no seed, there or at
+    another width, has a name that one lacks. So what stands beside the tensors, which no shapes
+    name, is waited for as long as a tensor is missing. None where the study skips its check.
     """
     if study.spec.family.skips_check:
         return
@@ -34,12 +37,41 @@ def awaited_statistics(
     for one in statistics:
         seeds = seen.setdefault((one.optimizer, one.width), {})
         seeds.setdefault(one.seed, set()).add(one.tensor)
+    named: dict[str, set[str]] = {}
+    for (optimizer, _), seeds in seen.items():
+        named[optimizer] = named.get(optimizer, trained).union(*seeds.values())
     for config, width in product(study.spec.optimizers, reversed(study.spec.check_widths)):
         wanted, seeds = study.spec.check_seeds(config.name), seen.get((config.name, width), {})
-        needed = trained.union(*seeds.values())
+        needed = named.get(config.name, trained)
         lacking = {seed: needed - names for seed, names in seeds.items() if needed - names}
         if lacking:
             seed = min(lacking)
             yield Awaited(config.name, width, f"{min(lacking[seed])} of seed {seed}")
         elif len(seeds) < wanted:
             yield Awaited(config.name, width, f"{wanted - len(seeds)} of {wanted} seeds")
+
+
+def unchecked_statistics(
+    study: StudyRecord, statistics: Sequence[CoordinateStatistic]
+) -> Iterator[tuple[tuple[int, str], str]]:
+    """(Number and field, what to change) of statistics that the study's check has no place for.
+
+    One at a width that is not checked leaves no seed that is there at every width. None where the
+    service takes the check itself.
+    """
+    if not study.spec.family.is_external:
+        return
+    assert study.shape is not None, "the specification brought it"
+    widths = study.spec.check_widths
+    names = {one.tensor for one in statistics}
+    known = {tensor.name for tensor in checked_tensors(study.shape, names)}
+    for number, one in enumerate(statistics):
+        if one.width not in widths:
+            listed = ", ".join(map(str, widths))
+            yield (number, "width"), f"{one.width} is not checked: the study's widths are {listed}"
+        if one.tensor not in known:
+            yield (
+                (number, "tensor"),
+                f"{one.tensor[:80]!r} is no tensor of the study's shapes, and no activation such as"
+                f" {MODEL_OUTPUT!r}: name it as the shapes do",
+            )
