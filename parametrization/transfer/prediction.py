@@ -49,8 +49,8 @@ def predict(optima: Sequence[WidthOptimum], width: int) -> Prediction | None:
     """The optimum expected at a width; None if no optimum is measured.
 
     A measured width is answered by its own optimum. Beyond the widest one it is that one's, moved
-    on by what the last step between widths tells of the law's drift (`transfer_law`); between two
-    widths it is interpolated. The interval grows with the distance, less so at large widths, and
+    on by what all of them tell of the law's drift (`law.carried`); between two widths it is
+    interpolated. The interval grows with the distance, less so at large widths, and
     is wider where the optimum's own error is larger than usual, where optima jump, and until three
     widths are measured.
     """
@@ -100,13 +100,15 @@ def _error(nearest: WidthOptimum, width: int) -> float:
 
 
 def _drift_beyond(known: Sequence[WidthOptimum], width: int) -> float:
-    """What the last step between measured widths says of the optimum's further move."""
+    """What the measured widths say of the optimum's move beyond the widest of them."""
     if len(known) < 2:
         return 0.0
-    before, widest = known[-2:]
-    error = math.hypot(error_of(before), error_of(widest))
-    slope = carried(rate_of(widest) - rate_of(before), error, (before.width, widest.width))
-    return slope * (coordinate(width) - coordinate(widest.width))
+    slope = carried(
+        [at.width for at in known],
+        [rate_of(at) for at in known],
+        [error_of(at) for at in known],
+    )
+    return slope * (coordinate(width) - coordinate(known[-1].width))
 
 
 def _sides(at: WidthOptimum) -> tuple[float, float]:

@@ -11,7 +11,7 @@ flags a quarter of the studies whose rate is right.
 import itertools
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from parametrization.recommendation.evidence import Prediction, WidthOptimum
 from parametrization.recommendation.trust import Reason
@@ -19,6 +19,7 @@ from parametrization.text.rounding import percent
 from parametrization.transfer.law import MIN_WIDTHS, SURPRISE, move_octaves
 from parametrization.transfer.slow_side import LITTLE_LEARNED, little_learned
 from parametrization.transfer.summary import Transfer
+from parametrization.transfer.target_loss import KEPT_RANGE
 
 REGRET_PERCENT: Final = 2.0
 """Loss that a transferred rate is expected to cost before caution; four times that, abstain."""
@@ -29,7 +30,8 @@ itself expects more: there the limit is what muP's own drift keeps to in 90 % of
 LOG_GAIN: Final = 0.9
 """Log loss that a doubling of width may gain: more than the 0.74 of the problem that gains most. An
 MLP on CIFAR-10 gains 0.3 while it trains for a few epochs, and 1 to 3 once its wider versions fit
-the data: within those widths the best rate moves by up to an octave."""
+the data: within those widths the best rate moves by up to an octave. A larger gain that levels off
+at once, as gains do over the widths of the banks, is that of models too narrow for their task."""
 REACH: Final = 8.0
 """Factor beyond the measured widths before caution; 64, abstain."""
 
@@ -119,18 +121,42 @@ def _of_gains(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterato
     ]
     if prediction.doublings_beyond == 0:
         return
-    for (narrow, loss), (wide, less) in list(itertools.pairwise(known))[-2:]:
-        falls = loss / less
-        ratio = math.log(falls) / math.log2(wide / narrow) / LOG_GAIN
-        if ratio > 1:
-            yield Reason(
-                topic="widths",
-                severity="abstain",
-                words=f"from width {narrow} to {wide} the loss falls {falls:.3g}-fold: wide models"
-                " that memorise their data have other optima than narrow ones that do not",
-                excess=ratio,
-            )
-            return
+    steps = [
+        _Gain(narrow, wide, loss / less)
+        for (narrow, loss), (wide, less) in itertools.pairwise(known)
+    ][-2:]
+    if steps and not _level_off([step.per_doubling for step in steps]):
+        most = max(steps, key=lambda step: step.per_doubling)
+        yield Reason(
+            topic="widths",
+            severity="abstain",
+            words=f"from width {most.narrow} to {most.wide} the loss falls {most.falls:.3g}-fold:"
+            " wide models that memorise their data have other optima than narrow ones that do not",
+            excess=most.per_doubling / LOG_GAIN,
+        )
+
+
+class _Gain(NamedTuple):
+    """What one step between measured widths gains."""
+
+    narrow: int
+    wide: int
+    falls: float
+    """Loss of the narrower one over that of the wider one."""
+
+    @property
+    def per_doubling(self) -> float:
+        """In log loss."""
+        return math.log(self.falls) / math.log2(self.wide / self.narrow)
+
+
+def _level_off(gains: Sequence[float]) -> bool:
+    """Small gains, or a large one after which the next is as much smaller as it usually is."""
+    if max(gains) <= LOG_GAIN:
+        return True
+    before, last = gains[0], gains[-1]
+    least, most = KEPT_RANGE
+    return last <= LOG_GAIN and least * before <= last <= most * before
 
 
 def _of_regret(predicted_percent: float | None) -> Iterator[Reason]:

@@ -43,7 +43,7 @@ def test_shifting_every_optimum_shifts_the_prediction(shift: float, rates: list[
 
 
 @given(step=st.floats(-1, 1), half=st.floats(0.01, 0.6), doublings=st.integers(1, 6))
-def test_the_drift_goes_on_with_the_last_step_and_for_less_than_the_line_would(
+def test_a_steady_drift_goes_on_and_for_less_than_the_line_would(
     step: float, half: float, doublings: int
 ) -> None:
     known = optima([-5 - step, -5.0, -5.0 + step], half=half)
@@ -55,12 +55,23 @@ def test_the_drift_goes_on_with_the_last_step_and_for_less_than_the_line_would(
     assert abs(drift) <= 2.42 * abs(step)  # all that sqrt(width) leaves to come
 
 
-def test_a_noisy_last_step_is_followed_less() -> None:
-    sure, vague = (
-        predicted(optima([-5.0, -5.0, -4.6], half=half), 512).drift_octaves for half in (0.05, 0.4)
+def test_every_measured_width_tells_the_drift_and_the_narrowest_most() -> None:
+    moved = [[-4.6, -5.0, -5.0], [-5.0, -4.6, -5.0], [-5.0, -5.0, -4.6]]
+
+    narrowest, middle, widest = (predicted(optima(rates), 512).drift_octaves for rates in moved)
+
+    assert narrowest < 0 < widest
+    assert abs(middle) < widest < abs(narrowest)
+
+
+def test_noisy_optima_are_followed_less_until_their_errors_say_no_more() -> None:
+    sure, vague, wild, lost = (
+        predicted(optima([-5.4, -5.2, -5.0], half=half), 512).drift_octaves
+        for half in (0.05, 0.4, 1.0, 3.0)
     )
 
-    assert 0 < vague < 0.5 * sure < 0.4
+    assert 0 < wild < vague < 0.8 * sure
+    assert lost == wild
 
 
 @given(factor=st.integers(2, 64))
@@ -171,6 +182,21 @@ def test_the_prediction_covers_the_targets_optimum_as_often_as_it_says() -> None
         )
 
     assert 0.88 <= np.mean(covered) <= 0.99
+
+
+def test_following_the_law_misses_the_target_by_less_than_staying_at_the_widest() -> None:
+    """500 families whose optima drift as the law expects and are found as studies find them."""
+    draw = np.random.default_rng(4)
+    followed, stayed = [], []
+    for _ in range(500):
+        slope, error = draw.normal(0, MOVE_OCTAVES), draw.uniform(0.05, 0.1)
+        seen = [-5 + slope * coordinate(width) + draw.normal(0, error) for width in (16, 32, 64)]
+        truth = -5 + slope * coordinate(256)
+        known = optima(seen, (16, 32, 64), half=1.645 * error)
+        followed.append(predicted(known, 256).log2_learning_rate - truth)
+        stayed.append(seen[-1] - truth)
+
+    assert np.std(followed) < 0.8 * np.std(stayed)
 
 
 def test_a_real_mlps_next_width_lies_in_the_interval() -> None:

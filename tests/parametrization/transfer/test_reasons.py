@@ -104,3 +104,29 @@ def test_where_the_loss_begins_takes_rates_far_below_the_best(rates: tuple[float
     assert (
         little_learned([WidthOptimum(width=width, optimum=optimum) for width in (32, 64)]) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("losses", "topics"),
+    [
+        ((1.0, 0.37, 0.2), set()),
+        ((1.0, 0.8, 0.25), {"widths"}),
+        ((1.0, 0.2, 0.17), {"widths"}),
+        ((1.0, 0.9, 0.81), set()),
+    ],
+    ids=["too narrow, levelling off", "begins to memorise", "has memorised", "small gains"],
+)
+def test_gains_that_level_off_as_usual_are_no_reason_and_those_of_memorising_are(
+    losses: tuple[float, ...], topics: set[str]
+) -> None:
+    known = [
+        WidthOptimum(
+            width=width,
+            optimum=fit_optimum((rate, loss * basin(rate)) for rate in RATES for _ in "ab"),
+        )
+        for width, loss in zip((32, 64, 128), losses, strict=True)
+    ]
+
+    found = transfer_to(512, known, proxy_width=32)
+
+    assert {reason.topic for reason in reasons_against_transfer(found)} == topics
