@@ -154,13 +154,14 @@ def _train_order(
     snapshot: StudySnapshot, trials: list[TrialRecord], packing: Packing
 ) -> TrainOrder:
     study, (first, *_) = snapshot.study, trials
+    spec = study.as_trained
     rungs = tuple(rung for rung in study.spec.at(first.cell).rungs if rung > first.step)
     return TrainOrder(
         id=OrderId(f"{study.id}-v{study.version}-t{first.number}-s{first.step}"),
         study_id=study.id,
         trials=tuple(
             OpenTrial(
-                spec=trial_spec(study.as_trained, trial),
+                spec=trial_spec(spec, trial),
                 start=Checkpoint(step=trial.step, uri=trial.checkpoint)
                 if trial.checkpoint
                 else None,

@@ -1,8 +1,9 @@
 """Count the trials of a study by purpose, width and state, and the time in which they ran."""
 
 import datetime as dt
-from collections.abc import Iterable
-from typing import NamedTuple, Self
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple, Self, TypeAlias
 
 from pydantic import ConfigDict
 
@@ -40,6 +41,19 @@ class TrialFacts(NamedTuple):
     def is_under_way(self) -> bool:
         """Whether it has started and has not ended."""
         return self.started_at is not None and self.finished_at is None
+
+    @property
+    def counted(self) -> dict[str, int]:
+        """What it adds to the fields of its group."""
+        return {
+            self.state.value: 1,
+            "cancelled": int(self.is_left_undone),
+            "unfinished_steps": 0 if self.is_done else self.step,
+        }
+
+
+TrialChange: TypeAlias = tuple[TrialFacts | None, TrialFacts]
+"""What a trial was, None of one that is new, and what it is now."""
 
 
 class GroupCounts(Record):
@@ -80,14 +94,10 @@ class GroupCounts(Record):
             TrialState.FAIL: self.fail,
         }[state]
 
-    def changed(self, trial: TrialFacts, by: int) -> Self:
-        """With one trial more (`by` 1) or less (-1)."""
+    def plus(self, more: Mapping[str, int]) -> Self:
+        """With so many more in each of these fields."""
         return self.model_copy(
-            update={
-                trial.state.value: self.in_state(trial.state) + by,
-                "cancelled": self.cancelled + by * trial.is_left_undone,
-                "unfinished_steps": self.unfinished_steps + by * trial.step * (not trial.is_done),
-            }
+            update={name: getattr(self, name) + by for name, by in more.items()}
         )
 
 
@@ -118,42 +128,47 @@ class TrialCounts(Record):
 
     def busy_until(self, now: dt.datetime) -> float:
         """Seconds during which at least one trial was under way."""
-        open_seconds = 0.0 if self.busy_since is None else (now - self.busy_since).total_seconds()
-        return self.busy_seconds + max(0.0, open_seconds)
+        return self.busy_seconds + _seconds_since(self.busy_since, now)
 
-    def changed(self, before: TrialFacts | None, after: TrialFacts) -> Self:
-        """After a change of one trial; `before` is None of one that is new."""
+    def changed(self, changes: Iterable[TrialChange]) -> Self:
+        """After changes of trials, in the order in which they happened."""
         groups = {(group.purpose, group.width): group for group in self.groups}
-        place = after.purpose, after.width
-        group = groups.get(place) or GroupCounts(purpose=after.purpose, width=after.width)
-        if before is not None:
-            group = group.changed(before, -1)
-        groups[place] = group.changed(after, 1)
-        losses = [self.best_loss, after.value if after.purpose is Purpose.SEARCH else None]
+        more: defaultdict[tuple[Purpose, int], Counter[str]] = defaultdict(Counter)
+        best, under_way = self.best_loss, self.under_way
+        seconds, since = self.busy_seconds, self.busy_since
+        for before, after in changes:
+            place = after.purpose, after.width
+            more[place].update(after.counted)
+            if before is not None:
+                more[place].subtract(before.counted)
+            if after.purpose is Purpose.SEARCH and after.value is not None:
+                best = after.value if best is None else min(best, after.value)
+            were_under_way = under_way
+            under_way += after.is_under_way - (before is not None and before.is_under_way)
+            if under_way and not were_under_way:
+                since = after.started_at
+            elif were_under_way and not under_way and after.finished_at is not None:
+                seconds, since = seconds + _seconds_since(since, after.finished_at), None
+        for place, by in more.items():
+            group = groups.get(place) or GroupCounts(purpose=place[0], width=place[1])
+            groups[place] = group.plus(by)
         return self.model_copy(
             update={
                 "groups": tuple(groups[place] for place in sorted(groups)),
-                "best_loss": min((loss for loss in losses if loss is not None), default=None),
-                **self._busy(before is not None and before.is_under_way, after),
+                "best_loss": best,
+                "under_way": under_way,
+                "busy_seconds": seconds,
+                "busy_since": since,
             }
         )
-
-    def _busy(self, was_under_way: bool, after: TrialFacts) -> dict[str, object]:
-        under_way = self.under_way + after.is_under_way - was_under_way
-        if under_way and not self.under_way:
-            return {"under_way": under_way, "busy_since": after.started_at}
-        if self.under_way and not under_way and after.finished_at is not None:
-            seconds = self.busy_until(after.finished_at)
-            return {"under_way": 0, "busy_seconds": seconds, "busy_since": None}
-        return {"under_way": under_way}
 
 
 def count_trials(trials: Iterable[TrialFacts]) -> TrialCounts:
     """Count all trials of a study."""
     listed = tuple(trials)
-    counts = TrialCounts()
-    for trial in listed:
-        counts = counts.changed(None, trial._replace(started_at=None, finished_at=None))
+    counts = TrialCounts().changed(
+        (None, trial._replace(started_at=None, finished_at=None)) for trial in listed
+    )
     seconds, since = _busy_periods(
         (trial.started_at, trial.finished_at) for trial in listed if trial.started_at is not None
     )
@@ -164,6 +179,10 @@ def count_trials(trials: Iterable[TrialFacts]) -> TrialCounts:
             "busy_since": since,
         }
     )
+
+
+def _seconds_since(since: dt.datetime | None, now: dt.datetime) -> float:
+    return 0.0 if since is None else max(0.0, (now - since).total_seconds())
 
 
 def _busy_periods(

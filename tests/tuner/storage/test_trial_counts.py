@@ -11,7 +11,7 @@ from sqlalchemy import update
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import assert_counted, snapshot_of, spec
 from tuner.coordinator.reconcile import tick
-from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
+from tuner.records.trial_counts import TrialChange, TrialCounts, TrialFacts, count_trials
 from tuner.spec.states import ACTIVE_STUDY_STATES, Purpose, StateReason, StudyState, TrialState
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import StudyRow
@@ -105,19 +105,21 @@ def test_counting_changes_equals_counting_all_trials(changes: list[tuple[int, in
     purposes = [Purpose.SEARCH, Purpose.MEASURE]
     lives = [Life(purposes[i % 2], 32 * (1 + i % 3)) for i in range(6)]
     counts, now = TrialCounts(), START
-    for life in lives:
-        counts = counts.changed(None, life.at)
+    noted: list[TrialChange] = [(None, life.at) for life in lives]
+    counts = counts.changed(noted)
     shown = [counts]
     for which, ending, seconds in changes:
         now += dt.timedelta(seconds=seconds)
         before = lives[which].at
         lives[which].go_on(now, ending)
-        counts = counts.changed(before, lives[which].at)
+        noted.append((before, lives[which].at))
+        counts = counts.changed(noted[-1:])
         whole = count_trials(life.at for life in lives)
         assert counts.busy_until(now) == pytest.approx(whole.busy_until(now))
         busy = {"busy_seconds": 0.0, "busy_since": None}
         assert counts.model_copy(update=busy) == whole.model_copy(update=busy)
         shown.append(counts)
+    assert TrialCounts().changed(noted) == counts  # many at once, as a transaction counts them
     for earlier, after in pairwise(shown):
         assert after.finished >= earlier.finished
         assert after.trials == earlier.trials == 6

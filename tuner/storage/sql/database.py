@@ -27,6 +27,7 @@ SCHEMA_REVISION: Final = "20261211_ended_index"
 """The newest revision in migrations/, which this code was written for."""
 
 _EPOCH: Final = select(CoordinatorRow.epoch)
+_CONNECTION: Final = "connection of its one transaction"
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,14 @@ def open_database(url: str, *, busy_timeout_seconds: float = BUSY_TIMEOUT_SECOND
 def connection_of(session: Session) -> Connection:
     """Give a session's connection, for statements that need no objects, with all that is pending.
 
-    At every report a session's objects would take longer than everything else.
+    At every report a session's objects would take longer than everything else, and so would asking
+    the session for its connection at every statement.
     """
     session.flush()
-    return session.connection()
+    connection: Connection | None = session.info.get(_CONNECTION)
+    if connection is None:
+        connection = session.info[_CONNECTION] = session.connection()
+    return connection
 
 
 def require_current(database: Database) -> None:
@@ -163,7 +168,7 @@ def require_storable(database: Database) -> None:
 
 def _require_epoch(session: Session, epoch: int) -> None:
     """Refuse a coordinator that was replaced; who writes is alone, so the answer stays true."""
-    current = session.connection().scalar(_EPOCH)
+    current = connection_of(session).scalar(_EPOCH)
     if current != epoch:
         raise LeadershipLost(
             f"This coordinator's epoch is {epoch} and epoch {current} has begun:"

@@ -11,6 +11,7 @@ from tuner.engine.reports import TrialProgress
 from tuner.engine.series import STEP, VALUE, Series
 from tuner.spec.record import Record
 from tuner.storage.requests import page_tokens
+from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import CurveRow
 
 
@@ -130,7 +131,7 @@ def append_curves(
         begun: numbers of those trials of which something may be stored.
 
     """
-    connection = session.connection()
+    connection = connection_of(session)
     stored: dict[tuple[int, str], tuple[bytes, bytes]] = {}
     if begun:
         rows = connection.execute(_STORED, {"of_study": study_id, "numbers": list(begun)})

@@ -1,16 +1,17 @@
 """Keep the counts of a study's trials: changed by every transaction that changes a trial."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
 from sqlalchemy import Row, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from tuner.records.snapshot import StudyRecord
-from tuner.records.trial_counts import TrialCounts, TrialFacts, count_trials
+from tuner.records.trial_counts import TrialChange, TrialCounts, TrialFacts, count_trials
 from tuner.records.trials import NewTrial
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.sql.at_commit import at_commit
+from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyRow, TrialRow
 from tuner.storage.trials.reported_trials import ReportedTrial
 
@@ -75,41 +76,26 @@ def note_read(session: Session, study_id: str, counts: dict[str, Any] | None) ->
     session.info.setdefault(_READ, {})[study_id] = counts
 
 
-def note_changes(
-    session: Session, study_id: str, changes: Iterable[tuple[TrialFacts | None, TrialFacts]]
-) -> None:
-    """Note changes of trials that this transaction has made: what each was before, and is now.
+def note_changes(session: Session, study_id: str, changes: Iterable[TrialChange]) -> None:
+    """Note changes of trials that this transaction has made.
 
     They are counted all at once when the transaction is committed.
     """
-    at_commit(session, _store_counts).extend((study_id, *change) for change in changes)
+    at_commit(session, _store_counts).extend((study_id, change) for change in changes)
 
 
-def _store_counts(session: Session, noted: list[tuple[str, TrialFacts | None, TrialFacts]]) -> None:
+def _store_counts(session: Session, noted: list[tuple[str, TrialChange]]) -> None:
     """Count the changes that this transaction has noted.
 
     Trials of a study that were never counted are counted one and all.
     """
-    for study_id in dict.fromkeys(study_id for study_id, _, _ in noted):
+    for study_id in dict.fromkeys(study_id for study_id, _ in noted):
         counts = _stored(session, study_id)
         if counts is None:
-            session.flush()
             counts = _counted(session, study_id)
         else:
-            for before, after in _joined([one[1:] for one in noted if one[0] == study_id]):
-                counts = counts.changed(before, after)
+            counts = counts.changed(change for of_study, change in noted if of_study == study_id)
         _store(session, study_id, counts)
-
-
-def _joined(
-    changes: Sequence[tuple[TrialFacts | None, TrialFacts]],
-) -> list[tuple[TrialFacts | None, TrialFacts]]:
-    """The same changes, those of a trial that follow each other as one."""
-    found: list[tuple[TrialFacts | None, TrialFacts]] = []
-    for before, after in changes:
-        first = found.pop()[0] if found and found[-1][1] == before else before
-        found.append((first, after))
-    return found
 
 
 def count_if_uncounted(session: Session, study_id: str) -> None:
@@ -123,13 +109,13 @@ def _stored(session: Session, study_id: str) -> TrialCounts | None:
     if study_id in read:
         stored = read[study_id]
     else:
-        stored = session.connection().scalar(_COUNTS, {"study_id": study_id})
+        stored = connection_of(session).scalar(_COUNTS, {"study_id": study_id})
     return None if stored is None else TrialCounts.model_validate(stored)
 
 
 def _store(session: Session, study_id: str, counts: TrialCounts) -> None:
     changed = {"study_id": study_id, "changed": counts.model_dump(mode="json")}
-    session.connection().execute(_STORE, changed)
+    connection_of(session).execute(_STORE, changed)
     session.info.get(_READ, {}).pop(study_id, None)
 
 
@@ -148,5 +134,5 @@ def forget_counts(session: Session, states: Collection[StudyState]) -> None:
 
 
 def _counted(session: Session, study_id: str) -> TrialCounts:
-    rows = session.connection().execute(_TRIALS, {"study_id": study_id})
+    rows = connection_of(session).execute(_TRIALS, {"study_id": study_id})
     return count_trials(map(facts_of, rows))
