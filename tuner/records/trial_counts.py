@@ -96,9 +96,7 @@ class GroupCounts(Record):
 
     def plus(self, more: Mapping[str, int]) -> Self:
         """With so many more in each of these fields."""
-        return self.model_copy(
-            update={name: getattr(self, name) + by for name, by in more.items()}
-        )
+        return self.model_copy(update={name: getattr(self, name) + by for name, by in more.items()})
 
 
 class TrialCounts(Record):

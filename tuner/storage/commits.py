@@ -50,6 +50,9 @@ _Trained: TypeAlias = tuple[TrainOrder, Reached | Done]
 """An order as it was started, and a report about its trials."""
 
 _STUDY = select(StudyRow.version, StudyRow.counts).where(StudyRow.id == bindparam("id"))
+_HIGHEST_NUMBER = select(func.max(TrialRow.number)).where(
+    TrialRow.study_id == bindparam("of_study")
+)
 _INSERT_TRIALS = insert(cast("Table", TrialRow.__table__))
 
 
@@ -207,7 +210,8 @@ def preempt_orders(session: Session, order_ids: Collection[OrderId]) -> None:
 def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) -> None:
     if not trials:
         return
-    highest = session.scalar(select(func.max(TrialRow.number)).where(TrialRow.study_id == study_id))
+    connection = connection_of(session)
+    highest = connection.scalar(_HIGHEST_NUMBER, {"of_study": study_id})
     first = 0 if highest is None else highest + 1
     now = dt.datetime.now(dt.UTC)
     every: dict[str, Any] = {
@@ -221,7 +225,7 @@ def _insert_trials(session: Session, study_id: str, trials: Sequence[NewTrial]) 
         every | {"number": number} | trial.model_dump()
         for number, trial in enumerate(trials, first)
     ]
-    connection_of(session).execute(_INSERT_TRIALS, rows)
+    connection.execute(_INSERT_TRIALS, rows)
     note_changes(session, study_id, [(None, facts_of_new(trial)) for trial in trials])
 
 
