@@ -13,7 +13,7 @@ Declared = TypeVar("Declared")
 
 
 class Group(NamedTuple, Generic[Declared]):
-    """What one group of entry points is for."""
+    """The purpose of one group of entry points."""
 
     points: str
     """Its name in packages' metadata: `widthwise.optimizers`."""
@@ -43,7 +43,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plugins(Generic[Declared]):
-    """What the entry points of this environment offer; names are unique."""
+    """The declarations from the entry points of this environment; names are unique."""
 
     usable: Mapping[str, Plugin[Declared]]
     left_out: tuple[LeftOut, ...]
@@ -68,7 +68,7 @@ class Plugins(Generic[Declared]):
         return self.usable[name].package if name in self.usable else None
 
     def refusal_of(self, name: str) -> str | None:
-        """Why what is called `name`, which nothing usable is, was left out; None if it was not."""
+        """The reason why the entry point `name` was left out; None if it was not."""
         for one in self.left_out:
             if one.name == name:
                 return f"{name} of {one.package} cannot be used: {one.reason}"
@@ -101,7 +101,7 @@ def judged(group: Group[Declared], points: Iterable[EntryPoint]) -> Plugins[Decl
 
 
 def _declaration(group: Group[Declared], point: EntryPoint) -> Declared:
-    """What the entry point leads to.
+    """The object of the entry point.
 
     Raises:
         TypeError, ValueError: if it is no declaration of the group, or cannot be imported.

@@ -70,20 +70,20 @@ class Seen(NamedTuple):
 
     @property
     def vanishes(self) -> bool:
-        """Whether everything that failed falls, and a bottleneck's small start may be why."""
+        """True if every failure is a fall, which a bottleneck's small start may explain."""
         falls = all(f.judged.slope.mean < 0 for f in self.failures)
         return self.bottleneck is not None and falls and not self.of_tensors(Statistic.INITIAL)
 
     @property
     def dampened(self) -> Failure | None:
-        """What changes too little behind a readout whose updates are as they should be."""
+        """Outputs that change too little behind a readout whose updates pass."""
         if not self.readout_moves:
             return None
         return next((f for f in self.failures if _is_dampened(f)), None)
 
     @property
     def multiplied(self) -> Failure | None:
-        """What blocks give or are given, whose size at step 0 no tensor's explains."""
+        """Inputs and outputs of blocks whose size at step 0 no tensor explains."""
         if self.of_tensors(Statistic.INITIAL):
             return None
         sizes = [f for f in self.failures if f.judged.statistic is Statistic.INITIAL]
@@ -125,7 +125,7 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
 
 
 def _of_forward(family: TensorFamily, found: Judged, multiplied: Failure) -> str | None:
-    """Where a multiplier between the tensors explains everything: what shows it first says so."""
+    """The cause if one multiplier between the tensors explains all, by the first that shows it."""
     if multiplied.family is not family:
         return None
     at_entry = activation_kind(family.name) == BLOCK_INPUT
@@ -134,7 +134,7 @@ def _of_forward(family: TensorFamily, found: Judged, multiplied: Failure) -> str
 
 
 def _of_output(family: TensorFamily, found: Judged, seen: Seen) -> str | None:
-    """Of what the model or a block gives, where no tensor explains it."""
+    """The cause of a failed output of the model or of a block that no tensor explains."""
     if seen.of_tensors() or not _is_first(family, seen):
         return None
     return PRODUCT_GROWS if found.slope.mean > 0 and family.role is Role.OUTPUT else None
@@ -151,14 +151,14 @@ def _of_tensor(
 
 
 def _lacks_multiplier(failure: Failure) -> bool:
-    """Whether it is a table that forward reads as logits, by no layer that has a multiplier."""
+    """True if it is a table that forward reads as logits, without a layer that has a multiplier."""
     is_tied = any(tensor.tied for tensor in failure.family.tensors)
     name, grows = failure.family.name, failure.judged.slope.mean > 0
     return table_of(name) is not None and not is_tied and grows
 
 
 def _is_dampened(failure: Failure) -> bool:
-    """Whether the model's output, or what the loss reads of it, changes less in wider models."""
+    """True if the model's output, or the loss's input, changes less in wider models."""
     judged, kind = failure.judged, activation_kind(failure.family.name)
     is_last = kind == LOSS_LOGITS or failure.family.name == MODEL_OUTPUT
     return is_last and judged.statistic is Statistic.UPDATE and judged.slope.mean < 0
@@ -169,7 +169,7 @@ def _is_first(family: TensorFamily, seen: Seen) -> bool:
 
 
 def _by_epsilon(failures: Sequence[Failure], optimizer: str) -> bool:
-    """Whether updates of every kind of tensor fall: one number that they share is too large."""
+    """True if updates of every kind of tensor fall: one number that they share is too large."""
     updates = [f for f in failures if f.judged.statistic is Statistic.UPDATE]
     falling = {f.family.role for f in updates if f.judged.slope.mean < 0}
     rising = any(f.judged.slope.mean > 0 for f in updates)
@@ -177,7 +177,7 @@ def _by_epsilon(failures: Sequence[Failure], optimizer: str) -> bool:
 
 
 def _follows(role: Role, found: Judged, failures: Sequence[Failure], optimizer: str) -> bool:
-    """Whether another tensor's failure explains this one's, so that it gets no cause of its own.
+    """True if another tensor's failure explains this one's, so that it gets no cause of its own.
 
     A wrong update shows in every later propagation, a wrong initial size in the propagation
     through it. A hidden initialisation that is wrong while the hidden updates are right changes

@@ -66,7 +66,7 @@ class Measured(NamedTuple):
 
     @property
     def is_activation(self) -> bool:
-        """Whether it is no tensor's: attention's logits, what a block gives."""
+        """True for attention's logits and outputs of blocks, which are no tensor's."""
         return activation_kind(self.family.name) is not None
 
     @property
@@ -78,7 +78,7 @@ class Measured(NamedTuple):
 
 
 def decisive(one: Measured) -> Judged | None:
-    """What failed before what is in doubt, and the update before what follows from it."""
+    """Failures before doubts, and the update before its effects."""
     return min(one.judged, key=lambda j: (False, None, True).index(j.passed), default=None)
 
 

@@ -14,14 +14,14 @@ _LOOKS_LIKE: Final = ": looks like "
 
 
 def likely_causes(verdict: CheckVerdict) -> tuple[str, ...]:
-    """What tensors that failed look like, in words, each cause once, in the tensors' order."""
+    """Likely causes of the failures as sentences, each once, in the tensors' order."""
     failed = (tensor.words for tensor in verdict.tensors if tensor.passed is False)
     causes = (words.partition(_LOOKS_LIKE)[2] for words in failed)
     return tuple(dict.fromkeys(filter(None, causes)))
 
 
 def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: Grid) -> str:
-    """What was seen of one tensor or activation."""
+    """The findings on one tensor or activation."""
     name, found = one.family.name, decisive(one)
     moved = found is not None and (one.is_activation or one.of(Statistic.UPDATE) is not None)
     if found is None or (found.passed and not moved):
@@ -49,7 +49,7 @@ def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: 
 
 
 def seen_in(measured: Sequence[Measured], grid: Grid) -> Seen:
-    """What a cause is looked for in."""
+    """The measurements that causes are searched in."""
     failures = [
         Failure(one.family, j, is_activation=one.is_activation)
         for one in measured

@@ -99,7 +99,7 @@ class Grid:
     frozen: frozenset[str] = frozenset()
 
     def rested(self, tensor: str) -> bool:
-        """Whether the tensor was used and stayed as it was, at every size and seed."""
+        """True if the tensor was used and did not change, at every size and seed."""
         updates = self.values.get((tensor, Statistic.UPDATE))
         return updates is not None and not (updates > 0).any()
 
@@ -162,7 +162,7 @@ def activation_name(module: str, kind: str) -> str:
 
 
 def activation_kind(name: str) -> str | None:
-    """What of a module, or of the model, stands under this name; None if it is a tensor's."""
+    """The kind of activation under this name; None for a tensor."""
     if name in (MODEL_OUTPUT, LOSS_LOGITS, RESIDUAL_STREAM):
         return name
     kinds = (ATTENTION_LOGITS, OUTPUT, BLOCK_INPUT)

@@ -59,7 +59,7 @@ class Band(NamedTuple):
         return self._replace(fail_low=times * self.fail_low, pass_low=times * self.pass_low)
 
     def fades(self, slope: Slope, at_widest: Slope) -> bool:
-        """Whether a slope in doubt is a transient of narrow models: right, and less, in wide ones.
+        """True if a slope in doubt is a transient of narrow models: right, and less, in wide ones.
 
         A rule that is wrong by a power of width has the same slope everywhere.
         """
@@ -147,7 +147,7 @@ STREAM_BAND: Final = Band(-0.40, -0.25, 0.25, 0.40)
 
 
 def starts_at_zero(optimizer: str) -> bool:
-    """Whether a readout that this optimizer trains, or trains behind, may start at zero.
+    """True if a readout that this optimizer trains, or trains behind, may start at zero.
 
     Not where steps are relative to the tensor's size, nor where the gradients of the first step,
     which a readout of zero makes zero, become a preconditioner.
@@ -176,7 +176,7 @@ def _is_one_number(family: TensorFamily) -> bool:
 
 
 def _follows_bottleneck(family: TensorFamily, shape: ModelShape) -> bool:
-    """Whether it reads what a bottleneck of fixed width gives, to all that can be told."""
+    """True if it appears to read the output of a bottleneck of fixed width."""
     first = family.tensors[0]
     if family.role is not Role.INPUT or first.is_table or not first.fan_in_axes:
         return False

@@ -84,7 +84,7 @@ def judge(
 
 
 def is_open(verdict: CheckVerdict) -> bool:
-    """Whether it is undecided by slopes, which more seeds may tell apart."""
+    """True if slopes leave it undecided, which more seeds may settle."""
     return verdict.passed is None and any(
         tensor.passed is None and tensor.words.endswith((BETWEEN, DISAGREE))
         for tensor in verdict.tensors
@@ -215,13 +215,13 @@ def _judged(
 
 
 def _update_exponent(tensor: TensorShape, policies: Policies) -> float:
-    """Of width, in D: 0 but for lookup tables, as themselves or as a tied readout."""
+    """Exponent of width in D: 0 but for lookup tables, as themselves or as a tied readout."""
     is_table = tensor.role is Role.INPUT and tensor.is_table
     return EMBEDDING_RATE_EXPONENT[policies.embedding_lr_rule] if is_table or tensor.tied else 0.0
 
 
 def _initial_exponent(tensor: TensorShape, optimizer: str) -> float:
-    """Of width, in the initial size times the forward multiplier."""
+    """Exponent of width in the initial size times the forward multiplier."""
     if not tensor.fan_in_grows:
         return 0.0
     trained_by = assignment_of(optimizer).optimizer_of(tensor)

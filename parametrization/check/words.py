@@ -132,12 +132,12 @@ DEPTH_UPDATE_FALLS: Final = {
 
 
 def sized_by_gradient(optimizer: str) -> bool:
-    """Whether a gradient twice as large makes a step twice as large."""
+    """True if a gradient twice as large makes a step twice as large."""
     return declared(optimizer).step.degree > 0
 
 
 def cause(optimizer: str, statistic: Statistic, role: Role, slope: float) -> str:
-    """What makes a statistic of this role grow (or fall, for a negative slope).
+    """The likely cause of a statistic of this role that grows (or falls, for a negative slope).
 
     >>> cause("adamw", Statistic.UPDATE, Role.HIDDEN, 0.98)
     'a missing 1/fan_in learning rate'
@@ -164,7 +164,7 @@ def _judged_as(role: Role) -> Role:
 
 
 def doubt(statistic: Statistic, role: Role, *, seeds_disagree: bool) -> str:
-    """Why a slope decides nothing."""
+    """The reason why a slope decides nothing."""
     if role is Role.GQA_KV and statistic is Statistic.PROPAGATION:
         return UNSETTLED
     return DISAGREE if seeds_disagree else BETWEEN

@@ -55,7 +55,7 @@ RATE: Final[Mapping[str, Convert]] = {
 
 
 class Columns(NamedTuple):
-    """Which column of a table is what, by its name in the file."""
+    """The columns of a table by their meaning, with their names in the file."""
 
     width: str
     rate: str

@@ -153,7 +153,7 @@ def _apart(rows: Sequence[_Row], columns: Columns) -> tuple[str, ...]:
 
 
 def _is_setting(rows: Sequence[_Row], name: str) -> bool:
-    """Whether a column says what was trained, and not what came of it: few values, none missing."""
+    """True if a column is a setting of the runs and not a result: few values, none missing."""
     values = {row.others[name] for row in rows}
     return "" not in values and len(values) * _ROWS_OF_A_SETTING <= len(rows)
 

@@ -7,7 +7,7 @@ _HOUR: Final = 3600.0
 
 
 def plan_duration(seconds: float) -> str:
-    """As people say it of a plan.
+    """The duration in the rounded words of a plan.
 
     >>> plan_duration(42.3), plan_duration(900), plan_duration(9000)
     ('42 s', '15 min', '2.5 h')

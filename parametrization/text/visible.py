@@ -15,7 +15,7 @@ _BIDIRECTIONAL: Final = frozenset(
 
 
 def is_hidden(character: str) -> bool:
-    """Whether it is a control character, a separator of lines, or half of a surrogate pair."""
+    """True for a control character, a separator of lines, or half of a surrogate pair."""
     return unicodedata.category(character) in _CATEGORIES or character in _BIDIRECTIONAL
 
 

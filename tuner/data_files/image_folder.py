@@ -71,7 +71,7 @@ def look(dataset: ImageFolder, places: Places, _family: ModelFamily) -> Mapping[
 
 
 def list_folder(dataset: ImageFolder, places: Places) -> Folder:
-    """What the folder holds.
+    """The folder's classes and images.
 
     Raises:
         DataRefused: if it is no folder of classes.
@@ -156,7 +156,7 @@ def decoded(file: Opened, channels: int, side: int) -> npt.NDArray[np.uint8]:
 
 
 def hash_of(files: Mapping[str, str]) -> str:
-    """Of a folder, from the hash of every file by its name."""
+    """The hash of a folder, from the hash of every file by its name."""
     digest = hashlib.sha256()
     for name, sha256 in sorted(files.items()):
         digest.update(f"{sha256}  {name}\0".encode(errors="surrogateescape"))

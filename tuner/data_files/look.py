@@ -57,7 +57,7 @@ def looked_at(dataset: FileDataset, places: Places, family: ModelFamily) -> Mapp
 
 
 def missing_package(dataset: Dataset, error: ModuleNotFoundError) -> DataRefused:
-    """What to install."""
+    """The package to install."""
     module = str(error.name).partition(".")[0]
     package = _PACKAGES.get(module, module)
     return DataRefused(

@@ -43,7 +43,7 @@ class StoredArray:
 
     @property
     def size_bytes(self) -> int:
-        """Of its numbers."""
+        """Bytes of its numbers."""
         return int(np.prod(self.shape, dtype=object)) * self.dtype.itemsize
 
     def read(self) -> Array:

@@ -18,7 +18,7 @@ _MOST_CLASSES: Final = 2**20
 
 
 class Examples(NamedTuple):
-    """What an `.npz` file holds."""
+    """The arrays of an `.npz` file."""
 
     file: Opened
     inputs: StoredArray

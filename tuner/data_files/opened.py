@@ -14,7 +14,7 @@ from tuner.data_files.refused import DataRefused
 
 
 class Identity(NamedTuple):
-    """What tells a file from another, and from itself after a change."""
+    """Identifies a file and its state: another file, or the same one changed, has another."""
 
     device: int
     inode: int
@@ -25,7 +25,7 @@ class Identity(NamedTuple):
 
     @classmethod
     def of(cls, status: os.stat_result) -> "Identity":
-        """Of a file with this status."""
+        """The identity of a file with this status."""
         times = (status.st_mtime_ns, status.st_ctime_ns)
         return cls(status.st_dev, status.st_ino, status.st_size, *times)
 
@@ -50,7 +50,7 @@ class Opened:
         return self.identity.size
 
     def stands(self) -> bool:
-        """Whether the path leads to this very file, unchanged."""
+        """True if the path leads to this file, unchanged."""
         try:
             return Identity.of(os.stat(self.path, follow_symlinks=False)) == self.identity
         except OSError:

@@ -31,7 +31,7 @@ _KINDS: Final = (
 
 
 def absolute(allowed: Sequence[Path | str]) -> tuple[str, ...]:
-    """What is allowed, for processes that start elsewhere: URLs stay as they are."""
+    """The places as absolute paths, for processes that start elsewhere; URLs stay as they are."""
     return tuple(str(one) if is_url(str(one)) else str(Path(one).absolute()) for one in allowed)
 
 
@@ -51,13 +51,13 @@ class Places:
         self._stores = Stores([str(one) for one in allowed if is_url(str(one))], cache)
 
     def are_here(self, given: str) -> bool:
-        """Whether this process can look at the data: else only the workers' can tell about them."""
+        """True if this process can read the data; otherwise only the workers can."""
         if is_url(given):
             return self._stores.cache is not None
         return any(one.is_dir() for one in self._directories)
 
     def stands(self, given: str) -> bool:
-        """Whether a store still has what was brought from this URL; of files, see `Opened`."""
+        """True if a store still has the data copied from this URL; for files, see `Opened`."""
         return not is_url(given) or self._stores.stands(given)
 
     def path_of(self, given: str, field: str = "path") -> str:
@@ -91,7 +91,7 @@ class Places:
         return path
 
     def real(self, given: str, field: str = "path") -> Path:
-        """Where the path leads, without links, if it is allowed there.
+        """The path without links, if it is allowed.
 
         Raises:
             DataRefused: if it is not, or if nothing is there.
@@ -213,7 +213,7 @@ def _without_links(path: Path, field: str) -> Path:
 
 
 def _what_else(status: os.stat_result) -> str | None:
-    """What it is, if it is no regular file."""
+    """Its kind, if it is no regular file."""
     if stat.S_ISREG(status.st_mode):
         return None
     return next((words for test, words in _KINDS if test(status.st_mode)), "something else")

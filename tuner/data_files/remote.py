@@ -37,17 +37,17 @@ class Location(NamedTuple):
 
     @property
     def url(self) -> str:
-        """As it is compared and stored."""
+        """The URL in the form that is compared and stored."""
         return f"{self.protocol}://{'/'.join(self.parts)}"
 
     def is_in(self, other: "Location") -> bool:
-        """Whether it lies below the other, or is it."""
+        """True if it lies below the other, or is it."""
         count = len(other.parts)
         return self.protocol == other.protocol and self.parts[:count] == other.parts
 
 
 def is_url(given: str) -> bool:
-    """Whether it names a store, and no file of this machine."""
+    """True if it names a store, and no file of this machine."""
     return "://" in given and not given.lower().startswith("file:")
 
 
@@ -103,7 +103,7 @@ class Stores:
 
     @property
     def cache(self) -> Path | None:
-        """Where copies are kept; None where nothing is brought."""
+        """The folder of copies; None where no data are copied."""
         return self._cache
 
     def permitted(self, given: str, field: str) -> Location:
@@ -125,7 +125,7 @@ class Stores:
         return wanted
 
     def bring(self, given: str, field: str) -> Path:
-        """Where the copy of a file, a folder or two files of one stem lies.
+        """Path of the copy of a file, a folder or two files of one stem.
 
         Raises:
             DataRefused: if it is not allowed, not there, or cannot be read.
@@ -150,7 +150,7 @@ class Stores:
         return copy / wanted.parts[-1]
 
     def stands(self, given: str) -> bool:
-        """Whether the store still has what was brought from there."""
+        """True if the store still has the data that were copied from there."""
         wanted = location(given)
         with _told(given, "path"):
             return _state(_objects(_file_system(wanted, "path"), wanted)) == self._brought.get(
@@ -192,7 +192,7 @@ def _file_system(wanted: Location, field: str) -> Any:  # noqa: ANN401  fsspec h
 
 
 def _objects(system: Any, wanted: Location) -> Mapping[str, Mapping[str, Any]]:  # noqa: ANN401
-    """What the store says of every object, by its path within what is wanted ('' is the object)."""
+    """The store's facts on every object, by its path below the URL ('' is the object itself)."""
     root = str(system._strip_protocol(wanted.url))
     if system.isfile(root):
         return {"": system.info(root)}
@@ -204,7 +204,7 @@ def _objects(system: Any, wanted: Location) -> Mapping[str, Mapping[str, Any]]: 
 
 
 def _state(found: Mapping[str, Mapping[str, Any]]) -> str:
-    """Of the names and of everything that the store says: sizes, times, tags."""
+    """A hash of the names, sizes, times and tags that the store lists."""
     digest = hashlib.sha256()
     for name, info in found.items():
         digest.update(f"{name}\0{sorted((k, str(v)) for k, v in info.items())}\n".encode())

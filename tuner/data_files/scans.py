@@ -31,7 +31,7 @@ Content = Literal["bytes", "utf-8", "uint8", "uint16", "uint32", "int8", "int16"
 
 
 class Scan(NamedTuple):
-    """What all of a file's contents tell."""
+    """Facts from all of a file's contents."""
 
     sha256: str
     smallest: int = 0

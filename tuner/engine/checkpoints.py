@@ -18,7 +18,7 @@ from tuner.spec.record import Record
 
 
 class Checkpoint(Record):
-    """Where a trial's state after `step` steps is stored."""
+    """The place of a trial's state after `step` steps."""
 
     step: int
     uri: str
@@ -41,7 +41,7 @@ def checkpoint_uri(stored: str) -> str:
 
 
 class CheckpointStore(Protocol):
-    """Where checkpoints are kept. A name is `{study id}/...`; only stored names have a URI."""
+    """The storage of checkpoints. A name is `{study id}/...`; only stored names have a URI."""
 
     def write(self, name: str, fill: Callable[[Path], None]) -> str:
         """Store the file that `fill` writes; durable, and complete, when this returns its URI.

@@ -157,7 +157,7 @@ class DynamicsOrder(Record):
 
     @property
     def model(self) -> ModelSpec:
-        """What is trained."""
+        """The model that the order trains."""
         return self.trial.model
 
 

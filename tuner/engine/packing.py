@@ -14,7 +14,7 @@ PROPOSED_ON_GPUS: Final = 32
 
 
 class Packing(Record):
-    """How trials of one shape train fastest on one kind of device, as a probe measured it."""
+    """The fastest way to train trials of one shape on one kind of device, as probed."""
 
     way: Literal["solo", "fused", "compiled"]
     """One after another; as one program; as one program that a compiler made."""
@@ -32,7 +32,7 @@ class Packing(Record):
 
     @property
     def words(self) -> str:
-        """What was chosen, for people.
+        """The choice as a sentence.
 
         >>> Packing(way="fused", least=2, most=32, speedup=2.41, device="cpu").words
         'fused K=32: 2.4x solo here'

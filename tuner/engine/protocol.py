@@ -15,7 +15,7 @@ class NoFreeSlot(RuntimeError):
 
 
 class Engine(Protocol):
-    """Where orders run. Only `wait` blocks."""
+    """Runs orders. Only `wait` blocks."""
 
     def slots(self) -> tuple[Slot, ...]:
         """Every slot there is now, busy or free."""

@@ -15,7 +15,7 @@ from tuner.spec.states import StateReason
 
 
 class TrialProgress(Record):
-    """What one trial has done since its last report."""
+    """Progress of one trial since its last report."""
 
     number: int
     step: int

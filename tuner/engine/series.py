@@ -61,12 +61,12 @@ class Series(Record):
 
     @property
     def values(self) -> tuple[float, ...]:
-        """As numbers."""
+        """The values as numbers."""
         return tuple(np.frombuffer(self.packed, VALUE).tolist())
 
     @property
     def steps(self) -> tuple[int, ...]:
-        """Of every value."""
+        """The step of every value."""
         return tuple(self.after(0)[0].tolist())
 
     def after(self, step: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:

@@ -29,7 +29,7 @@ class Software(Record):
 
 
 def installed_software() -> Software:
-    """What is installed where this is called; reads every source file."""
+    """The software installed in this process; reads every source file."""
     plugins = (
         plugin.package.rpartition(" ")
         for found in INSTALLED.values()

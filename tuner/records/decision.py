@@ -26,7 +26,7 @@ class Promotion(Record):
 
 
 class Decision(Record):
-    """What to do next about one study; empty if it only has to wait."""
+    """The next changes to one study; empty if it only has to wait."""
 
     move_to: StudyState | None = None
     reason: str | None = None
@@ -37,5 +37,5 @@ class Decision(Record):
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to do but wait."""
+        """True if the study only has to wait."""
         return self == Decision()

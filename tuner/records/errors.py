@@ -97,7 +97,7 @@ class DocumentUnreadable(TunerError):
 
 
 class StudyUnreadable(TunerError):
-    """What is stored of the study cannot be read."""
+    """The study's stored record cannot be read."""
 
     def __init__(self, study_id: str, reason: str) -> None:
         super().__init__(f"Study {study_id} cannot be shown or continued: {reason}.")
@@ -106,7 +106,7 @@ class StudyUnreadable(TunerError):
 
 
 class OrderUnreadable(TunerError):
-    """What is stored of the order cannot be read."""
+    """The order's stored record cannot be read."""
 
     def __init__(self, study_id: str, order_id: str, reason: str) -> None:
         super().__init__(f"Order {order_id} of study {study_id} cannot be run: {reason}.")
@@ -238,7 +238,7 @@ class RecommendationDecided(TunerError):
 
 
 class RecommendationUnreadable(TunerError):
-    """What is stored of the recommendation cannot be read."""
+    """The recommendation's stored record cannot be read."""
 
     def __init__(self, recommendation_id: str, reason: str) -> None:
         super().__init__(f"Recommendation {recommendation_id} cannot be shown: {reason}.")

@@ -10,7 +10,7 @@ from tuner.spec.states import RecommendationState
 
 
 class Decision(Record):
-    """What a reviewer said of a recommendation."""
+    """A reviewer's approval or rejection of a recommendation."""
 
     by: str
     note: str

@@ -45,7 +45,7 @@ class RateInEffect(Record):
 
 
 class RunJudgement(Record):
-    """Whether a target run is on the curve that was predicted for it."""
+    """The verdict on whether a target run follows the curve that was predicted for it."""
 
     step: int
     """Of the last loss that it rests on."""

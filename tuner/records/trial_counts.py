@@ -12,7 +12,7 @@ from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, TrialSta
 
 
 class TrialFacts(NamedTuple):
-    """What is counted of one trial."""
+    """The facts of one trial that are counted."""
 
     purpose: Purpose
     width: int
@@ -29,17 +29,17 @@ class TrialFacts(NamedTuple):
 
     @property
     def is_left_undone(self) -> bool:
-        """Whether the study ended before the trial did."""
+        """True if the study ended before the trial did."""
         return self.reason is StateReason.CANCELLED
 
     @property
     def is_done(self) -> bool:
-        """Whether none of its training need be done any more."""
+        """True if none of its training remains to be done."""
         return self.state in FINAL_TRIAL_STATES and not self.is_left_undone
 
     @property
     def is_under_way(self) -> bool:
-        """Whether it has started and has not ended."""
+        """True if it has started and has not ended."""
         return self.started_at is not None and self.finished_at is None
 
     @property

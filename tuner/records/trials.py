@@ -54,7 +54,7 @@ class TrialRecord(NewTrial):
 
     @property
     def is_final(self) -> bool:
-        """Whether nothing more will happen to it."""
+        """True if its state cannot change any more."""
         return self.state in FINAL_TRIAL_STATES
 
 
@@ -93,7 +93,7 @@ class TrialGroup(Sequence[TrialRecord]):
         return self._best
 
     def position(self, number: int) -> int:
-        """Where the trial of that number stands."""
+        """Index of the trial of that number."""
         return self._positions[number]
 
     def answer(self, question: Callable[[Sequence[TrialRecord]], T]) -> T:

@@ -18,7 +18,7 @@ _RECORDING: Final = "captur"
 
 
 def is_dead_context(error: BaseException) -> bool:
-    """Whether the error, or one that it followed from, says that the GPU's context is gone."""
+    """True if the error, or one that it followed from, says that the GPU's context is gone."""
     return any(map(_says_so, _with_causes(error)))
 
 

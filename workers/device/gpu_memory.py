@@ -18,7 +18,7 @@ def limit_gpu_memory(device: str, share: float) -> None:
 
 
 def usable_bytes(device: torch.device) -> int:
-    """What of the GPU this process may use."""
+    """Bytes of the GPU's memory that this process may use."""
     share = torch.cuda.get_per_process_memory_fraction(device)
     return int(share * torch.cuda.get_device_properties(device).total_memory)
 

@@ -39,7 +39,7 @@ class Heartbeat:
 
     @property
     def has_begun(self) -> bool:
-        """Whether it has beaten since `prepare` or `expect`."""
+        """True if it has beaten since `prepare` or `expect`."""
         return 0.0 < self._seconds[_LAST] < math.inf
 
     @property

@@ -27,7 +27,7 @@ libraries allocate for themselves."""
 
 
 class OutOfMemory(Exception):
-    """What was being done needs more memory than its slot has."""
+    """The work at hand needs more memory than its slot has."""
 
     def __init__(self, what: str) -> None:
         limit = _limit_bytes()
@@ -88,7 +88,7 @@ def free_bytes() -> int:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether the error says that an allocation failed."""
+    """True if the error says that an allocation failed."""
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(

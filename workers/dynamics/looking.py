@@ -64,7 +64,7 @@ class _WholeLoss(nn.Module):
 
 
 def _whole_loss(trial: RunningTrial, asked: Dynamics) -> Curvature:
-    """Of the examples that the curvature is of, as a function of the trial's weights."""
+    """Curvature of the whole loss of the examples asked for, in the trial's weights."""
     model = copy.deepcopy(trial.model).eval()
     whole = _WholeLoss(model, objective(trial.spec.model.family).training)
     batch = _batch(trial, trial.step, asked.examples)
@@ -101,7 +101,7 @@ def _batch(trial: RunningTrial, step: int, examples: int) -> Batch:
 
 
 def _gauss_newton(trial: RunningTrial, asked: Dynamics) -> tuple[float, ...]:
-    """Of families whose loss is that of the model's outputs and the batch's targets alone."""
+    """The largest eigenvalues; none for families whose loss needs more than outputs and targets."""
     family = trial.spec.model.family
     plain = ModelFamily.objective, ModelFamily.training_loss
     if (family.objective, family.training_loss) != plain:

@@ -60,22 +60,22 @@ class OpenTask:
         return model
 
     def loss(self, model: nn.Module, content: object) -> Any:  # noqa: ANN401  judged by the caller
-        """What the user's loss returns."""
+        """The value of the user's loss."""
         return self.call("loss", self._task.loss, model, content)
 
     def batch(self, seed: int, step: int, size: int) -> Any:  # noqa: ANN401
-        """What the user's batch returns, drawn with the random numbers of its seed and step."""
+        """The user's batch, drawn with the random numbers of its seed and step."""
         seed_globals(seed, step)
         return self.call("batch", self._task.batch, seed, step, size)
 
     def loader(self, seed: int) -> Iterable[Any]:
-        """What the user's loader returns."""
+        """The user's loader."""
         seed_globals(seed)
         loader: Iterable[Any] = self.call("loader", self._task.loader, seed)
         return loader
 
     def validate(self, model: nn.Module) -> float:
-        """What trials are compared by; not a number, if the model diverged."""
+        """The value that trials are compared by; not a number, if the model diverged."""
         seed_globals(0)
         value = self.call("validate", self._task.validate, model)
         try:
@@ -101,12 +101,12 @@ class OpenTask:
 
     @property
     def validates(self) -> bool:
-        """Whether trials are compared by what `validate` returns."""
+        """True if trials are compared by the value of `validate`."""
         return has(self.type, "validate")
 
     @property
     def by_step(self) -> bool:
-        """Whether any step's batch can be asked for."""
+        """True if any step's batch can be asked for."""
         return has(self.type, "batch")
 
     def call(self, what: str, method: Callable[..., Returned], *arguments: object) -> Returned:
@@ -202,7 +202,7 @@ def _agreeing(family: OwnTask, task: OpenTask) -> OpenTask:
 
 
 def facts_of(task: OpenTask, *, residual_blocks: bool, draws: bool) -> TaskFacts:
-    """What the class says, with what only its model can."""
+    """The facts that the class declares and those that only its model has."""
     return TaskFacts(
         base_width=task.type.base_width,
         width_divisor=task.type.width_divisor,

@@ -109,7 +109,7 @@ def solo_seconds(trial: RunningTrial) -> float:
 def _measured_or_solo(
     build: Callable[[], RunningTrial], most: int, left_seconds: float, programs: Programs, what: str
 ) -> Packing:
-    """What was measured; alone, if a model or an optimizer cannot be mapped over trials."""
+    """The measured packing; alone, if a model or an optimizer cannot be mapped over trials."""
     try:
         if isinstance(build().spec.model.family, OwnTask):
             require_agreement(build, programs)
@@ -124,7 +124,7 @@ def _measured_or_solo(
 def measured_packing(
     build: Callable[[], RunningTrial], most: int, left_seconds: float, programs: Programs
 ) -> Packing:
-    """What trains trials like the built ones fastest.
+    """The fastest packing for trials like the built ones.
 
     Args:
         most: how many to try together at most, at least 2.
@@ -292,7 +292,7 @@ def _opened(
 
 
 def _fitting(trials: int, device: torch.device) -> int:
-    """How many trials fit, going by the peak that so many took."""
+    """The number of trials that fit, estimated from the peak memory of a measured number."""
     if device.type == "cpu":
         return trials
     most = MEMORY_SHARE * usable_bytes(device) / peak_bytes(device)

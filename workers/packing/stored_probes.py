@@ -14,7 +14,7 @@ from workers.device.gpu_memory import usable_bytes
 
 
 class Probed(Record):
-    """What is known of trials of one shape."""
+    """Measurements of trials of one shape."""
 
     solo_seconds: float
     """Of one step of one trial."""
@@ -23,12 +23,12 @@ class Probed(Record):
 
 
 def memory_of(order: ProbeOrder, most: int, device: str, folder: Path) -> Path:
-    """Where the machine remembers the order's shape, in `most` trials at once."""
+    """The file for the order's shape, in `most` trials at once."""
     return folder / "probes" / f"{fingerprint(order, most, _place(torch.device(device)))}.json"
 
 
 def recall(path: Path) -> Probed | None:
-    """What is remembered there; None if nothing is, or nothing that can be read."""
+    """The stored measurements; None if there are none that can be read."""
     if not path.exists():
         return None
     try:
@@ -46,7 +46,7 @@ def remember(path: Path, probed: Probed) -> None:
 
 
 def fingerprint(order: ProbeOrder, most: int, place: tuple[object, ...]) -> str:
-    """Of everything that the answer depends on: shape, machine, software.
+    """A hash of everything that the answer depends on: shape, machine, software.
 
     Args:
         place: as `_place` describes it.

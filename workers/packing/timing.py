@@ -40,7 +40,7 @@ def now(device: torch.device) -> float:
 
 
 def operations_of(step: Step) -> int:
-    """How many kernels the step asks for, forwards and backwards; views are none."""
+    """The number of kernels that the step starts, forwards and backwards; views start none."""
     counting = _Counting()  # type: ignore[no-untyped-call]  # torch's own
     with counting:
         step()

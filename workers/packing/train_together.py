@@ -66,7 +66,7 @@ def train_packed(
 
 
 def trains_alone(spec: TrialSpec) -> bool:
-    """Whether no cohort trains what the trial asks for."""
+    """True if no cohort can train the trial."""
     training = spec.training
     if spec.model.family.trains_alone:
         return True
