@@ -89,7 +89,7 @@ def main() -> None:
         threading.Timer(DESCRIBED_AFTER_SECONDS, _keep_described, [application.state.description]),
     )
     for timer in timers:
-        timer.daemon = True  # nobody waits for it, the end of the process least of all
+        timer.daemon = True  # the process may end before it
         timer.start()
     ApiServer(config, application, beat_of(arguments.heartbeat)).run(sockets=[listening])
     for timer in timers:
@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def _keep_described(description: Description) -> None:
-    """Have the description made beside this process, unless somebody has asked for it before.
+    """Have the description made beside this process, unless a request has asked for it before.
 
     Here it would hold up all answers, some by a third of a second. What fails is left to who asks.
     """

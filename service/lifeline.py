@@ -1,4 +1,4 @@
-"""Stop a process of the service when a signal tells it to, between two turns of its work."""
+"""Stop a process of the service after a signal, between two turns of its work."""
 
 import signal
 from collections.abc import Callable

@@ -26,7 +26,7 @@ def require_keys(database: Database, host: str, *, keyless: bool) -> None:
 
     Args:
         host: interface that it listens on.
-        keyless: the operator's word that something in front lets nobody else in.
+        keyless: the operator confirms that a proxy in front authenticates.
 
     Raises:
         ValueError: if it has none, with what to do about it.
@@ -40,7 +40,7 @@ def require_keys(database: Database, host: str, *, keyless: bool) -> None:
     raise ValueError(
         f"WIDTHWISE_HOST (--host) is {host}, which other machines can reach, and there is no key:"
         " anybody could use the service. Make one with `widthwise keys create`, or listen on"
-        " 127.0.0.1; set WIDTHWISE_KEYLESS=true if something in front lets nobody else in"
+        " 127.0.0.1; set WIDTHWISE_KEYLESS=true if a proxy in front authenticates"
     )
 
 

@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     dataset_dirs: Annotated[tuple[str, ...], *_LISTED] = ()
     """Directories, and prefixes of URLs, that studies may name data files in. Default: none."""
     keyless: bool = False
-    """Serve without keys where other machines can reach: something in front lets nobody else in."""
+    """Serve without keys where other machines can reach, because a proxy in front authenticates."""
     requests_per_minute: int = Field(default=30_000, ge=1)
     """Of a key that has no limit of its own."""
     access_log: bool = False
@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     """Address space of one slot's process; a trial that needs more fails as out_of_memory."""
 
     slots_per_owner: int | None = Field(default=None, ge=1)
-    """Orders of one owner that run at once; of each study where no owners are told apart."""
+    """Orders of one owner that run at once; of each study where there are no owners."""
     webhook_hosts: Annotated[tuple[str, ...], *_LISTED] = ()
     """Hosts that webhooks may name though they are of this network, and by http. Default: none."""
     price_per_hour: float | None = Field(default=None, ge=0, allow_inf_nan=False)

@@ -76,7 +76,7 @@ def _ray(settings: Settings) -> Engine:
 
 
 def main() -> None:
-    """Coordinate until SIGTERM; SIGINT is the supervisor's affair, if there is one."""
+    """Coordinate until SIGTERM; SIGINT is left to the supervisor, if there is one."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--parent", type=int, help="process id to live and die with")
     parser.add_argument(
@@ -111,7 +111,7 @@ def main() -> None:
         return CompositeEngine(build_workers(), ExternalEngine(leading, ahead=True))
 
     try:
-        # Joined before leading: whoever leads must not wait for a cluster.
+        # Joined before leading: a leader must not wait for a cluster.
         with (
             chosen_engine(settings) as build_workers,
             leadership(settings.url, should_stop) as held,

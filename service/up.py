@@ -150,8 +150,8 @@ def _told(settings: Settings, address: str, *, as_json: bool) -> str:
     """The service's address, for people or for the program that started it."""
     data_dir = str(settings.data_dir.resolve())
     if as_json:
-        told = {"url": address, "data_dir": data_dir, "pid": os.getpid()}
-        return json.dumps(told | {"version": version("widthwise")}) + "\n"
+        service = {"url": address, "data_dir": data_dir, "pid": os.getpid()}
+        return json.dumps(service | {"version": version("widthwise")}) + "\n"
     return f"Widthwise is at {address}\ndata in {data_dir}, {_slots(settings)}; Ctrl-C stops it\n"
 
 

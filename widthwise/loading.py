@@ -31,14 +31,14 @@ def load(
         source: a file that `widthwise recommend --format json|yaml` wrote, or that holds a stored
             recommendation as the service gives it; the id of a stored one; or a study's.
         address: of the service; default as `Client` finds it.
-        sha256: of the content, as the service told it when the recommendation was stored; what has
+        sha256: of the content, as the service gave it when the recommendation was stored; what has
             another one is refused.
         require_approved: refuse what no reviewer has approved; of a stored recommendation alone.
         asked: the target, where it is not the study's own; of a study alone.
 
     Raises:
         WidthwiseError: if the file cannot be read or holds something else, the content is not what
-            was stored, nobody has approved it, or the service cannot be asked or says no.
+            was stored, it is not approved, or the service cannot be reached or refuses.
 
     """
     is_file = isinstance(source, Path) or Path(source).suffix in _FILES or Path(source).is_file()
@@ -68,7 +68,7 @@ def load(
 def _require_approval(name: str, kept: Mapping[str, Any] | None) -> None:
     if kept is None:
         raise WidthwiseError(
-            f"nobody can have approved {name}: store the recommendation (widthwise recommend ID"
+            f"{name} is not stored, so it is not approved: store the recommendation (widthwise recommend ID"
             f" --store), have it approved, and load it by its id, {STORED}..."
         )
     if kept.get("state") != "approved":
@@ -84,6 +84,6 @@ def _require_hash(name: str, document: Mapping[str, Any], sha256: str) -> None:
     found = content_sha256(document)
     if found != sha256.lower():
         raise WidthwiseError(
-            f"{name} is not what it is said to be: its content has the SHA-256 {found}, not"
-            f" {sha256}"
+            f"{name} is not the recommendation that was pinned: its content has the SHA-256"
+            f" {found}, not {sha256}"
         )

@@ -35,7 +35,7 @@ class Study(dict[str, Any]):
     def wait(self, *, progress: bool = True, patience_seconds: float = 120.0) -> "Study":
         """Wait until the study is over, with a bar, and return it as it is then.
 
-        A study that is paused is waited for: somebody else may resume it.
+        A paused study is waited for: another client may resume it.
 
         Args:
             progress: show the bar.

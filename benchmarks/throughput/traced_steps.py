@@ -20,6 +20,7 @@ from workers.cohort.attention import FoldedAttention
 from workers.cohort.cohort import BLOCK_STEPS
 from workers.cohort.finish import finish
 from workers.cohort.gradients import (
+    GradientOptions,
     Gradients,
     GroupedGradients,
     Groups,
@@ -152,10 +153,12 @@ def traced_cohort(
     function = gradient_function(
         lone.model,
         objective(lone.spec.model.family).training,
-        shared_batch=True,
-        autocast=workload.autocast,
-        with_norms=not own,
-        groups=shapes.names() if own else None,
+        GradientOptions(
+            shared_batch=True,
+            autocast=workload.autocast,
+            with_norms=not own,
+            groups=shapes.names() if own else None,
+        ),
     )
 
     def called(stacked: Stacked, given: Any) -> Gradients | GroupedGradients:  # noqa: ANN401

@@ -25,7 +25,7 @@ from parametrization.scaling.tensor_rules import TensorRules, rules_of
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 
-class Told(NamedTuple):
+class Explanation(NamedTuple):
     """Explanation of a hyperparameter.
 
     Attributes:
@@ -70,7 +70,7 @@ class Setting:
                 found.setdefault((optimizer, own), []).append(at)
         return dict(sorted(found.items(), key=lambda item: item[0][0] is not self.lead))
 
-    def told(self, name: str, axes: Iterable[AxisName]) -> Told:
+    def explained(self, name: str, axes: Iterable[AxisName]) -> Explanation:
         """Explanation of a hyperparameter over width, and over other axes that change it."""
         clauses: list[str] = []
         cited: dict[str, list[str]] = {}
@@ -85,7 +85,7 @@ class Setting:
                 clauses += _clauses(of_tensors, own, axis)
                 of_optimizer = cited.setdefault(declared(optimizer).spoken, [])
                 of_optimizer += (one for at in of_tensors for one in sources(at, own, axis))
-        return Told("; ".join(clauses), cite(cited), frozenset(moves))
+        return Explanation("; ".join(clauses), cite(cited), frozenset(moves))
 
     def _moves(
         self, of_tensors: Sequence[TensorRules], optimizer: str, own: str, axis: AxisName

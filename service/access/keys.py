@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         choices=list(Scope),
         help="may be repeated; default: admin, which permits everything",
     )
-    create.add_argument("--name", default="", help="what it is for")
+    create.add_argument("--name", default="", help="purpose of the key")
     create.add_argument("--expires-in-days", type=_positive, help="default: it does not expire")
     create.add_argument("--requests-per-minute", type=_positive, help="default: the service's")
     create.add_argument("--studies-per-day", type=_positive, help="default: any number")

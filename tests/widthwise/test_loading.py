@@ -49,7 +49,7 @@ def test_the_file_of_any_form_has_the_hash_of_what_is_stored(
     changed = yaml.safe_load(path.read_text())
     changed["groups"][0]["learning_rate"] *= 2
     path.write_text(json.dumps(changed))
-    with pytest.raises(WidthwiseError, match="is not what it is said to be"):
+    with pytest.raises(WidthwiseError, match="is not the recommendation that was pinned"):
         load(path, sha256=stored["sha256"])
 
 
@@ -63,7 +63,7 @@ def test_what_the_service_gives_is_checked_in_a_file_too(
     assert load(path).width == 512
     document["recommendation"]["groups"][0]["learning_rate"] *= 2
     path.write_text(json.dumps(document))
-    with pytest.raises(WidthwiseError, match="is not what it is said to be"):
+    with pytest.raises(WidthwiseError, match="is not the recommendation that was pinned"):
         load(path)
 
 

@@ -70,7 +70,7 @@ def test_a_file_that_was_changed_is_not_trained_from(pinned: tuple[Path, str]) -
     path, _ = pinned
     ran = run(SCRIPT, str(path), "--sha256", "0" * 64, "--updates", "1")
     assert ran.returncode != 0
-    assert "is not what it is said to be" in ran.stderr
+    assert "is not the recommendation that was pinned" in ran.stderr
     assert "observations" not in ran.stdout
 
 

@@ -25,7 +25,7 @@ class Importances(Record):
     trials: int
     """Complete ones, which it rests on."""
     importances: dict[str, float] | None
-    """Shares that add up to 1, the largest first; null where they cannot be told."""
+    """Shares that add up to 1, the largest first; null where they are not known."""
     reason: str | None
     """The reason that they are missing."""
 

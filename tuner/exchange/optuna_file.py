@@ -117,16 +117,16 @@ def _named(drawn: Drawn | None) -> Drawn:
 
 
 def _told(trial: TrialRecord, space: dict[str, BaseDistribution], beside: Drawn) -> FrozenTrial:
-    told = as_optuna(trial, space)
+    frozen = as_optuna(trial, space)
     known = trial.model_dump(mode="json", include=set(_TOLD))
-    told.user_attrs |= known | {"widthwise:number": trial.number} | dict(beside)
+    frozen.user_attrs |= known | {"widthwise:number": trial.number} | dict(beside)
     if trial.message:
-        told.user_attrs["message"] = trial.message
-    told.datetime_start = _local(trial.started_at or trial.created_at)
-    told.datetime_complete = None
-    if told.state.is_finished():
-        told.datetime_complete = _local(trial.finished_at or trial.created_at)
-    return told
+        frozen.user_attrs["message"] = trial.message
+    frozen.datetime_start = _local(trial.started_at or trial.created_at)
+    frozen.datetime_complete = None
+    if frozen.state.is_finished():
+        frozen.datetime_complete = _local(trial.finished_at or trial.created_at)
+    return frozen
 
 
 def _local(moment: dt.datetime) -> dt.datetime:

@@ -17,7 +17,7 @@ from parametrization.recommendation.trust import (
 from parametrization.rules.not_per_tensor import REGULARISERS
 from parametrization.scaling.companions import PREFIX, RATIO
 from parametrization.scaling.growth import AxisName
-from parametrization.scaling.hyperparameter_words import Setting, Told
+from parametrization.scaling.hyperparameter_words import Explanation, Setting
 from tuner.evidence.further import FurtherVerdict
 from tuner.recommendation.axes.width import (
     weakest,
@@ -97,24 +97,24 @@ def _value(
     own: Basis = "measured" if name == "learning_rate" else "theory"
     if name.removeprefix(PREFIX) == "weight_decay":
         own = "not_transferable"
-    told = _told(setting, name)
-    along = [axis for axis in axes if _rests_on(name, told, axis)]
+    explained = _explained(setting, name)
+    along = [axis for axis in axes if _rests_on(name, explained, axis)]
     return HyperparameterValue(
         name=name,
         value=setting.hyperparameters[name],
         origin=origin,
         basis=weakest((own, *(axis.basis for axis in along))),
-        words="; ".join(filter(None, (found, told.words))),
-        source=told.source,
+        words="; ".join(filter(None, (found, explained.words))),
+        source=explained.source,
         version=rules_version(setting.policies),
     )
 
 
-def _rests_on(name: str, told: Told, axis: Axis) -> bool:
+def _rests_on(name: str, explained: Explanation, axis: Axis) -> bool:
     """True if the number is only as reliable as the evidence for the axis."""
     if name == "learning_rate":
         return axis.name == "width" or axis.moves
-    return axis.name in told.moves
+    return axis.name in explained.moves
 
 
 def _found(search: SearchOutcome, name: str) -> tuple[Origin, str]:
@@ -156,27 +156,31 @@ def _further(search: SearchOutcome, best: str) -> tuple[Origin, str]:
     return "given", f"kept at default: no gain that transfers ({gains} at widths {widths})"
 
 
-def _told(setting: Setting, name: str) -> Told:
+def _explained(setting: Setting, name: str) -> Explanation:
     if name in RATE_MULTIPLIERS:
-        return Told(
+        return Explanation(
             "factor on the rate of one class of tensors, the same for every target: exponents"
             " transfer, constants are tuned class by class",
             _EVERETT,
         )
     if name == RATIO:
-        return _told_of_ratio(setting)
-    told = setting.told(name, ("width", "depth", "batch", "tokens"))
+        return _explained_ratio(setting)
+    explained = setting.explained(name, ("width", "depth", "batch", "tokens"))
     if name in _FACTORS:
-        return Told(f"{_FACTORS[name]}, the same for every target: {told.words}", told.source)
+        return Explanation(
+            f"{_FACTORS[name]}, the same for every target: {explained.words}", explained.source
+        )
     if name.removeprefix(PREFIX) == "weight_decay":
-        source = f"{told.source}; {REGULARISERS.evidence.source}"
-        return told._replace(words=f"{told.words}; {_DATA}", source=source)
-    return told
+        source = f"{explained.source}; {REGULARISERS.evidence.source}"
+        return explained._replace(words=f"{explained.words}; {_DATA}", source=source)
+    return explained
 
 
-def _told_of_ratio(setting: Setting) -> Told:
+def _explained_ratio(setting: Setting) -> Explanation:
     reached = setting.reached("learning_rate")
     others = (declared(name).spoken for name, _ in reached if name != setting.lead)
     over = f"{' and '.join(dict.fromkeys(others))} over that of {declared(setting.lead).spoken}"
-    rates = setting.told("learning_rate", ("width",))
-    return Told(f"rate of {over} at the base, from where each follows its own rule", rates.source)
+    rates = setting.explained("learning_rate", ("width",))
+    return Explanation(
+        f"rate of {over} at the base, from where each follows its own rule", rates.source
+    )

@@ -8,17 +8,9 @@ import json
 
 from parametrization.optimizers.rules_version import rules_version
 from parametrization.recommendation.document import Provenance, RecommendationDocument
-from parametrization.recommendation.target import DatasetFacts, WholeTarget
-from parametrization.rules.depth import residual_multiplier
+from parametrization.recommendation.target import DatasetFacts
 from parametrization.rules.parametrization import Parametrization
-from parametrization.scaling.hyperparameter_words import Setting
-from parametrization.transfer.prediction import predict
-from parametrization.transfer.reasons import measured_widths
-from tuner.evidence.study_evidence import EvidenceSummary
-from tuner.recommendation.axes.all import target_axes
-from tuner.recommendation.axes.beside_width import beside_width
-from tuner.recommendation.axes.proxies import below_the_floor
-from tuner.recommendation.axes.width import Move, width_axis
+from tuner.evidence.study_evidence import EvidenceSummary, OptimizerEvidence
 from tuner.recommendation.cost import tuning_cost
 from tuner.recommendation.headline import headline, peak_rates
 from tuner.recommendation.hyperparameters import (
@@ -26,20 +18,16 @@ from tuner.recommendation.hyperparameters import (
     hyperparameter_values,
     training_values,
 )
-from tuner.recommendation.learning_rate import learning_rate
 from tuner.recommendation.target_model import described_model, model_of_family
 from tuner.recommendation.targets.described import DescribedTarget
+from tuner.recommendation.transferred import Tuned, transferred
 from tuner.recommendation.values import (
     Duration,
     parameter_groups,
     schedule_values,
     weight_average,
 )
-from tuner.recommendation.verdict import (
-    Findings,
-    reasons_against,
-    verdict_on,
-)
+from tuner.recommendation.verdict import Findings, reasons_against, verdict_on
 from tuner.records.check_errors import NothingSearched
 from tuner.records.errors import NoModel, NotReady
 from tuner.records.snapshot import StudyRecord
@@ -93,70 +81,39 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         width, depth = described.width, described.depth
     target = target_asked(spec, width=width, depth=depth, batch_size=batch_size, tokens=tokens)
     chosen = _chosen(spec, known, optimizer)
-    own = known.about(chosen)
-    best, evidence = own.winner, own.transfer_under(Parametrization.MUP)
-    if study.shape is None and spec.family.is_external:
-        raise NoModel(study.id, "a recommendation")
-    if best is None or evidence is None or study.shape is None:
-        raise NotReady(study.id, "a recommendation")
-
-    prediction = predict(evidence.optima, target.width)
-    policies = spec.policies
-    by_rules = target_axes(spec, target, chosen, study.shape, best.hyperparameters)
-    others, mults = (
-        beside_width(policies, chosen, by_rules, target, own.axes),
-        by_rules.multipliers,
-    )
-    rate = learning_rate(
-        spec,
-        evidence,
-        prediction,
-        best.hyperparameters,
-        alone=_as_the_proxies(spec, target),
-        moved=others.moved,
-    )
-    hyperparameters = best.hyperparameters | {"learning_rate": rate.value}
-    setting = Setting(study.shape, chosen, hyperparameters, policies, mults)
-    widths = measured_widths(evidence.optima)
-    moved = any(axis.moves for axis in others.axes)
-    over_width = width_axis(
-        setting,
-        Move("width", spec.proxy_width, target.width),
-        prediction,
-        widths,
-        "" if target.width in widths and not moved else below_the_floor(spec, widths),
-    )
-    found = Findings(
-        spec,
-        study.state,
-        target,
-        evidence,
-        prediction,
-        rate.predicted_regret_percent,
-        own.check,
-        others.axes,
-        own.noise,
-        own.dynamics,
-    )
-    residual = residual_multiplier(policies.depth_rule, policies.alpha, mults.depth)
+    tuned = _tuned(study, known.about(chosen))
+    own, carried = tuned.own, transferred(spec, tuned, target)
+    setting, mults, rate = carried.setting, carried.mults, carried.rate
     if described is None:
         model = model_of_family(setting, spec.family, target)
     else:
-        model = described_model(setting, spec.family, described, residual)
-    reasons = (*model.reasons, *reasons_against(found))
-    groups = parameter_groups(model.tensors, chosen, hyperparameters)
-    training = spec.training_by(chosen, best.training)
+        model = described_model(setting, spec.family, described, carried.residual_multiplier)
+    findings = Findings(
+        spec,
+        study.state,
+        target,
+        tuned.evidence,
+        carried.prediction,
+        rate.predicted_regret_percent,
+        own.check,
+        carried.beside.axes,
+        own.noise,
+        own.dynamics,
+    )
+    reasons = (*model.reasons, *reasons_against(findings))
+    verdict = verdict_on(reasons, study.state)
+    groups = parameter_groups(model.tensors, chosen, setting.hyperparameters)
+    training = spec.training_by(chosen, tuned.winner.training)
     search = SearchOutcome(
         _config(spec, chosen),
-        prediction,
-        widths,
+        carried.prediction,
+        carried.widths,
         own.finished_searches,
         own.further,
-        others.measured,
+        carried.beside.measured,
         tuple(spec.searched_training(chosen)),
     )
     duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
-    verdict = verdict_on(reasons, study.state)
     name = f"{spec.family.name} with {chosen}"
     return Recommendation(
         headline=headline(verdict, study.state, target, name, peak_rates(groups, rate.digits)),
@@ -177,14 +134,14 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         base_depth=spec.family.depth,
         width_multiplier=mults.width,
         multipliers=mults,
-        residual_multiplier=residual,
+        residual_multiplier=carried.residual_multiplier,
         learning_rate=rate,
-        base_hyperparameters=hyperparameters,
+        base_hyperparameters=setting.hyperparameters,
         hyperparameters=hyperparameter_values(
             setting,
             search,
-            (over_width, *by_rules.axes),
-            (over_width, *others.axes),
+            (carried.width, *carried.by_rules),
+            carried.axes,
         ),
         searched_training=training_values(search, training),
         gradient_clip_norm=training.gradient_clip_norm,
@@ -194,10 +151,10 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         groups=groups,
         tensors=model.tensors,
         schedule=schedule_values(training.schedule, duration, groups),
-        axes=(over_width, *others.axes),
-        extrapolated_drift_octaves=None if prediction is None else prediction.drift_octaves,
+        axes=carried.axes,
+        extrapolated_drift_octaves=carried.drift_octaves,
         compared_by=spec.comparison,
-        evidence=evidence,
+        evidence=tuned.evidence,
         measured_axes=own.axes,
         control=own.control,
         check=own.check,
@@ -207,7 +164,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         cost=tuning_cost(
             known.trained,
             spec,
-            study.shape,
+            tuned.shape,
             target,
             own.measuring_end,
             looked_at=[] if study.dynamics is None else [t.width for t in study.dynamics.trainings],
@@ -228,14 +185,13 @@ def dataset_facts(dataset: Dataset) -> DatasetFacts:
     )
 
 
-def _as_the_proxies(spec: StudySpec, target: WholeTarget) -> bool:
-    """True if the target differs from the proxies in its width alone."""
-    proxies = spec.proxies
-    return (target.depth, target.batch_size, target.tokens) == (
-        proxies.depth,
-        proxies.batch_size,
-        proxies.tokens,
-    )
+def _tuned(study: StudyRecord, own: OptimizerEvidence) -> Tuned:
+    evidence = own.transfer_under(Parametrization.MUP)
+    if study.shape is None and study.spec.family.is_external:
+        raise NoModel(study.id, "a recommendation")
+    if own.winner is None or evidence is None or study.shape is None:
+        raise NotReady(study.id, "a recommendation")
+    return Tuned(own, own.winner, evidence, study.shape)
 
 
 def _chosen(spec: StudySpec, known: EvidenceSummary, asked: Optimizer | None) -> Optimizer:

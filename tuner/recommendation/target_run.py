@@ -27,7 +27,7 @@ from tuner.records.target_run import Observation, PredictedPoint, RateInEffect, 
 from tuner.spec.study_fields import Training
 
 _FOURFOLD: Final = 4.0
-"""A run is judged as far as the proxies tell of one at a rate that is four times too high."""
+"""A run is judged up to where the proxies predict one at a rate that is four times too high."""
 MOST_JUDGED: Final = 2_000
 """Losses of a run that are looked at, evenly many."""
 PREDICTED_POINTS: Final = 64
@@ -159,7 +159,7 @@ class TargetRun:
 
     @cached_property
     def _last_judged(self) -> int:
-        """The last update that the proxies' curves tell of."""
+        """The last update that the proxies' curves cover."""
         steps = range(1, self._document.target.steps + 1)
         return max(1, bisect_right(steps, self._curves.longest, key=self._read_at))
 
@@ -182,11 +182,11 @@ def _words(found: Judgement, share: float) -> str:
     seen = f"after {percent(100 * share)} of the steps the loss falls as that of a run at"
     times = f"{2.0**found.median_octaves:.2g} times the recommended rate"
     ends = f"(90 %: {2.0**found.low_octaves:.2g} to {2.0**found.high_octaves:.2g} times)"
-    told = f"{seen} {times} {ends}; {100 * found.off:.0f} % that the rate is wrong twofold or more"
+    seen = f"{seen} {times} {ends}; {100 * found.off:.0f} % that the rate is wrong twofold or more"
     match found.verdict:
         case "off":
-            return f"off the predicted curve: {told}. {_REMEDY}"
+            return f"off the predicted curve: {seen}. {_REMEDY}"
         case "on":
-            return f"on the predicted curve: {told}."
+            return f"on the predicted curve: {seen}."
         case _:
-            return f"not decided yet: {told}. Report more losses."
+            return f"not decided yet: {seen}. Report more losses."

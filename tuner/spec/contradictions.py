@@ -215,7 +215,7 @@ def _unfit_policies(spec: StudyFields) -> Iterator[tuple[str, str]]:
             known = ", ".join(sorted(n for n, one in OPTIMIZERS.items() if one.sqrt_embedding_rate))
             yield (
                 "/policies/embedding_lr_rule",
-                f"{rule} says nothing of {of_tables}, which trains the lookup tables under"
+                f"{rule} has no rule for {of_tables}, which trains the lookup tables under"
                 f" {optimizer.name}: it is known for {known}; use {EmbeddingRateRule.CONSTANT}, or"
                 " one of those",
             )

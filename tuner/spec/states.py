@@ -26,7 +26,7 @@ class TrialState(StrEnum):
 
 
 class StateReason(StrEnum):
-    """The reason for a trial's state, where the state alone does not tell it."""
+    """The reason for a trial's state, where the state alone does not show it."""
 
     DIVERGED = "diverged"  # the loss left the finite numbers: information, not an error
     OUT_OF_MEMORY = "out_of_memory"
@@ -48,7 +48,7 @@ class OrderState(StrEnum):
 class RecommendationState(StrEnum):
     """Review of a stored recommendation."""
 
-    PENDING = "pending"  # nobody has decided
+    PENDING = "pending"  # not decided yet
     APPROVED = "approved"
     REJECTED = "rejected"
 

@@ -66,7 +66,7 @@ def _other_task(spec: object) -> str | None:
 
 
 def _of(spec: object) -> Iterator[tuple[str, str, str]]:
-    """Field, name and package of everything that comes from a plugin; none if that is not told."""
+    """Field, name and package of everything that comes from a plugin; none if that is unknown."""
     if not isinstance(spec, Mapping):
         return
     for field in INSTALLED:

@@ -256,7 +256,7 @@ class Trial:
         try:
             answer = self._answer(self._client, whole)
         except Refused as error:
-            if error.status != 409:  # somebody else trains it by now
+            if error.status != 409:  # another trainer has it by now
                 raise
             answer = {"answer": "stop", "reason": "lost"}
         self._unsent.clear()

@@ -6,7 +6,7 @@ All problems are collected before they are reported.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import chdir
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import getfile
 from itertools import islice
@@ -91,60 +91,50 @@ def check_task(
     """
     begun = time.monotonic()
     if odd := [width for width in widths if width % kind.width_divisor]:
-        least = odd[0] - odd[0] % kind.width_divisor
-        near = " and ".join(str(one) for one in (least, least + kind.width_divisor) if one)
-        words = (
-            f"width {odd[0]} is no multiple of the task's width_divisor {kind.width_divisor}:"
-            f" the nearest are {near}"
-        )
-        return OwnCheck(target, refused=(words,))
-    declared: dict[str, Any] = {"roles": task_roles(kind), "blocks": tuple(kind.blocks)}
+        return OwnCheck(target, refused=(_no_multiple(odd[0], kind.width_divisor),))
     try:
-        task = _Opened(kind, batch_size)
-        base = shape(partial(task.model, depth=kind.depth), kind.base_width, **declared)
-        task.require_sizes()
-        first, *_ = chosen = tuple(widths) or check_widths(kind.width_divisor)
-        findings = [
-            *fitness(
-                lambda: task.model(first, depth=kind.depth), task.loss, lambda: task.batch(0, 0)
-            )
-        ]
-        if not all(one.passed for one in findings if one.needed):
-            table = describe(base, optimizer=optimizer)
-            return OwnCheck(
-                target,
-                table=table,
-                findings=tuple(findings),
-                seconds=time.monotonic() - begun,
-            )
-        given: dict[str, Any] = {"base_width": kind.base_width, "optimizer": optimizer, **declared}
-        over_width = check(
-            partial(task.model, depth=kind.depth), task.loss, task.batch, widths=chosen, **given
-        )
-        over_depth = None
-        if any(tensor.in_block for tensor in base.tensors):
-            depths = tuple(kind.depth * factor for factor in DEPTH_FACTORS)
-            narrow = given | {"base_width": first}
-            try:
-                over_depth = check_depths(
-                    task.model, task.loss, task.batch, depths=depths, **narrow
-                )
-            except ValueError as error:
-                findings.append(Finding("depth", False, False, f"{error}; keep the proxies' depth"))
+        checked = _checked(target, kind, widths, optimizer, batch_size)
     except Exception as error:  # noqa: BLE001  of the task's own modules, which the check calls
-        return OwnCheck(
-            target,
-            refused=(_words(error, kind),),
-            roles=_pasteable(error),
-            seconds=time.monotonic() - begun,
-        )
-    return OwnCheck(
-        target,
-        table=describe(base, optimizer=optimizer),
-        findings=tuple(findings),
-        width=over_width,
-        depth=over_depth,
-        seconds=time.monotonic() - begun,
+        checked = OwnCheck(target, refused=(_words(error, kind),), roles=_pasteable(error))
+    return replace(checked, seconds=time.monotonic() - begun)
+
+
+def _checked(
+    target: str, kind: type[Task], widths: Sequence[int], optimizer: str, batch_size: int
+) -> OwnCheck:
+    task = _Opened(kind, batch_size)
+    model = partial(task.model, depth=kind.depth)
+    declared: dict[str, Any] = {"roles": task_roles(kind), "blocks": tuple(kind.blocks)}
+    base = shape(model, kind.base_width, **declared)
+    task.require_sizes()
+    table = describe(base, optimizer=optimizer)
+    first, *_ = chosen = tuple(widths) or check_widths(kind.width_divisor)
+    findings = tuple(fitness(partial(model, first), task.loss, partial(task.batch, 0, 0)))
+    if not all(one.passed for one in findings if one.needed):
+        return OwnCheck(target, table=table, findings=findings)
+    given: dict[str, Any] = {"optimizer": optimizer, **declared}
+    over_width = check(
+        model, task.loss, task.batch, widths=chosen, base_width=kind.base_width, **given
+    )
+    over_depth = None
+    if any(tensor.in_block for tensor in base.tensors):
+        depths = tuple(kind.depth * factor for factor in DEPTH_FACTORS)
+        try:
+            over_depth = check_depths(
+                task.model, task.loss, task.batch, depths=depths, base_width=first, **given
+            )
+        except ValueError as error:
+            unfit = Finding("depth", False, False, f"{error}; keep the proxies' depth")
+            findings = (*findings, unfit)
+    return OwnCheck(target, table=table, findings=findings, width=over_width, depth=over_depth)
+
+
+def _no_multiple(width: int, divisor: int) -> str:
+    below = width - width % divisor
+    near = " and ".join(str(one) for one in (below, below + divisor) if one)
+    return (
+        f"width {width} is no multiple of the task's width_divisor {divisor}:"
+        f" the nearest are {near}"
     )
 
 

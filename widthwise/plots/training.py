@@ -12,7 +12,7 @@ PANELS: Final = {"train_loss": "train loss", "parameter_norm": "norm of all para
 """Titles of the panels, by metric."""
 _COLOURS: Final = ("#08306b", "#c2571a", "#2b7a3d", "#7b3294", "#8c6d1f", "#b3261e", "#0b7285")
 _DASHES: Final = ("-", (0, (6, 2)), (0, (2, 1.5)), (0, (6, 2, 1.5, 2)))
-"""Lines are told apart by more than their colour."""
+"""Lines differ by more than their colour."""
 
 
 class BestRate(NamedTuple):

@@ -62,24 +62,21 @@ GradientProgram: TypeAlias = Callable[[Stacked, Batch], Gradients | GroupedGradi
 """Changes the buffers in place, nothing else."""
 
 
-def gradient_function(
-    model: nn.Module,
-    loss: Loss,
-    *,
-    shared_batch: bool,
-    autocast: torch.dtype | None = None,
-    with_norms: bool = True,
-    groups: Groups | None = None,
-) -> GradientProgram:
-    """Gradients of a cohort, not traced yet.
+class GradientOptions(NamedTuple):
+    """The choices that a program of gradients is traced for."""
 
-    Args:
-        model: any trial's; its own tensors are not read.
-        shared_batch: every trial sees the one batch; else batches are [K, ...].
-        autocast: dtype of the matrix products; None for that of the tensors.
-        groups: to stack them by, as `GroupedGradients`; None for `Gradients`.
+    shared_batch: bool
+    """Every trial sees the one batch; else batches are [K, ...]."""
+    autocast: torch.dtype | None = None
+    """Dtype of the matrix products; None for that of the tensors."""
+    with_norms: bool = True
+    groups: Groups | None = None
+    """To stack them by, as `GroupedGradients`; None for `Gradients`."""
 
-    """
+
+def gradient_function(model: nn.Module, loss: Loss, options: GradientOptions) -> GradientProgram:
+    """Gradients of a cohort, not traced yet; `model` is any trial's, its tensors are not read."""
+    shared_batch, autocast, with_norms, groups = options
     module = _Objective(model, loss)
     device = next(model.parameters()).device.type
     multiplying = layers_with_multiplier(model)

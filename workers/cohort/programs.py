@@ -13,7 +13,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils import _pytree as pytree
 
 from workers.cohort.gradients import (
-    Groups,
+    GradientOptions,
     Stacked,
     gradient_function,
     traced,
@@ -51,47 +51,33 @@ class Programs:
     def __init__(self) -> None:
         self._kept: OrderedDict[Hashable, Program] = OrderedDict()
 
-    def gradients(  # noqa: PLR0913  # what a program depends on
+    def gradients(  # noqa: PLR0913  # a program depends on all of them
         self,
         architecture: Hashable,
         model: nn.Module,
         loss: Loss,
         stacked: Stacked,
         batch: Batch,
+        options: GradientOptions,
         *,
-        shared_batch: bool,
         compiled: bool,
-        autocast: torch.dtype | None = None,
         device_type: str | None = None,
-        with_norms: bool = True,
-        groups: Groups | None = None,
     ) -> Program:
         """Gradients of a cohort of this shape, as a `GradientProgram`.
 
         Args:
             architecture: everything beside the tensors' shapes that the model computes by.
             model: any of its trials'.
-            autocast: dtype of its matrix products; None for that of the tensors.
             device_type: whose kernels to call; None for that of the tensors.
-            with_norms: of the gradients.
-            groups: to stack them by; None for each by its name.
 
         """
 
         def build() -> Program:
-            function = gradient_function(
-                model,
-                loss,
-                shared_batch=shared_batch,
-                autocast=autocast,
-                with_norms=with_norms,
-                groups=groups,
-            )
+            function = gradient_function(model, loss, options)
             graph = traced(function, stacked, batch, device_type)
             return _program(graph, (without_effects(stacked), batch), compiled=compiled)
 
-        form = (shared_batch, compiled, autocast, with_norms, groups)
-        sort = (architecture, type(model), loss, form)
+        sort = (architecture, type(model), loss, options, compiled)
         return self._made(("gradients", sort, _signature((stacked, batch))), build)
 
     def updates(

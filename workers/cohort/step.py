@@ -13,6 +13,7 @@ from torch.utils import _pytree as pytree
 
 from workers.cohort.finish import Finish
 from workers.cohort.gradients import (
+    GradientOptions,
     Gradients,
     GroupedGradients,
     Groups,
@@ -193,10 +194,12 @@ class CohortStep:
             objective(family).training,
             self._stacked,
             batch,
-            shared_batch=shared_batch,
+            GradientOptions(
+                shared_batch,
+                autocast=self._autocast,
+                with_norms=not self._finishes_alone,
+                groups=self._groups,
+            ),
             compiled=self._compiled,
-            autocast=self._autocast,
             device_type=self._device_type,
-            with_norms=not self._finishes_alone,
-            groups=self._groups,
         )

@@ -119,7 +119,7 @@ def carry_out(
     """
     try:
         yield from _reports(order, cohort, folder, store or FileCheckpoints(folder))
-    except Exception as error:  # noqa: BLE001  whatever it is, the engine is to be told
+    except Exception as error:  # noqa: BLE001  every error is reported to the engine
         yield _ending(order, error)
     else:
         return
@@ -283,7 +283,7 @@ def _opened(trial: OpenTrial, device: str, store: CheckpointStore) -> RunningTri
 def _reported(
     trial: RunningTrial, segment: Segment, order: TrainOrder, store: CheckpointStore
 ) -> TrialProgress:
-    if segment.diverged_at is not None or trial.is_trained:  # nobody goes on from here
+    if segment.diverged_at is not None or trial.is_trained:  # no training goes on from here
         return progress(trial, segment, checkpoint=None)
     number, step = trial.spec.number, trial.step
     name = checkpoint_name(order.study_id, number, step, order.attempt)

@@ -1,5 +1,6 @@
 """Descent in the modular norm: unit steps per kind of tensor, a share of the rate per part."""
 
+from dataclasses import replace
 from typing import Final
 
 from parametrization.optimizers.assignment import Assignment
@@ -80,17 +81,12 @@ MODULAR_EMBEDDING: Final = OptimizerDeclaration(
     rows=belonging(ENTRY_OF_ONE, (Role.INPUT,), MODULAR),
     not_studied=_A_PART,
 )
-MODULAR_VECTOR: Final = OptimizerDeclaration(
+MODULAR_VECTOR: Final = replace(
+    MODULAR_EMBEDDING,
     name="modular_vector",
     spoken="modular norm (vector)",
     words="The modular norm on biases and gains: vectors change by RMS 1.",
     position=242,
-    step=Step(degree=0),
-    init="parametrization.nn.updates.modular_norm:init",
     update="parametrization.nn.updates.modular_norm:update_vector",
-    hyperparameters=_HYPERPARAMETERS,
-    log2_rates=_RATES,
-    check_learning_rate=_CHECK_RATE,
     rows=belonging(ENTRY_OF_ONE, VECTORS, MODULAR),
-    not_studied=_A_PART,
 )

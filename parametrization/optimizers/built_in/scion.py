@@ -1,5 +1,6 @@
 """Scion: steps of a fixed norm per kind of tensor, along an average of gradients."""
 
+from dataclasses import replace
 from typing import Final
 
 from parametrization.optimizers.assignment import Assignment
@@ -81,32 +82,22 @@ SCION_COLUMN: Final = OptimizerDeclaration(
     rows=belonging(ENTRY_OF_ONE, (Role.INPUT,)),
     not_studied=_A_PART,
 )
-SCION_SIGN: Final = OptimizerDeclaration(
+SCION_SIGN: Final = replace(
+    SCION_COLUMN,
     name="scion_sign",
     spoken="Scion (sign)",
     words="Scion on readouts: entries change by 1.",
     position=232,
-    step=Step(degree=0),
-    init="parametrization.nn.updates.scion:init",
     update="parametrization.nn.updates.scion:update_sign",
-    hyperparameters=_HYPERPARAMETERS,
-    log2_rates=_RATES,
-    check_learning_rate=_CHECK_RATE,
     rows=belonging(_SIGNED_READOUT, READOUTS),
-    not_studied=_A_PART,
     entrywise=True,
 )
-SCION_RMS: Final = OptimizerDeclaration(
+SCION_RMS: Final = replace(
+    SCION_COLUMN,
     name="scion_rms",
     spoken="Scion (rms)",
     words="Scion on biases and gains: vectors change by RMS 1.",
     position=233,
-    step=Step(degree=0),
-    init="parametrization.nn.updates.scion:init",
     update="parametrization.nn.updates.scion:update_rms",
-    hyperparameters=_HYPERPARAMETERS,
-    log2_rates=_RATES,
-    check_learning_rate=_CHECK_RATE,
     rows=belonging(ENTRY_OF_ONE, VECTORS),
-    not_studied=_A_PART,
 )

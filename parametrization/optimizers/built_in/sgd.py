@@ -1,5 +1,6 @@
 """Stochastic gradient descent with heavy-ball and with Nesterov momentum."""
 
+from dataclasses import replace
 from typing import Final
 
 from parametrization.optimizers.declaration import OptimizerDeclaration, Step
@@ -24,18 +25,11 @@ SGD: Final = OptimizerDeclaration(
     horizon=linear_rows(),
     entrywise=True,
 )
-SGD_NESTEROV: Final = OptimizerDeclaration(
+SGD_NESTEROV: Final = replace(
+    SGD,
     name="sgd_nesterov",
     spoken="Nesterov SGD",
     words="SGD with Nesterov momentum; weight decay is L2 in the gradient.",
     position=40,
-    step=Step(degree=1),
-    init="parametrization.nn.updates.sgd:init",
     update="parametrization.nn.updates.sgd:update_nesterov",
-    hyperparameters=_MOMENTUM,
-    log2_rates=(-10, -2),
-    check_learning_rate=2.0**-7,
-    rows=SGD_LIKE,
-    horizon=linear_rows(),
-    entrywise=True,
 )

@@ -130,9 +130,9 @@ def number(scaling: TensorScaling, quantity: str) -> float:
     return scaling.others[quantity]
 
 
-def same_number(quantity: str, told: list[Clause]) -> str:
+def same_number(quantity: str, explained: list[Clause]) -> str:
     """Over width a beta is named itself, over batch and tokens 1 - beta or its logarithm."""
-    memories = {one.quantity for one in told} & {f"1 - {quantity}", f"log({quantity})"}
+    memories = {one.quantity for one in explained} & {f"1 - {quantity}", f"log({quantity})"}
     return memories.pop() if memories else quantity
 
 
@@ -141,7 +141,7 @@ def assert_words_agree(setting: Setting) -> None:
     base = scaled(setting.lead, setting.policies, Multipliers())
     target = scaled(setting.lead, setting.policies, setting.mults)
     for name in setting.hyperparameters.keys() - {RATIO}:
-        told = list(clauses(setting.told(name, AXES).words))
+        explained = list(clauses(setting.explained(name, AXES).words))
         agreed = 0
         for tensor, before, after in zip(setting.shape.tensors, base, target, strict=True):
             own = own_name(setting.lead, name, before.optimizer)
@@ -150,7 +150,7 @@ def assert_words_agree(setting: Setting) -> None:
             if own == "init_std" and before.init_std is None:
                 continue
             spoken = declared(before.optimizer).spoken
-            of_tensor = [one for one in told if one.optimizer == spoken]
+            of_tensor = [one for one in explained if one.optimizer == spoken]
             for quantity in {same_number(one.quantity, of_tensor) for one in of_tensor}:
                 factor = math.prod(
                     one.factor(tensor, setting.mults)
@@ -160,7 +160,7 @@ def assert_words_agree(setting: Setting) -> None:
                 found = number(after, quantity)
                 assert found == pytest.approx(
                     number(before, quantity) * factor, rel=1e-4, abs=0.0
-                ), f"{name} of {tensor.name} ({tensor.role}) at {setting.mults}: {told}"
+                ), f"{name} of {tensor.name} ({tensor.role}) at {setting.mults}: {explained}"
                 agreed += 1
         assert agreed, f"nothing is said of {name}"
 
@@ -169,10 +169,10 @@ def assert_words_agree(setting: Setting) -> None:
 @pytest.mark.parametrize("lead", STUDIED)
 def test_words_agree_with_the_numbers(lead: str, policy: str, choice: Any) -> None:  # noqa: ANN401
     policies = Policies(**{policy: choice})
-    told = list(settings(lead, policies))
-    for setting in told:
+    explained = list(settings(lead, policies))
+    for setting in explained:
         assert_words_agree(setting)
-    assert told or policy == "embedding_lr_rule"
+    assert explained or policy == "embedding_lr_rule"
 
 
 def width_sources(optimizer: str, policies: Policies) -> set[str]:
@@ -202,7 +202,7 @@ def test_an_optimizer_is_cited_with_the_sources_of_its_own_rows_alone(
             }
             assert cited
             assert cited <= width_sources(optimizer, policies) | chosen
-            assert all(source in setting.told(name, ("width",)).source for source in cited)
+            assert all(source in setting.explained(name, ("width",)).source for source in cited)
 
 
 @pytest.mark.parametrize("lead", STUDIED)
@@ -210,19 +210,19 @@ def test_the_rates_sources_are_those_of_the_rows_in_force(lead: str) -> None:
     (setting, *_) = settings(lead, Policies())
     for (optimizer, _), cases in setting.reached("learning_rate").items():
         used = {WIDTH_ROWS[optimizer][case.tensor.role].evidence.source for case in cases}
-        told = setting.told("learning_rate", ("width",)).source
-        assert all(source in told for source in used)
+        explained = setting.explained("learning_rate", ("width",)).source
+        assert all(source in explained for source in used)
 
 
 def test_a_policy_that_sets_a_number_alone_is_cited_alone() -> None:
     shape, given = shape_for("adamw"), flat("adamw")
     policies = Policies(epsilon_rule=EpsilonRule.CONSTANT, weight_decay_rule=WeightDecayRule.WD_B)
     setting = Setting(shape, "adamw", given, policies, Multipliers(width=8.0))
-    assert setting.told("epsilon", AXES)[:2] == (
+    assert setting.explained("epsilon", AXES)[:2] == (
         "AdamW epsilon constant in width, by epsilon_rule constant",
         CHOICES["epsilon_rule"][EpsilonRule.CONSTANT].evidence.source,
     )
-    decay = setting.told("weight_decay", AXES)
+    decay = setting.explained("weight_decay", AXES)
     assert decay.words.startswith("AdamW weight decay constant in width, by weight_decay_rule wd-b")
     assert decay.source == CHOICES["weight_decay_rule"][WeightDecayRule.WD_B].evidence.source
 
@@ -232,15 +232,15 @@ def test_an_axis_that_moves_cites_the_row_of_the_optimizers_degree_and_horizon()
     policies = Policies()
     deeper = Multipliers(depth=4.0, batch=2.0)
     setting = Setting(shape_for(lead), lead, flat(lead), policies, deeper)
-    told = setting.told("learning_rate", ("batch",))
-    assert told.source == "; ".join(
+    explained = setting.explained("learning_rate", ("batch",))
+    assert explained.source == "; ".join(
         f"{declared(optimizer).spoken}: {declared(optimizer).horizon[rule].evidence.source}"
         for optimizer in (lead, "adamw")
         for rule in (policies.horizon_rule,)
     )
     sgd = Setting(shape_for("sgd"), "sgd", flat("sgd"), policies, Multipliers(1, 4))
     by_degree = DEPTH_ROWS[policies.depth_rule][1].evidence.source
-    assert sgd.told("learning_rate", ("depth",)).source == by_degree
+    assert sgd.explained("learning_rate", ("depth",)).source == by_degree
 
 
 def rate_in_words(reason: str, optimizer: str) -> float:

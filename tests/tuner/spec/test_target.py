@@ -190,7 +190,7 @@ def test_a_policy_without_a_row_for_an_optimizer_is_refused_before_anything_runs
     rule = {"embedding_lr_rule": "sqrt"}
     ((pointer, words),) = problems(policies=rule, optimizers=[{"name": "adamw"}, {"name": "sgd"}])
     assert pointer == "/policies/embedding_lr_rule"
-    assert words.startswith("sqrt says nothing of sgd, which trains the lookup tables under sgd:")
+    assert words.startswith("sqrt has no rule for sgd, which trains the lookup tables under sgd:")
     assert "use constant" in words
     assert spec(policies=rule, optimizers=[{"name": "adamw"}, {"name": "muon_spectral"}])
 

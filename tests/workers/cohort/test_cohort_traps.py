@@ -23,7 +23,7 @@ from tuner.spec.families.gpt import Gpt
 from tuner.spec.families.mlp import Mlp
 from workers.cohort import step as step_module
 from workers.cohort.cohort import Cohort
-from workers.cohort.gradients import Stacked, gradient_function, norms, traced
+from workers.cohort.gradients import GradientOptions, Stacked, gradient_function, norms, traced
 from workers.cohort.stack import stack_trials
 from workers.cohort.updates import SliceUpdates
 from workers.datasets.data import Batch
@@ -36,7 +36,7 @@ FAMILIES: list[Gpt | Mlp] = [TINY_GPT, TINY_MLP]
 
 def program_of(trials: list[RunningTrial]) -> tuple[torch.fx.GraphModule, Stacked, Batch]:
     stacked, batch = stack_trials(trials).stacked, trials[0].batch(0)
-    function = gradient_function(trials[0].model, batch_loss, shared_batch=True)
+    function = gradient_function(trials[0].model, batch_loss, GradientOptions(shared_batch=True))
     return traced(function, stacked, batch), stacked, batch
 
 
@@ -134,7 +134,9 @@ def assert_gradients_agree(build: Callable[[], nn.Module], inputs: torch.Tensor)
         value: torch.Tensor = model(batch.inputs).square().mean()
         return value
 
-    program = traced(gradient_function(models[0], loss, shared_batch=True), stacked, batch)
+    program = traced(
+        gradient_function(models[0], loss, GradientOptions(shared_batch=True)), stacked, batch
+    )
     with torch.no_grad():
         losses, gradients, _ = program(stacked, batch)
     for number, model in enumerate(models):

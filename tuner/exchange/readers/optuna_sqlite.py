@@ -1,6 +1,6 @@
 """Read trials from Optuna's SQLite storage, which is opened in memory and never run as a program.
 
-The file is somebody's: it is read with statements of our own and a limit on their work, for a view
+The file is untrusted: it is read with statements of our own and a limit on their work, for a view
 in it may be any query.
 """
 

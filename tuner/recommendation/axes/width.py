@@ -51,7 +51,7 @@ def width_axis(
         basis=basis,
         rule=f"{Parametrization.MUP}, {trained_by}: per-role exponents of width",
         version=rules_version(setting.policies),
-        source=setting.told("learning_rate", ("width",)).source,
+        source=setting.explained("learning_rate", ("width",)).source,
         words="; ".join(filter(None, (words, stated))),
         beyond=1.0 if prediction is None else 2**prediction.doublings_beyond,
     )

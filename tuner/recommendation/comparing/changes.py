@@ -25,7 +25,7 @@ _NUMBERS: Final = (
 )
 """Parts of an answer, beside its groups and its schedule, that a target's run uses."""
 _SHOWN: Final = 8
-"""Values that are told one by one in words."""
+"""Values whose changes are listed one by one."""
 
 
 class ValueChange(Record):

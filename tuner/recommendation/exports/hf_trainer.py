@@ -36,7 +36,7 @@ _BY_CONFIG: Final = (
 
 def _render(document: RecommendationDocument) -> Files:
     config = granite_config(document)
-    told = document if config is None else _by_config(document)
+    scripted = document if config is None else _by_config(document)
     heading = [*heading_of(document), _USE, *([] if config is None else [_BY_CONFIG])]
     arguments = {
         "max_steps": document.schedule.steps,
@@ -49,7 +49,7 @@ def _render(document: RecommendationDocument) -> Files:
         "    optimizer = build_optimizer(model)\n"
         "    return optimizer, build_schedule(optimizer)\n"
     )
-    script = pytorch.snippet(told, heading).rstrip("\n") + pair
+    script = pytorch.snippet(scripted, heading).rstrip("\n") + pair
     files = {pytorch.FILE: script}
     return files if config is None else {**files, CONFIG: json.dumps(config, indent=2) + "\n"}
 

@@ -21,7 +21,7 @@ class DescribedTensor(Record):
     """As its framework names it."""
     shape: tuple[int, ...]
     part: Part | None
-    """None where its name tells none: it is then matched by its name alone."""
+    """None where its name has none: it is then matched by its name alone."""
     grows: bool | None = True
     """True if a wider model has more entries of it, unlike gains over one head; None if not known.
     """

@@ -52,7 +52,7 @@ class Measure(Submitted):
     """`grid` tries the same rates at every width. There are `grid_points`, each with `seeds` seeds.
     `adaptive` begins with five rates a width and goes on where a trial takes most of the target's
     uncertainty away for its FLOPs, until one of `interval_octaves`, `regret_percent` and
-    `grid_share` is reached or more trials would tell little. Default: `grid` where `seeds` or
+    `grid_share` is reached or more trials would add little. Default: `grid` where `seeds` or
     `grid_points` is not the default, and with `control` or `at_target`, which compare curves rate
     by rate; else `adaptive`. As stored: never null."""
     widths: tuple[Width, ...] = Field(default=(), max_length=8)
