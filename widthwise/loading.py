@@ -68,8 +68,8 @@ def load(
 def _require_approval(name: str, kept: Mapping[str, Any] | None) -> None:
     if kept is None:
         raise WidthwiseError(
-            f"{name} is not stored, so it is not approved: store the recommendation (widthwise recommend ID"
-            f" --store), have it approved, and load it by its id, {STORED}..."
+            f"{name} is not stored, so it is not approved: store the recommendation (widthwise"
+            f" recommend ID --store), have it approved, and load it by its id, {STORED}..."
         )
     if kept.get("state") != "approved":
         decision = kept.get("decision")

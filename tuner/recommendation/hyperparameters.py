@@ -167,9 +167,8 @@ def _explained(setting: Setting, name: str) -> Explanation:
         return _explained_ratio(setting)
     explained = setting.explained(name, ("width", "depth", "batch", "tokens"))
     if name in _FACTORS:
-        return Explanation(
-            f"{_FACTORS[name]}, the same for every target: {explained.words}", explained.source
-        )
+        words = f"{_FACTORS[name]}, the same for every target: {explained.words}"
+        return Explanation(words, explained.source)
     if name.removeprefix(PREFIX) == "weight_decay":
         source = f"{explained.source}; {REGULARISERS.evidence.source}"
         return explained._replace(words=f"{explained.words}; {_DATA}", source=source)
@@ -181,6 +180,5 @@ def _explained_ratio(setting: Setting) -> Explanation:
     others = (declared(name).spoken for name, _ in reached if name != setting.lead)
     over = f"{' and '.join(dict.fromkeys(others))} over that of {declared(setting.lead).spoken}"
     rates = setting.explained("learning_rate", ("width",))
-    return Explanation(
-        f"rate of {over} at the base, from where each follows its own rule", rates.source
-    )
+    words = f"rate of {over} at the base, from where each follows its own rule"
+    return Explanation(words, rates.source)

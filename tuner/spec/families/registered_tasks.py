@@ -1,8 +1,8 @@
 """Own tasks that studies can name: registered in the data directory, or of installed packages.
 
-A registration is a JSON file that holds what a task's description found. Write access to
-the data directory can install code; no request over HTTP can. It is read again when it changes, so that
-a running service learns of a task.
+A registration is a JSON file with the facts that a task's description found. Write access to the
+data directory can install code; no request over HTTP can. The file is read again when it changes,
+so that a running service learns of a task.
 """
 
 from collections.abc import Iterator
