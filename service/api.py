@@ -16,6 +16,7 @@ from app.described import Description, written
 from app.main import create_app, routed_app
 from app.server import ApiServer, PromptProtocol
 from app.settings import AppSettings
+from service.garbage import keep_loaded
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit, require_keys
 from service.pulse import beat_of
@@ -85,16 +86,22 @@ def main() -> None:
     else:
         listening = listen(settings.host, settings.port)
     timers = (
-        threading.Timer(AFTER_SECONDS, prepare),
+        threading.Timer(AFTER_SECONDS, _prepare),
         threading.Timer(DESCRIBED_AFTER_SECONDS, _keep_described, [application.state.description]),
     )
     for timer in timers:
         timer.daemon = True  # the process may end before it
         timer.start()
+    keep_loaded()
     ApiServer(config, application, beat_of(arguments.heartbeat)).run(sockets=[listening])
     for timer in timers:
         timer.cancel()
     database.close()
+
+
+def _prepare() -> None:
+    prepare()
+    keep_loaded()
 
 
 def _keep_described(description: Description) -> None:

@@ -12,6 +12,7 @@ import optuna
 import structlog
 
 from service.devices import require_gpus
+from service.garbage import keep_loaded
 from service.health import alive_until
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
@@ -119,6 +120,7 @@ def main() -> None:
             if held is None:
                 return
             log.info("leading", engine=settings.engine, process_id=os.getpid())
+            keep_loaded()
             with delivering(database, settings.webhook_hosts):
                 run(
                     database,

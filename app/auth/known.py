@@ -5,6 +5,7 @@ revokes learns of it at once. While the database cannot be read what was found l
 all that can be answered then is what needs no database, such as the metric that says so.
 """
 
+import asyncio
 import datetime as dt
 import hmac
 import math
@@ -12,7 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Final, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -49,6 +50,8 @@ class KnownSecrets:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._found: dict[str, _Found] = {}  # by the SHA-256 of what was shown
+        self._looking: dict[str, asyncio.Future[Any]] = {}
+        """What is being looked up, by the name that it is remembered by."""
         self._uses: dict[str, dt.datetime] = {}
         self._has_keys = False
         self._looked_at = float("-inf")
@@ -59,7 +62,7 @@ class KnownSecrets:
         """Whether a key was ever made."""
         if not self._has_keys and time.monotonic() - self._looked_at > BELIEVED_SECONDS:
             try:
-                self._has_keys = await self._look(self._any_key)
+                self._has_keys = await self._look_once("any key", self._any_key)
             except TunerError:
                 if math.isinf(self._looked_at):
                     raise
@@ -76,8 +79,8 @@ class KnownSecrets:
         return await self._remembered(digest(f"session {token}"), partial(self._of_token, token))
 
     def forget(self) -> None:
-        """Believe nothing that was found: a key or a link has changed."""
-        self._found.clear()
+        """Believe nothing that was found or is being looked up: a key or a link has changed."""
+        self._found, self._looking = {}, {}
 
     async def keep_uses(self) -> None:
         """Store the last uses of keys now and then, until closed."""
@@ -110,22 +113,32 @@ class KnownSecrets:
     async def _remembered(
         self, name: str, find: Callable[[], tuple[Access | None, dt.datetime | None]]
     ) -> Access | None:
-        found, now = self._found.get(name), dt.datetime.now(dt.UTC)
+        kept, now = self._found, dt.datetime.now(dt.UTC)
+        found = kept.get(name)
         if found is None or time.monotonic() - found.at > BELIEVED_SECONDS:
-            if len(self._found) >= _MOST_KEPT:
-                self._found.clear()
+            if len(kept) >= _MOST_KEPT:
+                kept.clear()
             try:
-                access, until = await self._look(find)
+                access, until = await self._look_once(name, find)
             except TunerError:
                 if found is None:
                     raise
             else:
-                found = self._found[name] = _Found(access, time.monotonic(), until)
+                found = kept[name] = _Found(access, time.monotonic(), until)
         if found.access is None or (found.until is not None and found.until <= now):
             return None
         if found.access.key is not None:
             self._uses[found.access.key.id] = now
         return found.access
+
+    async def _look_once(self, name: str, find: Callable[[], T]) -> T:
+        """Look something up for all who ask meanwhile: with one key dozens of requests do."""
+        looking = self._looking
+        if name not in looking:
+            look = looking[name] = asyncio.ensure_future(self._look(find))
+            look.add_done_callback(partial(_done, looking, name))
+        found: T = await asyncio.shield(looking[name])  # who leaves must not end it for others
+        return found
 
     async def _look(self, find: Callable[[], T]) -> T:
         return await run_sync(find, limiter=self._threads)
@@ -159,6 +172,14 @@ class KnownSecrets:
             return None, None
         access = _of_key(found.key)._replace(csrf_token=csrf_token(token))
         return access, _earlier(found.expires_at, found.key.expires_at)
+
+
+def _done(
+    looking: "dict[str, asyncio.Future[Any]]", name: str, look: "asyncio.Future[Any]"
+) -> None:
+    del looking[name]
+    if not look.cancelled():
+        look.exception()  # asyncio logs one that nobody asks for, as when everybody has left
 
 
 def csrf_token(session_token: str) -> str:
