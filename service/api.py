@@ -16,14 +16,13 @@ from app.described import Description, written
 from app.main import create_app, routed_app
 from app.server import ApiServer, PromptProtocol
 from app.settings import AppSettings
-from service.garbage import keep_loaded
 from service.logs import configure_logs, log_plugins
 from service.opened import open_or_exit, require_keys
 from service.pulse import beat_of
 from service.settings import settings_or_exit
 from service.sockets import listen
 from tuner.spec.families.registered_tasks import REGISTERED
-from workers.slot.process import end_once_orphaned, follow_parent_into_death
+from workers.slot.process import end_once_orphaned, follow_parent_into_death, keep_loaded
 
 GRACE_SECONDS = 3
 KEEP_ALIVE_SECONDS = 75

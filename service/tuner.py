@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 import optuna
 import structlog
 
 from service.devices import require_gpus
-from service.garbage import keep_loaded
 from service.health import alive_until
 from service.lifeline import StopRequest
 from service.logs import configure_logs, log_plugins
@@ -31,7 +31,11 @@ from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import Database
 from workers.engines.local import LocalEngine
 from workers.engines.ray_cluster import ClusterUnfit, ClusterUnreachable, joined_cluster
-from workers.slot.process import follow_parent_into_death
+from workers.slot.process import follow_parent_into_death, keep_loaded
+
+GATHER_SECONDS: Final = 0.25
+"""Between two looks at what trainers of users' own have reported: one that waits for a decision
+asks again after a second."""
 
 log = structlog.get_logger()
 
@@ -109,7 +113,8 @@ def main() -> None:
     database = open_or_exit("service.tuner", settings.url)
 
     def build_engine(leading: Database) -> Engine:
-        return CompositeEngine(build_workers(), ExternalEngine(leading, ahead=True))
+        trainers = ExternalEngine(leading, ahead=True, gather_seconds=GATHER_SECONDS)
+        return CompositeEngine(build_workers(), trainers)
 
     try:
         # Joined before leading: a leader must not wait for a cluster.

@@ -196,3 +196,22 @@ def test_a_shell_script_tunes_with_curl_alone(served: Served) -> None:
         answer = client.recommendation(study)
     assert abs(math.log2(answer["learning_rate"]["value"]) - BEST_LOG2_RATE) < 0.25
     assert answer["noise_floor"]["spread_percent"] == 0.0
+
+
+def test_news_that_follow_others_closely_are_told_later(served: Served) -> None:
+    study = Coordinated(served)
+    one, two, three = (study.lease(worker) for worker in ("one", "two", "three"))
+    patient = ExternalEngine(study.database, gather_seconds=3600.0)
+    study.report(one, report(one, 2, [2.0, 2.0]))
+    assert told_of(patient, 0.0) == [one["order"]]
+    study.report(two, report(two, 2, [2.0, 2.0]))
+    assert told_of(patient, 0.0) == []
+    brief = ExternalEngine(study.database, gather_seconds=0.01)
+    assert told_of(brief, 0.0) == [one["order"], two["order"]]
+    study.report(three, report(three, 2, [2.0, 2.0]))
+    assert told_of(brief, 60.0) == [three["order"]]
+
+
+def told_of(engine: ExternalEngine, wait_seconds: float) -> list[str]:
+    """The orders that there is news of."""
+    return [told.order_id for told in engine.wait(wait_seconds)]

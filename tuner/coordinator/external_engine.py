@@ -19,6 +19,7 @@ from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.slots import Slot
 from tuner.storage.leases.offers import (
     LiveLease,
+    Losses,
     asking_trainers,
     cancel_lease,
     close_leases,
@@ -26,7 +27,7 @@ from tuner.storage.leases.offers import (
     forget_ended,
     is_offered,
     live_leases,
-    losses_of,
+    losses_of_leases,
     offer,
 )
 from tuner.storage.leases.states import LeaseState
@@ -40,6 +41,11 @@ POLL_SECONDS: Final = 0.05
 SWEEP_SECONDS: Final = 60.0
 
 
+def attempt_of(lease: LiveLease) -> Attempt:
+    """The attempt that a lease is of."""
+    return lease.order_id, lease.attempt
+
+
 def _now() -> dt.datetime:
     return dt.datetime.now(dt.UTC)
 
@@ -51,6 +57,8 @@ class ExternalEngine:
         database: of the coordinator that leads.
         ahead: offer a further order for each trainer that trains, so that it need not wait for
             one. Who takes it is left open all the same.
+        gather_seconds: that pass after news before there is more of it: where hundreds train, a
+            turn of the coordinator for each rung would keep it busy all the time.
         clock: the time that leases expire by.
 
     """
@@ -60,17 +68,22 @@ class ExternalEngine:
         database: Database,
         *,
         ahead: bool = False,
+        gather_seconds: float = 0.0,
         clock: Callable[[], dt.datetime] = _now,
     ) -> None:
         self._database = database
         self._ahead = ahead
+        self._gather_seconds = gather_seconds
         self._clock = clock
         self._free: Counter[str] = Counter()
         """Free slots by study, as `slots` last saw them."""
+        self._live: set[Attempt] = set()
+        """Attempts that trainers could, or can, take, as `slots` last saw them."""
         self._starting: dict[Attempt, TrainOrder] = {}
         self._told_rung: dict[Attempt, int] = {}
         self._told_end: set[Attempt] = set()
         self._is_closed = False
+        self._next_news = time.monotonic()
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def slots(self) -> tuple[Slot, ...]:
@@ -80,7 +93,8 @@ class ExternalEngine:
         self._store_offers()
         with self._database.read() as session:
             leases, asking = live_leases(session), asking_trainers(session, self._clock())
-        untold = [one for one in leases if (one.order_id, one.attempt) not in self._told_end]
+        untold = [one for one in leases if attempt_of(one) not in self._told_end]
+        self._live = {attempt_of(one) for one in leases}
         slots = tuple(external_slots(untold, asking, ahead=self._ahead))
         self._free = Counter(
             slot.study_id for slot in slots if slot.busy_with is None and slot.study_id
@@ -97,15 +111,18 @@ class ExternalEngine:
         """
         if not isinstance(order, TrainOrder) or len(order.trials) != 1:
             raise ValueError(f"no trainer takes the {order.kind} order {order.id}")
-        with self._database.read() as session:
-            if (order.id, order.attempt) in self._starting or is_offered(session, order):
-                return
+        attempt = (order.id, order.attempt)
+        if attempt in self._starting or attempt in self._live:
+            return
         if not self._free[order.study_id]:
+            with self._database.read() as session:
+                if is_offered(session, order):
+                    return
             self.slots()
         if not self._free[order.study_id]:
             raise NoFreeSlot(order.id, "no trainer asks for one")
         self._free[order.study_id] -= 1
-        self._starting[order.id, order.attempt] = order
+        self._starting[attempt] = order
 
     def cancel(self, order_id: OrderId) -> None:
         """Take an order back; its trainer hears of it when it reports."""
@@ -121,8 +138,10 @@ class ExternalEngine:
         self._close_told()
         deadline = time.monotonic() + timeout_seconds
         while True:
-            reports = self._news()
+            reports = self._news() if time.monotonic() >= self._next_news else []
             left = deadline - time.monotonic()
+            if reports:
+                self._next_news = time.monotonic() + self._gather_seconds
             if reports or left <= 0:
                 return reports
             time.sleep(min(POLL_SECONDS, left))
@@ -149,32 +168,44 @@ class ExternalEngine:
             self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def _news(self) -> list[Report]:
+        now = self._clock()
         with self._database.read() as session:
             leases = live_leases(session)
-        live = {(one.order_id, one.attempt) for one in leases}
+            untold = [lease for lease in leases if attempt_of(lease) not in self._told_end]
+            expired = [lease for lease in untold if lease.has_expired(now)]
+            news = [one for one in untold if not one.has_expired(now) and self._is_news(one)]
+            losses = losses_of_leases(session, news)
+            trained = {
+                lease.order_id: trials_of(session, lease.study_id, [lease.number])[0].step
+                for lease in news
+                if lease.diverged
+            }
+        live = {attempt_of(lease) for lease in leases}
         self._told_rung = {at: rung for at, rung in self._told_rung.items() if at in live}
-        now = self._clock()
-        return [report for lease in leases for report in self._reports_of(lease, now)]
+        reports: list[Report] = [lost for lease in expired for lost in self._lost(lease, now)]
+        for lease in news:
+            known = losses[lease.study_id, lease.number]
+            reports += self._told(lease, known, trained.get(lease.order_id, 0))
+        return reports
 
-    def _reports_of(self, lease: LiveLease, now: dt.datetime) -> Iterator[Report]:
-        attempt = (lease.order_id, lease.attempt)
-        if attempt in self._told_end:
-            return
-        if lease.has_expired(now):
-            yield from self._lost(lease, now)
-            return
+    def _is_news(self, lease: LiveLease) -> bool:
+        return lease.state is LeaseState.FINISHED or bool(self._untold_rungs(lease))
+
+    def _untold_rungs(self, lease: LiveLease) -> list[int]:
+        told = self._told_rung.get(attempt_of(lease), 0)
+        return [rung for rung in lease.rungs if told < rung <= lease.step]
+
+    def _told(
+        self, lease: LiveLease, losses: Losses, trained: int
+    ) -> list[Reached | Done | Failed]:
+        """Reports about a lease, which are not made again."""
+        attempt, rungs = attempt_of(lease), self._untold_rungs(lease)
         told = self._told_rung.get(attempt, 0)
-        rungs = [rung for rung in lease.rungs if told < rung <= lease.step]
-        if lease.state is not LeaseState.FINISHED and not rungs:
-            return
-        with self._database.read() as session:
-            losses = losses_of(session, lease.study_id, lease.number)
-            (trial,) = trials_of(session, lease.study_id, [lease.number])
-        reports = list(reports_about(lease, losses, told, trained=trial.step))
+        reports = list(reports_about(lease, losses, told, trained=trained))
         self._told_rung[attempt] = max([told, *rungs])
         if any(isinstance(report, Done | Failed) for report in reports):
             self._told_end.add(attempt)
-        yield from reports
+        return reports
 
     def _lost(self, lease: LiveLease, now: dt.datetime) -> Iterator[Lost]:
         with self._database.write() as session:

@@ -1,10 +1,31 @@
 """Modules are loaded without collecting garbage, and are left out of collections afterwards."""
 
 import gc
+import subprocess
+import sys
+from typing import Final
 
 import pytest
 
 from workers.slot.process import loading
+
+SERVING: Final = """
+import gc, weakref
+import app.main
+from workers.slot.process import keep_loaded
+
+loaded = len(gc.get_objects())
+keep_loaded()
+assert len(gc.get_objects()) < loaded / 10, (loaded, len(gc.get_objects()))
+
+class Circle:
+    def __init__(self):
+        self.itself = self
+
+circle = weakref.ref(Circle())
+gc.collect()
+assert circle() is None
+"""
 
 
 def test_nothing_is_collected_while_modules_load() -> None:
@@ -39,3 +60,7 @@ def test_garbage_is_collected_again_after_a_failed_import() -> None:
         raise ImportError
     gc.unfreeze()
     assert gc.isenabled()
+
+
+def test_what_a_serving_process_has_loaded_stays_out_of_collections_that_go_on() -> None:
+    subprocess.run([sys.executable, "-c", SERVING], check=True)

@@ -1,12 +1,12 @@
 """Offer orders to trainers, see who has them, end their leases, read their losses."""
 
 import datetime as dt
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
-from sqlalchemy import Table, and_, delete, exists, select, update
+from sqlalchemy import Row, Table, and_, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.orders import OrderId, TrainOrder
@@ -23,6 +23,7 @@ FORGET: dt.timedelta = dt.timedelta(days=1)
 """Trainers that have not asked for so long are forgotten."""
 
 _LEASES = cast("Table", LeaseRow.__table__)
+_Reported = Row[int, int, int, bytes, float | None]
 
 
 class LiveLease(Record):
@@ -73,6 +74,30 @@ _LIVE = (
     .order_by(LeaseRow.offered_at, LeaseRow.study_id, LeaseRow.number)
 )
 
+_CLOSE = (
+    update(_LEASES)
+    .where(
+        LeaseRow.order_id == bindparam("of_order"),
+        LeaseRow.attempt == bindparam("of_attempt"),
+        LeaseRow.state == LeaseState.FINISHED,
+    )
+    .values(state=LeaseState.CLOSED)
+)
+_REPORTED = (
+    select(
+        LeaseReportRow.number,
+        LeaseReportRow.first_step,
+        LeaseReportRow.step,
+        LeaseReportRow.losses,
+        LeaseReportRow.validation_loss,
+    )
+    .where(
+        LeaseReportRow.study_id == bindparam("of_study"),
+        LeaseReportRow.number.in_(bindparam("numbers", expanding=True)),
+    )
+    .order_by(LeaseReportRow.number, LeaseReportRow.step)
+)
+
 
 def live_leases(session: Session) -> tuple[LiveLease, ...]:
     """Leases on offer, held, or reported to their end; those offered first come first."""
@@ -103,12 +128,15 @@ def offer(session: Session, orders: Iterable[TrainOrder], now: dt.datetime) -> N
 
     A trial goes on from its newest checkpoint, if its trainer gave any, or starts anew.
     """
+    orders = list(orders)
+    rows = _rows_of(session, orders)
     for order in orders:
         (trial,) = order.trials
         key = (order.study_id, trial.spec.number)
-        row = session.get(LeaseRow, key)
+        row = rows.get(key)
         if row is not None and (row.order_id, row.attempt) == (order.id, order.attempt):
             continue
+        is_new = row is None
         if row is None:
             row = LeaseRow(study_id=key[0], number=key[1], step=0, ttl_seconds=0)
             session.add(row)
@@ -122,13 +150,33 @@ def offer(session: Session, orders: Iterable[TrainOrder], now: dt.datetime) -> N
         row.needs_validation = metric == "validation_loss"
         row.step = row.validated_step = row.checkpoint_step or 0
         row.diverged, row.failure = False, None
-        session.execute(
-            delete(LeaseReportRow).where(
-                LeaseReportRow.study_id == key[0],
-                LeaseReportRow.number == key[1],
-                LeaseReportRow.step > row.step,
-            )
+        if not is_new:
+            _forget_beyond(session, row)
+
+
+def _rows_of(session: Session, orders: Iterable[TrainOrder]) -> dict[tuple[str, int], LeaseRow]:
+    """The leases that these orders' trials have had, by study and number."""
+    numbers: dict[str, list[int]] = {}
+    for order in orders:
+        numbers.setdefault(order.study_id, []).append(order.trials[0].spec.number)
+    found = (
+        session.scalars(
+            select(LeaseRow).where(LeaseRow.study_id == study_id, LeaseRow.number.in_(of_study))
         )
+        for study_id, of_study in numbers.items()
+    )
+    return {(row.study_id, row.number): row for rows in found for row in rows}
+
+
+def _forget_beyond(session: Session, row: LeaseRow) -> None:
+    """Delete the losses of updates that are trained again."""
+    session.execute(
+        delete(LeaseReportRow).where(
+            LeaseReportRow.study_id == row.study_id,
+            LeaseReportRow.number == row.number,
+            LeaseReportRow.step > row.step,
+        )
+    )
 
 
 def expire(session: Session, lease: LiveLease, now: dt.datetime) -> bool:
@@ -149,16 +197,9 @@ def expire(session: Session, lease: LiveLease, now: dt.datetime) -> bool:
 
 def close_leases(session: Session, told: Collection[tuple[OrderId, int]]) -> None:
     """Note that the ends of these orders, by id and attempt, are stored."""
-    for order_id, attempt in told:
-        session.execute(
-            update(LeaseRow)
-            .where(
-                LeaseRow.order_id == order_id,
-                LeaseRow.attempt == attempt,
-                LeaseRow.state == LeaseState.FINISHED,
-            )
-            .values(state=LeaseState.CLOSED)
-        )
+    if told:
+        given = [{"of_order": order_id, "of_attempt": attempt} for order_id, attempt in told]
+        connection_of(session).execute(_CLOSE, given)
 
 
 def cancel_lease(session: Session, order_id: OrderId) -> None:
@@ -176,18 +217,35 @@ def losses_of(session: Session, study_id: str, number: int) -> Losses:
 
     A loss that stands for several updates is that of each of them.
     """
-    rows = session.execute(
-        select(
-            LeaseReportRow.first_step,
-            LeaseReportRow.step,
-            LeaseReportRow.losses,
-            LeaseReportRow.validation_loss,
-        )
-        .where(LeaseReportRow.study_id == study_id, LeaseReportRow.number == number)
-        .order_by(LeaseReportRow.step)
-    ).all()
+    return _losses_of(session, study_id, [number])[number]
+
+
+def losses_of_leases(
+    session: Session, leases: Iterable[LiveLease]
+) -> dict[tuple[str, int], Losses]:
+    """What has been reported of the trials of leases, by study and number: see `losses_of`."""
+    numbers: dict[str, list[int]] = {}
+    for lease in leases:
+        numbers.setdefault(lease.study_id, []).append(lease.number)
+    return {
+        (study_id, number): losses
+        for study_id, of_study in numbers.items()
+        for number, losses in _losses_of(session, study_id, of_study).items()
+    }
+
+
+def _losses_of(session: Session, study_id: str, numbers: Sequence[int]) -> dict[int, Losses]:
+    given = {"of_study": study_id, "numbers": numbers}
+    reported: dict[int, list[_Reported]] = {number: [] for number in numbers}
+    for row in connection_of(session).execute(_REPORTED, given):
+        reported[row.number].append(row)
+    return {number: _joined(rows) for number, rows in reported.items()}
+
+
+def _joined(reports: Iterable[_Reported]) -> Losses:
+    """The losses of one trial's reports, in their order."""
     pieces, validation, is_whole = [], [], True
-    for first, last, packed, validated in rows:
+    for _, first, last, packed, validated in reports:
         losses = np.frombuffer(packed, VALUE)
         is_whole = is_whole and losses.size > 0  # what comes after a gap has no place
         if is_whole:
