@@ -26,7 +26,7 @@ from tuner.engine.orders import ModelSpec
 from workers.cohort.programs import Programs
 
 HALF_OCTAVE: Final = 0.5
-COLUMNS: Final = ("problem", "width", "log2lr", "seed", "loss")
+COLUMNS: Final = ("problem", "steps", "width", "log2lr", "seed", "loss")
 
 
 class Run(NamedTuple):
@@ -109,7 +109,8 @@ def write_rows(path: Path, name: str, rows: Rows) -> None:
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerows((name, *run, rows[run]) for run in sorted(rows))
+    steps = PROBLEMS[name].training.steps
+    writer.writerows((name, steps, *run, rows[run]) for run in sorted(rows))
     path.parent.mkdir(parents=True, exist_ok=True)
     whole = path.with_suffix(".new")
     whole.write_bytes(gzip.compress(text.getvalue().encode(), mtime=0))

@@ -7,8 +7,9 @@ widest of which is the target. Each draw is a study of three widths up to a quar
 by the default plan and answered by the service's own functions. `plan_grid` is its answer to whole
 grids with 2 or 3 seeds; the estimators that it is held to answer for those. `sp`, `short` and
 `hot` in a problem's name mark planted bad ones, whose answers should be flagged: all figures but
-`flagged_bad` are of the good ones. Figures are means over problems. `by_axis` is of swept axes on
-the repository's own `axis_bank`: targets 8 times beyond the sweep in tokens, 4 in batch and depth.
+`flagged_bad` are of the good ones. `by_losses` flags without looking at how many steps runs
+trained for, which not every table says. Figures are means over problems. `by_axis` is of swept axes
+on the repository's own `axis_bank`: targets 8 times beyond the sweep in tokens, 4 in batch, depth.
 """
 
 import sys
@@ -76,6 +77,7 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
         "calibration": calibration(answers, {name: truth[name].best for name in good}),
         "flagged_good": flagged_share(answers),
         "flagged_bad": flagged_share(flagged),
+        "flagged_bad_by_losses": flagged_share(_answers(_without_steps(bad), truth, service)),
         "flags_by_problem": flags(answers | flagged),
         "flops": {"study_over_target_run": round(flops, 3)},
         "plan_grid": {
@@ -103,6 +105,11 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
 def _drawn(plan: Plan, problem: Problem, draws: int, seeds: list[int]) -> list[SimulatedStudy]:
     draw = np.random.default_rng(seeds)
     return [plan(problem, draw) for _ in range(draws)]
+
+
+def _without_steps(studies: Drawn) -> Drawn:
+    """As a table shows them that does not say how long its runs trained."""
+    return {name: [at._replace(steps=None) for at in of] for name, of in studies.items()}
 
 
 def _flops(studies: Drawn) -> float:

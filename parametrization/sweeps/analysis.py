@@ -9,7 +9,7 @@ from parametrization.recommendation.trust import Reason
 from parametrization.recommendation.values import PredictedLoss
 from parametrization.sweeps.table import Group, SeedLosses, Sweep
 from parametrization.transfer.optimum import MIN_RATES, MIN_TRIALS, fit_optimum
-from parametrization.transfer.reasons import reasons_against_transfer
+from parametrization.transfer.reasons import measured_widths, reasons_against_transfer, too_short
 from parametrization.transfer.summary import transfer_to
 from parametrization.transfer.target_loss import predicted_loss
 
@@ -79,11 +79,11 @@ def analyse(group: Group, target_width: int) -> Analysis:
         WidthOptimum(width=width, optimum=_optimum(at)) for width, at in group.sweep.items()
     )
     found = transfer_to(target_width, optima, proxy_width=min(group.sweep))
+    against = list(reasons_against_transfer(found))
+    if group.steps is not None and target_width not in measured_widths(optima):
+        against += too_short(group.steps)
     reasons = tuple(
-        sorted(
-            reasons_against_transfer(found),
-            key=lambda reason: (reason.severity != "abstain", -reason.excess),
-        )
+        sorted(against, key=lambda reason: (reason.severity != "abstain", -reason.excess))
     )
     severities = {reason.severity for reason in reasons}
     return Analysis(

@@ -31,6 +31,9 @@ AXES: Final[Mapping[str, tuple[str, ...]]] = {
 }  # fmt: skip
 """Axes beside width: a table of several values of one is taken apart by them."""
 
+STEPS: Final = ("steps", "nsteps")
+"""Of them those that count a run's updates."""
+
 
 def _log2_of(rate: float) -> float:
     if rate <= 0:
@@ -79,7 +82,7 @@ def recognised(names: Sequence[str], *, loss: str | None = None) -> Columns:
         SweepRefused: if width, rate or loss is missing or several columns could be meant.
 
     """
-    plain = {name: re.sub(r"[^a-z0-9]", "", name.lower()) for name in names}
+    plain = {name: _plain(name) for name in names}
     if len(set(names)) < len(names):
         raise SweepRefused(f"two columns have the same name: {', '.join(names)}")
     if loss is not None and loss not in names:
@@ -111,8 +114,16 @@ def recognised(names: Sequence[str], *, loss: str | None = None) -> Columns:
 
 def axis_of(name: str) -> str | None:
     """The axis beside width that a column holds; None if it is none."""
-    plain = re.sub(r"[^a-z0-9]", "", name.lower())
-    return next((axis for axis, names in AXES.items() if plain in names), None)
+    return next((axis for axis, names in AXES.items() if _plain(name) in names), None)
+
+
+def steps_among(names: Iterable[str]) -> str | None:
+    """The column that counts a run's updates; None if there is none."""
+    return next((name for name in names if _plain(name) in STEPS), None)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _only(plain: Mapping[str, str], wanted: Iterable[str], what: str, usual: str) -> str:

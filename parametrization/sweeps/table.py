@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, TypeAlias
 
-from parametrization.sweeps.columns import Columns, axis_of, recognised
+from parametrization.sweeps.columns import Columns, axis_of, recognised, steps_among
 from parametrization.sweeps.refused import SweepRefused
 
 SeedLosses: TypeAlias = dict[str, float | None]
@@ -28,6 +28,8 @@ class Group(NamedTuple):
     where: dict[str, str]
     """Values of the columns that set them apart from the table's other rows."""
     sweep: Sweep
+    steps: int | None = None
+    """Updates of each run, where the table says so."""
 
 
 class Table(NamedTuple):
@@ -69,7 +71,7 @@ def parse_table(text: str, *, loss: str | None = None) -> Table:
     for row in rows:
         found.setdefault(tuple(row.others[name] for name in apart), []).append(row)
     groups = tuple(
-        Group(dict(zip(apart, values, strict=True)), _sweep(of, columns))
+        Group(dict(zip(apart, values, strict=True)), _sweep(of, columns), _steps(of[0]))
         for values, of in found.items()
     )
     said = [*columns.said, *_said_apart(apart, groups), *_said_of(groups, columns)]
@@ -156,6 +158,13 @@ def _is_setting(rows: Sequence[_Row], name: str) -> bool:
     """True if a column is a setting of the runs and not a result: few values, none missing."""
     values = {row.others[name] for row in rows}
     return "" not in values and len(values) * _ROWS_OF_A_SETTING <= len(rows)
+
+
+def _steps(row: _Row) -> int | None:
+    """Updates of a row's run; None where no column gives them as a whole number."""
+    name = steps_among(row.others)
+    cell = "" if name is None else row.others[name]
+    return int(cell) if cell.isdecimal() and int(cell) > 0 else None
 
 
 def _sweep(rows: Sequence[_Row], columns: Columns) -> Sweep:

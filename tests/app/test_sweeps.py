@@ -51,6 +51,15 @@ def test_a_stored_sweep_answers_for_other_widths_too(served: Served) -> None:
     assert narrow < wide
 
 
+@pytest.mark.parametrize("steps", [8, 10**12])
+def test_a_stored_sweep_knows_how_long_its_runs_trained(served: Served, steps: int) -> None:
+    table = text_of({"steps": steps, **row} for row in sweep_rows(steady))
+    (sweep,) = served.client.post("/v1/sweeps", json={**STEADY, "table": table}).json()["sweeps"]
+
+    assert [reason["topic"] for reason in sweep["reasons"]] == ["proxy"] * (steps < 50)
+    assert served.client.get(f"/v1/sweeps/{sweep['study_id']}").json() == sweep
+
+
 def test_its_curves_trials_and_page_are_those_of_the_table(served: Served) -> None:
     (sweep,) = served.client.post("/v1/sweeps", json=STEADY).json()["sweeps"]
     learned = served.client.get(sweep["links"]["sensitivity"]).json()

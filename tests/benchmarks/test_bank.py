@@ -60,6 +60,7 @@ def test_a_table_is_made_in_pieces_and_read_as_a_problem(tmp_path: Path) -> None
 
     (problem,) = read_bank(tmp_path)
     assert (problem.name, problem.studied, problem.target) == ("mlp-adamw", (16, 32, 64), 256)
+    assert problem.steps == PROBLEMS["mlp-adamw"].training.steps
     assert problem.losses[64][-2.0] == dict.fromkeys(range(SEEDS))
     assert problem.losses[64][-5.0] == dict.fromkeys(range(SEEDS), 1.0)
 

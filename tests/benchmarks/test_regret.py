@@ -14,10 +14,17 @@ from benchmarks.transfer.simulated.banks import read_bank
 from benchmarks.transfer.simulated.truth import target_curve
 
 WIDTHS = (32, 64, 128, 256, 512)
-COLUMNS = ("problem", "width", "log2lr", "seed", "loss", "diverged_at", "val")
+COLUMNS = ("problem", "steps", "width", "log2lr", "seed", "loss", "diverged_at", "val")
 
 
-def write_problem(folder: Path, name: str, *, drift: float = 0.0, opened: Any = open) -> None:  # noqa: ANN401
+def write_problem(
+    folder: Path,
+    name: str,
+    *,
+    drift: float = 0.0,
+    steps: int | str = "",
+    opened: Any = open,  # noqa: ANN401
+) -> None:
     """A bank's table of a quadratic log loss around -5, moved by `drift` a doubling."""
     draw = np.random.default_rng(len(name))
     suffix = ".csv" if opened is open else ".csv.gz"
@@ -31,7 +38,7 @@ def write_problem(folder: Path, name: str, *, drift: float = 0.0, opened: Any = 
                     loss = math.exp(1 + 0.05 * away**2 + draw.normal(0, 0.01))
                     diverges = away > 3.6
                     writer.writerow(
-                        (name, width, rate, seed, "" if diverges else f"{loss:.8g}", "", "")
+                        (name, steps, width, rate, seed, "" if diverges else f"{loss:.8g}", "", "")
                     )
 
 
@@ -69,6 +76,27 @@ def test_a_planted_problem_counts_as_bad_and_its_drift_is_flagged(tmp_path: Path
     assert figures["flagged_bad"] == 1.0
     assert figures["flags_by_problem"]["moving-sp"]["drift"] == 1.0
     assert list(figures["coverage_by_problem"]) == ["steady"]
+
+
+def test_runs_of_few_steps_are_flagged_by_their_steps_where_the_table_says_them(
+    tmp_path: Path,
+) -> None:
+    write_problem(tmp_path, "steady", steps=60)
+    write_problem(tmp_path, "steady-short", steps=8)
+
+    figures = measure(read_bank(tmp_path), draws=3, seed=0)
+
+    assert (figures["flagged_good"], figures["flagged_bad"]) == (0, 1.0)
+    assert figures["flags_by_problem"]["steady-short"] == {"proxy": 1.0}
+    assert figures["flagged_bad_by_losses"] == 0
+
+
+def test_runs_of_a_problem_that_train_for_unlike_steps_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "mixed.csv").write_text(
+        "problem,steps,width,log2lr,seed,loss\nmixed,8,32,-5,0,1.0\nmixed,9,32,-4,0,1.0\n"
+    )
+    with pytest.raises(ValueError, match=r"mixed.csv: runs of a problem train for equally many"):
+        read_bank(tmp_path)
 
 
 def test_draws_repeat_with_their_seed(tmp_path: Path) -> None:

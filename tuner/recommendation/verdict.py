@@ -13,6 +13,7 @@ from parametrization.transfer.reasons import (
     REACH,
     measured_widths,
     reasons_against_transfer,
+    too_short,
 )
 from parametrization.transfer.summary import Transfer
 from tuner.spec.states import FINAL_STUDY_STATES, StudyState
@@ -23,8 +24,6 @@ BEYOND: Final = {"depth": 4.0, "batch": 8.0, "tokens": 8.0}
 of depth were tested on fewer models than the others."""
 NOISE_PERCENT: Final = 0.5
 """Spread of a trial that is trained twice before caution: a quarter of the regret that matters."""
-MIN_STEPS: Final = 50
-"""Updates of the proxies from which on the optima of widths were seen to agree."""
 
 
 class Findings(NamedTuple):
@@ -145,18 +144,8 @@ def _of_check(check: CheckVerdict | None, *, is_external: bool) -> Iterator[Reas
 
 def _of_proxy(found: Findings) -> Iterator[Reason]:
     """Proxies that train too briefly, unless the target itself was measured."""
-    steps = found.spec.training.steps
-    if steps >= MIN_STEPS or (
-        found.width in measured_widths(found.evidence.optima) and not found.moved
-    ):
-        return
-    yield Reason(
-        topic="proxy",
-        severity="caution",
-        words=f"the proxies train for {steps} steps; from {MIN_STEPS} on their optima were seen to"
-        " agree with the target's",
-        excess=MIN_STEPS / steps,
-    )
+    if found.moved or found.width not in measured_widths(found.evidence.optima):
+        yield from too_short(found.spec.training.steps)
 
 
 def _of_other_axes(found: Findings) -> Iterator[Reason]:

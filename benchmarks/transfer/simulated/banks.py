@@ -1,7 +1,8 @@
 """Banks: dense learning-rate sweeps of problems at several widths, one table a problem.
 
-Columns: problem, width, log2lr (octaves, at the base width), seed, loss (empty: diverged). Widths
-double; the widest is the target and the two below it are never shown to an estimator's study.
+Columns: problem, width, log2lr (octaves, at the base width), seed, loss (empty: diverged), and the
+steps that every run trained for, if the table says so. Widths double; the widest is the target and
+the two below it are never shown to an estimator's study.
 """
 
 import csv
@@ -28,6 +29,8 @@ class Problem(NamedTuple):
     name: str
     losses: dict[int, dict[float, SeedLosses]]
     """By width and log2(learning rate), both ascending."""
+    steps: int | None = None
+    """Updates of each run; None if the table does not say."""
 
     @property
     def is_planted(self) -> bool:
@@ -88,15 +91,20 @@ def at_seeds(
 
 def _problem(path: Path) -> Problem:
     found: dict[int, dict[float, SeedLosses]] = {}
-    for width, rate, seed, loss in _rows(path):
-        found.setdefault(width, {}).setdefault(rate, {})[seed] = loss
+    steps = set()
+    for row in _rows(path):
+        loss = None if row["loss"] == "" else float(row["loss"])
+        of_rate = found.setdefault(int(row["width"]), {}).setdefault(float(row["log2lr"]), {})
+        of_rate[int(row["seed"])] = loss
+        steps.add(int(row["steps"]) if row.get("steps") else None)
+    if len(steps) > 1:
+        raise ValueError(f"{path.name}: runs of a problem train for equally many steps: {steps}")
     losses = {width: dict(sorted(found[width].items())) for width in sorted(found)}
-    return Problem(path.name.removesuffix(".gz").removesuffix(".csv"), losses)
+    name = path.name.removesuffix(".gz").removesuffix(".csv")
+    return Problem(name, losses, steps.pop() if steps else None)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, float, int, float | None]]:
+def _rows(path: Path) -> Iterator[dict[str, str]]:
     opened = gzip.open if path.suffix == ".gz" else open
     with opened(path, "rt", newline="") as file:
-        for row in csv.DictReader(file):
-            loss = None if row["loss"] == "" else float(row["loss"])
-            yield int(row["width"]), float(row["log2lr"]), int(row["seed"]), loss
+        yield from csv.DictReader(file)

@@ -9,7 +9,7 @@ from benchmarks.transfer.simulated.studies import SimulatedStudy
 from parametrization.recommendation.evidence import WidthOptimum
 from parametrization.transfer.grid import mean_loss
 from parametrization.transfer.optimum import fit_optimum
-from parametrization.transfer.reasons import reasons_against_transfer
+from parametrization.transfer.reasons import reasons_against_transfer, too_short
 from parametrization.transfer.regret import Losses
 from parametrization.transfer.summary import transfer_to
 from tuner.recommendation.learning_rate import UNFITTED_OCTAVES
@@ -39,7 +39,10 @@ def service(study: SimulatedStudy) -> Answer:
         for width, losses in study.losses.items()
     )
     found = transfer_to(study.target, optima, proxy_width=min(study.losses))
-    topics = tuple(dict.fromkeys(reason.topic for reason in reasons_against_transfer(found)))
+    reasons = [*reasons_against_transfer(found)]
+    if study.steps is not None:
+        reasons += too_short(study.steps)
+    topics = tuple(dict.fromkeys(reason.topic for reason in reasons))
     prediction = found.prediction
     if prediction is None:
         return _unfitted(study)._replace(topics=topics)

@@ -23,6 +23,8 @@ class SimulatedStudy(NamedTuple):
     losses: dict[int, Losses]
     """By width, narrowest first."""
     target: int
+    steps: int | None = None
+    """Updates of each trial, where the bank says so."""
 
     @property
     def flops_over_target_run(self) -> float:
@@ -43,6 +45,7 @@ def drawn_study(problem: Problem, draw: np.random.Generator) -> SimulatedStudy:
     return SimulatedStudy(
         {width: _measured(problem, width, centre, seeds, draw) for width in problem.studied},
         problem.target,
+        problem.steps,
     )
 
 
@@ -70,7 +73,9 @@ def adaptive_study(problem: Problem, draw: np.random.Generator) -> SimulatedStud
             tried = outcomes.setdefault(one.width, [])
             tried.append(_outcome(problem.losses[one.width], seeds[one.width], one))
     return SimulatedStudy(
-        {width: losses_of(tried) for width, tried in sorted(outcomes.items())}, problem.target
+        {width: losses_of(tried) for width, tried in sorted(outcomes.items())},
+        problem.target,
+        problem.steps,
     )
 
 

@@ -79,6 +79,23 @@ def test_however_long_it_trained_the_targets_optimum_is_covered_or_abstained_on(
         assert (covered, answer.verdict) == (True, "recommend")
 
 
+def test_runs_of_few_steps_are_a_reason_for_caution_where_the_table_counts_them(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        {**row, "steps": steps, "optimizer": f"of {steps} steps"}
+        for steps in (8, 60)
+        for row in sweep_rows(steady)
+    ]
+    short, long = read_table(write_csv(tmp_path / "sweep.csv", rows)).groups
+
+    (reason,) = analyse(short, 1024).reasons
+    assert (reason.topic, reason.severity) == ("proxy", "caution")
+    assert "train for 8 steps" in reason.words
+    assert analyse(short, 128).reasons == ()
+    assert analyse(long, 1024).reasons == ()
+
+
 def test_a_drift_is_told_and_not_followed(tmp_path: Path) -> None:
     def moving(width: int, rate: float) -> float | None:
         return 1.0 + 0.05 * (rate + 5.0 + 0.6 * math.log2(width / 64)) ** 2

@@ -26,6 +26,8 @@ from tuner.storage.trials.trial_counts import count_if_uncounted
 
 MOST_WIDTHS: Final = 8
 """That a specification lists; a table may have more."""
+MOST_STEPS: Final = 2**31 - 1
+"""That a trial's row holds; runs of more are stored as these."""
 _REASON: Final = "a table of losses that were measured elsewhere"
 
 
@@ -91,11 +93,13 @@ def stored_sweep(session: Session, study_id: str) -> tuple[StudyRecord, Group]:
     if not is_sweep(study):
         raise StudyNotFound(study_id)
     sweep: dict[int, dict[float, SeedLosses]] = {}
+    steps = 0
     for trial in trials_of(session, study_id):
+        steps = max(steps, trial.step)
         rates = sweep.setdefault(trial.width, {})
         losses = rates.setdefault(float(trial.params["log2_learning_rate"]), {})
         losses[str(trial.seed)] = trial.value
-    return study, Group(dict(study.spec.labels), sweep)
+    return study, Group(dict(study.spec.labels), sweep, steps or None)
 
 
 def is_sweep(study: StudyRecord) -> bool:
@@ -159,7 +163,7 @@ def _trials(study_id: str, spec: StudySpec, group: Group, now: dt.datetime) -> l
             value=loss,
             validation_loss=None,
             intermediate_values={},
-            step=0,
+            step=min(group.steps or 0, MOST_STEPS),
             created_at=now,
             started_at=None,
             finished_at=now,
