@@ -94,7 +94,7 @@ def noise() -> dict[str, float]:
 
 
 def edge(width: int) -> dict[str, Any]:
-    """How gradient descent on all examples comes to its edge at one width."""
+    """The approach of gradient descent on all examples to its edge, at one width."""
     problem, own = curvature(width), rates(width)
     named = dict(problem.model.named_parameters())
     seen: dict[int, float] = {}

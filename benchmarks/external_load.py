@@ -259,7 +259,7 @@ def main() -> None:
 
 
 def _libraries() -> dict[str, str]:
-    """What answers, by version."""
+    """The versions of the libraries that answer."""
     names = ("uvicorn", "fastapi", "sqlalchemy", "psycopg", "httptools", "uvloop")
     found = {name: version(name) for name in names if find_spec(name) is not None}
     return found | {"sqlite": sqlite3.sqlite_version}

@@ -36,7 +36,7 @@ _OTHER: Final = 0.1
 
 
 def shared_out(cases: int, senders: tuple[Sender, ...]) -> list[tuple[Sender, int]]:
-    """How many cases each sender has: as many each scope, fewer the others."""
+    """The number of cases of each sender: equal for scopes, fewer for the others."""
     weights = [1.0 if sender.name in list(Scope) else _OTHER for sender in senders]
     return [
         (sender, math.ceil(cases * weight / sum(weights)))

@@ -47,7 +47,7 @@ _LONGEST: Final = 600  # characters of a finding
 
 
 class _Tried:
-    """What was sent as one sender, and what was wrong."""
+    """The requests of one sender, and their faults."""
 
     def __init__(self, served: Served, made: Prepared, sender: Sender, number: int) -> None:
         self.cases = 0

@@ -56,7 +56,7 @@ def findings(sent: Sent, got: Got, scopes: frozenset[Scope], hidden: str) -> Ite
 def _unfounded(
     sent: Sent, status: int, problem: dict[str, Any], scopes: frozenset[Scope]
 ) -> str | None:
-    """Why a refusal of a valid request has no documented reason; None where it has one."""
+    """The fault of a refusal of a valid request without a documented reason; else None."""
     is_founded = {
         401: not scopes and not is_open(sent.path),
         403: scope_of(sent.method, sent.path) not in scopes,

@@ -32,14 +32,14 @@ Ids = Mapping[str, tuple[str, ...]]
 
 
 class Owned(NamedTuple):
-    """What an owner has, and a key of theirs."""
+    """The records of one owner, and a key of theirs."""
 
     ids: Ids
     secret: str
 
 
 class Sender(NamedTuple):
-    """Who sends cases."""
+    """The sender of cases."""
 
     name: str
     secret: str | None
@@ -135,7 +135,7 @@ def served_copy(made: Prepared, folder: Path) -> Iterator[Served]:
 
 
 def seen_by_hidden(served: Served, others: Owned) -> dict[str, object]:
-    """What the hidden owner's studies are: no case may change it."""
+    """The hidden owner's studies, which no case may change."""
     seen: dict[str, object] = {}
     with client_of(served, others.secret) as client:
         seen["webhooks"] = client.get("/v1/webhooks").json()

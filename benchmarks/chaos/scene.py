@@ -66,7 +66,7 @@ class Scene:
         return str(answer.json()["id"]) if answer.status_code == 202 else None
 
     def answers(self) -> bool:
-        """Whether the API does, at this moment."""
+        """True if the API answers at this moment."""
         try:
             return self.service.http.get("/healthz", timeout=5).status_code == 200
         except httpx.TransportError:
@@ -82,7 +82,7 @@ class Scene:
             return None
 
     def works(self, study_ids: list[str]) -> bool:
-        """Whether one of these studies has not ended yet."""
+        """True if one of these studies has not ended yet."""
         for study_id in study_ids:
             if study_id not in self._over and self.service.study(study_id)["state"] in OVER:
                 self._over.add(study_id)

@@ -42,7 +42,7 @@ SEEDS: Final = range(4)
 
 
 class Checked(NamedTuple):
-    """What holds for every row of a family."""
+    """The settings of every row of a family."""
 
     widths: tuple[int, ...]
     batch_size: int
@@ -202,7 +202,7 @@ def model_spec(check: Check) -> ModelSpec:
 
 
 def is_as_expected(row: dict[str, Any]) -> bool:
-    """Whether muP passes, or is in doubt where it may be, and the control fails."""
+    """True if muP passes, or is in doubt where it may be, and the control fails."""
     if row["parametrization"] == SP:
         return row["passed"] is False
     unsettled = any(option in UNSETTLED for option in row["options"])

@@ -70,7 +70,7 @@ def numbers(checked: Checked, **values: float) -> dict[str, dict[str, float]]:
 
 
 def is_empirical(checked: Checked) -> bool:
-    """Whether a row that it needs rests on little."""
+    """True if a row that it needs has little evidence."""
     common = (Role.INPUT, Role.HIDDEN, Role.OUTPUT, Role.VECTOR)
     rows = [WIDTH_ROWS[checked.assignment.by_role[role]][role] for role in common]
     return any(isinstance(row, Row) and row.evidence.confidence == "L" for row in rows)

@@ -38,7 +38,7 @@ Measured = Mapping[str, Any]
 
 
 class Goal(NamedTuple):
-    """What a figure of the service should be."""
+    """The goal of one figure of the service."""
 
     words: str
     figure: Callable[[Measured], float]
@@ -99,7 +99,7 @@ def rendered(banks: Mapping[str, Measured]) -> str:
 
 
 def _axes(measured: Measured) -> str:
-    """What sweeps of other axes than width came to; those without a trained table are left out."""
+    """Results of sweeps of other axes than width; those without a trained table are left out."""
     rows = []
     for axis, most in MOST_BY_AXIS.items():
         found = measured["by_axis"][axis]
@@ -131,7 +131,7 @@ def with_tables(document: str, banks: Mapping[str, Measured]) -> str:
 
 
 def stored() -> dict[str, Measured]:
-    """What is stored of each bank that has been measured."""
+    """The stored results of each bank that has been measured."""
     return {name: json.loads(path.read_text()) for name, path in BANKS.items() if path.exists()}
 
 

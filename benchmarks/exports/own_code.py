@@ -55,7 +55,7 @@ def by_torch(folder: Path, model: nn.Module, asked: dict[str, Any]) -> Read:
 
 
 def by_trainer(folder: Path, model: nn.Module, asked: dict[str, Any]) -> Read:
-    """What `Trainer(optimizers=...)` is given, and Granite's own config and model."""
+    """The argument `optimizers` of `Trainer`, and Granite's own config and model."""
     from transformers import GraniteConfig, GraniteForCausalLM
 
     config = GraniteConfig(**json.loads((folder / "config.json").read_text()))

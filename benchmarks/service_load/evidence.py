@@ -90,7 +90,7 @@ def answers(client: httpx.Client, process_id: int, study_id: str, repeats: int) 
 
 
 def evidence_cost(database: Database, study: Study) -> dict[str, float]:
-    """What refreshing the evidence costs while the last trials of a study end, one a report."""
+    """The cost of refreshing the evidence while the last trials of a study end, one a report."""
     refresh = EvidenceRefresh(database)
     refresh.turn()
     first = refresh.seconds_spent
@@ -113,7 +113,7 @@ def evidence_cost(database: Database, study: Study) -> dict[str, float]:
 
 
 def coordinator_cost(trials: int) -> dict[str, float]:
-    """What all else that the coordinator does takes for each report."""
+    """The coordinator's other costs for each report."""
     load = coordinator_load(trials, "random", "none")
     return {
         "coordinator_ms_per_report": load["milliseconds_per_report"],

@@ -29,7 +29,7 @@ REPEATED: Final = 0.01
 
 @dataclass
 class Seen:
-    """What the trainers saw."""
+    """The answers that the trainers saw."""
 
     grants: list[tuple[str, int, str]] = field(default_factory=list)
     """(Order, attempt, worker) of every lease."""
@@ -64,7 +64,7 @@ class Measured:
 
     @property
     def is_open(self) -> bool:
-        """Whether what happens now is measured."""
+        """True while requests are measured."""
         return self.begin <= time.monotonic() < self.end
 
 

@@ -41,7 +41,7 @@ Row = tuple[str, str]
 
 
 class TurnLengths(NamedTuple):
-    """How long everything of a row may take."""
+    """The limits of time of one row."""
 
     rounds: int
     seconds: float

@@ -17,7 +17,7 @@ class _Counted(Exception):
 
 
 def fused_kernels(graph: fx.GraphModule, arguments: tuple[Any, ...]) -> int:
-    """How many kernels a compiled `graph` launches.
+    """The number of kernels that a compiled `graph` launches.
 
     Args:
         arguments: without memory, such as it was traced on.

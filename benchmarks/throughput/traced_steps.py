@@ -44,7 +44,7 @@ AS_WRITTEN = "none"
 
 
 class Sent(NamedTuple):
-    """What the host sends to the device, a step."""
+    """The transfers from host to device in a step."""
 
     copies: float
     bytes: int

@@ -33,7 +33,7 @@ Step = tuple[int, Callable[[], object]]
 
 
 class Turn(NamedTuple):
-    """What one process did in one turn."""
+    """The result of one process in one turn."""
 
     trial_steps: int
     wall_seconds: float
@@ -50,7 +50,7 @@ class Bench:
         self._steps: dict[str, Step] = {}
 
     def choose(self) -> Packing:
-        """What the engine would do here with `STEPS` steps of a full cohort's trials."""
+        """The engine's choice here for `STEPS` steps of a full cohort's trials."""
         most = MOST_TOGETHER[torch.device(self._device).type]
         solo = solo_seconds(self._trial())
         most = max(2, min(most, int(SLOW_SECONDS / solo)))

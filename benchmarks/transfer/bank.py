@@ -94,7 +94,7 @@ def go_on(path: Path, name: str, until: float, trainer: Trainer = trained) -> in
 
 
 def read_rows(path: Path) -> Rows:
-    """What a table holds; nothing if there is none."""
+    """The rows of a table; none if it does not exist."""
     if not path.exists():
         return {}
     with gzip.open(path, "rt", newline="") as file:

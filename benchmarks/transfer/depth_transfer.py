@@ -42,7 +42,7 @@ from tuner.spec.study_fields import Training
 
 
 class Workload(NamedTuple):
-    """What one family trains; the first depth is the base."""
+    """The training of one family; the first depth is the base."""
 
     family: Gpt | Vit | Resnet
     dataset: Dataset

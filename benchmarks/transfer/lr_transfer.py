@@ -39,7 +39,7 @@ SEEDS: Final = 2
 
 
 class Workload(NamedTuple):
-    """What one family trains; the first width is the base."""
+    """The training of one family; the first width is the base."""
 
     family: Mlp | Gpt
     dataset: Dataset

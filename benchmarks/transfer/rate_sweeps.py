@@ -68,7 +68,7 @@ def best_rate(losses: Losses) -> tuple[float, float]:
 def trained_loss(
     optimizer: str, model: ModelSpec, rate: float, seed: int, training: Training
 ) -> float | None:
-    """What studies compare trials by; None if it diverged."""
+    """The loss that studies compare trials by; None if it diverged."""
     trial = _trial(0, optimizer, model, rate, seed, training)
     segment = train_to(trial, training.steps)
     return None if segment.diverged_at else compared_value(trial, segment)

@@ -17,6 +17,28 @@ from tuner.spec.target import MOST_TOKENS, WIDEST, narrower_than_proxy
 def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
     """(JSON pointer, what to change) for every pair of fields that disagree."""
     yield from _illegal_widths(spec)
+    yield from _unfit_data(spec)
+    yield from spec.family.unfit_for(spec.base_width)
+    yield from _unfit_memory(spec)
+    yield from _unfit_end(spec)
+    yield from _unfit_schedule(spec)
+    yield from _unfit_clipping(spec)
+    yield from _unfit_pruner(spec)
+    yield from _unfit_search(spec)
+    yield from _unfit_optimizers(spec)
+    yield from _unknown_seeds(spec)
+    yield from _unfit_dynamics(spec)
+    yield from _unfit_target(spec)
+    yield from _unfit_axes(spec)
+    yield from _unfit_policies(spec)
+    yield from _unfit_control(spec)
+    yield from beyond_floats(spec.optimizers)
+    yield from unscalable(
+        "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in CLIPPING}
+    )
+
+
+def _unfit_data(spec: StudyFields) -> Iterator[tuple[str, str]]:
     if not isinstance(spec.dataset, spec.family.trains_on):
         yield (
             "/dataset/name",
@@ -25,7 +47,9 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
         )
     elif problem := spec.family.data_problem(spec.dataset):
         yield ("/dataset/side", problem)
-    yield from spec.family.unfit_for(spec.base_width)
+
+
+def _unfit_memory(spec: StudyFields) -> Iterator[tuple[str, str]]:
     batch_size, parts = spec.training.batch_size, spec.training.accumulation
     if batch_size % parts:
         nearest = max(
@@ -42,11 +66,9 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
             f"activation checkpointing cannot train a {spec.family.name}:"
             f" {spec.family.refuses_recomputation}; leave it out",
         )
-    yield from _unfit_end(spec)
-    yield from _unfit_schedule(spec)
-    yield from _unfit_clipping(spec)
-    yield from _unfit_pruner(spec)
-    yield from _unfit_search(spec)
+
+
+def _unfit_optimizers(spec: StudyFields) -> Iterator[tuple[str, str]]:
     names = [optimizer.name for optimizer in spec.optimizers]
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -57,16 +79,6 @@ def contradictions(spec: StudyFields) -> Iterator[tuple[str, str]]:
                 f"{name} cannot train a {spec.family.name}:"
                 f" {spec.family.refused_optimizers[name]}; use another optimizer",
             )
-    yield from _unknown_seeds(spec)
-    yield from _unfit_dynamics(spec)
-    yield from _unfit_target(spec)
-    yield from _unfit_axes(spec)
-    yield from _unfit_policies(spec)
-    yield from _unfit_control(spec)
-    yield from beyond_floats(spec.optimizers)
-    yield from unscalable(
-        "/training", {f"/{way}": getattr(spec.training, way) or 0 for way in CLIPPING}
-    )
 
 
 def _unfit_end(spec: StudyFields) -> Iterator[tuple[str, str]]:

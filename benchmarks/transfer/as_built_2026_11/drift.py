@@ -42,7 +42,7 @@ class WidthOptimum(Record):
 
 
 class Drift(Record):
-    """How far the best log2(learning rate) moves per doubling of width."""
+    """The movement of the best log2(learning rate) per doubling of width."""
 
     octaves_per_doubling: float
     low_octaves_per_doubling: float

@@ -34,7 +34,7 @@ class Problem(NamedTuple):
 
     @property
     def is_planted(self) -> bool:
-        """Whether its rates do not transfer, on purpose."""
+        """True if its rates do not transfer, on purpose."""
         return bool(PLANTED & set(self.name.split("-")))
 
     @property
@@ -84,7 +84,7 @@ def seeds_of(losses: dict[float, SeedLosses]) -> tuple[int, ...]:
 def at_seeds(
     losses: dict[float, SeedLosses], rates: Iterable[float], seeds: Iterable[int]
 ) -> Losses:
-    """What a study sees of a width that trains these rates with these seeds."""
+    """The losses that a study sees of a width that trains these rates with these seeds."""
     chosen = tuple(seeds)
     return {rate: tuple(losses[rate][seed] for seed in chosen) for rate in sorted(rates)}
 

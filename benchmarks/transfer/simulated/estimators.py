@@ -19,7 +19,7 @@ Z90: Final = 1.6449
 
 
 class Answer(NamedTuple):
-    """What an estimator says of the target's best learning rate, in log2."""
+    """An estimator's answer on the target's best learning rate, in log2."""
 
     rate: float
     low: float
@@ -57,7 +57,7 @@ def service(study: SimulatedStudy) -> Answer:
 
 
 def as_built_2026_11(study: SimulatedStudy) -> Answer:
-    """What the service answered in November 2026: a line in log2(width), shrunk towards none."""
+    """The service's estimator of November 2026: a line in log2(width), shrunk towards none."""
     prediction = drift_2026_11.predict(_optima_2026_11(study), study.target)
     if prediction is None:
         return _unfitted(study)

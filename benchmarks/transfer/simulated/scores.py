@@ -83,7 +83,7 @@ def flags(by_problem: dict[str, Sequence[Scored]]) -> dict[str, dict[str, float]
 
 
 def calibration(by_problem: dict[str, Sequence[Scored]], best: dict[str, float]) -> dict[str, Any]:
-    """How often the true optimum lies below each quantile of the predictive distribution.
+    """The share of true optima below each quantile of the predictive distribution.
 
     Args:
         best: log2 of every problem's true rate.

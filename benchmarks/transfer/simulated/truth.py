@@ -32,7 +32,7 @@ class TargetCurve(NamedTuple):
         return float(self.rates[self.log_loss.argmin()])
 
     def regret_percent(self, log2_rate: float) -> float:
-        """What a rate costs over the best one; at most 100, also beyond the bank's rates."""
+        """The cost of a rate over the best one; at most 100, also beyond the bank's rates."""
         excess = float(np.interp(log2_rate, self.rates, self.log_loss) - self.log_loss.min())
         return min(100 * math.expm1(excess), MOST_REGRET_PERCENT)
 
