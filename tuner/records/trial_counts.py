@@ -44,7 +44,7 @@ class TrialFacts(NamedTuple):
 
     @property
     def counted(self) -> dict[str, int]:
-        """What it adds to the fields of its group."""
+        """Its share in the fields of its group."""
         return {
             self.state.value: 1,
             "cancelled": int(self.is_left_undone),
