@@ -179,7 +179,8 @@ def _neutral(module: WithMultiplier) -> None:
 
 def _plain(module: nn.Module) -> None:
     """The layer without its multiplier, of the class that it had before."""
-    if isinstance(module, (MultipliesInput, MultipliesTensors)):
+    first = type(module).__bases__[0]
+    if first in (MultipliesInput, MultipliesTensors):
         module.__class__ = type(module).__bases__[1]
     elif type(module) in _PLAIN:
         module.__class__ = _PLAIN[type(module)]

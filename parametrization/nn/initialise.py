@@ -16,7 +16,13 @@ from parametrization.nn.layers import (
     WithMultiplier,
     is_mup_readout,
 )
-from parametrization.nn.parameter_names import OwnedParameter, Place, owned_parameters, readers
+from parametrization.nn.parameter_names import (
+    OwnedParameter,
+    Place,
+    if_flattened,
+    owned_parameters,
+    readers,
+)
 from parametrization.nn.readouts.multiplied_tensors import MultipliesTensors
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
@@ -236,6 +242,7 @@ def match(
             "the scalings are of another model; only in the model:"
             f" {', '.join(sorted(owned.keys() - wanted.keys())) or 'none'};"
             f" only in the scalings: {', '.join(sorted(wanted.keys() - owned.keys())) or 'none'}"
+            f"{if_flattened(model)}"
         )
     for name, scaling in wanted.items():
         if tuple(owned[name].parameter.shape) != scaling.shape:
@@ -243,6 +250,7 @@ def match(
                 f"{name} is {tuple(owned[name].parameter.shape)} in the model and {scaling.shape}"
                 " in the scalings: compute them for the width of this model; where a size is"
                 " rounded to a multiple, choose a width at which it need not be"
+                f"{if_flattened(model)}"
             )
         yield owned[name], scaling
 

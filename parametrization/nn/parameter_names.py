@@ -8,7 +8,8 @@ from torch.nn.parameter import is_lazy
 
 _PARALLEL: Final = "module."
 """What (Distributed)DataParallel puts before every name."""
-_WRAPPERS: Final = ("_orig_mod", "_checkpoint_wrapped_module", "_fsdp_wrapped_module")
+_FLATTENER: Final = "_fsdp_wrapped_module"
+_WRAPPERS: Final = ("_orig_mod", "_checkpoint_wrapped_module", _FLATTENER)
 """What compilation, activation checkpoints and FSDP put in, around the model or around layers."""
 
 
@@ -55,6 +56,16 @@ def unwrapped(names: Iterable[str]) -> dict[str, str]:
         # removeprefix, not strip: strip("module.") also eats the m of `module.model`.
         bare = {name: rest.removeprefix(_PARALLEL) for name, rest in bare.items()}
     return bare
+
+
+def if_flattened(model: nn.Module) -> str:
+    """What else to say of parameters that do not fit, where FSDP1 holds some of them flattened."""
+    if not any(_FLATTENER in path.split(".") for path, _ in model.named_modules()):
+        return ""
+    return (
+        "; FSDP1 flattens parameters: apply first and wrap the model then, with"
+        " use_orig_params=True, or shard it by torch.distributed.fsdp.fully_shard"
+    )
 
 
 def owned_parameters(model: nn.Module) -> Iterator[OwnedParameter]:

@@ -4,8 +4,11 @@ For output matrices and routers that a model holds as `nn.Parameter` and multipl
 `h @ self.W_U`, `torch.einsum("btd,dv->btv", h, self.unembed)`.
 """
 
+import sys
+from types import FrameType
 from typing import Any, Final
 
+import torch
 from torch import Tensor, nn
 
 from parametrization.nn.layers import WithMultiplier
@@ -34,7 +37,7 @@ def multiply_tensor(model: nn.Module, name: str) -> None:
     """Have the parameter called `name` read times a multiplier, 1 until it is set.
 
     In place, with the same parameters. `apply` does it to raw tensors that are outputs or routers;
-    do it to every model of the family yourself before compiling or sharding.
+    do it to every model of the family yourself before compiling.
 
     Raises:
         ValueError: if there is no such parameter, or its module multiplies otherwise already.
@@ -71,20 +74,47 @@ def multiply_tensor(model: nn.Module, name: str) -> None:
 def _class(plain: type[nn.Module], held: tuple[str, ...]) -> type[nn.Module]:
     """One class for each plain class and its tensors: equal modules stay of equal kind."""
     if (plain, held) not in _CLASSES:
-        reads = {name: property(_reading(name)) for name in held}
+        reads = {name: _Multiplied(name) for name in held}
         name = f"{plain.__name__}Readout"
         made = type(name, (MultipliesTensors, plain), {"multiplied": held, **reads})
         _CLASSES[plain, held] = made
     return _CLASSES[plain, held]
 
 
-def _reading(name: str) -> Any:  # noqa: ANN401 - a getter
-    def multiplied(self: MultipliesTensors) -> Tensor:
-        parameter = self._parameters[name]
-        assert parameter is not None
-        return self.multiplier * parameter
+class _Multiplied:
+    """An attribute that reads a parameter times the multiplier; FSDP gets the parameter itself.
 
-    return multiplied
+    FSDP looks parameters up by their attributes to shard them, and FSDP1 stores the gathered
+    tensors under the same names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, module: MultipliesTensors | None, _kind: object = None) -> object:
+        if module is None:
+            return self
+        stored = module._parameters.get(self._name)
+        held = module.__dict__.get(self._name) if stored is None else stored
+        if held is None:
+            raise AttributeError(f"{type(module).__name__} has no {self._name}")
+        if not torch.compiler.is_compiling() and _shards(sys._getframe(1)):
+            return held
+        return module.multiplier * held
+
+    def __set__(self, module: MultipliesTensors, value: Tensor | nn.Parameter) -> None:
+        if isinstance(value, nn.Parameter):
+            module._parameters[self._name] = value
+        else:
+            module.__dict__[self._name] = value
+
+    def __delete__(self, module: MultipliesTensors) -> None:
+        del module.__dict__[self._name]
+
+
+def _shards(caller: FrameType) -> bool:
+    """Whether it is FSDP that reads the attribute, and no forward pass."""
+    return str(caller.f_globals.get("__name__")).startswith(_SHARDING)
 
 
 def _rebuilt(plain: type[nn.Module], held: tuple[str, ...]) -> nn.Module:
@@ -92,4 +122,5 @@ def _rebuilt(plain: type[nn.Module], held: tuple[str, ...]) -> nn.Module:
     return kind.__new__(kind)
 
 
+_SHARDING: Final = "torch.distributed.fsdp."
 _CLASSES: Final[dict[tuple[type[nn.Module], tuple[str, ...]], type[nn.Module]]] = {}
