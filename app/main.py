@@ -26,6 +26,7 @@ from app.http.methods import HeadAndOptions
 from app.http.openapi import describe, operation_id
 from app.http.queries import known_query
 from app.http.request_ids import RequestIds
+from app.http.traced import NamedStudies, is_untraced
 from app.http.write_turns import WriteTurns
 from app.kept_answers import KeptAnswers
 from app.metrics import registry_of
@@ -101,6 +102,7 @@ def routed_app() -> FastAPI:
         openapi_url=None,  # made on the event loop, for seconds
         generate_unique_id_function=operation_id,
         dependencies=[Depends(require_scope), Depends(known_query)],
+        telemetry={"exclude": is_untraced},
     )
     app.include_router(assets.router)  # before all others, which are tried in this order
     for module in ROUTERS:
@@ -152,6 +154,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.add_middleware(BodyLimit, max_body_bytes=settings.max_body_bytes)
     app.add_middleware(KnownHosts, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(SecurityHeaders)
+    app.add_middleware(NamedStudies)
     app.add_middleware(RequestIds, access_log=settings.access_log)
     app.add_middleware(Measured, registry=app.state.metrics)
     for _ in iter_route_contexts(app.routes):  # else the first request has FastAPI resolve them

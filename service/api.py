@@ -21,6 +21,7 @@ from service.opened import open_or_exit, require_keys
 from service.pulse import beat_of
 from service.settings import settings_or_exit
 from service.sockets import listen
+from tuner.engine.tracing import start_tracing
 from tuner.spec.families.registered_tasks import REGISTERED
 from workers.slot.process import end_once_orphaned, follow_parent_into_death, keep_loaded
 
@@ -48,6 +49,7 @@ def main() -> None:
         follow_parent_into_death(arguments.parent)
     configure_logs("api")
     log_plugins()
+    start_tracing("api", os.environ)
     # The supervisor blocks these to wait for them; a child inherits the mask.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
 

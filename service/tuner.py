@@ -26,6 +26,7 @@ from tuner.coordinator.webhooks.deliveries import delivering
 from tuner.engine.checkpoints import FileCheckpoints
 from tuner.engine.composite import CompositeEngine
 from tuner.engine.protocol import Engine
+from tuner.engine.tracing import start_tracing
 from tuner.records.errors import LeadershipLost
 from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.storage.sql.database import Database
@@ -100,6 +101,7 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM, signal.SIGINT, signal.SIGCHLD])
     configure_logs("tuner")
     log_plugins()
+    start_tracing("tuner", os.environ)
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
     settings = settings_or_exit("service.tuner")

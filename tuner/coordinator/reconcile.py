@@ -20,6 +20,7 @@ from tuner.coordinator.starting import Starting
 from tuner.engine.checkpoints import CheckpointStore
 from tuner.engine.protocol import Engine
 from tuner.engine.reports import Report
+from tuner.engine.tracing import ORDER, span
 from tuner.records.errors import StorageUnavailable
 from tuner.spec.states import ACTIVE_STUDY_STATES
 from tuner.storage.commits import record_reports, reopen_orders
@@ -173,7 +174,8 @@ def _store(
     checkpoints: CheckpointStore | None,
 ) -> None:
     started = memory.started(report.order_id for report in reports)
-    with database.write() as session:
+    orders = list(dict.fromkeys(report.order_id for report in reports))
+    with span("store reports", {ORDER: orders}), database.write() as session:
         stale = record_reports(session, reports, started)
     memory.reported(reports, written_trials(session))
     # Only now, with the newer state committed, may the older one go.

@@ -4,7 +4,7 @@ An open order that no slot runs is started like a new one: it was lost, or it ga
 goes on from what its trials have stored.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import structlog
@@ -15,6 +15,7 @@ from tuner.decisions.plan import next_decision, wanted_orders
 from tuner.engine.orders import AnyOrder, OrderId
 from tuner.engine.protocol import Engine, NoFreeSlot
 from tuner.engine.slots import Capacity, Slot, capacity_of
+from tuner.engine.tracing import STUDY, about, span
 from tuner.records.decision import Decision
 from tuner.records.errors import (
     LeadershipLost,
@@ -146,18 +147,26 @@ class Starting:
         return self._snapshots[study_id]
 
     def _store_and_start(self, study_id: str, orders: Iterable[AnyOrder]) -> None:
-        listed = tuple(orders)
+        if listed := tuple(orders):
+            with span("start orders", {STUDY: study_id}):
+                self._start(study_id, listed)
+
+    def _start(self, study_id: str, listed: Sequence[AnyOrder]) -> None:
         new = tuple(order for order in listed if order.id not in self._stored)
         if new:
             self._store_decision(self._snapshots[study_id], Decision(orders=new))
         for order in listed:
             try:
-                self._engine.start(order)
+                with span(f"start {order.kind} order", about(order)):
+                    self._engine.start(order)
             except NoFreeSlot as error:  # a slot has gone since; the order is stored and waits
                 log.info("order waits", study=study_id, problem=str(error))
 
     def _store_decision(self, snapshot: StudySnapshot, decision: Decision) -> None:
-        with self._database.write() as session:
+        with (
+            span("store decision", {STUDY: snapshot.study.id}),
+            self._database.write() as session,
+        ):
             commit_decision(session, snapshot.study, decision)
         self._memory.decided(snapshot.study.id, decision, written_trials(session))
 

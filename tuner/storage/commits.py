@@ -76,13 +76,8 @@ def commit_decision(session: Session, study: StudyRecord, decision: Decision) ->
     for promotion in decision.promotions:
         rows[promotion.number].system_attrs = promotion.system_attrs
     for ending in decision.endings:
-        end_trial(
-            session,
-            rows[ending.number],
-            ending.state,
-            reason=ending.reason,
-            message=ending.message,
-        )
+        row = rows[ending.number]
+        end_trial(session, row, ending.state, reason=ending.reason, message=ending.message)
     insert_orders(session, decision.orders)
     trained = {
         trial.spec.number: trial.start

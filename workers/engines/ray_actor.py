@@ -12,11 +12,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pydantic import TypeAdapter
-
-from tuner.engine.orders import AnyOrder, Order
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.engine.software import Software, installed_software
+from tuner.engine.tracing import Handed
 from tuner.spec.record import Record
 from tuner.spec.submitted import STORED
 from workers.engines.slot_process import SlotProcess
@@ -24,7 +22,6 @@ from workers.slot.process import end_once_orphaned
 
 LOOK_SECONDS: Final = 1.0
 """How often a worker that reports nothing is looked at: it may stand still."""
-_ORDERS: Final[TypeAdapter[AnyOrder]] = TypeAdapter(Order)
 
 
 class Assignment(Record):
@@ -100,7 +97,8 @@ class SlotActor:
 
     async def start(self, text: str) -> None:
         """Hand an order to the worker."""
-        self._slot.start(_ORDERS.validate_json(text, context=STORED))
+        given = Handed.model_validate_json(text, context=STORED)
+        self._slot.start(given.order, given.trace)
         self._news.set()  # its process, and with it the pipe, may be another one now
 
     async def news(self) -> str:

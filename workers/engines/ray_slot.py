@@ -15,6 +15,7 @@ from ray.exceptions import RayError
 from tuner.engine.orders import AnyOrder
 from tuner.engine.reports import Done, Failed, Lost, Reached
 from tuner.engine.software import Software, differences
+from tuner.engine.tracing import handed
 from workers.engines.ray_actor import Assignment, Introduction, News, SlotActor
 from workers.engines.slot_process import RECENT_ORDERS, code_of, trials_of
 
@@ -73,7 +74,7 @@ class RaySlot:
     def start(self, order: AnyOrder) -> None:
         """Send the order; if the actor is dying, its next answer says so."""
         self.order, self.code = order, code_of(order)
-        self.calls[self._actor.start.remote(order.model_dump_json())] = _nothing
+        self.calls[self._actor.start.remote(handed(order).model_dump_json())] = _nothing
 
     def answered(self, call: Any) -> _Reports:  # noqa: ANN401  Ray's references have no public type
         """What an answer that has come amounts to."""

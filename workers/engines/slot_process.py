@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -20,6 +21,7 @@ from pydantic import TypeAdapter
 import workers
 from tuner.engine.orders import AnyOrder, ProbeOrder, TrainOrder
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report
+from tuner.engine.tracing import handed
 from tuner.spec.families.own_task import OwnTask
 from tuner.spec.states import StateReason
 from workers.device.heartbeat import Heartbeat
@@ -133,11 +135,15 @@ class SlotProcess:
             return []
         return self._after_death("stands still (SIGSTOP) and was ended")
 
-    def start(self, order: AnyOrder) -> None:
+    def start(self, order: AnyOrder, trace: Mapping[str, str] | None = None) -> None:
         """Send the order; if the worker is dying, the next `receive` says so.
 
         A worker that has run a user's code runs nothing else afterwards: that code may have changed
         anything in its process.
+
+        Args:
+            trace: headers of the span that it is handed over in; None: of the current one.
+
         """
         code = code_of(order)
         if self.code not in (None, code):
@@ -150,7 +156,7 @@ class SlotProcess:
         self.order, self.code = order, code
         self._heartbeat.expect()
         with suppress(OSError):
-            self.connection.send_bytes(order.model_dump_json().encode())
+            self.connection.send_bytes(handed(order, trace).model_dump_json().encode())
 
     def receive(self) -> list[Reached | Done | Failed | Lost]:
         """The reports that are there; Lost, and a new worker, if the order's worker died."""

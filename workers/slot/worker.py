@@ -89,11 +89,17 @@ def _work(
 ) -> None:
     with loading():
         import torch
-        from pydantic import TypeAdapter
 
         from tuner.data_files.places import Places
-        from tuner.engine.orders import AnyOrder, Order
-        from tuner.engine.reports import Lost
+        from tuner.engine.reports import Failed, Lost
+        from tuner.engine.tracing import (
+            Handed,
+            about,
+            note_failure,
+            send_spans,
+            span,
+            start_tracing,
+        )
         from tuner.spec.submitted import STORED
         from workers.datasets.access import Access, allow
         from workers.device.heartbeat import Heartbeat, alive, beat_with, end_copies
@@ -103,6 +109,7 @@ def _work(
         settle_torch()
         # The first optimizer of a process loads torch's compiler, which takes seconds: do it now.
         torch.optim.SGD([torch.zeros(1)], lr=0.0)
+        start_tracing("worker", os.environ)
     before = data_bytes()
     if settings.device != "cpu":
         from workers.device.gpu_memory import start_gpu
@@ -113,19 +120,23 @@ def _work(
     checkpoint_dir = Path(settings.checkpoint_dir)
     kept = checkpoint_dir / "data"
     allow(Access(Places(settings.dataset_dirs, kept / "stores"), kept))
-    orders: TypeAdapter[AnyOrder] = TypeAdapter(Order)
     heartbeat = Heartbeat(settings.heartbeat_fd)
     beat_with(heartbeat)
     heartbeat.beat()  # it is up: what goes wrong from here on is an order's doing
     cohort = OpenCohort(device=settings.device)
     while True:
-        order = orders.validate_json(messages.get(), context=STORED)  # checked when submitted
+        given = Handed.model_validate_json(messages.get(), context=STORED)  # checked when submitted
+        order = given.order
         alive()
-        for report in carry_out(order, cohort, checkpoint_dir):
-            end_copies()
-            connection.send_bytes(report.model_dump_json().encode())
-            if isinstance(report, Lost):
-                os._exit(DEAD_CONTEXT_STATUS)
+        with span(f"{order.kind} order", about(order), parent=given.trace):
+            for report in carry_out(order, cohort, checkpoint_dir):
+                end_copies()
+                connection.send_bytes(report.model_dump_json().encode())
+                if isinstance(report, Failed | Lost):
+                    note_failure(report.message)
+        if isinstance(report, Lost):
+            send_spans()
+            os._exit(DEAD_CONTEXT_STATUS)
 
 
 if __name__ == "__main__":
