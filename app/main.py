@@ -25,8 +25,7 @@ from app.http.measured import Measured
 from app.http.methods import HeadAndOptions
 from app.http.openapi import describe, operation_id
 from app.http.queries import known_query
-from app.http.request_ids import RequestIds
-from app.http.traced import NamedStudies, is_untraced
+from app.http.request_ids import NamedStudies, RequestIds, is_untraced
 from app.http.write_turns import WriteTurns
 from app.kept_answers import KeptAnswers
 from app.metrics import registry_of

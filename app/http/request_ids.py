@@ -1,18 +1,27 @@
-"""Give every request an id, its sender's if it has one, for the answer's headers and the log."""
+"""Give every request an id, its sender's if it has one, for the answer's headers and the log.
+
+And its span the id of its study, where OpenTelemetry is set up: FastAPI makes the span.
+"""
 
 import re
 import secrets
 import time
-from typing import Final
+from collections.abc import MutableMapping
+from typing import Any, Final
 
 import structlog
+from opentelemetry.trace import get_current_span
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tuner.engine.tracing import STUDY
 
 HEADER: Final = "X-Request-Id"
 _LINK: Final = re.compile(r"(/shared/.{16}).*")
 """Of a share link's secret only the beginning is logged."""
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
+_STUDY: Final = re.compile(r"/studies/(std_\w+)")
+_UNTRACED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 log = structlog.get_logger()
 
@@ -57,3 +66,38 @@ class RequestIds:
                         status=status,
                         milliseconds=round(1000 * (time.perf_counter() - began), 1),
                     )
+
+
+def is_untraced(scope: MutableMapping[str, Any]) -> bool:
+    """Whether a request gets no span.
+
+    Supervisors and scrapers ask all the time; and a span says the path, which of a share link is
+    the secret.
+    """
+    path: str = scope["path"]
+    return path in _UNTRACED or path.startswith("/shared/")
+
+
+class NamedStudies:
+    """Puts the id of a study on the request's span: of the one in its path, or that it has made."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        span = get_current_span()
+        if scope["type"] != "http" or not span.is_recording():
+            await self.app(scope, receive, send)
+            return
+
+        def name_study(path: str) -> None:
+            if found := _STUDY.search(path):
+                span.set_attribute(STUDY, found[1])
+
+        async def noted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                name_study(Headers(raw=message["headers"]).get("location", ""))
+            await send(message)
+
+        name_study(scope["path"])
+        await self.app(scope, receive, noted)

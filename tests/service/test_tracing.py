@@ -16,6 +16,9 @@ from tuner.engine.tracing import ORDER, STUDY
 
 pytestmark = pytest.mark.slow
 
+SECRET = "a" * 32
+"""Of a share link."""
+
 SPEC = {
     "family": {"name": "mlp", "depth": 2},
     "target": {"width": 64},
@@ -103,10 +106,13 @@ def test_requests_decisions_and_orders_are_spans_joined_by_study_and_order(tmp_p
             trained = collector.named("train order")
             asked = collector.named("POST /v1/studies")
             collector.named("store reports")
+            service.http.get(f"/shared/{SECRET}")
         finally:
             service.stop()
     assert [one.attributes[STUDY] for one in asked] == [study_id]
-    assert not [one for one in collector.spans if one.name.endswith("/healthz")]
+    asked_for = {one.attributes.get("url.path", "") for one in collector.spans}
+    assert "/v1/studies" in asked_for
+    assert not [path for path in asked_for if path == "/healthz" or SECRET in path]
     by_process: dict[str, set[str]] = defaultdict(set)
     for span in collector.spans:
         by_process[span.process].add(span.name)

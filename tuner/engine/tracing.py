@@ -4,16 +4,16 @@ OpenTelemetry is an extra: it is imported only where its own variables say where
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import entry_points, version
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, TypeAlias
 
 from tuner.engine.orders import AnyOrder, Order
 from tuner.spec.record import Record
 
-if TYPE_CHECKING:
-    from opentelemetry.trace import Tracer
+Starts: TypeAlias = Callable[..., AbstractContextManager[Any]]
+"""A tracer's `start_as_current_span`."""
 
 STUDY: Final = "widthwise.study"
 ORDER: Final = "widthwise.order"
@@ -28,7 +28,7 @@ _LAST_MILLISECONDS: Final = 2_000
 """That a process which has to end may take to send its spans."""
 
 log = logging.getLogger(__name__)
-_tracer: "Tracer | None" = None
+_starts: Starts | None = None
 
 
 class Handed(Record):
@@ -61,23 +61,23 @@ def span(
         parent: headers of the span of another process that it is within.
 
     """
-    return nullcontext() if _tracer is None else _traced(_tracer, name, attributes, parent)
+    return nullcontext() if _starts is None else _traced(_starts, name, attributes, parent)
 
 
 @contextmanager
 def _traced(
-    tracer: "Tracer", name: str, attributes: Mapping[str, Any], parent: Mapping[str, str] | None
+    starts: Starts, name: str, attributes: Mapping[str, Any], parent: Mapping[str, str] | None
 ) -> Iterator[None]:
     from opentelemetry.propagate import extract
 
     context = extract(parent) if parent else None
-    with tracer.start_as_current_span(name, context, attributes=attributes):
+    with starts(name, context, attributes=attributes):
         yield
 
 
 def note_failure(words: str) -> None:
     """Mark the current span as one of something that failed."""
-    if _tracer is not None:
+    if _starts is not None:
         from opentelemetry.trace import StatusCode, get_current_span
 
         get_current_span().set_status(StatusCode.ERROR, words)
@@ -85,17 +85,17 @@ def note_failure(words: str) -> None:
 
 def _headers() -> dict[str, str]:
     headers: dict[str, str] = {}
-    if _tracer is not None:
+    if _starts is not None:
         from opentelemetry.propagate import inject
 
         inject(headers)
     return headers
 
 
-def trace_with(tracer: "Tracer | None") -> None:
-    """Make spans with this tracer from now on, or none."""
-    global _tracer
-    _tracer = tracer
+def trace_with(starts: Starts | None) -> None:
+    """Make spans with this tracer's method from now on, or none."""
+    global _starts
+    _starts = starts
 
 
 def start_tracing(process: str, environ: Mapping[str, str]) -> None:
@@ -130,7 +130,7 @@ def start_tracing(process: str, environ: Mapping[str, str]) -> None:
     provider = TracerProvider(resource=Resource.create({"service.name": service}))
     provider.add_span_processor(BatchSpanProcessor(exporter))
     trace.set_tracer_provider(provider)  # FastAPI makes its spans with it
-    trace_with(trace.get_tracer("widthwise", version("widthwise")))
+    trace_with(trace.get_tracer("widthwise", version("widthwise")).start_as_current_span)
 
 
 def exporter_name(environ: Mapping[str, str]) -> str | None:
@@ -152,7 +152,7 @@ def exporter_name(environ: Mapping[str, str]) -> str | None:
 
 def send_spans() -> None:
     """Send what is still here, before a process ends without Python's own ending."""
-    if _tracer is not None:
+    if _starts is not None:
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.trace import get_tracer_provider
 

@@ -33,7 +33,7 @@ def exported() -> Iterator[InMemorySpanExporter]:
     """Spans that have ended."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace_with(provider.get_tracer("tests"))
+    trace_with(provider.get_tracer("tests").start_as_current_span)
     yield exporter
     trace_with(None)
 
