@@ -27,7 +27,7 @@ def analyse_table(
     ] = False,
     address: Address = None,
 ) -> None:
-    """Predict a wider model's learning rate from a table of losses of your own.
+    """Predict a wider model's rate from your table of losses.
 
     Needs no service, except with --submit.
     """

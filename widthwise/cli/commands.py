@@ -97,7 +97,7 @@ def up(  # noqa: PLR0913  # one parameter an option
         typer.Option("--json", help="Print one line of JSON: url, data directory and pid."),
     ] = False,
 ) -> None:
-    """Run the service here: API, pages, tuner and workers, until Ctrl-C."""
+    """Run API, pages, tuner and workers here, until Ctrl-C."""
     given: dict[str, object] = {
         "--data-dir": data_dir,
         "--host": host,

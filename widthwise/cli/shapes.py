@@ -39,7 +39,10 @@ def shapes(  # noqa: PLR0913  # one parameter an option
     output: Annotated[Path | None, typer.Option(help="Write to this file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a model's tensors and their roles, for a study of the family `external`."""
+    """Write a model's tensors and their roles.
+
+    Studies of the family `external` take them.
+    """
     with redirect_stdout(sys.stderr):  # the output is a document, whatever the model prints
         named = load_named(target)
         width = base_width or named.base_width

@@ -66,9 +66,10 @@ def tune(  # noqa: PLR0913  # one parameter an option
     ] = Path("recommendation.json"),
     as_json: AsJson = False,
 ) -> None:
-    """Tune your own model: describe it, check it, search, measure, and print the answer.
+    """Tune your own model, and print the answer.
 
-    Uses the service that runs on the data directory, or starts one until the study is over.
+    Describes and checks the model, searches and measures. Uses the service that runs on the data
+    directory, or starts one until the study is over.
     """
     target = {
         "width": target_width,

@@ -19,7 +19,10 @@ ANY_OPTION: Final = {
 
 
 def keys(context: typer.Context) -> None:
-    """Create, list, rotate and revoke keys, on the service's own machine (`keys create --help`)."""
+    """Create, list, rotate and revoke keys.
+
+    Runs on the service's own machine; `keys create --help` lists the options.
+    """
     with said_plainly():
         become_service(context.args, "service.access.keys")
 

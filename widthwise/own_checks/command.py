@@ -29,10 +29,10 @@ def check(
     batch_size: Annotated[int, typer.Option(min=1, help="Examples of a batch.")] = 16,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Check your own model: list every tensor's numbers, and train a few steps at every width.
+    """Check your own model by a few steps at every width.
 
-    Runs the target's code in this process. Exit status: 0 passed, 1 failed, 2 it cannot be checked
-    or decided.
+    Lists every tensor's numbers too. Runs the target's code in this process. Exit status: 0 passed,
+    1 failed, 2 it cannot be checked or decided.
     """
     from widthwise.own_checks import view  # here: it needs torch
 
@@ -53,9 +53,10 @@ def describe(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print a JSON object.")] = False,
 ) -> None:
-    """Print what every tensor of your own model gets, and why, with blocks in one line.
+    """Print every tensor's numbers for your own model.
 
-    Rates are factors on the one that will be tuned. Runs the target's code in this process.
+    Each has its reason, and equal blocks are one line. Rates are factors on the one that will be
+    tuned. Runs the target's code in this process.
     """
     from widthwise.own_checks import view  # here: it needs torch
 

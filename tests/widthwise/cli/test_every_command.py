@@ -68,6 +68,14 @@ def test_every_command_that_prints_can_do_so_for_programs(words: str) -> None:
     assert words in BECOME or "--json" in options
 
 
+@pytest.mark.parametrize("group", ["", "checks", "webhooks"])
+def test_the_list_of_commands_cuts_no_sentence_in_80_columns(group: str) -> None:
+    shown = CliRunner().invoke(app, [*group.split(), "--help"], env={"COLUMNS": "80"}).stdout
+    listed = shown.partition("Commands:")[2].splitlines()
+    assert listed
+    assert [line for line in listed if line.endswith("...")] == []
+
+
 @pytest.mark.parametrize("words", sorted({*ASKING, *MOVING, *REFUSED, *HERE}))
 def test_help_is_status_0_and_a_wrong_command_line_2(words: str) -> None:
     assert run(words, "--help").exit_code == 0

@@ -25,7 +25,7 @@ from widthwise.client import Client
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Coordinate checks in the service: run, list, show, pause and cancel them.",
+    help="Run, list, show, pause and cancel coordinate checks.",
 )
 EXIT_OF_OUTCOME: Final = {"passed": 0, "failed": 1, "inconclusive": 2, None: 2}
 
@@ -104,7 +104,7 @@ def list_all(
 
 @app.command()
 def show(check_id: CheckId, as_json: AsJson = False, address: Address = None) -> None:
-    """Show a check: verdict in words, likely causes, slopes of what is not right."""
+    """Show a check: verdict, likely causes, failing slopes."""
     with service(address) as client:
         found = client.check(check_id)
         if as_json:

@@ -12,7 +12,10 @@ _SHOWN_OF_A_KEY = 8
 
 
 def config(as_json: AsJson = False, address: Address = None) -> None:
-    """Show the configuration file's path, and the service and key in use with their source."""
+    """Show the configuration file, service and key in use.
+
+    Service and key have their source.
+    """
     with said_plainly():
         said, chosen = read_configuration(), chosen_service(address)
     key = chosen.api_key.value

@@ -24,9 +24,10 @@ def post_check(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Take a study's coordinate check on your own model, and post its statistics.
+    """Take a study's coordinate check on your own model.
 
-    Runs the file's code in this process. Exit status: 0 passed, 1 failed, 2 undecided.
+    Posts its statistics. Runs the file's code in this process. Exit status: 0 passed, 1 failed,
+    2 undecided.
     """
     with service(address) as client:
         functions = load_functions(file, [build, loss, batch])

@@ -20,7 +20,10 @@ def preview(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Show what a study would run: trials, FLOPs, time, share of the target, expected interval."""
+    """Show the plan and cost of a study, without running it.
+
+    The plan has trials, FLOPs, time, share of the target, and the expected interval.
+    """
     with service(address) as client:
         found = client.preview(read_spec(file))
     if as_json:

@@ -27,7 +27,7 @@ def recommendations(  # one parameter an option
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """List the stored recommendations of all studies, newest first."""
+    """List stored recommendations, newest first."""
     with service(address) as client:
         found = list(
             client.recommendations(
@@ -69,7 +69,7 @@ def reject(
 def changes(
     recommendation_id: RecommendationId, as_json: AsJson = False, address: Address = None
 ) -> None:
-    """Show how today's answer differs from a stored recommendation."""
+    """Compare a stored recommendation with today's answer."""
     with service(address) as client:
         found = client.changes(recommendation_id)
         if as_json:

@@ -81,7 +81,10 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     ] = False,
     address: Address = None,
 ) -> None:
-    """Print hyperparameters for a target of any width, depth, batch and duration, with evidence."""
+    """Print hyperparameters for a target, with evidence.
+
+    The target may have any width, depth, batch and duration.
+    """
     asked: Asked = {
         "width": width,
         "depth": depth,

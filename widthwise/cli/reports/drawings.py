@@ -31,7 +31,10 @@ def plot(
 def compare(
     study_id: StudyId, output: Picture, as_json: AsJson = False, address: Address = None
 ) -> None:
-    """Draw loss and parameter norm per step, each optimizer at its best measured rate."""
+    """Draw loss and parameter norm per step, by optimizer.
+
+    Each is drawn at its best measured rate.
+    """
     with service(address) as client:
         from widthwise.plots import training  # here: it needs matplotlib
 

@@ -25,7 +25,7 @@ def diff(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Compare studies: the fields that differ, and the answer of each."""
+    """Compare studies: their differing fields, their answers."""
     with service(address) as client:
         found = client.compare(*study_ids, width=width, tokens=tokens, optimizer=optimizer)
         if as_json:

@@ -67,7 +67,10 @@ def trials(
 
 
 def queue(as_json: AsJson = False, address: Address = None) -> None:
-    """List the studies that hold slots, and those that wait, with the reason of each."""
+    """List the studies that hold slots or wait for them.
+
+    Those that wait have the reason.
+    """
     with service(address) as client:
         found = client.queue()
         if as_json:

@@ -45,7 +45,10 @@ def submit(
 
 
 def watch(study_id: StudyId, as_json: AsJson = False, address: Address = None) -> None:
-    """Watch a study until it is over; Ctrl-C stops watching, not the study."""
+    """Watch a study until it is over.
+
+    Ctrl-C stops watching, not the study.
+    """
     with service(address) as client:
         _watch(client, study_id, as_json=as_json)
 

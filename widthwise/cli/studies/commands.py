@@ -44,7 +44,10 @@ def studies(  # noqa: PLR0913  # one parameter an option
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """List the studies, newest first; those that cannot be read with the reason."""
+    """List the studies, newest first.
+
+    Those that cannot be read have the reason.
+    """
     with service(address) as client:
         pages = list(
             client.study_pages(

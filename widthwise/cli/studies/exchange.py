@@ -22,7 +22,7 @@ def export_optuna(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Write a study's trials as an Optuna storage, for Optuna and its dashboard."""
+    """Write a study's trials as an Optuna storage."""
     with service(address) as client:
         written = client.export_optuna(study_id, output or Path(f"{study_id}.optuna.log"))
         if as_json:
@@ -82,7 +82,7 @@ def import_trials(  # noqa: PLR0913  # one parameter an option
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Import earlier trials, which the search learns from before its own."""
+    """Import earlier trials for the search to learn from."""
     pairs = [one.partition("=") for one in name or ()]
     with service(address) as client:
         try:

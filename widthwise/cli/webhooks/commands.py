@@ -22,7 +22,10 @@ def create(
     as_json: AsJson = False,
     address: Address = None,
 ) -> None:
-    """Register an address for events, and print the secret that signs them."""
+    """Register an address for events.
+
+    Prints the secret that signs them.
+    """
     with service(address) as client:
         made = client.create_webhook(url, event)
         if as_json:
