@@ -1,6 +1,7 @@
 """What the API process loads, and what health says of it."""
 
 import datetime as dt
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,9 +11,11 @@ from sqlalchemy import update
 
 from app.described import written
 from app.liveness import coordinator_problem
+from service.sockets import listen
 from tests.app.described import described
 from tests.app.served import SPEC, Served
 from tuner.storage.heartbeats import WorkerRecord, beat
+from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import WorkerRow
 
 
@@ -29,6 +32,31 @@ def test_the_api_process_describes_itself_without_torch_or_what_only_the_coordin
     result = subprocess.run(command, capture_output=True, check=True)
     assert result.stdout == written(described())
     assert result.stderr.strip() == b""
+
+
+def test_collections_of_the_api_process_pass_over_what_stays(database: Database) -> None:
+    code = (
+        "import gc, signal, service.api\n"
+        "signal.signal(signal.SIGTERM, lambda *_: None)\n"  # which uvicorn raises again at its end
+        "service.api.main()\n"
+        "print(gc.get_freeze_count(), len(gc.get_objects()))"
+    )
+    with listen("127.0.0.1", 0) as listening:
+        address = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        descriptor = listening.fileno()
+        with subprocess.Popen(
+            [sys.executable, "-c", code, "--socket", str(descriptor)],
+            env=os.environ | {"WIDTHWISE_DATABASE_URL": str(database.engine.url)},
+            pass_fds=[descriptor],
+            stdout=subprocess.PIPE,
+        ) as process:
+            try:
+                assert httpx.get(address, trust_env=False, timeout=60).status_code == 200
+            finally:
+                process.terminate()
+            printed, _ = process.communicate()
+    passed_over, looked_at = map(int, printed.split())
+    assert passed_over > 5 * looked_at
 
 
 def test_health_needs_no_database(served: Served) -> None:
