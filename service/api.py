@@ -1,6 +1,7 @@
 """The API process: answers HTTP on the socket it was given, or on its own."""
 
 import argparse
+import gc
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from contextlib import suppress
 
 import uvicorn
 
-from app.dashboard.prepared import AFTER_SECONDS, prepare
+from app.dashboard.prepared import AFTER_SECONDS, prepare, prepare_list
 from app.described import Description, written
 from app.main import create_app, routed_app
 from app.server import ApiServer, PromptProtocol
@@ -86,6 +87,9 @@ def main() -> None:
         listening = socket.socket(fileno=arguments.socket)
     else:
         listening = listen(settings.host, settings.port)
+    prepare_list(application)
+    gc.collect()
+    gc.freeze()  # what is there by now stays: looking through it would hold up answers for 15 ms
     timers = (
         threading.Timer(AFTER_SECONDS, _prepare),
         threading.Timer(DESCRIBED_AFTER_SECONDS, _keep_described, [application.state.description]),

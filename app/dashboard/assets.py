@@ -29,6 +29,7 @@ _EDITION: Final = hashlib.sha256(b"\0".join(_OWN.values())).hexdigest()[:12]
 
 # Paths carry what they serve: an edition's files never change, so browsers keep them.
 OWN_ASSETS: Final = f"/assets/{_EDITION}"
+STYLE: Final = _OWN["style.css"].decode()
 PLOTLY: Final = f"/assets/plotly-{version('plotly')}.min.js"
 
 

@@ -3,11 +3,16 @@
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Final
 
-from app.dashboard import assets, templating
+import anyio
+from fastapi import FastAPI, Request
+
+from app.dashboard import assets, study_list, templating
 from app.dashboard.submit import page as submit_page
+from tuner.records.errors import TunerError
 
 AFTER_SECONDS: Final = 10.0
 """Of a process's start: it takes most of a second of a core, which first requests need more."""
@@ -15,6 +20,30 @@ _PAUSE_SECONDS: Final = 0.02
 """Between two templates."""
 _TURN_SECONDS: Final = 5e-4
 """That a thread computes while others wait, instead of Python's 5 ms: a request takes ten turns."""
+
+
+def prepare_list(app: FastAPI) -> None:
+    """Make the list of studies once, which whoever starts a service opens first.
+
+    It compiles the page's templates and statements, reads the verdicts that it shows, and loads
+    what hands requests to threads. A database that is away is left to those who ask.
+    """
+    asked = Request(
+        {
+            "type": "http",
+            "method": "GET",
+            "scheme": "http",
+            "path": "/",
+            "query_string": b"",
+            "headers": [(b"host", b"localhost")],
+        }
+    )
+    at = app.state
+    with suppress(TunerError):
+        anyio.run(
+            anyio.to_thread.run_sync,
+            partial(study_list.show_studies, asked, at.database, at.verdicts, at.settings),
+        )
 
 
 def prepare() -> None:

@@ -6,10 +6,11 @@ from typing import Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from markupsafe import Markup
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from app.dashboard.assets import OWN_ASSETS, PLOTLY
+from app.dashboard.assets import OWN_ASSETS, PLOTLY, STYLE
 from app.dashboard.words import FILTERS
 from parametrization.text.visible import visible
 
@@ -31,6 +32,8 @@ _ENVIRONMENT: Final = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= FILTERS
+_ENVIRONMENT.globals["style"] = Markup(STYLE)
+"""For a page that brings it along."""
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
     "new": ("/new", "New study"),

@@ -6,10 +6,11 @@ Starts the service with its workers, has it train one study to its end and anoth
 and prints a row for every page and theme, how long thousands of curves take to be drawn and read,
 and which targets are missed. A page that is wider than a telephone's window counts as a violation.
 Pictures of every page, light, dark and narrow, are written to the folder that the result names.
-Times are milliseconds of this machine under its present load. A first paint is the median of five
-loads in a browser that runs already and keeps nothing of the service from one to the next. Beside
-it stands `first_load_paint_ms`, of the page's first load, for which the browser starts a process;
-of the list in light it is the first of the browser and of the service.
+Times are milliseconds of this machine under its present load, which the study that runs is part
+of. `first_paint_ms` is that of the page's first load, for which the browser starts a process; of
+the list in light it is the first of the browser and of the service. Beside it stands
+`warm_paint_ms`, the median of five loads in a browser that runs already and keeps nothing of the
+service from one to the next.
 """
 
 import shutil

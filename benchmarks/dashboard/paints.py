@@ -46,15 +46,20 @@ def paints(page: Page, address: str) -> list[Paint]:
 
 
 def paint_row(first: Paint, loads: Sequence[Paint]) -> dict[str, Any]:
-    """The median load, what its time is made of, and the load before all of them."""
-    median = Paint(*(statistics.median(times) for times in zip(*loads, strict=True)))
+    """The first load and what its time is made of, and the median of those after it."""
+    warm = Paint(*(statistics.median(times) for times in zip(*loads, strict=True)))
     return {
-        "first_paint_ms": round(median.painted, 1),
-        "of_which_ms": {
-            "until_asked": round(median.request, 1),
-            "answered": round(median.response - median.request, 1),
-            "parsed": round(median.parsed - median.response, 1),
-            "painted": round(median.painted - median.parsed, 1),
-        },
-        "first_load_paint_ms": round(first.painted, 1),
+        "first_paint_ms": round(first.painted, 1),
+        "first_of_which_ms": _parts(first),
+        "warm_paint_ms": round(warm.painted, 1),
+        "warm_of_which_ms": _parts(warm),
+    }
+
+
+def _parts(paint: Paint) -> dict[str, float]:
+    return {
+        "until_asked": round(paint.request, 1),
+        "answered": round(paint.response - paint.request, 1),
+        "parsed": round(paint.parsed - paint.response, 1),
+        "painted": round(paint.painted - paint.parsed, 1),
     }

@@ -7,9 +7,13 @@ from urllib.parse import quote
 import pytest
 from fastapi import FastAPI
 
-from app.dashboard.prepared import prepare
+from app.dashboard.assets import STYLE
+from app.dashboard.prepared import prepare, prepare_list
+from app.main import create_app
+from app.settings import AppSettings
 from tests.app.pages.test_pages import HTML, page
 from tests.app.served import Served
+from tuner.storage.sql.database import open_database
 
 
 def test_the_api_page_lists_every_route_without_waiting_for_their_description(
@@ -48,3 +52,19 @@ def test_a_page_comes_in_its_readers_theme_compressed_and_waits_for_its_style_al
     assert response.text.endswith("</html>")
     scripts = re.findall("<script (.*?)>", response.text)
     assert [script for script in scripts if not re.search('type="module"| defer', script)] == []
+
+
+def test_the_list_brings_its_style_and_is_made_before_anybody_asks(untouched: Served) -> None:
+    app = untouched.server.config.app
+    assert isinstance(app, FastAPI)
+    prepare_list(app)
+    text = page(untouched.client, "/")
+    assert 'rel="stylesheet"' not in text
+    assert f"<style> {' '.join(STYLE.split())} </style>" in text
+    assert 'rel="stylesheet"' in page(untouched.client, "/workers")
+
+
+def test_a_service_whose_database_is_away_starts_without_the_list() -> None:
+    database = open_database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    prepare_list(create_app(database, AppSettings()))
+    database.close()
