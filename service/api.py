@@ -1,7 +1,6 @@
 """The API process: answers HTTP on the socket it was given, or on its own."""
 
 import argparse
-import gc
 import os
 import signal
 import socket
@@ -88,8 +87,6 @@ def main() -> None:
     else:
         listening = listen(settings.host, settings.port)
     prepare_list(application)
-    gc.collect()
-    gc.freeze()  # what is there by now stays: looking through it would hold up answers for 15 ms
     timers = (
         threading.Timer(AFTER_SECONDS, _prepare),
         threading.Timer(DESCRIBED_AFTER_SECONDS, _keep_described, [application.state.description]),
