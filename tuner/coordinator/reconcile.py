@@ -187,7 +187,7 @@ def _store(
 def _beat(database: Database, engine: Engine) -> None:
     beats = [Beat("tuner", "coordinator")]
     beats += [
-        Beat(slot.name, slot.device, slot.busy_with, slot.problem)
+        Beat(slot.name, slot.device_words, slot.busy_with, slot.problem)
         for slot in engine.slots()
         if slot.study_id is None  # trainers' own requests tell when they were last heard of
     ]

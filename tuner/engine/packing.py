@@ -28,7 +28,8 @@ class Packing(Record):
     device: str
     """torch's kind of device: `cpu`, `cuda`."""
     device_name: str = ""
-    """Model of the GPU that measured it; empty on CPU cores, and where nothing was measured."""
+    """Model of the device that measured it; empty where nothing was measured, or where an older
+    release did on CPU cores."""
 
     @property
     def words(self) -> str:

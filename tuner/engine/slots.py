@@ -7,6 +7,8 @@ from tuner.engine.orders import OrderId
 from tuner.engine.packing import DeviceKind
 from tuner.spec.record import Record
 
+_LONGEST_WORDS: Final = 32  # of the column that they are stored in
+
 
 class Slot(Record):
     """One place where a cohort can run: a GPU, part of one, or a CPU core."""
@@ -16,6 +18,8 @@ class Slot(Record):
     device: str
     """torch's name of the device: `cpu`, `cuda:1`; `external` for a trainer of a user's own."""
     device_kind: DeviceKind | Literal["external"]
+    accelerator: str = ""
+    """The owner's name for the kind of device, where a cluster has several: `L4`."""
     memory_bytes: int | None = None
     """Most that an order may allocate; None where the engine sets no limit."""
     busy_with: OrderId | None = None
@@ -23,6 +27,16 @@ class Slot(Record):
     """Why it can take no order now, in words: it has no machine yet, or one that does not fit."""
     study_id: str | None = None
     """The one study whose orders it takes, a trainer of that study's own; None: any other's."""
+
+    @property
+    def device_words(self) -> str:
+        """The device and its kind, as they are stored with the slot's beats.
+
+        >>> Slot(name="ray-0", device="cuda:0", device_kind="cuda", accelerator="L4").device_words
+        'cuda:0 L4'
+
+        """
+        return f"{self.device} {self.accelerator}".strip()[:_LONGEST_WORDS]
 
 
 class Capacity(Record):

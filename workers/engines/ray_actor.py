@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import ray
+
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.engine.software import Software, installed_software
 from tuner.engine.tracing import Handed
@@ -47,6 +49,8 @@ class Introduction(Record):
     node: str
     sees_checkpoints: bool
     """It reads the engine's mark: both have one checkpoint directory."""
+    accelerator: str = ""
+    """The kind of its node's devices; empty if that declares none."""
 
 
 class News(Record):
@@ -58,6 +62,18 @@ class News(Record):
 
 
 MARK_FILE: Final = ".ray-engine"
+_ACCELERATOR: Final = "accelerator_type:"
+"""Beginning of the resource by which a node says what its devices are: Ray adds it where there are
+GPUs, and whoever starts a node may declare it."""
+
+
+def declared_accelerator() -> str:
+    """Kind of this node's devices; empty if it declares none."""
+    own = ray.get_runtime_context().get_node_id()
+    nodes = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's own
+    declared = next(node["Resources"] for node in nodes if node["NodeID"] == own)
+    kinds = (name.removeprefix(_ACCELERATOR) for name in declared if name.startswith(_ACCELERATOR))
+    return ", ".join(sorted(kinds))
 
 
 class SlotActor:
@@ -78,6 +94,7 @@ class SlotActor:
             self._told.memory_limit_bytes,
             device=self._told.device,
             device_share=self._told.device_share,
+            accelerator=declared_accelerator(),
             dataset_dirs=self._told.dataset_dirs,
         )
         self._news = asyncio.Event()
@@ -92,7 +109,10 @@ class SlotActor:
         if sees_checkpoints:
             self._slot.spawn()
         return Introduction(
-            software=installed_software(), node=platform.node(), sees_checkpoints=sees_checkpoints
+            software=installed_software(),
+            node=platform.node(),
+            sees_checkpoints=sees_checkpoints,
+            accelerator=self._slot.accelerator,
         ).model_dump_json()
 
     async def start(self, text: str) -> None:

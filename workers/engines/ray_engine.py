@@ -98,6 +98,7 @@ class RayEngine:
                 name=slot.assignment.slot,
                 device=slot.assignment.device,
                 device_kind="cpu" if slot.assignment.device == "cpu" else "cuda",
+                accelerator=slot.accelerator,
                 memory_bytes=slot.assignment.memory_limit_bytes,
                 busy_with=slot.order.id if slot.order else None,
                 problem=slot.problem,

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,7 +47,13 @@ def local_cluster(nodes: int, cores: int, port: int | None = None) -> Iterator[L
 
 
 @contextmanager
-def _running(nodes: int, cores: int, port: int | None, health: Mapping[str, int]) -> Iterator[Any]:
+def _running(
+    nodes: int,
+    cores: int,
+    port: int | None,
+    health: Mapping[str, int],
+    kinds: Sequence[str] = (),
+) -> Iterator[Any]:
     """Ray's own object for a cluster."""
     settle_ray()
     from ray.cluster_utils import Cluster
@@ -68,16 +74,17 @@ def _running(nodes: int, cores: int, port: int | None, health: Mapping[str, int]
             },
         )
         try:
-            for _ in range(nodes):
-                _add(cluster, cores)
+            for number in range(nodes):
+                _add(cluster, cores, kinds[number] if kinds else None)
             yield cluster
         finally:
             cluster.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _add(cluster: Any, cores: int) -> int:  # noqa: ANN401  a class that Ray keeps to itself
-    """Let another node join; process id of its raylet."""
-    node = cluster.add_node(num_cpus=cores, object_store_memory=_STORE_BYTES)
+def _add(cluster: Any, cores: int, kind: str | None = None) -> int:  # noqa: ANN401
+    """Let another node join, of a kind if it is named; process id of its raylet."""
+    declared = {} if kind is None else {f"accelerator_type:{kind}": 1}
+    node = cluster.add_node(num_cpus=cores, object_store_memory=_STORE_BYTES, resources=declared)
     return _process_id(node, "raylet")
 
 
@@ -100,6 +107,7 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=2)
     parser.add_argument("--cores", type=int, default=1, help="of each node")
     parser.add_argument("--port", type=int, help="of the head; default: a free one")
+    parser.add_argument("--kinds", nargs="*", default=[], help="of each node's devices")
     parser.add_argument(
         "--watchful",
         action="store_true",
@@ -107,7 +115,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     health = HEALTH if given.watchful else HEALTH | _PATIENCE
-    with _running(given.nodes, given.cores, given.port, health) as cluster:
+    with _running(given.nodes, given.cores, given.port, health, given.kinds) as cluster:
         _print(_described(cluster)._asdict())
         for _ in sys.stdin:
             _print({"raylet": _add(cluster, given.cores)})

@@ -46,6 +46,8 @@ class RaySlot:
     """Why it takes no order now."""
     calls: dict[Any, Callable[[Any], _Reports]] = field(default_factory=dict)
     """By Ray's reference to an answer that is still to come, what to do with it."""
+    accelerator: str = ""
+    """The kind of its node's devices; empty until it has a place, or if that declares none."""
     refused: bool = False
     """The latest actor could not be used; the problem says why."""
     _actor: Any = None
@@ -110,6 +112,7 @@ class RaySlot:
             )
         else:
             self.problem, self.refused, self._is_placed = None, False, True
+            self.accelerator = found.accelerator
             self._listen()
         return []
 

@@ -53,6 +53,7 @@ class SlotProcess:
     device: str = "cpu"
     device_share: float = 1.0
     """Of a GPU's memory: several slots may be on one."""
+    accelerator: str = ""  # the owner's name for the kind of device
     dataset_dirs: tuple[str, ...] = ()
     """Where users' data may lie."""
     order: AnyOrder | None = None
@@ -97,6 +98,7 @@ class SlotProcess:
             memory_limit_bytes=self.memory_limit_bytes,
             device=self.device if self.device == "cpu" else FIRST,
             device_share=self.device_share,
+            accelerator=self.accelerator,
             dataset_dirs=self.dataset_dirs,
         )
         self._process = subprocess.Popen(

@@ -34,6 +34,7 @@ from workers.cohort.programs import Programs
 from workers.datasets.data import Batch
 from workers.datasets.load import load_data
 from workers.device.dead_context import is_dead_context
+from workers.device.device_name import device_name
 from workers.device.gpu_memory import give_back
 from workers.device.heartbeat import alive
 from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_large
@@ -41,7 +42,7 @@ from workers.dynamics.looking import dynamics
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
 from workers.packing.kept_cohort import KeptCohort
-from workers.packing.packed_here import gpu_name, packing_here
+from workers.packing.packed_here import packing_here, probes_in
 from workers.packing.probe import probe
 from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (
@@ -71,6 +72,8 @@ class OpenCohort:
     """torch's name of where this worker trains."""
     trials: dict[tuple[str, int], RunningTrial] = field(default_factory=dict)
     """By study id and trial number, the latest last."""
+    accelerator: str = ""
+    """The owner's name for the kind of device; empty: it has none."""
     programs: Programs = field(default_factory=Programs)
     kept: KeptCohort = field(default_factory=KeptCohort)
     _sizes: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -239,8 +242,9 @@ def _drawing_alike(loss: Loss, model: nn.Module, batch: Batch) -> torch.Tensor:
 
 
 def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
-    packing = probe(order, cohort.programs, folder, cohort.device)
-    packing = packing.model_copy(update={"device_name": gpu_name(cohort.device)})
+    device, accelerator = cohort.device, cohort.accelerator
+    packing = probe(order, cohort.programs, probes_in(folder, accelerator), device)
+    packing = packing.model_copy(update={"device_name": device_name(device, accelerator)})
     # What was traced stays, tens of thousands of objects: collecting garbage need not look at them.
     gc.collect()
     gc.freeze()
@@ -250,7 +254,8 @@ def _probe(order: ProbeOrder, cohort: OpenCohort, folder: Path) -> Done:
 def _train(
     order: TrainOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore
 ) -> Iterator[Reached | Done]:
-    packing = packing_here(order, cohort.programs, cohort.kept, folder, cohort.device)
+    where = folder, cohort.device, cohort.accelerator
+    packing = packing_here(order, cohort.programs, cohort.kept, *where)
     held = [cohort.take(order.study_id, trial) for trial in order.trials]
     if None in held:  # those that are opened now need the memory
         cohort.kept.close()

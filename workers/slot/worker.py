@@ -45,6 +45,8 @@ class WorkerSettings:
     """torch's name of the device that it trains on."""
     device_share: float = 1.0
     """Of a GPU's memory."""
+    accelerator: str = ""
+    """The owner's name for the kind of device."""
     dataset_dirs: tuple[str, ...] = ()
     """Directories that users' data may lie in."""
 
@@ -123,7 +125,7 @@ def _work(
     heartbeat = Heartbeat(settings.heartbeat_fd)
     beat_with(heartbeat)
     heartbeat.beat()  # it is up: what goes wrong from here on is an order's doing
-    cohort = OpenCohort(device=settings.device)
+    cohort = OpenCohort(device=settings.device, accelerator=settings.accelerator)
     while True:
         given = Handed.model_validate_json(messages.get(), context=STORED)  # checked when submitted
         order = given.order

@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,12 @@ from workers.engines.ray_nodes import LocalCluster
 
 
 @contextmanager
-def ray_nodes(nodes: int, cores: int, port: int | None = None) -> Iterator[LocalCluster]:
+def ray_nodes(
+    nodes: int, cores: int, port: int | None = None, kinds: Sequence[str] = ()
+) -> Iterator[LocalCluster]:
     """A cluster in a process of its own, so that nothing of Ray's start stays in the test's."""
     arguments = [f"--nodes={nodes}", f"--cores={cores}", *([f"--port={port}"] if port else [])]
+    arguments += ["--kinds", *kinds] if kinds else []
     process = subprocess.Popen(
         [sys.executable, "-m", "workers.engines.ray_nodes", *arguments],
         cwd=Path(__file__).parents[3],

@@ -1,4 +1,4 @@
-"""A GPU packs trials by its own probe, whichever model of GPU was asked first."""
+"""A device packs trials by its own probe, whichever model was asked first."""
 
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from tuner.engine.orders import OrderId, ProbeOrder, TrainOrder
 from tuner.engine.packing import SOLO, Packing
 from tuner.engine.reports import Done
 from workers.cohort.programs import Programs
+from workers.device.device_name import device_name
 from workers.packing import packed_here
 from workers.packing.kept_cohort import KeptCohort
-from workers.packing.packed_here import packing_here
+from workers.packing.packed_here import packing_here, probes_in
 from workers.packing.stored_probes import Probed, memory_of, remember
 from workers.slot.orders import OpenCohort, carry_out
 
@@ -34,7 +35,7 @@ def fused(device_name: str, most: int = 4) -> Packing:
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Packing:
     """What a GPU named OURS remembers of the shape: trials train best one by one."""
-    monkeypatch.setattr(packed_here, "gpu_name", lambda device: OURS)
+    monkeypatch.setattr(packed_here, "device_name", lambda device, accelerator: OURS)
     packing = SOLO.model_copy(update={"speedup": 0.9})
     asked = ProbeOrder(
         id=OrderId("ord_probe"), study_id="std_test", trial=TRIALS[0], trials=4, device_kind="cuda"
@@ -74,3 +75,19 @@ def test_trials_train_by_their_own_gpus_packing(own: Packing, tmp_path: Path) ->
     alone = losses(packed_as(SOLO))
     assert losses(packed_as(fused(OTHER))) == alone
     assert losses(packed_as(fused(OURS))) != alone
+
+
+def test_probes_of_machines_that_share_a_name_are_kept_by_kind(tmp_path: Path) -> None:
+    asked = ProbeOrder(
+        id=OrderId("ord_probe"), study_id="std_test", trial=TRIALS[0], trials=4, device_kind="cpu"
+    )
+    known = Probed(solo_seconds=0.2, packing=SOLO.model_copy(update={"speedup": 0.9}))
+    remember(memory_of(asked, 4, "cpu", probes_in(tmp_path, "slow")), known)
+    order = packed_as(fused("fast"))
+    assert packing_here(order, Programs(), KeptCohort(), tmp_path, "cpu", "slow") == known.packing
+    assert packing_here(order, Programs(), KeptCohort(), tmp_path, "cpu", "fast") == order.packing
+
+
+def test_a_processor_is_named_by_its_owner_before_its_maker() -> None:
+    assert device_name("cpu", "spot") == "spot"
+    assert device_name("cpu")
