@@ -98,9 +98,10 @@ SATURATED_LOGITS: Final = (
     " another and gradients vanish; lower the output multiplier or the readout's initial std"
 )
 VANISHING_BOTTLENECK: Final = (
-    "an input that vanishes as {name} starts at 1/fan_in, as a fixed bottleneck's rule has it:"
-    " declare that tensor Role.GQA_KV, which starts at 1/sqrt(fan_in), put a norm after it, or let"
-    " it grow with width"
+    "an input that vanishes as {name} starts at 1/fan_in, as a fixed bottleneck's rule has it: let"
+    " it grow with width, or put a norm after it and give it Role.GQA_KV, which starts at"
+    " 1/sqrt(fan_in); keys, values and what a state space selects by (B, C and its time step) are"
+    " Role.GQA_KV without a norm"
 )
 BOTTLENECK_AS_READOUT: Final = (
     "{name} in the place of a readout: no tensor of the model is an output with a forward"
@@ -116,8 +117,8 @@ BLOCK_OUTPUT_CHANGES: Final = (
 STREAM_GROWS: Final = "a missing 1/depth multiplier on the residual branches"
 STREAM_FALLS: Final = "residual branches divided by depth once too often"
 UNSETTLED: Final = (
-    "a map to a fixed number of key and value heads has no clean initialisation; let them grow"
-    " with width"
+    "a map to a fixed number of key and value heads, or to a bottleneck declared as one, has no"
+    " clean initialisation; let it grow with width"
 )
 DISAGREE: Final = "seeds disagree"
 BETWEEN: Final = "between right and wrong"

@@ -19,7 +19,7 @@ class Role(StrEnum):
     FINAL_NORM = "final_norm"  # gain or bias of the norm after the last residual block
     MOE_ROUTER = "moe_router"  # wide fan-in to a fixed number of experts
     FIXED_BOTTLENECK = "fixed_bottleneck"  # wide to a fixed width inside the model
-    GQA_KV = "gqa_kv"  # wide to a fixed number of key or value heads
+    GQA_KV = "gqa_kv"  # wide to a fixed number of key or value heads, or a state space's selection
 
 
 class Layout(NamedTuple):

@@ -36,7 +36,7 @@ _TEMPERATURES: Final = ("logit_scale", "logits_scale", "temperature", "tau")
 _FIXED_INSIDE: Final = {
     **dict.fromkeys(("k_proj", "v_proj", "kv_proj", "wk", "wv", "to_k", "to_v"), Role.GQA_KV),
     **dict.fromkeys(("q_a_proj", "kv_a_proj", "kv_a_proj_with_mqa"), Role.FIXED_BOTTLENECK),
-    "x_proj": Role.GQA_KV,  # keys and queries of a state space: as a bottleneck they would vanish
+    "x_proj": Role.GQA_KV,
     "lora_A": Role.FIXED_BOTTLENECK,
 }
 """Linears from a wide to a fixed dimension inside models, by name."""
@@ -109,9 +109,10 @@ OWN_TABLE: Final = (
     OwnRow(("*Experts",), ("*_proj_bias",), (F, W), Role.VECTOR, None, 1),
     OwnRow(("*",),  ("lora_A",),           (F, W), Role.FIXED_BOTTLENECK, 1, 0),
     OwnRow(("*",),  ("lora_B",),           (W, F), Role.INPUT, 1, 0, initial="keep"),
-    OwnRow(_STATES, ("A_log",),            (W, F), Role.VECTOR, None, 0),
+    OwnRow(("*",),  ("A_log",),            (W, F), Role.VECTOR, None, 0),
     OwnRow(("*",),  _MIXES,                None,   Role.VECTOR),
-    OwnRow(_STATES, ("A_log", "D", "dt_bias"), None, Role.VECTOR),
+    OwnRow(("*",),  ("A_log",),            None,   Role.VECTOR),
+    OwnRow(_STATES, ("D", "dt_bias"),      None,   Role.VECTOR),
     OwnRow(("*",),  ("sinks",),            None,   Role.VECTOR),  # a logit for each head
     OwnRow(("*",),  _TEMPERATURES,         None,   Role.VECTOR),
     OwnRow(("PReLU",), ("weight",),        None,   Role.VECTOR),
@@ -192,6 +193,17 @@ def fixed_inside(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Role | No
     path = owned.name.split(".")[-3:-1]
     named = [role for name, role in _FIXED_INSIDE.items() if name in path]
     return named[0] if named and infinite == (F, W) else None
+
+
+def is_selection(owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
+    """Whether a Linear, from a wide to a fixed dimension, is beside a state space's `A_log`.
+
+    It gives the time step, or what is written to the state and read from it: keys and queries.
+    Started at 1/fan_in, as a bottleneck is, their product vanishes and the scan with it; muP does
+    not cover a scan (Vankadara et al. 2024, NeurIPS, On Feature Learning in Structured State
+    Space Models).
+    """
+    return infinite == (F, W) and any("A_log" in p.parent._parameters for p in owned.places)
 
 
 def is_router(owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:

@@ -117,7 +117,8 @@ def _of_known_layer(one: Unrecognised) -> Proposal | None:
         )
     return Proposal(
         Role.FIXED_BOTTLENECK,
-        "a bottleneck of fixed width? Role.GQA_KV for keys or values of a fixed number of heads,"
+        "a bottleneck of fixed width? Role.GQA_KV for keys or values of a fixed number of heads, or"
+        " what a state space selects by,"
         " Role.MOE_ROUTER for a router, Role.OUTPUT for an output of the model",
     )
 

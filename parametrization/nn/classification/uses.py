@@ -11,6 +11,7 @@ from parametrization.nn.classification.own_layers import (
     fixed_inside,
     is_readout,
     is_router,
+    is_selection,
     own_layer,
     own_row,
 )
@@ -169,7 +170,9 @@ def _from_wide(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool
         return Role.MOE_ROUTER
     if inside := fixed_inside(use, infinite):
         return inside
-    return Role.OUTPUT if is_readout(use.name, infinite, is_last=is_last) else None
+    if is_readout(use.name, infinite, is_last=is_last):
+        return Role.OUTPUT
+    return Role.GQA_KV if is_selection(use, infinite) else None
 
 
 def _reads_out(use: OwnedParameter, found: Declaration | None) -> bool:

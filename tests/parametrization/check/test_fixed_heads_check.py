@@ -39,7 +39,7 @@ def test_they_are_doubted_by_what_they_propagate_and_never_fail_by_it(
 ) -> None:
     verdict = checked(0.0, propagation)
     assert verdict.passed is passed
-    unsettled = "a map to a fixed number of key and value heads has no clean initialisation"
+    unsettled = "or to a bottleneck declared as one, has no clean initialisation"
     assert (unsettled in verdict.summary) is (passed is None)
     assert "more seeds or widths may tell" not in verdict.summary
 
