@@ -41,7 +41,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
-EVIDENCE_VERSION: Final = 10
+EVIDENCE_VERSION: Final = 11
 """Raise it with every change of what is computed here, or of a record that is stored with it:
 evidence that was stored by another version is computed again."""
 
