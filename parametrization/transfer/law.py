@@ -111,7 +111,8 @@ def carried(
     Args:
         widths: two or more, all different.
         optima_octaves: log2 of each width's best rate.
-        errors_octaves: their standard errors.
+        errors_octaves: their standard errors; a search's usual one is joined to each, as a lucky
+            fit that claims less is not believed.
 
     >>> round(carried((16, 64), (-5.0, -4.8), (0.1, 0.1)), 2)
     -0.72
