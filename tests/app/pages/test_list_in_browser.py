@@ -75,6 +75,17 @@ def test_rows_are_cards_on_a_telephone_and_nothing_is_cut_off(
         assert 0 <= box["x"] < box["x"] + box["width"] <= 390
 
 
+@pytest.mark.parametrize("width", [641, 800, 1024, 1121, 1280])
+def test_no_window_between_telephone_and_desktop_cuts_off_the_list(
+    tab: Page, served: Served, width: int
+) -> None:
+    several = [{"name": name} for name in ("muon_match_rms_adamw", "layer_normalised_sgd")]
+    served.submit(name="a name as long as somebody types it " * 3, optimizers=several)
+    tab.set_viewport_size({"width": width, "height": 800})
+    open_list(tab, served)
+    assert tab.evaluate("document.documentElement.scrollWidth") == width
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_theme_is_kept_and_breaks_no_rule_of_accessibility(
     tab: Page, finished: tuple[Served, str], theme: str
