@@ -19,8 +19,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,10 +109,12 @@ def filled(url: str, trials: int) -> str:
 
 
 def of_databases(names: Sequence[str], trials: int, seconds: float) -> list[dict[str, Any]]:
-    """Every row of every database; the services start up while the trials are stored."""
+    """Every row of every database; the services start up while the trials are stored in all."""
     with ExitStack() as stack:
         services = {name: stack.enter_context(started(name)) for name in names}
-        studies = {name: filled(url, trials) for name, (url, _) in services.items()}
+        with ProcessPoolExecutor(len(names), mp_context=get_context("fork")) as stores:
+            urls = [url for url, _ in services.values()]
+            studies = dict(zip(names, stores.map(filled, urls, repeat(trials)), strict=True))
         for _, client in services.values():
             _wait_for(client)
         return [
