@@ -5,6 +5,7 @@ norms, transformers' Conv1D, routers and stacked experts, class tokens and posit
 names that say what the tensor does are here; everything else is refused with a proposal.
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
@@ -231,6 +232,11 @@ def is_readout(name: str, infinite: tuple[bool, ...], *, is_last: bool) -> bool:
         return False
     beside_others = path[-1] in _READOUTS_ANYWHERE or path[-1].endswith("_head")
     return (is_last and path[-1] in _READOUTS) or (len(path) == 1 and beside_others)
+
+
+def is_named_readout(path: Iterable[str]) -> bool:
+    """Whether a layer, or what holds it, has a name of output layers."""
+    return any(part in _READOUTS for part in path)
 
 
 def _experts(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:

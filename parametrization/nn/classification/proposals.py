@@ -9,7 +9,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 
 from parametrization.nn.classification.axes import as_axes
 from parametrization.nn.classification.declaration import Declaration
-from parametrization.nn.classification.own_layers import own_layer
+from parametrization.nn.classification.own_layers import is_named_readout, own_layer
 from parametrization.nn.classification.rows import LOOKUPS, row_of_layer
 from parametrization.nn.classification.starts import is_patterned, values_of
 from parametrization.nn.parameter_names import OwnedParameter
@@ -24,6 +24,7 @@ _EMBEDS: Final = re.compile(
     r"(^|[._])(W_E|wte|wpe|W_pos|\w*((?<!un)emb|token|pos|table|quer|prompt|prefix|slot|rel_|bias)\w*"
     r"|rel|memory|probe)($|[._])"
 )
+_ROUTES: Final = frozenset({"gate", "router", "wg", "gating", "shared_gate", "shared_expert_gate"})
 _LAST_TWO: Final = 2
 _SHRINKS: Final = -0.4
 """Power of width that a start follows where a sum runs over it: -1/2, as measured."""
@@ -109,9 +110,14 @@ def _of_known_layer(one: Unrecognised) -> Proposal | None:
     from_wide = ends == ((True, False) if transposed else (False, True))
     if not from_wide or isinstance(one.owned.owner, LOOKUPS):
         return None
-    if one.is_last:
-        return Proposal(Role.OUTPUT, "the model's output, as its last matrix? see above if not")
-    if one.owned.name.split(".")[-2:-1] in (["k"], ["v"], ["kv"]):
+    path = one.owned.name.split(".")[:-1]
+    if path[-1:] and path[-1] in _ROUTES:
+        return Proposal(Role.MOE_ROUTER, "a router, or a gate? Role.FIXED_BOTTLENECK if not")
+    if not one.has_readout and (one.is_last or is_named_readout(path)):
+        return Proposal(
+            Role.OUTPUT, "the model's output, as its last matrix or by its name? see above if not"
+        )
+    if path[-1:] in (["k"], ["v"], ["kv"]):
         return Proposal(
             Role.GQA_KV, "keys or values of a fixed number of heads? Role.FIXED_BOTTLENECK if not"
         )

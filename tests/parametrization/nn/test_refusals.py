@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -141,3 +142,31 @@ def test_a_model_that_applies_mup_by_itself_is_refused_with_the_option_to_change
     complaint = r"1/width already \(Config\.mup_enabled is True\).* with mup_enabled=False"
     with pytest.raises(ValueError, match=complaint):
         derive_model_shape(build(32), build(64), 32)
+
+
+class Gated(nn.Module):
+    """A gate and a bottleneck, held after a head that is two layers or after a plain one."""
+
+    def __init__(self, width: int, *, deep: bool) -> None:
+        super().__init__()
+        last = nn.Linear(width, 7)
+        self.head = nn.Sequential(nn.Linear(width, width), last) if deep else last
+        self.shared_gate = nn.Linear(width, 1)
+        self.squeeze = nn.Linear(width, 3)
+
+
+@pytest.mark.parametrize("deep", [True, False])
+def test_what_is_proposed_for_a_layer_follows_its_name_and_whether_there_is_an_output(
+    deep: bool,
+) -> None:
+    """The last layer that a model holds is no second output, whose multiplier it would take."""
+    build = partial(Gated, deep=deep)
+    beside = {"shared_gate.weight": Role.MOE_ROUTER, "squeeze.weight": Role.FIXED_BOTTLENECK}
+    named = {"head.1.weight": Role.OUTPUT}
+    with pytest.raises(UnclassifiedTensors) as refused:
+        derive_model_shape(build(32), build(64), 32, roles=named if deep else None)
+    assert refused.value.proposals == beside
+    if deep:
+        with pytest.raises(UnclassifiedTensors) as refused:
+            derive_model_shape(build(32), build(64), 32)
+        assert refused.value.proposals["head.1.weight"] == Role.OUTPUT
