@@ -3,7 +3,8 @@
 Nobody but the coordinator writes trials and orders, and whatever else changes a study raises its
 version. So what was read stays true until the coordinator stores something. Of starts and
 reports it takes over what they wrote, and reads the trials again that a decision has made or ended,
-and no others. What it does not follow makes it read the whole study anew: another version, lost and
+and no others. Of an order that was lost, or gave its slot up, it reads that order's trials and the
+study's open orders. What it does not follow makes it read the whole study anew: another version,
 failed orders, results of checks.
 """
 
@@ -22,12 +23,14 @@ from tuner.engine.orders import (
     DynamicsOrder,
     OrderId,
     ProbeOrder,
+    TrainOrder,
 )
 from tuner.engine.reports import Done, Failed, Lost, Report
 from tuner.engine.slots import Capacity
 from tuner.records.decision import Decision
+from tuner.records.errors import OrderUnreadable
 from tuner.records.snapshot import ActiveStudy, OpenOrder, StudySnapshot
-from tuner.storage.orders import open_order_ids
+from tuner.storage.orders import open_order_ids, open_orders_of
 from tuner.storage.scheduling.active import ActiveStudies
 from tuner.storage.speeds.slot_speed import needs_slot_speed, slot_speed
 from tuner.storage.sql.database import Database
@@ -97,6 +100,21 @@ class Memory:
         """Read the whole study when it is asked for again."""
         self._known.pop(study_id, None)
         self._open = None
+
+    def reissued(self, database: Database, study_id: str) -> None:
+        """Follow what has been stored of orders that were lost, or gave their slots up."""
+        self._open = None
+        known = self._known.get(study_id)
+        if known is None:
+            return
+        known.waits_on = None
+        try:
+            with database.read() as session:
+                orders = open_orders_of(session, study_id)
+        except OrderUnreadable:  # said of the whole study, when it is read
+            self.forget(study_id)
+            return
+        known.open_orders = {one.order.id: one for one in orders}
 
     def snapshot(self, database: Database, study_id: str, capacity: Capacity) -> StudySnapshot:
         """Give the study as it is stored, for a decision; its trials change with later calls.
@@ -168,11 +186,14 @@ class Memory:
         self._take_over(written)
 
     def reported(
-        self, reports: Iterable[Report], written: Mapping[tuple[str, int], Changes]
+        self,
+        database: Database,
+        reports: Iterable[Report],
+        written: Mapping[tuple[str, int], Changes],
     ) -> None:
         """Follow reports that have been stored or were ignored, and what they wrote of trials."""
-        for report in reports:
-            self._reported(report)
+        for study_id in {study_id for report in reports if (study_id := self._reported(report))}:
+            self.reissued(database, study_id)
         self._take_over(written)
 
     def _take_over(self, written: Mapping[tuple[str, int], Changes]) -> None:
@@ -182,19 +203,27 @@ class Memory:
             if known is not None and trial is not None:
                 known.read.trials.put(trial.model_copy(update=dict(changes)))
 
-    def _reported(self, report: Report) -> None:
-        """Follow one of them; one of an old attempt was ignored."""
+    def _reported(self, report: Report) -> str | None:
+        """Follow one of them; one of an old attempt was ignored.
+
+        Returns:
+            Id of the study if its open orders have to be read again.
+
+        """
         known = self._holding(report.order_id)
         if known is None:
             self._open = None
-            return
+            return None
         order = known.open_orders[report.order_id].order
         if order.attempt != report.attempt:
-            return
+            return None
         self._due.add(order.study_id)
+        if isinstance(report, Lost) and isinstance(order, TrainOrder):
+            known.changed |= {trial.spec.number for trial in order.trials}
+            return order.study_id
         if isinstance(order, DescribeOrder | CheckOrder) or isinstance(report, Failed | Lost):
             self.forget(order.study_id)
-            return
+            return None
         known.waits_on = None
         # The packing that was found, or the dynamics.
         known.study_changed |= isinstance(order, ProbeOrder | DynamicsOrder)
@@ -203,6 +232,7 @@ class Memory:
             if self._open is not None:
                 self._open.pop(order.id, None)
             known.speed_changed |= needs_slot_speed(known.read.study)
+        return None
 
     def is_due(self, study_id: str) -> bool:
         """Whether a report has arrived about a study since everything due was stored of it."""

@@ -177,7 +177,7 @@ def _store(
     orders = list(dict.fromkeys(report.order_id for report in reports))
     with span("store reports", {ORDER: orders}), database.write() as session:
         stale = record_reports(session, reports, started)
-    memory.reported(reports, written_trials(session))
+    memory.reported(database, reports, written_trials(session))
     # Only now, with the newer state committed, may the older one go.
     if checkpoints is not None:
         for uri in stale:

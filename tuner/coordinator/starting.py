@@ -178,7 +178,8 @@ class Starting:
             preempt_orders(session, order_ids)
         for order_id in order_ids:
             self._engine.cancel(order_id)
-            self._memory.forget(self._stored[order_id])
+        for study_id in {self._stored[order_id] for order_id in order_ids}:
+            self._memory.reissued(self._database, study_id)
         self._memory.turns.note_preempted(order_ids)
 
     @contextmanager

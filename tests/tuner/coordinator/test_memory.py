@@ -90,7 +90,8 @@ class Coordinator:
 
     def __init__(self, database: Database, seed: int) -> None:
         self.database, self.seed = database, seed
-        self.memory, self.engine = Memory(), ForgetfulEngine(seed)
+        self.memory = Memory()
+        self.engine: AnalyticEngine = ForgetfulEngine(seed)
         self.edits = 0
 
     def turn(self) -> None:
@@ -112,6 +113,7 @@ class Coordinator:
                     pause_study(session, study_id)
                     resume_study(session, study_id)
             case "repeat":
+                assert isinstance(self.engine, ForgetfulEngine)
                 self.engine.repeats = True
             case "kill":
                 busy = [slot.busy_with for slot in self.engine.slots() if slot.busy_with]
@@ -175,3 +177,32 @@ def test_what_a_turn_has_written_of_trials_is_not_read_again(database: Database)
         assert not [statement for statement in read if "FROM trials" in statement]
     assert turns
     remove(database.readers, "before_cursor_execute", note)
+
+
+def test_a_lost_order_has_its_own_trials_read_again_and_no_others(database: Database) -> None:
+    read: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        read.append(statement)
+
+    study_id, coordinator = submit(database, small("none")), Coordinator(database, seed=1)
+    coordinator.engine = AnalyticEngine(slots=2)
+    while not snapshot_of(database, study_id).trials.unfinished:
+        coordinator.turn()
+    coordinator.turn()
+    busy = [slot.busy_with for slot in coordinator.engine.slots() if slot.busy_with]
+    for order_id in busy:  # one a turn, whichever it is
+        coordinator.engine.kill(order_id)
+    listen(database.readers, "before_cursor_execute", note)
+    for _ in busy:
+        coordinator.turn()
+    coordinator.turn()
+    remove(database.readers, "before_cursor_execute", note)
+    of_trials = [statement for statement in read if "FROM trials" in statement]
+    assert of_trials
+    assert all("trials.number IN" in statement for statement in of_trials)
+    again = {order.id for order in coordinator.engine.started if order.attempt == 2}
+    assert again == {*busy}
+    assert_remembered_as_stored(
+        database, coordinator.memory, study_id, capacity_of(coordinator.engine.slots())
+    )

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.tuner.analytic_engine import AnalyticEngine
+from tests.tuner.coordinator.test_memory import assert_remembered_as_stored
 from tests.tuner.decisions.test_plan import essence, run_to_end, snapshot_of, spec, submit
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.engine.orders import OrderId, TrainOrder
 from tuner.engine.reports import Report
+from tuner.engine.slots import capacity_of
 from tuner.spec.states import StudyState
 from tuner.storage.events import EventKind, events_after
 from tuner.storage.sql.database import Database, open_database
@@ -68,6 +70,7 @@ def test_a_study_of_higher_priority_takes_slots_at_rungs_and_changes_nothing_of_
     high = submit(database, spec(**few, priority=1))
     while snapshot_of(database, high).study.state is not StudyState.COMPLETED:
         tick(database, engine, 0, memory=memory)
+        assert_remembered_as_stored(database, memory, low, capacity_of(engine.slots()))
     between = [order.study_id for order in engine.started[started + 1 :]]
     assert between == [high] * (len(between) - 1) + [low], "it had the slot until its last trial"
     while snapshot_of(database, low).study.state is not StudyState.COMPLETED:
