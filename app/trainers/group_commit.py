@@ -1,13 +1,16 @@
 """Commit what many requests ask for in one transaction; each is answered once it is durable.
 
-A commit costs a write to the disk, however much it holds. While one is under way further requests
-queue up, and the next commit takes them all: the busier the service, the fewer commits a request.
+A commit costs a write to the disk and as much computing as tens of reports, however much it holds.
+While one is under way further requests queue up, and the next commit takes them all. Where several
+came together more are likely to come, and the next commit waits for them a little: the busier the
+service, the fewer commits a request. Who trains alone waits for nobody.
 """
 
 import asyncio
 import datetime as dt
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, overload
@@ -22,6 +25,11 @@ MOST: Final = 500
 """Requests in one transaction."""
 MOST_LEASES: Final = 8
 """Requests for trials among them: each takes as long as tens of reports, which wait for it."""
+SIBLINGS: Final = 5
+"""Requests in one transaction from which on the next one waits for more, as PostgreSQL's own
+`commit_siblings`."""
+GATHER_SECONDS: Final = 0.02
+"""From the beginning of such a transaction to that of the next."""
 
 Asked = AskedForTrial | TrainerReport
 Answer = LeasedTrial | NothingDue | ReportAnswer | Exception
@@ -38,11 +46,14 @@ class GroupCommit:
 
     Args:
         database: to write to.
+        gather_seconds: between transactions that many requests share.
 
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, gather_seconds: float = GATHER_SECONDS) -> None:
         self._database = database
+        self._gather_seconds = gather_seconds
+        self._stopping = threading.Event()
         self._waiting: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
         self._leases: deque[_Request] = deque()
         """Requests for trials that a later transaction takes."""
@@ -56,6 +67,7 @@ class GroupCommit:
     def stop(self) -> None:
         """Commit what has been asked for, then end the thread."""
         self._waiting.put(None)
+        self._stopping.set()
         if self._thread is not None:
             self._thread.join()
 
@@ -76,14 +88,17 @@ class GroupCommit:
         return await answer
 
     def _run(self) -> None:
-        stopping = False
-        while not stopping or self._leases:
+        is_last = False
+        while not is_last or self._leases:
             batch = self._batch()
-            stopping = stopping or None in batch
+            is_last = is_last or None in batch
             requests = [request for request in batch if request is not None]
+            began = time.monotonic()
             if requests:
                 answers = self._answers([request.asked for request in requests])
                 _deliver(requests, answers)
+            if len(requests) >= SIBLINGS:
+                self._stopping.wait(began + self._gather_seconds - time.monotonic())
 
     def _batch(self) -> list[_Request | None]:
         """Every report that waits, and the first requests for trials; None if it is to stop."""
