@@ -14,7 +14,7 @@ from tuner.spec.states import Purpose
 
 
 def most_flops(snapshot: StudySnapshot) -> float:
-    """That all trials may take; infinite without a budget, or before it can be counted in FLOPs."""
+    """Most FLOPs of all trials; infinite without a budget, or if FLOPs cannot be counted yet."""
     spec, shape = snapshot.study.spec, snapshot.study.shape
     if spec.budget is None or shape is None:
         return math.inf
@@ -26,7 +26,7 @@ def most_flops(snapshot: StudySnapshot) -> float:
 
 
 def spent_flops(snapshot: StudySnapshot) -> float:
-    """Of the updates that were done, and of those that trials at work are still to do."""
+    """FLOPs of the updates that were done, and of those that unfinished trials are still to do."""
     return _flops(snapshot, snapshot.trials)
 
 
@@ -41,7 +41,7 @@ def cost(snapshot: StudySnapshot, trials: Iterable[NewTrial]) -> float:
 
 
 def left_to_measure(snapshot: StudySnapshot) -> float:
-    """FLOPs that the budget leaves the measurement of one optimizer, what it has spent included."""
+    """FLOPs that the budget allows the measurement of one optimizer, spent ones included."""
     most = most_flops(snapshot)
     if math.isinf(most):
         return most
@@ -59,7 +59,7 @@ def left_to_measure(snapshot: StudySnapshot) -> float:
 
 
 def searches_on(snapshot: StudySnapshot, batch: Iterable[NewTrial]) -> bool:
-    """Whether a further batch of the search leaves enough to begin the measurement."""
+    """True if the budget covers a further batch of the search and what is planned after it."""
     most = most_flops(snapshot)
     if math.isinf(most):
         return True

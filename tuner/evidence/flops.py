@@ -19,7 +19,7 @@ def parameter_count(shape: ModelShape, width: int) -> int:
 
 
 def trial_flops(spec: StudySpec, shape: ModelShape, width: int, steps: int) -> float:
-    """Of one trial at a width.
+    """FLOPs of one trial at a width.
 
     Args:
         shape: of the proxies.
@@ -32,7 +32,7 @@ def trial_flops(spec: StudySpec, shape: ModelShape, width: int, steps: int) -> f
 def cell_flops(
     spec: StudySpec, shape: ModelShape, width: int, cell: Cell | None, steps: int
 ) -> float:
-    """Of one trial of a cell at a width; None: of the study's own depth and batch.
+    """FLOPs of one trial of a cell at a width; cell None is the study's own depth and batch.
 
     Args:
         shape: of the proxies.
@@ -58,7 +58,7 @@ def target_parameters(spec: StudySpec, shape: ModelShape, target: WholeTarget) -
 
 
 def target_flops(spec: StudySpec, shape: ModelShape, target: WholeTarget) -> float:
-    """Of one training of the target.
+    """FLOPs of one training of the target.
 
     Raises:
         ValueError: if the model cannot be that deep.

@@ -1,7 +1,7 @@
-"""Tell whether what a search found beside the learning rate is better with fresh seeds too.
+"""Test the hyperparameters found beside the learning rate against their defaults, on fresh seeds.
 
-The best of many trials flatters itself, and a gain at one width need not transfer: what was found
-is trained against the defaults at two widths, each around its own best rate.
+The best of many trials is partly luck, and a gain at one width need not transfer: both settings are
+trained at two widths, each around its own best rate.
 """
 
 import math
@@ -27,23 +27,24 @@ WIDTHS: Final = 2
 """The narrowest that are measured."""
 SEEDS: Final = 2
 RATES: Final = 3
-"""Around the winner's, a factor 2 apart, and more where the best one is the last."""
+"""Learning rates around the winner's, a factor 2 apart; more if the best is at the edge."""
 LEAST_GAIN_PERCENT: Final = 0.5
-"""Of loss, at every width: less is within what another rate between those tried would give."""
+"""Gain in loss at every width, in percent: a rate between those tried may give less than that."""
 _RATE: Final = "learning_rate"
 _FACTOR: Final = 2.0
 
 
 class Gain(Record):
-    """What was found against the defaults, each at its best rate, at one width."""
+    """Gain of the found setting over the defaults at one width, each at its best rate."""
 
     width: int
     percent: float | None
-    """Loss of the defaults over that of what was found, less 1; None if one of them diverges."""
+    """Loss of the defaults over that of the found setting, less 1, in percent; None if either
+    diverges or has no result."""
 
 
 class FurtherVerdict(Record):
-    """Whether what was found beside the learning rate is kept."""
+    """Decision to keep or drop the hyperparameters found beside the learning rate."""
 
     names: tuple[str, ...]
     survives: bool
@@ -52,11 +53,11 @@ class FurtherVerdict(Record):
 
 
 class Choice(NamedTuple):
-    """What trials of an optimizer train with beside seed and width."""
+    """Setting that trials of an optimizer train with, beside seed and width."""
 
     hyperparameters: dict[str, float]
     training: dict[str, float | str] | None = None
-    """Fields of training where they are not the study's own."""
+    """Fields of training that differ from the study's own; None if none does."""
 
     @property
     def beside_the_rate(self) -> "Choice":
@@ -66,7 +67,7 @@ class Choice(NamedTuple):
 
 
 def further_names(spec: StudySpec, config: SearchedOptimizer) -> tuple[str, ...]:
-    """What is searched beside the learning rate: hyperparameters, then fields of training."""
+    """Names searched beside the learning rate: hyperparameters, then fields of training."""
     return (*_hyperparameters(config), *spec.searched_training(config.name))
 
 
@@ -75,12 +76,12 @@ def _hyperparameters(config: SearchedOptimizer) -> tuple[str, ...]:
 
 
 def confirm_widths(spec: StudySpec) -> tuple[int, ...]:
-    """Where what was found has to be better."""
+    """Widths at which the found setting has to be better."""
     return spec.measure_widths[:WIDTHS]
 
 
 def is_confirmed(spec: StudySpec, config: SearchedOptimizer) -> bool:
-    """Whether the study asks what the search found again, before it measures."""
+    """True if the study tests the found setting with fresh seeds before it measures."""
     return spec.search.confirm and bool(further_names(spec, config))
 
 
@@ -92,7 +93,7 @@ def planned(spec: StudySpec) -> dict[int, int]:
 
 
 def settings(config: SearchedOptimizer, best: TrialRecord) -> tuple[Choice, Choice]:
-    """What was found, and the same with the defaults of what was searched beside the rate."""
+    """The found setting, and the same with defaults for all searched beside the rate."""
     fields = RECORDS[config.name].model_fields
     defaults = {name: float(fields[name].get_default()) for name in _hyperparameters(config)}
     found = Choice(dict(best.hyperparameters), best.training)
@@ -131,7 +132,7 @@ def _due_rates(known: Mapping[float, Sequence[float | None]], winner: float) -> 
 
 
 def further_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> FurtherVerdict | None:
-    """Whether what was found is kept; None if it is not asked again, or not all trials have ended.
+    """Decision on the found setting; None if it is not tested, or while trials are still to end.
 
     It is kept if it is better at every width by half a percent, and with every seed.
     """
@@ -153,12 +154,12 @@ def further_verdict(snapshot: StudySnapshot, optimizer: Optimizer) -> FurtherVer
 
 
 def chosen_hyperparameters(snapshot: StudySnapshot, best: TrialRecord) -> dict[str, float]:
-    """Those of the choice."""
+    """Hyperparameters of `chosen`."""
     return chosen(snapshot, best).hyperparameters
 
 
 def chosen(snapshot: StudySnapshot, best: TrialRecord) -> Choice:
-    """The search winner's; the defaults of what did not survive, with the rate that they like."""
+    """Setting of the search's winner; the defaults at their own best rate if it was dropped."""
     verdict = further_verdict(snapshot, best.optimizer)
     if verdict is None or verdict.survives:
         return Choice(best.hyperparameters, best.training)
@@ -173,7 +174,10 @@ def chosen(snapshot: StudySnapshot, best: TrialRecord) -> Choice:
 
 
 def _is_better(ours: Sequence[float | None], theirs: Sequence[float | None]) -> bool:
-    """Whether the first losses are lower, seed by seed, and by enough; diverging is worst."""
+    """True if our losses are lower for every seed, and their mean by half a percent.
+
+    A diverged seed (None) counts as infinite loss.
+    """
     if not ours or len(ours) != len(theirs) or None in ours:
         return False
     pairs = zip(ours, (math.inf if loss is None else loss for loss in theirs), strict=True)

@@ -1,4 +1,4 @@
-"""Say what a study's measurement still lacks, and what ended it, from its stored trials."""
+"""Find the trials that a study's measurement still lacks, and the reason that it ended."""
 
 import math
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ from tuner.spec.states import Purpose, StateReason, TrialState
 from tuner.spec.study import StudySpec
 
 _DIGITS: Final = 9
-"""To which rates are told apart: 2 ** x and log2 need not undo each other to the last bit."""
+"""Decimals that rates are rounded to: 2 ** x and log2 need not undo each other to the last bit."""
 
 
 def promise_of(spec: StudySpec, shape: ModelShape, most_flops: float = math.inf) -> Promise:
-    """What one optimizer's adaptive measurement promises, its costs in FLOPs.
+    """Goal and limits of one optimizer's adaptive measurement, costs in FLOPs.
 
     Args:
-        most_flops: that the study's budget leaves it.
+        most_flops: FLOPs that the study's budget allows it.
 
     """
     measure, widths = spec.measure, spec.measure_widths
@@ -60,7 +60,7 @@ def due_trials(snapshot: StudySnapshot, optimizer: Optimizer) -> tuple[int, tupl
 
 
 def measuring_end(snapshot: StudySnapshot, optimizer: Optimizer) -> MeasuringEnd | None:
-    """What ended the measurement of one optimizer; None before its end."""
+    """Reason that the measurement of one optimizer ended; None before its end."""
     spec, tried = snapshot.study.spec, snapshot.trials.of(Purpose.MEASURE, optimizer)
     if not tried or tried.unfinished:
         return None
@@ -72,7 +72,7 @@ def measuring_end(snapshot: StudySnapshot, optimizer: Optimizer) -> MeasuringEnd
 
 @dataclass(frozen=True)
 class _NextWave:
-    """Asks the same of the same trials: equal questions are answered once."""
+    """Computes the next wave; instances compare by value, so `TrialGroup.answer` caches it."""
 
     promise: Promise
     winner: float

@@ -1,9 +1,9 @@
-"""Choose which learning rates a measurement tries next, and say when it has tried enough.
+"""Choose the learning rates that a measurement tries next, and decide when it has tried enough.
 
 A measurement goes in waves: nothing is decided before every trial of the last one has ended. The
-narrow widths come first, around the search's winner, and tell where the widest one is measured.
-After that a wave goes where it takes most of the target's uncertainty away for its cost, until
-what was promised is kept. Rates are log2(learning rate), distances on that axis are octaves.
+narrow widths come first, around the search's winner; the widest is measured around their optima.
+After that each wave goes to the width where it removes most of the target's uncertainty for its
+cost, until the promise is kept. Rates are log2(learning rate), distances on that axis are octaves.
 """
 
 import math
@@ -27,16 +27,16 @@ from parametrization.transfer.reasons import DRIFT_OCTAVES
 from parametrization.transfer.summary import Transfer, transfer_to
 
 FIRST_RATES: Final = 5
-"""Of a width, a step apart: two octaves on either side with the usual factor of 2."""
+"""First rates of a width, a step apart: two octaves on either side with the usual factor of 2."""
 AROUND_STEPS: Final = (-1.5, -0.5, 0.5, 1.5)
-"""Where later waves try rates, in steps from the optimum: off the middle, where a curve is flat and
-a trial says little of where its minimum lies."""
+"""Rates of later waves, in steps from the optimum: off the middle, where a curve is flat and a
+trial hardly helps to locate its minimum."""
 LEAST_GAIN: Final = 0.06
-"""Share of the target's standard error that a wave has to take away to be worth its cost."""
+"""Share of the target's standard error that a wave has to remove to be worth its cost."""
 SURE_SHARE: Final = 1 / 3
-"""Of a promise: so far below it one seed is believed, which does not show how seeds differ."""
+"""Share of a promise that one seed has to reach, as it does not show how much seeds differ."""
 MOST_SEEDS: Final = 16
-"""Of one width."""
+"""Largest number of seeds at one width."""
 _NUDGE_OCTAVES: Final = 0.01
 
 
@@ -45,11 +45,11 @@ class Outcome(NamedTuple):
 
     log2_rate: float
     seed: int
-    """From 0."""
+    """Counted from 0."""
     loss: float | None
-    """None where it diverged."""
+    """None if it diverged."""
     has_result: bool = True
-    """False where a worker was lost: it was asked for, and says nothing of its rate."""
+    """False if its worker was lost: it was asked for, and has no loss for its rate."""
 
 
 class Due(NamedTuple):
@@ -61,26 +61,26 @@ class Due(NamedTuple):
 
 
 class Promise(NamedTuple):
-    """What is measured, for which target, until when."""
+    """Widths and target of a measurement, its goal and its limits."""
 
     widths: tuple[int, ...]
     """Narrowest first; two or more."""
     costs: tuple[float, ...]
-    """Of one trial at each width, in any unit."""
+    """Cost of one trial at each width, in any unit."""
     target: int
     grid_factor: float
     """Ratio of the first neighbouring rates."""
     interval_octaves: float | None
-    """Width of the target's interval that is narrow enough; None: whatever it is."""
+    """Width of the target's interval that is narrow enough; None if that is no goal."""
     regret_percent: float | None
-    """Predicted regret that is low enough."""
+    """Predicted regret that is low enough; None if that is no goal."""
     most_cost: float
-    """Of all trials but those that it begins with, which are run in any case."""
+    """Limit on the cost of all trials but the first ones, which are run in any case."""
     most_in_all: float = math.inf
-    """Of all trials, those that it begins with among them."""
+    """Limit on the cost of all trials, the first ones included."""
 
     def cost(self, width: int) -> float:
-        """Of one trial at a width."""
+        """Cost of one trial at a width."""
         return self.costs[self.widths.index(width)]
 
 
@@ -99,7 +99,7 @@ def next_wave(promise: Promise, winner: float, outcomes: Outcomes) -> Wave:
     """The next trials of a measurement, or why there are none.
 
     Args:
-        promise: what is measured until when.
+        promise: widths and target of the measurement, its goal and its limits.
         winner: log2(learning rate) of the best trial of the search.
         outcomes: of all trials that were asked for, which have all ended.
 
@@ -111,7 +111,7 @@ def next_wave(promise: Promise, winner: float, outcomes: Outcomes) -> Wave:
 
 
 def _wished(promise: Promise, winner: float, outcomes: Outcomes) -> Wave:
-    """The next wave, whatever the first ones of each width cost."""
+    """The next wave, without regard to `most_in_all`."""
     *narrow, widest = promise.widths
     begun = {width for width in promise.widths if outcomes.get(width)}
     if first := [width for width in narrow if width not in begun]:
@@ -137,7 +137,7 @@ def _wished(promise: Promise, winner: float, outcomes: Outcomes) -> Wave:
 
 
 def first_seeds(cost: float, widest_cost: float) -> int:
-    """Seeds that a width is begun with: two where its trials cost less than one of the widest."""
+    """First seeds of a width: two if all its first rates cost less than one trial of the widest."""
     return 2 if cost * FIRST_RATES < widest_cost else 1
 
 
@@ -152,7 +152,7 @@ def _with_first_seeds(promise: Promise, width: int, rates: Iterable[float]) -> I
 
 
 def _beyond_edges(promise: Promise, outcomes: Outcomes) -> Iterator[Due]:
-    """One rate more on the side on which a width's best one is the last."""
+    """One more rate beyond the edge, for each width whose best rate is at an edge of its grid."""
     most = FIRST_RATES + MAX_EXTENSIONS * EXTENSION_POINTS
     step = math.log2(promise.grid_factor)
     for width, tried in sorted(outcomes.items()):
@@ -180,11 +180,11 @@ class _Candidate(NamedTuple):
     trials: tuple[Due, ...]
     cost: float
     variance: float
-    """What it takes away from the target's, in octaves squared."""
+    """Reduction of the target's variance, in octaves squared."""
 
 
 def _most_telling(promise: Promise, outcomes: Outcomes, found: Transfer) -> Wave:
-    """The wave that takes most of the target's variance away for its cost."""
+    """The affordable wave that removes most of the target's variance for its cost."""
     spent = _spent(promise, outcomes)
     candidates = list(_candidates(promise, outcomes, found))
     if not candidates:
@@ -196,7 +196,7 @@ def _most_telling(promise: Promise, outcomes: Outcomes, found: Transfer) -> Wave
 
 
 def _candidates(promise: Promise, outcomes: Outcomes, found: Transfer) -> Iterator[_Candidate]:
-    """One wave at every width whose optimum the target's follows, or the verdict on its drift."""
+    """One wave for every width whose optimum moves the prediction, or the verdict on the drift."""
     shares = _shares(found)
     whole = 0.0 if found.prediction is None else found.prediction.standard_error_octaves
     least = (1 - (1 - LEAST_GAIN) ** 2) * whole**2
@@ -217,7 +217,7 @@ def _candidates(promise: Promise, outcomes: Outcomes, found: Transfer) -> Iterat
 
 
 def _around(promise: Promise, at: WidthOptimum, tried: Sequence[Outcome]) -> Iterator[Due]:
-    """A seed more around the optimum, on a grid twice as fine, within the rates that train."""
+    """One more seed around the optimum, on a grid twice as fine, within the rates that train."""
     centre = at.optimum.log2_learning_rate
     losses = losses_of(tried)
     fair = [rate for rate, seeds in losses.items() if seeds and None not in seeds]
@@ -230,9 +230,9 @@ def _around(promise: Promise, at: WidthOptimum, tried: Sequence[Outcome]) -> Ite
 
 
 def _shares(found: Transfer) -> dict[int, float]:
-    """How the target's variance follows that of each width's optimum, by nudging them.
+    """Derivative of the target's variance by that of each width's optimum, by nudging each.
 
-    So does the variance of the drift, as long as its verdict is not clear.
+    As long as the verdict on the drift is not clear, the drift's own variance is added.
     """
     moved = drift(found.optima)
     asks_drift = moved is not None and (

@@ -17,7 +17,7 @@ from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
 AXIS_RATES: Final = 5
-"""Of a cell of the sweep over axes, a step apart, and more where the best one is the last."""
+"""Rates in a cell of the sweep over axes, a step apart; more if the best is at the edge."""
 
 
 def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
@@ -51,7 +51,7 @@ def axis_trials_a_cell(spec: StudySpec) -> int:
 
 
 def planned_flops(spec: StudySpec, shape: ModelShape, purpose: Purpose, width: int) -> float:
-    """Of one planned trial; those of the sweep over axes cost the mean of its cells.
+    """FLOPs of one planned trial; those of the sweep over axes cost the mean of its cells.
 
     Args:
         shape: of the proxies.
@@ -88,10 +88,10 @@ class PlannedCheck(Record):
 
 
 def planned_checks(spec: StudySpec, sizes: Sizes | None) -> Iterator[PlannedCheck]:
-    """What the coordinate check runs, the narrowest width first; nothing where it is skipped.
+    """Runs of the coordinate check, the narrowest width first; none if the family skips it.
 
     Args:
-        sizes: of its models, where they are known.
+        sizes: of its models; None if they are not known.
 
     """
     if spec.family.skips_check:

@@ -1,4 +1,4 @@
-"""Say beforehand what a study would run, what it costs, and how sure its answer would be."""
+"""Trials, cost and expected uncertainty of a study, computed before it starts."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,18 +31,18 @@ class PlannedTrials(Record):
     purpose: Purpose
     width: int
     cell: Cell | None = None
-    """Depth, batch and duration where they are not the study's own."""
+    """Depth, batch and duration; null if they are the study's own."""
     trials: int
     steps: int
-    """Updates of each."""
+    """Updates of each trial."""
     parameters: int | None
-    """Of its model; null where that is not known before one is built."""
+    """Parameters of its model; null where that is not known before one is built."""
     flops: float | None
-    """Of all of them."""
+    """Of all these trials."""
 
 
 class MeasuredSpeed(Record):
-    """How fast trials of a width have trained here."""
+    """Speed at which trials of a width have trained on this service."""
 
     family: str
     width: int
@@ -51,7 +51,7 @@ class MeasuredSpeed(Record):
 
 
 class PlannedTime(Record):
-    """How long a study would take on slots whose speed is known."""
+    """Time that a study would take on slots of known speed."""
 
     slots: int
     slot_seconds: float
@@ -62,11 +62,11 @@ class PlannedTime(Record):
     cost: float | None = None
     """Of all trials' slot hours; null where an hour has no price."""
     words: str
-    """Which speeds it rests on."""
+    """The measured speeds that the estimate rests on."""
 
 
 class PlannedInterval(Record):
-    """How sure the learning rate at the target's width would be."""
+    """Expected uncertainty of the learning rate at the target's width."""
 
     octaves: float
     """Between the ends of the 90 % interval."""
@@ -74,7 +74,7 @@ class PlannedInterval(Record):
 
 
 class PreviewWords(Record):
-    """The same for people."""
+    """The preview's figures as text."""
 
     trials: str
     flops: str
@@ -87,7 +87,7 @@ class PreviewWords(Record):
 
 
 class Preview(Record):
-    """What a study would run; nothing of it is stored."""
+    """Trials, cost and expected uncertainty of a study; nothing is stored."""
 
     spec: StudySpec
     """With every default filled in, as it would be stored."""
@@ -96,7 +96,7 @@ class Preview(Record):
     checks: tuple[PlannedCheck, ...]
     """The coordinate check, by optimizer and width."""
     dynamics_flops: float | None = None
-    """Of looking at the winners in training; null where nobody asked, or sizes are not known."""
+    """Of measuring the winners' dynamics; null if the study asks for none, or sizes are unknown."""
     tuning_flops: float | None
     """Of all trials and the dynamics, or of the check where nothing else runs; null where the
     model's size is not known."""
@@ -104,15 +104,15 @@ class Preview(Record):
     target_flops: float | None
     """Of one training of the target."""
     share_percent: float | None
-    """Of `tuning_flops` in that."""
+    """`tuning_flops` in percent of `target_flops`."""
     time: PlannedTime | None
-    """Null where nothing like it has trained here yet, or there are no slots."""
+    """Null if no trial of the family has trained here yet, or there are no slots."""
     interval: PlannedInterval | None
     """Null where nothing is searched."""
     how: str
-    """What is counted."""
+    """The formula of the FLOPs, and what they leave out."""
     notes: tuple[str, ...]
-    """What could not be said, and why."""
+    """Figures that are missing, each with the reason."""
     words: PreviewWords
 
 
@@ -124,13 +124,13 @@ def preview(
     slots: int = 0,
     price_per_hour: float | None = None,
 ) -> Preview:
-    """What a study would run.
+    """Trials, cost and expected uncertainty of a study.
 
     Args:
-        shape: of its proxies, where it is known.
-        speeds: of trials of other studies; those of the same family tell, by the nearest width.
-        slots: that its trials could use.
-        price_per_hour: of a slot, where it has one; the budget's own counts before it.
+        shape: of its proxies; None if it is not known.
+        speeds: of trials of other studies; those of the same family and nearest width are used.
+        slots: number of slots that its trials could use.
+        price_per_hour: of a slot; None if it has no price. The budget's own price counts first.
 
     """
     sizes, target = sizes_of(spec, shape), spec.whole_target
@@ -222,7 +222,12 @@ def _time(
 
 
 def nearest(speeds: Sequence[MeasuredSpeed], width: int) -> MeasuredSpeed:
-    """The speed of the width that is fewest doublings away; there is one."""
+    """The speed at the width that is fewest doublings away.
+
+    Args:
+        speeds: at least one.
+
+    """
     return min(speeds, key=lambda speed: abs(math.log2(speed.width / width)))
 
 
@@ -274,7 +279,7 @@ def _notes(
 def _words(
     trials: int, flops: float | None, share: float | None, seconds: float | None, octaves: float
 ) -> PreviewWords:
-    """Words of a preview; what is not known is said to be so.
+    """Words of a preview; "not known" for each None.
 
     Args:
         flops: of all trials.

@@ -27,7 +27,7 @@ _OFF_THE_CURVES: Final = (Purpose.AXIS, Purpose.CONFIRM, Purpose.REPEAT)
 
 
 class CurveKey(NamedTuple):
-    """Which trials make a curve."""
+    """Key of a curve: its trials agree in these four."""
 
     optimizer: Optimizer
     parametrization: Parametrization
@@ -36,24 +36,24 @@ class CurveKey(NamedTuple):
 
 
 class SeedLoss(Record):
-    """What one trial came to."""
+    """Loss of one trial."""
 
     seed: int
     number: int
     """The trial's number within its study."""
     loss: float | None
-    """What trials of the family are compared by (`compared_by`); None if it diverged."""
+    """The family's measure of comparison (`compared_by`); None if the trial diverged."""
 
 
 class SensitivityPoint(Record):
-    """One learning rate, given at the base width, as trials of one width did with it."""
+    """One learning rate, given at the base width, with the losses of its trials at one width."""
 
     log2_learning_rate: float
     learning_rate: float
     mean_loss: float | None
     """Mean over the seeds; None if one of them diverged."""
     diverged: int
-    """How many of the seeds diverged."""
+    """Number of seeds that diverged."""
     seeds: tuple[SeedLoss, ...]
 
 
@@ -73,7 +73,7 @@ class SensitivityCurve(Record):
 
     @property
     def key(self) -> CurveKey:
-        """Which trials make the curve."""
+        """Key that the curve's trials agree in."""
         return CurveKey(self.optimizer, self.parametrization, self.width, self.purpose)
 
 
@@ -151,9 +151,9 @@ def key_of(trial: TrialRecord) -> CurveKey:
 
 
 def has_result(trial: TrialRecord) -> bool:
-    """Whether the trial tells of its learning rate: it ended with a loss, or diverged.
+    """True if the trial counts for its learning rate: it ended with a loss, or diverged.
 
-    One that a pruner stopped, or whose worker was lost, does neither.
+    False if a pruner stopped it, or its worker was lost.
     """
     return (trial.state is TrialState.COMPLETE and trial.value is not None) or (
         trial.state_reason is StateReason.DIVERGED

@@ -14,10 +14,12 @@ Sizes: TypeAlias = Callable[[int, int], int]
 
 
 def sizes_of(spec: StudySpec, shape: ModelShape | None) -> Sizes | None:
-    """From the model's shape; without one in closed form. None where only a built model tells.
+    """Parameter counts by width and depth: from the model's shape, else in closed form.
+
+    None if they are not known before a model is built.
 
     Args:
-        shape: of the proxies, if it is known.
+        shape: of the proxies; None if it is not known.
 
     """
     if shape is not None:
@@ -37,7 +39,7 @@ def target_positions(spec: StudySpec, target: WholeTarget) -> float:
 
 
 def trial_positions(spec: StudySpec, steps: int) -> float:
-    """Positions that the parameters of a trial work on in so many updates."""
+    """Positions that the parameters of a trial work on in that many updates."""
     per_step = spec.training.batch_size * spec.family.positions_per_example(spec.dataset)
     return steps * per_step
 

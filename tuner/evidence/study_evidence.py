@@ -1,4 +1,4 @@
-"""Summarise everything that the trials of a study say, so that answers need not read them."""
+"""Summarise the evidence of a study's trials, so that answers need not read the trials."""
 
 import hashlib
 from collections import Counter
@@ -51,13 +51,13 @@ class SearchWinner(Record):
 
     number: int
     hyperparameters: dict[str, float]
-    """Its own, but for those whose gain did not survive fresh seeds: they have their defaults."""
+    """The trial's own; defaults for those whose gain did not survive fresh seeds."""
     training: dict[str, float | str] | None = None
-    """Fields of training that the search drew, if they survived; null: the study's own."""
+    """Fields of training that the search drew, if they survived fresh seeds; null: the study's."""
 
 
 class OptimizerEvidence(Record):
-    """What the trials say about one optimizer."""
+    """Evidence on one optimizer from the study's trials."""
 
     optimizer: Optimizer
     winner: SearchWinner | None
@@ -69,30 +69,30 @@ class OptimizerEvidence(Record):
     noise: NoiseFloor | None = None
     """Of a trainer of the user's own, once a trial has been repeated."""
     transfer: tuple[TransferEvidence, ...]
-    """Of every parametrization with a curve, muP first."""
+    """One for every parametrization with a curve, muP first."""
     further: FurtherVerdict | None = None
-    """Whether what was searched beside the learning rate is kept; None where nothing was, before
-    that is known, and where studies believe their search."""
+    """Decision on the hyperparameters searched beside the learning rate; None if there are none,
+    before it is made, and if the study does not test its search with fresh seeds."""
     axes: AxesEvidence | None = None
-    """Of depth, batch and tokens; None where no trial has measured them."""
+    """Of depth, batch and tokens; None if no trial has measured them."""
     measuring_end: MeasuringEnd | None = None
     """None before the measurement has ended."""
     dynamics: DynamicsFindings | None = None
-    """None where the study did not ask for them, and before the first width was looked at."""
+    """None if the study does not ask for them, and before the first width is measured."""
 
     def transfer_under(self, parametrization: Parametrization) -> TransferEvidence | None:
-        """How the optimum moves with width under it; None while there is no curve."""
+        """Transfer of the optimum over width under it; None while there is no curve."""
         return next((at for at in self.transfer if at.parametrization is parametrization), None)
 
     @property
     def control(self) -> TransferEvidence | None:
-        """How the optimum of the control moves with width; None while there is no curve."""
+        """Transfer of the control's optimum over width; None while there is no curve."""
         others = (at for at in self.transfer if at.parametrization is not Parametrization.MUP)
         return next(others, None)
 
 
 class TrainedTrials(Record):
-    """How many trials have trained for equally many steps at one width, in one cell."""
+    """Number of trials that have trained for the same number of steps at one width, in one cell."""
 
     width: int
     step: int
@@ -102,12 +102,12 @@ class TrainedTrials(Record):
 
 
 class EvidenceSummary(Record):
-    """What the trials of a study say, without the curves."""
+    """Evidence from the trials of a study, without the curves."""
 
     trials: int
-    """All of the study's when this was computed."""
+    """Number of the study's trials when this was computed."""
     finished_trials: int
-    """Those among them that had ended."""
+    """Number of those that had ended."""
     optimizers: tuple[OptimizerEvidence, ...]
     """In the order of the specification."""
     standings: tuple[OptimizerStanding, ...]
@@ -120,12 +120,12 @@ class EvidenceSummary(Record):
     """Of the number, state and value of every trial."""
 
     def about(self, optimizer: Optimizer) -> OptimizerEvidence:
-        """What is known of one of the study's optimizers."""
+        """Evidence on one of the study's optimizers."""
         return next(one for one in self.optimizers if one.optimizer == optimizer)
 
 
 class StudyEvidence(NamedTuple):
-    """What the trials of a study say, and loss against learning rate at each width."""
+    """Evidence from the trials of a study, with loss against learning rate at each width."""
 
     summary: EvidenceSummary
     curves: tuple[SensitivityCurve, ...]
@@ -182,7 +182,7 @@ def _of_optimizer(
 
 
 def _own_optimum(spec: StudySpec, transfer: Iterable[TransferEvidence]) -> Optimum | None:
-    """Of the proxies, under muP."""
+    """Optimum of the proxies under muP; None if it has no curve."""
     return next(
         (
             at.optimum
@@ -195,7 +195,7 @@ def _own_optimum(spec: StudySpec, transfer: Iterable[TransferEvidence]) -> Optim
 
 
 def _seeds(trials: Iterable[TrialRecord], curves: Iterable[SensitivityCurve]) -> tuple[int, ...]:
-    """Of the trials behind the curves, also of those that a long search does not list."""
+    """Seeds of the trials behind the curves, also of those that a long search does not list."""
     keys = {
         (curve.optimizer, curve.parametrization, curve.width, curve.purpose) for curve in curves
     }

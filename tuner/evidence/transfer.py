@@ -21,7 +21,7 @@ from tuner.spec.states import Purpose
 def transfer_by_parametrization(
     curves: Sequence[SensitivityCurve], optimizer: Optimizer, *, proxy_width: int, target_width: int
 ) -> tuple[TransferEvidence, ...]:
-    """The evidence that `sensitivity`'s curves hold about one optimizer, muP first."""
+    """Transfer of one optimizer under each parametrization, from its curves, muP first."""
     under = dict.fromkeys(curve.parametrization for curve in curves if curve.optimizer == optimizer)
     found = [
         summarise_transfer(

@@ -22,7 +22,7 @@ PlaceT = TypeVar("PlaceT", bound=_Place)
 
 
 def best_free(slots: Iterable[PlaceT], order: AnyOrder) -> PlaceT:
-    """One that still holds the order's trials, or has run its code, before others.
+    """The free slot that holds most of the order's trials; of equals one that has run its code.
 
     Raises:
         NoFreeSlot: if there is none.

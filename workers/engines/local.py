@@ -18,20 +18,20 @@ from workers.engines.slot_process import SlotProcess
 from workers.slot.process import available_cores
 
 LOOK_SECONDS: Final = 1.0
-"""Between two looks at whether workers stand still."""
+"""Seconds between two checks for workers that stand still."""
 
 
 class Place(NamedTuple):
-    """Where one slot trains."""
+    """Name and device of one slot, and its share of that device."""
 
     name: str
     device: str
     device_share: float
-    """Of a GPU's memory."""
+    """Share of a GPU's memory, in (0, 1]."""
 
 
 def places(slots: int, gpus: int) -> list[Place]:
-    """So many slots, evenly spread over the GPUs; on the cores if there are none.
+    """Places of that many slots, evenly spread over the GPUs; on the CPU if `gpus` is 0.
 
     >>> [place.name for place in places(3, gpus=2)]
     ['gpu0-0', 'gpu1-0', 'gpu0-1']
@@ -53,11 +53,11 @@ class LocalEngine:
     as long as the process.
 
     Args:
-        slots: how many orders run at once; more than there are cores share them.
-        checkpoint_dir: where trials are stored; made when needed.
+        slots: number of orders that run at once; more slots than cores share the cores.
+        checkpoint_dir: directory that trials are stored in; made when needed.
         memory_limit_bytes: of each worker, torch included; None for no limit.
-        stall_seconds: that an order may take no step for; None for as long as it likes.
-        gpus: spread the slots evenly over so many GPUs; on none, trials train on the cores.
+        stall_seconds: longest time that an order may take no step for; None for no limit.
+        gpus: number of GPUs that the slots are spread over evenly; 0 trains on the cores.
         dataset_dirs: directories, and prefixes of URLs, that users' data may be read from.
 
     Raises:

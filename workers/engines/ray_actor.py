@@ -1,4 +1,4 @@
-"""The actor of one slot on a Ray cluster: owns the slot's worker process and hands on its reports.
+"""The actor of one slot on a Ray cluster: owns the slot's worker process and passes on its reports.
 
 The worker is the program that the local engine starts, so that an order trains alike on both, and a
 user's code never runs in a process of Ray's. It dies with the actor, and the actor with its node's
@@ -23,48 +23,48 @@ from workers.engines.slot_process import SlotProcess
 from workers.slot.process import end_once_orphaned
 
 LOOK_SECONDS: Final = 1.0
-"""How often a worker that reports nothing is looked at: it may stand still."""
+"""Seconds between two checks of a worker that reports nothing, as it may stand still."""
 
 
 class Assignment(Record):
-    """What an actor is told when it is made, as JSON: its code may not be the engine's."""
+    """Settings that an actor is made with, as JSON: its code may be another version's."""
 
     slot: str
     device: str
     """torch's name of the device in the actor's process, which sees its own GPU alone."""
     device_share: float
-    """Of a GPU's memory."""
+    """Share of a GPU's memory, in (0, 1]."""
     checkpoint_dir: str
     mark: str
-    """What the engine has written to MARK_FILE of the checkpoint directory."""
+    """Random text that the engine has written to MARK_FILE in its checkpoint directory."""
     memory_limit_bytes: int | None
     dataset_dirs: tuple[str, ...]
     stall_seconds: float | None
 
 
 class Introduction(Record):
-    """What an actor says of itself before it is given an order."""
+    """Facts of an actor and its node, sent before it is given an order."""
 
     software: Software
     node: str
     sees_checkpoints: bool
-    """It reads the engine's mark: both have one checkpoint directory."""
+    """True if the actor reads the engine's mark: both have the same checkpoint directory."""
     accelerator: str = ""
-    """The kind of its node's devices; empty if that declares none."""
+    """Kind of the node's devices; empty if the node declares none."""
 
 
 class News(Record):
-    """What an actor has to tell."""
+    """New reports of an actor, and the state of its slot."""
 
     reports: tuple[Report, ...]
     problem: str | None
-    """Why its slot takes no order now, in words; None if it does."""
+    """Reason, in words, that the slot takes no order now; None if it takes one."""
 
 
 MARK_FILE: Final = ".ray-engine"
 _ACCELERATOR: Final = "accelerator_type:"
-"""Beginning of the resource by which a node says what its devices are: Ray adds it where there are
-GPUs, and whoever starts a node may declare it."""
+"""Prefix of the resource that names the kind of a node's devices: Ray adds one to nodes with GPUs;
+a node without may be started with one."""
 
 
 def declared_accelerator() -> str:
@@ -80,7 +80,7 @@ class SlotActor:
     """Runs one order at a time; every method answers as JSON.
 
     Args:
-        text: an assignment.
+        text: an `Assignment` as JSON.
 
     """
 
@@ -101,7 +101,7 @@ class SlotActor:
         self._told_problem: str | None = None
 
     async def introduce(self) -> str:
-        """Say what is installed here, and start the worker."""
+        """The actor's `Introduction`; starts the worker if it has the engine's checkpoints."""
         mark = ""
         with suppress(OSError):
             mark = (Path(self._told.checkpoint_dir) / MARK_FILE).read_text()
@@ -122,7 +122,7 @@ class SlotActor:
         self._news.set()  # its process, and with it the pipe, may be another one now
 
     async def news(self) -> str:
-        """The next reports, or another problem, once there is something to tell."""
+        """The next `News`: waits until there is a report, or the slot's problem has changed."""
         while not (found := self._found()) and self._slot.problem == self._told_problem:
             await self._look()
         self._told_problem = self._slot.problem
@@ -135,7 +135,7 @@ class SlotActor:
         return [*reports, *([stalled] if stalled else ()), *self._slot.look()]
 
     async def _look(self) -> None:
-        """Wait until the worker may have something to say."""
+        """Wait until the worker has sent something, or LOOK_SECONDS have passed."""
         self._news.clear()
         loop = asyncio.get_running_loop()
         watched = self._slot.connection.fileno() if self._slot.connection else None

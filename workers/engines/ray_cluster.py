@@ -53,10 +53,10 @@ def settle_ray() -> None:
 
 @contextmanager
 def joined_cluster(address: str | None = None) -> Iterator[None]:
-    """Be a driver of the cluster, until the block ends.
+    """Join the cluster as a driver, until the block ends.
 
-    Where the head dies, Ray ends this process (exit status 1) after HEAD_GONE_SECONDS: whoever
-    supervises it starts it again, and it joins the cluster that is there then.
+    If the head dies, Ray ends this process (exit status 1) after HEAD_GONE_SECONDS. A supervisor
+    has to start it again; it then joins the cluster that is there.
 
     Args:
         address: `host:port` of the head; None for RAY_ADDRESS, or the cluster that this machine is
@@ -97,7 +97,7 @@ def joined_cluster(address: str | None = None) -> Iterator[None]:
 
 
 def _require_answer(address: str) -> None:
-    """Refuse a head that nobody answers for: Ray itself would wait, and then end this process."""
+    """Refuse an address that does not answer: Ray itself would wait, then end this process."""
     if address.startswith("ray://"):
         raise ClusterUnreachable(
             f"RAY_ADDRESS={address} is that of a Ray client: name the head itself, `host:6379`, and"

@@ -1,4 +1,4 @@
-"""The engine of a Ray cluster: an actor per slot, wherever Ray finds room for it."""
+"""The engine of a Ray cluster: an actor per slot, on the node that Ray chooses."""
 
 import hashlib
 import logging
@@ -23,7 +23,7 @@ from workers.engines.ray_slot import RaySlot, end_actors
 from workers.engines.visible_gpus import FIRST
 
 GROW_SECONDS: Final = 2.0
-"""How often to look for cores that have joined the cluster."""
+"""Seconds between two looks for cores that have joined the cluster."""
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +37,15 @@ class RayEngine:
     has taken over.
 
     Args:
-        checkpoint_dir: where trials are stored; every node sees it under this path.
+        checkpoint_dir: directory that trials are stored in; every node sees it at this path.
         memory_limit_bytes: of each worker, torch included; None for no limit.
-        slots: how many orders run at once, on a core each; None for as many as the cluster has
-            cores, those that join later included. Not read where there are GPUs.
-        gpus: train on so many GPUs of the cluster, instead of the cores; those that are not there
-            yet are waited for.
+        slots: number of orders that run at once, on a core each; None for one per core of the
+            cluster, cores that join later included. Not read if `gpus` is not 0.
+        gpus: number of the cluster's GPUs to train on, instead of the cores; those that are not
+            there yet are waited for.
         slots_per_gpu: slots that share a GPU, each with its part of the memory.
         dataset_dirs: directories, and prefixes of URLs, that users' data may be read from.
-        stall_seconds: that an order may take no step for; None for as long as it likes.
+        stall_seconds: longest time that an order may take no step for; None for no limit.
 
     Raises:
         ValueError: if there are no slots, or the limit leaves no room beside torch.
@@ -92,7 +92,7 @@ class RayEngine:
         self._grow()
 
     def slots(self) -> tuple[Slot, ...]:
-        """Every slot that was asked for; one that has no place yet says so as its problem."""
+        """Every slot that was asked for; the problem of one without a node is that it waits."""
         return tuple(
             Slot(
                 name=slot.assignment.slot,
@@ -185,6 +185,6 @@ class RayEngine:
 
 
 def _cores() -> int:
-    """Of every node of the cluster that is alive."""
+    """Number of cores of all living nodes of the cluster."""
     found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
     return int(found.get("CPU", 0))

@@ -25,11 +25,11 @@ at once."""
 
 
 class LocalCluster(NamedTuple):
-    """Where a cluster is, and its processes: one that dies takes what it started along."""
+    """Address and processes of a cluster: a process that dies ends those that it started."""
 
     address: str
     gcs: int
-    """Process id of the head's store of what the cluster is."""
+    """Process id of the head's GCS, the store of the cluster's state."""
     raylets: tuple[int, ...]
     """Process id of each node's raylet, the head's first."""
 

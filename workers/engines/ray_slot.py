@@ -21,17 +21,17 @@ from workers.engines.slot_process import RECENT_ORDERS, code_of, trials_of
 
 PLACING: Final = "waits for a place in the Ray cluster"
 RETRY_SECONDS: Final = 15.0
-"""After which a slot that could not be used is tried again: its node may have been mended."""
+"""Pause before a slot that could not be used is tried again: its node may have been mended."""
 _Reports = list[Reached | Done | Failed | Lost]
 
 
 @dataclass
 class RaySlot:
-    """A place for one order at a time, wherever Ray finds room for it."""
+    """A slot for one order at a time, on the node that Ray chooses."""
 
     assignment: Assignment
     resources: dict[str, float]
-    """What the actor takes of its node: `num_cpus` or `num_gpus`."""
+    """Resources that the actor takes of its node: `num_cpus` or `num_gpus`."""
     ours: Software
     family: str
     """The beginning of its actors' names, by which the next engine ends them."""
@@ -43,16 +43,16 @@ class RaySlot:
     )
     """Trials of the latest orders, which the worker may still have in memory."""
     problem: str | None = PLACING
-    """Why it takes no order now."""
+    """Reason, in words, that the slot takes no order now; None if it takes one."""
     calls: dict[Any, Callable[[Any], _Reports]] = field(default_factory=dict)
-    """By Ray's reference to an answer that is still to come, what to do with it."""
+    """Function to call with each answer that is still to come, by Ray's reference to the answer."""
     accelerator: str = ""
-    """The kind of its node's devices; empty until it has a place, or if that declares none."""
+    """Kind of the node's devices; empty until there is a node, or if that declares none."""
     refused: bool = False
-    """The latest actor could not be used; the problem says why."""
+    """True if the latest actor could not be used; `problem` has the reason."""
     _actor: Any = None
     _is_placed: bool = False
-    """The actor has introduced itself, and may be used."""
+    """True if the actor has introduced itself and may be used."""
     _retry_at: float = 0.0
 
     def place(self) -> None:
@@ -70,16 +70,16 @@ class RaySlot:
             self.place()
 
     def holds(self, wanted: frozenset[tuple[str, int]]) -> int:
-        """How many of these trials the worker may have in memory."""
+        """Number of these trials that the worker may have in memory."""
         return len(wanted & frozenset[tuple[str, int]]().union(*self.recent))
 
     def start(self, order: AnyOrder) -> None:
-        """Send the order; if the actor is dying, its next answer says so."""
+        """Send the order; if the actor is dying, its next answer is an error of Ray's."""
         self.order, self.code = order, code_of(order)
         self.calls[self._actor.start.remote(handed(order).model_dump_json())] = _nothing
 
     def answered(self, call: Any) -> _Reports:  # noqa: ANN401  Ray's references have no public type
-        """What an answer that has come amounts to."""
+        """Reports that follow from an answer; none if it belongs to an actor ended before."""
         then = self.calls.pop(call, None)
         if then is None:  # an answer before it was that of a dead actor
             return []
@@ -89,7 +89,7 @@ class RaySlot:
             return self._after_death(error)
 
     def kill(self) -> None:
-        """End the actor, and with it the worker, whatever they do."""
+        """End the actor, and with it the worker, also in the middle of an order."""
         self.order, self.code = None, None
         self.recent.clear()
         self.calls, self._is_placed = {}, False
@@ -155,7 +155,7 @@ def _nothing(_: object) -> _Reports:
 
 
 def end_actors(family: str) -> None:
-    """End every actor whose name begins with a slot's family, whoever made it."""
+    """End every actor whose name begins with `family`, also those of an earlier engine."""
     for name in ray.util.list_named_actors():
         if name.startswith(f"{family}/"):
             with suppress(ValueError):  # it has ended meanwhile

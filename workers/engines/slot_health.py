@@ -7,15 +7,15 @@ from typing import Final
 LEAST_STOP_SECONDS: Final = 5.0
 LONGEST_STOP_SECONDS: Final = 60.0
 STEPS_STOPPED: Final = 10
-"""A stopped worker is given up after as long as so many of its slowest steps took."""
+"""A stopped worker is ended after this many times the duration of its slowest step."""
 FAILURES_ALLOWED: Final = 2
-"""One may have been killed; a second in a row is taken to be the slot's doing."""
+"""Failures in a row from which the slot is held at fault: one worker may just have been killed."""
 FIRST_PAUSE_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 300.0
 
 
 def stop_limit_seconds(slowest_step_seconds: float) -> float:
-    """How long a worker may stand still, from its own pace.
+    """Longest time that a worker may stand still, by its own pace; 5 to 60 s.
 
     >>> stop_limit_seconds(0.01), stop_limit_seconds(2.0), stop_limit_seconds(600.0)
     (5.0, 20.0, 60.0)
@@ -26,7 +26,7 @@ def stop_limit_seconds(slowest_step_seconds: float) -> float:
 
 
 class SlotHealth:
-    """What is known of a slot apart from the orders that it runs.
+    """Failures of a slot's worker that no order explains, and the pause before the next start.
 
     A worker that ends before it is up has failed for a reason of the slot's own: no such device, no
     memory, a broken installation. One that ends in mid-order may have been killed, or ended by that
@@ -35,7 +35,7 @@ class SlotHealth:
     Starting a worker is tried again after a pause that doubles.
 
     Args:
-        clock: seconds.
+        clock: monotonic time in seconds.
 
     """
 
@@ -49,14 +49,14 @@ class SlotHealth:
 
     @property
     def problem(self) -> str | None:
-        """Why the slot takes no order now, in words; None if it does."""
+        """Reason, in words, that the slot takes no order now; None if it takes one."""
         if self._stopped_at is not None:
             return f"its worker has stood still for {self._clock() - self._stopped_at:.0f} s"
         return None if self._failures < FAILURES_ALLOWED or self._is_up else self._problem
 
     @property
     def may_start(self) -> bool:
-        """Whether it is time to start a worker."""
+        """True if the pause after the last failure is over, so that a worker may be started."""
         return self._clock() >= self._due
 
     def started(self) -> None:
@@ -72,7 +72,12 @@ class SlotHealth:
         self._failures = 0
 
     def died(self, words: str) -> bool:
-        """Note that the worker has ended, and how; whether it had never been up."""
+        """Note that the worker has ended; return True if it had never been up.
+
+        Args:
+            words: verb phrase on how it ended.
+
+        """
         was_up = self._is_up
         when = "in as many orders" if was_up else "before it could work"
         self._failed(
@@ -94,7 +99,7 @@ class SlotHealth:
         self._due = self._clock() + min(pause, LONGEST_PAUSE_SECONDS)
 
     def stood_seconds(self, is_stopped: bool) -> float:
-        """Note whether the worker is stopped at this moment; for how long it has been."""
+        """Note if the worker is stopped at this moment; return the seconds that it has been."""
         if not is_stopped:
             self._stopped_at = None
             return 0.0

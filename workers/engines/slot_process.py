@@ -34,7 +34,7 @@ from workers.slot.worker import WorkerSettings
 _REPORTS: Final[TypeAdapter[Reached | Done | Failed | Lost]] = TypeAdapter(Report)
 RECENT_ORDERS: Final = 32
 _STANDING_SECONDS: Final = 1.0
-"""That a worker may take to say where it stands: the other slots wait meanwhile."""
+"""Longest time that a worker's dump of its stack is awaited: the other slots wait meanwhile."""
 _REPOSITORY: Final = Path(workers.__file__).parents[1]
 
 
@@ -55,7 +55,7 @@ class SlotProcess:
     """Of a GPU's memory: several slots may be on one."""
     accelerator: str = ""  # the owner's name for the kind of device
     dataset_dirs: tuple[str, ...] = ()
-    """Where users' data may lie."""
+    """Directories, and prefixes of URLs, that users' data may be read from."""
     order: AnyOrder | None = None
     code: str | None = None
     """Version of the user's code that the worker has run; None if it has run none."""
@@ -76,11 +76,11 @@ class SlotProcess:
         return self._process.pid if self._process else None
 
     def holds(self, wanted: frozenset[tuple[str, int]]) -> int:
-        """How many of these trials the worker may have in memory."""
+        """Number of these trials that the worker may have in memory."""
         return len(wanted & frozenset[tuple[str, int]]().union(*self.recent))
 
     def spawn(self) -> None:
-        """Start the worker unless it is there; returns before it is ready, which is no matter."""
+        """Start the worker unless there is one; returns before it is ready to take orders."""
         if self.connection is not None:
             return
         ours, theirs = Pipe(duplex=True)
@@ -118,13 +118,13 @@ class SlotProcess:
 
     @property
     def problem(self) -> str | None:
-        """Why it takes no order now, in words; None if it does."""
+        """Reason, in words, that the slot takes no order now; None if it takes one."""
         return self.health.problem
 
     def look(self) -> list[Lost]:
-        """Notice a worker that stands still, and try again to start one that could not.
+        """Replace a worker that has stood still for longer than its pace allows; [Lost] if it did.
 
-        Lost, and a new worker, if it has stood for longer than its pace allows.
+        If there is none, and the pause after its failure is over, start one again.
         """
         if self._process is None or self._heartbeat is None:
             if self.health.problem is not None and self.health.may_start:
@@ -144,7 +144,7 @@ class SlotProcess:
         anything in its process.
 
         Args:
-            trace: headers of the span that it is handed over in; None: of the current one.
+            trace: trace headers of the span that hands the order over; None: of the current span.
 
         """
         code = code_of(order)
@@ -196,7 +196,7 @@ class SlotProcess:
         )
 
     def _where_it_stands(self) -> str:
-        """What the worker does, as it says itself when asked; empty if it does not."""
+        """Words on the line that the worker stands in, from its dump; empty if none comes."""
         if self._process is None or self._stalls is None:
             return ""
         self._process.send_signal(signal.SIGUSR1)
@@ -206,9 +206,9 @@ class SlotProcess:
         )
 
     def kill(self) -> int:
-        """End the worker and what it started, whatever they do; its exit status.
+        """End the worker and what it started, also in the middle of an order.
 
-        As `subprocess` gives it.
+        Returns the exit status, as `subprocess` gives it.
         """
         self.order, self.code = None, None
         self.recent.clear()
@@ -226,7 +226,7 @@ class SlotProcess:
         return status
 
     def _gave_up(self, report: Lost) -> None:
-        """Follow a worker that has ended itself, and said why."""
+        """Replace a worker that has ended its order with a reason of its own."""
         if report.is_of_slot:
             self.health.set_aside(report.message)
         else:
@@ -284,10 +284,10 @@ def _status_words(status: int) -> str:
 
 
 def worker_environment(device: str = "cpu", folder: Path | None = None) -> dict[str, str]:
-    """In which a worker's process finds these packages and its GPU, and computes on one thread.
+    """Environment of a worker: it has these packages, sees its GPU alone, computes on one thread.
 
     Args:
-        folder: where it finds what workers before it have compiled; None for torch's own place.
+        folder: parent of the cache of compiled kernels, which workers share; None: torch's own.
 
     """
     paths = [str(_REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]

@@ -28,7 +28,7 @@ def awaited_standing(read: Callable[[], str], timeout_seconds: float) -> str:
 
 
 def standing(dump: str) -> str:
-    r"""`; it stands in train.py, line 3, in loss`; empty if the dump does not tell.
+    r"""`; it stands in train.py, line 3, in loss`; empty if the dump has no frame.
 
     The user's own line is named if there is one, else the innermost.
 

@@ -11,7 +11,7 @@ _WORKSPACE: Final = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
 
 
 def seeing_only(device: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """What to set so that a process trains on this device of ours, and sees no other GPU.
+    """Environment variables with which a process sees this device and no other GPU.
 
     Libraries and recordings use the current device, which is the first one that they see: a process
     that saw several would record an empty graph on the first for work on another.

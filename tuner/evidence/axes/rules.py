@@ -21,14 +21,14 @@ Horizon: TypeAlias = Literal["batch", "tokens"]
 
 
 class Covered(NamedTuple):
-    """Target over base as the rules are applied: 1 where there is none."""
+    """Batch and tokens, target over base, that the rules are applied with; 1 without a rule."""
 
     batch: float
     tokens: float
     refusals: tuple[str | None, str | None]
-    """Why no rule covers batch and tokens; None where one does, or where nothing moves."""
+    """Reasons that no rule covers batch and tokens; None if one does, or if the ratio is 1."""
     memory_beyond: float
-    """How far the growth of 1 - beta is outside of its tested range; 1 within."""
+    """Factor by which the growth of 1 - beta is outside of its tested range; 1 within it."""
 
 
 def trained_by(
@@ -42,11 +42,13 @@ def trained_by(
 
 
 def covered(policies: Policies, by: TrainedBy, batch: float, tokens: float) -> Covered:
-    """What of a batch and a number of tokens the rule in force covers.
+    """The part of a change of batch and tokens that the rule in force covers.
 
     Args:
-        batch: over the base's.
-        tokens: over the base's.
+        policies: name the rule in force.
+        by: the optimizers that train the target.
+        batch: target's over the base's.
+        tokens: target's over the base's.
 
     """
     of_batch = _refusal(policies, by, "batch", batch)
@@ -62,7 +64,7 @@ def covered(policies: Policies, by: TrainedBy, batch: float, tokens: float) -> C
 def rows_of(
     policies: Policies, by: TrainedBy, name: Horizon, ratio: float
 ) -> dict[Optimizer, HorizonRow]:
-    """Every optimizer's row.
+    """Row of the rule in force for every optimizer.
 
     Raises:
         ValueError: if one has none.
@@ -73,18 +75,18 @@ def rows_of(
 
 
 def along(name: Horizon, ratio: float) -> tuple[float, float]:
-    """Batch and tokens over the base's if the other one stays."""
+    """Ratios of (batch, tokens) to the base's if the named one changes and the other stays."""
     return (ratio, 1.0) if name == "batch" else (1.0, ratio)
 
 
 def outside(ratio: float, tested: tuple[float, float]) -> float:
-    """How far a ratio is outside of a range; 1 within."""
+    """Factor by which a ratio is outside of a tested range (low, high); 1 within it."""
     low, high = tested
     return max(ratio / high, low / ratio, 1.0)
 
 
 def _refusal(policies: Policies, by: TrainedBy, name: Horizon, ratio: float) -> str | None:
-    """Why the rule says nothing of this axis; None if it does, or if nothing moves."""
+    """Reason that the rule does not cover this axis; None if it does, or if the ratio is 1."""
     if ratio == 1:
         return None
     if policies.horizon_rule is HorizonRule.NONE:
@@ -97,7 +99,7 @@ def _refusal(policies: Policies, by: TrainedBy, name: Horizon, ratio: float) -> 
 
 
 def _memory_beyond(policies: Policies, by: TrainedBy, batch: float, tokens: float) -> float:
-    """How far the growth of 1 - beta is outside of its tested range; 1 within.
+    """Factor by which the growth of 1 - beta is outside of its tested range; 1 within it.
 
     Raises:
         ValueError: if 1 - beta would leave (0, 1) for some beta.

@@ -21,13 +21,13 @@ from tuner.spec.study import StudySpec
 from tuner.spec.target import Proxies
 
 _DIGITS = 9
-"""To which rates are told apart: 2 ** x and log2 need not undo each other to the last bit."""
+"""Decimals that rates are rounded to: 2 ** x and log2 need not undo each other to the last bit."""
 
 
 def swept_axes(
     snapshot: StudySnapshot, optimizer: Optimizer, own: Optimum | None
 ) -> AxesEvidence | None:
-    """What the sweep says of one optimizer; None while none of its trials has ended.
+    """Optima and laws from the sweep of one optimizer; None while no trial has a result.
 
     Args:
         own: the optimum of the proxies themselves.
@@ -62,7 +62,7 @@ def place_of(proxies: Proxies) -> Place:
 def by_the_rules(
     spec: StudySpec, optimizer: Optimizer, shape: ModelShape, numbers: Mapping[str, float]
 ) -> tuple[Cell, ...]:
-    """The cells of a study's sweep, with how far the rules in force lead to each."""
+    """The cells of a study's sweep, with the batch and token multipliers that the rules cover."""
     by, proxies = trained_by(optimizer, shape, numbers), spec.proxies
     cells = []
     for cell in spec.cells:
@@ -74,16 +74,16 @@ def by_the_rules(
 
 
 def rule_octaves(spec: StudySpec, optimizer: Optimizer, cell: Cell) -> float:
-    """log2 of what the rules of batch and tokens make of the optimizer's rate in a cell."""
+    """log2 of the factor by which the rules of batch and tokens change the rate in a cell."""
     mults = cell.batch_multiplier, cell.token_multiplier
     return math.log2(horizon_row(spec.policies.horizon_rule, optimizer, *mults).rate.of(*mults))
 
 
 def expected_rate(spec: StudySpec, optimizer: Optimizer, cell: Cell, own: float) -> float:
-    """log2 of the rate at the base whose trials a cell is first tried around.
+    """log2 of the base rate around which a cell is first tried.
 
     Args:
-        own: of the proxies' best rate.
+        own: log2 of the proxies' best rate.
 
     """
     proxies = spec.proxies
@@ -95,12 +95,12 @@ def expected_rate(spec: StudySpec, optimizer: Optimizer, cell: Cell, own: float)
 
 
 def trials_in(tried: TrialGroup, cell: Cell) -> TrialGroup:
-    """Those of one cell."""
+    """The trials of one cell."""
     return TrialGroup(one for one in tried if one.cell and one.cell.place == cell.place)
 
 
 def _optima(trials: Sequence[TrialRecord]) -> tuple[tuple[Cell, Optimum], ...]:
-    """Of every cell with a result."""
+    """Optimum of every cell with a result."""
     points: dict[Cell, list[tuple[float, float | None]]] = {}
     seeds: dict[Cell, set[int]] = {}
     for trial in trials:

@@ -1,4 +1,4 @@
-"""Say what a study has found that stops after its coordinate check."""
+"""Judge a study that stops after its coordinate check."""
 
 from typing import Literal
 
@@ -10,9 +10,9 @@ CheckOutcome = Literal["passed", "failed", "inconclusive"]
 
 
 def outcome_of(study: StudyRecord, known: EvidenceSummary) -> CheckOutcome | None:
-    """What a study that stops after its check has found, over all optimizers: the worst.
+    """The worst outcome over all optimizers of a study that stops after its check.
 
-    None until it is completed, and of studies that search.
+    None until the study is completed, and for studies that search.
     """
     if not study.spec.only_checks or study.state is not StudyState.COMPLETED:
         return None

@@ -1,4 +1,4 @@
-"""Say which statistics of a coordinate check are still to come that is posted by its owner."""
+"""List the statistics that are still to come of a coordinate check that its owner posts."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
@@ -17,7 +17,7 @@ class Awaited(NamedTuple):
     optimizer: Optimizer
     width: int
     words: str
-    """What is missing there."""
+    """The missing statistics: a tensor and seed, or a number of seeds."""
 
 
 def awaited_statistics(
@@ -25,10 +25,9 @@ def awaited_statistics(
 ) -> Iterator[Awaited]:
     """Optimizers and widths whose statistics are not all there, the widest first.
 
-    They may come in several requests, so that one is not taken for all: a width is there once as
-    many seeds as the study checks have every trained tensor of its shapes, and no seed, there or at
-    another width, has a name that one lacks. So what stands beside the tensors, which no shapes
-    name, is waited for as long as a tensor is missing. None where the study skips its check.
+    Statistics may come in several requests. A width is complete once as many seeds as the study
+    checks have every trained tensor of its shapes, and every other name that any seed has at any
+    width: activations and logits, which the shapes do not name. None if the study skips its check.
     """
     if study.spec.family.skips_check:
         return
@@ -56,8 +55,8 @@ def unchecked_statistics(
 ) -> Iterator[tuple[tuple[int, str], str]]:
     """(Number and field, what to change) of statistics that the study's check has no place for.
 
-    One at a width that is not checked leaves no seed that is there at every width. None where the
-    service takes the check itself.
+    Those are statistics at widths that are not checked, and of unknown tensors. None if the service
+    runs the check itself.
     """
     if not study.spec.family.is_external:
         return

@@ -1,4 +1,4 @@
-"""Say beforehand what a study would run that stops after its coordinate check."""
+"""Work and cost, before it starts, of a study that stops after its coordinate check."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -34,13 +34,13 @@ def check_preview(
     slots: int = 0,
     price_per_hour: float | None = None,
 ) -> Preview:
-    """What a study would run that stops after its coordinate check.
+    """Work and cost of a study that stops after its coordinate check.
 
     Args:
-        shape: of its models, where it is known.
-        speeds: of trials of other studies; those of the same family tell, by the nearest width.
-        slots: that its check could use.
-        price_per_hour: of a slot, where it has one.
+        shape: of its models; None if it is not known.
+        speeds: of trials of other studies; those of the same family and nearest width are used.
+        slots: number of slots that its check could use.
+        price_per_hour: of a slot; None if it has no price.
 
     """
     checks = tuple(planned_checks(spec, sizes_of(spec, shape)))

@@ -16,13 +16,13 @@ GAUSS_NEWTON_PRODUCT: Final = 16.0
 
 
 def dynamics_flops(spec: StudySpec, parameters: int) -> float:
-    """Of one optimizer at one width; 0 where the study asks for none.
+    """FLOPs of measuring dynamics for one optimizer at one width; 0 if the study asks for none.
 
-    A training from its start to its end, at every look as many products as an iteration takes at
-    most, and the landscape of the last one.
+    One training from start to end, the largest number of matrix products that the iteration may
+    take at every look, and the landscape at the last look.
 
     Args:
-        parameters: of the model of that width.
+        parameters: number of parameters of the model of that width.
 
     """
     asked = spec.dynamics
@@ -40,10 +40,10 @@ def dynamics_flops(spec: StudySpec, parameters: int) -> float:
 
 
 def dynamics_by_width(spec: StudySpec, parameters_at: Callable[[int], int]) -> dict[int, float]:
-    """Of every optimizer, by width that is measured; {} where the study asks for none.
+    """FLOPs of measuring dynamics for all optimizers, by width; {} if the study asks for none.
 
     Args:
-        parameters_at: of the model, by width.
+        parameters_at: number of parameters of the model, by width.
 
     """
     if not spec.dynamics:

@@ -24,7 +24,7 @@ def dynamics_of(stored: StudyDynamics | None, optimizer: Optimizer) -> tuple[Wid
 
 
 def dynamics_findings(measured: Sequence[WidthDynamics]) -> DynamicsFindings | None:
-    """What they say together; None where nothing was seen."""
+    """Critical batch and edge of stability over all measured widths; None without any look."""
     if not any(one.looks for one in measured):
         return None
     batches = tuple(
@@ -69,10 +69,10 @@ def _edges(one: WidthDynamics) -> list[_Edge]:
 def _sustained(one: WidthDynamics) -> _Edge | None:
     """The median look after the first quarter of training; of two the lower one.
 
-    What the edge of stability is the edge of is where curvature comes to rest: it rises to it, or
-    falls from far above in the first updates, and then hovers (Cohen et al. 2021, arXiv:2103.00065;
-    2022, arXiv:2207.14484, for Adam 38 / rate at beta1 = 0.9). The largest of all looks tells of
-    those first updates, or of one batch; the last one's rate has decayed to next to nothing.
+    The edge of stability is the level at which curvature comes to rest: it rises to it, or falls
+    from far above in the first updates, and then hovers (Cohen et al. 2021, arXiv:2103.00065; 2022,
+    arXiv:2207.14484, for Adam 38 / rate at beta1 = 0.9). The largest of all looks is one of those
+    first updates, or of one batch; at the last look the rate has decayed to next to nothing.
     """
     late = [at for at in _edges(one) if 4 * at.step >= one.looks[-1].step]
     return median_low(late) if late else None
