@@ -39,14 +39,15 @@ class CheckProgress(NamedTuple):
     """Optimizers and widths whose statistics are stored."""
     running: int
     seconds: Mapping[tuple[str, int], float] = _NO_SECONDS
-    """That a slot took for each of those that workers have taken, where they were asked for."""
+    """Seconds that a slot took, by optimizer and width, for those that workers have checked; empty
+    unless they were asked for."""
 
 
 def check_progress(session: Session, study_id: str, *, with_seconds: bool = False) -> CheckProgress:
-    """How far the coordinate check of a study is.
+    """Progress of a study's coordinate check.
 
     Args:
-        with_seconds: read how long its orders took, too.
+        with_seconds: also read the seconds that its orders took.
 
     """
     counted = session.connection().execute(_FINISHED_AND_RUNNING, {"study_id": study_id})
@@ -59,7 +60,7 @@ def check_progress(session: Session, study_id: str, *, with_seconds: bool = Fals
 
 
 def _seconds(session: Session, study_id: str) -> dict[tuple[str, int], float]:
-    """By optimizer and width; of a check that was taken anew, the last time."""
+    """Seconds by optimizer and width; of a check that was repeated, those of the last run."""
     done = select(OrderRow).where(
         OrderRow.study_id == study_id, OrderRow.state == OrderState.DONE, OrderRow.kind == "check"
     )
@@ -86,7 +87,7 @@ def store_statistics(
 def new_statistics(
     session: Session, study_id: str, optimizer: Optimizer, statistics: Iterable[CoordinateStatistic]
 ) -> list[CoordinateStatistic]:
-    """Those of one optimizer that are not stored; the first of each width, tensor and seed."""
+    """The statistics that are not stored yet, the first one of each width, tensor and seed."""
     stored = session.execute(
         select(CoordinateCheckRow.width, CoordinateCheckRow.tensor, CoordinateCheckRow.seed).where(
             CoordinateCheckRow.study_id == study_id,

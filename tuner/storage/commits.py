@@ -43,7 +43,7 @@ from tuner.storage.trials.trial_counts import facts_of_new, note_changes, note_r
 from tuner.storage.trials.trial_reports import store_progress
 
 LOSSES_ALLOWED: Final = 4
-"""The fourth time that the worker running an order dies, the order is given up. Before that its
+"""An order is given up when the worker running it has died for the fourth time. Before that its
 trials are tried one by one: together they may have been too much for the machine."""
 
 _Trained: TypeAlias = tuple[TrainOrder, Reached | Done]
@@ -98,7 +98,7 @@ def record_reports(
     """Store reports; see `record_report`.
 
     Args:
-        started: orders as they were started, by id; what is known here need not be read.
+        started: orders as they were started, by id; an order that is among them need not be read.
 
     Returns:
         URIs of checkpoints that are no longer needed once this is committed.
@@ -116,7 +116,7 @@ def record_reports(
 
 
 def _is_training(order: AnyOrder | None, report: Report) -> bool:
-    """Whether a report is of trials whose order is known as it was started."""
+    """True if the report is about the trials of a known training order, at its current attempt."""
     is_known = isinstance(order, TrainOrder) and order.attempt == report.attempt
     return is_known and isinstance(report, Reached | Done)
 
@@ -182,7 +182,7 @@ def reopen_orders(session: Session, kept: Collection[OrderId] = ()) -> None:
     """Prepare every open order for an engine that has just started.
 
     Args:
-        kept: those that go on running in it, for trainers do not end with the coordinator.
+        kept: orders that go on running in it: trainers do not end with the coordinator.
 
     """
     fail_unreadable_orders(session)
@@ -274,9 +274,9 @@ def _begin_again(
 
 
 def _give_up(session: Session, row: OrderRow, reason: StateReason, message: str) -> None:
-    """End an order in failure: with its trials, or, if the study cannot do without, the study.
+    """Fail an order with its trials, or with its study if that cannot go on without it.
 
-    Where what the study was made with has changed, nothing ends: the study waits.
+    If a plugin or the task's code has changed since the study was made, the study is paused.
     """
     fail_order(session, row, reason, message)
     if reason is StateReason.CHANGED:

@@ -30,7 +30,7 @@ FORMAT: Final = "format"
 _SHOWN_ERRORS: Final = 3
 _UNKNOWN_NAMES: Final = frozenset({"union_tag_invalid", "literal_error", "enum"})
 _DEFECTS: Final = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError)
-"""What upgraders and validators raise where a document is not what some release wrote."""
+"""Exceptions that upgraders and validators raise on a document that no release has written."""
 
 
 @dataclass(frozen=True)
@@ -135,9 +135,9 @@ def _unchanged(document: Json) -> Json:
 def _say_what_was_not_said(spec: Json) -> Json:
     """Format 2 of a specification.
 
-    One older than `packing` trained its trials one by one. A target that trains for as long as the
-    proxies got their duration, for all that is known: real ones train for longer. Every width was
-    measured on one grid, and what a search found was believed.
+    Specifications older than `packing` trained their trials one by one, measured every width on one
+    grid, and did not confirm the search's result. They do not say if the target's duration was
+    given: it counts as given unless it equals that of the proxies.
     """
     target, training = spec.get("target", {}), spec.get("training", {})
     proxies = (training.get("steps"), training.get("batch_size"))
@@ -165,7 +165,7 @@ def _check_by_optimizer(spec: Json) -> Json:
 
 
 def _say_what_axes_are(shape: Json) -> Json:
-    """Format 3 of a model shape: which tensors are lookup tables, and which dimensions stacks."""
+    """Format 3 of a model shape: it tells which tensors are lookup tables, which axes stacks."""
     return shape | {"tensors": [completed_tensor(tensor) for tensor in shape["tensors"]]}
 
 

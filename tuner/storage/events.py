@@ -44,9 +44,9 @@ _LEVELS: Final = {
     EventKind.ORDER_LOST: logging.WARNING,
     EventKind.ORDER_FAILED: logging.WARNING,
 }
-"""Of those that are not INFO."""
+"""Log levels of the events that are not logged at INFO."""
 _LOGGED_AS: Final = {"number": "trial", "order_id": "order", "id": "recommendation"}
-"""Names of ids in the log, by those of an event's data."""
+"""Names of ids in the log, by their names in an event's data."""
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ class StudyEvent(Record):
     @field_validator("data", mode="before")
     @classmethod
     def _is_an_object(cls, stored: object) -> object:
-        """One damaged event must not end the stream of all others."""
+        """The data, or an object that shows them: a damaged event must not end the stream."""
         return stored if isinstance(stored, dict) else {"unreadable": f"{stored!r:.200}"}
 
 

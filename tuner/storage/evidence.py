@@ -32,19 +32,20 @@ _TRAINING = (StudyState.SEARCHING, StudyState.MEASURING)
 
 
 class EvidenceAge(NamedTuple):
-    """Whether the stored evidence of a study is up to date."""
+    """The age of a study's stored evidence."""
 
     study_id: str
     has_ended: bool
-    """The study has: its evidence will not grow old again."""
+    """True if the study has ended: evidence computed after that stays up to date."""
     is_old: bool
-    """It is missing, of another version, or has fewer finished trials than the study."""
+    """True if the evidence is missing, or was computed by other code, for another version of the
+    study, or from another number of finished trials."""
     phase_ended: bool
-    """The study has changed its state since."""
+    """True if the study has changed its state since the evidence was computed."""
 
 
 class Settled(NamedTuple):
-    """What all answers about a study that has ended follow from: equal ones, equal answers."""
+    """The key of all answers about a study that has ended: equal keys, equal answers."""
 
     study_id: str
     study_version: int
@@ -53,7 +54,7 @@ class Settled(NamedTuple):
 
 
 def settled(session: Session, study_id: str) -> Settled | None:
-    """What answers about a study follow from; None while it may change, or has nothing stored."""
+    """The key of answers about a study; None while it may change or has no stored evidence."""
     row = session.execute(
         select(StudyRow.version, StudyEvidenceRow.updated_at)
         .join(StudyEvidenceRow, StudyEvidenceRow.study_id == StudyRow.id)
@@ -64,10 +65,10 @@ def settled(session: Session, study_id: str) -> Settled | None:
 
 
 def read_summary(session: Session, study: StudyRecord) -> EvidenceSummary:
-    """What is known about a study, without its curves.
+    """The evidence of a study, without its curves.
 
-    While its trials run it is as of when the coordinator last summarised them, which
-    `finished_trials` tells; of every other study it includes all trials.
+    While trials run, it is as of the coordinator's last summary, and `finished_trials` says how
+    many it includes; of every other study it includes all trials.
     """
     stored = _document(session, study, StudyEvidenceRow.summary)
     if stored is not None:
@@ -79,7 +80,7 @@ def read_summary(session: Session, study: StudyRecord) -> EvidenceSummary:
 
 
 def read_evidence(session: Session, study: StudyRecord) -> StudyEvidence:
-    """What is known about a study, with its curves; as `read_summary` otherwise."""
+    """The evidence of a study, with its curves; otherwise as `read_summary`."""
     curves = _document(session, study, StudyEvidenceRow.curves)
     if curves is not None:
         try:
@@ -90,7 +91,7 @@ def read_evidence(session: Session, study: StudyRecord) -> StudyEvidence:
 
 
 def store_evidence(session: Session, study: StudyRecord, evidence: StudyEvidence) -> None:
-    """Store what the trials of a study said when it was read, and count them if nobody has."""
+    """Store the evidence of a study as it was read; count its trials if that was never done."""
     count_if_uncounted(session, study.id)
     values = {
         "version": EVIDENCE_VERSION,
@@ -114,7 +115,7 @@ def store_evidence(session: Session, study: StudyRecord, evidence: StudyEvidence
 def evidence_ages(
     session: Session, ended: Collection[str] | None = None
 ) -> tuple[EvidenceAge, ...]:
-    """How old the evidence is of studies that have trials and may get more, the oldest first.
+    """Age of the evidence of studies that have trials and may get more, the oldest first.
 
     Args:
         ended: ids of further studies, which may have ended; None for all that have.
@@ -162,7 +163,7 @@ def _age(  # the columns of one row
 def _document(
     session: Session, study: StudyRecord, column: InstrumentedAttribute[str]
 ) -> str | None:
-    """A stored document, if it may be used for an answer."""
+    """A stored document; None if it is too old for an answer."""
     row = session.execute(
         select(
             StudyEvidenceRow.version,

@@ -28,12 +28,12 @@ class WorkerRecord(Record):
     device: str
     order_id: str | None
     problem: str | None
-    """In words, what keeps it from working."""
+    """The reason why it cannot work, in words; None if it is well."""
     heartbeat_at: dt.datetime
 
 
 def workers(session: Session) -> tuple[WorkerRecord, ...]:
-    """Everyone who ever reported, by name, without orders of studies that are not seen here."""
+    """The coordinator and all slots ever heard of, by name, without orders hidden from the viewer."""
     rows = session.scalars(select(WorkerRow).order_by(WorkerRow.name))
     found = tuple(WorkerRecord.model_validate(row, from_attributes=True) for row in rows)
     if viewer_of(session) is None:
@@ -51,20 +51,20 @@ class Beat(NamedTuple):
     name: str
     device: str
     order_id: str | None = None
-    """What it runs."""
+    """Id of the order that it runs; None if it runs none."""
     problem: str | None = None
-    """What ails it."""
+    """The reason why it cannot work, in words; None if it is well."""
 
 
 def beat(
     session: Session, name: str, device: str, order_id: str | None, problem: str | None
 ) -> None:
-    """Store that the coordinator or a slot is alive, what it runs, and what ails it."""
+    """Store a sign of life of the coordinator or of a slot, with its order and its problem."""
     store_beats(session, [Beat(name, device, order_id, problem)])
 
 
 def store_beats(session: Session, beats: Iterable[Beat]) -> None:
-    """Store signs of life, of however many with the same few statements."""
+    """Store any number of signs of life with the same few statements."""
     now = dt.datetime.now(dt.UTC)
     rows = {
         one.name: {

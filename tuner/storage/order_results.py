@@ -23,7 +23,7 @@ from tuner.storage.trials.trial_reports import store_progress
 
 
 def store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str, ...]:
-    """Store what an order was for; URIs of checkpoints that are no longer needed."""
+    """Store the result of an order; return URIs of checkpoints that are no longer needed."""
     match order:
         case DescribeOrder():
             _store_description(session, order.study_id, report)
@@ -39,7 +39,7 @@ def store_results(session: Session, order: AnyOrder, report: Done) -> tuple[str,
 
 
 def store_trials(session: Session, order: AnyOrder, report: Reached | Done) -> tuple[str, ...]:
-    """Store how far an order's trials are; URIs of checkpoints that are no longer needed."""
+    """Store the progress of an order's trials; return URIs of checkpoints no longer needed."""
     if not isinstance(order, TrainOrder):
         return ()
     goals = {trial.spec.number: trial.spec.training.steps for trial in order.trials}
@@ -56,7 +56,7 @@ def _store_description(session: Session, study_id: str, report: Done) -> None:
 
 
 def store_dynamics(session: Session, order: DynamicsOrder, found: WidthDynamics | None) -> None:
-    """Store what was seen at one width; what is there stays as it is."""
+    """Store the dynamics measured at one width, unless some are stored already."""
     assert found is not None, "a dynamics order is done when it has looked"
     study = session.get_one(StudyRow, order.study_id)
     known = () if study.dynamics is None else DYNAMICS.read(study.dynamics).trainings
@@ -66,7 +66,7 @@ def store_dynamics(session: Session, order: DynamicsOrder, found: WidthDynamics 
 
 
 def store_no_dynamics(session: Session, order: DynamicsOrder, problem: str) -> None:
-    """Store why nothing could be seen at one width: the study goes on without."""
+    """Store the reason why no dynamics could be measured at one width; the study goes on."""
     trial = order.trial
     found = WidthDynamics(
         optimizer=trial.optimizer,
@@ -79,7 +79,7 @@ def store_no_dynamics(session: Session, order: DynamicsOrder, problem: str) -> N
 
 
 def store_packing(session: Session, order: ProbeOrder, found: Packing | None = None) -> None:
-    """Store how trials of a width are packed: as a probe has found, or one by one."""
+    """Store the packing of a width's trials: as a probe has found it, or one trial at a time."""
     packing = found or SOLO.model_copy(update={"device": order.device_kind})
     study = session.get_one(StudyRow, order.study_id)
     optimizer, width = order.trial.optimizer, order.trial.model.width

@@ -115,8 +115,9 @@ def close_order(row: OrderRow, state: OrderState, message: str | None = None) ->
 def fail_unreadable_orders(session: Session, study_id: str | None = None) -> None:
     """Fail the open orders of one study, or of all, that cannot be read.
 
-    Their trials are left as they are: whoever decides about the study orders them anew, from their
-    last checkpoints. Ids of orders contain the study's version and are given once, so it grows.
+    Their trials stay as they are: the next decision about the study orders them anew, from their
+    last checkpoints. The study's version is raised, because an order's id contains it and must not
+    be used twice.
     """
     for row in open_rows(session, study_id):
         try:
@@ -144,7 +145,7 @@ def open_attempts(session: Session, order_ids: Collection[OrderId]) -> dict[Orde
 
 
 def finish_orders(session: Session, order_ids: Collection[OrderId]) -> None:
-    """End open orders whose trials are where they were to go."""
+    """End open orders whose trials have reached their goals."""
     if order_ids:
         now = dt.datetime.now(dt.UTC)
         ended = [{"of_order": order_id, "now": now} for order_id in sorted(order_ids)]
@@ -174,7 +175,7 @@ def insert_orders(session: Session, orders: Iterable[AnyOrder]) -> None:
 def reissue(session: Session, row: OrderRow, *, alone: bool = False) -> None:
     """Open another attempt at an order, from what its trials have stored by now.
 
-    With `alone` its trials train one after another: one of them may have been too much together.
+    With `alone` its trials train one after another: together they may have been too much.
 
     Trials that have ended or stand at the order's goal drop out of it; an order without trials
     is done.

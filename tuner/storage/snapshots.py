@@ -1,4 +1,4 @@
-"""Put together what decisions and evidence see of a study."""
+"""Assemble the snapshot of a study from which decisions and evidence are computed."""
 
 from sqlalchemy.orm import Session
 

@@ -44,10 +44,10 @@ def open_study(
 ) -> tuple[StudyRecord, bool]:
     """Queue a study, or find the one that the same request has queued before.
 
-    `asked_sha256` is of the study as it was asked for, where its budget planned it.
+    `asked_sha256` identifies the request where its budget planned fields of the study.
 
     Returns:
-        The study, and whether it is new.
+        The study, and True if it is new.
 
     Raises:
         IdempotencyKeyReused: if the key was used with another request.
@@ -112,7 +112,7 @@ def park_study(session: Session, study_id: str, reason: str) -> None:
 
 
 def pause_study(session: Session, study_id: str) -> StudyRecord:
-    """Stop working on a study, and remember where it was; a paused one stays as it is.
+    """Stop working on a study, and remember its state; a paused one stays as it is.
 
     Raises:
         StudyNotFound: if there is none of that id.
@@ -126,7 +126,7 @@ def pause_study(session: Session, study_id: str) -> StudyRecord:
 
 
 def resume_study(session: Session, study_id: str) -> StudyRecord:
-    """Go on with a paused study where it was; one that is at work stays as it is.
+    """Go on with a paused study in the state it was in; one that is at work stays as it is.
 
     Raises:
         StudyNotFound: if there is none of that id.
@@ -212,7 +212,7 @@ def read_snapshot(session: Session, study_id: str) -> StudySnapshot:
 def read_for_decision(
     session: Session, study_id: str, capacity: Capacity = ONE_CPU
 ) -> StudySnapshot:
-    """Read everything that a decision about the study depends on: in the end, its trials alone.
+    """Read everything that a decision about the study depends on.
 
     Args:
         capacity: slots that its trials are packed for.

@@ -24,11 +24,11 @@ class UnreadableStudy(Record):
     state: str
     """A `StudyState`, or one of a newer release."""
     problem: str
-    """In words, why it cannot be read, with the remedy."""
+    """The reason why it cannot be read, in words, with the remedy."""
 
 
 class StudyPage(Record):
-    """Some studies, newest first, and where the next ones are."""
+    """A page of studies, newest first, and the token of the next page."""
 
     studies: tuple[StudyRecord, ...]
     unreadable: tuple[UnreadableStudy, ...]
@@ -36,20 +36,20 @@ class StudyPage(Record):
 
 
 class StudyFilter(NamedTuple):
-    """Which studies to list: those that fit every field; any where it is None or empty."""
+    """The studies to list: those that match every field; None or empty matches any."""
 
     project: str | None = None
     label: Sequence[tuple[str, str | None]] = ()
     """Names that a study's labels must have, each with this value, or with any if it is None."""
     family: str | None = None
     optimizer: str | None = None
-    """One of those that the study tunes."""
+    """An optimizer that the study tunes."""
     name: str | None = None
     """A part of its name, in any case."""
     created_after: dt.datetime | None = None
     created_before: dt.datetime | None = None
     only_checks: bool | None = None
-    """Whether it stops after its coordinate check."""
+    """True: only studies that stop after their coordinate check; False: only others."""
 
 
 ANY_STUDY: Final = StudyFilter()
@@ -96,14 +96,14 @@ def list_studies(
 
 
 def studies_by_state(session: Session) -> dict[StudyState, int]:
-    """How many studies are in each state; 0 included."""
+    """Number of studies in each state, 0 included."""
     rows = session.execute(select(StudyRow.state, func.count()).group_by(StudyRow.state))
     counted = {state: count for state, count in rows}
     return {state: counted.get(state.value, 0) for state in StudyState}
 
 
 def studies_completed_since(session: Session, moment: dt.datetime) -> int:
-    """How many studies have been completed since then."""
+    """Number of studies completed since a moment."""
     query = select(func.count()).select_from(StudyRow)
     return (
         session.scalar(

@@ -19,7 +19,7 @@ _DOCUMENTS: Final[Mapping[str, DocumentKind[Any]]] = {
     "packings": PACKINGS,
     "dynamics": DYNAMICS,
 }
-"""By column."""
+"""Kinds of a study's documents, by column."""
 _STATISTICS: Final = TypeAdapter(tuple[OptimizerStatistic, ...])
 
 
@@ -43,7 +43,7 @@ def record_of(row: StudyRow) -> StudyRecord:
 
 
 def only_checks(spec: object) -> bool:
-    """Whether a stored specification, as it is in the database, ends with its coordinate check.
+    """True if a specification, as stored in the database, ends with its coordinate check.
 
     >>> only_checks({"stop_after": "check"})
     True
@@ -55,7 +55,7 @@ def only_checks(spec: object) -> bool:
 
 
 def why_unreadable(row: StudyRow) -> str | None:
-    """Why a stored study cannot be read, and what to do about it; None if it can."""
+    """The reason why a stored study cannot be read, with the remedy; None if it can."""
     try:
         record_of(row)
     except StudyUnreadable as error:

@@ -18,7 +18,7 @@ from tuner.storage.sql.access_tables import ApiKeyRow, ApiKeySecretRow
 
 
 class KeyWanted(Record):
-    """What a new key shall be."""
+    """The fields that a caller chooses for a new key."""
 
     owner: Owner
     scopes: tuple[Scope, ...]
@@ -32,7 +32,7 @@ class ApiKey(KeyWanted):
 
     id: str
     prefix: str
-    """Of its newest secret: how a key is recognised."""
+    """Prefix of its newest secret, by which people recognise the key."""
     created_by: str | None
     created_at: dt.datetime
     expires_at: dt.datetime | None
@@ -40,12 +40,12 @@ class ApiKey(KeyWanted):
     revoked_at: dt.datetime | None
 
     def is_usable(self, now: dt.datetime) -> bool:
-        """Whether it still opens anything."""
+        """True if the key is neither revoked nor expired at `now`."""
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
 
 
 class StoredSecret(NamedTuple):
-    """A secret that somebody may show, and the key it belongs to."""
+    """The stored SHA-256 of a secret, its expiry, and the key it belongs to."""
 
     sha256: str
     expires_at: dt.datetime | None
@@ -53,21 +53,21 @@ class StoredSecret(NamedTuple):
 
 
 class KeyPage(NamedTuple):
-    """Some keys, newest first, and where the next ones are."""
+    """A page of keys, newest first, and the token of the next page."""
 
     keys: tuple[ApiKey, ...]
     next_page_token: str | None
 
 
 class Request(NamedTuple):
-    """Who asks for a key, and by which idempotency key."""
+    """The key that asks for a new key, and the request's idempotency key."""
 
     created_by: str | None
     idempotency_key: str | None
 
     @property
     def stored_key(self) -> str | None:
-        """What the request is known by."""
+        """SHA-256 by which a repeated request is recognised; None without an idempotency key."""
         if self.idempotency_key is None:
             return None
         return digest(f"{self.created_by}\0{self.idempotency_key}")
@@ -77,7 +77,7 @@ ON_THIS_MACHINE: Final = Request(None, None)
 
 
 def has_keys(session: Session) -> bool:
-    """Whether a key was ever made: from then on every request needs one."""
+    """True if a key was ever made; from then on every request needs one."""
     return session.scalar(select(ApiKeyRow.id).limit(1)) is not None
 
 
@@ -131,7 +131,7 @@ def get_key(session: Session, key_id: str) -> ApiKey:
 
 
 def list_keys(session: Session, *, page_size: int, page_token: str | None = None) -> KeyPage:
-    """Read a page of keys, newest first, those included that open nothing any more.
+    """Read a page of keys, newest first, including expired and revoked ones.
 
     Raises:
         BadPageToken: if the token is not one that this function gave.
@@ -175,7 +175,7 @@ def rotate_key(session: Session, key_id: str, *, overlap: dt.timedelta) -> tuple
 
 
 def revoke_key(session: Session, key_id: str) -> ApiKey:
-    """Let a key open nothing any more, for good; said again, it changes nothing.
+    """Revoke a key for good; revoking it again changes nothing.
 
     Raises:
         ApiKeyNotFound: if there is none of that id.
@@ -188,7 +188,7 @@ def revoke_key(session: Session, key_id: str) -> ApiKey:
 
 
 def find_secret(session: Session, prefix: str) -> StoredSecret | None:
-    """What is stored of the secret with this prefix; None if nothing is."""
+    """The stored secret with this prefix; None if there is none."""
     row = session.get(ApiKeySecretRow, prefix)
     if row is None:
         return None
@@ -196,7 +196,7 @@ def find_secret(session: Session, prefix: str) -> StoredSecret | None:
 
 
 def note_uses(session: Session, uses: Mapping[str, dt.datetime]) -> None:
-    """Store when keys were last used."""
+    """Store the times at which keys were last used."""
     for key_id, at in uses.items():
         session.execute(
             update(ApiKeyRow)

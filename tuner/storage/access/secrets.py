@@ -14,15 +14,15 @@ _FORM: Final = re.compile(rf"((?:{KEY}|{SHARE})_[a-z0-9]{{{_PREFIX_LETTERS}}})_[
 
 
 class Secret(NamedTuple):
-    """A secret as it is given to somebody, once."""
+    """A secret as its owner receives it, once."""
 
     prefix: str
-    """What it is known by: stored and shown."""
+    """Public beginning of the secret, stored and shown so that it can be recognised."""
     text: str
 
     @property
     def sha256(self) -> str:
-        """What is stored of it."""
+        """SHA-256 of the secret in hexadecimal digits: the only form in which it is stored."""
         return digest(self.text)
 
 
@@ -39,7 +39,7 @@ def new_secret(kind: str) -> Secret:
 
 
 def prefix_of(text: str) -> str | None:
-    """The prefix of what has the form of a secret; None if it has not."""
+    """The prefix of a text that has the form of a secret; None for any other text."""
     found = _FORM.fullmatch(text)
     return found[1] if found else None
 
@@ -50,11 +50,11 @@ def digest(text: str) -> str:
 
 
 def is_same(text: str, sha256: str | None) -> bool:
-    """Whether a secret is the one that is stored, in a time that does not say how far it fits.
+    """True if a secret is the stored one; the time it takes does not depend on where they differ.
 
     Args:
-        text: what somebody showed.
-        sha256: what is stored; None if nothing is, which takes as long.
+        text: the secret that a request has sent.
+        sha256: of the stored secret; None if there is none, which takes as long.
 
     """
     equal = hmac.compare_digest(digest(text), sha256 or digest(""))

@@ -20,7 +20,7 @@ class OpenSession(NamedTuple):
 
 
 def open_session(session: Session, key_id: str, lifetime: dt.timedelta) -> str:
-    """Begin a session; its token, which is stored nowhere. Those that have ended are forgotten."""
+    """Begin a session and return its token, which is not stored; delete sessions that are over."""
     now = dt.datetime.now(dt.UTC)
     session.execute(delete(BrowserSessionRow).where(BrowserSessionRow.expires_at < now))
     token = secrets.token_urlsafe(32)
@@ -33,7 +33,7 @@ def open_session(session: Session, key_id: str, lifetime: dt.timedelta) -> str:
 
 
 def find_session(session: Session, token: str) -> OpenSession | None:
-    """The session of a token; None if there is none, or not any more."""
+    """The session of a token; None if there is none, or if it has ended."""
     row = session.get(BrowserSessionRow, digest(token))
     if row is None:
         return None
@@ -41,5 +41,5 @@ def find_session(session: Session, token: str) -> OpenSession | None:
 
 
 def end_session(session: Session, token: str) -> None:
-    """Forget a session; one that is not there stays forgotten."""
+    """Delete a session; one that does not exist is no error."""
     session.execute(delete(BrowserSessionRow).where(BrowserSessionRow.sha256 == digest(token)))

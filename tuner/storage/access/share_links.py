@@ -1,4 +1,4 @@
-"""Links that let whoever has one read one study: made, listed, revoked, and found."""
+"""Links that give read access to one study: made, listed, revoked, and found."""
 
 import datetime as dt
 import secrets
@@ -25,7 +25,7 @@ class ShareLink(Record):
     revoked_at: dt.datetime | None
 
     def is_usable(self, now: dt.datetime) -> bool:
-        """Whether it still opens its study."""
+        """True if the link is neither revoked nor expired at `now`."""
         return self.revoked_at is None and now < self.expires_at
 
 
@@ -55,7 +55,7 @@ def create_link(
 
 
 def list_links(session: Session, study_id: str) -> tuple[ShareLink, ...]:
-    """Every link of a study, newest first, those included that open nothing any more.
+    """Every link of a study, newest first, including expired and revoked ones.
 
     Raises:
         StudyNotFound: if there is none of that id.
@@ -68,7 +68,7 @@ def list_links(session: Session, study_id: str) -> tuple[ShareLink, ...]:
 
 
 def revoke_link(session: Session, study_id: str, link_id: str) -> ShareLink:
-    """Let a link open nothing any more, for good; said again, it changes nothing.
+    """Revoke a link for good; revoking it again changes nothing.
 
     Raises:
         StudyNotFound: if there is no study of that id.

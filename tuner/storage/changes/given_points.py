@@ -24,7 +24,7 @@ _BEFORE_THE_END = frozenset({StudyState.QUEUED, StudyState.CHECKING, StudyState.
 
 
 class Given(NamedTuple):
-    """How many points were new, and how many the study had already."""
+    """Number of points that were stored, and of points that the study had already."""
 
     new: int
     known: int
@@ -71,7 +71,7 @@ class ListedPoint(NamedTuple):
 
 
 class PointPage(NamedTuple):
-    """Some points, in the order in which they were given, and where the next ones are."""
+    """A page of points, in the order in which they were given, and the token of the next page."""
 
     points: tuple[ListedPoint, ...]
     next_page_token: str | None
@@ -99,7 +99,7 @@ def list_points(
 
 
 def _trained(session: Session, study_id: str) -> dict[int, int]:
-    """By point, the number of its trial."""
+    """Number of the trial that trains each point, by the point's id."""
     rows = session.execute(
         select(TrialRow.system_attrs, TrialRow.number).where(
             TrialRow.study_id == study_id, TrialRow.purpose == Purpose.SEARCH

@@ -1,4 +1,4 @@
-"""Check that a study is still what somebody saw who now wants to change it."""
+"""Check that a study has not changed since the client that wants to change it has read it."""
 
 from sqlalchemy.orm import Session
 
@@ -7,7 +7,7 @@ from tuner.storage.studies import get_study
 
 
 def require_version(session: Session, study_id: str, versions: frozenset[int] | None) -> None:
-    """Check that the study is in one of these versions; None: in whichever it is.
+    """Check that the study is in one of these versions; None accepts any version.
 
     Raises:
         StudyNotFound: if there is none of that id.

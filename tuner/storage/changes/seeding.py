@@ -1,4 +1,4 @@
-"""Give a new study's search what a study before it has found."""
+"""Start a new study's search from the results of an earlier study."""
 
 from sqlalchemy.orm import Session
 
@@ -26,7 +26,7 @@ def require_prior(session: Session, spec: StudySpec) -> None:
 
 
 def seed_search(session: Session, study: StudyRecord) -> int:
-    """Have the study's search begin around its prior's optimum; how many points that are.
+    """Start the study's search around its prior's optimum; return the number of points given.
 
     Raises:
         StudyNotFound: as `require_prior`.

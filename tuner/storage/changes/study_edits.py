@@ -17,18 +17,18 @@ from tuner.storage.study_records import record_of
 
 
 class Edit(NamedTuple):
-    """What to change of a study: nothing where it is None."""
+    """The changes to make to a study; a field that is None stays as it is."""
 
     priority: int | None = None
     project: str | None = None
     labels: Mapping[str, str | None] = {}
-    """Labels to give; None takes one away. Others stay."""
+    """Labels to set; None removes one. Others stay."""
 
 
 def edit_study(session: Session, study_id: str, edit: Edit) -> StudyRecord:
     """Change a study's priority, project or labels, with its event; also one that has ended.
 
-    Said again, it changes nothing.
+    Repeating an edit changes nothing.
 
     Raises:
         StudyNotFound: if there is none of that id.

@@ -1,4 +1,4 @@
-"""Lease trials to trainers that ask: each trial to one of them, the same one to who asks again."""
+"""Lease trials to trainers: each trial to one of them, and the same trial if it asks again."""
 
 import datetime as dt
 from typing import Final
@@ -17,7 +17,7 @@ from tuner.storage.studies import study_row
 from tuner.storage.study_records import only_checks
 
 ASK_SECONDS: Final = 15
-"""A trainer counts as asking for so long after it has asked, or has been told to stop."""
+"""Seconds for which a trainer counts as asking after it has asked or has been told to stop."""
 RETRY_SECONDS: Final = 1
 PAUSED_RETRY_SECONDS: Final = 10
 
@@ -29,11 +29,11 @@ class AskedForTrial(Record):
     worker: str
     ttl_seconds: int
     owner: str | None = None
-    """Whose studies it may ask for; None: anybody's."""
+    """Owner of the studies that it may ask for; None for any owner's."""
 
 
 class LeasedTrial(Record):
-    """A trial in a trainer's hands."""
+    """A trial that a trainer holds."""
 
     study_id: str
     order_id: str
@@ -136,7 +136,10 @@ def _held(session: Session, asked: AskedForTrial) -> LeaseRow | None:
 
 
 def _offered(session: Session, asked: AskedForTrial) -> LeaseRow | None:
-    """Who writes is alone: nobody else can take it before this is committed."""
+    """The lease that has been on offer for longest; None if nothing is on offer.
+
+    Only one transaction writes at a time, so no other trainer can take it before the commit.
+    """
     return session.scalar(
         select(LeaseRow)
         .join(OrderRow, OrderRow.id == LeaseRow.order_id)

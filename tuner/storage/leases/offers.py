@@ -20,7 +20,7 @@ from tuner.storage.sql.lease_tables import LeaseReportRow, LeaseRow, TrainerRow
 from tuner.storage.sql.tables import TrialRow
 
 FORGET: dt.timedelta = dt.timedelta(days=1)
-"""Trainers that have not asked for so long are forgotten."""
+"""Trainers that have not asked for this long are forgotten."""
 
 _LEASES = cast("Table", LeaseRow.__table__)
 _Reported = Row[int, int, int, bytes, float | None]
@@ -44,7 +44,7 @@ class LiveLease(Record):
     failure: str | None
 
     def has_expired(self, now: dt.datetime) -> bool:
-        """Whether its trainer was not heard of in time."""
+        """True if its trainer has not renewed it in time."""
         return (
             self.state is LeaseState.LEASED
             and self.expires_at is not None
@@ -60,12 +60,12 @@ class AskingTrainer(NamedTuple):
 
 
 class Losses(NamedTuple):
-    """What has been reported of one trial so far."""
+    """The losses reported of one trial so far."""
 
     train: npt.NDArray[np.float32]
-    """Of updates 1, 2, ... up to the first one whose loss was not reported."""
+    """Training losses of updates 1, 2, ... up to the first update without a reported loss."""
     validation: tuple[tuple[int, float], ...]
-    """(Step, loss), ascending."""
+    """(Step, loss) pairs, by step."""
 
 
 _LIVE = (
@@ -116,7 +116,7 @@ def asking_trainers(session: Session, now: dt.datetime) -> tuple[AskingTrainer, 
 
 
 def is_offered(session: Session, order: TrainOrder) -> bool:
-    """Whether trainers could, or can, take this attempt at an order."""
+    """True if this attempt at the order is, or was, on offer to trainers."""
     row = session.execute(
         select(LeaseRow.attempt).where(LeaseRow.order_id == order.id)
     ).one_or_none()
@@ -203,7 +203,7 @@ def close_leases(session: Session, told: Collection[tuple[OrderId, int]]) -> Non
 
 
 def cancel_lease(session: Session, order_id: OrderId) -> None:
-    """End a lease whatever its trainer does; that one hears of it with its next report."""
+    """End a lease, whatever its trainer does; the trainer is told when it next reports."""
     row = session.scalar(select(LeaseRow).where(LeaseRow.order_id == order_id))
     if row is None or row.state not in LIVE:
         return
@@ -213,9 +213,9 @@ def cancel_lease(session: Session, order_id: OrderId) -> None:
 
 
 def losses_of(session: Session, study_id: str, number: int) -> Losses:
-    """What has been reported of a trial, step by step.
+    """The losses reported of a trial, step by step.
 
-    A loss that stands for several updates is that of each of them.
+    A mean over several updates counts as the loss of each of them.
     """
     return _losses_of(session, study_id, [number])[number]
 
@@ -223,7 +223,7 @@ def losses_of(session: Session, study_id: str, number: int) -> Losses:
 def losses_of_leases(
     session: Session, leases: Iterable[LiveLease]
 ) -> dict[tuple[str, int], Losses]:
-    """What has been reported of the trials of leases, by study and number: see `losses_of`."""
+    """The losses reported of the trials of leases, by study and number: see `losses_of`."""
     numbers: dict[str, list[int]] = {}
     for lease in leases:
         numbers.setdefault(lease.study_id, []).append(lease.number)

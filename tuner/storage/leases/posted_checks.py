@@ -21,7 +21,7 @@ def post_statistics(
 ) -> None:
     """Store statistics of one of the study's optimizers; those that are there stay as they are.
 
-    A study that waits for its check is judged by what made it whole, and nothing is added to that.
+    A check is judged once it has every statistic; from then on nothing is added to it.
 
     Raises:
         CheckWhole: if something new is sent of a check that has every statistic.

@@ -1,4 +1,4 @@
-"""A trainer's report about the trial that it leases, and what it is answered."""
+"""A trainer's report about the trial that it leases, and the answer to it."""
 
 import datetime as dt
 from typing import Literal
@@ -7,7 +7,7 @@ from tuner.spec.record import Record
 
 
 class TrainerReport(Record):
-    """What a trainer says about the trial that it leases; numbers that are not finite are None."""
+    """A trainer's report about its leased trial; a loss that is not finite is None."""
 
     order_id: str
     attempt: int
@@ -18,16 +18,17 @@ class TrainerReport(Record):
     failed: str | None = None
     checkpoint: str | None = None
     owner: str | None = None
-    """Whose trials it may tell of; None: anybody's."""
+    """Owner of the trials that it may report about; None for any owner's."""
 
 
 class ReportAnswer(Record):
-    """What the trainer shall do."""
+    """The instruction to a trainer that has reported: continue or stop."""
 
     answer: Literal["continue", "stop"]
     reason: str | None = None
-    """Why to stop: `done`, `rung`, `diverged`, `failed`, `paused`, `cancelled`."""
+    """The reason to stop: `done`, `rung`, `diverged`, `failed`, `paused`, `cancelled`; None to
+    continue."""
     step: int
-    """Updates that are known of the trial."""
+    """Updates of the trial that have been reported."""
     expires_at: dt.datetime | None = None
-    """When the lease ends unless another report renews it."""
+    """Time at which the lease ends unless another report renews it; None once it has ended."""

@@ -271,7 +271,7 @@ def _changes(lease: _Lease) -> dict[str, Any]:
 def _ask_for_those_that_stop(
     session: Session, leases: Mapping[str, _Lease], now: dt.datetime
 ) -> None:
-    """Whoever has finished a trial will ask for the next: it can be on offer by then."""
+    """Count trainers that have finished a trial as asking: their next one is then on offer soon."""
     until = now + dt.timedelta(seconds=ASK_SECONDS)
     for lease in leases.values():
         if lease.is_changed and lease.state == LeaseState.FINISHED and lease.worker is not None:
@@ -279,5 +279,5 @@ def _ask_for_those_that_stop(
 
 
 def finite_or_none(value: float | None) -> float | None:
-    """None for what is no number: JSON writers say null, NaN or Infinity for it."""
+    """The value; None if it is missing, NaN or infinite, none of which JSON can hold."""
     return value if value is not None and math.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""List trainers of users' own as workers: who trains what, who asks, and when each was heard of."""
+"""List users' own trainers as workers, each with its trial and the time of its last request."""
 
 import datetime as dt
 from enum import Enum
@@ -12,11 +12,11 @@ from tuner.storage.leases.states import LeaseState
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
 
 REMEMBERED: Final = dt.timedelta(minutes=10)
-"""Trainers that have not asked for so long are not listed."""
+"""Trainers that have not asked for this long are not listed."""
 
 
 def trainers(session: Session, now: dt.datetime) -> tuple[tuple[WorkerRecord, bool], ...]:
-    """Everyone who trains or has asked lately, by name, and whether they are heard of in time."""
+    """Trainers that train or asked lately, by name, each with True if it is heard of in time."""
     found: dict[tuple[str, str], tuple[WorkerRecord, bool]] = {}
     asking = select(TrainerRow).where(TrainerRow.asks_until > now - REMEMBERED)
     for row in session.scalars(asking):
@@ -38,7 +38,7 @@ class TrainerPresence(Enum):
 
 
 def trainers_of(session: Session, study_id: str, now: dt.datetime) -> TrainerPresence:
-    """Whether anybody trains a study's trials."""
+    """The presence of a study's trainers: at work, gone, or never seen."""
     until = [
         *session.scalars(
             select(func.max(TrainerRow.asks_until)).where(TrainerRow.study_id == study_id)

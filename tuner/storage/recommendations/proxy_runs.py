@@ -1,4 +1,4 @@
-"""Read the training losses of a study's measured trials, which tell of its target's."""
+"""Read the training losses of a study's measured trials, which predict those of its target."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ from tuner.spec.states import FINAL_TRIAL_STATES, Purpose
 from tuner.storage.sql.tables import CurveRow, TrialRow
 
 MOST_UPDATES: Final = 20_000
-"""Of a trial that are read: the early ones tell of the target's."""
+"""Updates of each trial that are read, from the first on: early losses predict the target's."""
 
 
 def proxy_runs(session: Session, study_id: str, optimizer: str) -> tuple[ProxyRun, ...]:

@@ -23,22 +23,22 @@ _WITHOUT_DOCUMENT: Final = select(
     *(getattr(RecommendationRow, at.key) for at in _TABLE.columns if at.key != "document")
 )
 _DECISION: Final = {"by": "decided_by", "note": "note", "at": "decided_at"}
-"""Its fields by column."""
+"""Columns of a decision, by its field."""
 
 
 class RecommendationFilter(NamedTuple):
-    """Which recommendations to list: those that have each of these; any where it is None."""
+    """The recommendations to list: those that match every field; None matches any."""
 
     family: str | None = None
     optimizer: str | None = None
     width: int | None = None
-    """The target's."""
+    """Width of the target."""
     study_id: str | None = None
     state: RecommendationState | None = None
 
 
 class RecommendationPage(NamedTuple):
-    """Some recommendations, newest first, and where the next ones are."""
+    """A page of recommendations, newest first, and the token of the next page."""
 
     recommendations: tuple[StoredRecommendation, ...]
     next_page_token: str | None
@@ -138,6 +138,6 @@ def _record(row: Mapping[Any, Any]) -> StoredRecommendation:
 
 
 def recommendations_pending(session: Session) -> int:
-    """How many stored recommendations nobody has decided about."""
+    """Number of stored recommendations that are neither approved nor rejected."""
     query = select(func.count()).select_from(RecommendationRow)
     return session.scalar(query.where(RecommendationRow.state == RecommendationState.PENDING)) or 0

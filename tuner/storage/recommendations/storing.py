@@ -1,4 +1,4 @@
-"""Store a study's answer for good, and what a reviewer decides about it."""
+"""Store a study's answer for good, and a reviewer's decision about it."""
 
 import datetime as dt
 import hashlib
@@ -24,7 +24,7 @@ from tuner.storage.sql.tables import RecommendationRow
 def stored_before(
     session: Session, study_id: str, asked: AskedTarget, idempotency_key: str | None
 ) -> StoredRecommendation | None:
-    """What the same request has stored before; None if it is a new one.
+    """The recommendation that the same request has stored before; None if the request is new.
 
     Raises:
         IdempotencyKeyReused: if the key was used with another request.
@@ -53,7 +53,7 @@ def store_recommendation(
     """Store an answer, or find the one that the same request has stored before.
 
     Returns:
-        What is stored, and whether it is new.
+        The stored recommendation, and True if it is new.
 
     Raises:
         IdempotencyKeyReused: if the key was used with another request.
@@ -102,7 +102,7 @@ def store_recommendation(
 def approve(
     session: Session, recommendation_id: str, *, by: str, note: str
 ) -> StoredRecommendation:
-    """Note that a reviewer approves; said again in the same words, it changes nothing.
+    """Approve a recommendation; approving it again in the same words changes nothing.
 
     Raises:
         RecommendationNotFound: if there is none of that id.
@@ -113,7 +113,7 @@ def approve(
 
 
 def reject(session: Session, recommendation_id: str, *, by: str, note: str) -> StoredRecommendation:
-    """Note that a reviewer rejects; as `approve` otherwise."""
+    """Reject a recommendation; otherwise as `approve`."""
     return _decide(session, recommendation_id, RecommendationState.REJECTED, by, note)
 
 

@@ -20,18 +20,18 @@ from tuner.storage.sql.tables import RecommendationRow
 from tuner.storage.sql.target_run_tables import JudgementRow, ObservationRow
 
 MOST_JUDGEMENTS: Final = 500
-"""The newest of a run that are read."""
+"""Judgements of a run that are read: the newest ones."""
 
 
 class ObservationPage(NamedTuple):
-    """Some losses of a run, by step, and where the next ones are."""
+    """A page of a run's losses, by step, and the token of the next page."""
 
     observations: tuple[StoredObservation, ...]
     next_page_token: str | None
 
 
 def last_step(session: Session, recommendation_id: str) -> int:
-    """Of the losses that are stored; 0 before the first."""
+    """The last step whose loss is stored; 0 before the first."""
     query = select(func.max(ObservationRow.step)).where(
         ObservationRow.recommendation_id == recommendation_id
     )
@@ -66,7 +66,7 @@ def list_observations(
 
 
 def judgements_of(session: Session, recommendation_id: str) -> tuple[StoredJudgement, ...]:
-    """What was judged of the run over time, oldest first; the newest ones of very many."""
+    """Judgements of the run over time, oldest first; of more than `MOST_JUDGEMENTS`, the newest."""
     query = select(JudgementRow).where(JudgementRow.recommendation_id == recommendation_id)
     rows = session.scalars(query.order_by(JudgementRow.step.desc()).limit(MOST_JUDGEMENTS))
     return tuple(
@@ -81,7 +81,7 @@ def store_observations(
     new: Sequence[Observation],
     judgement: RunJudgement,
 ) -> None:
-    """Store losses and what is judged with them; tell of it where the verdict is another one.
+    """Store losses and the judgement based on them; write an event if the verdict has changed.
 
     Args:
         after: the last step that was stored when it was judged.

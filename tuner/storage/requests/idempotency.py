@@ -1,4 +1,4 @@
-"""Find again what a request with an idempotency key has made, when it is repeated."""
+"""Find the result of a request with an idempotency key when the request is repeated."""
 
 import datetime as dt
 import hashlib
@@ -10,7 +10,7 @@ from tuner.storage.sql.viewers import viewer_of
 
 
 def known_request(session: Session, key: str) -> IdempotencyKeyRow | None:
-    """What a request with this key has made; None if there was none."""
+    """The stored result of a request with this key; None if there was no such request."""
     return session.get(IdempotencyKeyRow, _stored_key(session, key))
 
 
@@ -22,10 +22,10 @@ def remember_request(
     *,
     request_sha256: str = "",
 ) -> None:
-    """Remember what a request made; without a key there is nothing to remember it by.
+    """Remember the result of a request by its idempotency key; without a key, do nothing.
 
     Args:
-        request_sha256: where the request cannot be told by what it made.
+        request_sha256: of the request, where its result does not show what was asked for.
 
     """
     if key is None:
@@ -42,7 +42,7 @@ def remember_request(
 
 
 def _stored_key(session: Session, key: str) -> str:
-    """Owners choose their keys independently: one's must not find what another's has made."""
+    """The key as stored: combined with the owner, because owners choose keys independently."""
     viewer = viewer_of(session)
     if viewer is None:
         return key

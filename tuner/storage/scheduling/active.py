@@ -1,4 +1,4 @@
-"""Read the active studies several times a second, what their specifications say only once."""
+"""Read the active studies several times a second, but each specification only once."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
@@ -25,17 +25,17 @@ _NEWS = select(StudyEventRow.id, StudyEventRow.study_id, StudyEventRow.kind).whe
     StudyEventRow.id > bindparam("seen")
 )
 _OF_TRIALS: Final = {EventKind.TRIAL_STATE, EventKind.TRIAL_PROGRESS}
-"""Events that leave the study's row as it was."""
+"""Events that do not change the study's row."""
 _AT_ONCE: Final = 1_000
 """Specifications that are read by one statement."""
 
 
 class _Said(NamedTuple):
-    """What is needed of a specification, which never changes."""
+    """The parts of a specification that are needed here; specifications never change."""
 
     is_external: bool
     plugins: object
-    """The part of it that names plugins or a task of one's own; None if none does."""
+    """The part of it that names plugins or an own task; None if it names none."""
 
     def problem(self) -> str | None:
         """In words, how what is installed differs from what the study was made with."""
@@ -43,23 +43,23 @@ class _Said(NamedTuple):
 
 
 class ActiveStudies:
-    """The studies with something to do, as they were last read, and what their specifications said.
+    """The active studies as last read, with the parts of their specifications that are needed.
 
-    Whatever moves or edits a study writes an event with it, so that one query for new events tells
-    which have to be read again: a thousand may wait, and a turn moves one or none.
+    Every change of a study's state or settings writes an event, so that one query for new events
+    tells which studies to read again: a thousand may wait, and a turn changes one or none.
     """
 
     def __init__(self) -> None:
         self._said: dict[str, _Said] = {}
         self._studies: dict[str, ActiveStudy] = {}
-        """In the order of their turns."""
+        """Active studies by id, in the order of their turns."""
         self._seen: int | None = None
-        """Id of the newest event that they are as new as; None before they were read."""
+        """Id of the newest event that the studies reflect; None before they were read."""
         self.moves = 0
-        """Grows with every look that found more than news of trials."""
+        """Grows with every reading that found other news than those of trials."""
 
     def read(self, session: Session) -> tuple[ActiveStudy, ...]:
-        """Read them: higher priority first, then older first.
+        """Read the active studies: higher priority first, then older first.
 
         Those made with other plugins than the installed ones are left out: see `changed`.
         """
@@ -67,7 +67,7 @@ class ActiveStudies:
         return tuple(one for one in self._studies.values() if self._said[one.id].problem() is None)
 
     def changed(self, session: Session) -> Iterator[tuple[str, str]]:
-        """Ids of those whose plugins or own task are not the installed ones, each with the words.
+        """Ids of studies made with other plugins or another own task, each with the reason.
 
         A task's file may change while a process runs.
         """
@@ -97,7 +97,7 @@ class ActiveStudies:
         self._seen = max((row.id for row in news), default=self._seen)
 
     def _put(self, session: Session, studies: Sequence[ActiveStudy]) -> None:
-        """Add studies as they were just read; forget what those that are over had said."""
+        """Add studies as they were just read; forget the specifications of ended ones."""
         self._learn(session, [study.id for study in studies if study.id not in self._said])
         for study in studies:
             is_external = self._said[study.id].is_external

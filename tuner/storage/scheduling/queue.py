@@ -21,7 +21,7 @@ from tuner.storage.sql.viewers import viewer_of
 
 COORDINATOR: Final = "tuner"
 RECENT_ORDERS: Final = 50
-"""Whose mean time is the pace."""
+"""Newest completed orders whose mean duration is the pace of the queue."""
 
 # Without specifications: they are long, and a thousand studies may wait.
 _ACTIVE = select(
@@ -40,10 +40,10 @@ def read_queue(
 ) -> tuple[Place, ...]:
     """Places of the active studies whose trials are trained here; see `places`.
 
-    Everybody's studies count, and those that the session's viewer sees are given.
+    Studies of every owner count; only those that the session's viewer may see are returned.
 
     Args:
-        heard_since: slots that were last heard of before are no more.
+        heard_since: slots whose last sign of life is older do not count.
         most_per_share: orders of one share that may run at once.
 
     """
@@ -86,7 +86,7 @@ def _slots_now(known: Iterable[WorkerRecord]) -> SlotsNow:
 
 
 def _order_seconds(session: Session, study_ids: Iterable[str]) -> float | None:
-    """Mean seconds of the newest orders of these studies; None if none has ended."""
+    """Mean seconds of the newest completed orders of these studies; None if there are none."""
     query = (
         select(OrderRow.created_at, OrderRow.finished_at)
         .where(OrderRow.study_id.in_(sorted(study_ids)), OrderRow.state == OrderState.DONE)

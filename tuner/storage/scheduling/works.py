@@ -1,4 +1,4 @@
-"""Say for which studies orders are worked on."""
+"""Find the studies that orders belong to."""
 
 from collections.abc import Collection
 
@@ -10,17 +10,17 @@ from tuner.storage.sql.tables import OrderRow, StudyRow
 
 
 class Work(Record):
-    """What an order is for."""
+    """The study and the kind of an order."""
 
     study_id: str
     study_name: str
-    """Empty if it has none."""
+    """Empty if the study has no name."""
     kind: str
     """`describe`, `check`, `probe` or `train`."""
 
 
 def works(session: Session, order_ids: Collection[str]) -> dict[str, Work]:
-    """Those of these orders that are seen here, by id."""
+    """The work of these orders, by id; without orders of studies that the viewer may not see."""
     name = StudyRow.spec["name"].as_string().label("name")
     query = (
         select(OrderRow.id, OrderRow.kind, OrderRow.study_id, name)

@@ -19,13 +19,13 @@ from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.study_records import record_of
 
 STUDIES: Final = 20
-"""The newest of a family, whose trials tell."""
+"""Newest studies of a family whose trials are read."""
 ORDERS: Final = 300
-"""The newest of those studies."""
+"""Newest orders of those studies that are read."""
 
 
 def measured_speeds(session: Session, family: str) -> tuple[MeasuredSpeed, ...]:
-    """FLOPs a slot does in a second, by width, over the newest trials of a family."""
+    """FLOPs per second of a slot, by width, over the newest trials of a family."""
     studies: dict[str, StudyRecord] = {}
     for study in session.scalars(_newest(family).limit(STUDIES)):
         try:
@@ -61,7 +61,7 @@ def measured_speeds(session: Session, family: str) -> tuple[MeasuredSpeed, ...]:
 
 
 def described_shape(session: Session, spec: StudySpec) -> ModelShape | None:
-    """The shape of the same model as the newest study of it was described; None if none was.
+    """The model's shape as stored by the newest study of the same model; None if there is none.
 
     A model is the same if the whole family is, the version of its task included.
     """

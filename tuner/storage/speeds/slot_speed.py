@@ -14,12 +14,12 @@ from tuner.storage.sql.tables import OrderRow
 
 
 def needs_slot_speed(study: StudyRecord) -> bool:
-    """Whether the study's budget is in hours."""
+    """True if the study's budget is in hours."""
     return study.spec.budget is not None and study.spec.budget.hours is not None
 
 
 def slot_speed(session: Session, study: StudyRecord) -> float | None:
-    """FLOPs that a slot does in a second, over all orders that were done at their first attempt.
+    """FLOPs per second of a slot, over all orders that were done at their first attempt.
 
     None unless the study's budget is in hours, and before an order is done.
     """
@@ -54,7 +54,7 @@ def done_work(study: StudyRecord, row: OrderRow) -> tuple[int, float, float] | N
 
 
 def _order_flops(study: StudyRecord, order: TrainOrder) -> float | None:
-    """Of all trials of an order, from where they started; None if a model's size is not known."""
+    """FLOPs of an order's trials from where they started; None if a model's size is not known."""
     sizes = sizes_of(study.spec, study.shape)
     if sizes is None:
         return None

@@ -1,4 +1,4 @@
-"""The tables of who may ask for what: keys, their secrets, browsers' sessions, share links.
+"""The tables of access: keys, their secrets, browsers' sessions, share links.
 
 Of a secret only its SHA-256 is stored, and the prefix that it is known by: 256 random bits need no
 slow hash.
@@ -30,7 +30,7 @@ class ApiKeyRow(Base):
     created_by: Mapped[str | None] = mapped_column(String(40))
     """The key that made it; NULL where it was made on the server's machine."""
     request_key: Mapped[str | None] = mapped_column(String(64), unique=True)
-    """SHA-256 of who asked and the request's idempotency key."""
+    """SHA-256 of the asking key's id and the request's idempotency key."""
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime | None]
     last_used_at: Mapped[dt.datetime | None]
@@ -48,7 +48,7 @@ class ApiKeySecretRow(Base):
     sha256: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime | None]
-    """NULL: with its key."""
+    """NULL: the secret ends with its key."""
 
 
 class BrowserSessionRow(Base):
@@ -57,14 +57,14 @@ class BrowserSessionRow(Base):
     __tablename__ = "browser_sessions"
 
     sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """Of the cookie."""
+    """SHA-256 of the cookie."""
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     created_at: Mapped[dt.datetime]
     expires_at: Mapped[dt.datetime]
 
 
 class ShareLinkRow(Base):
-    """A link that lets whoever has it read one study."""
+    """A link that gives read access to one study."""
 
     __tablename__ = "share_links"
     __table_args__ = (Index(None, "study_id", "created_at"),)

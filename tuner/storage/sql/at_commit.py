@@ -13,7 +13,7 @@ _TOLD: Final = "told after the commit"
 def at_commit(session: Session, write: Callable[[Session, list[T]], None]) -> list[T]:
     """The list that `write` is called with before the session's transaction is committed.
 
-    One for each function: whoever asks again adds to the same list.
+    One list for each function and transaction: a later call returns the same list.
     """
     gathered: dict[Any, list[Any]] = session.info.setdefault(_GATHERED, {})
     return gathered.setdefault(write, [])

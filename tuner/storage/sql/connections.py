@@ -21,9 +21,9 @@ POSTGRES_PATIENCE: Final = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-"""How long libpq waits for a server whose machine is gone: the kernel's own limits are hours."""
+"""Timeouts of libpq for a server whose machine is gone: the kernel's own limits are hours."""
 FROZEN_WRITER_MILLISECONDS: Final = 15_000
-"""PostgreSQL ends the transaction of a writer that asks for nothing for so long; a write takes
+"""PostgreSQL ends the transaction of a writer that sends no statement for this long; a write takes
 milliseconds."""
 
 _write_json = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
@@ -33,7 +33,7 @@ def sqlite_url(path: Path) -> str:
     """Address of an SQLite file, whatever characters its path has.
 
     Raises:
-        ValueError: if they are no characters, because a name is not UTF-8.
+        ValueError: if the path is not UTF-8.
 
     >>> sqlite_url(Path("/data/rate?1/widthwise.db"))
     'sqlite:////data/rate%3F1/widthwise.db'
@@ -48,7 +48,7 @@ def sqlite_url(path: Path) -> str:
 
 
 def _read_json(stored: str) -> Any:  # noqa: ANN401  JSON
-    """What is stored, or its text where that is no JSON: SQLite stores any text as JSON."""
+    """The parsed JSON, or the text itself if it is none: SQLite stores any text as JSON."""
     try:
         return json.loads(stored)
     except ValueError:

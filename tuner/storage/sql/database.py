@@ -38,7 +38,7 @@ class Database:
         engine: the one connection that writes.
         readers: connections that cannot write.
         epoch: of the coordinator that writes through it, None for everybody else.
-        viewer: whose studies it shows; None: everybody's.
+        viewer: limits the studies that it shows; None shows every study.
 
     """
 
@@ -48,11 +48,11 @@ class Database:
     viewer: Viewer | None = None
 
     def fenced(self, epoch: int) -> "Database":
-        """Give the same database to the coordinator of an epoch, whose writes end with it."""
+        """The same database for the coordinator of an epoch; its writes fail after that epoch."""
         return replace(self, epoch=epoch)
 
     def seen_by(self, viewer: Viewer | None) -> "Database":
-        """Give the same database as it shows itself to somebody; None sees every study."""
+        """The same database, limited to the studies that a viewer may see; None shows all."""
         return replace(self, viewer=viewer)
 
     @contextmanager
@@ -167,7 +167,7 @@ def require_storable(database: Database) -> None:
 
 
 def _require_epoch(session: Session, epoch: int) -> None:
-    """Refuse a coordinator that was replaced; who writes is alone, so the answer stays true."""
+    """Refuse a coordinator that was replaced; no other can begin an epoch before the commit."""
     current = connection_of(session).scalar(_EPOCH)
     if current != epoch:
         raise LeadershipLost(

@@ -13,7 +13,7 @@ JsonColumn = InstrumentedAttribute[dict[str, object]] | ColumnElement[object]
 def has_member(
     session: Session, document: JsonColumn, name: str, value: str | None
 ) -> ColumnElement[bool]:
-    """Whether an object of texts has a member of this name; with this value, unless it is None."""
+    """Condition: an object of texts has this member, with this value unless that is None."""
     each = func.json_each_text if _is_postgresql(session) else func.json_each
     members = each(document).table_valued("key", "value", name="members")
     found = select(members.c.key).where(members.c.key == name)
@@ -23,7 +23,7 @@ def has_member(
 
 
 def has_named_element(session: Session, document: JsonColumn, name: str) -> ColumnElement[bool]:
-    """Whether an array of objects has one whose `name` is this."""
+    """Condition: an array of objects has one with this `name`."""
     if _is_postgresql(session):
         of_each: FromClause = func.json_array_elements(document).table_valued("value", name="each_")
         named = func.json_extract_path_text(of_each.c.value, "name")

@@ -25,24 +25,24 @@ class LeaseRow(Base):
     state: Mapped[str] = mapped_column(String(16))
     """A `LeaseState`."""
     worker: Mapped[str | None] = mapped_column(String(120))
-    """Who has or had it; NULL until somebody takes it."""
+    """Name of the trainer that has or had it; NULL until one takes it."""
     ttl_seconds: Mapped[int] = mapped_column(default=0)
     expires_at: Mapped[dt.datetime | None]
     offered_at: Mapped[dt.datetime]
     rungs: Mapped[list[Any]]
     """Steps that the order reports at, ascending; the last is its goal."""
     needs_validation: Mapped[bool]
-    """Trials are compared by the validation loss, which every rung then needs."""
+    """True if trials are compared by the validation loss, which every rung then needs."""
     step: Mapped[int] = mapped_column(default=0)
     """Updates that have been reported."""
     validated_step: Mapped[int] = mapped_column(default=0)
     """The newest step with a validation loss."""
     diverged: Mapped[bool] = mapped_column(default=False)
     failure: Mapped[str | None] = mapped_column(Text)
-    """Why the trainer gave the trial up, in its own words."""
+    """The trainer's reason for giving the trial up, in its own words; NULL if it has not."""
     checkpoint_step: Mapped[int | None]
     checkpoint: Mapped[str | None] = mapped_column(Text)
-    """What the trainer calls its state at that step: kept, handed on, never opened."""
+    """The trainer's name for its state at that step: stored and handed on, never opened."""
 
 
 class LeaseReportRow(Base):
@@ -56,12 +56,13 @@ class LeaseReportRow(Base):
     study_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     step: Mapped[int] = mapped_column(primary_key=True)
-    """Of the last of these updates."""
+    """Step of the last of these updates."""
     first_step: Mapped[int]
     losses: Mapped[bytes] = mapped_column(LargeBinary)
-    """Little-endian float32, finite: one a step, or one for each of equally many steps."""
+    """Losses as little-endian float32, finite: one a step, or one for each of equally many
+    steps."""
     validation_loss: Mapped[float | None]
-    """After `step`."""
+    """Validation loss after `step`."""
 
 
 class TrainerRow(Base):
@@ -73,4 +74,4 @@ class TrainerRow(Base):
     worker: Mapped[str] = mapped_column(String(120), primary_key=True)
     asked_at: Mapped[dt.datetime]
     asks_until: Mapped[dt.datetime]
-    """Taken for gone if it has not asked again by then."""
+    """The trainer counts as gone if it has not asked again by then."""

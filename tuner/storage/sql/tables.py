@@ -40,13 +40,13 @@ class Base(DeclarativeBase):
 
 
 class SchemaRow(Base):
-    """One row: how old the code may be that serves the database at this revision."""
+    """One row: the oldest code that can serve the database at this revision."""
 
     __tablename__ = "schema_compatibility"
 
     revision: Mapped[str] = mapped_column(String(32), primary_key=True)
     oldest_code: Mapped[str] = mapped_column(String(32))
-    """The newest revision that code must know."""
+    """The newest revision that code must know to serve it."""
 
 
 class CoordinatorRow(Base):
@@ -76,22 +76,23 @@ class StudyRow(Base):
     """In words, why the study failed, or what holds it up."""
     spec: Mapped[dict[str, Any]]
     shape: Mapped[dict[str, Any] | None]
-    """ModelShape, once the describe order has answered."""
+    """ModelShape; NULL until the describe order has answered."""
     data_sha256: Mapped[str | None] = mapped_column(String(64))
-    """Of everything that batches are made of, once the describe order has answered."""
+    """SHA-256 of everything that batches are made of; NULL until the describe order has
+    answered."""
     packings: Mapped[dict[str, Any] | None]
-    dynamics: Mapped[dict[str, Any] | None]
     """Packing by `packing_key`, as probes have measured them."""
+    dynamics: Mapped[dict[str, Any] | None]
     counts: Mapped[dict[str, Any] | None]
     """TrialCounts; NULL until a release that counts trials has changed one."""
     priority: Mapped[int]
     project: Mapped[str | None] = mapped_column(String(200))
     labels: Mapped[dict[str, Any] | None]
-    """NULL: those of the specification."""
+    """NULL: the labels of the specification."""
     edits: Mapped[int] = mapped_column(default=0, server_default=text("0"))
-    """How often priority, project or labels were changed."""
+    """Number of changes of priority, project or labels."""
     owner: Mapped[str] = mapped_column(String(80), default="local", server_default="local")
-    """Whose keys may read and change it."""
+    """Owner of the study: the owner's keys may read and change it."""
     api_key_id: Mapped[str | None] = mapped_column(String(40))
     """The key that it was made with; NULL without one."""
     created_at: Mapped[dt.datetime]
@@ -115,15 +116,15 @@ class TrialRow(Base):
     """Search: the logical batch it was proposed in. Measure, control: the grid's extension, 0-2."""
     hyperparameters: Mapped[dict[str, Any]]
     params: Mapped[dict[str, Any]]
-    """The searched ones among them, as Optuna proposed them."""
+    """Searched hyperparameters, as Optuna proposed them."""
     state: Mapped[str] = mapped_column(String(16))
     state_reason: Mapped[str | None] = mapped_column(String(16))
     message: Mapped[str | None] = mapped_column(Text)
     value: Mapped[float | None]
-    """What the family is compared by; NULL if not finite or not finished."""
+    """The value that trials of the family are compared by; NULL if not finite or not finished."""
     validation_loss: Mapped[float | None]
     intermediate_values: Mapped[dict[str, Any]]
-    """The same by rung step (as a string, JSON's only key)."""
+    """Values by rung step (as a string, JSON's only key)."""
     system_attrs: Mapped[dict[str, Any]]
     """The sampler's own notes, needed to rebuild it."""
     cell: Mapped[dict[str, Any] | None]
@@ -140,7 +141,7 @@ class TrialRow(Base):
 
 
 class StudyEvidenceRow(Base):
-    """What a study's trials say, so that an answer need not read them."""
+    """The evidence of a study, stored so that an answer need not read its trials."""
 
     __tablename__ = "study_evidence"
 
@@ -150,7 +151,7 @@ class StudyEvidenceRow(Base):
     finished_trials: Mapped[int]
     """Trials that had ended when it was computed: with fewer than the study has, it is old."""
     study_version: Mapped[int]
-    """The study's when it was computed."""
+    """Version of the study when it was computed."""
     summary: Mapped[str] = mapped_column(Text)
     """EvidenceSummary as JSON."""
     curves: Mapped[str] = mapped_column(Text)
@@ -169,10 +170,10 @@ class GivenPointRow(Base):
     optimizer: Mapped[str] = mapped_column(String(64))
     params: Mapped[dict[str, Any]]
     value: Mapped[float | None]
-    """What it is known to come to; NULL: to be trained next."""
+    """The known value of the point; NULL: to be trained next."""
     source: Mapped[str] = mapped_column(Text)
     sha256: Mapped[str] = mapped_column(String(64))
-    """Of optimizer, parameters and value: the same point is stored once."""
+    """SHA-256 of optimizer, parameters and value: the same point is stored once."""
     created_at: Mapped[dt.datetime]
 
 
@@ -186,9 +187,9 @@ class CurveRow(Base):
     number: Mapped[int] = mapped_column(primary_key=True)
     metric: Mapped[str] = mapped_column(String(32), primary_key=True)
     steps: Mapped[bytes] = mapped_column(LargeBinary)
-    """Little-endian int32, ascending."""
+    """Steps as little-endian int32, ascending."""
     values: Mapped[bytes] = mapped_column(LargeBinary)
-    """Little-endian float32, finite."""
+    """Values as little-endian float32, finite."""
 
 
 class OrderRow(Base):
@@ -201,7 +202,7 @@ class OrderRow(Base):
     payload: Mapped[dict[str, Any]]
     attempt: Mapped[int]
     losses: Mapped[int] = mapped_column(default=0)
-    """How often a worker running it died while the coordinator lived."""
+    """Number of times that a worker running it died while the coordinator lived."""
     state: Mapped[str] = mapped_column(String(16))
     message: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[dt.datetime]
@@ -248,11 +249,11 @@ class RecommendationRow(Base):
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
     asked: Mapped[dict[str, Any]]
-    """AskedTarget: what the request said, without what it left to the study."""
+    """AskedTarget: the fields that the request gave, without those left to the study."""
     family: Mapped[str] = mapped_column(String(80))
     optimizer: Mapped[str] = mapped_column(String(64))
     width: Mapped[int]
-    """The target's."""
+    """Width of the target."""
     target: Mapped[dict[str, Any]]
     verdict: Mapped[str] = mapped_column(String(16))
     headline: Mapped[str] = mapped_column(Text)
@@ -262,7 +263,7 @@ class RecommendationRow(Base):
     """EVIDENCE_VERSION of the code that computed the evidence."""
     evidence_sha256: Mapped[str] = mapped_column(String(64))
     sha256: Mapped[str] = mapped_column(String(64))
-    """Of `document`."""
+    """SHA-256 of `document`."""
     document: Mapped[str] = mapped_column(Text)
     """The whole recommendation as canonical JSON."""
     state: Mapped[str] = mapped_column(String(16))
@@ -293,5 +294,5 @@ class IdempotencyKeyRow(Base):
     """SHA-256 of method, path and body: the same key with another request is refused."""
     study_id: Mapped[str] = mapped_column(ForeignKey("studies.id"))
     recommendation_id: Mapped[str | None] = mapped_column(ForeignKey("recommendations.id"))
-    """What the request stored; NULL where it opened the study."""
+    """The recommendation that the request stored; NULL where it opened the study."""
     created_at: Mapped[dt.datetime]

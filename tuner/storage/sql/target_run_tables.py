@@ -26,7 +26,7 @@ class ObservationRow(Base):
 
 
 class JudgementRow(Base):
-    """What was judged of the run when its losses up to a step were known."""
+    """The judgement of the run when its losses up to a step were known."""
 
     __tablename__ = "target_judgements"
 

@@ -28,46 +28,46 @@ from tuner.storage.sql.tables import (
 )
 
 LOCAL_OWNER: Final = "local"
-"""Of studies that are made without a key."""
+"""Owner of studies that are made without a key."""
 NARROWED: Final = (
     *(RecommendationRow, OrderRow, TrialRow, StudyEventRow, LeaseRow, LeaseReportRow, TrainerRow),
     *(GivenPointRow, CurveRow, CoordinateCheckRow, StudyEvidenceRow),
 )
-"""What is looked for by its study's owner, beside studies themselves."""
+"""Tables that a session limits to visible studies, beside the table of studies itself."""
 _VIEWER: Final = "viewer"
 _DAY: Final = dt.timedelta(days=1)
 
 
 class Viewer(NamedTuple):
-    """Who looks at the database."""
+    """The identity that reads the database, which decides which studies are visible."""
 
     owner: str | None
-    """Whose studies can be read and changed; None: of nobody."""
+    """Owner of the studies that can be read and changed; None: none can."""
     api_key_id: str | None = None
-    """The key that is used."""
+    """Id of the key that is used; None without a key."""
     shared_study_id: str | None = None
-    """A study of any owner that can be read."""
+    """A study of any owner that can be read; None: no such study."""
 
     def sees(self, study_id: str, owner: str) -> bool:
-        """Whether it sees a study; see `visible`."""
+        """True if the viewer may see the study; see `visible`."""
         return owner == self.owner or study_id == self.shared_study_id
 
 
 class ViewedSession(Session):
-    """A session that sees what its viewer may see."""
+    """A session limited to what its viewer may see."""
 
     def __init__(self, engine: Engine, viewer: Viewer) -> None:
         super().__init__(engine, info={_VIEWER: viewer})
 
 
 def viewer_of(session: Session) -> Viewer | None:
-    """Who looks; None: somebody who sees every study."""
+    """The viewer of a session; None if the session sees every study."""
     viewer: Viewer | None = session.info.get(_VIEWER)
     return viewer
 
 
 def made_by(session: Session) -> dict[str, str | None]:
-    """The owner of a study that this session makes, and the key that it is made with.
+    """Owner and key id for the row of a study that this session makes.
 
     Raises:
         QuotaReached: if the key has made as many as it may.
@@ -117,7 +117,7 @@ def _criteria(viewer: Viewer) -> list[LoaderCriteriaOption]:
 
 
 def visible(viewer: Viewer) -> ColumnElement[bool]:
-    """The condition on studies that a viewer sees."""
+    """SQL condition on the studies that a viewer may see."""
     owner, id_ = StudyRow.__table__.c.owner, StudyRow.__table__.c.id
     if viewer.shared_study_id is None:
         return owner == viewer.owner

@@ -25,9 +25,9 @@ from tuner.storage.trials.rows import trials_of
 from tuner.storage.trials.trial_counts import count_if_uncounted
 
 MOST_WIDTHS: Final = 8
-"""That a specification lists; a table may have more."""
+"""Widths that a specification lists at most; a table may have more."""
 MOST_STEPS: Final = 2**31 - 1
-"""That a trial's row holds; runs of more are stored as these."""
+"""Largest number of steps that a trial's row holds; longer runs are stored with this number."""
 _REASON: Final = "a table of losses that were measured elsewhere"
 
 
@@ -103,7 +103,7 @@ def stored_sweep(session: Session, study_id: str) -> tuple[StudyRecord, Group]:
 
 
 def is_sweep(study: StudyRecord) -> bool:
-    """Whether its trials came from a table: there is no model, and nothing is trained."""
+    """True if the study was stored from a table: it has no model, and nothing is trained."""
     return study.spec.family.is_external and study.shape is None
 
 

@@ -1,6 +1,6 @@
 """Read the trials that reports are about, and write back what the reports changed, all at once.
 
-Not as objects of the session: of what happens at every report, these would take the longest.
+They are not objects of the session, which would take most of the time that a report takes.
 """
 
 import datetime as dt
@@ -35,7 +35,7 @@ class ReportedTrial:
     finished_at: dt.datetime | None
 
     def as_read(self) -> dict[str, Any]:
-        """What reports change, as a `TrialRecord` has it that is read once this is stored."""
+        """The fields that reports change, as a `TrialRecord` read after the commit has them."""
         values = {int(step): value for step, value in self.intermediate_values.items()}
         return {name: getattr(self, name) for name in _CHANGING} | {
             "state": TrialState(self.state),

@@ -16,10 +16,10 @@ def restart_trials(
 ) -> None:
     """Forget what trials have trained, with an event for each.
 
-    What was decided about them stays: one that was let go on beyond a rung goes on there again.
+    Decisions about them stay: a trial that was let past a rung is not stopped there again.
 
     Args:
-        message: in words, why they begin again.
+        message: the reason, in words.
 
     """
     for trial in trials:

@@ -113,10 +113,10 @@ def unfinished_trials(
 def start_trials(
     session: Session, study_id: str, numbers: Collection[int], *, go_on: bool = False
 ) -> int:
-    """Note that these trials run; how many of them have not ended.
+    """Mark these trials as running; return the number of them that have not ended.
 
     Args:
-        go_on: whether an earlier order has started all of them: nothing is written then.
+        go_on: True if an earlier order has started all of them; then nothing is written.
 
     """
     given = {"of_study": study_id, "numbers": sorted(numbers)}

@@ -21,14 +21,14 @@ _OPEN_ORDERS: Final = select(func.count()).where(
 
 class Totals(Record):
     studies: Mapping[str, int]
-    """By state."""
+    """Number of studies by state."""
     trials: Mapping[str, int]
-    """Of the studies that are not over, by state."""
+    """Number of trials by state, of studies that are not over."""
     open_orders: int
     epoch: int
     """Coordinators that have led so far."""
     events: int
-    """The newest one's number."""
+    """Id of the newest event."""
 
 
 def totals(session: Session) -> Totals:

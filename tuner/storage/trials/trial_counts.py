@@ -33,7 +33,7 @@ COUNTED: Final = (
     "started_at",
     "finished_at",
 )
-"""Columns of a trial that counts depend on."""
+"""Columns of a trial that the counts depend on."""
 _TRIALS: Final = select(*(TrialRow.__table__.columns[name] for name in COUNTED)).where(
     TrialRow.study_id == bindparam("study_id")
 )
@@ -41,7 +41,7 @@ _READ: Final = "counts as this transaction has read them"
 
 
 def facts_of(row: TrialRow | ReportedTrial | Row[Any]) -> TrialFacts:
-    """What is counted of a trial as it is now."""
+    """The facts of a trial, as it is now, that are counted."""
     return TrialFacts(
         purpose=Purpose(row.purpose),
         width=row.width,
@@ -55,7 +55,7 @@ def facts_of(row: TrialRow | ReportedTrial | Row[Any]) -> TrialFacts:
 
 
 def facts_of_new(trial: NewTrial) -> TrialFacts:
-    """What is counted of a trial that has just been asked for."""
+    """The facts of a trial that has just been asked for."""
     return TrialFacts(
         purpose=trial.purpose,
         width=trial.width,
@@ -71,7 +71,7 @@ def facts_of_new(trial: NewTrial) -> TrialFacts:
 def note_read(session: Session, study_id: str, counts: dict[str, Any] | None) -> None:
     """Note the counts as stored: with other columns they are read at no cost.
 
-    Who writes is alone, so that they stay true until this transaction changes them.
+    Only one transaction writes at a time, so they stay true until this one changes them.
     """
     session.info.setdefault(_READ, {})[study_id] = counts
 

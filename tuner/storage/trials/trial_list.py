@@ -15,7 +15,7 @@ from tuner.storage.trials.rows import select_trials, trial_records
 
 
 class TrialFilter(NamedTuple):
-    """Which trials to list: those that have one of the values of each field; any if it is empty."""
+    """The trials to list: each field allows the values it lists, or any if it is empty."""
 
     state: Sequence[TrialState] = ()
     purpose: Sequence[Purpose] = ()
@@ -28,7 +28,7 @@ ANY_TRIAL: Final = TrialFilter()
 
 
 class TrialPage(NamedTuple):
-    """Some trials, by number, and where the next ones are."""
+    """A page of trials, by number, and the token of the next page."""
 
     trials: tuple[TrialRecord, ...]
     next_page_token: str | None

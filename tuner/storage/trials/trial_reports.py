@@ -79,7 +79,7 @@ def _advance(session: Session, trial: ReportedTrial, progress: TrialProgress, go
 
 
 def _end_diverged(session: Session, trial: ReportedTrial) -> None:
-    """Diverging is a result: Optuna hears of it as pruned, so that it does not propose it again."""
+    """End a trial as diverged: a result, which Optuna hears of as pruned and so avoids."""
     trial.checkpoint = None
     trial.validation_loss = None
     rate = trial.hyperparameters["learning_rate"]

@@ -1,7 +1,7 @@
-"""Tell what a transaction has changed of trials: who keeps their records need not read them again.
+"""Collect the changes that a transaction makes to trials, so that memory need not read them again.
 
-Told by what happens several times a second, starts and reports. Whoever ends, prunes or restarts a
-trial otherwise tells nothing: those have to be read.
+Only starts and reports, which happen several times a second, are collected. Trials that are ended,
+pruned or restarted in another way have to be read again.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ _WRITTEN: Final = "changes of trials"
 
 
 def note_written(session: Session, study_id: str, number: int, changes: Changes) -> None:
-    """Note what this transaction has changed of a trial."""
+    """Note changes that this transaction has made to a trial."""
     written: dict[tuple[str, int], dict[str, Any]] = session.info.setdefault(_WRITTEN, {})
     written.setdefault((study_id, number), {}).update(changes)
 
 
 def written_trials(session: Session) -> Mapping[tuple[str, int], Changes]:
-    """What this transaction has changed of trials, by study id and number."""
+    """Changes that this transaction has made to trials, by study id and number."""
     written: dict[tuple[str, int], dict[str, Any]] = session.info.get(_WRITTEN, {})
     return written

@@ -1,4 +1,4 @@
-"""Sum the time that orders held slots, by who asked for it.
+"""Sum the time that orders held slots, by owner, project, study or day.
 
 An order is stored when it is given to a slot and ended when the slot is free again, so the time
 between is what it cost: also that of trials which were pruned, lost or cancelled.
@@ -21,7 +21,7 @@ EXTERNAL: Final = "external"
 
 
 class UsageGroup(StrEnum):
-    """What the rows of a summary are for."""
+    """The kinds of groups that the rows of a summary stand for."""
 
     OWNER = "owner"
     PROJECT = "project"
@@ -30,14 +30,14 @@ class UsageGroup(StrEnum):
 
 
 class SlotTime(NamedTuple):
-    """Slots' time of one group."""
+    """The time that one group's orders held slots."""
 
     name: str
     """The owner, the project (empty: of studies that name none), the study's id, or the day."""
     seconds: float
-    """On slots of the service."""
+    """Seconds on slots of the service."""
     own_seconds: float
-    """On slots of the owner's own trainers."""
+    """Seconds on slots of the owner's own trainers."""
     orders: int
     studies: int
 
@@ -55,7 +55,7 @@ def slot_time(
     """Slots' time within a period, most first, of every group that has any.
 
     Args:
-        now: until when an order that runs has held its slot.
+        now: end of the time that is counted for orders that still run.
 
     """
     name = _names(session)[group]

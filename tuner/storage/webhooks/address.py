@@ -1,4 +1,4 @@
-"""Check the address that events are to be sent to, as far as that goes without asking for it."""
+"""Check the address that events are to be sent to, as far as possible without resolving it."""
 
 import ipaddress
 import re
@@ -18,11 +18,11 @@ _EMBEDDING: Final = tuple(
 
 
 def refusal(url: str, private_hosts: Collection[str]) -> str | None:
-    """Why events cannot be sent there; None if they can.
+    """The reason why events cannot be sent there; None if they can.
 
     Args:
-        private_hosts: names and addresses that the operator lets events be sent to wherever they
-            lead, by http too.
+        private_hosts: names and addresses that the operator allows, also in private networks and by
+            http.
 
     """
     if not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
@@ -40,7 +40,7 @@ def refusal(url: str, private_hosts: Collection[str]) -> str | None:
 
 
 def _inside(scheme: str, host: str) -> str | None:
-    """Why a host that the operator has not named is not sent to."""
+    """The reason why a host that the operator has not named is refused; None if it is not."""
     if scheme == "http":
         return "http:// shows what is sent to everybody on the way: give an https:// address"
     name = host.removesuffix(".")
@@ -52,7 +52,10 @@ def _inside(scheme: str, host: str) -> str | None:
 
 
 def _unfit_name(name: str) -> str | None:
-    """Why a name is not one of the internet; what it leads to is judged by who connects to it."""
+    """The reason why a name cannot be a public host; None if it can.
+
+    The addresses that it resolves to are judged when the connection is made.
+    """
     labels = name.split(".")
     if _NUMBER.fullmatch(labels[-1]):  # resolvers read `2130706433` and `0x7f.1` as addresses
         return f"{name} is an address in another form: write it as four decimal numbers"
@@ -64,7 +67,7 @@ def _unfit_name(name: str) -> str | None:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address is one of the internet: not private, loopback, link-local or reserved.
+    """True if an IP address is public: not private, loopback, link-local or reserved.
 
     >>> is_public("8.8.8.8"), is_public("169.254.169.254"), is_public("::ffff:10.0.0.1")
     (True, False, False)

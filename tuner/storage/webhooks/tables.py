@@ -1,4 +1,4 @@
-"""The table of addresses that events are sent to, and how far each has got."""
+"""The table of webhooks: the addresses that events are sent to, with the state of delivery."""
 
 import datetime as dt
 from typing import Any
@@ -15,12 +15,12 @@ class WebhookRow(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     owner: Mapped[str] = mapped_column(String(80))
-    """Whose studies' events are sent."""
+    """Owner of the studies whose events are sent."""
     url: Mapped[str] = mapped_column(Text)
     events: Mapped[list[Any]]
     """Kinds of events."""
     secret: Mapped[str] = mapped_column(String(80))
-    """As it is: what is sent is signed with it."""
+    """The secret itself, not its SHA-256: messages are signed with it."""
     request_key: Mapped[str | None] = mapped_column(String(64), unique=True)
     """SHA-256 of the owner and the request's idempotency key."""
     last_event_id: Mapped[int] = mapped_column(BigInteger)
@@ -28,11 +28,11 @@ class WebhookRow(Base):
     pings: Mapped[int] = mapped_column(default=0)
     """Test messages that are due."""
     failures: Mapped[int] = mapped_column(default=0)
-    """In a row, of the event that is due."""
+    """Failed attempts in a row to send the event that is due."""
     next_attempt_at: Mapped[dt.datetime | None]
     last_delivery_at: Mapped[dt.datetime | None]
     last_error: Mapped[str | None] = mapped_column(Text)
-    """In words, why the last attempt failed; NULL after one that did not."""
+    """The reason why the last attempt failed, in words; NULL if it succeeded."""
     disabled_at: Mapped[dt.datetime | None]
-    """Since when nothing is sent, after too many failures."""
+    """Time since which nothing is sent, after too many failures; NULL while enabled."""
     created_at: Mapped[dt.datetime]

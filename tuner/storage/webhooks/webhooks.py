@@ -1,4 +1,4 @@
-"""Addresses that events are sent to: made, listed, tried, deleted; and how far each has got."""
+"""Addresses that events are sent to: made, listed, tested, deleted, and their deliveries."""
 
 import base64
 import datetime as dt
@@ -19,9 +19,9 @@ from tuner.storage.sql.viewers import LOCAL_OWNER, viewer_of
 from tuner.storage.webhooks.tables import WebhookRow
 
 MOST: Final = 20
-"""Of one owner."""
+"""Webhooks that one owner may have."""
 MOST_FAILURES: Final = 20
-"""In a row, after which nothing more is sent: two days."""
+"""Failed attempts in a row, over two days, after which nothing more is sent."""
 _FIRST_WAIT: Final = dt.timedelta(seconds=5)
 _LONGEST_WAIT: Final = dt.timedelta(hours=4)
 
@@ -84,7 +84,7 @@ def create_webhook(
 
 
 def list_webhooks(session: Session) -> tuple[Webhook, ...]:
-    """The viewer's own, newest first."""
+    """The viewer's webhooks, newest first."""
     query = select(WebhookRow).where(_seen(session))
     newest_first = query.order_by(WebhookRow.created_at.desc(), WebhookRow.id.desc())
     return tuple(map(_record, session.scalars(newest_first)))
@@ -101,7 +101,7 @@ def get_webhook(session: Session, webhook_id: str) -> Webhook:
 
 
 def delete_webhook(session: Session, webhook_id: str) -> None:
-    """Send nothing more to it.
+    """Delete a webhook; nothing more is sent to it.
 
     Raises:
         WebhookNotFound: if the viewer has none of that id.
@@ -124,16 +124,16 @@ def ping_webhook(session: Session, webhook_id: str) -> Webhook:
 
 
 class Due(Record):
-    """Something to send now."""
+    """A message to send now."""
 
     webhook: Webhook
     secret: str
     event: StudyEvent | None
-    """None: the test message that was asked for."""
+    """The event to send; None: the test message that was asked for."""
 
 
 def due_deliveries(session: Session, now: dt.datetime, busy: Sequence[str]) -> list[Due]:
-    """What is to be sent, one message a webhook; none of those in `busy`."""
+    """Messages to send now, at most one a webhook, none for the webhooks in `busy`."""
     ready = or_(WebhookRow.next_attempt_at.is_(None), WebhookRow.next_attempt_at <= now)
     query = select(WebhookRow).where(WebhookRow.disabled_at.is_(None), ready)
     found = []
@@ -145,10 +145,10 @@ def due_deliveries(session: Session, now: dt.datetime, busy: Sequence[str]) -> l
 
 
 def store_delivery(session: Session, due: Due, error: str | None, now: dt.datetime) -> None:
-    """Store what became of a message; a webhook that was deleted meanwhile stays so.
+    """Store the outcome of a message; a webhook that was deleted meanwhile stays deleted.
 
     Args:
-        error: why it was not taken; None if it was.
+        error: the reason why it was not delivered; None if it was.
 
     """
     row = session.get(WebhookRow, due.webhook.id)
@@ -169,7 +169,7 @@ def store_delivery(session: Session, due: Due, error: str | None, now: dt.dateti
 
 
 def wait_after(failures: int) -> dt.timedelta:
-    """Until the next attempt: twice as long each time, up to some hours."""
+    """Time until the next attempt: twice as long each time, up to some hours."""
     return min(_LONGEST_WAIT, _FIRST_WAIT * float(2 ** min(failures - 1, 20)))
 
 
