@@ -6,10 +6,10 @@ from tuner.storage.studies import park_study
 
 
 def park_changed(database: Database, active: ActiveStudies | None = None) -> None:
-    """Look at every active study; their trials go on when the code is as it was.
+    """Pause every active study whose plugins or own task are no longer those it was made with.
 
     Args:
-        active: that have been read before; saves time, and changes nothing.
+        active: studies that have been read before; saves time and changes nothing else.
 
     """
     with database.read() as session:

@@ -1,4 +1,4 @@
-"""Summarise what trials say after they have ended, apart from storing them, a little at a time.
+"""Compute the evidence of studies after trials have ended, apart from storing those, bit by bit.
 
 Reports are stored first. If the process dies before their evidence is, the stored evidence has
 fewer trials than the study, which the next coordinator sees and mends.
@@ -18,11 +18,11 @@ from tuner.storage.sql.database import Database
 from tuner.storage.studies import read_snapshot
 
 LOOK_SECONDS: Final = 0.25
-"""Between two looks for studies whose evidence is old."""
+"""Seconds between two looks for studies whose evidence is old."""
 REST: Final = 10
-"""Times the duration of the last summary that passes before the next: a tenth of the time goes
-into evidence at most, however many trials end. The end of a phase does not wait. Nor are looks
-taken more often, which a thousand studies at work make long."""
+"""Rest after a summary, in multiples of its duration: at most a tenth of the time goes into
+evidence, however many trials end. The end of a phase does not wait. Looks, which take long while a
+thousand studies are at work, are spaced in the same way."""
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class EvidenceRefresh:
 
     Args:
         database: of the coordinator that leads.
-        clock: seconds that only grow.
+        clock: monotonic seconds.
 
     """
 
@@ -42,12 +42,13 @@ class EvidenceRefresh:
         self._next_look = -LOOK_SECONDS
         self._next_summary = 0.0
         self._watched: set[str] | None = None
-        """Studies that were old or unfinished; None before the first look, which is at all."""
+        """Ids of studies that were old or unfinished; None before the first look, which covers
+        all."""
         self._fits: dict[str, CurveFits] = {}
         self._given_up: set[str] = set()
-        """Studies that cannot be summarised by this process; answers say why."""
+        """Ids of studies that this process cannot summarise; answers say why."""
         self.seconds_spent = 0.0
-        """On looking and summarising, in all."""
+        """Total seconds spent on looking and summarising."""
 
     def turn(self) -> None:
         """Refresh the evidence of one study, if one is due."""

@@ -1,8 +1,8 @@
-"""The engine of trainers that lease trials over HTTP: its slots are those who ask or train.
+"""The engine of trainers that lease trials over HTTP: each trainer is a slot.
 
-Leases and reports are rows that the API writes. Nothing here has to survive the process: what
-is remembered is what has been told since the coordinator last stored it, and an order that is told
-twice changes nothing the second time.
+Leases and reports are rows that the API writes. Nothing here has to survive the process: it
+remembers only what it has reported since the coordinator last stored reports, and a report that is
+made twice changes nothing the second time.
 """
 
 import datetime as dt
@@ -56,9 +56,9 @@ class ExternalEngine:
     Args:
         database: of the coordinator that leads.
         ahead: offer a further order for each trainer that trains, so that it need not wait for
-            one. Who takes it is left open all the same.
-        gather_seconds: that pass after news before there is more of it: where hundreds train, a
-            turn of the coordinator for each rung would keep it busy all the time.
+            one. Any trainer may take it.
+        gather_seconds: least time between two batches of reports: where hundreds train, a turn of
+            the coordinator for each rung would keep it busy all the time.
         clock: the time that leases expire by.
 
     """
@@ -76,9 +76,9 @@ class ExternalEngine:
         self._gather_seconds = gather_seconds
         self._clock = clock
         self._free: Counter[str] = Counter()
-        """Free slots by study, as `slots` last saw them."""
+        """Free slots by study, as of the last call of `slots`."""
         self._live: set[Attempt] = set()
-        """Attempts that trainers could, or can, take, as `slots` last saw them."""
+        """Attempts that are on offer or taken, as of the last call of `slots`."""
         self._starting: dict[Attempt, TrainOrder] = {}
         self._told_rung: dict[Attempt, int] = {}
         self._told_end: set[Attempt] = set()
@@ -87,7 +87,7 @@ class ExternalEngine:
         self._next_sweep = time.monotonic() + SWEEP_SECONDS
 
     def slots(self) -> tuple[Slot, ...]:
-        """One for each trainer that asks or trains, and for each order that waits for one."""
+        """A slot for each trainer that asks or trains, and for each order without a trainer."""
         if self._is_closed:
             return ()
         self._store_offers()
@@ -125,13 +125,13 @@ class ExternalEngine:
         self._starting[attempt] = order
 
     def cancel(self, order_id: OrderId) -> None:
-        """Take an order back; its trainer hears of it when it reports."""
+        """Take an order back; its trainer is told when it next reports."""
         self._starting = {at: one for at, one in self._starting.items() if one.id != order_id}
         with self._database.write() as session:
             cancel_lease(session, order_id)
 
     def wait(self, timeout_seconds: float) -> list[Report]:
-        """Reports since the last call; what was reported then is stored by now."""
+        """Reports since the last call; by now the caller has stored those of the last call."""
         if self._is_closed:
             return []
         self._store_offers()
@@ -147,7 +147,7 @@ class ExternalEngine:
             time.sleep(min(POLL_SECONDS, left))
 
     def close(self) -> None:
-        """Look after no lease any more; they stay as they are for the next engine."""
+        """Stop looking after leases; they stay as they are for the next engine."""
         self._is_closed = True
 
     def _store_offers(self) -> None:
@@ -198,7 +198,7 @@ class ExternalEngine:
     def _told(
         self, lease: LiveLease, losses: Losses, trained: int
     ) -> list[Reached | Done | Failed]:
-        """Reports about a lease, which are not made again."""
+        """Reports about a lease that have not been made before."""
         attempt, rungs = attempt_of(lease), self._untold_rungs(lease)
         told = self._told_rung.get(attempt, 0)
         reports = list(reports_about(lease, losses, told, trained=trained))

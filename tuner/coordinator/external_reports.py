@@ -12,7 +12,7 @@ from tuner.storage.leases.offers import LiveLease, Losses
 def reports_about(
     lease: LiveLease, losses: Losses, told: int, *, trained: int
 ) -> Iterator[Reached | Done | Failed]:
-    """What there is to tell of a trial: its rungs beyond the one told last, and its end.
+    """Reports of a trial's rungs beyond the one reported last, and of its end.
 
     Args:
         trained: updates that are stored of the trial.
@@ -52,7 +52,7 @@ def _at_rung(lease: LiveLease, losses: Losses, told: int, rung: int) -> TrialPro
 
 
 def _progress(lease: LiveLease, losses: Losses, told: int, step: int) -> TrialProgress:
-    """Curves between two steps."""
+    """Training curves between two steps."""
     train = losses.train[told:step].tolist()
     curves = [Series.of("train_loss", told + 1, train)] if train else []
     curves += [

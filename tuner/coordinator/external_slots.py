@@ -1,4 +1,4 @@
-"""The slots that trainers of users' own make: those who train, who ask, and who will ask next."""
+"""The slots that users' own trainers provide: busy ones, free ones, and those free next."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -11,7 +11,7 @@ from tuner.storage.leases.states import LeaseState
 def external_slots(
     leases: Sequence[LiveLease], asking: Iterable[AskingTrainer], *, ahead: bool
 ) -> Iterator[Slot]:
-    """Trainers with a trial, those who ask, those who will ask next, and what waits for nobody."""
+    """Slots of trainers that train, ask, or will ask next, and of orders that none has taken."""
     held = [lease for lease in leases if lease.state is not LeaseState.OFFERED]
     trainers = {AskingTrainer(lease.study_id, str(lease.worker)): lease.order_id for lease in held}
     for trainer, order_id in trainers.items():
@@ -28,7 +28,7 @@ def external_slots(
 
 
 def _by_study(leases: Iterable[LiveLease]) -> dict[str, list[OrderId]]:
-    """Orders on offer."""
+    """Orders on offer, by study."""
     offered: dict[str, list[OrderId]] = {}
     for lease in leases:
         if lease.state is LeaseState.OFFERED:

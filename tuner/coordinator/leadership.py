@@ -26,14 +26,14 @@ from tuner.storage.sql.tables import CoordinatorRow
 
 _ADVISORY_KEY = 0x77696474687769  # "widthwi" in ASCII
 IDLE_TIMEOUT_SECONDS: Final = 15.0
-"""PostgreSQL takes the leadership from a holder that has not renewed it for so long."""
+"""PostgreSQL takes the leadership from a holder that has not renewed it for this long."""
 _STANDBY_SECONDS = 0.5
 
 log = structlog.get_logger()
 
 
 class Leadership(Protocol):
-    """What the active coordinator holds."""
+    """The lock that makes one coordinator the active one."""
 
     def renew(self) -> None:
         """Show that the holder is alive; call at least every five seconds.
@@ -45,7 +45,7 @@ class Leadership(Protocol):
 
 class _FileLock:
     def renew(self) -> None:
-        """The kernel holds a file lock for as long as the process lives."""
+        """Do nothing: the kernel holds a file lock for as long as the process lives."""
 
 
 class _AdvisoryLock:
@@ -60,7 +60,7 @@ class _AdvisoryLock:
 
 
 def begin_epoch(leadership: Leadership, database: Database) -> Database:
-    """Begin the holder's epoch; the same database, for writes that end with that epoch.
+    """Begin the holder's epoch; return the database for writes that end with that epoch.
 
     Raises:
         LeadershipLost: if it is no longer the holder.
@@ -84,7 +84,7 @@ def leadership(
     """Wait for the leadership of the database at `url` and hold it; None if told to stop first.
 
     Args:
-        idle_timeout_seconds: how long a holder on PostgreSQL may fail to renew it.
+        idle_timeout_seconds: a holder on PostgreSQL loses it after this time without renewal.
 
     """
     parsed = database_url(url)
@@ -112,7 +112,7 @@ def _wait_until(attempt: Callable[[], bool], should_stop: Callable[[], bool]) ->
 def _locking_connection(
     url: URL, should_stop: Callable[[], bool], idle_timeout_seconds: float
 ) -> psycopg.Connection | None:
-    """Wait for the lock, through restarts of the server; a connection that holds it."""
+    """A connection that holds the lock; None if told to stop before it could be had."""
     pause = min(_STANDBY_SECONDS, idle_timeout_seconds / 4)
     connection: psycopg.Connection | None = None
     while not should_stop():

@@ -1,11 +1,11 @@
 """Remember the active studies as they were read, so that a report costs what it changes.
 
-Nobody but the coordinator writes trials and orders, and whatever else changes a study raises its
-version. So what was read stays true until the coordinator stores something. Of starts and
-reports it takes over what they wrote, and reads the trials again that a decision has made or ended,
-and no others. Of an order that was lost, or gave its slot up, it reads that order's trials and the
-study's open orders. What it does not follow makes it read the whole study anew: another version,
-failed orders, results of checks.
+Only the coordinator writes trials and orders, and every other change of a study raises its version,
+so what was read stays true until the coordinator stores something. What starts and reports write is
+taken over without reading. After a decision, the trials that it has made, promoted or ended are
+read again; after an order was lost, or gave its slot up, that order's trials and the study's open
+orders. Anything else (another version, failed orders, results of checks) makes the whole study be
+read anew.
 """
 
 import time
@@ -41,29 +41,29 @@ from tuner.storage.trials.written import Changes
 
 @dataclass
 class _Known:
-    """What is remembered of one study."""
+    """One study as it is remembered."""
 
     read: StudySnapshot
-    """Its trials are kept up to date."""
+    """The study as read; its trials are kept up to date."""
     version: int
-    """Of the study, as the coordinator's own moves have left it."""
+    """Version of the study after the coordinator's own moves."""
     open_orders: dict[OrderId, OpenOrder]
     searches: Searches = field(default_factory=Searches)
     changed: set[int] = field(default_factory=set)
     """Numbers of the trials that must be read again."""
     study_changed: bool = False
-    """The study's own record must be read again."""
+    """True if the study's own record must be read again."""
     speed_changed: bool = False
-    """So must the speed of its slots."""
+    """True if the speed of its slots must be read again."""
     waits_on: Capacity | None = None
-    """With this capacity nothing is due, and all orders that could start have been started."""
+    """Capacity with which nothing is due and all orders that could start have been started."""
 
 
 class Memory:
-    """What one coordinator has read of the studies since it began to lead.
+    """The studies as one coordinator has read them since it began to lead.
 
     Args:
-        clock: seconds that slots are held for.
+        clock: monotonic seconds, by which slots are held.
 
     """
 
@@ -71,18 +71,18 @@ class Memory:
         self._known: dict[str, _Known] = {}
         self._due: set[str] = set()
         self._open: dict[OrderId, str] | None = None
-        """Of all studies; None where something was stored that is not followed."""
+        """Open orders of all studies; None if they must be read again."""
         self._open_as_of = 0
-        """Moves of studies that had been seen when they were read."""
+        """Value of `active.moves` when they were read."""
         self.turns = Turns(clock)
-        """Who has had the slots."""
+        """Account of the studies' use of slots."""
         self.active = ActiveStudies()
-        """What the specifications of those that are active said."""
+        """Active studies, with the parts of their specifications that are needed."""
 
     def open_order_ids(self, session: Session) -> dict[OrderId, str]:
         """Ids of the open orders of all studies, oldest first, each with that of its study.
 
-        Whoever else closes an order moves its study, which `active` has seen.
+        An order that is closed elsewhere comes with a change of its study, which `active` has seen.
         """
         if self._open is None or self._open_as_of != self.active.moves:
             self._open, self._open_as_of = open_order_ids(session), self.active.moves
@@ -102,7 +102,7 @@ class Memory:
         self._open = None
 
     def reissued(self, database: Database, study_id: str) -> None:
-        """Follow what has been stored of orders that were lost, or gave their slots up."""
+        """Read again what orders that were lost, or gave their slots up, have changed."""
         self._open = None
         known = self._known.get(study_id)
         if known is None:
@@ -154,7 +154,7 @@ class Memory:
         return known
 
     def searches(self, study_id: str) -> Searches:
-        """What Optuna has been told of a study; its snapshot has been asked for."""
+        """Optuna's searches of a study, of which `snapshot` has been asked for."""
         return self._known[study_id].searches
 
     def started(self, order_ids: Iterable[OrderId]) -> dict[OrderId, AnyOrder]:
@@ -204,7 +204,7 @@ class Memory:
                 known.read.trials.put(trial.model_copy(update=dict(changes)))
 
     def _reported(self, report: Report) -> str | None:
-        """Follow one of them; one of an old attempt was ignored.
+        """Follow one report; one of an old attempt was ignored.
 
         Returns:
             Id of the study if its open orders have to be read again.
@@ -235,7 +235,7 @@ class Memory:
         return None
 
     def is_due(self, study_id: str) -> bool:
-        """Whether a report has arrived about a study since everything due was stored of it."""
+        """True if a report has arrived about a study since everything due was last stored."""
         return study_id in self._due
 
     def note_decided(self, study_id: str) -> None:
@@ -243,7 +243,7 @@ class Memory:
         self._due.discard(study_id)
 
     def waits(self, study_id: str, capacity: Capacity) -> bool:
-        """Whether a study has nothing to do before a report arrives or somebody moves it."""
+        """True if a study has nothing to do until a report arrives or somebody changes it."""
         known = self._known.get(study_id)
         return known is not None and known.waits_on == capacity
 

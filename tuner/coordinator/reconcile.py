@@ -88,11 +88,11 @@ def _lead(
 
 
 class Leader:
-    """What a coordinator does again and again while it leads.
+    """The work that a coordinator repeats while it leads.
 
     Args:
         most_per_share: orders of one owner, or of a study without one, that may run at once.
-        clock: seconds that only grow.
+        clock: monotonic seconds.
 
     """
 
@@ -113,7 +113,7 @@ class Leader:
         self._evidence = EvidenceRefresh(database, clock)
 
     def turn(self) -> None:
-        """One tick, and before it, every two seconds, signs of life and what else has time.
+        """Run one tick; every two seconds, store signs of life and tidy up before it.
 
         Raises:
             LeadershipLost: if another coordinator may have taken over.

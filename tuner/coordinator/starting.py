@@ -36,7 +36,7 @@ log = structlog.get_logger()
 
 
 class Starting:
-    """One turn's orders.
+    """The orders that one turn of the coordinator starts.
 
     Args:
         stored: ids of the open orders, oldest first, each with that of its study.
@@ -60,7 +60,7 @@ class Starting:
         self._most_per_share = most_per_share
         self._snapshots: dict[str, StudySnapshot] = {}
         self._told_all: set[str] = set()
-        """Studies that want no order beyond those that they were asked for."""
+        """Ids of studies whose orders have all been asked for."""
 
     def turn(self) -> None:
         """Make the slots run open orders and nothing else, as many as there is room for."""
@@ -114,7 +114,7 @@ class Starting:
         turns.hold(staying | {id_: study for id_, study in begun.items() if not study.is_external})
 
     def _in_shared_slots(self, slots: Iterable[Slot]) -> dict[OrderId, ActiveStudy]:
-        """The orders that run there, each with its study."""
+        """Orders that run in shared slots, each with its study."""
         busy = [slot.busy_with for slot in slots if slot.busy_with and slot.study_id is None]
         return {
             order_id: self._studies[self._stored[order_id]]
@@ -135,7 +135,7 @@ class Starting:
             self._told_all.add(study_id)
 
     def _decided(self, study_id: str, capacity: Capacity) -> StudySnapshot:
-        """Store everything that is due about a study, orders apart; the study after that."""
+        """Store everything due about a study except orders; return the study after that."""
         while study_id not in self._snapshots:
             snapshot = self._memory.snapshot(self._database, study_id, capacity)
             decision = next_decision(snapshot, self._memory.searches(study_id))

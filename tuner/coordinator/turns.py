@@ -1,4 +1,4 @@
-"""Keep account of who has had the slots, and which orders may give theirs up at a rung."""
+"""Keep account of the studies' use of slots, and of the orders that may give theirs up."""
 
 import time
 from collections import Counter
@@ -11,8 +11,8 @@ from tuner.engine.reports import Reached, Report
 from tuner.records.snapshot import ActiveStudy
 
 TURN_SECONDS: Final = 30.0
-"""An order gives its slot up to a study of equal priority at the first rung after so long: its
-trials have to be restored later, and a worker to be started, which takes seconds."""
+"""Seconds after which an order gives its slot up to a study of equal priority, at its next rung:
+its trials have to be restored later, and a worker to be started, which takes seconds."""
 SMALL_SECONDS: Final = 120.0
 """Slot-seconds up to which a study is small: it need not wait for a large one's next rung."""
 
@@ -21,7 +21,7 @@ class Turns:
     """The use that studies make of the shared slots, since this coordinator began to lead.
 
     Args:
-        clock: seconds that slots are held for.
+        clock: monotonic seconds, by which slots are held.
 
     """
 
@@ -35,9 +35,9 @@ class Turns:
         """Slot-seconds, by study id and by share."""
         self._at_rung: set[OrderId] = set()
         self._stored_at: dict[OrderId, float] = {}
-        """When orders in slots began, or came to their last rungs."""
+        """Time, by `clock`, at which each order in a slot began or reached its last rung."""
         self._interrupted: set[OrderId] = set()
-        """Orders that lost what they trained, and have come to no rung since."""
+        """Ids of orders that lost unstored training and have reached no rung since."""
         self._starved_since: dict[str, float] = {}
 
     def use(self, studies: Collection[ActiveStudy], running: Iterable[ActiveStudy]) -> Use:
@@ -64,8 +64,8 @@ class Turns:
         self._held = _count(running.values())
 
     def _charge(self, seconds: float) -> None:
-        # One that comes late starts level with those who have had the least, not with nothing: it
-        # would have the slots to itself until it had caught up.
+        # A study that comes late starts level with the one served least, not with nothing: it would
+        # have the slots to itself until it had caught up.
         floor = min(self._served.values(), default=0.0)
         for key, slots in self._held.items():
             self._served[key] = self._served.get(key, floor) + slots * seconds
@@ -149,7 +149,7 @@ class Turns:
     def _comes_before(
         self, others: Counter[int], is_among_them: bool, study: ActiveStudy, order_id: OrderId
     ) -> bool:
-        """Whether a study of those priorities comes before this one's order at its rung."""
+        """True if a study of these priorities comes before this study's order at its rung."""
         equals = others[study.priority] - is_among_them
         held_seconds = self._clock() - self._since[order_id]
         return (equals > 0 and held_seconds >= TURN_SECONDS) or max(
@@ -158,7 +158,7 @@ class Turns:
 
 
 def _keys(study: ActiveStudy) -> set[str]:
-    """What the study's use of slots is counted under: itself, and its share."""
+    """The keys that a study's use of slots is counted under: its id, and its share."""
     return {study.id, study.share}
 
 

@@ -33,7 +33,7 @@ class WorkerRecord(Record):
 
 
 def workers(session: Session) -> tuple[WorkerRecord, ...]:
-    """The coordinator and all slots ever heard of, by name, without orders hidden from the viewer."""
+    """Coordinator and slots ever heard of, by name, without orders hidden from the viewer."""
     rows = session.scalars(select(WorkerRow).order_by(WorkerRow.name))
     found = tuple(WorkerRecord.model_validate(row, from_attributes=True) for row in rows)
     if viewer_of(session) is None:

@@ -21,13 +21,13 @@ from tuner.storage.webhooks.webhooks import Due, due_deliveries, store_delivery
 
 POLL_SECONDS: Final = 0.5
 _AT_ONCE: Final = 8
-"""Webhooks: a receiver that is slow holds up none but itself."""
+"""Webhooks served at the same time: a slow receiver holds up none but itself."""
 
 log = logging.getLogger(__name__)
 
 
 def deliver(database: Database, due: Due, private_hosts: Collection[str]) -> None:
-    """Send one message and store what became of it."""
+    """Send one message and store its outcome."""
     error = None
     try:
         post(due.webhook.url, message(due, dt.datetime.now(dt.UTC)), private_hosts)
@@ -39,7 +39,7 @@ def deliver(database: Database, due: Due, private_hosts: Collection[str]) -> Non
 
 
 def deliver_due(database: Database, private_hosts: Collection[str]) -> int:
-    """Send everything that is due now, one message a webhook; how many there were."""
+    """Send everything that is due now, one message a webhook; return the number of messages."""
     with database.read() as session:
         found = due_deliveries(session, dt.datetime.now(dt.UTC), ())
     for due in found:

@@ -1,4 +1,4 @@
-"""Write what is sent to a webhook, signed as the Standard Webhooks specification says.
+"""Write the messages for webhooks, signed as the Standard Webhooks specification says.
 
 Source: standardwebhooks.com, "Symmetric signatures": HMAC-SHA256 over `id.timestamp.body`.
 """
@@ -20,7 +20,7 @@ class Message(NamedTuple):
 
 
 def message(due: Due, now: dt.datetime) -> Message:
-    """What is sent; sent again, it has the same id and another time."""
+    """The message to send; sent again, it has the same id and another time."""
     event = due.event
     if event is None:
         id_ = f"{due.webhook.id}_ping_{int(now.timestamp())}"
@@ -42,7 +42,7 @@ def message(due: Due, now: dt.datetime) -> Message:
 
 
 def signature(secret: str, id_: str, timestamp: str, body: bytes) -> str:
-    """The header's value.
+    """The value of the header `webhook-signature`.
 
     Args:
         secret: `whsec_` and the key in base64.
