@@ -20,7 +20,7 @@ LEAST_ERROR: Final = 0.02
 
 
 def measured_optima(optima: Sequence[WidthOptimum]) -> tuple[WidthOptimum, ...]:
-    """Those whose optimum is fitted, narrowest first."""
+    """Widths whose optimum is fitted, narrowest first."""
     known = (at for at in optima if at.optimum.status == "measured")
     return tuple(sorted(known, key=lambda at: at.width))
 

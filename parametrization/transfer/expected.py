@@ -1,4 +1,4 @@
-"""Say before anything is measured how wide an interval would be."""
+"""Expected width of a prediction's interval, before anything is measured."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from parametrization.transfer.law import (
 def expected_interval_octaves(
     widths: Sequence[int], width: int, *, seeds: int | None = None
 ) -> float:
-    """Between the ends of the 90 % interval that a usual study of these widths gives for a width.
+    """Octaves between the ends of the 90 % interval that a usual study of these widths gives.
 
     As `predict` gives it where every optimum has the usual error and all of them agree.
 

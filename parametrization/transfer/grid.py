@@ -1,4 +1,4 @@
-"""The learning-rate grid that every width is measured on: where it lies, when it must grow.
+"""The learning-rate grid that every width is measured on, and its extension at an edge.
 
 Rates are log2(learning rate). Grid points are whole multiples of log2(factor), so that grids
 around different winners, and their extensions, share their points.
@@ -21,7 +21,7 @@ def log2_grid(winner: float, *, factor: float, points: int) -> tuple[float, ...]
     Args:
         winner: log2(learning rate) of the best trial of the search.
         factor: ratio of neighbouring learning rates, > 1.
-        points: how many rates, > 0; of an even number one more lies above the centre.
+        points: number of rates, > 0; if even, one more lies above the centre than below.
 
     >>> log2_grid(-5.2, factor=2.0, points=5)
     (-7.0, -6.0, -5.0, -4.0, -3.0)
@@ -66,7 +66,7 @@ def optimum_edge(losses_by_log2_lr: Mapping[float, Sequence[float | None]]) -> E
 
     A rate counts by its mean over seeds, and as infinitely bad if a seed diverged (None): an
     optimum below diverged rates is bracketed, and where every rate diverged it lies lower.
-    Rates without losses are passed over; None too if there is nothing to judge.
+    Rates without losses are passed over; without any losses the result is None.
     """
     means = {rate: mean_loss(losses) for rate, losses in losses_by_log2_lr.items() if losses}
     if not means:

@@ -1,4 +1,4 @@
-"""Carry an optimum on from measured widths to another one, and say how surely that is known.
+"""Carry an optimum on from measured widths to another one, with the error of doing so.
 
 Under muP the optimum nears a limit as a power of the width: theta(w) = theta_inf + D / sqrt(w). So
 what is still to come shrinks with the width itself, and a line through three optima, drawn on in
@@ -42,7 +42,7 @@ take no less: a lucky fit that claims more is not believed beyond its own width.
 NOISY_OCTAVES: Final = 0.25
 """Standard error from which an optimum counts as noisier than usual, and widens the interval."""
 BELIEVED_ERROR_OCTAVES: Final = 0.4
-"""Standard errors above it say no more: fits that report 0.8 and more, resamples of five trials
+"""Standard errors are cut off here: fits that report 0.8 and more, resamples of five trials
 with one seed above all, were 0.27 to 0.33 octaves from the true optima, those that report 0.2 to
 0.4 were 0.16 to 0.24."""
 UNMEASURED_DRIFT_OCTAVES: Final = 0.5
@@ -52,7 +52,7 @@ Measured: an interval without it held the optimum of a target three doublings wi
 of studies, and with it in 82 to 100 %."""
 MIN_WIDTHS: Final = 3
 SURPRISE: Final = 1.6449
-"""Steps between neighbouring widths larger than so many times what is expected widen the interval
+"""Steps between neighbouring widths larger than this many times the expected widen the interval
 in proportion: the 90 % point of a normal distribution."""
 REGRET_SHARE: Final = 0.5
 """Mean square of the rate's true error over that of the predictive distribution, on most problems:
@@ -62,9 +62,9 @@ optimum moves by half an octave, 1.9 times, and a third of good answers are flag
 
 
 def coordinate(width: float) -> float:
-    """Where a width lies on the axis along which its optimum moves in a straight line.
+    """1 / sqrt(width): the optimum moves in a straight line along it.
 
-    An infinite width lies at 0.
+    An infinite width has 0.
 
     >>> coordinate(64)
     0.125
@@ -103,10 +103,10 @@ def search_error(standard_error_octaves: float, seeds: int | None) -> float:
 def carried(
     widths: Sequence[int], optima_octaves: Sequence[float], errors_octaves: Sequence[float]
 ) -> float:
-    """D as the optima of all measured widths tell it, shrunk by what their noise alone would give.
+    """D fitted to the optima of all measured widths, shrunk by the part that is due to noise.
 
     A line over the law's coordinate, on which a narrow width lies far from the others and the last
-    two near each other: a step between those says less of D than one from the narrowest.
+    two near each other: the step between those determines D less well than one from the narrowest.
 
     Args:
         widths: two or more, all different.

@@ -1,4 +1,4 @@
-"""The best learning rate of one width, and how well a handful of noisy trials knows it.
+"""The best learning rate of one width from a handful of noisy trials, with its uncertainty.
 
 Rates are log2(learning rate) and distances on that axis are octaves. Losses are compared by
 their logarithm: a relative excess means the same for every task.
@@ -56,9 +56,9 @@ _SEED: Final = 20220307
 def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
     """Fit the optimum of one width from (log2 learning rate, loss) of its trials.
 
-    The interval resamples trials (pairs), never residuals or seeds: whatever makes a trial
-    lucky is resampled with it. Replicates' deviations are widened by sqrt(n / (n - 3)) for the
-    three coefficients that n trials in the window were spent on, and by the curve's own shape.
+    The interval resamples trials (pairs), never residuals or seeds, so that the cause of a lucky
+    trial is resampled with it. Replicates' deviations are widened by sqrt(n / (n - 3)) for the
+    three coefficients fitted to n trials in the window, and by the curve's own shape.
 
     Args:
         points: one pair per trial in any order; losses are positive, None where the trial
@@ -101,11 +101,12 @@ def fit_optimum(points: Iterable[tuple[float, float | None]]) -> Optimum:
 
 
 class _Bounds(NamedTuple):
-    """Where the optimum can lie, and whether it is because rates beyond are far worse."""
+    """Range that holds the optimum, and the walls, rates that are far worse, at its ends."""
 
     low: float
     high: float
     walled_low: bool
+    """True if there are tried rates below `low`, all of them far worse."""
     wall: float
     """The first rate beyond `high` that is far worse; infinite if none is."""
 
@@ -129,7 +130,7 @@ def _bounds(means: dict[float, float], best: float, unstable: Collection[float])
 
 
 def _mean(losses: list[float]) -> float:
-    """Their mean; one alone is a search's, which has thousands of rates."""
+    """Mean of the losses; a single one, as in a search of thousands of rates, is not averaged."""
     return losses[0] if len(losses) == 1 else float(np.mean(losses))
 
 

@@ -28,19 +28,19 @@ from parametrization.transfer.law import (
 )
 
 PROBABILITIES: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
-"""Of the quantiles that are told of a predictive distribution."""
+"""Probabilities of the quantiles that are reported of a predictive distribution."""
 _DEVIATIONS: Final = tuple(
     round(NormalDist().inv_cdf(probability), 4) for probability in PROBABILITIES
 )
-"""The same of a standard normal one, to the digits of `Z90`."""
+"""The same quantiles of a standard normal distribution, to the digits of `Z90`."""
 
 
 class _Centre(NamedTuple):
-    """The median, its error, and where it comes from."""
+    """The median of a prediction, its error, its distance from the data, and its drift."""
 
     log2_rate: float
     error: float
-    """Standard deviation, of the search and of what the nearest width does not say."""
+    """Standard deviation in octaves: the nearest optimum's own, and that of the move from it."""
     beyond: float = 0.0
     drift: float = 0.0
 
@@ -48,11 +48,10 @@ class _Centre(NamedTuple):
 def predict(optima: Sequence[WidthOptimum], width: int) -> Prediction | None:
     """The optimum expected at a width; None if no optimum is measured.
 
-    A measured width is answered by its own optimum. Beyond the widest one it is that one's, moved
-    on by what all of them tell of the law's drift (`law.carried`); between two widths it is
-    interpolated. The interval grows with the distance, less so at large widths, and
-    is wider where the optimum's own error is larger than usual, where optima jump, and until three
-    widths are measured.
+    A measured width has its own optimum. Beyond the widest one it is that one's, moved by the
+    law's drift as fitted to all of them (`law.carried`); between two widths it is interpolated. The
+    interval grows with the distance, less so at large widths, and is wider if the optimum's own
+    error is larger than usual, if optima jump, and until three widths are measured.
     """
     known = measured_optima(optima)
     if not known:
@@ -68,7 +67,7 @@ def predict(optima: Sequence[WidthOptimum], width: int) -> Prediction | None:
 
 
 def _centre(known: Sequence[WidthOptimum], width: int) -> _Centre:
-    """Where the optimum of a width is expected that has none of its own."""
+    """Expected optimum of a width that has none of its own."""
     narrowest, widest = known[0], known[-1]
     if width > widest.width:
         drift = _drift_beyond(known, width)
@@ -100,7 +99,7 @@ def _error(nearest: WidthOptimum, width: int) -> float:
 
 
 def _drift_beyond(known: Sequence[WidthOptimum], width: int) -> float:
-    """What the measured widths say of the optimum's move beyond the widest of them."""
+    """Octaves by which the optimum moves from the widest measured width to a wider one."""
     if len(known) < 2:
         return 0.0
     slope = carried(
@@ -120,7 +119,7 @@ def _sides(at: WidthOptimum) -> tuple[float, float]:
 
 
 def _surprise(known: Sequence[WidthOptimum]) -> float:
-    """How much larger than expected the steps between widths are, as a factor; 1 or more."""
+    """Factor by which the steps between widths are larger than expected; 1 or more."""
     ratios = [
         (rate_of(wide) - rate_of(narrow))
         / math.hypot(
@@ -137,7 +136,7 @@ def _surprise(known: Sequence[WidthOptimum]) -> float:
 
 
 def _distribution(width: int, at: _Centre, low: float, high: float) -> Prediction:
-    """Two halves of normal distributions around the centre, by their standard deviations."""
+    """Distribution of two half normals around the centre, each with its own standard deviation."""
     return Prediction(
         width=width,
         log2_learning_rate=at.log2_rate,

@@ -65,7 +65,7 @@ def asymptotic_penalty(
 
 
 def _losses(optima: Sequence[WidthOptimum]) -> dict[int, float]:
-    """Of measured widths, where a ratio of losses is one: above 0."""
+    """Losses of the measured widths that are above 0, so that ratios of them have a meaning."""
     return {
         at.width: at.optimum.loss
         for at in measured_optima(optima)

@@ -1,11 +1,11 @@
-"""Give the reasons that measured optima give against carrying a learning rate to another width.
+"""Find reasons in measured optima against carrying a learning rate to another width.
 
-By what was shown to tell a transfer that fails from one that holds: the drift with its error, an
-optimum on the edge or at the wall where training grows unstable, the predicted regret, the
-distance, and runs that end before they have learned anything. Not by the regret of a prediction for
-the widest measured width, nor by how often the wider model is better: over simulated studies of
-twelve problems the first does not go with the target's regret (correlation 0.32), and the second
-flags a quarter of the studies whose rate is right.
+The criteria are those that were shown to separate transfers that fail from ones that hold: the
+drift with its error, an optimum on the edge or at the wall where training grows unstable, the
+predicted regret, the distance, and runs that end before they have learned anything. Two others are
+left out, by simulated studies of twelve problems: the regret of a prediction for the widest
+measured width hardly correlates with the target's regret (0.32), and the share of rates at which
+the wider model is better flags a quarter of the studies whose rate is right.
 """
 
 import itertools
@@ -36,7 +36,7 @@ MLP on CIFAR-10 gains 0.3 while it trains for a few epochs, and 1 to 3 once its 
 the data: within those widths the best rate moves by up to an octave. A larger gain that levels off
 at once, as gains do over the widths of the banks, is that of models too narrow for their task."""
 MIN_STEPS: Final = 50
-"""Updates from which on the optima of widths were seen to agree."""
+"""Number of updates from which on the optima of widths were seen to agree."""
 REACH: Final = 8.0
 """Factor beyond the measured widths before caution; 64, abstain."""
 
@@ -55,7 +55,7 @@ def reasons_against_transfer(found: Transfer) -> Iterator[Reason]:
 
 
 def too_short(steps: int) -> Iterator[Reason]:
-    """A reason where runs of so many updates are too short for their optima to be carried on."""
+    """A reason if runs of that many updates are too short for their optima to be carried on."""
     if steps < MIN_STEPS:
         yield Reason(
             topic="proxy",
@@ -98,7 +98,7 @@ def _of_optima(found: Transfer) -> Iterator[Reason]:
 
 
 def _of_training(optima: Sequence[WidthOptimum]) -> Iterator[Reason]:
-    """Runs so short that the best rate is the one that gets anywhere in their time."""
+    """A reason if the runs are so short that their best rate is the one that gets far in time."""
     gained = little_learned(optima)
     if gained is not None:
         yield Reason(
@@ -112,7 +112,7 @@ def _of_training(optima: Sequence[WidthOptimum]) -> Iterator[Reason]:
 
 
 def _of_wall(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterator[Reason]:
-    """An interval that reaches rates at which the widest model was seen to train unstably."""
+    """A reason if the interval reaches rates at which the widest model trained unstably."""
     widest = [at for at in optima if at.optimum.status == "measured"][-1]
     wall = widest.optimum.wall_log2_learning_rate
     if wall is None or prediction.high_log2_learning_rate < wall:
@@ -130,7 +130,7 @@ def _of_wall(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterator
 
 
 def _of_gains(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterator[Reason]:
-    """Models that change their ways with width: wide ones that memorise what narrow ones learn."""
+    """A reason if wide models gain so much that they may memorise data which narrow ones do not."""
     known = [
         (at.width, at.optimum.loss)
         for at in optima
@@ -154,7 +154,7 @@ def _of_gains(optima: Sequence[WidthOptimum], prediction: Prediction) -> Iterato
 
 
 class _Gain(NamedTuple):
-    """What one step between measured widths gains."""
+    """Gain in loss of one step between neighbouring measured widths."""
 
     narrow: int
     wide: int
@@ -163,12 +163,12 @@ class _Gain(NamedTuple):
 
     @property
     def per_doubling(self) -> float:
-        """In log loss."""
+        """Log loss gained per doubling of width."""
         return math.log(self.falls) / math.log2(self.wide / self.narrow)
 
 
 def _level_off(gains: Sequence[float]) -> bool:
-    """Small gains, or a large one after which the next is as much smaller as it usually is."""
+    """True if gains are small, or a large one is followed by one smaller by the usual share."""
     if max(gains) <= LOG_GAIN:
         return True
     before, last = gains[0], gains[-1]
@@ -188,7 +188,7 @@ def _of_regret(predicted_percent: float | None) -> Iterator[Reason]:
 
 
 def _of_drift(found: Transfer, prediction: Prediction) -> Iterator[Reason]:
-    """A drift larger than muP's own, unless the target's width needs none of it."""
+    """A reason if the drift is larger than muP's own and the prediction goes beyond the widths."""
     drift, measured = found.drift, measured_widths(found.optima)
     if drift is None or drift.widths < MIN_WIDTHS or prediction.doublings_beyond == 0:
         return
@@ -206,7 +206,7 @@ def _of_drift(found: Transfer, prediction: Prediction) -> Iterator[Reason]:
 
 
 def _usual_drift(narrowest: int, widest: int) -> float:
-    """Standard deviation of muP's own drift there, in octaves a doubling."""
+    """Standard deviation of muP's own drift between the two widths, in octaves per doubling."""
     return move_octaves(narrowest, widest) / math.log2(widest / narrowest)
 
 

@@ -21,7 +21,7 @@ _FIT_REACH_OCTAVES: Final = 1.5
 
 class _Excess(NamedTuple):
     log: float
-    """Of the loss over the optimum's; infinite where training diverges."""
+    """Natural logarithm of the loss over the optimum's; infinite if training diverges."""
     at_least: bool
 
 
@@ -30,8 +30,8 @@ def regret_at(
 ) -> Regret | None:
     """Regret of one rate at the widest width; None if its optimum is not measured.
 
-    Near the optimum the fit says it, less noisily than single points; farther away the means of
-    the two neighbouring rates, interpolated on the logarithm of the loss.
+    Near the optimum it is that of the fit, less noisy than single points; farther away it is
+    interpolated between the means of the two neighbouring rates, on the logarithm of the loss.
     """
     optimum = widest.optimum
     if optimum.log2_learning_rate is None or optimum.curvature is None or optimum.loss is None:
@@ -77,8 +77,8 @@ def regrets(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -> tuple[R
 def leave_widest_out(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -> Regret | None:
     """Regret at the widest width of the rate that the narrower widths predict for it.
 
-    This is the procedure behind a recommendation, tried where the answer is known. It does not
-    tell how well the target's rate is predicted: over many studies the two hardly correlate.
+    This is the procedure behind a recommendation, tried where the answer is known. It is no
+    measure of the error at the target: over many studies the two hardly correlate.
     """
     *narrower, widest = sorted(optima, key=lambda at: at.width)
     known = measured_optima(narrower)
@@ -96,7 +96,7 @@ def leave_widest_out(optima: Sequence[WidthOptimum], losses_at_widest: Losses) -
 def wider_is_better(losses_by_width: Mapping[int, Losses]) -> WiderIsBetter | None:
     """Compare neighbouring widths at every rate that both were trained at; None without pairs.
 
-    A diverged width loses against one that trains; a rate at which both diverge says nothing.
+    A diverged width loses against one that trains; a rate at which both diverge does not count.
     """
     outcomes = [
         wide < narrow

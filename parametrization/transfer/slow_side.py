@@ -1,8 +1,8 @@
-"""The losses at rates slower than the best one, and whether runs so short have learned anything.
+"""The losses at rates slower than the best one, as a test for runs too short to learn anything.
 
-Runs that end before they have learned much leave the loss where it began wherever the rate is slow,
-whatever the width, and fall from there ever faster, where a basin flattens towards its bottom.
-Their best rate goes with how long they train, and would move if they went on.
+In runs that end before they have learned much, slow rates leave the loss at its initial value at
+every width, and towards the best rate the loss falls ever faster; that of longer runs is a basin,
+which flattens towards its bottom. The best rate of short runs moves with their length.
 """
 
 import math
@@ -15,20 +15,19 @@ import numpy as np
 from parametrization.recommendation.evidence import RateLoss, WidthOptimum
 
 MIN_REACH_OCTAVES: Final = 1.0
-"""From the best rate of a width down to the slowest one that two widths have: nearer to the best
-the loss is no longer where it began."""
+"""Least distance from the best rate of a width down to the slowest one that two widths have:
+nearer to the best the loss is no longer at its initial value."""
 DENSE_OCTAVES: Final = 0.25
 """Rates closer than that are a search's single trials: neighbours differ by their noise."""
 SAME_LOSS: Final = 0.25
-"""Spread of the losses at the slowest rate over widths, as a share of what the best rate gains on
-them, both of log loss. In nine of ten studies of 8 steps it is 0.19 or less, in as many of a GPT of
-100 steps 0.36 or more."""
+"""Spread of the losses at the slowest rate over widths, as a share of the best rate's gain on them,
+both of log loss. In nine of ten studies of 8 steps it is 0.19 or less, in as many of a GPT of 100
+steps 0.36 or more."""
 BASIN: Final = 0.25
-"""How much more of the fall lies in the slower half of the way to the best rate than in the faster
-one: half of it for a parabola, none for a straight line. In nine of ten studies of 8 steps 0.22 or
-less."""
+"""Share of the fall in the slower half of the way to the best rate less that in the faster half:
+1/2 for a parabola, 0 for a straight line. In nine of ten studies of 8 steps it is 0.22 or less."""
 MIN_RATES: Final = 3
-"""On that way, for its halves to be told apart."""
+"""Least number of rates on that way for its halves to be compared."""
 LITTLE_LEARNED: Final = math.log(2)
 """Log loss that the best rate gains on the slowest: an MLP of 8 steps 0.2 to 0.5, a ViT of 100
 steps, whose widths begin alike too, 0.5 to 1.4."""

@@ -1,4 +1,4 @@
-"""All that the optima of widths say about one further width."""
+"""The learning rate at one further width, from the optima of measured ones."""
 
 import math
 from collections.abc import Sequence
@@ -14,20 +14,20 @@ MOST_LOG_EXCESS: Final = 600.0
 
 
 class Transfer(NamedTuple):
-    """What is known of the learning rate at a width, and what it is known from."""
+    """Prediction of the learning rate at a width, with the optima that it rests on."""
 
     optima: Sequence[WidthOptimum]
     """Narrowest first."""
     drift: Drift | None
     proxy_width: int
-    """Whose optimum decides, beside the widest one's."""
+    """Width of the search: its optimum and the widest one's must be measured for any trust."""
     width: int
     prediction: Prediction | None
     predicted_regret_percent: float | None
 
 
 def transfer_to(width: int, optima: Sequence[WidthOptimum], *, proxy_width: int) -> Transfer:
-    """What the optima say of a width."""
+    """Drift, prediction and predicted regret at a width, from the optima of measured widths."""
     prediction = predict(optima, width)
     return Transfer(
         optima,
@@ -40,7 +40,7 @@ def transfer_to(width: int, optima: Sequence[WidthOptimum], *, proxy_width: int)
 
 
 def expected_regret_percent(optima: Sequence[WidthOptimum], prediction: Prediction) -> float | None:
-    """Mean of the quadratic loss excess over the prediction's error; None without a fitted curve.
+    """Mean quadratic excess of loss over the prediction's error, in percent; None without a fit.
 
     The curvature is the widest measured width's.
     """

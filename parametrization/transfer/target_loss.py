@@ -13,7 +13,7 @@ from parametrization.recommendation.values import PredictedLoss
 from parametrization.transfer.drift import measured_optima
 
 KEPT: Final = 0.6
-"""What is kept of a doubling's gain by the next one."""
+"""Ratio of one doubling's gain in log loss to that of the doubling before."""
 KEPT_RANGE: Final = (0.3, 0.95)
 """Ends of the interval: the gain soon levels off, or hardly does."""
 SEED_LOG_LOSS: Final = 0.05
@@ -23,12 +23,12 @@ SEED_LOG_LOSS: Final = 0.05
 def predicted_loss(
     optima: Sequence[WidthOptimum], width: int, regret_percent: float | None = None
 ) -> PredictedLoss | None:
-    """The loss at a width's optimum; None between or below the measured ones, and without two.
+    """The loss at a width's optimum; None between or below measured widths, or with fewer than two.
 
-    A measured width's is that of its fit.
+    A measured width has the loss of its fit.
 
     Args:
-        regret_percent: what the recommended rate is expected to cost; None if it is not known.
+        regret_percent: expected excess of loss at the recommended rate; None if it is not known.
 
     """
     found = _at_the_optimum(optima, width)

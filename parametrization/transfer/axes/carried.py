@@ -1,4 +1,4 @@
-"""Carry a learning rate along depth, batch and tokens by what a sweep measured of them.
+"""Carry a learning rate along depth, batch and tokens by the laws that a sweep measured.
 
 Rates are log2(learning rate) at the base, distances on that axis are octaves.
 """
@@ -20,7 +20,7 @@ from parametrization.transfer.axes.horizon_law import (
 from parametrization.transfer.law import SEARCH_OCTAVES
 
 LEAST_VALUES: Final = 3
-"""Of an axis, with a measured optimum, before a law is fitted to it."""
+"""Values of an axis with a measured optimum that a law is fitted to; with fewer there is none."""
 MEASURABLE: Final[tuple[AxisName, ...]] = ("depth", "batch", "tokens")
 
 
@@ -32,28 +32,29 @@ class Place(NamedTuple):
     tokens: int
 
     def along(self, name: AxisName) -> int:
-        """Its value of an axis."""
+        """Value of the named axis."""
         return {"depth": self.depth, "batch": self.batch_size, "tokens": self.tokens}[name]
 
 
 class Carried(NamedTuple):
-    """How far the optimum lies above that of the proxies, before the rules' factors."""
+    """Move of the best base rate from the proxies to a target, before the rules multiply it."""
 
     octaves: float
+    """log2 of the base rate that is best for the target, over the proxies' best one."""
     error_octaves: float
-    """Standard deviation."""
+    """Standard deviation of the move."""
 
 
 def axes_evidence(
     width: int, base: Place, cells: Iterable[CellOptimum], *, depth_by_rule: bool = True
 ) -> AxesEvidence:
-    """What a sweep says, with the law of every axis that it measured.
+    """Optima of a sweep, with the law of every axis that it measured.
 
     Args:
         width: of its trials.
-        base: the proxies' own.
-        cells: the proxies' own among them, if its optimum is measured.
-        depth_by_rule: whether a rule of depth was in force in them.
+        base: depth, batch and tokens of the proxies.
+        cells: optima of the sweep, and that of the proxies if it is measured.
+        depth_by_rule: True if a rule of depth was in force in them.
 
     """
     listed = tuple(sorted(cells, key=lambda cell: (cell.depth, cell.batch_size, cell.tokens)))
@@ -81,11 +82,11 @@ def axes_evidence(
 def carried(
     evidence: AxesEvidence, target: Place, rule_octaves: Mapping[AxisName, float]
 ) -> Carried:
-    """From the proxies to a target, along the measured axes alone.
+    """Move of the best base rate from the proxies to a target, along the measured axes alone.
 
     Args:
-        rule_octaves: log2 of what the rules multiply the target's rate by, by axis: what is carried
-            by them already.
+        rule_octaves: log2 of the factor that the rules multiply the target's rate by, by axis; it
+            is subtracted, as the rules carry it already.
 
     """
     base, measured = Place(*evidence.base), {law.name for law in evidence.laws}
@@ -104,16 +105,16 @@ def carried(
 
 
 def beyond(law: AxisLaw, value: int) -> float:
-    """How far a value lies outside of those that were measured, as a ratio; 1 within."""
+    """Factor by which a value lies outside of the measured ones; 1 within them."""
     return max(value / law.values[-1], law.values[0] / value, 1.0)
 
 
 def expected_octaves(batch: float, tokens: float) -> float:
-    """How far the best rate is expected above the base's before anything is measured.
+    """Octaves by which the best rate is expected above the base's before anything is measured.
 
     Args:
         batch: log2 of the batch over the base's.
-        tokens: of the tokens.
+        tokens: log2 of the tokens over the base's.
 
     """
     return HorizonLaw(()).move(batch, tokens).mean
@@ -129,7 +130,7 @@ def _law(name: AxisName, exponent: Normal, values: Sequence[int]) -> AxisLaw:
 
 
 def _values(cells: Iterable[CellOptimum], base: Place, name: AxisName) -> list[int]:
-    """Of one axis, where the optimum is measured: depths at the proxies' batch and tokens."""
+    """Values of one axis with a measured optimum; depths at the proxies' batch and tokens alone."""
     at_base = [cell for cell in cells if cell.optimum.status == "measured"]
     if name == "depth":
         return sorted({cell.depth for cell in at_base if _place(cell)[1:] == base[1:]})
@@ -168,6 +169,6 @@ def _rate(optimum: Optimum) -> float:
 
 
 def _error(optimum: Optimum) -> float:
-    """Of a fit, which one seed's trials make look too sure."""
+    """Standard error of a fit in octaves, raised for one seed, whose trials understate it."""
     error = optimum.standard_error_octaves or 0.0
     return max(error, SEARCH_OCTAVES) if optimum.seeds == 1 else error

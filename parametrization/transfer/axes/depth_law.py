@@ -1,7 +1,7 @@
-"""The best learning rate over depth, beside what the rule in force makes of it: a line in log2.
+"""The best learning rate over depth, before the factor of the rule in force: a line in log2.
 
 A rule of depth multiplies branches, rates and epsilon together, and a right one leaves the optimum
-at the base where it is. What is fitted is how far it moves all the same.
+at the base where it is. The remaining move is fitted.
 """
 
 import math
@@ -48,7 +48,7 @@ class DepthLaw:
         self.slope = _slope(sorted(seen), prior) if seen else Normal(0.0, prior)
 
     def move(self, doublings: float) -> Normal:
-        """How far the best rate lies above the base's, in octaves."""
+        """Octaves by which the best rate lies above the base's, that many doublings deeper."""
         measured = (*self._doublings, 0.0)
         beyond = max(0.0, doublings - max(measured), min(measured) - doublings)
         error = math.hypot(self.slope.deviation * doublings, BEYOND_OCTAVES * beyond)

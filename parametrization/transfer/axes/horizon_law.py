@@ -40,9 +40,10 @@ GROWTHS: Final = (0.0, 0.25, 0.5, 0.75, 1.0)
 arXiv:2410.05838."""
 _GROWTH_WEIGHTS: Final = (0.5, 1.0, 2.0, 1.0, 0.5)
 BEYOND_OCTAVES: Final = 0.06
-"""Standard deviation added per doubling beyond what was measured: what the law does not know."""
+"""Standard deviation in octaves added per doubling beyond the measured values, for error of the
+law itself."""
 KNOWN_KNEE_DOUBLINGS: Final = 1.5
-"""Standard deviation of log2 of the critical batch up to which it is told."""
+"""Largest standard deviation of log2 of the critical batch at which that batch is reported."""
 
 
 class Seen(NamedTuple):
@@ -100,11 +101,11 @@ class HorizonLaw:
         self._weights: Floats = weights / weights.sum()
 
     def move(self, batch: float, tokens: float) -> Normal:
-        """How far the best rate lies above the base's, in octaves.
+        """Octaves by which the best rate lies above the base's.
 
         Args:
             batch: log2 of the batch over the base's.
-            tokens: of the tokens.
+            tokens: log2 of the tokens over the base's.
 
         """
         found = self._of(self._row(batch, tokens) - self._row(0.0, 0.0))
@@ -134,7 +135,7 @@ class HorizonLaw:
         return Normal(mean, float(np.sqrt(self._weights @ (self._knees - mean) ** 2)))
 
     def _row(self, batch: float, tokens: float) -> Floats:
-        """What multiplies level, t, low and high, for every knee and growth: (grid, 4)."""
+        """Coefficients of level, t, low and high for every pair of knee and growth: [grid, 4]."""
         bent = np.logaddexp2(0.0, batch - self._knees - self._growths * tokens)
         ones = np.ones_like(bent)
         return np.stack([ones, tokens * ones, batch - bent, bent], axis=1)
@@ -149,5 +150,5 @@ class HorizonLaw:
 
 
 def _outside(value: float, measured: Sequence[float]) -> float:
-    """Doublings from what was measured, the base always among it."""
+    """Doublings by which a value lies outside of the measured ones and the base; 0 within."""
     return max(0.0, value - max((*measured, 0.0)), min((*measured, 0.0)) - value)

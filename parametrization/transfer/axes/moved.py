@@ -7,21 +7,22 @@ from parametrization.recommendation.evidence import Z90, Prediction
 
 
 class Moved(NamedTuple):
-    """What other axes than width add to a prediction, in octaves."""
+    """Changes to a prediction from depth, batch and tokens, in octaves."""
 
     octaves: float = 0.0
-    """To the median: what was measured along them, beside what the rules multiply."""
+    """Change of the median: the move that was measured beside the rules' factors."""
     error_octaves: float = 0.0
-    """Standard deviation of that."""
+    """Standard deviation of that move."""
     below: float = 0.0
-    """How far published rules reach below the one in force, along axes that were not measured."""
+    """Distance from the rule in force to the lowest published one, along unmeasured axes."""
     above: float = 0.0
+    """Distance to the highest published one."""
 
     def of(self, prediction: Prediction) -> Prediction:
-        """The prediction with all of it.
+        """The prediction with these changes.
 
-        The error adds to the standard error. The disagreement of rules adds to the interval and the
-        quantiles as it is: it is no chance error, and none of them is an average.
+        The error adds in quadrature to the standard error. The disagreement of rules is added to
+        the interval and the quantiles without that: it is no random error that averages out.
         """
         if self == Moved():
             return prediction
@@ -54,7 +55,7 @@ class Moved(NamedTuple):
 
 
 def _stretched(away: float, prediction: Prediction, low: float, high: float) -> float:
-    """A quantile's distance from the median, where the interval's ends are now those."""
+    """A quantile's distance from the median once the interval reaches `low` below, `high` above."""
     centre = prediction.log2_learning_rate
     if away < 0:
         return away * low / (centre - prediction.low_log2_learning_rate)

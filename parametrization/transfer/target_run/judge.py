@@ -1,4 +1,4 @@
-"""Judge from a run's early losses whether it trains at the rate that it is said to train at.
+"""Test from a run's early losses that it trains at the learning rate it is said to train at.
 
 The curve of every rate is predicted beforehand (`proxy_curves`). Given the losses so far, the rate
 that the run trains at in effect has a posterior: losses are normal around their curve, with the
@@ -28,7 +28,7 @@ from parametrization.transfer.target_run.proxy_curves import (
 Verdict = Literal["undecided", "on", "off"]
 
 WRONG_OCTAVES: Final = (1.0, 5.0)
-"""A rate is off by so much: at least a factor of 2, which costs, and at most one of 32."""
+"""log2 of the error of a rate that is off: a factor of 2, which costs loss, to one of 32."""
 PRIOR_OFF: Final = 0.1
 """Share of runs that are expected to be off before any loss is seen."""
 SURE: Final = 0.9
@@ -36,13 +36,13 @@ SURE: Final = 0.9
 come up in at most 1.3 % of runs, however often they are looked at (Ville's inequality, where the
 model holds)."""
 CLEARED: Final = 0.02
-"""Probability of `off` up to which the verdict is `on`: a fifth of what it was before any loss, so
-that it takes losses that tell. The interval of the rate then lies within the factor of 2 too."""
+"""Probability of `off` up to which the verdict is `on`: a fifth of the prior, so that it takes
+informative losses. The interval of the rate then lies within the factor of 2 too."""
 SPREADS: Final = np.array([0.25, 0.35, 0.5, 0.7, 1.0, 1.4])
-"""Octaves by which runs of one rate may differ, of which the study's trials choose: a grid of
-factor 2 tells no less, and with more no run could be told to be off."""
+"""Octaves by which runs of one rate may differ; the study's trials choose one. A grid of factor 2
+resolves nothing smaller, and with a larger one no run could be shown to be off."""
 USUAL_SPREAD_OCTAVES: Final = 0.35
-"""Taken where no trial's rate can be told by others' curves; a prior of an octave around it."""
+"""Used if no trial's rate can be estimated from others' curves; a prior of an octave around it."""
 OFFSET: Final = 0.03
 """Standard deviation of the offset, in log loss: initial losses of two models differ by so much."""
 MOST_INDEPENDENT: Final = 100
@@ -52,11 +52,11 @@ PRIOR_LOSSES: Final = 4
 """Losses that the noise of the curves' runs counts for, beside the run's own."""
 _STEP_OCTAVES: Final = 0.1
 _NEAR_OCTAVES: Final = 2.5
-"""Trials within so many octaves of the transferred rate say what runs differ by."""
+"""Trials within this many octaves of the transferred rate are used to measure that spread."""
 
 
 class Judgement(NamedTuple):
-    """What the losses of a run say so far."""
+    """Verdict on a run's learning rate from its losses so far."""
 
     verdict: Verdict
     off: float
@@ -64,7 +64,7 @@ class Judgement(NamedTuple):
     median_octaves: float
     low_octaves: float
     high_octaves: float
-    """Of the rate that it trains at, over the transferred one, with the 90 % interval."""
+    """log2 of the rate that it trains at over the transferred one: median and 90 % interval."""
     spread_octaves: float
     """Standard deviation by which runs of one rate were seen to differ."""
 
@@ -84,7 +84,7 @@ def judge(
     updates: int | None = None,
     noise_ratio: float = 1.0,
 ) -> Judgement:
-    """What the losses of a run say.
+    """Verdict on a run's learning rate from its losses.
 
     Args:
         curves: predicted for every rate.
@@ -120,7 +120,7 @@ def judge(
 def spread_between_runs(
     runs: Sequence[ProxyRun], exposures: Floats, longest: float, log2_rate: float
 ) -> float:
-    """How far the rate of a trial is missed by the curves of narrower widths, in octaves.
+    """Error of a trial's rate as estimated from curves of narrower widths, in octaves.
 
     The one of `SPREADS` under which the widest trials' losses are the likeliest.
 
@@ -149,7 +149,7 @@ def spread_between_runs(
 
 
 def _near(octaves: Floats, spread_octaves: float) -> Floats:
-    """Prior of the rates of runs that are on."""
+    """Prior of the rates of runs that train at the rate they should."""
     density = np.exp(-0.5 * (octaves / spread_octaves) ** 2)
     return np.asarray(density / density.sum(), float)
 
@@ -161,7 +161,7 @@ def _fit(
     log2_rate: float,
     noise_ratio: float,
 ) -> _Fit:
-    """Log likelihood of every rate, in octaves over one."""
+    """Log likelihood of every rate, given in octaves over `log2_rate`."""
     reach = WRONG_OCTAVES[1]
     steps = round(reach / _STEP_OCTAVES)
     octaves = np.linspace(-reach, reach, 2 * steps + 1)
@@ -183,10 +183,10 @@ def _variance(
     log2_rate: float,
     noise_ratio: float,
 ) -> Floats:
-    """Of each loss around the curve of its rate: its own batch's, and that of the curve itself.
+    """Variance of each log loss around the curve of its rate: its batch's and the curve's own.
 
-    The same for every rate, so that no rate is the likelier for losses that are less noisy. The
-    batch's is told by the run's own losses, and by the curves' runs where these are few.
+    It is the same for every rate, so that no rate is the likelier for losses that are less noisy.
+    The batch's is estimated from the run's own losses, and from the curves' runs if these are few.
     """
     of_curves = curves.noise(exposures, log2_rate)
     squares, seen = bends(log_losses)

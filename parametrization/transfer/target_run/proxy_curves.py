@@ -24,28 +24,28 @@ Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
 
 SMOOTHED_SHARE: Final = 0.12
-"""Half width of the mean that smooths a curve, as a share of the updates done."""
+"""Half width of the mean that smooths a curve, as a share of the updates done by then."""
 SMOOTHED_UPDATES: Final = 1.5
-"""At least as many updates."""
+"""Least half width of that mean, in updates."""
 WIDTH_WEIGHT: Final = 0.5
-"""What a curve counts less with every narrower width: they differ little early on, and each has a
-batch noise of its own."""
+"""Ratio of a curve's weight to that of the next wider width: curves differ little early on, and
+each has batch noise of its own."""
 NOISE_UPDATES: Final = 8
-"""Half width of the mean that tells a batch's noise."""
+"""Least half width, in updates, of the mean that estimates a batch's noise."""
 LEAST_NOISE: Final = 0.01
-"""Standard deviation of one update's log loss is taken for no less."""
+"""Least standard deviation of one update's log loss."""
 _SAMPLES: Final = 400
 _SECOND_DIFFERENCE: Final = 6
 """Variance of a - 2b + c over that of each."""
 
 
 class ProxyRun(NamedTuple):
-    """What one trial's training loss was, update by update."""
+    """Training loss of one trial, update by update."""
 
     width: int
     log2_rate: float
     losses: Sequence[float]
-    """Before each update, the first one first; as far as they are finite."""
+    """Loss before each update, the first one first, up to the last finite one."""
 
 
 def exposure(schedule: Schedule, steps: int, updates: Sequence[int]) -> Floats:
@@ -110,10 +110,10 @@ class PredictedCurves:
         return np.maximum(self._read(self._noise, at, log2_rate), LEAST_NOISE)
 
     def repeats(self, at: Floats) -> Floats:
-        """How often the curve's own error, which runs are told by, is met by a run seen at these.
+        """Weight of a curve's own variance on each loss of a run seen at these exposures.
 
-        Of a run's losses that are read from one place of a curve, the mean is known no better than
-        the curve is there: as many as are read from it, over the losses that it is the mean of.
+        Losses of a run that are compared with the same smoothed point of a curve share its error:
+        their number, over the number of losses that this point is the mean of.
         """
         low, high = _windows(len(self.exposures), SMOOTHED_UPDATES, even=True)
         place = np.clip(np.searchsorted(self.exposures, at), 0, len(self.exposures) - 1)
@@ -123,11 +123,11 @@ class PredictedCurves:
         return np.asarray(np.maximum(met, 1) / (self._alike * (high - low)[place]), float)
 
     def finer(self, exposure: float, updates: int) -> float:
-        """How many updates a run took for one of the curves' runs at its rate, to go as far.
+        """Updates of the run per update of the curves' runs, to the same exposure; 1 or more.
 
         Args:
-            exposure: that the run has reached.
-            updates: that it took.
+            exposure: reached by the run.
+            updates: that the run took.
 
         """
         taken = float(np.interp(exposure, self.exposures, np.arange(len(self.exposures))))
@@ -135,7 +135,7 @@ class PredictedCurves:
 
     @property
     def longest(self) -> float:
-        """Largest exposure of which the curves tell."""
+        """Largest exposure that the curves reach."""
         return float(self.exposures[-1])
 
     def _read(self, curves: Sequence[Floats], at: Floats, log2_rate: float) -> Floats:
@@ -155,7 +155,7 @@ def _share(rates: Floats, place: int, rate: float) -> float:
 
 
 def _alike(weights: Sequence[float]) -> float:
-    """Equally weighed runs that would give a mean as sure."""
+    """Effective number of runs: equally weighed ones whose mean would have the same variance."""
     return sum(weights) ** 2 / sum(weight**2 for weight in weights)
 
 
@@ -182,9 +182,9 @@ def _noise(runs: Sequence[ProxyRun], updates: int) -> Floats:
 
 
 def bends(log_losses: Floats) -> tuple[Floats, Floats]:
-    """Variance of each loss by second differences, and where there is one (1, else 0).
+    """Variance of each loss by second differences, and 1 for losses that have one, else 0.
 
-    In a second difference whatever is straight over three losses cancels.
+    A trend that is straight over three losses cancels in a second difference.
     """
     squares, known = np.zeros(len(log_losses)), np.zeros(len(log_losses))
     squares[1:-1] = np.diff(log_losses, 2) ** 2 / _SECOND_DIFFERENCE
@@ -193,7 +193,7 @@ def bends(log_losses: Floats) -> tuple[Floats, Floats]:
 
 
 def running_sum(values: Floats) -> Floats:
-    """Sum of each value and its neighbours, as far as noise is told together."""
+    """Sum over a window around each value: NOISE_UPDATES, or SMOOTHED_SHARE, on either side."""
     low, high = _windows(len(values), NOISE_UPDATES, even=False)
     sums = np.append(0, np.cumsum(values))
     return np.asarray(sums[high] - sums[low], float)
