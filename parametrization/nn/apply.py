@@ -25,12 +25,12 @@ from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 
 LIBRARY_POLICIES: Final = Policies(vector_decay_rule=VectorDecayRule.EXEMPT)
-"""Of `apply` where it is told none: weight decay leaves gains and biases alone."""
+"""Default policies of `apply`: weight decay leaves gains and biases alone."""
 Initial: TypeAlias = Literal["draw", "scale"]
 
 
 class Prepared(NamedTuple):
-    """What trains the model: `optimizer.step()`, then `schedule.step()`."""
+    """Optimizer and schedule of a model: call `optimizer.step()`, then `schedule.step()`."""
 
     optimizer: torch.optim.Optimizer
     schedule: LambdaLR
@@ -64,13 +64,13 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
         shape: base shapes, from `derive_model_shape`, a .bsh file or a recommendation.
         hyperparameters: at the base, as in `scale`.
         multipliers: target over base.
-        steps: updates of training that the schedule spans.
+        steps: number of updates that the schedule spans.
         seed: of the initial tensors; the same in every process.
         policies: rules that the numbers follow; a recommendation's are those of its study. Default:
-            those of `scale`, but that weight decay leaves gains and biases alone.
+            those of `scale`, except that weight decay leaves gains and biases alone.
         multiplier_free: for a forward pass that cannot be changed: multipliers move into initial
             tensors, rates and epsilon, and layers stay what they are. Gradients must not be
-            clipped by global norm: say so with gradient_clip_norm=0.
+            clipped by global norm: confirm that with gradient_clip_norm=0.
         initial: "draw" starts every tensor anew, at 1/sqrt(fan-in) at the base width times the
             hyperparameter init_std, and follows width by the rules. "scale" keeps what the model
             has: the tensor times (width multiplier) ** (the rule's power - the power that the
@@ -78,9 +78,9 @@ def apply(  # noqa: PLR0913  # one keyword per choice, the rarer ones with a def
             own start at the base width and follows the same rules from there. With torch's own
             start that is what `mup.set_base_shapes` does. The own power is measured between the
             base and the delta model when the shape is derived.
-        gradient_clip_norm: what the training loop clips the global norm at, 0 where it does not
-            clip; None says nothing of it. Read in the multiplier-free form alone, which a clipped
-            norm breaks: that is refused, and nothing said is warned of.
+        gradient_clip_norm: global norm at which the training loop clips, 0 if it does not clip,
+            None if unknown. Read in the multiplier-free form alone, which clipping breaks: a
+            number above 0 is refused, and None is warned of.
         target_shapes: by name, of a target that is no multiple of the base, as `scale` takes them;
             its tensors are drawn anew.
 

@@ -34,8 +34,8 @@ def derive_model_shape(
             model gives its tensors are not seen: zero and identity matrices are then drawn, and
             `apply(initial="scale")` needs models with memory.
         delta: the same model at any other width.
-        base_width: what every width multiplier is relative to.
-        roles: what module types and shapes cannot tell, as in `classify_model`.
+        base_width: the width of `base`, to which all width multipliers are relative.
+        roles: roles that do not follow from module types and shapes, as in `classify_model`.
         blocks: patterns of tensors in residual blocks, as in `classify_model`.
 
     Raises:
@@ -99,13 +99,13 @@ def read_base_shapes(
     roles: Mapping[str, Role | Declaration] | None = None,
     blocks: Iterable[str] = (),
 ) -> ModelShape:
-    """Base shapes from a file of `mup`'s, whoever wrote it.
+    """Base shapes from a file in `mup`'s format, written by `mup` or by `write_base_shapes`.
 
     Args:
         path: also of a model that was wrapped for data parallelism when it was saved.
-        model: the model the file belongs to, of any width; tells the module types.
-        base_width: the width at which the file was written; the file does not say.
-        roles: what module types and shapes cannot tell, as in `classify_model`.
+        model: the model the file belongs to, of any width; read for its module types.
+        base_width: the width at which the file was written, which it does not hold.
+        roles: roles that do not follow from module types and shapes, as in `classify_model`.
         blocks: patterns of tensors in residual blocks, as in `classify_model`.
 
     Raises:
@@ -144,7 +144,7 @@ def _require_same_names(first: str, a: Iterable[str], second: str, b: Iterable[s
 def _require_one_ratio(
     base: Mapping[str, tuple[int | None, ...]], other: Mapping[str, tuple[int, ...]]
 ) -> float:
-    """Every dimension that varies must vary by the same factor, which this is."""
+    """The one factor by which all growing dimensions grow; ValueError if there are several."""
     varying = [
         (name, axis, size, other[name][axis])
         for name, sizes in base.items()

@@ -1,7 +1,7 @@
 """Classify the parameters of a torch model by role: ordered tables, first match wins.
 
-Follows `mup`'s notion of infinite dimensions (Yang et al. 2022, App. B.2). What no row describes
-is refused, never guessed, unless the caller declares it.
+Follows `mup`'s notion of infinite dimensions (Yang et al. 2022, App. B.2). A tensor that no row
+describes is refused, never guessed, unless the caller declares it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -46,11 +46,11 @@ class Sizes(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """What is known of a model beside its tensors; the last two by a parameter's id.
+    """Facts of the whole model for classifying its tensors; the last two by a parameter's id.
 
     Attributes:
         last: name of the last matrix.
-        grows: of every dimension, whether it grows with width.
+        grows: True for each dimension that grows with width.
 
     """
 
@@ -84,8 +84,8 @@ def classify_model(
         base_dimensions: per parameter, the base size of every dimension that grows with width
             and None for the others.
         base_width: the width at which those sizes hold.
-        roles: by name or pattern (`blocks.*.attn.k.weight`), what the table cannot see. A role
-            alone will do for torch's own layers; other tensors need their axes as well.
+        roles: by name or pattern (`blocks.*.attn.k.weight`), roles that the tables do not give. A
+            role alone will do for torch's own layers; other tensors need their axes as well.
         blocks: patterns of tensors in residual blocks, beside those in a `layers.ResidualSum`.
         start_exponents: by name, powers of width that the model's own start follows: proposals
             for tensors without a rule are made from them.
@@ -161,7 +161,7 @@ def _in_blocks(model: nn.Module, names: Iterable[str], blocks: Iterable[str]) ->
 
 
 def _by_place(tensor: TensorShape, owned: OwnedParameter, *, after_blocks: bool) -> TensorShape:
-    """A norm's tensor, whose role depends on where it stands, too."""
+    """The tensor, with the role that a norm's place in the model gives it."""
     if not isinstance(owned.owner, NORMS) and not is_own_norm(owned.owner):
         return tensor
     if after_blocks and tensor.role is Role.VECTOR:

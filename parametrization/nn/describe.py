@@ -1,4 +1,4 @@
-"""The table users ask for: what every parameter of a model gets, and why."""
+"""A table of every parameter of a model with its numbers and the rules behind them."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -75,7 +75,7 @@ def describe(
         optimizer: whose rules are used.
         hyperparameters: at the base; default: the optimizer's defaults at a rate of 1, so that the
             rates shown are factors on the one that will be tuned.
-        policies: which rules are used where they are disputed.
+        policies: choices between rules that are disputed.
 
     Raises:
         ValueError: if the numbers are not those of the model, or cannot be had at this width.

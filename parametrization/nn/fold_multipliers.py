@@ -1,7 +1,7 @@
-"""Fold forward multipliers into weights: the same function, in a model that knows nothing of them.
+"""Fold forward multipliers into weights: the same function, in a model without multipliers.
 
-For saving and for inference. A format that stores a plain model (`save_pretrained`) drops what a
-readout multiplies by; after folding there is nothing to drop.
+For saving and for inference. A format that stores a plain model (`save_pretrained`) drops the
+readout's multiplier; after folding there is nothing to drop.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ _MATRIX: Final = 2
 
 
 class _Fold(NamedTuple):
-    """What is done to one layer: nothing is, until everything is known to go."""
+    """Planned change of one layer; none is made before all are known to succeed."""
 
     scaled: tuple[Tensor, ...]
     factor: float
@@ -52,7 +52,7 @@ def fold_multipliers(model: nn.Module, *, untie: bool = False) -> tuple[str, ...
     Training goes on with the multipliers: fold a copy (`copy.deepcopy(model)`), or the last model.
 
     Args:
-        untie: whether a readout that is tied to a lookup table gets a table of its own. A Hugging
+        untie: True to give a readout that is tied to a lookup table a table of its own. A Hugging
             Face model's `config.tie_word_embeddings` is then set to False.
 
     Returns:
@@ -143,7 +143,7 @@ def _matrix(name: str, module: WithMultiplier) -> nn.Parameter:
 
 
 def _last_layer(name: str, module: ResidualSum) -> tuple[nn.Parameter, ...]:
-    """What a branch ends with: its weight, or its gain, and its bias."""
+    """Parameters of a branch's last layer: weight or gain, and bias."""
     last = _end(module.branch) if isinstance(module, Residual) else None
     if not isinstance(last, (*AFFINE, *NORMS)) and not (last is not None and is_own_norm(last)):
         what = type(module.branch if isinstance(module, Residual) else module).__name__
@@ -156,7 +156,7 @@ def _last_layer(name: str, module: ResidualSum) -> tuple[nn.Parameter, ...]:
 
 
 def _end(branch: nn.Module) -> nn.Module | None:
-    """The last layer of nested Sequentials, but for those that a factor passes through."""
+    """The last layer of nested Sequentials that is not one that a factor passes through."""
     if not isinstance(branch, nn.Sequential):
         return branch
     layers = [layer for layer in branch if not isinstance(layer, _PASSIVE)]

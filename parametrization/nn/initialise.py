@@ -62,12 +62,12 @@ def initialise(
 
 
 def stays(owned: OwnedParameter, scaling: TensorScaling) -> bool:
-    """Whether the tensor starts as the model has it."""
+    """True if the tensor starts as the model has it."""
     return scaling.kept or not owned.parameter.requires_grad
 
 
 def is_frozen(module: nn.Module) -> bool:
-    """Whether the module has parameters and trains none of them."""
+    """True if the module has parameters and trains none of them."""
     own = [parameter.requires_grad for parameter in module.parameters(recurse=False)]
     return bool(own) and not any(own)
 
@@ -91,12 +91,12 @@ def refuse_without_memory(parameters: Iterable[OwnedParameter]) -> None:
 def materialise(model: nn.Module, device: torch.device | str) -> None:
     """Give a model built on the meta device its memory, for `initialise` to fill.
 
-    Until then its tensors are not numbers, so that nothing random is taken for a start; running
+    Until then its tensors are NaN, so that no uninitialised memory is taken for a start; running
     statistics are reset.
 
     Raises:
         ValueError: if it has buffers that `initialise` will not fill (a table of angles): they
-            would hold whatever was in memory.
+            would hold uninitialised memory.
 
     """
     unknown = [
@@ -144,7 +144,7 @@ def set_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None
 
 
 def set_trained_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
-    """As `set_multipliers`, but of readouts that are trained: a frozen one stays what it was."""
+    """As `set_multipliers`, for readouts that are trained alone: frozen ones keep theirs."""
     _multiply_trained(model, match(model, scalings))
 
 

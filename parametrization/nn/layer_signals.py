@@ -22,9 +22,9 @@ class Rows(NamedTuple):
     """One backward pass through one layer."""
 
     inputs: Tensor
-    """[rows, fan_in]: what the weight was multiplied by."""
+    """[rows, fan_in]: the layer's inputs, which the weight multiplies."""
     gradients: Tensor
-    """[rows, fan_out]: of the mean loss."""
+    """[rows, fan_out]: gradients of the mean loss by the layer's outputs."""
 
 
 Signals: TypeAlias = dict[nn.Module, LayerSignals]
@@ -72,7 +72,7 @@ def recorded_signals(
 
 
 def refusal(layer: nn.Module) -> str | None:
-    """Why the layer's weight is not one matrix that rows are multiplied by; None if it is."""
+    """Reason that the layer's weight is not one matrix multiplying rows; None if it is."""
     if isinstance(layer, nn.Linear):
         return None
     if not isinstance(layer, nn.Conv2d):

@@ -13,12 +13,12 @@ from torch.nn import functional
 
 
 class WithMultiplier(nn.Module):
-    """What every layer here has in common."""
+    """Base of the layers with a forward multiplier, which their state dict stores."""
 
     multiplier: float
 
     def factor_on(self, attribute: str) -> float:
-        """What the module multiplies one of its own parameters by, in effect."""
+        """Factor that the module in effect multiplies its own parameter `attribute` by."""
         return self.multiplier if attribute == "weight" else 1.0
 
     def get_extra_state(self) -> Tensor:
@@ -30,7 +30,7 @@ class WithMultiplier(nn.Module):
         self.multiplier = float(state)
 
     def extra_repr(self) -> str:
-        """Shown in the module's repr."""
+        """The multiplier, for the module's repr."""
         own = super().extra_repr()
         return f"{own}{', ' if own else ''}multiplier={self.multiplier:g}"
 
@@ -163,7 +163,7 @@ def attention_scale(head_size: int, base_head_size: int) -> float:
 
 
 class MultipliesInput(WithMultiplier):
-    """What `as_readout` puts before a module's own class: its first argument is multiplied."""
+    """Mixin that `as_readout` puts before a module's own class; multiplies the first argument."""
 
     def forward(self, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - the module's own
         if arguments:
@@ -173,11 +173,11 @@ class MultipliesInput(WithMultiplier):
         return super().forward(**{name: self.multiplier * first, **dict(rest)})
 
     def factor_on(self, attribute: str) -> float:
-        """The multiplier, of every matrix."""
+        """The multiplier for every matrix, 1 for vectors."""
         return self.multiplier if getattr(self, attribute).dim() >= _MATRIX else 1.0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copied and pickled by its plain class: this one has no name to be found by."""
+        """Copy and pickle by the plain class: this one is made at run time, in no module."""
         return _rebuilt, (type(self).__bases__[1],), self.__dict__
 
 
@@ -212,7 +212,7 @@ def as_readout(model: nn.Module, name: str) -> None:
 
 
 def is_mup_readout(module: nn.Module) -> bool:
-    """Whether the module is a readout of the package `mup`, which need not be installed."""
+    """True if the module is a readout of the package `mup`, which need not be installed."""
     return isinstance(module, nn.Linear) and any(
         cls.__name__ == "MuReadout" for cls in type(module).__mro__
     )
@@ -236,7 +236,7 @@ def _readout_class(name: str, plain: nn.Module) -> type[nn.Module]:
 
 
 def _multiplied(plain: type[nn.Module]) -> type[nn.Module]:
-    """One class for each plain class: equal modules stay of equal kind."""
+    """The class of `plain` with a multiplier on its input: one and the same in every call."""
     if plain not in _MULTIPLIED:
         _MULTIPLIED[plain] = type(f"{plain.__name__}Readout", (MultipliesInput, plain), {})
     return _MULTIPLIED[plain]

@@ -47,17 +47,17 @@ def shape(
     blocks: Iterable[str] = (),
     device: str = "cpu",
 ) -> ModelShape:
-    """Base shapes of a model: what every tensor is to the scaling rules, and how it grows.
+    """Base shapes of a model: the role of every tensor and the dimensions that grow with width.
 
     Args:
         build: the model of a width, called for `base_width` and twice that; or the model at
             `base_width` itself.
-        base_width: what every width multiplier is relative to, usually the proxies'.
+        base_width: width to which all width multipliers are relative, usually the proxies'.
         delta: the model at any other width, where `build` is a model.
-        roles: what layers and shapes cannot tell, by parameter name or pattern.
+        roles: roles that do not follow from layers and shapes, by parameter name or pattern.
         blocks: patterns of tensors in residual blocks, of which depth adds more.
-        device: where `build` makes its two models. On `meta` they take no memory, but starts that
-            the model gives its own tensors, such as zeros, are not seen.
+        device: device on which `build` makes its two models. On `meta` they take no memory, but
+            starts that the model gives its own tensors, such as zeros, are not seen.
 
     Raises:
         ValueError: if the two models differ in more than width, or a tensor has no rule: with
@@ -90,7 +90,7 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
     blocks: Iterable[str] = (),
     policies: Policies = DEFAULT_POLICIES,
 ) -> CheckVerdict:
-    """Train a few steps at several widths: do tensors move activations alike at all of them?
+    """Train a few steps at several widths, and check that tensors move activations alike at all.
 
     A passed check is necessary for the learning rate to transfer, not sufficient.
 
@@ -100,15 +100,15 @@ def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
         batch: of a seed and a step, equal at every width.
         base_width: as in `shape`.
         widths: three or more; default: the base width, and 2, 4 and 8 times it.
-        seeds: four or more; default: what the optimizer takes, 4 or 8, and up to 16 while slopes
+        seeds: four or more; default: 4 or 8, by the optimizer, and up to 16 while slopes
             leave it undecided.
         roles: as in `shape`.
         blocks: as in `shape`.
         policies: rules that the numbers under test follow.
 
     Returns:
-        CheckVerdict: `passed` is None where it could not be decided; `summary` says it in words,
-        tensor by tensor in `tensors`.
+        CheckVerdict: `passed` is None if it could not be decided; `summary` has the verdict in
+        words, `tensors` that of each tensor.
 
     Raises:
         ValueError: as `shape`.
@@ -186,6 +186,6 @@ def check_depths(  # noqa: PLR0913  # likewise
 
 
 def _built(build: Build, width: int, device: str) -> nn.Module:
-    """The model, without a trace in the generator that the caller draws from."""
+    """The model, built without a change to the state of the caller's random generator."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
         return build(width)

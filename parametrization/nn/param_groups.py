@@ -60,11 +60,11 @@ def multiplicative_schedule(
 ) -> LambdaLR:
     """LambdaLR that keeps the ratios between the groups' rates at every step.
 
-    Call its `step()` after every update; after the last of `steps` the rate stays where it is. What
-    takes the rates off their course is warned of, as `watched_rates` says.
+    Call its `step()` after every update; after the last of `steps` the rate stays constant. Rates
+    that leave the schedule are warned of (`watched_rates`).
 
     Args:
-        model: that is trained; to notice parameters that were replaced since.
+        model: the model that is trained; to notice parameters that were replaced since.
 
     """
 

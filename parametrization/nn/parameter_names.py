@@ -1,4 +1,4 @@
-"""Parameters by the name they have in the bare model, whatever wraps it."""
+"""Parameters by the name they have in the bare model, without the names that wrappers add."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
@@ -7,18 +7,18 @@ from torch import nn
 from torch.nn.parameter import is_lazy
 
 _PARALLEL: Final = "module."
-"""What (Distributed)DataParallel puts before every name."""
+"""Prefix that (Distributed)DataParallel puts before every name."""
 _FLATTENER: Final = "_fsdp_wrapped_module"
 _WRAPPERS: Final = ("_orig_mod", "_checkpoint_wrapped_module", _FLATTENER)
-"""What compilation, activation checkpoints and FSDP put in, around the model or around layers."""
+"""Parts of names that compilation, activation checkpoints and FSDP add, for model or layers."""
 
 
 class Place(NamedTuple):
-    """Where a parameter is held, by its name in the bare model.
+    """A module's attribute that holds a parameter, by its name in the bare model.
 
     Attributes:
         parent: the module that holds the owner; the owner itself at the root.
-        order: of all places of the model's parameters, in the order of its modules.
+        order: number of the place among all of the model's, in the order of its modules.
 
     """
 
@@ -46,7 +46,7 @@ class OwnedParameter(NamedTuple):
 
 
 def unwrapped(names: Iterable[str]) -> dict[str, str]:
-    """Each name without what wrappers of the model, or of its layers, put into it.
+    """Each name without the parts that wrappers of the model, or of its layers, add.
 
     >>> unwrapped(["module.embed.weight", "module.model.bias"])
     {'module.embed.weight': 'embed.weight', 'module.model.bias': 'model.bias'}
@@ -59,7 +59,7 @@ def unwrapped(names: Iterable[str]) -> dict[str, str]:
 
 
 def if_flattened(model: nn.Module) -> str:
-    """What else to say of parameters that do not fit, where FSDP1 holds some of them flattened."""
+    """Remedy to append to an error on parameters if FSDP1 holds some flattened; else empty."""
     if not any(_FLATTENER in path.split(".") for path, _ in model.named_modules()):
         return ""
     return (
@@ -101,13 +101,13 @@ def owned_parameters(model: nn.Module) -> Iterator[OwnedParameter]:
 
 
 def readers(owned: OwnedParameter) -> tuple[Place, ...]:
-    """Where a parameter's multiplier acts: at the readouts that it is tied to, else at itself."""
+    """Places at which a parameter's multiplier acts: readouts it is tied to, else all its own."""
     lookups = (nn.Embedding, nn.EmbeddingBag)
     return tuple(p for p in owned.places if not isinstance(p.owner, lookups)) or owned.places
 
 
 def _rank(owner: nn.Module) -> int:
-    """Of owners of one tensor: lookups first, then torch's own layers and those made of them."""
+    """Rank among owners of a tensor: lookups 0, torch's layers and their subclasses 1, others 2."""
     if isinstance(owner, (nn.Embedding, nn.EmbeddingBag)):
         return 0
     ancestry = (cls.__module__ for cls in type(owner).__mro__ if cls is not nn.Module)

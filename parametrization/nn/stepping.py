@@ -32,7 +32,7 @@ from parametrization.shapes.roles import Layout
 
 
 def optimizer_for(model: nn.Module, scalings: Iterable[TensorScaling]) -> torch.optim.Optimizer:
-    """What updates the model: torch.optim's where one optimizer of torch's trains all of it.
+    """Optimizer of the model: one of torch.optim if that trains all of it, else `Stepping`.
 
     Parameters that require no gradient now are left out: they stay as they are for good.
 
@@ -51,11 +51,11 @@ def optimizer_for(model: nn.Module, scalings: Iterable[TensorScaling]) -> torch.
 def recording(
     optimizer: torch.optim.Optimizer, predictions: int | None = None
 ) -> AbstractContextManager[None]:
-    """Where the gradients of one step have to be computed: records what K-FAC needs, if anything.
+    """Context for computing the gradients of one step: records the layers' signals for K-FAC.
 
     Args:
-        optimizer: what `apply` returned, also as a trainer has wrapped it.
-        predictions: that the loss is the mean over, as in `recorded_signals`.
+        optimizer: the one that `apply` returned, bare or wrapped by a trainer.
+        predictions: number that the loss is the mean over, as in `recorded_signals`.
 
     Raises:
         TypeError: if it is no optimizer.
@@ -67,13 +67,13 @@ def recording(
 
 @contextmanager
 def evaluating(optimizer: torch.optim.Optimizer) -> Iterator[None]:
-    """The model's values are those to validate and to export with, as long as this lasts.
+    """Give the model the values to validate and to export with, until the block ends.
 
-    They differ from the trained ones where the optimizer averages (schedule-free AdamW), and
-    nowhere else.
+    They differ from the trained ones if the optimizer averages (schedule-free AdamW), and are the
+    same otherwise.
 
     Args:
-        optimizer: what `apply` returned, also as a trainer has wrapped it (accelerate, Lightning).
+        optimizer: the one that `apply` returned, bare or wrapped (accelerate, Lightning).
 
     Raises:
         TypeError: if it is no optimizer.
@@ -109,7 +109,7 @@ class Stepping(torch.optim.Optimizer):
         self._shapes: list[tuple[int, ...]] = []
         self._recorded: list[nn.Module | None] = []
         self.layouts: list[Layout] = []
-        """Of each group's tensor."""
+        """Layout of each group's tensor."""
         self._signals: Signals = {}
         for owned, scaling in trainable(model, scalings):
             numbers = scaling.hyper
@@ -129,7 +129,7 @@ class Stepping(torch.optim.Optimizer):
 
     @property
     def optimizers(self) -> tuple[AnyOptimizer, ...]:
-        """What steps each group's tensor."""
+        """Optimizer of each group's tensor."""
         return tuple(self._optimizers)
 
     @overload
@@ -154,14 +154,14 @@ class Stepping(torch.optim.Optimizer):
 
     @contextmanager
     def recording(self, predictions: int | None = None) -> Iterator[None]:
-        """Record what the next step needs; `predictions` as in `recorded_signals`."""
+        """Record layers' signals for the next step; `predictions` as in `recorded_signals`."""
         layers = [layer for layer in self._recorded if layer is not None]
         with recorded_signals(layers, predictions) as self._signals:
             yield
 
     @torch.no_grad()
     def evaluation_points(self) -> list[tuple[Tensor, Tensor]]:
-        """Every parameter whose trained values are not the ones to validate with, and those."""
+        """Parameters that are validated with other values than the trained ones, with these."""
         return [
             (parameter, optimizer.evaluation_point(parameter, self.state[parameter], hyper))
             for _, optimizer, parameter, hyper in self._groups()
@@ -195,7 +195,7 @@ class Stepping(torch.optim.Optimizer):
             yield at, optimizer, parameter, {"learning_rate": group["lr"], **group["numbers"]}
 
     def _total(self, stepped: Iterable[int]) -> Tensor:
-        """What all tensors contribute to the step of each."""
+        """Sum of the contributions of all tensors, which the step of each depends on."""
         total = torch.zeros(())
         for at, optimizer, parameter, hyper in self._groups():
             if isinstance(optimizer, CoupledOptimizer) and at in stepped:
@@ -236,7 +236,7 @@ class Stepping(torch.optim.Optimizer):
 
 
 def _optimizer(owned: OwnedParameter, scaling: TensorScaling) -> AnyOptimizer:
-    """What steps the tensor: in its layout, in single precision at least, and sharded or not."""
+    """Optimizer of one tensor: for its layout, in single precision at least, sharded or not."""
     optimizer = named(scaling.optimizer)
     if isinstance(optimizer, CurvatureOptimizer):
         _check_recordable(owned, scaling)
@@ -254,7 +254,7 @@ def _check_recordable(owned: OwnedParameter, scaling: TensorScaling) -> None:
 
 
 def _unwrapped(optimizer: object) -> torch.optim.Optimizer:
-    """What a trainer's own optimizer holds: accelerate's and Lightning's call it `optimizer`."""
+    """The optimizer inside of a trainer's wrapper, whose attribute `optimizer` holds it."""
     while not isinstance(optimizer, Stepping):
         inner = getattr(optimizer, "optimizer", None)
         if not isinstance(inner, torch.optim.Optimizer):

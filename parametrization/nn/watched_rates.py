@@ -1,8 +1,8 @@
-"""Notice at an optimizer's steps that its rates are not those of the schedule, and say so once.
+"""Warn once, at an optimizer's step, that its rates are not those of the schedule.
 
 A forgotten `schedule.step()` leaves the rate at the first step of the warm-up, a hundredth of the
 peak; a scheduler of absolute rates (OneCycleLR, `eta_min`) gives every tensor the same; a model
-that was sharded or replaced after its optimizer was built has no gradients where that looks.
+that was sharded or replaced after its optimizer was built has its gradients on other parameters.
 Training goes on in all three, and the loss even falls.
 """
 
@@ -16,23 +16,23 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 _TOLERANCE = 1e-6
-"""Of ratios between rates: rounding of a scheduler's products is far below."""
+"""Relative difference between ratios of rates: rounding of a scheduler's products is far below."""
 
 
 def watch(schedule: LambdaLR, factor: Callable[[int], float], model: nn.Module | None) -> None:
-    """Warn at `optimizer.step()` of what would otherwise be silent.
+    """Warn at `optimizer.step()` if the rates or the parameters are not those of the schedule.
 
     Args:
-        schedule: new, of the optimizer to watch.
+        schedule: a new one, of the optimizer to watch.
         factor: on the peak rates, by step.
-        model: whose parameters the optimizer trains.
+        model: the model whose parameters the optimizer trains; None to leave out that check.
 
     """
     schedule.optimizer.register_step_pre_hook(_Watch(schedule, factor, model))
 
 
 class _Watch:
-    """What was seen at the last step, and what was warned of."""
+    """Hook before an optimizer's step; keeps the last step's rates and the warnings given."""
 
     def __init__(
         self, schedule: LambdaLR, factor: Callable[[int], float], model: nn.Module | None

@@ -53,7 +53,7 @@ def drift(optima: Sequence[WidthOptimum]) -> Drift | None:
     """The slope of the measured optima over log2(width); None with fewer than two.
 
     By least squares, in which each optimum counts by its own error and the scatter of a width.
-    Nothing is shrunk: whether the slope is more than noise is for its standard error to say.
+    The slope is not shrunk towards zero: its standard error shows how much of it may be noise.
     """
     known = measured_optima(optima)
     if len(known) < 2:

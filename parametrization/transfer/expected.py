@@ -23,7 +23,7 @@ def expected_interval_octaves(
     Args:
         widths: that would be measured, in any order.
         width: of the target.
-        seeds: of every width; None: what an adaptive plan takes.
+        seeds: number of seeds at every width; None: as many as an adaptive plan takes.
 
     """
     error = search_error(SEARCH_OCTAVES, seeds)

@@ -21,9 +21,9 @@ AXIS_RATES: Final = 5
 
 
 def planned_trials(spec: StudySpec) -> dict[tuple[Purpose, int], int]:
-    """Trials by purpose and width: what an adaptive plan usually takes, grids before extensions.
+    """Trials by purpose and width: as many as an adaptive plan usually takes, grids unextended.
 
-    None where the coordinate check, which has no trials, is all that runs.
+    {} if the study stops after its coordinate check, which has no trials.
     """
     if spec.only_checks:
         return {}

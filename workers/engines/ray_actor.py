@@ -2,8 +2,8 @@
 
 The worker is the program that the local engine starts, so that an order trains alike on both, and a
 user's code never runs in a process of Ray's. It dies with the actor, and the actor with its node's
-raylet: Ray itself does not notice the end of a raylet that nobody has collected (a zombie), and the
-actor would train on for a coordinator that has long given it up.
+raylet: Ray itself does not notice the end of a raylet that is still a zombie process, and the actor
+would train on for a coordinator that has long given it up.
 """
 
 import asyncio

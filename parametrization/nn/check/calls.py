@@ -1,4 +1,4 @@
-"""Record in which calls a model's parameters are used, and what those calls were given.
+"""Record the calls in which a model's parameters are used, with their arguments.
 
 A parameter is used by the module whose forward is running when an operation takes it: a layer its
 own weight, attention the weights of a projection that it never calls, the model the table that it
@@ -35,23 +35,25 @@ class Call(NamedTuple):
 
 
 class Use(NamedTuple):
-    """Where a parameter is used: in whose forward, and whether its rows are looked up there."""
+    """One use of a parameter."""
 
     module: nn.Module
+    """The module in whose forward it is used."""
     is_lookup: bool
+    """True if its rows are looked up there, instead of multiplied."""
 
 
 @dataclass(slots=True)
 class Recorded:
-    """What one forward pass showed.
+    """Uses, calls and activations recorded in one forward pass.
 
     Attributes:
         uses: of every parameter, by its id; none where the pass did not use it.
         calls: of every module that uses a parameter, in order.
-        passive: modules that were never given an activation (a parametrization of a weight): what
-            they compute belongs to their caller.
+        passive: modules that were never given an activation (a parametrization of a weight): their
+            operations count as their caller's.
         outputs: of the watched modules, by call.
-        inputs: what the watched modules were given first, by call.
+        inputs: first input of the watched modules, by call.
         reaches: of attention logits, by the module that computes them.
         logits: that the loss read.
 
@@ -67,7 +69,7 @@ class Recorded:
 
 
 class Frames(TorchFunctionMode):
-    """Knows at every operation inside which module's forward is running."""
+    """Follows the modules whose forward is running, at every operation."""
 
     def __init__(self, modules: Iterable[nn.Module]) -> None:
         super().__init__()
@@ -187,7 +189,7 @@ class Recorder(Frames):
 
 
 def is_lookup(func: object, args: tuple[Any, ...]) -> bool:
-    """Whether the operation picks rows of a table instead of multiplying with it."""
+    """True if the operation picks rows of a table instead of multiplying with it."""
     if func is Tensor.__getitem__:
         return any(isinstance(index, Tensor) for index in _as_tuple(args[1]))
     return func in _LOOKUPS
@@ -223,7 +225,7 @@ def replaced(value: Any, change: Mapping[int, Tensor]) -> Any:  # noqa: ANN401 -
 
 
 def fresh(value: Any) -> Any:  # noqa: ANN401 - any module's arguments
-    """The arguments for one more call: what a call may change besides tensors is copied."""
+    """The arguments for one more call, with a copy of all but tensors that a call may change."""
     if isinstance(value, (Tensor, nn.Module, *_PLAIN)):
         return value
     rebuilt = _rebuilt(value, fresh)

@@ -1,4 +1,4 @@
-"""Train a model for a few steps, and look at what its tensors do on a probe batch."""
+"""Train a model for a few steps, and measure the effect of its tensors on a probe batch."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class CheckedTraining:
         loss: of the model on one batch, a scalar tensor.
         batch: by seed and step from 0 on. Equal at every width, so that slopes are paired.
         start: brings a model to step 0; by default as its scalings say. Give your own to check it.
-        stepping: what updates the parameters; by default what its scalings name.
+        stepping: makes the optimizer; by default that of the scalings.
 
     """
 
@@ -53,7 +53,7 @@ class CheckedTraining:
 
 
 class CheckedRun:
-    """One model before and after its updates, with what every user of a tensor was given."""
+    """One model before and after its updates, with the inputs of every user of a tensor."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class CheckedRun:
         return found
 
     def stream_rms(self, reader: str) -> float:
-        """Change of what the user of the parameter `reader` is given."""
+        """RMS change of the input of the module that uses the parameter `reader`."""
         owned = next(o for o in self._owned if o.name == reader)
         (uses, *_) = self._places(owned, self._after).values()
         before, after = (
@@ -149,7 +149,7 @@ class CheckedRun:
         return rms([b - a for a, b in zip(before, after, strict=True)]) or 0.0
 
     def _note_gradients(self) -> None:
-        """Decay moves what no gradient reaches: only a gradient says that a tensor is trained."""
+        """Note the tensors with a gradient: others are not trained, even if decay moves them."""
         for o in self._owned:
             gradient = o.parameter.grad
             if o.name not in self._driven and gradient is not None and gradient.any():
@@ -234,12 +234,12 @@ class CheckedRun:
 
 
 def may_start_at_zero(scalings: Sequence[TensorScaling]) -> bool:
-    """Whether every optimizer of the model can train behind a readout of zero."""
+    """True if every optimizer of the model can train behind a readout of zero."""
     return all(starts_at_zero(scaling.optimizer) for scaling in scalings)
 
 
 def _changes(before: Sequence[Tensor], after: Sequence[Tensor]) -> list[Tensor]:
-    """None where there are other tensors than before, as of routed tokens."""
+    """Change of each tensor; [] if number or shapes differ, as with routed tokens."""
     if [a.shape for a in before] != [b.shape for b in after]:
         return []
     return [b - a for a, b in zip(before, after, strict=True)]

@@ -1,4 +1,4 @@
-"""Hold what a user's code returns to what training needs: fresh models, and a loss to follow."""
+"""Check that a user's code returns fresh models, and a loss whose gradient can be followed."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -9,7 +9,7 @@ from torch.utils import _pytree as pytree
 
 
 def scalar_loss(loss: object) -> Tensor:
-    """What `loss(model, batch)` returned, if its gradient can be followed.
+    """The loss that `loss(model, batch)` returned, if its gradient can be followed.
 
     Raises:
         ValueError: if it is no tensor, no scalar, or has no gradient where gradients are taken.
@@ -34,7 +34,7 @@ def scalar_loss(loss: object) -> Tensor:
 
 
 def follow(loss: object) -> None:
-    """Take the gradient of what `loss(model, batch)` returned.
+    """Take the gradient of the loss that `loss(model, batch)` returned.
 
     Raises:
         ValueError: as `scalar_loss`, and if its gradient has been taken already.
@@ -51,15 +51,15 @@ def follow(loss: object) -> None:
 
 
 def words_on_sum(loss: Callable[[Any], Tensor], batch: object) -> str | None:
-    """Why the loss is no mean over predictions; None if it is one, or that cannot be told."""
+    """Words on a loss that is a sum over predictions; None if it is a mean, or not comparable."""
     return _words_on_examples(loss, batch) or _words_on_sequences(loss, batch)
 
 
 def _words_on_examples(loss: Callable[[Any], Tensor], batch: object) -> str | None:
-    """That the loss is a sum over examples; None if it is none, or a batch has no copies.
+    """Words on a loss that is a sum over examples; None if not, or the batch cannot be repeated.
 
-    The same examples twice, and four times, leave a mean as it is, and add to a sum as many times
-    its value. What is neither, as a loss that holds the examples against each other, adds less.
+    The same examples twice, and four times, leave a mean unchanged, and multiply a sum by 2 and 4.
+    A loss that is neither, as one that compares the examples with each other, grows by less.
 
     Args:
         loss: of a batch, drawn with the same random numbers every time.
@@ -83,10 +83,10 @@ def _words_on_examples(loss: Callable[[Any], Tensor], batch: object) -> str | No
 
 
 def _words_on_sequences(loss: Callable[[Any], Tensor], batch: object) -> str | None:
-    """That the loss is a sum over positions; None if it is none, or sequences have no pieces.
+    """Words on a loss that is a sum over positions; None if not, or sequences cannot be cut.
 
-    Of a sum, the losses of two halves and of four quarters add up to that of the whole; of a mean
-    they add up to twice and four times as much, however it goes up or down along the sequence.
+    The losses of two halves and of four quarters of a sequence add up to that of the whole if it is
+    a sum, and to about two and four times as much if it is a mean.
     """
     halves, quarters = _pieces(batch, 2), _pieces(batch, 4)
     if not quarters:

@@ -1,8 +1,8 @@
 """Check that a few updates move activations by the same amount at every depth.
 
 Two statistics beside the initial sizes: D of every tensor inside the residual blocks, averaged
-over the blocks, which sees the rates; and the change of the stream that the last block leaves,
-which sees the branch multiplier. Neither sees what the other does.
+over the blocks, which shows wrong rates; and the change of the stream behind the last block, which
+shows a wrong branch multiplier. Neither shows the fault that the other does.
 """
 
 from collections.abc import Iterable, Sequence

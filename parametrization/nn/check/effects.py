@@ -1,8 +1,8 @@
-"""Compute what a change of a tensor, or of what it is multiplied by, does to its user's output.
+"""Effect of a change of a tensor, or of the tensor's inputs, on the output of the module using it.
 
-Derivatives in a direction, by forward automatic differentiation of the recorded call. What a
-parameter changes is read where it leaves its user's own forward: at the first module with
-parameters that is given it, or at the output.
+Derivatives in a direction, by forward automatic differentiation of the recorded call. The effect
+is read where it leaves the module's own forward: at the first module with parameters that takes it
+as an input, or at the output.
 """
 
 import warnings
@@ -28,15 +28,15 @@ from parametrization.nn.check.calls import (
 )
 
 _STEP: Final = 0.01
-"""Size of a finite difference, of the parameter's own."""
+"""Size of a finite difference, as a share of the parameter's RMS."""
 
 
 class Surroundings(NamedTuple):
-    """What is known of the model around a call.
+    """Modules of the model around a call.
 
     Attributes:
-        modules: whose calls are followed.
-        ends: modules whose inputs are the end of what a caller does itself.
+        modules: modules whose calls are followed.
+        ends: modules at whose inputs the caller's own operations end.
 
     """
 
@@ -47,7 +47,7 @@ class Surroundings(NamedTuple):
 def parameter_effect(
     use: Use, call: Call, parameter: Tensor, change: Tensor, around: Surroundings
 ) -> list[Tensor]:
-    """What `change` of the parameter adds, where this call uses it.
+    """First-order effect of `change` of the parameter on the outputs of this use in the call.
 
     Raises:
         ValueError: if the call cannot be repeated.
@@ -75,10 +75,10 @@ def parameter_effect(
 def input_effect(
     before: Call, after: Call, start: Mapping[int, Tensor], around: Surroundings
 ) -> list[Tensor] | None:
-    """What the initial parameters make of how the call's inputs changed.
+    """Effect of the change of the call's inputs on its outputs, through the initial parameters.
 
-    None where that is not defined: inputs of different numbers of rows (routed tokens), or none
-    that a derivative exists for.
+    None if it is not defined: inputs of different numbers of rows (routed tokens), or none that a
+    derivative exists for.
 
     Args:
         start: initial values by the parameter's id.
@@ -107,7 +107,7 @@ def input_effect(
 
 
 class _Perturbed(Frames):
-    """Puts other values in a parameter's place where one use takes it, and follows what changes."""
+    """Puts other values in a parameter's place in one use of it, and collects their effect."""
 
     def __init__(self, use: Use, values: Mapping[int, Tensor], around: Surroundings) -> None:
         is_leaf = next(use.module.children(), None) is None and use.module in around.ends
@@ -171,7 +171,7 @@ class _Restored(Frames):
 def _difference(
     use: Use, call: Call, parameter: Tensor, change: Tensor, around: Surroundings
 ) -> list[Tensor]:
-    """The same by a central difference of the output, for what has no forward derivative."""
+    """Effect of `change` by a central difference of the output, if there is no derivative."""
     size, moved = _rms(parameter), _rms(change)
     if moved == 0:
         return [torch.zeros(1)]
@@ -194,7 +194,7 @@ def _difference(
 
 @contextmanager
 def _without_fused_layers() -> Iterator[None]:
-    """Without oneDNN, whose recurrent layers have no forward derivative."""
+    """Run without oneDNN, whose recurrent layers have no forward derivative."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="TF32 acceleration on top of oneDNN")
         with torch.backends.mkldnn.flags(enabled=False):
@@ -202,7 +202,7 @@ def _without_fused_layers() -> Iterator[None]:
 
 
 def _input_changes(before: Arguments, after: Arguments) -> dict[int, tuple[Tensor, Tensor]]:
-    """By id of the first call's tensors: each, and by how much it changed."""
+    """By id of the first call's tensors: each tensor and its change; {} if shapes differ."""
     pairs = list(zip(tensors_in(before), tensors_in(after), strict=False))
     if len(list(tensors_in(before))) != len(list(tensors_in(after))):
         return {}
@@ -233,7 +233,7 @@ def _unpacked(value: Tensor) -> forward_ad.UnpackedDualTensor:
 
 @cache
 def _load_derivatives() -> None:
-    """Have torch load its formulas now: loading them warns of what torch itself uses."""
+    """Have torch load its formulas now, without the deprecation warnings of doing so."""
     with warnings.catch_warnings(), forward_ad.dual_level():
         warnings.simplefilter("ignore", DeprecationWarning)
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))  # type: ignore[no-untyped-call]
@@ -244,9 +244,9 @@ def _rms(tensor: Tensor) -> float:
 
 
 def rms(parts: Iterable[Tensor]) -> float | None:
-    """Over all entries, in fp64: squares of small numbers would vanish in half precision.
+    """RMS over all entries, in fp64: squares of small numbers would vanish in half precision.
 
-    None where there is no entry.
+    None if there is no entry.
     """
     entries = [part.double().flatten() for part in parts if part.numel()]
     return float(torch.cat(entries).square().mean().sqrt()) if entries else None

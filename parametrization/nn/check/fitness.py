@@ -1,4 +1,4 @@
-"""Try what training many trials at once does with a model and its loss, and that both repeat."""
+"""Test that a model and its loss repeat, and that many trials of them can train at once."""
 
 import warnings
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from parametrization.nn.check.seeding import seed_globals
 
 ALONE: Final = "trials will train one by one"
 _RELATIVE, _ABSOLUTE = 1e-4, 1e-6
-"""Sums are taken in another order where models are stacked."""
+"""Tolerances: sums are taken in another order where models are stacked."""
 
 
 class Finding(NamedTuple):
-    """What one trial of the model came to.
+    """Result of one test of the model.
 
     Attributes:
-        needed: whether a model that fails it cannot be tuned; else its trials train one by one.
+        needed: True if a model that fails it cannot be tuned; else its trials train one by one.
 
     """
 
@@ -47,7 +47,7 @@ def fitness(
     loss: Callable[[nn.Module, Any], Tensor],
     batch: Callable[[], Any],
 ) -> tuple[Finding, ...]:
-    """What was found: that batch and loss repeat, and whether trials can train together.
+    """Results of the tests that batch and loss repeat, and that trials can train together.
 
     Args:
         build: a small model.
@@ -79,7 +79,7 @@ def fitness(
 
 
 def _deterministic(one: Tensor, other: Tensor) -> Finding:
-    """Whether one model and one batch have one loss, and whether it is a number."""
+    """Passed if one model and one batch give the same loss twice, a finite number."""
     if not one.isfinite():
         words = (
             f"the loss is {one.item():g} for the model as it is built: look for a division by zero,"
@@ -98,7 +98,7 @@ def _deterministic(one: Tensor, other: Tensor) -> Finding:
 def _exchanged(
     build: Callable[[], nn.Module], loss: Callable[[nn.Module, Any], Tensor], given: object
 ) -> Finding:
-    """Whether the loss follows the tensors that it is called with."""
+    """Passed if the loss follows the tensors that the model is called with."""
     first, second = _Loss(build(), loss), _Loss(_moved(build()), loss)
     try:
         expected = _repeated(second, given)
@@ -118,7 +118,7 @@ def _exchanged(
 def _together(
     build: Callable[[], nn.Module], loss: Callable[[nn.Module, Any], Tensor], given: object
 ) -> Finding:
-    """Whether models of equal shapes give their losses as one program."""
+    """Passed if models of equal shapes give the same losses in one vmapped call as alone."""
     models = [_Loss(build(), loss), _Loss(_moved(build()), loss)]
     try:
         expected = torch.stack([_repeated(model, given) for model in models])
@@ -147,7 +147,7 @@ def _repeated(loss: Callable[..., Tensor], *arguments: object) -> Tensor:
 
 
 def _moved(model: nn.Module) -> nn.Module:
-    """The model with every tensor a little elsewhere."""
+    """The model with every tensor changed a little."""
     with torch.no_grad():
         for parameter in model.parameters():
             if parameter.is_floating_point():

@@ -1,4 +1,4 @@
-"""Look at everything that happens in a model on one batch, without training it."""
+"""Record parameter uses and activations of a model on one batch, without training it."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -19,7 +19,7 @@ class Probe:
     """A model with its loss, to be looked at before and after training.
 
     Attributes:
-        loss: the outermost module, which uses what is used outside of the model's own forward.
+        loss: the outermost module, the user of parameters read outside of the model's forward.
         watched: blocks and the model, by name.
 
     """
@@ -34,7 +34,7 @@ class Probe:
         self._paths = {module: bare[name] for module, name in names.items()}
 
     def look(self, batch: object, seed: int) -> Recorded:
-        """What every module is given; the same seed draws the same random numbers (dropout)."""
+        """Record one forward pass; the same seed draws the same random numbers (dropout)."""
         seed_torch(seed)
         recorder = Recorder(self._modules(), self._parameters, self.watched)
         softmaxes = SoftmaxInputs(self._parameters, lambda: self._path(recorder.running()))
@@ -45,7 +45,7 @@ class Probe:
         return recorder.recorded
 
     def around(self, seen: Recorded) -> Surroundings:
-        """What is known of the model around the calls that were recorded."""
+        """Modules of the model around the calls that were recorded."""
         layers = {m for m in self._model.modules() if next(m.parameters(), None) is not None}
         ends = (layers | seen.calls.keys()) - seen.passive
         return Surroundings(tuple(self._modules()), frozenset(ends))

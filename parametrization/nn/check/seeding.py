@@ -1,4 +1,4 @@
-"""Seed the global random numbers that a user's code may draw from, by what it is about to do."""
+"""Seed the global random numbers that a user's code may draw from, by the purpose of the draw."""
 
 import hashlib
 import random
@@ -9,10 +9,10 @@ import torch
 
 
 def seed_globals(*key: int) -> None:
-    """Torch's, numpy's and Python's global generators, from these numbers alone.
+    """Seed torch's, numpy's and Python's global generators from these numbers alone.
 
-    Whatever was drawn or seeded before makes no difference to what is drawn next: a trial draws the
-    same alone, after others, and resumed.
+    Earlier draws and seeds make no difference: a trial draws the same numbers alone, after others,
+    and resumed.
     """
     digest = hashlib.blake2b(repr(key).encode(), digest_size=8).digest()
     number = int.from_bytes(digest, "little")

@@ -1,8 +1,8 @@
 """Measure how large the inputs of a model's softmaxes are, and can become, at its first step.
 
 Attention's logits are products of queries and keys, which training aligns: their reach is head
-size times the sizes of the two times every factor on the way to the softmax, whatever computes
-it. The logits that the loss reads are measured as they are.
+size times the sizes of the two times every factor on the way to the softmax, in any implementation
+of attention. The logits that the loss reads are measured directly.
 """
 
 import math
@@ -27,20 +27,20 @@ _KEEPING: Final = frozenset(
         *(aten.maximum, aten.minimum, aten.clamp, aten.tril, aten.triu),
     }
 )
-"""What leaves the size of logits as it is: masks, and other forms of the same numbers."""
+"""Operations that keep the size of logits: masks, and other layouts of the same numbers."""
 
 
 class SoftmaxInputs(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it untyped
     """Follows products of two activations to the softmax that reads them.
 
     Attributes:
-        reaches: by place: what aligned queries and keys would give there at first.
+        reaches: by place, size of its logits at the first step if queries and keys were aligned.
         losses: logits that a loss reads.
 
     """
 
     def __init__(self, parameters: Iterable[Tensor], place: Callable[[], str]) -> None:
-        """Follow what happens inside; `place` names the module whose forward is running."""
+        """Follow operations inside the block; `place` names the module whose forward is running."""
         super().__init__()  # type: ignore[no-untyped-call]
         self.reaches: dict[str, float] = {}
         self.losses: list[Tensor] = []
@@ -80,7 +80,7 @@ class SoftmaxInputs(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torc
         kwargs: dict[str, Any],
         result: Tensor,
     ) -> float | None:
-        """Of the result of an operation; None where it is no product of activations."""
+        """Reach of the result of an operation; None if it is no product of activations."""
         tensors = [a for a in args if isinstance(a, Tensor)]
         if operation in _PRODUCTS:
             left, right = tensors[-2:]

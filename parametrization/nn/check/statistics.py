@@ -2,18 +2,18 @@
 
 Per tensor, on one probe batch, after `steps` updates at a small rate:
 
-- D, the rms of what its change does to the output of the module that uses it, on what that module
-  was given (a linear layer: of dW(t) x(t)), with the readout starting at zero. It sees a wrong
+- D, the rms effect of its change on the output of the module that uses it, at the module's present
+  inputs (a linear layer: of dW(t) x(t)), with the readout starting at zero. It shows a wrong
   learning rate or forward multiplier.
-- P, the rms of what the module makes, with its initial tensors, of the change of its inputs
-  (a linear layer: of W(0) (x(t) - x(0))), with the readout as initialised. It sees a wrong
+- P, the rms effect of the change of the module's inputs on its output, with its initial tensors
+  (a linear layer: of W(0) (x(t) - x(0))), with the readout as initialised. It shows a wrong
   initialisation, which D cannot.
 - the rms of the initial tensor times its forward multiplier, exact where D and P are noisy.
 
-Unlike the change of a whole activation, D and P are not drowned by what earlier layers
-contribute. Beside the tensors stand a table that is read as logits a second time, the size that
-each attention's logits can reach, the logits of the loss, and the sizes and changes of what the
-blocks and the model give: they see what lies between the tensors.
+Unlike the change of a whole activation, D and P are not drowned by the contribution of earlier
+layers. Other statistics show faults between the tensors: a table that is read a second time as
+logits, the size that each attention's logits can reach, the logits of the loss, and the sizes and
+changes of the outputs of the blocks and the model.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,7 +43,7 @@ def coordinate_statistics(
         scalings: of the rule under test, at the check's small learning rate.
 
     Raises:
-        ValueError: if a module cannot be called a second time with what it was given.
+        ValueError: if a module cannot be called a second time with the same inputs.
 
     """
     found = []

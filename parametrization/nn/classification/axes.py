@@ -1,8 +1,8 @@
-"""Find out what every dimension of a tensor is from the few that were declared.
+"""Find the part of every dimension of a tensor from the few that were declared.
 
-A dimension that nobody named is part of the fan-in, part of the fan-out, or holds one matrix per
-index. Initial sizes and the steps of matrix optimizers differ between the three, so where the shape
-does not tell, it is refused.
+A dimension that was not declared is part of the fan-in, part of the fan-out, or holds one matrix
+per index. Initial sizes and the steps of matrix optimizers differ between the three, so the tensor
+is refused if its shape does not decide.
 """
 
 import math
@@ -19,7 +19,7 @@ _CHANNELS = 2  # dimensions of a kernel's tensor that are not spatial
 
 
 class Dimensions(NamedTuple):
-    """A tensor's, every one of them with its part."""
+    """All dimensions of a tensor, each in one of three parts."""
 
     fan_in: tuple[int, ...]
     fan_out: tuple[int, ...]
@@ -27,10 +27,10 @@ class Dimensions(NamedTuple):
 
 
 class Grown(NamedTuple):
-    """A tensor's shape at the base, and which of its dimensions grow.
+    """A tensor's shape at the base width, with the dimensions that grow with width.
 
     Attributes:
-        kernel: trailing dimensions of a convolution's kernel, which are nobody's to declare.
+        kernel: number of trailing dimensions of a convolution's kernel, which are not declared.
 
     """
 
@@ -42,7 +42,7 @@ class Grown(NamedTuple):
 
 
 def dimensions(said: Declaration, tensor: Grown) -> Dimensions:
-    """What was declared, completed.
+    """The declared dimensions, completed by the others.
 
     Raises:
         ValueError: if a dimension is not there or has two parts, or if one was left out and may

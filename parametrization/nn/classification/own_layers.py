@@ -1,8 +1,8 @@
 """Recognise layers that people write themselves, by the names of classes and attributes.
 
-An ordered table, first match wins, for what no module of torch's or of this package describes: own
+An ordered table, first match wins, for layers that are neither torch's nor this package's: own
 norms, transformers' Conv1D, routers and stacked experts, class tokens and position tables. Only
-names that say what the tensor does are here; everything else is refused with a proposal.
+names that make the use of the tensor certain are here; all else is refused with a proposal.
 """
 
 from collections.abc import Iterable
@@ -31,9 +31,9 @@ _SCALES: Final = (
     *("gamma", "gamma_1", "gamma_2", "lambda_1", "lambda_2", "ls1", "ls2"),
 )
 _MIXES: Final = ("time_decay", "time_first", "time_faaaa", "time_mix_*", "time_maa_*")
-"""Of RWKV, one for each channel."""
+"""Names of RWKV's vectors with one entry per channel."""
 _TEMPERATURES: Final = ("logit_scale", "logits_scale", "temperature", "tau")
-"""One for each head, or one number."""
+"""Names of temperatures: one for each head, or one number."""
 _FIXED_INSIDE: Final = {
     **dict.fromkeys(("k_proj", "v_proj", "kv_proj", "wk", "wv", "to_k", "to_v"), Role.GQA_KV),
     **dict.fromkeys(("q_a_proj", "kv_a_proj", "kv_a_proj_with_mqa"), Role.FIXED_BOTTLENECK),
@@ -51,13 +51,13 @@ _READOUTS_ANYWHERE: Final = frozenset(_READOUTS[:5])  # beside others, where the
 
 
 class OwnRow(NamedTuple):
-    """Tensors of modules whose class's name matches, whoever wrote them.
+    """Tensors of modules whose class has a matching name.
 
     Attributes:
         classes: patterns of the name of the class, or of one that it inherits from.
-        infinite: leading dimensions, the others finite; None: one dimension at most is larger
-            than 1, and any may grow.
-        constant: where the model's own values do not say more.
+        infinite: True for each leading dimension that grows, all others finite; None: one
+            dimension at most is larger than 1, and any may grow.
+        constant: initial value, unless the model's own values differ on purpose.
 
     """
 
@@ -130,12 +130,12 @@ OWN_TABLE: Final = (
 
 
 def is_named_table(attribute: str) -> bool:
-    """Whether a raw parameter is called what only lookup tables are."""
+    """True if a raw parameter has a name that only lookup tables have."""
     return attribute in ("W_E", "W_pos", "wte", "wpe", "embedding_table", "token_embedding")
 
 
 def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
-    """What names say of a parameter; None where they say nothing."""
+    """Declaration of a parameter by the names of its class and attribute; None if no row fits."""
     if declared := _experts(owned, infinite) or _position_table(owned, infinite):
         return declared
     row = next((row for row in OWN_TABLE if _describes(row, owned, infinite)), None)
@@ -160,9 +160,9 @@ def own_row(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | 
 
 
 def _without_width(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
-    """A number, or a list of numbers, in which nothing grows: every factor is 1 whatever it does.
+    """Scalar role of a number, or a list of numbers, in which nothing grows: all factors are 1.
 
-    And what cannot be trained, as the codes of a quantised weight.
+    Also of tensors that cannot be trained, as the codes of a quantised weight. None for others.
     """
     sizes = owned.parameter.shape
     trains = owned.parameter.is_floating_point() or owned.parameter.requires_grad
@@ -175,19 +175,19 @@ def _without_width(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declara
 
 
 def own_layer(owned: OwnedParameter) -> Declaration | None:
-    """Axes of a parameter of a layer that is recognised, whatever grows."""
+    """Declaration of a recognised layer's parameter, for any growing dimensions; else None."""
     rows = (row for row in OWN_TABLE if row.fan_in_axis is not None and _is_of(row, owned))
     row = next(rows, None)
     return row and Declaration(row.role, row.fan_in_axis, row.fan_out_axis)
 
 
 def is_own_norm(owner: nn.Module) -> bool:
-    """Whether the module is a norm, by its name."""
+    """True if the module's class has the name of a norm."""
     return _named(owner, _NORMS)
 
 
 def fixed_inside(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Role | None:
-    """Role of a Linear, from a wide to a fixed dimension, that is no output, by its name.
+    """Role of a Linear from a wide to a fixed dimension that by its name is no output; else None.
 
     Adapters hold theirs one level deeper: `lora_A.default.weight`.
     """
@@ -197,18 +197,18 @@ def fixed_inside(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Role | No
 
 
 def is_selection(owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
-    """Whether a Linear, from a wide to a fixed dimension, is beside a state space's `A_log`.
+    """True for a Linear, from a wide to a fixed dimension, beside a state space's `A_log`.
 
-    It gives the time step, or what is written to the state and read from it: keys and queries.
-    Started at 1/fan_in, as a bottleneck is, their product vanishes and the scan with it; muP does
-    not cover a scan (Vankadara et al. 2024, NeurIPS, On Feature Learning in Structured State
-    Space Models).
+    It computes the time step, or the vectors by which the state is written and read: keys and
+    queries. Started at 1/fan_in, as a bottleneck is, their product vanishes and the scan with it;
+    muP does not cover a scan (Vankadara et al. 2024, NeurIPS, On Feature Learning in Structured
+    State Space Models).
     """
     return infinite == (F, W) and any("A_log" in p.parent._parameters for p in owned.places)
 
 
 def is_router(owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
-    """Whether a Linear, from a wide to a fixed dimension, is named a router of experts."""
+    """True for a Linear, from a wide to a fixed dimension, with a router's names."""
     leaf = owned.name.split(".")[-2:-1]
     parents = tuple(place.parent for place in owned.places)
     return (
@@ -220,11 +220,11 @@ def is_router(owned: OwnedParameter, infinite: tuple[bool, ...]) -> bool:
 
 
 def is_readout(name: str, infinite: tuple[bool, ...], *, is_last: bool) -> bool:
-    """Whether a map from a wide to a fixed dimension is named as models' output layers are.
+    """True for a map from a wide to a fixed dimension that has an output layer's name.
 
     Args:
         name: of the weight.
-        is_last: whether no matrix of the model comes after it.
+        is_last: True if no matrix of the model comes after it.
 
     """
     path = name.split(".")[:-1]
@@ -235,12 +235,12 @@ def is_readout(name: str, infinite: tuple[bool, ...], *, is_last: bool) -> bool:
 
 
 def is_named_readout(path: Iterable[str]) -> bool:
-    """Whether a layer, or what holds it, has a name of output layers."""
+    """True if a layer, or a module that holds it, has an output layer's name."""
     return any(part in _READOUTS for part in path)
 
 
 def _experts(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:
-    """Stacked experts of transformers: [experts, out, in], or [experts, in, out] if it says so."""
+    """Stacked experts of transformers: [experts, out, in]; `is_transposed`: [experts, in, out]."""
     if infinite != (F, W, W) or not _named(owned.owner, ("*Experts",)):
         return None
     if owned.attribute not in ("gate_up_proj", "up_proj", "down_proj", "gate_proj"):
@@ -275,6 +275,6 @@ def _is_of(row: OwnRow, owned: OwnedParameter) -> bool:
 
 
 def _named(module: nn.Module, patterns: tuple[str, ...]) -> bool:
-    """Whether the class, or one that it inherits from, has a name that fits."""
+    """True if the module's class, or one that it inherits from, has a name that fits a pattern."""
     ancestry = [cls.__name__ for cls in type(module).__mro__ if issubclass(cls, nn.Module)][:-1]
     return any(fnmatchcase(name, pattern) for name in ancestry for pattern in patterns)

@@ -8,12 +8,12 @@ from torch import nn
 
 class _OwnMultiplier(NamedTuple):
     attribute: str
-    """Of the model's `config`."""
+    """Name of the option in the model's `config`."""
     neutral: tuple[object, ...]
-    """Values with which the model applies none."""
+    """Values with which the model applies no multiplier."""
     remedy: str
     is_mup: bool
-    """Whether it scales initial tensors or rates, too: nothing can be derived from the model."""
+    """True if it scales initial tensors or rates, too: nothing can be derived from the model."""
 
 
 _KNOWN: Final = (
@@ -30,7 +30,7 @@ _KNOWN: Final = (
 
 
 def refuse_own_mup(model: nn.Module) -> None:
-    """Refuse a model whose configuration says that it applies muP by itself.
+    """Refuse a model that by its configuration applies muP itself.
 
     Raises:
         ValueError: naming the option, its value and the value to build the model with.
@@ -40,7 +40,7 @@ def refuse_own_mup(model: nn.Module) -> None:
 
 
 def refuse_own_width_multiplier(model: nn.Module) -> None:
-    """Refuse a model whose configuration says that it scales its logits with width by itself.
+    """Refuse a model that by its configuration scales its logits with width itself.
 
     Raises:
         ValueError: naming the option, its value and the value to build the model with.
@@ -65,6 +65,6 @@ def _refuse(model: nn.Module, options: Iterable[_OwnMultiplier]) -> None:
 
 
 def _config(model: nn.Module) -> object:
-    """Of the whole model, whatever wraps it: its parts may have copies, which say nothing."""
+    """First configuration found from the root inwards, past wrappers; None if there is none."""
     configs = (getattr(module, "config", None) for module in model.modules())
     return next((config for config in configs if config is not None), None)

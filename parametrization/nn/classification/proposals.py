@@ -32,7 +32,7 @@ _CLOSE: Final = 0.2
 
 
 class Proposal(NamedTuple):
-    """What the caller might declare, and what nobody but the caller knows."""
+    """A declaration that the caller might make, and a question that only the caller can answer."""
 
     said: Role | Declaration
     unknown: str
@@ -42,8 +42,8 @@ class Unrecognised(NamedTuple):
     """A tensor without a rule, at the base width.
 
     Attributes:
-        has_readout: whether another tensor of the model is its output.
-        normed: of a weight that is a magnitude times a direction.
+        has_readout: True if another tensor of the model is its output.
+        normed: True if it is part of a weight that is a magnitude times a direction.
         start_exponent: power of width that the model's own start follows; None if unknown.
 
     """
@@ -180,7 +180,7 @@ def _of_one_wide_dimension(
 
 
 def _is_output(one: Unrecognised) -> bool:
-    """Whether names, place and start make the model's output of a sum over the wide dimension."""
+    """True if a sum over the wide dimension is the model's output, by names, place and start."""
     if _READS_OUT.search(one.owned.name):
         return True
     other_start = one.start_exponent is not None and one.start_exponent > _SHRINKS
@@ -191,7 +191,7 @@ def _is_output(one: Unrecognised) -> bool:
 
 
 def _is_added(one: Unrecognised) -> bool:
-    """Whether name or shape is that of rows that are looked up or added."""
+    """True if name or shape is that of rows that are looked up or added."""
     is_broadcast = one.base_shape[0] == 1 and one.infinite[-1]
     return is_broadcast or _EMBEDS.search(one.owned.name) is not None
 
@@ -219,7 +219,7 @@ def _of_a_matrix(one: Unrecognised, grows: list[int]) -> tuple[Declaration, str]
 
 
 def _starts_over(one: Unrecognised, fan_in: tuple[int, ...]) -> bool:
-    """Whether the model's own start has the size 1/sqrt(fan-in) for these dimensions."""
+    """True if the model's own start has the size 1/sqrt(fan-in) for this fan-in."""
     values = values_of(one.owned.parameter)
     if values is None or not values.numel():
         return False

@@ -10,13 +10,13 @@ _MATRIX = 2
 
 
 def refuse_plain_branches(model: nn.Module, multiplier: float) -> None:
-    """Refuse a model whose branches would get the depth multiplier in part.
+    """Refuse a model of whose branches only some would get the depth multiplier.
 
-    Like blocks, numbered in one container, are held against each other: all of them have the same
-    number of residual sums, and not every one has matrices outside of them.
+    Blocks of one class, numbered in one container, are compared: if any has residual sums, all must
+    have them, and they must not all have matrices outside of their sums.
 
     Raises:
-        ValueError: naming what is outside.
+        ValueError: naming the first block or matrix that is outside.
 
     """
     for path, blocks in _repeated(model):

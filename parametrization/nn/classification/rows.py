@@ -49,7 +49,7 @@ class Row(NamedTuple):
     stacked_axis: int | None = None
 
     def declaration(self, role: Role) -> Declaration:
-        """Its axes and constant, for this role."""
+        """The row's axes and constant, with this role."""
         return Declaration(
             role, self.fan_in_axis, self.fan_out_axis, self.constant, stacked_axis=self.stacked_axis
         )
@@ -93,7 +93,7 @@ def row_of(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Row | None:
 
 
 def row_of_layer(owned: OwnedParameter) -> Row | None:
-    """The first row of its layer that gives a role, whatever grows: it tells the axes."""
+    """The first row of its layer that has a role, for any growing dimensions: read for its axes."""
     return next((row for row in TABLE if row.role is not None and _is_of(row, owned)), None)
 
 

@@ -1,7 +1,7 @@
 """Measure the power of width that the size of a model's own start follows.
 
-Torch's layers draw within 1/sqrt(fan-in), transformers' with one standard deviation at any width;
-what a start has to be multiplied by to be muP's differs between the two.
+Torch's layers draw within 1/sqrt(fan-in), transformers' with one standard deviation at any width:
+the factor that turns a start into muP's differs between the two.
 """
 
 import math
@@ -23,7 +23,7 @@ _CERTAIN: Final = 3.0
 def start_exponents(
     base: Mapping[str, OwnedParameter], other: Mapping[str, OwnedParameter], ratio: float
 ) -> dict[str, float | None]:
-    """By name, to a half; None where a model has no memory or the powers of a half do not fit.
+    """Powers by name, in steps of a half; None without memory, or if no such power fits.
 
     Args:
         ratio: width of the other model over that of the base.
@@ -56,7 +56,7 @@ def _single(values: Tensor) -> bool:
 
 
 def _fills(values: Tensor, bound: float) -> bool:
-    """Whether the values may be uniform up to the bound: none beyond it, some close to it."""
+    """True if the values may be uniform up to the bound: none beyond it, some close to it."""
     largest = float(values.abs().max())
     least = min(0.8, _SURE ** (1 / values.numel()))
     return bool(least * bound <= largest <= bound * (1 + _SURE))

@@ -1,7 +1,7 @@
 """Decide how each tensor starts: drawn, at a constant, at zero, or as the model has it.
 
-Nothing that a model's author set on purpose is replaced. What tells purpose from torch's defaults
-are the values themselves, so they are seen where the model that is classified has memory.
+Nothing that a model's author set on purpose is replaced. Purpose is told from torch's defaults by
+the values themselves, so it is recognised only in models with memory.
 """
 
 import math
@@ -28,7 +28,7 @@ _DRAWING: Final = (
     _ConvNd,
     *_RECURRENT,
 )
-"""Layers that draw their tensors when they are built: another start is somebody's intention."""
+"""Layers that draw their tensors when they are built: any other start was set on purpose."""
 _ZERO: Final = (
     "{name} is all zero in the base model and will be drawn: declare it with initial='keep' if it"
     " starts at zero, or with initial='draw'"
@@ -38,7 +38,7 @@ _ROUNDING: Final = 1 + 1e-3  # half-precision values round up by less
 
 
 class Beginning(NamedTuple):
-    """Of one tensor, as a TensorShape holds it."""
+    """Start of one tensor, as a TensorShape holds it."""
 
     constant: float = 0.0
     kept: bool = False
@@ -48,14 +48,14 @@ class Beginning(NamedTuple):
 def beginning(
     owned: OwnedParameter, said: Declaration, *, has_fan_in: bool, is_declared: bool
 ) -> Beginning:
-    """How the tensor starts.
+    """The start of a tensor: drawn, at a constant, at zero, or kept.
 
     Frozen tensors are kept. A tensor with a fan-in is drawn, unless it is a weight of torch's own
     layers that the model set to zero, or to one value for the most part (an identity). Without a
     fan-in it starts at its one value, and is kept where the values differ on purpose.
 
     Args:
-        is_declared: whether the caller said it, instead of a row of the tables.
+        is_declared: True if the caller declared the tensor, instead of a row of the tables.
 
     """
     if said.initial == "keep" or (said.initial is None and not owned.parameter.requires_grad):
@@ -77,7 +77,7 @@ def beginning(
 
 
 def starts_alike(tensor: TensorShape, base: OwnedParameter, other: OwnedParameter) -> bool:
-    """Whether a constant is one at every width: a scale of 1/sqrt(width) is not, and is kept."""
+    """True if a constant is the same at both widths; one of 1/sqrt(width) is not, and is kept."""
     a, b = values_of(base.parameter), values_of(other.parameter)
     if tensor.fan_in_axis is not None or tensor.kept or a is None or b is None:
         return True
@@ -95,7 +95,7 @@ def values_of(parameter: nn.Parameter) -> Tensor | None:
 
 
 def largest_default(owner: nn.Module) -> float | None:
-    """Largest entry of what torch's layers draw uniformly; None where they do not."""
+    """Bound of the uniform draw of torch's layer; None if it does not draw so."""
     if isinstance(owner, _RECURRENT):
         return 1 / math.sqrt(owner.hidden_size)
     if not isinstance(owner, (nn.Linear, nn.Bilinear, _ConvNd)):
@@ -123,7 +123,7 @@ def _of_matrix(owned: OwnedParameter, said: Declaration) -> Beginning:
 
 
 def _is_on_purpose(owned: OwnedParameter, values: Tensor) -> bool:
-    """Whether a bias is none that torch drew: structured, or larger than torch draws."""
+    """True if a bias is structured, or larger than torch draws: its author set it."""
     bound = largest_default(owned.owner)
     if bound is None:
         return False
@@ -131,7 +131,7 @@ def _is_on_purpose(owned: OwnedParameter, values: Tensor) -> bool:
 
 
 def _is_structured(values: Tensor) -> bool:
-    """Whether one value fills half of the tensor, which random ones do not."""
+    """True if one value fills half of the tensor, as in no random draw."""
     flat = values.flatten()
     flat = flat[:: max(1, len(flat) // _SEEN)]
     if len(flat) < 2:
@@ -141,6 +141,6 @@ def _is_structured(values: Tensor) -> bool:
 
 
 def is_patterned(values: Tensor) -> bool:
-    """Whether entries repeat, as those of a formula of one index do: for proposals alone."""
+    """True if entries repeat, as those of a formula of one index do: for proposals alone."""
     flat = values.flatten()[:_SEEN].float()
     return len(flat) > 1 and 2 * len(torch.unique(flat)) <= len(flat)

@@ -1,10 +1,10 @@
-"""Find what models do with width beside their tensors, by holding a base model against another.
+"""Find changes with width outside of the tensors, by comparing a base model with a wider one.
 
 A factor on the logits that follows width is refused, for the readout's multiplier would be applied
-on top of it, and so is a cap on an embedding's rows that does not. Attention that divides by the
-root of a head size that grows is warned of: scaling rules ask for the head size itself. So is any
-other number that a module holds and that follows a power of width, as 1/sqrt(fan-in); but 1/width
-is what a product of wide activations has to be divided by.
+on top of it; so is a cap on an embedding's rows that does not follow width. There is a warning of
+attention that divides by the root of a growing head size, as scaling rules ask for the head size
+itself, and of any other number that a module holds and that follows a power of width, as
+1/sqrt(fan-in). 1/width is accepted: products of wide activations are divided by it.
 """
 
 import math
@@ -24,13 +24,13 @@ _CLOSE_POWER: Final = 1e-3
 
 
 def refuse_unfit_growth(base: nn.Module, other: nn.Module, ratio: float) -> None:
-    """Hold two models that differ in width against each other.
+    """Refuse, or warn of, numbers that do or do not follow width between two models.
 
     Args:
         ratio: width of the other model over that of the base.
 
     Raises:
-        ValueError: naming what does or does not follow width, and what to do about it.
+        ValueError: naming the number that does or does not follow width, and the remedy.
 
     """
     for name, one, two in _factors_on_logits(base, other):
@@ -75,7 +75,7 @@ def _warn_of_factors(base: nn.Module, other: nn.Module, ratio: float) -> None:
 
 
 def _numbers(module: nn.Module, wider: nn.Module) -> Iterator[tuple[str, float, float]]:
-    """Fractions that both hold, as attributes or buffers."""
+    """Name and both values of each float that both modules hold, as attribute or buffer."""
     there = {**vars(wider), **dict(wider.named_buffers(recurse=False))}
     for name, value in {**vars(module), **dict(module.named_buffers(recurse=False))}.items():
         one, two = _number(value), _number(there.get(name))
@@ -97,7 +97,7 @@ def _follows(one: float, two: float, ratio: float) -> bool:
 
 
 def _is_fit(path: str, module: nn.Module, name: str, change: float, ratio: float) -> bool:
-    """Whether it is a size, a cap, or what a product of wide activations is divided by."""
+    """True for a size, a cap, or a divisor of products of wide activations: it may follow width."""
     attends = _ATTENTION.search(f"{path} {type(module).__name__}") is not None
     divides = abs(change * ratio - 1) < _CLOSE_POWER
     return _SIZES.search(name) is not None or divides or (attends and change < 1)

@@ -1,4 +1,4 @@
-"""Refuse every parameter without a scaling rule at once, with what its owner can do about it."""
+"""Refuse all parameters without a scaling rule in one error, with a remedy for each."""
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -38,14 +38,14 @@ _COMPUTED: Final = (
 
 
 class UnclassifiedTensors(ValueError):
-    """Parameters that no rule is known for, all of the model's together.
+    """All parameters of a model that have no scaling rule.
 
     Attributes:
         names: of the parameters, in the model's order.
-        proposals: what `roles` might say, by name or by pattern of like tensors. With them the
-            model classifies; whether they are true, its author knows. Tensors that no declaration
-            helps are not among them.
-        unknown: by the same patterns, what cannot be known from shapes.
+        proposals: entries for `roles`, by name or by pattern of like tensors. With them the model
+            classifies; its author has to confirm each. Tensors that no declaration helps are not
+            among them.
+        unknown: by the same patterns, the question that shapes do not answer.
 
     """
 
@@ -63,7 +63,7 @@ class UnclassifiedTensors(ValueError):
 
 
 def refusal(unrecognised: Iterable[Unrecognised], names: Iterable[str] = ()) -> UnclassifiedTensors:
-    """All of them, each like family once, with the `roles` that would do.
+    """The error for these tensors, one line per family of like tensors, with proposed `roles`.
 
     Args:
         names: of all tensors of the model: a pattern must fit none of the others.
@@ -100,7 +100,7 @@ def refusal(unrecognised: Iterable[Unrecognised], names: Iterable[str] = ()) -> 
 
 
 def undeclarable(owned: OwnedParameter) -> str:
-    """Why a role alone does not say enough of this parameter."""
+    """Message that this parameter needs its axes declared, beside a role."""
     return (
         f"{owned.name} is a tensor of {type(owned.owner).__name__}, whose axes are unknown:"
         " declare parametrization.nn.classify.Declaration(role, fan_in_axis, fan_out_axis)"

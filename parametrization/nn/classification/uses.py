@@ -37,11 +37,11 @@ _MATRIX = 2
 
 
 class Use(NamedTuple):
-    """What is known of a parameter.
+    """Role and axes of a parameter, and their source.
 
     Attributes:
-        is_declared: by the caller, and by no table.
-        is_tied: a lookup table that an output layer reads as well.
+        is_declared: True if the caller declared them, False if a row of a table did.
+        is_tied: True for a lookup table that an output layer reads as well.
 
     """
 
@@ -57,7 +57,7 @@ def use_of(
     *,
     is_last: bool,
 ) -> Use | None:
-    """What was declared or found; None where nothing is known.
+    """The declared use, else that of the tables; None if neither has the parameter.
 
     Raises:
         ValueError: if its uses have several roles, other than a table and the readout tied to it,
@@ -86,14 +86,14 @@ def use_of(
 
 
 def is_declared(owned: OwnedParameter, declared: Mapping[str, Role | Declaration]) -> bool:
-    """Whether the caller said anything of the parameter."""
+    """True if a pattern of the caller's fits the parameter."""
     return any(fnmatchcase(p.name, pattern) for p in owned.places for pattern in declared)
 
 
 def normed_use(
     owned: OwnedParameter, normed: WeightNormed, infinite: tuple[bool, ...]
 ) -> tuple[OwnedParameter, Use | None]:
-    """Of a weight's direction, which follows the weight's rule, or of its magnitude.
+    """Use of a weight's direction, which follows the weight's rule, or of its magnitude.
 
     Args:
         infinite: of the direction.
@@ -127,7 +127,7 @@ def _as_used(owned: OwnedParameter, name: str, attribute: str, owner: nn.Module)
 def _declared(
     use: OwnedParameter, declared: Mapping[str, Role | Declaration]
 ) -> Declaration | None:
-    """What was declared, with the axes of known layers filled in."""
+    """The caller's declaration, with the axes of known layers filled in; None if there is none."""
     fitting = [one for pattern, one in declared.items() if fnmatchcase(use.name, pattern)]
     if not fitting:
         return None
@@ -156,10 +156,10 @@ def _found(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) ->
 
 
 def _from_wide(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) -> Role | None:
-    """Of a Linear or convolution from a wide to a fixed dimension, by its name.
+    """Role of a Linear or convolution from a wide to a fixed dimension, by its name; else None.
 
     Args:
-        infinite: of (fan-out, fan-in, ..), however it is stored.
+        infinite: True if it grows, for (fan-out, fan-in, ..) in this order.
 
     """
     if is_mup_readout(use.owner) and infinite == (False, True):
@@ -176,7 +176,7 @@ def _from_wide(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool
 
 
 def _reads_out(use: OwnedParameter, found: Declaration | None) -> bool:
-    """Whether a table's second use is an output layer: a Linear over a vocabulary is one."""
+    """True if a table's second use is an output layer, as a Linear over a vocabulary is."""
     return isinstance(use.owner, nn.Linear) if found is None else found.role is Role.OUTPUT
 
 

@@ -1,9 +1,9 @@
 """Find the layers whose weight is a magnitude times a direction (Salimans & Kingma 2016).
 
-Both of torch's forms: the parametrization and the older hook. A magnitude that starts as the norm
-of its direction makes the weight what the direction was drawn as, and a step of the direction a
-step of the weight: the direction follows the weight's rule. That of the magnitude is a gain's where
-it has one entry for each result or each input of a layer inside the model.
+Both of torch's forms: the parametrization and the older hook. If a magnitude starts as the norm of
+its direction, the weight starts as the direction was drawn, and a step of the direction is a step
+of the weight: the direction follows the weight's rule. The magnitude has a gain's rule if it has
+one entry for each result or each input of a layer inside the model.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -41,11 +41,11 @@ class WeightNormed(NamedTuple):
     axis: int
 
     def norm(self) -> Tensor:
-        """Of the direction, in the magnitude's shape."""
+        """Norm of the direction, in the magnitude's shape."""
         return torch.norm_except_dim(self.direction.detach(), 2, self.axis)
 
     def as_weight(self, owned: OwnedParameter) -> OwnedParameter:
-        """The direction as what it stands for: the layer's weight."""
+        """The direction under the name of the weight that it stands for."""
         name = f"{self.path}.{self.attribute}" if self.path else self.attribute
         places = tuple(
             place._replace(name=name, attribute=self.attribute, owner=self.layer)
@@ -71,7 +71,7 @@ def weight_norms(model: nn.Module) -> Iterator[WeightNormed]:
 
 
 def normed_by_id(model: nn.Module) -> Mapping[int, WeightNormed]:
-    """By the id of the magnitude and of the direction."""
+    """Weight-normed weights by the ids of both parameters, magnitude and direction."""
     return {
         id(parameter): one
         for one in weight_norms(model)
@@ -82,11 +82,13 @@ def normed_by_id(model: nn.Module) -> Mapping[int, WeightNormed]:
 def magnitude_of(
     one: WeightNormed, weight: Declaration, infinite: tuple[bool, ...]
 ) -> Declaration | None:
-    """A gain that starts as the norm of what was drawn; None where it is no gain.
+    """Declaration of the magnitude as a gain; None if it is no gain.
+
+    It starts as the norm of the direction as drawn.
 
     Args:
-        weight: what the direction is.
-        infinite: of the direction's dimensions, which grow.
+        weight: declaration of the direction.
+        infinite: True for each dimension of the direction that grows.
 
     """
     axis = one.axis % one.direction.dim()

@@ -1,4 +1,4 @@
-"""Products with a model's Hessian, Gauss-Newton matrix and empirical Fisher, and what they say.
+"""Products with a model's Hessian, Gauss-Newton matrix and empirical Fisher, and eigenvalues.
 
 Any model that `torch.func.functional_call` runs, with any loss that is given example by example.
 """
@@ -18,7 +18,7 @@ Losses: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 """(outputs, targets) -> the loss of every example, [n]."""
 Product: TypeAlias = Callable[[Tensor], Tensor]
 EDGE: Final = 2.0
-"""Of curvature times rate: plain gradient descent leaves a quadratic beyond it."""
+"""Curvature times rate beyond which plain gradient descent leaves a quadratic."""
 
 
 class Matrix(StrEnum):
@@ -39,12 +39,12 @@ class Curvature:
 
     model: nn.Module
     inputs: Any
-    """What the model is called with."""
+    """The model's only argument."""
     targets: Tensor
     losses: Losses
 
     def product(self, matrix: Matrix) -> Product:
-        """Of the matrix at the model's present parameters and a vector over all of them."""
+        """Product of the matrix at the model's present parameters and a vector over all of them."""
         return {
             Matrix.HESSIAN: self._hessian,
             Matrix.GAUSS_NEWTON: self._gauss_newton,
@@ -148,8 +148,8 @@ def _pushed(
 ) -> Tensor:
     """The derivative of a function along a direction, by two backward passes.
 
-    What is pulled back is linear in what it is pulled from, so that pulling back through that gives
-    the direction pushed forward. Forward mode would do it in one pass, where every layer has one.
+    The backward pass is linear in its cotangent, so a second one through it pushes the direction
+    forward. Forward mode would do it in one pass, but not every layer has a forward derivative.
     """
 
     def pulled(cotangent: Tensor) -> Mapping[str, Tensor]:

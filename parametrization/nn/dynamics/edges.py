@@ -1,4 +1,4 @@
-"""Rates of every entry as an optimizer applies them, and the curvature that it can stand.
+"""Rates of every entry as an optimizer applies them, and the largest curvature it can stand.
 
 Of optimizers of torch.optim whose edge of stability is known: SGD with heavy-ball momentum and Adam
 (Cohen et al. 2021, arXiv:2103.00065, and 2022, arXiv:2207.14484): curvature times rate leaves a
@@ -14,11 +14,12 @@ from torch import Tensor
 
 
 class AppliedRates(NamedTuple):
-    """What `Curvature.edge` takes, and the factor of curvature beyond plain gradient descent's."""
+    """Rates for `Curvature.edge`, and the optimizer's edge over plain gradient descent's."""
 
     rates: dict[int, float | Tensor]
-    """By `id` of the parameter."""
+    """By `id` of the parameter: one for all of its entries, or one for each."""
     stands: float
+    """Largest stable curvature over that of plain gradient descent at the same rates."""
 
 
 _Group = Mapping[str, Any]

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 _CONVERGED: Final = 1e-6
-"""Of the largest value: residuals below it are rounding."""
+"""Share of the largest eigenvalue below which residuals are rounding."""
 
 
 class Eigenpairs(NamedTuple):
-    """The largest eigenvalues, with what is known of their error."""
+    """The largest eigenvalues, with bounds on their error."""
 
     values: Tensor
     """Descending, by their signs: a negative one is small."""
@@ -24,7 +24,7 @@ class Eigenpairs(NamedTuple):
     residuals: Tensor
     """|A v - value v| of each: the distance to the nearest eigenvalue is no larger."""
     products: int
-    """That were asked for."""
+    """Number of matrix products that were taken."""
 
 
 def largest(
@@ -38,8 +38,8 @@ def largest(
 
     Args:
         product: of the matrix and a vector like `start`.
-        start: [size]; any vector that is not orthogonal to what is looked for, so a random one.
-        most_products: the iteration ends there, or where all residuals are rounding.
+        start: [size]; any vector that is not orthogonal to the eigenvectors, such as a random one.
+        most_products: limit on the products; fewer if all residuals are rounding before.
 
     Raises:
         ValueError: if more eigenvalues are asked for than there are, or `start` is zero.

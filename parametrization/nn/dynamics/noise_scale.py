@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 class NoiseScale(NamedTuple):
-    """What the gradients of parts of one batch say."""
+    """Square of the true gradient, and variance of one example's, from parts of one batch."""
 
     gradient_square: float
     """|G|^2 of the true gradient; may come out negative where the noise is far larger."""
@@ -55,7 +55,7 @@ def noise_scale(gradients: Iterable[Tensor], examples: int) -> NoiseScale:
 
 
 def pooled(scales: Sequence[NoiseScale]) -> NoiseScale:
-    """Of several batches: both parts are averaged before their ratio is taken."""
+    """The noise scale of several batches: both parts are averaged before their ratio is taken."""
     return NoiseScale(
         *(sum(values) / len(scales) for values in zip(*scales, strict=True)),
     )

@@ -1,4 +1,4 @@
-"""A built-in family's model from what a document says of it."""
+"""A built-in family's model from its options as a document stores them."""
 
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
@@ -30,7 +30,7 @@ def build_family(
         family: its name and options.
         data: facts that the first and last layer follow, as `models/options.py` names them; those
             that are None are missing.
-        device: where its tensors lie; those on `meta` hold nothing.
+        device: device of its tensors; those on `meta` have no values.
 
     Raises:
         ValueError: if no such family is built in, or one of its options or facts is missing.

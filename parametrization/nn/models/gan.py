@@ -39,5 +39,5 @@ class GanModel(nn.Module):
 
 
 def build(family: GanOptions, dataset: ImageFacts, width: int) -> nn.Module:
-    """From latents to images, and from images to whether they are real."""
+    """From latents to images, and from images to a logit of their being real."""
     return GanModel(family, width, dataset)

@@ -64,7 +64,7 @@ def build(family: GptOptions, dataset: TextFacts, width: int) -> nn.Module:
 
 
 def roles(family: GptOptions) -> Declared:
-    """Which tensors are maps to a fixed number of key and value heads."""
+    """Roles of the maps to a fixed number of key and value heads; {} if heads grow with width."""
     return {} if family.fixed_kv_heads is None else {"blocks.*.attention.kv.weight": Role.GQA_KV}
 
 

@@ -1,4 +1,4 @@
-"""Give raw tensors of a module a forward multiplier, whatever its forward does with them.
+"""Give raw tensors of a module a forward multiplier, for any use that its forward makes of them.
 
 For output matrices and routers that a model holds as `nn.Parameter` and multiplies with by hand:
 `h @ self.W_U`, `torch.einsum("btd,dv->btv", h, self.unembed)`.
@@ -15,21 +15,21 @@ from parametrization.nn.layers import WithMultiplier
 
 
 class MultipliesTensors(WithMultiplier):
-    """What `multiply_tensor` puts before a module's own class.
+    """Mixin that `multiply_tensor` puts before a module's own class.
 
-    Reading one of the tensors as the module's attribute gives it times the multiplier. What is
-    stored, trained, named and sharded is the tensor itself.
+    Reading one of the tensors as the module's attribute gives it times the multiplier. The tensor
+    itself is stored, trained, named and sharded.
     """
 
     multiplied: tuple[str, ...] = ()
     multiplier: float = 1.0
 
     def factor_on(self, attribute: str) -> float:
-        """The multiplier of those tensors, 1 of all others."""
+        """The multiplier for those tensors, 1 for all others."""
         return self.multiplier if attribute in self.multiplied else 1.0
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Copied and pickled by its plain class: this one has no name to be found by."""
+        """Copy and pickle by the plain class: this one is made at run time, in no module."""
         return _rebuilt, (type(self).__bases__[1], self.multiplied), self.__dict__
 
 
@@ -72,7 +72,7 @@ def multiply_tensor(model: nn.Module, name: str) -> None:
 
 
 def _class(plain: type[nn.Module], held: tuple[str, ...]) -> type[nn.Module]:
-    """One class for each plain class and its tensors: equal modules stay of equal kind."""
+    """The class of `plain` with these tensors multiplied: one and the same in every call."""
     if (plain, held) not in _CLASSES:
         reads = {name: _Multiplied(name) for name in held}
         name = f"{plain.__name__}Readout"
@@ -113,7 +113,7 @@ class _Multiplied:
 
 
 def _shards(caller: FrameType) -> bool:
-    """Whether it is FSDP that reads the attribute, and no forward pass."""
+    """True if FSDP reads the attribute, and not a forward pass."""
     return str(caller.f_globals.get("__name__")).startswith(_SHARDING)
 
 

@@ -25,11 +25,11 @@ def add_readouts(
 
     In place, by `layers.as_readout`: Linear and Bilinear layers and convolutions. Of other modules
     the tensor alone is multiplied, by `multiplied_tensors.multiply_tensor`. Readouts of `mup`'s
-    lose their own multiplier, whatever the number is.
+    lose their own multiplier in any case.
 
     Args:
         at_one: also of outputs and routers whose multiplier is 1 here: models that are to train
-            together need the same layers whatever each one's multiplier is.
+            together need the same layers, also if only some of their multipliers are 1.
 
     Raises:
         ValueError: if the scalings are not those of this model, or if a layer cannot be one.
@@ -65,6 +65,6 @@ def draw_start(
 
 
 def _may_multiply(layer: nn.Module) -> bool:
-    """Whether nobody has given the module a multiplier of another kind."""
+    """True if the module has no multiplier of another kind."""
     plain = not isinstance(layer, (WithMultiplier, nn.Embedding, nn.EmbeddingBag))
     return plain or isinstance(layer, MultipliesTensors)

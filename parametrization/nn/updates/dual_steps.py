@@ -1,4 +1,4 @@
-"""Steps of unit norm that descend most along a gradient, for norms that measure what a layer does.
+"""Steps of unit norm that descend most along a gradient, for norms of a layer's effect.
 
 Source: Pethick et al. 2025, arXiv:2502.07529, Tables 2-4 (linear minimisation oracles); Bernstein &
 Newhouse 2024, arXiv:2410.21265 (duality maps). All are of degree 0. Shapes are [fan_out, fan_in,

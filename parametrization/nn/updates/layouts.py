@@ -1,4 +1,4 @@
-"""Step a tensor as the matrix, or the matrices, that its layout says.
+"""Step a tensor as the matrix, or the matrices, of its layout.
 
 Updates take [fan_out, fan_in, *kernel], as torch lays out Linear and Conv. A tensor of another
 layout is permuted to that; dimensions that make one side together become one; independent matrices
@@ -49,7 +49,7 @@ def as_matrices(tensor: Tensor, layout: Layout) -> Tensor:
 
 
 def as_stored(matrices: Tensor, layout: Layout, shape: Sequence[int]) -> Tensor:
-    """What `as_matrices` made of a tensor of this shape, in the tensor's own layout."""
+    """Inverse of `as_matrices`: a tensor of this shape, in its own layout."""
     order = _order(layout)
     unmerged = matrices.reshape([shape[axis] for axis in order])
     return unmerged.permute([order.index(axis) for axis in range(len(shape))])
@@ -60,18 +60,18 @@ def _order(layout: Layout) -> list[int]:
 
 
 def _summed(layout: Layout) -> tuple[int, ...]:
-    """The fan-in's own dimensions."""
+    """Dimensions of the fan-in."""
     return tuple(axis for axis in layout.fan_in if axis not in layout.kernel)
 
 
 def _is_plain(layout: Layout) -> bool:
-    """Whether updates take such tensors as they are."""
+    """True if updates take tensors of this layout without a permutation."""
     sides = (layout.fan_out, _summed(layout))
     return sides in (((0,), (1,)), ((0,), ()), ((), ())) and not layout.stacked
 
 
 def _of_matrices(optimizer: Kind, layout: Layout) -> Kind:
-    """Permuted, and mapped over the matrices where there are several."""
+    """The optimizer on permuted tensors, mapped over the matrices if there are several."""
 
     def each(function: Callable[..., Any], *axes: int | None) -> Callable[..., Any]:
         return torch.func.vmap(function, in_dims=axes) if layout.stacked else function
@@ -107,7 +107,7 @@ def _of_matrices(optimizer: Kind, layout: Layout) -> Kind:
 
 
 def _of_parts(optimizer: Kind, layout: Layout) -> Kind:
-    """Each share of the fan-out's first dimension by itself, with a state of its own."""
+    """The optimizer on each share of the fan-out's first dimension, each with its own state."""
     axis = layout.fan_out[0]
 
     def parts_of(tensor: Tensor) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""The arithmetic of every optimizer: what its declaration refers to, imported with torch."""
+"""Optimizers with the functions that their declarations refer to, which import torch."""
 
 from collections.abc import Callable
 from functools import cache

@@ -55,7 +55,7 @@ def direction(
 
 
 def _weight(beta2: Number, like: Tensor) -> Tensor:
-    """Of the newest square: 1 - beta2, or 1 where beta2 = 1 asks for plain sums."""
+    """Weight of the newest square: 1 - beta2, or 1 if beta2 = 1, for plain sums."""
     fresh = torch.ones_like(like) * (1 - beta2)
     return torch.where(fresh == 0, 1.0, fresh)
 

@@ -2,9 +2,9 @@
 
 An entrywise optimizer steps every process's shard by itself. Every other one is given the whole
 matrix: parameter, gradient and state are gathered tensor by tensor, the first process of the mesh
-computes the step, and all keep their share of it. Not each its own result: eigenvectors have a sign
-that rounding decides, and shares of two processes would not be of one basis. Between updates state
-lies sharded as well: of the parameter's shape as the parameter, otherwise along its own first
+computes the step, and all keep their share of it. One process alone computes it because the sign of
+eigenvectors depends on rounding: shares of two processes would not be of one basis. Between updates
+state is sharded as well: of the parameter's shape as the parameter, otherwise along its own first
 dimension; numbers are replicated.
 """
 
@@ -68,7 +68,7 @@ def for_shards(optimizer: Kind) -> Kind:
 
 
 def _refuse_replicas(views: Views, more: Sequence[More]) -> None:
-    """What one process's layers saw would move its replica away from the others', silently."""
+    """Refuse replicas if the step needs layers' signals: each sees its own, and would diverge."""
     takes_signals = any(isinstance(one, LayerSignals) for one in more)
     if takes_signals and views is AS_THEY_ARE and _processes() > 1:
         raise RuntimeError(
@@ -83,7 +83,7 @@ def _processes() -> int:
 
 
 def _like(state: State) -> State:
-    """Room for what another process computes."""
+    """Uninitialised state of the same shapes, for values that another process computes."""
     return {name: torch.empty_like(value) for name, value in state.items()}
 
 

@@ -13,7 +13,7 @@ from parametrization.nn.updates.views import Views
 
 
 def views_of(parameter: Tensor, *, entrywise: bool) -> Views | None:
-    """Of this process's shard alone, or of the whole; None where nothing is sharded."""
+    """Views of this process's shard alone, or of the whole; None if nothing is sharded."""
     if not isinstance(parameter, DTensor):
         return None
     like, mesh = parameter, parameter.device_mesh
@@ -41,7 +41,7 @@ def views_of(parameter: Tensor, *, entrywise: bool) -> Views | None:
 
 
 def _shard(tensor: Tensor, like: DTensor) -> Tensor:
-    """This process's part; numbers are every process's."""
+    """This process's part of the tensor; 0-d tensors are returned whole."""
     if not tensor.dim():
         return tensor
     if not isinstance(tensor, DTensor):  # from a checkpoint that was not sharded
@@ -63,13 +63,13 @@ def _from_shard(local: Tensor, like: DTensor) -> Tensor:
 
 
 def _placed(value: Tensor, mesh: DeviceMesh, placements: Sequence[Placement]) -> DTensor:
-    """The share of a tensor that every process has, contiguous."""
+    """DTensor with these placements, of a contiguous tensor that every process holds whole."""
     replicated = DTensor.from_local(value, mesh, [Replicate()] * mesh.ndim, run_check=False)
     return replicated.redistribute(placements=placements)
 
 
 def _from_first(value: Tensor, mesh: DeviceMesh) -> Tensor:
-    """What the first process of the mesh has."""
+    """The value of the mesh's first process, on all of its processes."""
     shared = value.contiguous()  # eigenvectors come by columns
     for dimension in range(mesh.ndim):
         dist.broadcast(shared, group=mesh.get_group(dimension), group_src=0)
@@ -77,7 +77,7 @@ def _from_first(value: Tensor, mesh: DeviceMesh) -> Tensor:
 
 
 def _signals_of_all(signals: LayerSignals, like: DTensor) -> LayerSignals:
-    """What the layer saw in all processes: each trains on rows of its own.
+    """The layer's signals of all processes, each of which trains on its own rows.
 
     Raises:
         ValueError: if a process holds part of the rows' features, as under tensor parallelism.

@@ -28,7 +28,7 @@ Hyper: TypeAlias = Mapping[str, Number]
 
 
 class LayerSignals(NamedTuple):
-    """What a linear layer saw and sent back; rows are examples (or positions, or patches)."""
+    """Inputs and output gradients of a linear layer; rows are examples, positions or patches."""
 
     inputs: Tensor
     """[examples, fan_in]; append a column of ones where the tensor carries the bias as well."""
@@ -53,23 +53,23 @@ EvaluationPoint: TypeAlias = Callable[[Tensor, State, Hyper], Tensor]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Steppable:
-    """What all kinds of optimizers have: a declaration and a state to begin with."""
+    """Base of all kinds of optimizers: a declaration, and a function that makes the first state."""
 
     declaration: OptimizerDeclaration
     init: Init
 
     @property
     def name(self) -> str:
-        """As declared."""
+        """Name of the optimizer, as declared."""
         return self.declaration.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GradientOptimizer(_Steppable):
-    """Needs nothing but the tensor's own gradient.
+    """Optimizer whose step needs the tensor's own gradient alone.
 
     Attributes:
-        evaluation_point: where the trained values are not the ones to validate with.
+        evaluation_point: computes the values to validate with; None if they are the trained ones.
 
     """
 
@@ -79,7 +79,7 @@ class GradientOptimizer(_Steppable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CoupledOptimizer(_Steppable):
-    """Every tensor's step depends on one number summed over all tensors of the trial."""
+    """Optimizer whose step depends on one number summed over all tensors of the trial."""
 
     contribution: Contribution
     update: CoupledUpdate
@@ -87,7 +87,7 @@ class CoupledOptimizer(_Steppable):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurvatureOptimizer(_Steppable):
-    """Needs the inputs and output gradients of the layer that the tensor belongs to."""
+    """Optimizer whose step needs the inputs and output gradients of the tensor's layer."""
 
     update: CurvatureUpdate
 
@@ -97,7 +97,7 @@ Kind = TypeVar("Kind", bound=AnyOptimizer)
 More: TypeAlias = Tensor | LayerSignals
 """An update's fifth argument: the sum of the contributions, or signals."""
 AnyUpdate: TypeAlias = Callable[..., tuple[Tensor, State]]
-"""Of any kind: four arguments, or five."""
+"""Update of any kind of optimizer: four arguments, or five."""
 
 
 def adapted(

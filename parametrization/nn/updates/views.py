@@ -1,4 +1,4 @@
-"""Show an update the tensors of a parameter that may lie spread over processes."""
+"""Convert tensors between a parameter that may be sharded and the update that steps it."""
 
 from collections.abc import Callable
 from typing import Final, NamedTuple
@@ -9,10 +9,14 @@ from parametrization.nn.updates.update import LayerSignals, State
 
 
 class Views(NamedTuple):
-    """What an update is given, and what comes of what it returns.
+    """Conversions before and after the update of a parameter that may be sharded.
 
     Attributes:
-        computes: whether this process computes the update; the others are given its result.
+        take: from a stored tensor to the update's argument.
+        give: from the stepped parameter to the stored one.
+        keep: from the update's new state to the stored one.
+        signals: from this process's layer signals to the update's argument.
+        computes: True if this process computes the update; the others receive its result.
 
     """
 

@@ -40,7 +40,7 @@ class DepthLaw:
         """Fit; the order of the optima does not matter.
 
         Args:
-            by_rule: whether a rule of depth is in force.
+            by_rule: True if a rule of depth is in force.
 
         """
         prior = RULED_OCTAVES if by_rule else UNRULED_OCTAVES

@@ -27,7 +27,7 @@ def awaited_statistics(
 
     Statistics may come in several requests. A width is complete once as many seeds as the study
     checks have every trained tensor of its shapes, and every other name that any seed has at any
-    width: activations and logits, which the shapes do not name. None if the study skips its check.
+    width: activations and logits, which the shapes do not name. Empty if the study skips its check.
     """
     if study.spec.family.skips_check:
         return
@@ -55,8 +55,8 @@ def unchecked_statistics(
 ) -> Iterator[tuple[tuple[int, str], str]]:
     """(Number and field, what to change) of statistics that the study's check has no place for.
 
-    Those are statistics at widths that are not checked, and of unknown tensors. None if the service
-    runs the check itself.
+    Those are statistics at widths that are not checked, and of unknown tensors. Empty if the
+    service runs the check itself.
     """
     if not study.spec.family.is_external:
         return

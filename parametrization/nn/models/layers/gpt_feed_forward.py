@@ -80,7 +80,7 @@ def feed_forward(config: GptOptions, width: int) -> nn.Module:
 
 
 def _maps(experts: int) -> Callable[[int, int], nn.Module]:
-    """What makes a matrix, or one for each expert."""
+    """Constructor of a map from (fan_in, fan_out): a Linear, or one matrix for each expert."""
     if experts == 1:
         return lambda fan_in, fan_out: nn.Linear(fan_in, fan_out, bias=False)
     return lambda fan_in, fan_out: ExpertLinear(experts, fan_in, fan_out)

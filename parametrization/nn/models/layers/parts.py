@@ -20,11 +20,11 @@ NORM_EPSILON: Final = 1e-5
 
 
 Declared: TypeAlias = Mapping[str, Role | Declaration]
-"""By parameter name or pattern, the roles that module types and shapes cannot tell."""
+"""By parameter name or pattern, the roles that do not follow from module types and shapes."""
 
 
 def no_roles(_family: object) -> Declared:
-    """Of a family whose tensors' roles all follow from module types and shapes."""
+    """{}: of a family whose tensors' roles all follow from module types and shapes."""
     return {}
 
 

@@ -23,7 +23,7 @@ def to_patches(rows_BI: Tensor, dataset: ImageFacts) -> Tensor:
 
 
 def from_patches(patches_BNP: Tensor, dataset: ImageFacts) -> Tensor:
-    """What `to_patches` was given."""
+    """Frames from their patches: the inverse of `to_patches`."""
     grid = dataset.side // PATCH_SIDE
     patches = patches_BNP.reshape(
         len(patches_BNP), -1, grid, grid, dataset.channels, PATCH_SIDE, PATCH_SIDE

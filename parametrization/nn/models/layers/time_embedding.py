@@ -19,7 +19,7 @@ _SCALE: Final = 1e3  # times in (0, 1) as the thousand steps that these waves we
 class TimeEmbedding(nn.Module):
     """Waves of the time, a map to the width, SiLU, a map within it (Ho et al. 2020, App. B).
 
-    The first map has a fixed number of inputs, whatever the width.
+    The first map has the same number of inputs at every width.
     """
 
     def __init__(self, width: int) -> None:
