@@ -1,4 +1,4 @@
-"""Answer with the API's description of itself, which takes seconds to make: once."""
+"""Answer with the API's OpenAPI description, which takes seconds to make: once."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ def written(document: Mapping[str, Any]) -> bytes:
 
 
 class Description:
-    """The document that `/openapi.json` answers: made by who asks first, or kept before.
+    """The document that `/openapi.json` answers: made at the first request, or set before.
 
     Args:
         make: the document; keeps a thread busy for seconds, and the interpreter for a third of a
@@ -31,15 +31,15 @@ class Description:
 
     @property
     def is_made(self) -> bool:
-        """Whether whoever asks has it at once."""
+        """True if the document is made, so that a request need not wait for it."""
         return self._made is not None
 
     def keep(self, document: bytes) -> None:
-        """Take the document from where it was made without holding anybody up."""
+        """Set the document, made elsewhere without holding up a request."""
         self._made = packed(document)
 
     def prepared(self) -> Packed:
-        """The document as it is sent. Who asks while it is made waits for that one."""
+        """The document as it is sent; requests that come while it is made wait for it."""
         if self._made is None:
             with self._turn:
                 if self._made is None:

@@ -13,7 +13,7 @@ from tuner.recommendation.exports.protocol.registry import EXPORTS, NAMES, expor
 from tuner.spec.record import Record
 
 BUNDLE: Final = "application/vnd.widthwise.files+json"
-"""Files by name, with what they leave out; of every form, where it is accepted by this name."""
+"""Media type of files by name, with what they leave out; `Accept` can ask it of every form."""
 _VARY: Final = {"Vary": "Accept"}
 _BY_MEDIA_TYPE: Final = {
     "application/json": "json",
@@ -62,7 +62,7 @@ CONTENT: Final[dict[str, Any]] = {
 
 
 class Inexpressible(Record):
-    """What a framework cannot be told, and what follows."""
+    """A setting that a framework cannot express, and the consequence."""
 
     what: str
     consequence: str

@@ -12,11 +12,11 @@ from typing import Final
 from fastapi import Response
 
 MOST_BYTES: Final = 64_000_000
-"""Of all bodies; those that nobody has asked for for longest go first."""
+"""Bytes of all bodies together; those that were not asked for longest go first."""
 
 
 class KeptAnswers:
-    """Bodies by what they follow from; for the threads of all requests.
+    """Answers by the inputs that determine them; for the threads of all requests.
 
     Args:
         most_bytes: of all that are kept.
@@ -33,7 +33,7 @@ class KeptAnswers:
         """The answer that is kept, or one that is made now.
 
         Args:
-            key: everything that the answer follows from.
+            key: everything that determines the answer.
             make: what it raises is not kept.
 
         """
@@ -54,7 +54,7 @@ class KeptAnswers:
 
 
 def _copy(answer: Response) -> Response:
-    """One whose headers can be added to: what stands before the routes does so in place."""
+    """A copy whose headers can be added to: the middleware adds them in place."""
     copied = copy.copy(answer)
     copied.raw_headers = list(answer.raw_headers)
     return copied

@@ -27,7 +27,7 @@ class Liveness(StrEnum):
 
 
 def liveness(worker: WorkerRecord, now: dt.datetime, silence_seconds: float) -> Liveness:
-    """How a worker is, from what it last said and when."""
+    """The state of a worker: well, troubled, or silent for too long."""
     if age_seconds(worker, now) > silence_seconds:
         return Liveness.SILENT
     return Liveness.TROUBLED if worker.problem else Liveness.WELL
@@ -46,7 +46,7 @@ def coordinator(session: Session) -> WorkerRecord | None:
 def coordinator_problem(
     tuner: WorkerRecord | None, now: dt.datetime, silence_seconds: float
 ) -> str | None:
-    """In words, why no study moves; None if they do."""
+    """The reason why no study advances, in words; None if there is none."""
     if tuner is None:
         return "No coordinator has ever run on this database: start one with `widthwise up`."
     if liveness(tuner, now, silence_seconds) is Liveness.SILENT:
@@ -60,7 +60,7 @@ def coordinator_problem(
 def engine_problem(
     slots: Sequence[WorkerRecord], now: dt.datetime, silence_seconds: float
 ) -> str | None:
-    """In words, why nothing can train; None if a slot is well."""
+    """The reason why nothing can train, in words; None if a slot is well."""
     found = [liveness(slot, now, silence_seconds) for slot in slots]
     if Liveness.WELL in found:
         return None
@@ -76,7 +76,7 @@ def engine_problem(
 def study_problem(
     session: Session, study: StudyRecord, now: dt.datetime, silence_seconds: float
 ) -> str | None:
-    """In words, what keeps this study from moving; None if nothing does or it need not move."""
+    """The reason why this study does not advance, in words; None if there is none."""
     if study.state in FINAL_STUDY_STATES or study.state is StudyState.PAUSED:
         return None
     known = coordinator_problem(coordinator(session), now, silence_seconds)
@@ -86,7 +86,7 @@ def study_problem(
 
 
 def _trainers_problem(session: Session, study: StudyRecord, now: dt.datetime) -> str | None:
-    """In words, what a study whose trials are trained elsewhere waits for."""
+    """The reason why a study that is trained elsewhere waits, in words; None if it does not."""
     if study.state is StudyState.CHECKING:
         missing = next(awaited_statistics(study, statistics_of(session, study.id)), None)
         if missing is not None:

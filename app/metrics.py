@@ -40,7 +40,7 @@ class StoredMetrics(Collector):
         self._silence_seconds = silence_seconds
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        """Nothing: what is registered must not read the database before it can be served."""
+        """No metrics: registering them must not read the database before it can be served."""
         return ()
 
     def collect(self) -> Iterable[GaugeMetricFamily]:

@@ -9,7 +9,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 _LEVEL: Final = 6
-"""Of pages: a higher one takes twice as long for a hundredth of the bytes."""
+"""Compression level of pages: a higher one takes twice as long for a hundredth of the bytes."""
 
 
 class Packed(NamedTuple):
@@ -25,7 +25,7 @@ def packed(plain: bytes) -> Packed:
 def send_packed(
     request: Request, content: Packed, media_type: str, headers: Mapping[str, str]
 ) -> Response:
-    """The content, compressed unless its reader cannot read that."""
+    """An answer with the content, compressed unless the request does not accept that."""
     answered = {**headers, "Vary": "Accept-Encoding"}
     if "gzip" not in request.headers.get("accept-encoding", ""):
         return Response(content.plain, media_type=media_type, headers=answered)

@@ -55,9 +55,9 @@ class Progress(Record):
     best_loss: float | None
     """Lowest value of a completed muP trial at the proxy width."""
     compared_by: str
-    """What that is a value of, in a word or two: `train loss`."""
+    """Name of the value in `best_loss`, in a word or two: `train loss`."""
     eta_seconds: float | None
-    """At the pace so far; null before there is a pace, and when nothing runs."""
+    """Seconds left at the pace so far; null before there is a pace, and when nothing runs."""
 
 
 def read_progress(session: Session, study: StudyRecord, now: dt.datetime) -> Progress:
@@ -74,7 +74,7 @@ def progress_of(
 
     Args:
         counts: of its trials.
-        check: how far its coordinate check is.
+        check: progress of its coordinate check.
         now: aware; ends the run time of trials that still train.
 
     """
@@ -111,7 +111,7 @@ def _progress_of_check(
 
 
 def _check_seconds_left(study: StudyRecord, check: CheckProgress) -> float | None:
-    """At the pace of the widths that are done, on the slots that it holds."""
+    """Seconds left at the pace of the widths that are done, on the slots that it holds."""
     costs = {
         (config.name, width): _cost(study, width) * study.spec.check_seeds(config.name)
         for config in study.spec.optimizers
@@ -130,12 +130,12 @@ class _Work(NamedTuple):
 
     purpose: Purpose
     planned: float
-    """Before any grid is extended."""
+    """Work planned before any grid is extended."""
     longest: float
-    """If every grid is extended as often as it can be."""
+    """Work if every grid is extended as often as it can be."""
     done: float
     left: float
-    """Of what is planned, and of the trials that extend it."""
+    """Work left of what is planned, and of the trials that extend it."""
 
 
 def _work(study: StudyRecord, counts: TrialCounts) -> Iterator[_Work]:

@@ -13,11 +13,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from app.event_feed import EventFeed
 
 HEAD_SECONDS: Final = 30.0
-"""For the request line and the headers: from the first byte, or the connection if it is new."""
+"""Seconds for the request line and the headers: from the first byte, or from a new connection."""
 _TURNS: Final = 4
-"""Of the event loop: from an accepted connection to its protocol takes three."""
+"""Turns of the event loop; an accepted connection takes three to get its protocol."""
 _LOOK_SECONDS: Final = 0.05
-"""Between two looks for connections that were made as the server began to end."""
+"""Seconds between two looks for connections that were made as the server began to end."""
 
 
 class PromptProtocol(HttpToolsProtocol):
@@ -69,7 +69,7 @@ class ApiServer(uvicorn.Server):
         self._feed: EventFeed = app.state.feed
 
     async def on_tick(self, counter: int) -> bool:
-        """Beat, ten times a second, for whoever watches whether the event loop turns."""
+        """Beat, ten times a second, as a sign that the event loop turns."""
         self._beat()
         return await super().on_tick(counter)
 
@@ -104,7 +104,7 @@ class ApiServer(uvicorn.Server):
             await asyncio.sleep(_LOOK_SECONDS)
 
     async def _drop_what_is_left(self) -> None:
-        """Close the sockets of answers that nobody has read in the time that there was."""
+        """Close the sockets of answers that clients have not read in time."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         await asyncio.sleep(0)  # the loop closes them with its next turn

@@ -1,4 +1,4 @@
-"""Define what a request may do, and in whose name."""
+"""Define what the sender of a request may do, and as which owner."""
 
 from typing import Final, NamedTuple
 
@@ -10,30 +10,30 @@ from tuner.storage.sql.viewers import Viewer
 
 
 class Access(NamedTuple):
-    """Who asks."""
+    """The sender of a request: their scopes, the studies they reach, and their key."""
 
     scopes: frozenset[Scope]
-    """Those that they have, with all that each brings along."""
+    """Scopes of the sender, including those that each brings along."""
     viewer: Viewer | None
-    """Whose studies they reach; None: everybody's, on a service without keys."""
+    """The viewer that decides which studies they reach; None on a service without keys: all."""
     key: ApiKey | None = None
     """The key that was shown, or that the browser's session began with."""
     csrf_token: str | None = None
-    """What a browser's session has to send with every change; None for a key itself."""
+    """Token that a browser's session must send with every change; None for a key itself."""
 
     @property
     def owner(self) -> str | None:
-        """Whose studies they may work on; None: everybody's."""
+        """Owner whose studies they may work on: None is every owner, an empty name no owner."""
         return None if self.viewer is None else (self.viewer.owner or "")
 
 
 KEYLESS: Final = Access(frozenset(Scope), None)
-"""Of everybody, on a service that nobody has made a key for."""
+"""Access of everybody, on a service that never had a key."""
 NOBODY: Final = Access(frozenset(), Viewer(None))
-"""Of a path that is open to everybody."""
+"""Access to a path that is open to everybody."""
 
 
 def access_of(connection: HTTPConnection) -> Access:
-    """Who sends a request."""
+    """The access of a request's sender, as the gate has noted it."""
     access: Access = connection.scope["access"]
     return access

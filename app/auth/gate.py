@@ -1,4 +1,4 @@
-"""Let in who shows a key, a browser's session or a share link; turn others away before any route.
+"""Admit requests with a key, a browser's session or a share link; refuse others before any route.
 
 A service for which no key was ever made lets everybody in: it listens on this machine alone
 (service/opened.py), and `KnownHosts` keeps other sites' pages away.
@@ -30,11 +30,11 @@ _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 class _Shown(NamedTuple):
     access: Access | None
     was_shown: bool
-    """A key or a session, right or wrong."""
+    """True if a key or a session was shown, right or wrong."""
 
 
 class Gate:
-    """Stands before the routes, and says to them who asks.
+    """Stands before the routes: refuses requests, or notes the access of their sender.
 
     Args:
         on_error: answers where the database cannot be read.
@@ -68,7 +68,7 @@ class Gate:
         await (refusal or self.app)(scope, receive, send)
 
     async def _refusal(self, request: Request) -> Response | None:
-        """The answer to who may not come in; else the access is noted for the routes."""
+        """The answer to a request that is refused; None if it is admitted and its access noted."""
         if is_open(request.scope["path"]):
             request.scope["access"] = NOBODY
             return None
@@ -83,7 +83,7 @@ class Gate:
         return _forged(request, access) or self._too_many(request, access)
 
     async def _is_still(self, request: Request) -> bool:
-        """Whether the request's sender may read what it could as the request came."""
+        """True if the request's sender may still read what they could when the request came."""
         before: Access = request.scope["access"]
         try:
             if not await self._known.are_keys_needed():
@@ -137,7 +137,7 @@ class Gate:
 
 
 def _key_in(request: Request) -> str | None:
-    """The key in the headers; other schemes are for somebody in front of the service."""
+    """The key in the headers; other schemes are left to a proxy in front of the service."""
     scheme, _, text = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return text.strip()
@@ -145,7 +145,7 @@ def _key_in(request: Request) -> str | None:
 
 
 def _with_shared(access: Access | None, shared: Access | None) -> Access | None:
-    """A session that also holds a share link sees that study beside its own."""
+    """The access of a session, extended by the study of a share link that it also holds."""
     if access is None or access.viewer is None or shared is None or shared.viewer is None:
         return access or shared
     viewer = access.viewer._replace(shared_study_id=shared.viewer.shared_study_id)

@@ -1,8 +1,8 @@
-"""Find whose a secret is; what was found is believed for a second.
+"""Find the access that a secret gives, and keep the result for a second.
 
-A service that many API processes serve learns of a revocation within that second; the process that
-revokes learns of it at once. While the database cannot be read what was found last is believed on:
-all that can be answered then is what needs no database, such as the metric that says so.
+Of many API processes, the one that revokes a key heeds that at once, the others within that second.
+While the database cannot be read, the last results stay valid: only what needs no database can be
+answered then, such as the metric that says so.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tuner.storage.sql.viewers import Viewer
 
 BELIEVED_SECONDS: Final = 1.0
 USES_SECONDS: Final = 15.0
-"""Between two times at which the last uses of keys are stored."""
+"""Seconds between two times at which the last uses of keys are stored."""
 _MOST_KEPT: Final = 10_000
 _THREADS: Final = 8  # apart from those that routes run in
 
@@ -41,17 +41,17 @@ class _Found(NamedTuple):
     access: Access | None
     at: float
     until: dt.datetime | None
-    """When it ends by itself."""
+    """Time at which the access ends by itself; None if it does not."""
 
 
 class KnownSecrets:
-    """Who has shown what. Belongs to one event loop."""
+    """The access that recent secrets give. Belongs to one event loop."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._found: dict[str, _Found] = {}  # by the SHA-256 of what was shown
         self._looking: dict[str, asyncio.Future[Any]] = {}
-        """What is being looked up, by the name that it is remembered by."""
+        """Lookups under way, by the name that the result is kept under."""
         self._uses: dict[str, dt.datetime] = {}
         self._has_keys = False
         self._looked_at = float("-inf")
@@ -59,7 +59,7 @@ class KnownSecrets:
         self._closing = anyio.Event()
 
     async def are_keys_needed(self) -> bool:
-        """Whether a key was ever made."""
+        """True if a key was ever made."""
         if not self._has_keys and time.monotonic() - self._looked_at > BELIEVED_SECONDS:
             try:
                 self._has_keys = await self._look_once("any key", self._any_key)
@@ -71,15 +71,15 @@ class KnownSecrets:
         return self._has_keys
 
     async def of_secret(self, text: str) -> Access | None:
-        """What a key, or the secret of a share link, permits; None if nothing."""
+        """The access that a key, or the secret of a share link, gives; None if it gives none."""
         return await self._remembered(digest(text), partial(self._of_secret, text))
 
     async def of_session(self, token: str) -> Access | None:
-        """What a browser's session permits; None if nothing."""
+        """The access that a browser's session gives; None if it gives none."""
         return await self._remembered(digest(f"session {token}"), partial(self._of_token, token))
 
     def forget(self) -> None:
-        """Believe nothing that was found or is being looked up: a key or a link has changed."""
+        """Drop all results, also of lookups under way: a key or a link has changed."""
         self._found, self._looking = {}, {}
 
     async def keep_uses(self) -> None:
@@ -132,7 +132,7 @@ class KnownSecrets:
         return found.access
 
     async def _look_once(self, name: str, find: Callable[[], T]) -> T:
-        """Look something up for all who ask meanwhile: with one key dozens of requests do."""
+        """Look something up once for all who ask meanwhile: dozens of requests may show one key."""
         looking = self._looking
         if name not in looking:
             look = looking[name] = asyncio.ensure_future(self._look(find))
@@ -183,7 +183,7 @@ def _done(
 
 
 def csrf_token(session_token: str) -> str:
-    """What pages of a session send with every change: another site cannot know it."""
+    """The token that a session's pages send with every change: another site cannot know it."""
     return hmac.digest(session_token.encode(), b"csrf", "sha256").hex()
 
 

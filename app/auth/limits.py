@@ -5,7 +5,7 @@ import time
 from typing import Final
 
 _MOST_KEPT: Final = 10_000
-"""Buckets; beyond that, full ones are forgotten."""
+"""Buckets that are kept; beyond that, full ones are forgotten."""
 
 
 class RateLimits:
@@ -15,10 +15,10 @@ class RateLimits:
         self._buckets: dict[str, tuple[float, float]] = {}  # tokens, and when there were so many
 
     def retry_seconds(self, name: str, per_minute: int, now: float | None = None) -> int | None:
-        """Take one request; None if there was one, else the seconds until there is.
+        """Take one request from a bucket; None if it held one, else the seconds until it does.
 
         Args:
-            name: whose bucket.
+            name: of the bucket, one for each sender.
             per_minute: requests that it holds, and that flow in each minute.
             now: seconds of a steady clock.
 
@@ -34,7 +34,7 @@ class RateLimits:
         return None
 
     def _forget(self, now: float) -> None:
-        """A bucket that nothing was taken from for a minute is full."""
+        """Forget full buckets: those that nothing was taken from for a minute."""
         self._buckets = {
             name: (tokens, since)
             for name, (tokens, since) in self._buckets.items()

@@ -1,4 +1,4 @@
-"""Say which scope a route asks for, and refuse who has not got it."""
+"""Define the scope that each route needs, and refuse requests without it."""
 
 import re
 from collections.abc import Iterable
@@ -35,11 +35,11 @@ _RULES: Final = (
     _Rule(_POST, re.compile(r"/v1/studies/[^/]+/recommendation"), Scope.READ),  # likewise
     _Rule(frozenset({"GET"}), re.compile(r".*"), Scope.READ),
 )
-"""The first that fits; whatever fits none changes something."""
+"""The first rule that fits decides; a request that fits none changes something."""
 
 
 def is_open(path: str) -> bool:
-    """Whether a path needs no key."""
+    """True if a path needs no key."""
     return OPEN.fullmatch(path) is not None
 
 
@@ -55,7 +55,7 @@ def scope_of(method: str, path: str) -> Scope:
 
 
 def is_report(method: str, path: str) -> bool:
-    """Whether a trainer leases or reports: their number is bounded by what there is to train."""
+    """True if a trainer leases or reports; such requests are bounded by the training there is."""
     return scope_of(method, path) is Scope.WORKER
 
 
@@ -75,6 +75,6 @@ async def require_scope(request: Request) -> None:
 
 
 def refusal(wanted: Scope, scopes: Iterable[Scope]) -> str:
-    """In words, what is missing."""
+    """A sentence that names the missing scope."""
     has = ", ".join(sorted(scopes)) or "none"
     return f"This needs a key with the scope {wanted}; this one permits {has}."

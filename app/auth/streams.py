@@ -1,4 +1,4 @@
-"""End a stream once whoever opened it may not read it any more."""
+"""End a stream once the access of its reader has ended."""
 
 import asyncio
 import contextlib
@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, TypeVar
 
 LOOK_SECONDS: Final = 5.0
-"""Between two looks at whether a silent stream may go on."""
+"""Seconds between two checks of access while a stream is silent."""
 
 T = TypeVar("T")
 _END: Final = object()
@@ -15,10 +15,9 @@ _END: Final = object()
 async def while_permitted(
     stream: AsyncGenerator[T], is_permitted: Callable[[], Awaitable[bool]]
 ) -> AsyncGenerator[T]:
-    """What the stream gives, until its key, session or share link has ended.
+    """The items of a stream, until its key, session or share link has ended.
 
-    Nothing is given without having looked, and a stream that gives nothing is looked at every
-    `LOOK_SECONDS`.
+    Access is checked before every item, and every `LOOK_SECONDS` while there is none.
     """
     async with contextlib.aclosing(stream):
         while True:

@@ -15,7 +15,7 @@ class Action(NamedTuple):
     name: str
     words: str
     question: str
-    """Asked first; empty where what is done can be undone at once."""
+    """Question asked first; empty where the action can be undone at once."""
 
 
 _PAUSE: Final = Action("pause", "❚❚ Pause", "")
@@ -41,10 +41,10 @@ _ACTIONS: Final[Mapping[StudyState, tuple[Action, ...]]] = {
 
 
 def actions_on(study: StudyRecord, sender: Access) -> tuple[Action, ...]:
-    """What the sender may do to a study in the state that it is in."""
+    """Actions that the sender may take on a study in its present state."""
     return _ACTIONS.get(study.state, ()) if may_change(sender, study.owner) else ()
 
 
 def may_change(sender: Access, owner: str) -> bool:
-    """Whether the sender's key permits changing what belongs to this owner."""
+    """True if the sender's key permits changing what belongs to this owner."""
     return Scope.SUBMIT in sender.scopes and sender.owner in (None, owner)

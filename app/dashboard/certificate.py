@@ -18,7 +18,7 @@ router = APIRouter()
 def show_certificate(
     recommendation_id: RecommendationId, database: Db, sender: Sender
 ) -> HTMLResponse:
-    """What was recommended, what it rests on, and what was decided about it."""
+    """The certificate of a stored recommendation: the answer, its evidence and the decision."""
     with database.read() as session:
         kept = stored.get_recommendation(session, recommendation_id)
         answer = stored.get_answer(session, recommendation_id)

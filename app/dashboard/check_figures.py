@@ -1,6 +1,6 @@
 """Small multiples of a coordinate check: how each tensor's change grows with width.
 
-What is judged by its size before training, such as attention's logits, is drawn by that.
+Tensors judged by their size before training, such as attention's logits, are drawn by that.
 """
 
 from collections.abc import Iterable

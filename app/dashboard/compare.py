@@ -1,4 +1,4 @@
-"""The page of studies side by side: what each answers, and what was asked of each otherwise."""
+"""The page of studies side by side: the answer of each, and the differences in their requests."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ OFFERED: Final = 50
 LARGEST_WIDTH_DIGITS: Final = 8
 NOT_THERE: Final = "not there"
 _DEPTH: Final = 2
-"""Names of a pointer to what a study has as a whole or not at all: `/optimizers/sgd`."""
+"""Parts of a pointer to a field that a study has as a whole or not at all: `/optimizers/sgd`."""
 
 
 class Row(NamedTuple):

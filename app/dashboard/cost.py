@@ -1,4 +1,4 @@
-"""The page of what was used of the slots, and what that costs."""
+"""The page of the slot hours that were used, and their cost."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -85,7 +85,7 @@ async def _form_of(request: Request) -> dict[str, str]:
 
 
 def _within(way_back: str) -> str:
-    """A path of this host: a link must not lead who logs in to another."""
+    """The path if it is one of this host, else `/`: a link must not lead to another host."""
     is_path = way_back.startswith("/") and not way_back.startswith(("//", "/\\"))
     return way_back if is_path and way_back.isprintable() else "/"
 

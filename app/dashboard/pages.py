@@ -23,7 +23,7 @@ MOST_QUEUED: Final = 500
 
 @router.get("/workers")
 def show_workers(database: Db, settings: Settings) -> HTMLResponse:
-    """Who works, and on what."""
+    """The workers, and the work of each."""
     with database.read() as session:
         last_event, tuner = last_event_id(session), coordinator(session)
     now = dt.datetime.now(dt.UTC)
@@ -37,7 +37,7 @@ def show_workers(database: Db, settings: Settings) -> HTMLResponse:
 
 @router.get("/queue")
 def show_queue(database: Db, verdicts: Verdicts, settings: Settings) -> HTMLResponse:
-    """Who holds slots, and whose turn comes next."""
+    """The studies that hold slots, and the order in which the others get them."""
     with database.read() as session:
         last_event = last_event_id(session)
     active = list_studies(

@@ -15,18 +15,20 @@ from app.dashboard.submit import page as submit_page
 from tuner.records.errors import TunerError
 
 AFTER_SECONDS: Final = 10.0
-"""Of a process's start: it takes most of a second of a core, which first requests need more."""
+"""Seconds from a process's start to preparing, which takes most of a second of a core that the first
+requests need more."""
 _PAUSE_SECONDS: Final = 0.02
-"""Between two templates."""
+"""Seconds between two templates."""
 _TURN_SECONDS: Final = 5e-4
-"""That a thread computes while others wait, instead of Python's 5 ms: a request takes ten turns."""
+"""Seconds that a thread computes while others wait, instead of Python's 5 ms: a request takes ten
+turns."""
 
 
 def prepare_list(app: FastAPI) -> None:
-    """Make the list of studies once, which whoever starts a service opens first.
+    """Make the list of studies once: the page that is opened first on a new service.
 
     It compiles the page's templates and statements, reads the verdicts that it shows, and loads
-    what hands requests to threads. A database that is away is left to those who ask.
+    what hands requests to threads. A database that cannot be read is no error here.
     """
     asked = Request(
         {

@@ -29,7 +29,7 @@ class Row(NamedTuple):
 
 
 class TransferPart(NamedTuple):
-    """What the page shows about one optimizer's transfer, beside the plot."""
+    """The part of the page about one optimizer's transfer, beside the plot."""
 
     optimizer: Optimizer
     columns: tuple[Column, ...]
@@ -66,7 +66,7 @@ def _column(curve: SensitivityCurve) -> Column:
 
 
 def _cells(curve: SensitivityCurve) -> dict[float, Cell]:
-    """By log2 of the learning rate."""
+    """Cells of a curve, by log2 of the learning rate."""
     best = min((p.mean_loss for p in curve.points if p.mean_loss is not None), default=None)
     return {
         point.log2_learning_rate: Cell(

@@ -40,10 +40,10 @@ ORDERS: Final[Mapping[str, _Order]] = {
     "loss": _Order("best loss", lambda study: (_loss(study), "")),
     "verdict": _Order("verdict", lambda study: (_VERDICTS.index(study.standing.verdict), "")),
 }
-"""Define what a page of studies can be sorted by."""
+"""Sort orders of the page of studies."""
 
 KINDS: Final[Mapping[Kind, str]] = {"search": "studies", "check": "coordinate checks alone"}
-"""Define what a list can be narrowed to, beside both."""
+"""Kinds that the list can be limited to; by default it shows both."""
 
 Word = Annotated[str, Query(max_length=200)]
 

@@ -41,7 +41,7 @@ CURVE_METRICS: Final = ("train_loss", "validation_loss", "gradient_norm", "param
 
 
 class _Asked(NamedTuple):
-    """What a tab is made from."""
+    """The inputs that a tab is made from."""
 
     session: Session
     study: StudyRecord
@@ -112,7 +112,7 @@ OF_CHECKS: Final = {name: TABS[name] for name in ("check", "asked")}
 OF_SWEEPS: Final = {name: TABS[name] for name in ("transfer", "trials", "asked")}
 """The tabs of tables of losses: there is no model that was checked, searched or could be set up."""
 LANDSCAPE: Final = {"landscape": _Tab("Landscape", "study_landscape.html", _landscape)}
-"""The tab of studies that were asked for dynamics; others have it for whoever knows its address."""
+"""The tab of dynamics, shown for studies that asked for them; its address works for all."""
 _BEFORE: Final = "schedule"
 """The tab that the landscape stands before."""
 
@@ -179,7 +179,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
 
 
 def _tabs(study: StudyRecord, tab: str) -> Mapping[str, _Tab]:
-    """Those that are offered, the one that is shown among them."""
+    """Tabs that are offered, including the one that is shown."""
     if study.spec.only_checks and tab in OF_CHECKS:
         return OF_CHECKS
     if is_sweep(study) and tab in OF_SWEEPS:
@@ -195,7 +195,7 @@ def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendatio
 
 
 def _sweep(session: Session, study: StudyRecord) -> SweepRead | None:
-    """What a table of losses says, of studies that are one."""
+    """The answer of a study that was stored from a table of losses; None for other studies."""
     if not is_sweep(study):
         return None
     _, group = stored_sweep(session, study.id)

@@ -1,4 +1,4 @@
-"""Pages from templates: escaped, and refusing names that nobody filled in."""
+"""Pages from templates: escaped, and refused where a name has no value."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ def _shown(value: object) -> object:
 
 
 THEME: Final = "widthwise_theme"
-"""The cookie of who has chosen a theme; set by `static/theme.js`."""
+"""Name of the cookie that holds a reader's theme; set by `static/theme.js`."""
 THEMES: Final = ("light", "dark")
 _ENVIRONMENT: Final = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -33,7 +33,7 @@ _ENVIRONMENT: Final = Environment(
 )
 _ENVIRONMENT.filters |= FILTERS
 _ENVIRONMENT.globals["style"] = Markup(STYLE)
-"""For a page that brings it along."""
+"""For a page that carries its style sheet in itself."""
 _ENVIRONMENT.globals["places"] = {
     "studies": ("/", "Studies"),
     "new": ("/new", "New study"),
@@ -53,7 +53,7 @@ def templates() -> Iterator[Template]:
 class Page(HTMLResponse):
     """A page in the theme that its reader's browser keeps; without one, in the system's.
 
-    It stands in the page as it comes: a script that set it would have to run before anything is
+    The server writes it into the page: a script that set it would have to run before anything is
     painted.
     """
 

@@ -53,7 +53,7 @@ def _tenths(percents: float) -> str:
 
 
 def _with_sign(value: float, decimals: int) -> str:
-    """What rounds to nothing has no sign.
+    """A number with its sign; one that is rounded to zero has none.
 
     >>> _with_sign(0.03, 1), _with_sign(0.06, 1)
     ('0.0', '+0.1')
@@ -124,7 +124,7 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
 
 
 def weakest_point(recommendation: Recommendation) -> str:
-    """What speaks against the answer most, and how far the optimum drifts: beside its headline."""
+    """The main reason against an answer, and the drift of its optimum: beside its headline."""
     lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
     return _weakest(lead, recommendation.reasons, recommendation.evidence.drift)
 
@@ -155,7 +155,7 @@ def sweep_rate(sweep: SweepRead) -> str:
 
 
 def seen(tensor: TensorVerdict) -> str:
-    """What a check says of one tensor, beside its name."""
+    """A check's words about one tensor, to stand beside its name."""
     return tensor.words.removeprefix(f"{tensor.tensor}: ")
 
 

@@ -46,7 +46,7 @@ def accepted(header: str | None, offered: Mapping[str, str]) -> str:
 
 
 def names(header: str | None, media_type: str) -> bool:
-    """Whether the header names exactly this media type."""
+    """True if the header names exactly this media type."""
     ranges = (_range(part) for part in (header or "").split(","))
     return any(
         found is not None and f"{found.kind}/{found.subtype}" == media_type for found in ranges
@@ -69,6 +69,6 @@ def _number(word: str) -> float:
 
 
 def _quality(ranges: list[_Range], media_type: str) -> float:
-    """Of the most precise range that covers it."""
+    """Quality of the most precise range that covers the media type."""
     covering = [one for one in ranges if one.covers(media_type)]
     return max(covering, key=lambda one: one.precision).quality if covering else 0.0

@@ -1,7 +1,7 @@
 """Entity tags of the API's answers, and requests that depend on them (RFC 9110, section 13).
 
 A tag is a digest of the body, so that it changes whenever the body does. That of a study begins
-with its version, which is what a change is made on condition of: progress alone moves the rest.
+with its version, which a change can be conditional on: progress alone changes only the rest.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ def versions(if_match: str | None) -> frozenset[int] | None:
 
 
 class EntityTags:
-    """Gives every whole JSON answer under /v1 its tag, and 304 to who has that answer already."""
+    """Gives every whole JSON answer under /v1 its tag, and answers 304 if its sender has it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -35,10 +35,10 @@ _CODES: Final = (
     (r"string_pattern_mismatch|(date|time|url|uuid).*_(parsing|object_invalid)", FieldCode.FORMAT),
     (r"json_types?|json_invalid|\w+_(type|parsing|from_float)", FieldCode.TYPE),
 )
-"""Codes by pydantic's name of the error; the first that fits, else it is a rule."""
+"""Codes by pydantic's name of the error: the first pattern that fits, else `rule`."""
 
 _CONSEQUENCES: Final = frozenset({"default_factory_not_called"})
-"""Follow from another error that is listed itself."""
+"""Errors that follow from another one, which is listed itself."""
 
 MOST_ERRORS: Final = 100
 """Errors that are looked at: a body can hold a hundred thousand."""

@@ -28,7 +28,7 @@ SECURITY_HEADERS: Final = {
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS: Final = 120.0
-"""For the whole body of a request."""
+"""Seconds for the whole body of a request."""
 _MOST_DRAINED = 32_000_000  # bytes read and thrown away, so that the answer reaches the sender
 
 
@@ -148,7 +148,7 @@ class _Body:
         raise self._too_large()
 
     async def receive(self) -> Message:
-        """The next piece; once there are no more, that the client has left, however late.
+        """The next part of the body; after the last one the client's disconnect, however late.
 
         Raises:
             HTTPException: 408, 413.

@@ -89,7 +89,7 @@ def _number(written: str) -> float:
 
 
 def _is_whole(written: str) -> bool:
-    """Whether the decimal digits themselves make a whole number.
+    """True if the decimal digits themselves make a whole number.
 
     >>> [_is_whole(one) for one in ("1.0", "-0.0", "12.5e1", "1e-400", "1.00000000000000000001")]
     [True, True, True, False, False]

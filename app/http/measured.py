@@ -44,7 +44,7 @@ class Measured:
         try:
             await self.app(scope, receive, noted)
         finally:
-            # Templates alone, or whoever asks would decide how many series there are.
+            # Templates alone: with whole paths, clients would decide how many series there are.
             route = _template(getattr(scope.get("route"), "path", "none"))
             method = scope["method"] if route != "none" else "any"
             labelled = self._seconds.labels(method, route, str(status))

@@ -14,7 +14,7 @@ from app.http.problems import PROBLEM_JSON, Problem
 
 _PROBLEM: Final = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _WITH_PRIOR: Final = ("/v1/studies", "/v1/studies:preview")
-"""Whose bodies may name another study."""
+"""Paths whose bodies may name another study."""
 _ERRORS: Final = {
     400: "Host header not served here, or a body that is not JSON in UTF-8",
     401: "No key was sent, or one that opens nothing (any more)",

@@ -15,7 +15,7 @@ PROBLEM_JSON = "application/problem+json"
 
 
 class FieldCode(StrEnum):
-    """What kind of change a field needs. All but `rule` are limits that /openapi.json states."""
+    """Kinds of change that a field needs; all but `rule` are limits that /openapi.json states."""
 
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -29,13 +29,13 @@ class FieldCode(StrEnum):
 
 
 class FieldError(Record):
-    """What is wrong with one field, and what to change."""
+    """The error of one field, and the change that it needs."""
 
     location: Literal["body", "query", "header", "path"] = Field(alias="in")
     pointer: str
     """JSON pointer into the submitted document, or `/` and the parameter's name."""
     code: FieldCode = FieldCode.RULE
-    """Which kind of limit it breaks; `rule`: one that no schema states, `detail` does."""
+    """Kind of limit that it breaks; `rule`: one that no schema states, but `detail` does."""
     detail: str
 
 
@@ -45,7 +45,7 @@ class Problem(Record):
     title: str
     status: int = Field(ge=400, le=599)
     detail: str
-    """What happened and what to do about it, for people."""
+    """The error, in words for people, and the remedy."""
     instance: str
     """Path of the request."""
     errors: tuple[FieldError, ...] = ()

@@ -45,7 +45,7 @@ def _problem(name: str, times: int, is_list: dict[str, bool]) -> tuple[str, str]
 
 
 def _parameters(dependant: Dependant) -> Iterator[tuple[str, bool]]:
-    """Every query parameter of a route, and whether it may be repeated."""
+    """Every query parameter of a route, with True if it may be repeated."""
     for field in dependant.query_params:
         yield field.alias, _has_list(field.field_info.annotation)
     for inner in dependant.dependencies:

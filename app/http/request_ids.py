@@ -18,7 +18,7 @@ from tuner.engine.tracing import STUDY
 
 HEADER: Final = "X-Request-Id"
 _LINK: Final = re.compile(r"(/shared/.{16}).*")
-"""Of a share link's secret only the beginning is logged."""
+"""Share links' addresses, of whose secret only the beginning is logged."""
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
 _STUDY: Final = re.compile(r"/studies/(std_\w+)")
 _UNTRACED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
@@ -69,10 +69,9 @@ class RequestIds:
 
 
 def is_untraced(scope: MutableMapping[str, Any]) -> bool:
-    """Whether a request gets no span.
+    """True if a request gets no span.
 
-    Supervisors and scrapers ask all the time; and a span says the path, which of a share link is
-    the secret.
+    Supervisors and scrapers ask all the time, and the path of a share link contains its secret.
     """
     path: str = scope["path"]
     return path in _UNTRACED or path.startswith("/shared/")

@@ -15,7 +15,7 @@ from tuner.records.errors import StorageBusy
 WRITING: Final = 16
 """Requests that write at a time; anyio has 40 threads for all."""
 WAITING: Final = 512
-"""Requests that wait for their turn; more are told to come again."""
+"""Requests that wait for their turn; further ones are told to come again."""
 
 
 class WriteTurns:

@@ -34,14 +34,14 @@ class PluginLeftOut(Record):
     name: str
     plugin: str
     reason: str
-    """Why it cannot be used, in words."""
+    """The reason why it cannot be used, in words."""
 
 
 class FamilyOption(Option):
     datasets: tuple[str, ...]
-    """What it can train on; the first one is its default."""
+    """Datasets that it can train on; the first one is its default."""
     compared_by: Comparison
-    """What its trials are compared by."""
+    """Metric that its trials are compared by."""
     source: str | None = None
     """File or package, and class, of an own task; null of a family that is built in."""
     version: str | None = None
@@ -74,16 +74,16 @@ class NumberOption(Record):
     minimum: float
     maximum: float
     whole: bool
-    """Whether it counts something."""
+    """True for a whole number, such as a count."""
 
 
 class ShapeOption(Record):
     name: str
     description: str
     numbers: tuple[NumberOption, ...]
-    """What `numbers` of a schedule of this shape may hold."""
+    """Numbers that `numbers` of a schedule of this shape may hold."""
     grows_batch: bool
-    """Whether the batch grows over the decay phase."""
+    """True if the batch grows over the decay phase."""
     plugin: str | None
     """Installed package and version that it comes from; null if it is built in."""
 
@@ -96,7 +96,7 @@ class ScheduleList(Record):
 
 class DatasetOption(Option):
     examples: int | None
-    """Training and held-out ones together; null where it depends on the machine."""
+    """Training and held-out examples together; null where it depends on the machine."""
     plugin: str | None
     """Installed package and version that it comes from; null if it is built in."""
 

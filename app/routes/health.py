@@ -41,27 +41,27 @@ class Readiness(Record):
 
 class Versions(Record):
     version: str
-    """Of this service."""
+    """Version of this service."""
     rules_version: str
-    """Of the scaling rules under the usual policies: another may give other numbers."""
+    """Version of the scaling rules under the usual policies: another may give other numbers."""
 
 
 @router.get("/v1/version")
 def read_version() -> Versions:
-    """Which release answers, and with which rules."""
+    """Version of the release that answers, and of its rules."""
     return Versions(version=version("widthwise"), rules_version=rules_version(Policies()))
 
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """Whether this process answers; looks at nothing else."""
+    """Liveness of this process alone: nothing else is looked at."""
     # A coroutine: it waits for no thread that a request of the database's has.
     return Health()
 
 
 @router.get("/readyz")
 def readyz(database: Db, settings: Settings) -> Readiness:
-    """Whether studies are stored and move: database, coordinator and a slot are at work.
+    """Readiness of the service: database, coordinator and a slot are at work.
 
     A database that no coordinator has ever run on is ready to store the first studies. It looks
     without queueing for the database's lock, so that it may be asked often.

@@ -30,7 +30,7 @@ router = APIRouter(
 )
 
 _ATTEMPTS: Final = 3
-"""At judging, where the same run reports from several places at once."""
+"""Attempts at judging a run that reports from several places at once."""
 
 
 @router.post("/observations")
@@ -84,11 +84,11 @@ def list_observations(
 
 
 class _Known(NamedTuple):
-    """What a run is judged by, and what it has reported."""
+    """The prediction that a run is judged by, and the losses that it has reported."""
 
     run: TargetRun
     steps: int
-    """Of the target."""
+    """Updates of the target's training."""
     observations: tuple[Observation, ...]
 
     @classmethod

@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1", tags=["workers"])
 
 @router.get("/queue")
 def read_queue(database: Db, settings: Settings) -> Queue:
-    """Who holds slots, and whose turn comes next."""
+    """Studies that hold slots, and the order in which the others get them."""
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         known = coordinator(session)
@@ -27,7 +27,7 @@ def read_queue(database: Db, settings: Settings) -> Queue:
 
 @router.get("/workers")
 def list_workers(database: Db, settings: Settings) -> WorkerList:
-    """Who works, on what, and since when it has not been heard of."""
+    """Workers, the work of each, and the time since its last sign of life."""
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         known, own = workers(session), trainers(session, now)

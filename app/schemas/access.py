@@ -28,9 +28,9 @@ class KeyAsked(Submitted):
 
     owner: Owner
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=4)]
-    """What it permits; `submit` and `worker` bring `read` along, `admin` everything."""
+    """Scopes of the key; `submit` and `worker` bring `read` along, `admin` everything."""
     name: Label = ""
-    """What it is for."""
+    """Purpose of the key, for people."""
     expires_in_days: Days | None = None
     """Null: it does not expire."""
     requests_per_minute: Annotated[int, Field(ge=1, le=10_000_000)] | None = None
@@ -42,7 +42,7 @@ class KeyAsked(Submitted):
 class KeyRead(Record):
     id: str
     prefix: str
-    """Beginning of its newest secret: how it is recognised."""
+    """Beginning of its newest secret, by which people recognise the key."""
     owner: str
     name: str
     scopes: tuple[Scope, ...]
@@ -63,34 +63,35 @@ class KeyMade(KeyRead):
 
 class KeyList(Record):
     keys: tuple[KeyRead, ...]
-    """Newest first, those included that open nothing any more."""
+    """Newest first, including expired and revoked keys."""
     next_page_token: str | None
     """Give it as `page_token` to go on; null on the last page."""
 
 
 class RotationAsked(Submitted):
-    """How to rotate a key."""
+    """The settings of a key's rotation."""
 
     overlap_seconds: Annotated[int, Field(ge=0, le=2_592_000)] = 0
-    """For so long the secrets before stay valid beside the new one."""
+    """Seconds for which earlier secrets stay valid beside the new one."""
 
 
 class Me(Record):
-    """Who asks, as the service sees it."""
+    """The sender of a request, as the service knows them."""
 
     key: KeyRead | None
     """Null on a service without keys, and with a share link."""
     owner: str | None
-    """Whose studies are seen; null: everybody's, on a service without keys."""
+    """Owner whose studies are seen; null on a service without keys, which shows all, and with a
+    share link."""
     scopes: tuple[Scope, ...]
-    """With those that each brings along."""
+    """Scopes, including those that each brings along."""
 
 
 class LinkAsked(Submitted):
     """A share link to make."""
 
     name: Label = ""
-    """Whom it is for."""
+    """Recipient of the link, for people."""
     expires_in_days: Annotated[int, Field(ge=1, le=365)] = 30
 
 
@@ -113,7 +114,7 @@ class LinkMade(LinkRead):
 
 class LinkList(Record):
     share_links: tuple[LinkRead, ...]
-    """Newest first, those included that open nothing any more."""
+    """Newest first, including expired and revoked links."""
 
 
 def key_read(key: ApiKey) -> KeyRead:

@@ -1,4 +1,4 @@
-"""Define a coordinate check that stands alone: what to check, and what was found."""
+"""Define a coordinate check that stands alone: the request, and the result."""
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping
@@ -75,7 +75,8 @@ class CheckAsked(Submitted):
     check's own. Default: adamw."""
     policies: Policies = Policies()
     parametrization: Parametrization = Parametrization.MUP
-    """That scales the model with width: `sp` is what most code does without thinking of it."""
+    """The rules that scale the model with width; `sp`, standard parametrization, is that of most
+    code."""
     base_width: Width | None = None
     """Width at which every multiplier is 1. Default: an eighth of the widest that is checked; that
     of the shapes, where the family is given by them."""
@@ -157,9 +158,9 @@ class CheckSummary(Record):
     name: str
     state: StudyState
     outcome: CheckOutcome | None
-    """Of all optimizers, the worst; null until it is completed."""
+    """The worst outcome of all optimizers; null until it is completed."""
     reason: str | None
-    """In words, what was found, or why it failed."""
+    """The result in words, or the reason of a failure."""
     family: str
     optimizers: tuple[str, ...]
     parametrization: Parametrization
@@ -185,7 +186,7 @@ class CheckList(Record):
 
 
 class StandaloneCheckRead(CheckSummary):
-    """A check, and what every tensor did."""
+    """A check, and the result of every tensor."""
 
     checks: tuple[CheckRead, ...]
     """One an optimizer: the verdict in words, likely causes, and slopes by tensor."""
@@ -195,11 +196,12 @@ class StandaloneCheckRead(CheckSummary):
     batch_size: int
     policies: Policies
     problem: str | None
-    """In words, what keeps it from moving right now; null when nothing does."""
+    """The reason why it does not advance right now, in words; null if there is none."""
     pending_reason: str | None
     """In words, what it waits for; null while it holds a slot and when it has ended."""
     eta_seconds: float | None
-    """Until it is done, at the pace so far; null before there is one, and when nothing runs."""
+    """Seconds until it is done, at the pace so far; null before there is one, and when nothing
+    runs."""
     version: int
     """Grows with every change of state and every edit; the ETag begins with it."""
 

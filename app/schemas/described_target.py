@@ -13,7 +13,7 @@ from tuner.spec.target import BatchSize, Tokens
 
 
 class DescribedTargetAsked(Submitted):
-    """A configuration, and what none of a model says."""
+    """A model's configuration, and the facts of its training that no configuration holds."""
 
     target_config: Annotated[str, Field(max_length=MOST_CHARACTERS)] | dict[str, Any]
     """A Hugging Face config.json, or width, depth and tensors of a model of your own, as an object

@@ -46,11 +46,11 @@ class SensitivityRead(Record):
     state: StudyState
     """Curves and evidence are final once the study is completed."""
     compared_by: Comparison
-    """What every loss below is."""
+    """Metric of every loss below."""
     curves: tuple[SensitivityCurve, ...]
     """Loss against learning rate by optimizer, parametrization and width."""
     transfer: tuple[TransferEvidence, ...]
-    """How the optimum moves with width, by optimizer and parametrization."""
+    """Shift of the optimum with width, by optimizer and parametrization."""
     standings: tuple[OptimizerStanding, ...]
     """The study's optimizers at equal width, tokens and FLOPs, best first."""
 
@@ -58,9 +58,9 @@ class SensitivityRead(Record):
 class OptimizerDynamics(Record):
     optimizer: Optimizer
     widths: tuple[WidthDynamics, ...]
-    """What was seen along the winner's training, the narrowest width first."""
+    """Dynamics along the winner's training, the narrowest width first."""
     findings: DynamicsFindings | None
-    """What that says of a target; null until a width was looked at."""
+    """Consequences for a target; null until a width was measured."""
 
 
 class DynamicsRead(Record):
@@ -72,7 +72,7 @@ class DynamicsRead(Record):
 
 
 def dynamics_read(study: StudyRecord) -> DynamicsRead:
-    """Everything that was seen of every optimizer's winner."""
+    """The dynamics of every optimizer's winner."""
     asked = study.spec.dynamics
     by_name = {one.name: dynamics_of(study.dynamics, one.name) for one in study.spec.optimizers}
     return DynamicsRead(

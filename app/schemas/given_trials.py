@@ -22,7 +22,8 @@ class EnqueuedTrials(Submitted):
     optimizer: Optimizer | None = None
     """One of the study's. Default: its first."""
     trials: tuple[dict[Name, float], ...] = Field(min_length=1, max_length=MOST_POINTS)
-    """At the base width, by name; what is left out is proposed by the sampler, if it is no grid."""
+    """Hyperparameters at the base width, by name; the sampler proposes those left out, unless it is a
+    grid."""
 
 
 class ImportedTrials(Submitted):
@@ -50,7 +51,7 @@ class ImportedTrials(Submitted):
     names: dict[Name, Name] = Field(default={}, max_length=64)
     """Hyperparameters' names here, by those of the content, where they differ."""
     value_column: Name = "value"
-    """Of a CSV: the column of what trials came to, less being better."""
+    """Column of a CSV with the values of its trials, less being better."""
     optuna_study: Name | None = None
     """Needed where an Optuna storage has several studies."""
 
@@ -59,9 +60,9 @@ class GivenTrials(Record):
     study_id: str
     optimizer: str
     new: int
-    """Taken now."""
+    """Points that are new."""
     known: int
-    """Given before: nothing changes."""
+    """Points that were given before: nothing changes."""
 
 
 class TrialLeftOut(Record):
@@ -80,7 +81,7 @@ class GivenTrial(Record):
     optimizer: str
     params: dict[str, float]
     value: float | None
-    """What it is known to come to; null: it is to be trained."""
+    """The known value of the point; null: it is to be trained."""
     source: str
     trial: int | None
     """Number of the trial that trains it; null before, and where the value is known."""

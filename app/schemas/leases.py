@@ -24,13 +24,14 @@ Loss = Annotated[float, Field(allow_inf_nan=True)] | None
 
 
 class LeaseAsked(Submitted):
-    """Who asks for a trial."""
+    """A worker's request for a trial."""
 
     worker: Annotated[ReadableText, Field(min_length=1, max_length=120)]
-    """Of your choice, one for each process that asks: who asks again under the same name gets the
-    same trial."""
+    """Name of your choice, one for each process that asks: a process that asks again under its name
+    gets the same trial."""
     ttl_seconds: int = Field(default=60, ge=1, le=86_400)
-    """The lease ends so long after the last report; the trial then goes to the next worker."""
+    """Seconds after the last report at which the lease ends; the trial then goes to the next
+    worker."""
 
 
 class LeaseRead(TrialNumbers):
@@ -61,12 +62,12 @@ class LeaseRead(TrialNumbers):
     start_step: int
     """0, or the step of the checkpoint to go on from."""
     checkpoint: str | None
-    """What an earlier report called its state at `start_step`."""
+    """Name that an earlier report gave to its state at `start_step`."""
     reported_step: int
     """Updates that are known already: reports of them change nothing."""
     seed: int
-    """Of the initial tensors and of the data: trials of one seed see the same batches, in the same
-    order, at every width."""
+    """Seed of the initial tensors and of the data: trials of one seed see the same batches, in the
+    same order, at every width."""
     parametrization: Parametrization
     hyperparameters: dict[str, float]
     """At the base width; `tensors` and `groups` are what the rules make of them at this one."""
@@ -74,25 +75,26 @@ class LeaseRead(TrialNumbers):
 
 
 class ReportBody(Submitted):
-    """What a trainer has done since its last report."""
+    """A trainer's progress since its last report."""
 
     model_config = ConfigDict(allow_inf_nan=True)
 
     attempt: int = Field(ge=1)
-    """The lease's."""
+    """Attempt of the lease."""
     step: int = Field(ge=0, le=MOST_STEPS)
     """Updates done in all."""
     train_loss: Annotated[tuple[Loss, ...], Field(max_length=MOST_LOSSES)] = ()
     """Losses of the updates since the last report, oldest first: one of each update, or means over
     equally many. One that is no finite number (null, NaN, Infinity) ends the trial as diverged."""
     validation_loss: Loss = None
-    """After `step`; needed at every rung where trials are compared by it."""
+    """Validation loss after `step`; needed at every rung where trials are compared by it."""
     diverged: bool = False
     """The training has broken down: the trial ends, and its learning rate counts as too high."""
     failed: Annotated[str, Field(max_length=2_000)] | None = None
-    """Why the trial cannot be trained: it ends as failed."""
+    """The reason why the trial cannot be trained: it ends as failed."""
     checkpoint: Annotated[str, Field(max_length=2_000)] | None = None
-    """Your name for the state at `step`: kept, and handed to whoever goes on with the trial."""
+    """Your name for the state at `step`: kept, and handed to the trainer that goes on with the
+    trial."""
 
     def as_report(self, order_id: str, owner: str | None = None) -> TrainerReport:
         """The report to store, without numbers that are not finite."""
@@ -122,7 +124,7 @@ class PostedStatistic(CoordinateStatistic, Submitted):
 
 
 class CheckStatistics(Submitted):
-    """What a trainer has measured of its own model for the coordinate check."""
+    """Statistics of a trainer's own model for the coordinate check."""
 
     optimizer: Optimizer
     """One of the study's."""
@@ -133,12 +135,12 @@ class CheckStatistics(Submitted):
 class ReportRead(Record):
     answer: Literal["continue", "stop"]
     reason: str | None
-    """Why to stop: `done` (as far as it shall be trained now), `diverged`, `failed`, `paused` or
-    `cancelled`; null to go on."""
+    """The reason to stop: `done` (as far as it shall be trained now), `diverged`, `failed`,
+    `paused` or `cancelled`; null to go on."""
     step: int
     """Updates that are known of the trial."""
     expires_at: dt.datetime | None
-    """When the lease ends unless another report renews it; null once it has ended."""
+    """Time at which the lease ends unless another report renews it; null once it has ended."""
 
 
 def report_read(answer: ReportAnswer) -> bytes:

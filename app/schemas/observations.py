@@ -15,7 +15,7 @@ from tuner.spec.submitted import Submitted
 from tuner.spec.target import Tokens
 
 MOST_OBSERVATIONS: Final = 10_000
-"""In one request."""
+"""Losses in one request."""
 
 
 class ObservedLoss(Submitted):
@@ -26,7 +26,7 @@ class ObservedLoss(Submitted):
     step: Annotated[int, Field(ge=1, lt=2**31)] | None = None
     """Number of the update, from 1; its loss is that before it is applied."""
     tokens: Tokens | None = None
-    """Seen up to and with that update, in place of its number."""
+    """Tokens seen up to and with that update, in place of its number."""
     loss: Annotated[float, Field(allow_inf_nan=True)] | None
     """Mean over predictions, as the proxies' `train_loss`; null, or not finite, where the run has
     diverged."""
@@ -44,7 +44,7 @@ class ObservedLoss(Submitted):
 
 
 class ObservedLosses(Submitted):
-    """What a target run reports."""
+    """The losses that a target run reports."""
 
     observations: tuple[ObservedLoss, ...] = Field(min_length=1, max_length=MOST_OBSERVATIONS)
     """In the order of the updates."""
@@ -63,9 +63,9 @@ class ObservationList(Record):
     predicted: tuple[PredictedPoint, ...]
     """The loss as far as it is judged, said before the run begins."""
     observations: tuple[StoredObservation, ...]
-    """By step."""
+    """Losses by step."""
     judgements: tuple[StoredJudgement, ...]
-    """What was said after each report, oldest first; the newest 500. The last one stands."""
+    """Judgements after each report, oldest first; the newest 500. The last one stands."""
     next_page_token: str | None
     """Of the observations; give it as `page_token` to go on; null on the last page."""
 

@@ -11,12 +11,12 @@ from tuner.spec.submitted import ReadableText, Submitted
 
 
 class DecisionBody(Submitted):
-    """What a reviewer says of a recommendation."""
+    """A reviewer's decision about a recommendation."""
 
     by: Annotated[ReadableText, Field(min_length=1, max_length=200)]
-    """Who decides."""
+    """Name of the person who decides."""
     note: Annotated[ReadableText, Field(min_length=1, max_length=2_000)]
-    """Why, in one line."""
+    """Reason for the decision, in one line."""
 
 
 class RecommendationLinks(Record):
@@ -26,7 +26,7 @@ class RecommendationLinks(Record):
     study: str
     observations: str
     changes: str
-    """What today's answer says otherwise."""
+    """Differences of today's answer from the stored one."""
 
 
 class RecommendationSummary(StoredRecommendation):

@@ -49,7 +49,7 @@ class StudyList(Record):
 
 
 class StudyEdit(Submitted):
-    """What to change of a study."""
+    """The changes to make to a study."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -60,16 +60,16 @@ class StudyEdit(Submitted):
     priority: Priority | None = None
     """Higher runs first."""
     project: ProjectName | None = None
-    """Empty: of none."""
+    """Project that the study belongs to; empty: none."""
     labels: dict[LabelText, LabelText | None] = Field(default={}, max_length=2 * MOST_LABELS)
-    """Given, added or replaced; null: taken away."""
+    """Labels to add or replace; null removes one."""
 
 
 class StudyRead(Record):
     id: str
     state: StudyState
     resume_state: StudyState | None
-    """What a paused study goes on with, and a failed one that is tried again."""
+    """State in which a paused study goes on, and a failed one that is tried again."""
     reason: str | None
     """In words, why it failed, or what its last phase found."""
     problem: str | None
@@ -80,16 +80,16 @@ class StudyRead(Record):
     queue_position: int | None
     """Among the studies that hold no slot, 1 for the next to get one; null for all others."""
     queue_eta_seconds: float | None
-    """Until it gets a slot, at the pace of late; null before there is one, or while it holds one.
-    """
+    """Seconds until it gets a slot, at the recent pace; null before there is one, or while it holds
+    one."""
     project: str
     labels: dict[str, str]
     priority: int
     """Higher runs first. The three are as they are now, in `spec` as they were submitted."""
     owner: str
-    """Of the key that it was made with; `local` without one."""
+    """Owner of the key that it was made with; `local` without one."""
     spec: StudySpec
-    """As stored, every default filled in."""
+    """The specification as stored, every default filled in."""
     progress: Progress
     created_at: dt.datetime
     updated_at: dt.datetime
@@ -130,8 +130,8 @@ def study_read(
 
     Args:
         study: as stored.
-        progress: how far it is.
-        problem: what keeps it from moving.
+        progress: of the study.
+        problem: the reason why it does not advance; None if there is none.
         place: in the queue for slots; None if it is not in it.
 
     """

@@ -25,7 +25,7 @@ class SweepAsked(Submitted):
     loss: Annotated[str, Field(max_length=200)] | None = None
     """The column to take as the loss; default: by its name."""
     optimizer: Optimizer = "adamw"
-    """That the runs were trained by: what the study is listed under."""
+    """Optimizer that the runs were trained by; the study is listed under it."""
     name: Annotated[ReadableText, Field(max_length=200)] = ""
 
 
@@ -35,15 +35,15 @@ class SweepRate(Record):
     value: float
     low: float
     high: float
-    """Ends of the 90 % interval."""
+    """Upper end of the 90 % interval; `low` is its lower end."""
 
 
 class SweepRead(Record):
-    """What one sweep says of a width."""
+    """The answer of one sweep for a width."""
 
     study_id: str
     where: dict[str, str]
-    """What sets its rows apart in the table."""
+    """Values that set its rows apart in the table, by column."""
     target_width: int
     verdict: Literal["recommend", "caution", "abstain"]
     reasons: tuple[Reason, ...]
@@ -55,7 +55,7 @@ class SweepRead(Record):
     predicted_regret_percent: float | None
     predicted_loss: PredictedLoss | None
     said: tuple[str, ...]
-    """What is missing, in words."""
+    """Sentences about what is missing."""
     links: StudyLinks
 
 
@@ -65,7 +65,7 @@ class SweepsRead(Record):
     sweeps: tuple[SweepRead, ...]
     rows: int
     said: tuple[str, ...]
-    """What was chosen or left out of the table, in words."""
+    """Sentences about what was chosen or left out of the table."""
 
 
 def sweep_read(study_id: str, analysis: Analysis) -> SweepRead:

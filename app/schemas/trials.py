@@ -26,18 +26,18 @@ class TrialRead(Record):
     training: dict[str, float | str] | None
     """Fields of training, by the names of `search.training`, where they are not the study's own."""
     params: dict[str, float | str]
-    """What was searched, as Optuna proposed it: fields of training are called `training.NAME`."""
+    """Searched values, as Optuna proposed them: fields of training are called `training.NAME`."""
     state: TrialState
     state_reason: StateReason | None
     message: str | None
     step: int
     """Updates done."""
     value: float | None
-    """What the family's trials are compared by (`GET /v1/families`), less being better; null if not
-    finite or not finished."""
+    """The value that the family's trials are compared by (`GET /v1/families`), less being better;
+    null if not finite or not finished."""
     validation_loss: float | None
     intermediate_values: dict[int, float]
-    """The same by the step of each rung."""
+    """Values by the step of each rung."""
     created_at: dt.datetime
     started_at: dt.datetime | None
     finished_at: dt.datetime | None

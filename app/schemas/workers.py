@@ -12,24 +12,24 @@ from tuner.storage.scheduling.works import Work
 
 
 class WorkerWords(Record):
-    """The same for people."""
+    """A worker's state, work and last sign of life, in words."""
 
     state: str
     works_on: str
     heard_of: str
-    """How long ago."""
+    """Time since its last sign of life, such as `3 s ago`."""
 
 
 class WorkerRead(Record):
     name: str
     device: str
     order_id: str | None
-    """What it works on."""
+    """Id of the order that it works on; null if there is none."""
     study_id: str | None
-    """Of the study that this is for."""
+    """Id of the study that the order belongs to; null if there is none."""
     liveness: Liveness
     problem: str | None
-    """In words, what keeps it from working."""
+    """The reason why it cannot work, in words; null if it is well."""
     heartbeat_at: dt.datetime
     heartbeat_age_seconds: float
     words: WorkerWords
@@ -40,7 +40,7 @@ class Queue(Record):
     """Of every study at work or waiting: those that hold slots first, then as their turns come.
     Studies with trainers of their own are not among them."""
     problem: str | None
-    """In words, why nothing moves; null when it does."""
+    """The reason why nothing moves, in words; null when something does."""
 
 
 class WorkerList(Record):
@@ -64,9 +64,9 @@ def worker_read(
 
     Args:
         worker: as it last reported.
-        how: it is.
-        now: when it is asked about.
-        work: what its order is for; None while it has none.
+        how: its state.
+        now: the present time.
+        work: the study and the kind of its order; None while it has none.
 
     """
     age = age_seconds(worker, now)

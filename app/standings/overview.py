@@ -26,16 +26,16 @@ class OverviewWords(Record):
 
 
 class Overview(Record):
-    """What the whole service does right now."""
+    """The present state of the whole service."""
 
     studies: dict[StudyState, int]
     workers_busy: int
     workers_idle: int
     workers_silent: int
-    """Not heard of for too long."""
+    """Workers not heard of for too long."""
     completed_this_week: int
     pending_recommendations: int
-    """Stored, and nobody has decided about them."""
+    """Stored recommendations that nobody has decided about."""
     problem: str | None
     """In words, what keeps every study from moving; null when nothing does."""
     words: OverviewWords

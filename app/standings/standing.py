@@ -1,4 +1,4 @@
-"""Sum up how far a study is and what it has come to: one row of a list."""
+"""Sum up the progress and the result of a study: one row of a list."""
 
 import datetime as dt
 from collections import OrderedDict
@@ -25,7 +25,7 @@ _MOST_KEPT: Final = 4_096
 
 
 class StandingWords(Record):
-    """The same for people."""
+    """The standing in words, for people."""
 
     state: str
     trials: str
@@ -38,7 +38,7 @@ class StandingWords(Record):
 
 
 class Standing(Record):
-    """How far a study is and what it has come to."""
+    """The progress of a study, and its result."""
 
     fraction: float = Field(ge=0, le=1)
     """Share of the planned training that is done."""
@@ -46,28 +46,28 @@ class Standing(Record):
     """Trials to which nothing more will happen; of a study that only checks, the check's runs, one
     an optimizer and width."""
     planned: int
-    """In all, as planned so far."""
+    """Trials in all, as planned so far."""
     eta_seconds: float | None
-    """At the pace so far; null before there is a pace, and when nothing runs."""
+    """Seconds left at the pace so far; null before there is a pace, and when nothing runs."""
     best_loss: float | None
     """Lowest value of a completed muP trial at the proxy width."""
     compared_by: str
-    """What that is a value of: `train loss`."""
+    """Name of the value in `best_loss`: `train loss`."""
     verdict: Verdict | None
-    """On the recommendation for the study's own target; null where a study ended without one, and
-    of one that only checks."""
+    """Verdict on the recommendation for the study's own target; null where a study ended without
+    one, and of one that only checks."""
     check: CheckOutcome | None = None
-    """Of a study that only checks, once it is completed."""
+    """Outcome of a study that only checks, once it is completed."""
     words: StandingWords
 
 
 class Concluded(NamedTuple):
-    """What a study has come to."""
+    """The result of a study."""
 
     verdict: Verdict | None = None
-    """On its recommendation for its own target."""
+    """Verdict on its recommendation for its own target."""
     check: CheckOutcome | None = None
-    """Of its coordinate check, where it stops after that."""
+    """Outcome of its coordinate check, where it stops after that."""
 
 
 _Ended = tuple[str, int]
@@ -76,20 +76,20 @@ _Found = TypeVar("_Found")
 
 
 class EndedVerdicts:
-    """What studies that have ended came to, which changes no more: each is computed once."""
+    """Results of studies that have ended, which change no more: each is computed once."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[_Ended, Concluded] = OrderedDict()
         self._standings: OrderedDict[_Ended, Standing] = OrderedDict()
 
     def of(self, session: Session, study: StudyRecord) -> Concluded:
-        """What the study has come to."""
+        """The result of the study so far."""
         if study.state not in FINAL_STUDY_STATES:
             return Concluded(None if study.spec.only_checks else "in_progress")
         return _once(self._known, study, lambda: _concluded(session, study))
 
     def standing(self, session: Session, study: StudyRecord, now: dt.datetime) -> Standing:
-        """How far the study is now; trials of one that is completed change no more."""
+        """The study's progress and result now; those of a completed study are kept."""
 
         def made() -> Standing:
             progress = read_progress(session, study, now)
@@ -113,7 +113,7 @@ def _once(
 def read_standing(
     session: Session, study: StudyRecord, now: dt.datetime, verdicts: EndedVerdicts
 ) -> Standing:
-    """How far the study is now."""
+    """The study's progress and result now."""
     return verdicts.standing(session, study, now)
 
 

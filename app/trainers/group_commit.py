@@ -3,7 +3,7 @@
 A commit costs a write to the disk and as much computing as tens of reports, however much it holds.
 While one is under way further requests queue up, and the next commit takes them all. Where several
 came together more are likely to come, and the next commit waits for them a little: the busier the
-service, the fewer commits a request. Who trains alone waits for nobody.
+service, the fewer commits a request. A trainer that is alone never waits.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ SIBLINGS: Final = 5
 """Requests in one transaction from which on the next one waits for more, as PostgreSQL's own
 `commit_siblings`."""
 GATHER_SECONDS: Final = 0.02
-"""From the beginning of such a transaction to that of the next."""
+"""Seconds from the beginning of such a transaction to that of the next."""
 
 Asked = AskedForTrial | TrainerReport
 Answer = LeasedTrial | NothingDue | ReportAnswer | Exception

@@ -14,31 +14,31 @@ class Field(NamedTuple):
     """One input; what is left empty is left out of the document."""
 
     pointer: str
-    """Where its value stands in the document, as RFC 6901 has it."""
+    """JSON pointer (RFC 6901) to its value in the document."""
     label: str
     kind: str
-    """What is written: `integer`, `number`, `string`, `boolean`, `integers`, a list; `range` and
+    """Kind of its value: `integer`, `number`, `string`, `boolean`; `integers`, a list; `range` and
     `whole_range`, a distribution."""
     choices: tuple[str, ...]
-    """Values to choose from; none where it is typed."""
+    """Values to choose from; none where one is typed."""
     default: str
-    """Shown while it is empty."""
+    """Default, shown while the input is empty."""
     words: str
 
     @property
     def id(self) -> str:
-        """Of the input in the page."""
+        """Id of the input in the page."""
         return self.pointer.strip("/").replace("/", "-").replace("_", "-")
 
     @property
     def is_long(self) -> bool:
-        """Whether a value that it may show is longer than a column."""
+        """True if a value that it may show is longer than a column."""
         longest = max(map(len, (self.default, *self.choices))) + len(" (default)")
         return self.kind == "integers" or (bool(self.choices) and longest > COLUMN)
 
     @property
     def short(self) -> str:
-        """The first sentence of what it means."""
+        """The first sentence of its description."""
         return self.words.partition(". ")[0].rstrip(".")
 
 

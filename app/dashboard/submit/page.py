@@ -45,7 +45,7 @@ class FieldGroup(NamedTuple):
 
 
 class OptionFields(NamedTuple):
-    """What one family or dataset takes."""
+    """A family or dataset, with the fields of its options."""
 
     option: Option
     fields: tuple[Field, ...]
@@ -77,7 +77,7 @@ def _with_fields(option: Option, under: str) -> OptionFields:
 
 @cache
 def schema() -> dict[str, Any]:
-    """What a submission may hold; takes part of a second to derive."""
+    """JSON Schema of a submission; takes part of a second to derive."""
     return StudySpec.model_json_schema()
 
 

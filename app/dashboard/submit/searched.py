@@ -16,7 +16,7 @@ _OF_TRAINING: Final = (
 
 
 class NumberField(NamedTuple):
-    """A number that some shapes take, and what they are."""
+    """A number that some shapes of a schedule take, and those shapes."""
 
     field: Field
     shapes: tuple[str, ...]
@@ -29,7 +29,7 @@ class SearchedFields(NamedTuple):
 
 
 def searched_fields(schema: dict[str, Any]) -> SearchedFields:
-    """Of a submission's schema; without shapes that grow the batch, which are not searched."""
+    """Fields of what can be searched; shapes that grow the batch cannot."""
     shapes = tuple(one for one in list_schedules().schedules if not one.grows_batch)
     placed = [(f"/training/schedule/{name}", name) for name in _OF_SCHEDULE]
     placed += [(f"/training/{name}", name) for name in _OF_TRAINING]

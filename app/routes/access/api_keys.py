@@ -36,7 +36,7 @@ _AT_ONCE: Final = RotationAsked()
 
 @router.get("/me")
 def read_me(sender: Sender) -> Me:
-    """Whom the service takes the sender for, and what they may do."""
+    """The sender as the service knows them: their key, owner and scopes."""
     key = None if sender.key is None else key_read(sender.key)
     return Me(key=key, owner=sender.owner or None, scopes=tuple(sorted(sender.scopes)))
 

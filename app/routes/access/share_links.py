@@ -1,4 +1,4 @@
-"""Share links: whoever has one reads one study, and nothing else."""
+"""Share links: each gives read access to one study, and to nothing else."""
 
 import datetime as dt
 from typing import Annotated, Final

@@ -57,24 +57,24 @@ class WebhookAsked(Submitted):
 class WebhookRead(Record):
     id: str
     owner: str
-    """Whose studies' events are sent."""
+    """Owner of the studies whose events are sent."""
     url: str
     events: tuple[str, ...]
     failures: int
-    """In a row; after twenty nothing more is sent until it is tested."""
+    """Failed attempts in a row; after twenty nothing more is sent until the webhook is tested."""
     next_attempt_at: dt.datetime | None
-    """Of what could not be delivered."""
+    """Time of the next attempt to send what could not be delivered; null if there is none."""
     last_delivery_at: dt.datetime | None
     last_error: str | None
-    """Why the last attempt failed; null after one that did not."""
+    """The reason why the last attempt failed; null if it succeeded."""
     disabled_at: dt.datetime | None
-    """Since when nothing is sent, after too many failures."""
+    """Time since which nothing is sent, after too many failures; null while enabled."""
     created_at: dt.datetime
 
 
 class WebhookMade(WebhookRead):
     secret: str
-    """That messages are signed with: shown this once."""
+    """Secret that messages are signed with: shown this once."""
 
 
 class WebhookList(Record):

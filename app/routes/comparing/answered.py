@@ -11,15 +11,15 @@ from tuner.spec.requested_target import AskedTarget, IllegalTarget
 
 
 class Answered(NamedTuple):
-    """One of the two is None."""
+    """The answer of a study, or the reason why there is none: one of the two is None."""
 
     answer: AnswerInShort | None
     problem: str | None
-    """Why there is no answer."""
+    """The reason why there is no answer, in words."""
 
 
 def answered(study: StudyRecord, known: EvidenceSummary, asked: AskedTarget) -> Answered:
-    """The study's answer in short."""
+    """The study's answer in short, or the reason why it has none."""
     try:
         return Answered(in_short(recommend(study, known, **dict(asked))), None)
     except (NotReady, IllegalTarget) as error:

@@ -30,12 +30,12 @@ class FoundAnswer(Record):
     finished_at: dt.datetime | None
     answer: AnswerInShort | None
     problem: str | None
-    """Why the study has no answer for the target."""
+    """The reason why the study has no answer for the target, in words; null if it has one."""
 
 
 class FoundAnswers(Record):
     answers: tuple[FoundAnswer, ...]
-    """Of the studies submitted last, first."""
+    """Answers, those of the studies submitted last first."""
     next_page_token: str | None
 
 
@@ -54,7 +54,7 @@ def search_recommendations(  # noqa: PLR0913  # one query parameter each
     page_size: Annotated[int, Query(ge=1, le=100)] = 20,
     page_token: Annotated[str | None, Query(max_length=500)] = None,
 ) -> FoundAnswers:
-    """What every completed study that has searched answers for a target; nothing is stored.
+    """Answers of all completed studies that have searched, for one target; nothing is stored.
 
     Tune once, ask later: studies that fit the filters, newest first. Go on with `next_page_token`
     and the same parameters.

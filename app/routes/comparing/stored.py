@@ -25,22 +25,22 @@ class ChangesSince(Record):
     changes: AnswerChanges | None
     """Null where the study has no answer for that target any more."""
     problem: str | None
-    """Why it has none."""
+    """The reason why it has none, in words; null if it has one."""
 
 
 @router.get("/recommendations/{recommendation_id}/changes")
 def read_changes(recommendation_id: RecommendationId, database: Db) -> ChangesSince:
-    """What today's answer of the same study for the same target says otherwise, in words.
+    """Differences of today's answer of the same study for the same target, in words.
 
-    The stored one stays as it is: which values, verdict, reasons, rules and evidence differ from it
-    now. Nothing is stored.
+    They list the values, verdict, reasons, rules and evidence that are not as in the stored
+    recommendation, which stays as it is. Nothing is stored.
     """
     with database.read() as session:
         return changes_since(session, recommendation_id)
 
 
 def changes_since(session: Session, recommendation_id: str) -> ChangesSince:
-    """What has changed since the recommendation was stored."""
+    """Differences of today's answer from a stored recommendation."""
     kept = stored.get_recommendation(session, recommendation_id)
     before = stored.get_answer(session, recommendation_id)
     study = get_study(session, kept.study_id)

@@ -33,11 +33,11 @@ class Compared(Record):
 
     study: StudySummary
     answer: AnswerInShort | None
-    """For the target that is asked for, or its own."""
+    """Answer for the target that is asked for, or for its own; null if it has none."""
     problem: str | None
-    """Why it has no answer."""
+    """The reason why it has no answer, in words; null if it has one."""
     change: RateChange | None
-    """Of its learning rate from that of the first study; null without both answers."""
+    """Change of its learning rate from that of the first study; null without both answers."""
 
 
 class Comparison(Record):
@@ -61,7 +61,7 @@ def compare_studies(  # noqa: PLR0913  # one query parameter each
     tokens: Annotated[Tokens | None, Query()] = None,
     optimizer: Annotated[Optimizer | None, Query(description="Default: each one's best")] = None,
 ) -> Comparison:
-    """What differs between studies, and what each answers, side by side.
+    """Differences between studies, and the answer of each, side by side.
 
     Without a target each answers for its own; with one, all for that. A study that has no answer
     for it says why.

@@ -96,7 +96,7 @@ def list_given_trials(
     page_size: Annotated[int, Query(ge=1, le=1_000)] = 100,
     page_token: Annotated[str | None, Query(max_length=500)] = None,
 ) -> GivenTrialList:
-    """What the search was given: to train, with the trial that does, and to learn from."""
+    """Points that the search was given: to train, each with its trial, and to learn from."""
     with database.read() as session:
         get_study(session, study_id)
         page = list_points(session, study_id, page_size=page_size, page_token=page_token)

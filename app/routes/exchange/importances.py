@@ -19,11 +19,11 @@ router = APIRouter(prefix="/v1/studies/{study_id}", tags=["evidence"])
 class ImportancesRead(Record):
     optimizer: str
     trials: int
-    """Complete ones of the search, which it rests on."""
+    """Completed trials of the search that the importances rest on."""
     importances: dict[str, Annotated[float, Field(ge=0, le=1)]] | None
     """Shares that add up to 1, the largest first; null where they cannot be told."""
     reason: str | None
-    """In words, why not."""
+    """The reason why they cannot be told, in words; null if they can."""
 
 
 class ImportancesList(Record):
@@ -33,7 +33,7 @@ class ImportancesList(Record):
 
 @router.get("/importances")
 def read_importances(study_id: StudyId, database: Db) -> ImportancesList:
-    """How much of the differences between search trials each hyperparameter explains (fANOVA)."""
+    """Share of the differences between search trials that each hyperparameter explains (fANOVA)."""
     from tuner.exchange.importances import importances  # here: it loads Optuna and scikit-learn
 
     with database.read() as session:

@@ -42,7 +42,7 @@ def planned(body: StudySpec, database: Database, settings: AppSettings) -> Study
 
 
 def asked_sha256(body: StudySpec) -> str:
-    """Of a study that its budget or the slots plan, as it was asked for; empty of any other.
+    """SHA-256 of a study as asked for, if its budget or the slots plan it; empty for others.
 
     What is planned may follow the speed of the moment, and the request is the same all the same.
     """
@@ -52,7 +52,7 @@ def asked_sha256(body: StudySpec) -> str:
 
 
 def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Preview:
-    """What the study would run.
+    """The preview of a study: its trials, FLOPs and time.
 
     Raises:
         RequestValidationError: as `planned`.
@@ -85,7 +85,7 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
 
 
 def _on_gpus(session: Session, settings: AppSettings) -> list[bool]:
-    """Of every slot at work, whether it is on a GPU."""
+    """For every slot at work, True if it is on a GPU."""
     now, silence = dt.datetime.now(dt.UTC), settings.coordinator_silence_seconds
     return [
         one.device.startswith("cuda")
@@ -95,7 +95,7 @@ def _on_gpus(session: Session, settings: AppSettings) -> list[bool]:
 
 
 def _for_slots(spec: StudySpec, body: StudySpec, on_gpus: Sequence[bool]) -> StudySpec:
-    """The study with the search's batches that such slots ask for, unless it says them."""
+    """The study with the search's batch size for such slots, unless it gives its own."""
     if not any(on_gpus) or spec.family.is_external or _says_batches(body):
         return spec
     search = spec.search.model_copy(update={"batch_size": PROPOSED_ON_GPUS})
@@ -103,7 +103,7 @@ def _for_slots(spec: StudySpec, body: StudySpec, on_gpus: Sequence[bool]) -> Stu
 
 
 def _says_batches(body: StudySpec) -> bool:
-    """Whether the study, as it was asked for, says how many trials are proposed together."""
+    """True if the study, as asked for, says how many trials are proposed together."""
     return "batch_size" in body.search.model_fields_set
 
 

@@ -14,7 +14,7 @@ router = APIRouter(prefix="/v1", tags=["studies"], route_class=JsonRoute)
 
 @router.post("/studies:preview")
 def preview_study(body: StudySpec, database: Db, settings: Settings) -> Preview:
-    """What a study would run: trials, parameters, FLOPs, time, and how sure the answer would be.
+    """Preview of a study: trials, parameters, FLOPs, time, and the certainty of its answer.
 
     Nothing is stored. The body is that of a submission, and is refused as that would be. What a
     budget plans is in the specification of the answer.
@@ -24,7 +24,7 @@ def preview_study(body: StudySpec, database: Db, settings: Settings) -> Preview:
 
 @router.post("/coordinate-checks:preview", tags=["coordinate checks"])
 def preview_coordinate_check(body: CheckAsked, database: Db, settings: Settings) -> Preview:
-    """What a coordinate check would run: widths, seeds, parameters, FLOPs and time.
+    """Preview of a coordinate check: widths, seeds, parameters, FLOPs and time.
 
     Nothing is stored. The body is that of a submission, and is refused as that would be. `spec` of
     the answer is the study that it would be, which stops after its check.

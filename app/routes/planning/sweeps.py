@@ -68,7 +68,7 @@ def read_sweep(
         Width | None, Query(description="Width to answer for; default: the one it was stored for")
     ] = None,
 ) -> SweepRead:
-    """What a stored sweep says of a width; 404 where the study is none of a table."""
+    """The answer of a stored sweep for a width; 404 if the study is not stored from a table."""
     with database.read() as session:
         study, group = stored_sweep(session, study_id)
     return sweep_read(study_id, analyse(group, target_width or study.spec.target.width))

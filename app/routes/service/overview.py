@@ -32,7 +32,7 @@ class StudyChange(Record):
 
     study: StudySummary
     kinds: tuple[str, ...]
-    """Of its events, each once."""
+    """Kinds of its events, each once."""
 
 
 @router.get("/overview")

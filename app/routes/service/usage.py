@@ -19,12 +19,12 @@ router = APIRouter(prefix="/v1", tags=["usage"])
 
 
 class Used(Record):
-    """What was used."""
+    """Slot hours that were used, and their cost."""
 
     hours: float
-    """Of the service's GPUs, or of its cores: of what `unit` says."""
+    """Hours of the service's GPUs, or of its cores: `unit` says which."""
     own_hours: float
-    """Of slots of trainers of one's own, which have no price."""
+    """Hours of slots of the owner's own trainers, which have no price."""
     cost: float | None
     """`hours` at `price_per_hour`; null where there is no price."""
     orders: int
@@ -35,7 +35,7 @@ class UsageRow(Used):
     name: str
     """The owner, the project (empty: none), the study's id, or the day (UTC)."""
     study_name: str | None
-    """Where rows are studies."""
+    """Name of the study where rows are studies; null otherwise."""
     studies: int
 
 
@@ -44,13 +44,13 @@ class Usage(Record):
     since: dt.datetime | None
     until: dt.datetime | None
     unit: Literal["gpu", "core"]
-    """What hours are of: a share of a GPU counts as that share."""
+    """Unit of the hours; a share of a GPU counts as that share."""
     price_per_hour: float | None
     currency: str
     rows: tuple[UsageRow, ...]
     """Most hours first; by day: the newest first."""
     others: Used
-    """Of the rows beyond `limit`."""
+    """Sums over the rows beyond `limit`."""
     total: Used
 
 

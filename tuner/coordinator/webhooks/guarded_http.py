@@ -79,7 +79,7 @@ def post(url: str, message: Message, private_hosts: Collection[str]) -> None:
                 headers=list(message.headers.items()),
                 content=message.body,
                 extensions={"timeout": _TIMEOUTS},
-            ) as response:  # whose body nobody reads
+            ) as response:  # its body is not read
                 status = response.status
         except (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError) as error:
             raise Undelivered(str(error) or type(error).__name__) from error

@@ -1,4 +1,4 @@
-"""Keys: made, listed, rotated, revoked, and found by what somebody shows."""
+"""Keys: made, listed, rotated, revoked, and found by the secret that a request sends."""
 
 import datetime as dt
 import secrets

@@ -12,7 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from tuner.storage.sql.sqlite_file import SqliteFile
 
 CONCURRENT_READS: Final = 40  # as many as FastAPI has threads
-WRITER_LOCK: Final = 0x5749_4454  # PostgreSQL's advisory lock of whoever writes
+WRITER_LOCK: Final = 0x5749_4454  # PostgreSQL's advisory lock of the one writer
 DRIVERS: Final = ("sqlite", "postgresql+psycopg")
 POSTGRES_PATIENCE: Final = {
     "connect_timeout": 10,

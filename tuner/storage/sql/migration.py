@@ -25,7 +25,7 @@ from tuner.storage.sql.driver_errors import storage_errors
 from tuner.storage.sql.tables import SchemaRow
 
 MIGRATIONS: Final = Path(__file__).resolve().parents[3] / "migrations"
-MIGRATION_LOCK: Final = 0x4D49_4752  # PostgreSQL's advisory lock of whoever migrates
+MIGRATION_LOCK: Final = 0x4D49_4752  # PostgreSQL's advisory lock of the one migration
 
 
 def migrate(url: str) -> None:
