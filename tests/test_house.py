@@ -34,6 +34,7 @@ SOURCE_ADDRESS = re.compile("--(?:extra-)?index-url|--trusted-host|://")
 ANNOUNCING = re.compile(r"(?:What|Where|Whether|How|Who|Whoever|Which|Why)\b")
 # Packages whose docstrings are held to that; add to them.
 DECLARATIVE = (
+    "app",
     "benchmarks",
     "examples",
     "parametrization/check",
@@ -49,6 +50,7 @@ DECLARATIVE = (
     "parametrization/transfer",
     "scripts",
     "service",
+    "tuner/coordinator",
     "tuner/data_files",
     "tuner/decisions",
     "tuner/engine",
@@ -57,6 +59,7 @@ DECLARATIVE = (
     "tuner/recommendation",
     "tuner/records",
     "tuner/spec",
+    "tuner/storage",
     "widthwise",
     "workers/cohort",
     "workers/datasets",

@@ -15,8 +15,8 @@ from app.dashboard.submit import page as submit_page
 from tuner.records.errors import TunerError
 
 AFTER_SECONDS: Final = 10.0
-"""Seconds from a process's start to preparing, which takes most of a second of a core that the first
-requests need more."""
+"""Seconds from a process's start to preparing, which takes most of a second of a core that
+the first requests need more."""
 _PAUSE_SECONDS: Final = 0.02
 """Seconds between two templates."""
 _TURN_SECONDS: Final = 5e-4

@@ -22,8 +22,8 @@ class EnqueuedTrials(Submitted):
     optimizer: Optimizer | None = None
     """One of the study's. Default: its first."""
     trials: tuple[dict[Name, float], ...] = Field(min_length=1, max_length=MOST_POINTS)
-    """Hyperparameters at the base width, by name; the sampler proposes those left out, unless it is a
-    grid."""
+    """Hyperparameters at the base width, by name; the sampler proposes those left out, unless it
+    is a grid."""
 
 
 class ImportedTrials(Submitted):
