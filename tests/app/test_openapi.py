@@ -3,6 +3,7 @@
 import copy
 import re
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, settings
 from jsonschema import Draft202012Validator
+from psycopg import sql
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -52,10 +54,12 @@ def studied(
         shutil.copyfile(request.getfixturevalue("sqlite_template"), path)
         url = f"sqlite:///{path}"
     else:
-        server: URL = request.getfixturevalue("postgres_server").set(database="openapi")
+        # Made anew where a worker of pytest takes tests over from another one.
+        name = f"openapi_{uuid.uuid4().hex}"
+        server: URL = request.getfixturevalue("postgres_server").set(database=name)
         admin = server.set(database="postgres", drivername="postgresql")
         with psycopg.connect(admin.render_as_string(hide_password=False), autocommit=True) as to:
-            to.execute("CREATE DATABASE openapi")
+            to.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         url = server.render_as_string(hide_password=False)
         migrate(url)
     database = open_database(url)

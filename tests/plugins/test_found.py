@@ -62,9 +62,9 @@ def test_two_packages_with_one_name_are_both_left_out_and_both_named(
         ({"check_learning_rate": 0.0}, "check_learning_rate must be > 0"),
         ({"check_hyperparameters": {"warmup": 1.0}}, "warmup=1.0 is no hyperparameter of it"),
         ({"check_hyperparameters": {"beta1": 1.0}}, "beta1=1.0 is no hyperparameter of it"),
-        ({"hyperparameters": {"learning_rate": Hyperparameter(default=1)}}, "widthwise's own"),
-        ({"hyperparameters": {"companion_b": Hyperparameter(default=1)}}, "widthwise's own"),
-        ({"hyperparameters": {"input_rate_multiplier": Hyperparameter(default=1)}}, "own"),
+        ({"hyperparameters": {"learning_rate": Hyperparameter(default=1)}}, "reserved"),
+        ({"hyperparameters": {"companion_b": Hyperparameter(default=1)}}, "reserved"),
+        ({"hyperparameters": {"input_rate_multiplier": Hyperparameter(default=1)}}, "reserved"),
         ({"hyperparameters": {"epsilon": Hyperparameter(default=1e-8)}}, "needs a gradient_power"),
     ],
 )

@@ -28,8 +28,8 @@ class Packing(Record):
     device: str
     """torch's kind of device: `cpu`, `cuda`."""
     device_name: str = ""
-    """Model of the device that measured it; empty where nothing was measured, or where an older
-    release did on CPU cores."""
+    """Model of the device that was asked; empty where none was, or where an older release asked CPU
+    cores."""
 
     @property
     def words(self) -> str:

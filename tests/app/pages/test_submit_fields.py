@@ -19,7 +19,7 @@ def test_a_field_has_the_kind_choices_and_default_of_its_place() -> None:
     assert proxy.default == "an eighth of the target's; the base width of an own task"
     assert field_at(SCHEMA, "/at_target").choices == ("true", "false")
     stops = field_at(SCHEMA, "/stop_after")
-    assert (stops.choices, stops.default) == (("check",), "nothing is left out")
+    assert (stops.choices, stops.default) == (("check",), "every phase runs")
     assert field_at(SCHEMA, "/measure/widths").kind == "integers"
     assert field_at(SCHEMA, "/budget/gpu_hours").kind == "number"
 

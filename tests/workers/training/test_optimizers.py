@@ -29,6 +29,7 @@ from tuner.spec.families.mlp import Mlp
 from tuner.spec.study import StudySpec
 from workers.cohort.programs import Programs
 from workers.datasets.load import load_data
+from workers.device.device_name import device_name
 from workers.models.build import build_model
 from workers.packing.train_together import train_packed
 from workers.slot.orders import OpenCohort, carry_out
@@ -217,7 +218,8 @@ def test_optimizers_without_a_cohort_are_probed_as_solo(tmp_path: Path) -> None:
     )
     (report,) = carry_out(order, OpenCohort(), tmp_path)
     assert isinstance(report, Done)
-    assert report.packing == SOLO.model_copy(update={"device": "cpu"})
+    asked = {"device": "cpu", "device_name": device_name("cpu")}
+    assert report.packing == SOLO.model_copy(update=asked)
 
 
 def test_optimizers_without_a_cohort_train_one_by_one_whatever_the_packing() -> None:
