@@ -15,8 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple, overload
 
-from tuner.records.errors import TunerError
-from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, lease_trial
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, lease_trials
 from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import Database
@@ -24,7 +23,7 @@ from tuner.storage.sql.database import Database
 MOST: Final = 500
 """Requests in one transaction."""
 MOST_LEASES: Final = 8
-"""Requests for trials among them: each takes as long as tens of reports, which wait for it."""
+"""Requests for trials among them: a trial's numbers take as long as tens of reports, which wait."""
 SIBLINGS: Final = 5
 """Requests in one transaction from which on the next one waits for more, as PostgreSQL's own
 `commit_siblings`."""
@@ -121,19 +120,16 @@ class GroupCommit:
 
 def _written(database: Database, asked: Sequence[Asked]) -> list[Answer]:
     now = dt.datetime.now(dt.UTC)
-    answers: dict[int, Answer] = {}
     reports = {at: one for at, one in enumerate(asked) if isinstance(one, TrainerReport)}
+    leases = {at: one for at, one in enumerate(asked) if isinstance(one, AskedForTrial)}
+    answers: dict[int, Answer] = {}
     with database.write() as session:
         if reports:
-            answers |= dict(
-                zip(reports, store_reports(session, list(reports.values()), now), strict=True)
-            )
-        for at, one in enumerate(asked):
-            if isinstance(one, AskedForTrial):
-                try:
-                    answers[at] = lease_trial(session, one, now)
-                except TunerError as error:
-                    answers[at] = error
+            stored = store_reports(session, list(reports.values()), now)
+            answers |= dict(zip(reports, stored, strict=True))
+        if leases:
+            leased = lease_trials(session, list(leases.values()), now)
+            answers |= dict(zip(leases, leased, strict=True))
     return [answers[at] for at in range(len(asked))]
 
 

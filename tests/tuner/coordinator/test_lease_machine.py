@@ -26,7 +26,7 @@ from tuner.records.errors import LeaseLost
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders
-from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trial
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, lease_trials
 from tuner.storage.leases.offers import losses_of
 from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 from tuner.storage.leases.reports import store_reports
@@ -93,9 +93,10 @@ class Leases(RuleBasedStateMachine):
     def ask(self, worker: str) -> None:
         asked = AskedForTrial(study_id=self.study, worker=worker, ttl_seconds=TTL_SECONDS)
         with self.database.write() as session:
-            lease = lease_trial(session, asked, self.now)
-        if not isinstance(lease, LeasedTrial):
+            (lease,) = lease_trials(session, [asked], self.now)
+        if isinstance(lease, NothingDue):
             return
+        assert isinstance(lease, LeasedTrial), lease
         for other, held in self.held.items():
             same = (held.lease.order_id, held.lease.attempt) == (lease.order_id, lease.attempt)
             assert other == worker or not same, "two trainers hold one attempt"

@@ -10,7 +10,7 @@ from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
 from tuner.spec.states import Purpose, TrialState
 from tuner.spec.study import StudySpec
-from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trial
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trials
 from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import Database, open_database
@@ -35,7 +35,7 @@ class Trainer(threading.Thread):
         database = open_database(self._url)
         while not self._over.wait(0.01):
             with database.write() as session:
-                lease = lease_trial(session, self._asked, dt.datetime.now(dt.UTC))
+                (lease,) = lease_trials(session, [self._asked], dt.datetime.now(dt.UTC))
             if isinstance(lease, LeasedTrial):
                 self.granted.append((lease.order_id, lease.attempt))
                 self._train(database, lease)

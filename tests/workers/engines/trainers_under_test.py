@@ -7,7 +7,7 @@ from itertools import count
 
 from tuner.engine.orders import OrderId
 from tuner.records.errors import TunerError
-from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trial
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trials
 from tuner.storage.leases.offers import asking_trainers, live_leases
 from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 from tuner.storage.leases.reports import store_reports
@@ -61,7 +61,7 @@ class Trainers:
         asked = AskedForTrial(study_id=study_id, worker=worker, ttl_seconds=TTL_SECONDS)
         while not self._over.wait(PAUSE_SECONDS):
             with self._database.write() as session:
-                lease = lease_trial(session, asked, dt.datetime.now(dt.UTC))
+                (lease,) = lease_trials(session, [asked], dt.datetime.now(dt.UTC))
             if isinstance(lease, LeasedTrial) and not self._train(lease):
                 self._hire(study_id)
                 return

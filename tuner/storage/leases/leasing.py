@@ -1,12 +1,14 @@
 """Lease trials to trainers: each trial to one of them, and the same trial if it asks again."""
 
 import datetime as dt
-from typing import Final
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final, TypeAlias
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
-from tuner.records.errors import NotExternal, StudyEnded, StudyNotFound
+from tuner.records.errors import NotExternal, StudyEnded, StudyNotFound, TunerError
 from tuner.spec.families.registry import names_external_family
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, OrderState, StudyState
@@ -20,6 +22,10 @@ ASK_SECONDS: Final = 15
 """Seconds for which a trainer counts as asking after it has asked or has been told to stop."""
 RETRY_SECONDS: Final = 1
 PAUSED_RETRY_SECONDS: Final = 10
+
+_Trainer: TypeAlias = tuple[str, str]
+"""Study and worker."""
+_TRAINER: Final = tuple_(TrainerRow.study_id, TrainerRow.worker)
 
 
 class AskedForTrial(Record):
@@ -53,57 +59,94 @@ class NothingDue(Record):
     retry_seconds: int
 
 
-def lease_trial(
-    session: Session, asked: AskedForTrial, now: dt.datetime
-) -> LeasedTrial | NothingDue:
-    """Give a trainer the trial that it has, or the one that has been on offer for longest.
+def lease_trials(
+    session: Session, asked: Sequence[AskedForTrial], now: dt.datetime
+) -> list[LeasedTrial | NothingDue | TunerError]:
+    """Give each trainer the trial that it has, or the one that has been on offer for longest.
 
-    Raises:
-        StudyNotFound: if there is none of that id.
-        NotExternal: if its trials are trained by workers.
-        StudyEnded: if there will be none.
+    Returns:
+        For each the trial, or that none is due, or the error that its sender gets: StudyNotFound,
+        NotExternal if workers train the study's trials, StudyEnded. An error keeps no other back.
 
     """
-    study = study_row(session, asked.study_id)
-    if asked.owner not in (None, study.owner):
-        raise StudyNotFound(asked.study_id)
-    require_external(study)
-    row = _held(session, asked) or _offered(session, asked)
-    if row is None:
-        _note_asking(session, asked.study_id, asked.worker, now)
-        paused = study.state == StudyState.PAUSED
-        return NothingDue(retry_seconds=PAUSED_RETRY_SECONDS if paused else RETRY_SECONDS)
-    row.state = LeaseState.LEASED
-    row.worker = asked.worker
-    row.ttl_seconds = asked.ttl_seconds
-    row.expires_at = now + dt.timedelta(seconds=asked.ttl_seconds)
-    session.execute(
-        delete(TrainerRow).where(
-            TrainerRow.study_id == asked.study_id, TrainerRow.worker == asked.worker
-        )
-    )
+    studies = [_study_of(session, one) for one in asked]
+    asking = zip(asked, studies, strict=True)
+    may_have = {_trainer(one) for one, study in asking if isinstance(study, StudyRow)}
+    leases = _Leases(session, may_have)
+    answers: list[LeasedTrial | NothingDue | TunerError] = []
+    for one, study in zip(asked, studies, strict=True):
+        if isinstance(study, TunerError):
+            answers.append(study)
+        elif (row := leases.take(_trainer(one))) is None:
+            paused = study.state == StudyState.PAUSED
+            retry_seconds = PAUSED_RETRY_SECONDS if paused else RETRY_SECONDS
+            answers.append(NothingDue(retry_seconds=retry_seconds))
+        else:
+            row.state, row.worker, row.ttl_seconds = LeaseState.LEASED, one.worker, one.ttl_seconds
+            row.expires_at = now + dt.timedelta(seconds=one.ttl_seconds)
+            answers.append(LeasedTrial(reported_step=row.step, **_shown(row)))
+    _forget_asking(session, leases.taken)
+    _note_asking(session, may_have - leases.taken, now)
     session.flush()
-    return LeasedTrial(reported_step=row.step, **_shown(row))
+    return answers
 
 
-def note_asking(session: Session, study_id: str, worker: str, until: dt.datetime) -> None:
-    """Count a trainer among those that ask, so that the next trial can be offered to it."""
-    row = session.get(TrainerRow, (study_id, worker))
-    if row is None:
-        row = TrainerRow(study_id=study_id, worker=worker, asks_until=until)
-        row.asked_at = dt.datetime.now(dt.UTC)
-        session.add(row)
-    row.asks_until = max(row.asks_until, until)
+def note_asking(session: Session, until: Mapping[tuple[str, str], dt.datetime]) -> None:
+    """Count trainers among those that ask, so that their next trials can be offered to them.
+
+    Args:
+        until: (study, worker) of each, and the end of the time for which it counts.
+
+    """
+    known = _asking(session, until)
+    for trainer, end in until.items():
+        row = known.get(trainer)
+        if row is None:
+            row = TrainerRow(study_id=trainer[0], worker=trainer[1], asks_until=end)
+            row.asked_at = dt.datetime.now(dt.UTC)
+            session.add(row)
+        row.asks_until = max(row.asks_until, end)
 
 
-def _note_asking(session: Session, study_id: str, worker: str, now: dt.datetime) -> None:
-    row = session.get(TrainerRow, (study_id, worker))
-    until = now + dt.timedelta(seconds=ASK_SECONDS)
-    if row is None:
-        session.add(TrainerRow(study_id=study_id, worker=worker, asked_at=now, asks_until=until))
-        session.flush()
-    elif row.asks_until - now < dt.timedelta(seconds=ASK_SECONDS / 2):  # else known well enough
-        row.asked_at, row.asks_until = now, until
+def _note_asking(session: Session, trainers: Collection[_Trainer], now: dt.datetime) -> None:
+    known, until = _asking(session, trainers), now + dt.timedelta(seconds=ASK_SECONDS)
+    for trainer in sorted(trainers):
+        row = known.get(trainer)
+        if row is None:
+            study_id, worker = trainer
+            row = TrainerRow(study_id=study_id, worker=worker, asked_at=now, asks_until=until)
+            session.add(row)
+        elif row.asks_until - now < dt.timedelta(seconds=ASK_SECONDS / 2):  # else known well enough
+            row.asked_at, row.asks_until = now, until
+
+
+def _asking(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, TrainerRow]:
+    if not trainers:
+        return {}
+    rows = session.scalars(select(TrainerRow).where(_TRAINER.in_(list(trainers))))
+    return {(row.study_id, row.worker): row for row in rows}
+
+
+def _forget_asking(session: Session, trainers: Collection[_Trainer]) -> None:
+    if trainers:
+        ended = delete(TrainerRow).where(_TRAINER.in_(list(trainers)))
+        session.execute(ended.execution_options(synchronize_session=False))
+
+
+def _trainer(asked: AskedForTrial) -> _Trainer:
+    return asked.study_id, asked.worker
+
+
+def _study_of(session: Session, asked: AskedForTrial) -> StudyRow | TunerError:
+    """The study that a trainer asks for, or the error that it gets."""
+    try:
+        study = study_row(session, asked.study_id)
+        if asked.owner not in (None, study.owner):
+            raise StudyNotFound(asked.study_id)
+        require_external(study)
+    except TunerError as error:
+        return error
+    return study
 
 
 def require_external(study: StudyRow) -> None:
@@ -120,37 +163,63 @@ def require_external(study: StudyRow) -> None:
         raise StudyEnded(study.id, study.state, only_checked=only_checks(study.spec))
 
 
-def _held(session: Session, asked: AskedForTrial) -> LeaseRow | None:
-    """The open lease of a trainer that asks again: its answer was lost, or it has restarted."""
-    return session.scalar(
+class _Leases:
+    """The leases that trainers have, and those on offer, read at once for all that ask.
+
+    Only one transaction writes at a time, so that nobody else can take one before the commit.
+    """
+
+    def __init__(self, session: Session, asking: Collection[_Trainer]) -> None:
+        self.taken: set[_Trainer] = set()
+        """Trainers that have got one."""
+        self._held = _held(session, asking)
+        without = Counter(study_id for study_id, _ in set(asking) - set(self._held))
+        self._offered = {
+            study_id: _offered(session, study_id, most) for study_id, most in without.items()
+        }
+
+    def take(self, trainer: _Trainer) -> LeaseRow | None:
+        """The trainer's open lease, or the next one on offer, which then is its."""
+        row = self._held.get(trainer)
+        if row is None and (offered := self._offered[trainer[0]]):
+            row = self._held[trainer] = offered.popleft()
+        if row is not None:
+            self.taken.add(trainer)
+        return row
+
+
+def _held(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, LeaseRow]:
+    """Open leases of trainers that ask again: their answers were lost, or they have restarted."""
+    if not trainers:
+        return {}
+    rows = session.scalars(
         select(LeaseRow)
         .join(OrderRow, OrderRow.id == LeaseRow.order_id)
         .where(
             LeaseRow.state == LeaseState.LEASED,
-            LeaseRow.study_id == asked.study_id,
-            LeaseRow.worker == asked.worker,
+            LeaseRow.study_id.in_({study_id for study_id, _ in trainers}),
+            LeaseRow.worker.in_({worker for _, worker in trainers}),
             OrderRow.state == OrderState.OPEN,
         )
-        .limit(1)
+        .order_by(LeaseRow.number.desc())  # of several the first one is given
     )
+    return {(row.study_id, str(row.worker)): row for row in rows}
 
 
-def _offered(session: Session, asked: AskedForTrial) -> LeaseRow | None:
-    """The lease that has been on offer for longest; None if nothing is on offer.
-
-    Only one transaction writes at a time, so no other trainer can take it before the commit.
-    """
-    return session.scalar(
+def _offered(session: Session, study_id: str, most: int) -> deque[LeaseRow]:
+    """Leases on offer, those that have been for longest first."""
+    rows = session.scalars(
         select(LeaseRow)
         .join(OrderRow, OrderRow.id == LeaseRow.order_id)
         .where(
             LeaseRow.state == LeaseState.OFFERED,
-            LeaseRow.study_id == asked.study_id,
+            LeaseRow.study_id == study_id,
             OrderRow.state == OrderState.OPEN,
         )
         .order_by(LeaseRow.offered_at, LeaseRow.number)
-        .limit(1)
+        .limit(most)
     )
+    return deque(rows)
 
 
 def _shown(row: LeaseRow) -> dict[str, object]:

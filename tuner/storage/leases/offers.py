@@ -208,7 +208,7 @@ def cancel_lease(session: Session, order_id: OrderId) -> None:
     if row is None or row.state not in LIVE:
         return
     if row.state == LeaseState.LEASED and row.worker is not None and row.expires_at is not None:
-        note_asking(session, row.study_id, row.worker, row.expires_at)
+        note_asking(session, {(row.study_id, row.worker): row.expires_at})
     row.state = LeaseState.CANCELLED
 
 

@@ -273,9 +273,12 @@ def _ask_for_those_that_stop(
 ) -> None:
     """Count trainers that have finished a trial as asking: their next one is then on offer soon."""
     until = now + dt.timedelta(seconds=ASK_SECONDS)
-    for lease in leases.values():
-        if lease.is_changed and lease.state == LeaseState.FINISHED and lease.worker is not None:
-            note_asking(session, lease.study_id, lease.worker, until)
+    stopped = {
+        (lease.study_id, lease.worker): until
+        for lease in leases.values()
+        if lease.is_changed and lease.state == LeaseState.FINISHED and lease.worker is not None
+    }
+    note_asking(session, stopped)
 
 
 def finite_or_none(value: float | None) -> float | None:
