@@ -105,7 +105,7 @@ def _reason(position: int, slots: SlotsNow) -> str:
             return "No slot has reported yet."
         return f"No slot can run orders ({'; '.join(slots.problems)}): it goes on once one can."
     if position <= slots.free:
-        return "A slot is free for it: it is about to start."
+        return "A slot is free: its next trials are about to start."
     ahead = position - 1
     before = {0: "it is next", 1: "one study is before it"}.get(
         ahead, f"{ahead} studies are before it"
