@@ -63,7 +63,8 @@ def test_a_study_and_the_queue_tell_the_same(served: Served) -> None:
     assert queue["problem"] is None
     assert [one["study_id"] for one in queue["places"]] == [second, first]
     assert [one["position"] for one in queue["places"]] == [1, 2]
-    assert queue["places"][0]["pending_reason"] == "A slot is free: its next trials are about to start."
+    words = "A slot is free: its next trials are about to start."
+    assert queue["places"][0]["pending_reason"] == words
     told: dict[str, Any] = served.client.get(f"/v1/studies/{first}").json()
     assert told["queue_position"] == 2
     assert told["pending_reason"] == "The one slot is taken; one study is before it."

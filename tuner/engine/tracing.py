@@ -1,4 +1,4 @@
-"""Spans of what is done about studies and their orders, where OpenTelemetry is set up.
+"""Make spans of decisions, orders and reports, where OpenTelemetry is set up.
 
 OpenTelemetry is an extra: it is imported only where its own variables say where spans go.
 """

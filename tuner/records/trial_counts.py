@@ -53,7 +53,7 @@ class TrialFacts(NamedTuple):
 
 
 TrialChange: TypeAlias = tuple[TrialFacts | None, TrialFacts]
-"""What a trial was, None of one that is new, and what it is now."""
+"""(Facts before a change, or None for a new trial; facts after it)."""
 
 
 class GroupCounts(Record):

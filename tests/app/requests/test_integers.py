@@ -20,7 +20,7 @@ NONE: Final = (
     *("true", "false", '"2"', '""', "2.5", "-2.5e-3", "1e400", "-1e400", "1e-400", "-1e-400"),
     *("2.00000000000000000001", "1.99999999999999999999", "9007199254740992.5", "NaN", "Infinity"),
 )
-"""What is no integer, although some of it is one once it is read as a float."""
+"""JSON texts that are no integers; several of them round to one as floats."""
 PLACE: Final = 987654321
 
 

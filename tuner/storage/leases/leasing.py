@@ -86,7 +86,7 @@ def lease_trials(
             row.expires_at = now + dt.timedelta(seconds=one.ttl_seconds)
             answers.append(LeasedTrial(reported_step=row.step, **_shown(row)))
     _forget_asking(session, leases.taken)
-    _note_asking(session, may_have - leases.taken, now)
+    _note_idle(session, may_have - leases.taken, now)
     session.flush()
     return answers
 
@@ -108,7 +108,8 @@ def note_asking(session: Session, until: Mapping[tuple[str, str], dt.datetime]) 
         row.asks_until = max(row.asks_until, end)
 
 
-def _note_asking(session: Session, trainers: Collection[_Trainer], now: dt.datetime) -> None:
+def _note_idle(session: Session, trainers: Collection[_Trainer], now: dt.datetime) -> None:
+    """Count trainers that asked and got nothing; few rows are written, as they ask each second."""
     known, until = _asking(session, trainers), now + dt.timedelta(seconds=ASK_SECONDS)
     for trainer in sorted(trainers):
         row = known.get(trainer)
