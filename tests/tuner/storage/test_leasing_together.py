@@ -18,7 +18,6 @@ from tuner.storage.leases.offers import asking_trainers
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import cancel_study, open_study
 
-NOW = dt.datetime.now(dt.UTC)
 OFFERED = 8
 
 
@@ -30,7 +29,7 @@ def answers(
     database: Database, *asking: AskedForTrial
 ) -> list[LeasedTrial | NothingDue | TunerError]:
     with database.write() as session:
-        return lease_trials(session, asking, NOW)
+        return lease_trials(session, asking, dt.datetime.now(dt.UTC))
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def test_each_of_a_crowd_gets_a_trial_of_its_own_until_none_is_left(
     assert [lease.worker for lease in granted] == [f"trainer-{n}" for n in range(OFFERED)]
     assert all(isinstance(lease, NothingDue) for lease in leases[OFFERED:])
     with database.read() as session:
-        waiting = {trainer.worker for trainer in asking_trainers(session, NOW)}
+        waiting = {trainer.worker for trainer in asking_trainers(session, dt.datetime.now(dt.UTC))}
     assert {"trainer-8", "trainer-9"} <= waiting
     assert not waiting & {lease.worker for lease in granted}
 
