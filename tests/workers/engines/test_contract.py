@@ -199,10 +199,11 @@ def test_closing_ends_every_process(opened: Opened, tmp_path: Path) -> None:
     with opened(tmp_path) as under_test:
         wait_for_every_slot(under_test)
         under_test.engine.start(endless("closed"))
-        pids = under_test.processes()
+        assert under_test.processes()
         under_test.engine.close()
-        for pid in pids:
-            wait_for_death(pid)
-        assert under_test.processes() == []
+        # A worker that began in the moment of closing ends with its parent, a moment later.
+        while left := under_test.processes():
+            for pid in left:
+                wait_for_death(pid)
         assert busy_with(under_test) == set()
         assert under_test.engine.wait(0) == []
