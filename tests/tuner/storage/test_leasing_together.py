@@ -26,59 +26,65 @@ def asked(study_id: str, worker: str, owner: str | None = None) -> AskedForTrial
 
 
 def answers(
-    database: Database, *asking: AskedForTrial
+    database: Database, now: dt.datetime, *asking: AskedForTrial
 ) -> list[LeasedTrial | NothingDue | TunerError]:
     with database.write() as session:
-        return lease_trials(session, asking, dt.datetime.now(dt.UTC))
+        return lease_trials(session, asking, now)
 
 
 @pytest.fixture
-def study_id(database: Database) -> str:
+def now() -> dt.datetime:
+    """The time of a whole test, however long it takes."""
+    return dt.datetime.now(dt.UTC)
+
+
+@pytest.fixture
+def study_id(database: Database, now: dt.datetime) -> str:
     """A study with OFFERED trials on offer."""
     spec = external_spec(search={"trials": OFFERED, "batch_size": OFFERED})
     with database.write() as session:
         study, _ = open_study(session, StudySpec.model_validate(spec))
     crowd = [asked(study.id, f"early-{number}") for number in range(OFFERED)]
-    assert all(isinstance(answer, NothingDue) for answer in answers(database, *crowd))
-    engine, memory = ExternalEngine(database), Memory()
+    assert all(isinstance(answer, NothingDue) for answer in answers(database, now, *crowd))
+    engine, memory = ExternalEngine(database, clock=lambda: now), Memory()
     for _ in range(5):
         tick(database, engine, 0.0, memory=memory)
     return study.id
 
 
 def test_each_of_a_crowd_gets_a_trial_of_its_own_until_none_is_left(
-    database: Database, study_id: str
+    database: Database, study_id: str, now: dt.datetime
 ) -> None:
     crowd = [asked(study_id, f"trainer-{number}") for number in range(OFFERED + 2)]
 
-    leases = answers(database, *crowd)
+    leases = answers(database, now, *crowd)
 
     granted = [lease for lease in leases if isinstance(lease, LeasedTrial)]
     assert [lease.number for lease in granted] == list(range(OFFERED))
     assert [lease.worker for lease in granted] == [f"trainer-{n}" for n in range(OFFERED)]
     assert all(isinstance(lease, NothingDue) for lease in leases[OFFERED:])
     with database.read() as session:
-        waiting = {trainer.worker for trainer in asking_trainers(session, dt.datetime.now(dt.UTC))}
+        waiting = {trainer.worker for trainer in asking_trainers(session, now)}
     assert {"trainer-8", "trainer-9"} <= waiting
     assert not waiting & {lease.worker for lease in granted}
 
 
 def test_a_trainer_that_asks_twice_at_once_gets_one_trial(
-    database: Database, study_id: str
+    database: Database, study_id: str, now: dt.datetime
 ) -> None:
     first, again, other = answers(
-        database, asked(study_id, "one"), asked(study_id, "one"), asked(study_id, "other")
+        database, now, asked(study_id, "one"), asked(study_id, "one"), asked(study_id, "other")
     )
 
     assert first == again
     assert isinstance(first, LeasedTrial)
     assert isinstance(other, LeasedTrial)
     assert other.number != first.number
-    assert answers(database, asked(study_id, "one")) == [first]
+    assert answers(database, now, asked(study_id, "one")) == [first]
 
 
 def test_an_error_keeps_nobody_else_back_and_shows_nothing_of_another_owners_study(
-    database: Database, study_id: str
+    database: Database, study_id: str, now: dt.datetime
 ) -> None:
     with database.write() as session:
         ended, _ = open_study(session, StudySpec.model_validate(external_spec()))
@@ -86,6 +92,7 @@ def test_an_error_keeps_nobody_else_back_and_shows_nothing_of_another_owners_stu
 
     nowhere, strangers, own, last = answers(
         database,
+        now,
         asked("std_none", "lost"),
         asked(ended.id, "stranger", owner="somebody else"),
         asked(ended.id, "late"),
@@ -99,11 +106,13 @@ def test_an_error_keeps_nobody_else_back_and_shows_nothing_of_another_owners_stu
     assert isinstance(last, LeasedTrial)
 
 
-def test_a_crowd_takes_as_many_statements_as_one_trainer(database: Database, study_id: str) -> None:
+def test_a_crowd_takes_as_many_statements_as_one_trainer(
+    database: Database, study_id: str, now: dt.datetime
+) -> None:
     with statements(database) as of_one:
-        answers(database, asked(study_id, "one"))
+        answers(database, now, asked(study_id, "one"))
     with statements(database) as of_all:
-        answers(database, *(asked(study_id, f"trainer-{n}") for n in range(OFFERED - 1)))
+        answers(database, now, *(asked(study_id, f"trainer-{n}") for n in range(OFFERED - 1)))
 
     assert 0 < len(of_all) <= len(of_one)
 
