@@ -14,6 +14,7 @@ from app.kept_answers import KeptAnswers
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from app.trainers.group_commit import GroupCommit
+from app.trainers.trial_kinds import TrialKinds
 from tuner.storage.sql.database import Database
 
 # Coroutines, because FastAPI sends a plain function through its thread pool: a hop for nothing.
@@ -45,6 +46,10 @@ async def _commits(request: Request) -> GroupCommit:
     return cast(GroupCommit, request.app.state.commits)
 
 
+async def _kinds(request: Request) -> TrialKinds:
+    return cast(TrialKinds, request.app.state.trial_kinds)
+
+
 async def _lease_threads(request: Request) -> CapacityLimiter:
     return cast(CapacityLimiter, request.app.state.lease_threads)
 
@@ -69,6 +74,7 @@ StillPermitted = Annotated[Callable[[], Awaitable[bool]], Depends(_still_permitt
 Settings = Annotated[AppSettings, Depends(_settings)]
 Feed = Annotated[EventFeed, Depends(_feed)]
 LeaseThreads = Annotated[CapacityLimiter, Depends(_lease_threads)]
+Kinds = Annotated[TrialKinds, Depends(_kinds)]
 Commits = Annotated[GroupCommit, Depends(_commits)]
 Kept = Annotated[KeptAnswers, Depends(_kept_answers)]
 Verdicts = Annotated[EndedVerdicts, Depends(_verdicts)]

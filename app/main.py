@@ -57,6 +57,7 @@ from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts
 from app.trainers.group_commit import GroupCommit
 from app.trainers.quick_reports import QuickReports
+from app.trainers.trial_kinds import TrialKinds
 from tuner.storage.sql.database import Database
 
 ROUTERS = (
@@ -128,6 +129,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.settings = settings
     app.state.feed = EventFeed(database, settings.sse_poll_seconds)
     app.state.commits = GroupCommit(database)
+    app.state.trial_kinds = TrialKinds(database)
     app.state.verdicts = EndedVerdicts()
     app.state.kept_answers = KeptAnswers()
     # That write trials out: were there as many as ask, reports would wait for one turn in forty.

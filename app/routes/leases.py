@@ -15,7 +15,7 @@ from anyio import to_thread
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.exceptions import RequestValidationError
 
-from app.dependencies import Commits, Db, LeaseThreads, Sender, StudyId
+from app.dependencies import Commits, Db, Kinds, LeaseThreads, Sender, StudyId
 from app.exported import Accepted
 from app.http.accepted import accepted
 from app.http.field_errors import MOST_ERRORS
@@ -28,16 +28,14 @@ from app.schemas.leases import (
     ReportRead,
     lease_read,
 )
-from tuner.engine.orders import OrderId, TrainOrder
+from app.trainers.trial_kinds import TrialKinds
 from tuner.evidence.checks.posted import unchecked_statistics
 from tuner.recommendation.exports.pytorch import NoSnippet
-from tuner.recommendation.trial_numbers import trial_as_python, trial_numbers
+from tuner.recommendation.trial_numbers import trial_as_python
 from tuner.records.errors import ReportRefused
 from tuner.spec.record import Record
-from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue
+from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, leased_order
 from tuner.storage.leases.posted_checks import post_statistics
-from tuner.storage.orders import read_order
-from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study
 
 router = APIRouter(prefix="/v1", tags=["trainers"], route_class=JsonRoute)
@@ -72,8 +70,8 @@ _FORMS: Final[dict[int | str, dict[str, Any]]] = {
 async def lease_trial(  # noqa: PLR0913  what the route depends on
     study_id: StudyId,
     body: LeaseAsked,
-    database: Db,
     commits: Commits,
+    kinds: Kinds,
     threads: LeaseThreads,
     sender: Sender,
     form: Annotated[
@@ -94,7 +92,7 @@ async def lease_trial(  # noqa: PLR0913  what the route depends on
     lease = await commits.write(asked)
     if isinstance(lease, NothingDue):
         return Response(status_code=204, headers={"Retry-After": str(lease.retry_seconds)})
-    return await to_thread.run_sync(_shown, database, lease, shown, limiter=threads)
+    return await to_thread.run_sync(_shown, kinds, lease, shown, limiter=threads)
 
 
 @router.post("/orders/{order_id}/reports")
@@ -136,14 +134,10 @@ def post_coordinate_check(study_id: StudyId, body: CheckStatistics, database: Db
         post_statistics(session, study_id, body.optimizer, body.statistics)
 
 
-def _shown(database: Database, lease: LeasedTrial, form: Form) -> Response:
-    with database.read() as session:
-        study = get_study(session, lease.study_id)
-        order = read_order(session, OrderId(lease.order_id))
-    assert isinstance(order, TrainOrder), "trainers take train orders alone"
-    assert study.shape is not None, "the specification brought it"
+def _shown(kinds: TrialKinds, lease: LeasedTrial, form: Form) -> Response:
+    order = leased_order(lease)
     (trial,) = (one.spec for one in order.trials)
-    numbers = trial_numbers(trial, study.shape)
+    numbers = kinds.kind_of(lease.study_id, trial).numbers(trial.hyperparameters)
     if form is Form.PYTHON:
         try:
             text = trial_as_python(numbers, trial)

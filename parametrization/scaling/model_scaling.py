@@ -2,15 +2,24 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
 
 from parametrization.optimizers.assignment import Assignment
+from parametrization.optimizers.hyperparameters import checked
 from parametrization.rules.depth import DepthRule
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import assignment_of, by_optimizer
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling, scale_tensor
-from parametrization.shapes.roles import ModelShape
+from parametrization.scaling.tensor_rules import rules_of
+from parametrization.scaling.tensor_scaling import (
+    DEFAULT_POLICIES,
+    TensorFactors,
+    TensorScaling,
+    factors_of,
+)
+from parametrization.shapes.roles import ModelShape, TensorShape
 
 
 def scale(
@@ -72,27 +81,81 @@ def scale_assigned(
             no hyperparameters.
 
     """
+    factors = model_factors(
+        shape,
+        multipliers,
+        assignment=assignment,
+        parametrization=parametrization,
+        policies=policies,
+        target_shapes=target_shapes,
+    )
+    return factors.scaled(hyperparameters)
+
+
+class ModelFactors(NamedTuple):
+    """A model at one size before its hyperparameters are known, for all trials of that size."""
+
+    kinds: tuple[TensorFactors, ...]
+    """Tensors that differ in their names alone are one kind."""
+    tensors: tuple[tuple[str, int], ...]
+    """Name and place in `kinds` of every tensor, in the shape's order."""
+
+    def scaled(
+        self, hyperparameters: Mapping[str, Mapping[str, float]]
+    ) -> tuple[TensorScaling, ...]:
+        """Every tensor's numbers.
+
+        Args:
+            hyperparameters: at the base, by optimizer.
+
+        Raises:
+            ValueError: if an optimizer that trains some tensor has none, or one is missing,
+                unknown, out of range, or cannot follow batch and tokens.
+
+        """
+        trained_by = {kind.rules.optimizer.name for kind in self.kinds}
+        if missing := sorted(trained_by - hyperparameters.keys()):
+            raise ValueError(
+                f"no hyperparameters for {', '.join(missing)}, which the assignment gives tensors"
+                f" to; got them for {', '.join(sorted(hyperparameters)) or 'none'}"
+            )
+        given = {name: checked(name, hyperparameters[name]) for name in sorted(trained_by)}
+        scaled = [kind.scaled(given[kind.rules.optimizer.name]) for kind in self.kinds]
+        return tuple(replace(scaled[place], name=name) for name, place in self.tensors)
+
+
+def model_factors(
+    shape: ModelShape,
+    multipliers: Multipliers,
+    *,
+    assignment: Assignment,
+    parametrization: Parametrization = Parametrization.MUP,
+    policies: Policies = DEFAULT_POLICIES,
+    target_shapes: Mapping[str, tuple[int, ...]] | None = None,
+) -> ModelFactors:
+    """The rules of every tensor, looked up and multiplied out; arguments as of `scale`.
+
+    Raises:
+        ValueError: if some dimension would not be a whole number at this width, or if a rule does
+            not cover the case.
+
+    """
     given = target_shapes or {}
     _refuse_fractions(shape, multipliers.width, given)
     _refuse_unknown_depth(shape, parametrization, policies, multipliers.depth)
-    trained_by = [assignment.optimizer_of(tensor) for tensor in shape.tensors]
-    if missing := sorted(set(trained_by) - hyperparameters.keys()):
-        raise ValueError(
-            f"no hyperparameters for {', '.join(missing)}, which the assignment gives tensors to;"
-            f" got them for {', '.join(sorted(hyperparameters)) or 'none'}"
-        )
-    return tuple(
-        scale_tensor(
-            tensor,
-            hyperparameters[optimizer],
-            multipliers,
-            optimizer=optimizer,
-            parametrization=parametrization,
-            policies=policies,
-            target_shape=given.get(tensor.name),
-        )
-        for tensor, optimizer in zip(shape.tensors, trained_by, strict=True)
-    )
+    places: dict[tuple[TensorShape, str, tuple[int, ...] | None], int] = {}
+    kinds, tensors = list[TensorFactors](), list[tuple[str, int]]()
+    for tensor in shape.tensors:
+        optimizer, target_shape = assignment.optimizer_of(tensor), given.get(tensor.name)
+        kind = (replace(tensor, name=""), optimizer, target_shape)
+        if kind not in places:
+            places[kind] = len(kinds)
+            rules = rules_of(
+                tensor, optimizer, parametrization, policies, multipliers, target_shape
+            )
+            kinds.append(factors_of(rules))
+        tensors.append((tensor.name, places[kind]))
+    return ModelFactors(tuple(kinds), tuple(tensors))
 
 
 def _refuse_fractions(

@@ -24,7 +24,7 @@ from parametrization.scaling.axis_factors import (
 )
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_rules import TensorRules, rules_of
-from parametrization.scaling.words import reason
+from parametrization.scaling.words import Reason, reason_of
 from parametrization.shapes.roles import Layout, Role, TensorShape
 
 DEFAULT_POLICIES: Final = Policies()
@@ -84,6 +84,94 @@ class TensorScaling:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class TensorFactors:
+    """One tensor at one width before its hyperparameters are known: the factors on them.
+
+    Looking up the rules takes several times as long as multiplying by them, and trials of one
+    shape share them.
+
+    Attributes:
+        start: standard deviation of the base's initial draw; None where nothing is drawn.
+        others: by name, those on what else the optimizer's update takes.
+
+    """
+
+    rules: TensorRules
+    shape: tuple[int, ...]
+    layout: Layout
+    start: float | None
+    initial: float
+    rate: float
+    decay: float
+    epsilon: float
+    others: Mapping[str, float] = field(hash=False)
+    reason: Reason
+
+    def scaled(self, given: Mapping[str, float]) -> TensorScaling:
+        """The tensor's numbers.
+
+        Args:
+            given: the hyperparameters of its optimizer, as `checked` gives them.
+
+        Raises:
+            ValueError: if a momentum cannot follow batch and tokens.
+
+        """
+        tensor = self.rules.tensor
+        others, extrapolated = self._others(given)
+        output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
+        epsilon, rate_factor = given.get("epsilon"), rate_multiplier(tensor.role, given)
+        return TensorScaling(
+            name=tensor.name,
+            role=tensor.role,
+            shape=self.shape,
+            init_std=None if self.start is None else self.start * given["init_std"] * self.initial,
+            constant=tensor.constant if self.start is None and not tensor.kept else None,
+            multiplier=forward_factor(self.rules, output),
+            learning_rate=given["learning_rate"] * rate_factor * self.rate,
+            weight_decay=given.get("weight_decay", 0.0) * self.decay,
+            epsilon=None if epsilon is None else epsilon * self.epsilon,
+            reason=self.reason.said(extrapolated=extrapolated, rate_multiplier=rate_factor),
+            optimizer=self.rules.optimizer.name,
+            others=others,
+            extrapolated=extrapolated,
+            layout=self.layout,
+        )
+
+    def _others(self, given: Mapping[str, float]) -> tuple[dict[str, float], bool]:
+        """Further hyperparameters of the update, and True if a memory left its tested range."""
+        others, extrapolated = {}, False
+        for name, factor in self.others.items():
+            scaled = memory(self.rules, name, given[name] * factor)
+            others[name] = scaled.beta
+            extrapolated |= scaled.extrapolated
+        return others, extrapolated
+
+
+def factors_of(rules: TensorRules) -> TensorFactors:
+    """The factors that a tensor's rules come to.
+
+    Raises:
+        ValueError: if no rule covers this optimizer, role or horizon: with the reason and the
+            remedy.
+
+    """
+    names = names_of(rules.optimizer.name)
+    return TensorFactors(
+        rules=rules,
+        shape=rules.target_shape,
+        layout=rules.tensor.layout,
+        start=rules.tensor.base_std,
+        initial=initial_factor(rules),
+        rate=rate_factor_of(rules),
+        decay=decay_factor(rules),
+        epsilon=epsilon_factor(rules) if "epsilon" in names else 1.0,
+        others={name: other_factor(rules, name) for name in sorted(names - _NAMED)},
+        reason=reason_of(rules),
+    )
+
+
 def scale_tensor(
     tensor: TensorShape,
     hyperparameters: Mapping[str, float],
@@ -113,34 +201,4 @@ def scale_tensor(
     """
     given = checked(optimizer, hyperparameters)
     rules = rules_of(tensor, optimizer, parametrization, policies, multipliers, target_shape)
-    base_std = tensor.base_std
-    others, extrapolated = _others(rules, given)
-    output = given["output_multiplier"] if tensor.role is Role.OUTPUT or tensor.tied else 1.0
-    epsilon, rate_factor = given.get("epsilon"), rate_multiplier(tensor.role, given)
-    start = None if base_std is None else base_std * given["init_std"] * initial_factor(rules)
-    return TensorScaling(
-        name=tensor.name,
-        role=tensor.role,
-        shape=rules.target_shape,
-        init_std=start,
-        constant=tensor.constant if base_std is None and not tensor.kept else None,
-        multiplier=forward_factor(rules, output),
-        learning_rate=given["learning_rate"] * rate_factor * rate_factor_of(rules),
-        weight_decay=given.get("weight_decay", 0.0) * decay_factor(rules),
-        epsilon=None if epsilon is None else epsilon * epsilon_factor(rules),
-        reason=reason(rules, extrapolated=extrapolated, rate_multiplier=rate_factor),
-        optimizer=optimizer,
-        others=others,
-        extrapolated=extrapolated,
-        layout=tensor.layout,
-    )
-
-
-def _others(rules: TensorRules, given: Mapping[str, float]) -> tuple[dict[str, float], bool]:
-    """The optimizer's further hyperparameters, and whether a memory left its tested range."""
-    others, extrapolated = {}, False
-    for name in sorted(given.keys() - _NAMED):
-        scaled = memory(rules, name, given[name] * other_factor(rules, name))
-        others[name] = scaled.beta
-        extrapolated |= scaled.extrapolated
-    return others, extrapolated
+    return factors_of(rules).scaled(given)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from parametrization.rules.depth import depth_row
 from parametrization.rules.policies import Policies
@@ -18,14 +19,35 @@ from parametrization.scaling.tensor_rules import TensorRules
 _CONFIDENCE = {"M": ", medium confidence", "L": ", low confidence"}
 
 
-def reason(rules: TensorRules, *, extrapolated: bool, rate_multiplier: float = 1.0) -> str:
-    """The rows in force and what they do, and the caller's own factor on the rate."""
-    parts = [_width_words(rules), *_depth_words(rules), *_horizon_words(rules, extrapolated)]
-    if rate_multiplier != 1:
-        parts.append(f"rate multiplier of its role {rate_multiplier:g}")
-    if rules.is_mup:
-        parts += _policy_words(rules)
-    return "; ".join(parts)
+class Reason(NamedTuple):
+    """The rows in force for one tensor and what they do, in words."""
+
+    by_size: tuple[str, ...]
+    by_horizon: tuple[str, ...]
+    by_policy: tuple[str, ...]
+
+    def said(self, *, extrapolated: bool, rate_multiplier: float) -> str:
+        """All of it in one sentence.
+
+        Args:
+            extrapolated: whether the horizon's row was used beyond its tested range.
+            rate_multiplier: the caller's own factor on the rate.
+
+        """
+        beyond = ", extrapolated beyond the tested range" if extrapolated else ""
+        parts = [*self.by_size, *(f"{words}{beyond})" for words in self.by_horizon)]
+        if rate_multiplier != 1:
+            parts.append(f"rate multiplier of its role {rate_multiplier:g}")
+        return "; ".join([*parts, *self.by_policy])
+
+
+def reason_of(rules: TensorRules) -> Reason:
+    """The words for a tensor's rules, whatever its hyperparameters are."""
+    return Reason(
+        by_size=(_width_words(rules), *_depth_words(rules)),
+        by_horizon=tuple(_horizon_words(rules)),
+        by_policy=tuple(_policy_words(rules)) if rules.is_mup else (),
+    )
 
 
 def _width_words(rules: TensorRules) -> str:
@@ -78,15 +100,15 @@ def _depth_words(rules: TensorRules) -> Iterator[str]:
     )
 
 
-def _horizon_words(rules: TensorRules, extrapolated: bool) -> Iterator[str]:
+def _horizon_words(rules: TensorRules) -> Iterator[str]:
+    """The row of batch and tokens, up to the end of its brackets."""
     batch, tokens = rules.mults.batch, rules.mults.tokens
     if batch == tokens == 1:
         return
     evidence = rules.horizon.evidence
-    beyond = ", extrapolated beyond the tested range" if extrapolated else ""
     yield (
         f"batch x {batch:g}, tokens x {tokens:g}: rate {factor_words(rate_by_horizon(rules))}"
-        f" ({rules.policies.horizon_rule}{_CONFIDENCE.get(evidence.confidence, '')}{beyond})"
+        f" ({rules.policies.horizon_rule}{_CONFIDENCE.get(evidence.confidence, '')}"
     )
 
 

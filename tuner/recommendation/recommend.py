@@ -23,8 +23,8 @@ from tuner.recommendation.targets.described import DescribedTarget
 from tuner.recommendation.transferred import Tuned, transferred
 from tuner.recommendation.values import (
     Duration,
+    drawn_out,
     parameter_groups,
-    schedule_values,
     weight_average,
 )
 from tuner.recommendation.verdict import Findings, reasons_against, verdict_on
@@ -150,7 +150,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         weight_average=weight_average(training, target.steps),
         groups=groups,
         tensors=model.tensors,
-        schedule=schedule_values(training.schedule, duration, groups),
+        schedule=drawn_out(training.schedule, duration).values(groups),
         axes=carried.axes,
         extrapolated_drift_octaves=carried.drift_octaves,
         compared_by=spec.comparison,

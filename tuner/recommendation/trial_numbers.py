@@ -1,54 +1,77 @@
 """Compute the numbers that a trainer needs for one trial, and write them as a snippet."""
 
+from collections.abc import Mapping
+
 from parametrization.recommendation.trial import TrialNumbers
+from parametrization.scaling.companions import assignment_of, by_optimizer
+from parametrization.scaling.model_scaling import model_factors
 from parametrization.shapes.deeper_models import shape_at_depth
+from parametrization.shapes.like_tensors import tensor_families
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import TrialSpec
 from tuner.recommendation.exports.pytorch import snippet
 from tuner.recommendation.values import (
     Duration,
+    drawn_out,
     parameter_groups,
-    schedule_values,
-    tensor_values,
+    values_of,
 )
 
 
-def trial_numbers(trial: TrialSpec, shape: ModelShape) -> TrialNumbers:
-    """The numbers of a trial of a model with these base shapes.
+class TrialKind:
+    """The numbers of trials of one model and one training, which all rules follow from.
+
+    To look the rules up takes several times as long as to apply them to one's hyperparameters.
 
     Args:
-        shape: of the study's proxies.
+        trial: any of them.
+        shape: of the study's proxies at the base width.
 
     Raises:
         ValueError: if a rule does not cover the case, or the width gives a tensor no whole shape.
 
     """
-    model, multipliers = trial.model, trial.model.multipliers
-    shape = shape_at_depth(shape, model.base_depth or model.family.depth, model.family.depth)
-    tensors = tensor_values(
-        shape,
-        trial.optimizer,
-        trial.hyperparameters,
-        model.policies,
-        multipliers,
-        model.parametrization,
-    )
-    groups = parameter_groups(tensors, trial.optimizer, trial.hyperparameters)
-    training = trial.training
-    duration = Duration(training.steps, training.batch_size, model.family.tokens_per_example)
-    return TrialNumbers(
-        optimizer=trial.optimizer,
-        policies=model.policies,
-        multipliers=multipliers,
-        residual_multiplier=model.branch_multiplier,
-        gradient_clip_norm=training.gradient_clip_norm,
-        gradient_clip_value=training.gradient_clip_value,
-        gradient_clip_percentile=training.gradient_clip_percentile,
-        groups=groups,
-        tensors=tensors,
-        schedule=schedule_values(training.schedule, duration, groups),
-        base_shapes=shape,
-    )
+
+    def __init__(self, trial: TrialSpec, shape: ModelShape) -> None:
+        model, training = trial.model, trial.training
+        depth = model.family.depth
+        self._trial = trial
+        self._shape = shape_at_depth(shape, model.base_depth or depth, depth)
+        self._families = tensor_families(self._shape.tensors)
+        self._factors = model_factors(
+            self._shape,
+            model.multipliers,
+            assignment=assignment_of(trial.optimizer),
+            parametrization=model.parametrization,
+            policies=model.policies,
+        )
+        duration = Duration(training.steps, training.batch_size, model.family.tokens_per_example)
+        self._schedule = drawn_out(training.schedule, duration)
+
+    def numbers(self, hyperparameters: Mapping[str, float]) -> TrialNumbers:
+        """The numbers of one of the trials.
+
+        Raises:
+            ValueError: if a hyperparameter is missing, unknown or out of range.
+
+        """
+        optimizer, model, training = self._trial.optimizer, self._trial.model, self._trial.training
+        scalings = self._factors.scaled(by_optimizer(optimizer, hyperparameters))
+        tensors = values_of(scalings, self._families)
+        groups = parameter_groups(tensors, optimizer, hyperparameters)
+        return TrialNumbers(
+            optimizer=optimizer,
+            policies=model.policies,
+            multipliers=model.multipliers,
+            residual_multiplier=model.branch_multiplier,
+            gradient_clip_norm=training.gradient_clip_norm,
+            gradient_clip_value=training.gradient_clip_value,
+            gradient_clip_percentile=training.gradient_clip_percentile,
+            groups=groups,
+            tensors=tensors,
+            schedule=self._schedule.values(groups),
+            base_shapes=self._shape,
+        )
 
 
 def trial_as_python(numbers: TrialNumbers, trial: TrialSpec) -> str:

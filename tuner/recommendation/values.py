@@ -18,7 +18,7 @@ from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule, average_decay
 from parametrization.scaling.tensor_scaling import TensorScaling
-from parametrization.shapes.like_tensors import tensor_families
+from parametrization.shapes.like_tensors import TensorFamily, tensor_families
 from parametrization.shapes.roles import ModelShape, Role
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.study_fields import Training
@@ -65,10 +65,17 @@ def tensor_values(
         policies=policies,
         target_shapes=target_shapes,
     )
+    return values_of(scalings, tensor_families(shape.tensors))
+
+
+def values_of(
+    scalings: Iterable[TensorScaling], families: Iterable[TensorFamily]
+) -> tuple[TensorValues, ...]:
+    """The numbers of tensors that are scaled, like tensors of their families together."""
     by_name = {scaling.name: scaling for scaling in scalings}
     return tuple(
         _values(family.name, like)
-        for family in tensor_families(shape.tensors)
+        for family in families
         for like in _equal_ones(by_name[tensor.name] for tensor in family.tensors)
     )
 
@@ -108,29 +115,56 @@ def parameter_groups(
     )
 
 
-def schedule_values(
-    schedule: Schedule, duration: Duration, groups: Sequence[ParameterGroup]
-) -> ScheduleValues:
-    """The schedule of a training, drawn out over it with one group's peak learning rate."""
+class _Point(NamedTuple):
+    step: int
+    factor: float
+    batch_size: int
+    tokens: int
+
+
+class DrawnSchedule(NamedTuple):
+    """A schedule drawn out over a training, for any learning rate."""
+
+    schedule: Schedule
+    steps: int
+    points: tuple[_Point, ...]
+
+    def values(self, groups: Sequence[ParameterGroup]) -> ScheduleValues:
+        """The schedule with the peak learning rate of one of the groups."""
+        steps = self.steps
+        shown = next((i for i, group in enumerate(groups) if group.role is Role.HIDDEN), 0)
+        peak = groups[shown].learning_rate
+        return ScheduleValues(
+            **asdict(self.schedule),
+            steps=steps,
+            group=shown,
+            preview=tuple(
+                SchedulePoint(
+                    step=at.step,
+                    fraction=at.step / steps,
+                    factor=at.factor,
+                    learning_rate=at.factor * peak,
+                    batch_size=at.batch_size,
+                    tokens=at.tokens,
+                )
+                for at in self.points
+            ),
+        )
+
+
+def drawn_out(schedule: Schedule, duration: Duration) -> DrawnSchedule:
+    """The schedule of a training of this duration."""
     steps, full = duration.steps, duration.batch_size
-    shown_group = next((i for i, group in enumerate(groups) if group.role is Role.HIDDEN), 0)
-    peak = groups[shown_group].learning_rate
-    return ScheduleValues(
-        **asdict(schedule),
-        steps=steps,
-        group=shown_group,
-        preview=tuple(
-            SchedulePoint(
-                step=step,
-                fraction=step / steps,
-                factor=factor,
-                learning_rate=factor * peak,
-                batch_size=schedule.batch_size(step, steps, full),
-                tokens=schedule.examples_before(step, steps, full) * duration.tokens_per_example,
-            )
-            for step, factor in schedule.preview(steps)
-        ),
+    points = (
+        _Point(
+            step=step,
+            factor=factor,
+            batch_size=schedule.batch_size(step, steps, full),
+            tokens=schedule.examples_before(step, steps, full) * duration.tokens_per_example,
+        )
+        for step, factor in schedule.preview(steps)
     )
+    return DrawnSchedule(schedule, steps, tuple(points))
 
 
 def weight_average(training: Training, steps: int) -> WeightAverage | None:

@@ -1,13 +1,21 @@
 """Scaled numbers: power laws of width, exact initial standard deviations, refusals, reasons."""
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parametrization.optimizers.registry import STUDIED
 from parametrization.rules.parametrization import Parametrization
+from parametrization.scaling.companions import (
+    assignment_of,
+    by_optimizer,
+    flat_defaults,
+    flat_names,
+)
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
@@ -147,6 +155,28 @@ def test_initial_standard_deviations_of_a_gpt_are_exact(parametrization: Paramet
     assert stds["readout.weight"] == pytest.approx(readout_std, rel=1e-15)
     assert stds["norm.weight"] is None
     assert stds["blocks.0.up.bias"] is None
+
+
+@pytest.mark.parametrize("optimizer", STUDIED)
+@pytest.mark.parametrize("mults", [Multipliers(8.0), Multipliers(4.0, depth=2.0)])
+def test_a_tensor_has_the_same_numbers_alone_and_among_its_like(
+    optimizer: str, mults: Multipliers
+) -> None:
+    """To the bit: tensors that differ in their names alone share their rules in a model."""
+    alone = [
+        replace(TENSORS[role], name=f"blocks.{block}.{role}", in_block=inside)
+        for block, inside in ((0, True), (1, True), (2, False))
+        for role in (Role.INPUT, Role.HIDDEN, Role.OUTPUT, Role.VECTOR, Role.SCALAR)
+    ]
+    flat = dict.fromkeys(flat_names(optimizer), 1.0) | flat_defaults(optimizer)
+    flat |= {"learning_rate": 0.0123, "init_std": 0.77, "output_multiplier": 1.3}
+    given, assignment = by_optimizer(optimizer, flat), assignment_of(optimizer)
+    in_model = scale(ModelShape(32, tuple(alone)), flat, mults, optimizer=optimizer)
+    trained_by = [assignment.optimizer_of(tensor) for tensor in alone]
+    assert in_model == tuple(
+        scale_tensor(tensor, given[own], mults, optimizer=own)
+        for tensor, own in zip(alone, trained_by, strict=True)
+    )
 
 
 def test_the_first_linear_layer_is_drawn_by_its_own_fan_in_at_every_width() -> None:

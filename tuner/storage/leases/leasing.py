@@ -3,15 +3,24 @@
 import datetime as dt
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import delete, select, tuple_
 from sqlalchemy.orm import Session
 
-from tuner.records.errors import NotExternal, StudyEnded, StudyNotFound, TunerError
+from tuner.engine.orders import TrainOrder
+from tuner.records.errors import (
+    DocumentUnreadable,
+    NotExternal,
+    OrderUnreadable,
+    StudyEnded,
+    StudyNotFound,
+    TunerError,
+)
 from tuner.spec.families.registry import names_external_family
 from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, OrderState, StudyState
+from tuner.storage.documents import ORDER
 from tuner.storage.leases.states import LeaseState
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
 from tuner.storage.sql.tables import OrderRow, StudyRow
@@ -51,6 +60,12 @@ class LeasedTrial(Record):
     reported_step: int
     checkpoint_step: int | None
     checkpoint: str | None
+    order: Any
+    """Its order, as it is stored."""
+
+
+_BESIDE: Final = frozenset({"reported_step", "order"})
+"""Fields that are no columns of its row."""
 
 
 class NothingDue(Record):
@@ -77,18 +92,34 @@ def lease_trials(
     for one, study in zip(asked, studies, strict=True):
         if isinstance(study, TunerError):
             answers.append(study)
-        elif (row := leases.take(_trainer(one))) is None:
+        elif (found := leases.take(_trainer(one))) is None:
             paused = study.state == StudyState.PAUSED
             retry_seconds = PAUSED_RETRY_SECONDS if paused else RETRY_SECONDS
             answers.append(NothingDue(retry_seconds=retry_seconds))
         else:
+            row, order = found
             row.state, row.worker, row.ttl_seconds = LeaseState.LEASED, one.worker, one.ttl_seconds
             row.expires_at = now + dt.timedelta(seconds=one.ttl_seconds)
-            answers.append(LeasedTrial(reported_step=row.step, **_shown(row)))
+            answers.append(LeasedTrial(reported_step=row.step, order=order, **_shown(row)))
     _forget_asking(session, leases.taken)
     _note_idle(session, may_have - leases.taken, now)
     session.flush()
     return answers
+
+
+def leased_order(lease: LeasedTrial) -> TrainOrder:
+    """The order of a leased trial.
+
+    Raises:
+        OrderUnreadable: if it cannot be read.
+
+    """
+    try:
+        order = ORDER.read(lease.order)
+    except DocumentUnreadable as error:
+        raise OrderUnreadable(lease.study_id, lease.order_id, error.reason) from error
+    assert isinstance(order, TrainOrder), "trainers take train orders alone"
+    return order
 
 
 def note_asking(session: Session, until: Mapping[tuple[str, str], dt.datetime]) -> None:
@@ -164,6 +195,12 @@ def require_external(study: StudyRow) -> None:
         raise StudyEnded(study.id, study.state, only_checked=only_checks(study.spec))
 
 
+class _Found(NamedTuple):
+    row: LeaseRow
+    order: Any
+    """As it is stored."""
+
+
 class _Leases:
     """The leases that trainers have, and those on offer, read at once for all that ask.
 
@@ -179,22 +216,22 @@ class _Leases:
             study_id: _offered(session, study_id, most) for study_id, most in without.items()
         }
 
-    def take(self, trainer: _Trainer) -> LeaseRow | None:
+    def take(self, trainer: _Trainer) -> _Found | None:
         """The trainer's open lease, or the next one on offer, which then is its."""
-        row = self._held.get(trainer)
-        if row is None and (offered := self._offered[trainer[0]]):
-            row = self._held[trainer] = offered.popleft()
-        if row is not None:
+        found = self._held.get(trainer)
+        if found is None and (offered := self._offered[trainer[0]]):
+            found = self._held[trainer] = offered.popleft()
+        if found is not None:
             self.taken.add(trainer)
-        return row
+        return found
 
 
-def _held(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, LeaseRow]:
+def _held(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, _Found]:
     """Open leases of trainers that ask again: their answers were lost, or they have restarted."""
     if not trainers:
         return {}
-    rows = session.scalars(
-        select(LeaseRow)
+    rows = session.execute(
+        select(LeaseRow, OrderRow.payload)
         .join(OrderRow, OrderRow.id == LeaseRow.order_id)
         .where(
             LeaseRow.state == LeaseState.LEASED,
@@ -204,13 +241,13 @@ def _held(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, Le
         )
         .order_by(LeaseRow.number.desc())  # of several the first one is given
     )
-    return {(row.study_id, str(row.worker)): row for row in rows}
+    return {(row.study_id, str(row.worker)): _Found(row, order) for row, order in rows}
 
 
-def _offered(session: Session, study_id: str, most: int) -> deque[LeaseRow]:
+def _offered(session: Session, study_id: str, most: int) -> deque[_Found]:
     """Leases on offer, those that have been for longest first."""
-    rows = session.scalars(
-        select(LeaseRow)
+    rows = session.execute(
+        select(LeaseRow, OrderRow.payload)
         .join(OrderRow, OrderRow.id == LeaseRow.order_id)
         .where(
             LeaseRow.state == LeaseState.OFFERED,
@@ -220,10 +257,8 @@ def _offered(session: Session, study_id: str, most: int) -> deque[LeaseRow]:
         .order_by(LeaseRow.offered_at, LeaseRow.number)
         .limit(most)
     )
-    return deque(rows)
+    return deque(_Found(row, order) for row, order in rows)
 
 
-def _shown(row: LeaseRow) -> dict[str, object]:
-    return {
-        name: getattr(row, name) for name in LeasedTrial.model_fields if name != "reported_step"
-    }
+def _shown(row: LeaseRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in LeasedTrial.model_fields if name not in _BESIDE}
