@@ -8,7 +8,7 @@ import pytest
 from fastapi import FastAPI
 
 from app.dashboard.assets import STYLE
-from app.dashboard.prepared import prepare, prepare_list
+from app.dashboard.prepared import IDLE_SHARE, prepare, prepare_list, until_idle
 from app.main import create_app
 from app.settings import AppSettings
 from tests.app.pages.test_pages import HTML, page
@@ -23,7 +23,7 @@ def test_the_api_page_lists_every_route_without_waiting_for_their_description(
     assert isinstance(app, FastAPI)
     text = html.unescape(re.sub("</?code>", "", page(untouched.client, "/docs")))
     assert app.openapi_schema is None
-    prepare()
+    prepare(wait=list)
     paths = untouched.client.get("/openapi.json").json()["paths"]
     listed = re.findall(r'"Method">(.*?)</td> <th scope="row">(.*?)</th>', text)
     assert listed == [(method.upper(), path) for path in paths for method in paths[path]]
@@ -68,3 +68,15 @@ def test_a_service_whose_database_is_away_starts_without_the_list() -> None:
     database = open_database("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
     prepare_list(create_app(database, AppSettings()))
     database.close()
+
+
+def test_a_busy_service_prepares_once_it_has_little_to_do() -> None:
+    seen = iter([0.9, 2 * IDLE_SHARE, IDLE_SHARE / 2, 0.0])
+    until_idle(seen)
+    assert list(seen) == [0.0]
+
+
+def test_it_waits_before_everything_that_it_prepares() -> None:
+    waits = list[int]()
+    prepare(wait=lambda: waits.append(1))
+    assert len(waits) == 3
