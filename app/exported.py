@@ -6,7 +6,7 @@ from fastapi import Header, Query, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import AfterValidator
 
-from app.http.accepted import accepted, names
+from app.http.headers.accepted import accepted, names
 from parametrization.recommendation.document import RecommendationDocument
 from tuner.recommendation.exports.protocol.export import Refused
 from tuner.recommendation.exports.protocol.registry import EXPORTS, NAMES, export_named

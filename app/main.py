@@ -19,8 +19,8 @@ from app.dashboard.submit import page as submit_page
 from app.described import Description
 from app.errors import install_error_handlers, on_tuner_error
 from app.event_feed import EventFeed
-from app.http.entity_tags import EntityTags
 from app.http.guard import BodyLimit, KnownHosts, SecurityHeaders
+from app.http.headers.entity_tags import EntityTags
 from app.http.measured import Measured
 from app.http.methods import HeadAndOptions
 from app.http.openapi import describe, operation_id

@@ -7,10 +7,10 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from fastapi import Request
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.headers.raw import add_missing, sent
 from app.http.problems import problem
 
 SECURITY_HEADERS: Final = {
@@ -26,6 +26,9 @@ SECURITY_HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
+_RAW_SECURITY_HEADERS: Final = [
+    (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
+]
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 BODY_SECONDS: Final = 120.0
 """Seconds for the whole body of a request."""
@@ -41,9 +44,7 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
+                add_missing(message, _RAW_SECURITY_HEADERS)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
@@ -64,14 +65,14 @@ class KnownHosts:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        host, origin = sent(scope, b"host") or "", sent(scope, b"origin")
         refusal = None
-        if _hostname(f"//{headers.get('host', '')}") not in self.allowed:
+        if _hostname(f"//{host}") not in self.allowed:
             refusal = (400, "unknown-host", "The Host header names a host that is not served here.")
         elif (
             scope["method"] not in _SAFE_METHODS
-            and "origin" in headers
-            and _place(headers["origin"]) != headers["host"].lower()
+            and origin is not None
+            and _place(origin) != host.lower()
         ):
             refusal = (403, "foreign-origin", "Pages of another origin may not change anything.")
         if refusal is None:
@@ -114,7 +115,7 @@ class BodyLimit:
             return
         body = _Body(receive, self.max_body_bytes, self.body_seconds)
         try:
-            await body.require_declared_length(Headers(scope=scope))
+            await body.require_declared_length(scope)
             await self.app(scope, body.receive, send)
         except HTTPException as refused:  # by this one, or while others read before the routes do
             status, detail = refused.status_code, refused.detail
@@ -133,17 +134,17 @@ class _Body:
         self._received = 0
         self._is_whole = False
 
-    async def require_declared_length(self, headers: Headers) -> None:
+    async def require_declared_length(self, scope: Scope) -> None:
         """Refuse a body that says it is too large, before it is sent if the client asks first.
 
         Raises:
             HTTPException: 413.
 
         """
-        declared = headers.get("content-length", "0")
+        declared = sent(scope, b"content-length") or "0"
         if not declared.isdecimal() or int(declared) <= self._most_bytes:
             return
-        if headers.get("expect", "").lower() != "100-continue":
+        if (sent(scope, b"expect") or "").lower() != "100-continue":
             await self._drain()
         raise self._too_large()
 

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 import structlog
 from opentelemetry.trace import get_current_span
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.headers.raw import add_missing, answered, sent
 from tuner.engine.tracing import STUDY
 
 HEADER: Final = "X-Request-Id"
+_RAW_HEADER: Final = HEADER.lower().encode()
 _LINK: Final = re.compile(r"(/shared/.{16}).*")
 """Share links' addresses, of whose secret only the beginning is logged."""
 _ACCEPTED: Final = re.compile(r"[A-Za-z0-9._:/+=-]{1,64}")
@@ -42,7 +43,7 @@ class RequestIds:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get(HEADER, "")
+        given = sent(scope, _RAW_HEADER) or ""
         request_id = given if _ACCEPTED.fullmatch(given) else secrets.token_hex(8)
         status, began = 500, time.perf_counter()
 
@@ -50,7 +51,7 @@ class RequestIds:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = request_id
+                add_missing(message, ((_RAW_HEADER, request_id.encode()),))
             await send(message)
 
         scope["request_id"] = request_id
@@ -95,7 +96,7 @@ class NamedStudies:
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
-                name_study(Headers(raw=message["headers"]).get("location", ""))
+                name_study(answered(message, b"location") or "")
             await send(message)
 
         name_study(scope["path"])

@@ -17,8 +17,8 @@ from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Commits, Db, Kinds, LeaseThreads, Sender, StudyId
 from app.exported import Accepted
-from app.http.accepted import accepted
 from app.http.field_errors import MOST_ERRORS
+from app.http.headers.accepted import accepted
 from app.http.json_requests import JsonRoute
 from app.schemas.leases import (
     CheckStatistics,

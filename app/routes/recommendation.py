@@ -16,7 +16,7 @@ from app.exported import (
     exported,
     form_asked,
 )
-from app.http.accepted import names
+from app.http.headers.accepted import names
 from app.http.json_requests import JsonRoute
 from app.schemas.described_target import DescribedTargetAsked
 from tuner.recommendation.recommend import Recommendation, recommend

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 
 from app.dependencies import Db, IdempotencyKey, RecommendationId, StudyId
 from app.exported import BUNDLE, CONTENT, Accepted, ExportedFiles, Form, exported, form_asked
-from app.http.accepted import names
+from app.http.headers.accepted import names
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.schemas.recommendations import (

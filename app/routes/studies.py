@@ -9,7 +9,7 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, IdempotencyKey, Settings, StudyId, Verdicts
-from app.http.entity_tags import versions
+from app.http.headers.entity_tags import versions
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.liveness import place_of, study_problem

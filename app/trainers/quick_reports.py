@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.headers.raw import sent
 from app.http.json_requests import parsed_json
 from app.schemas.leases import MOST_LOSSES, MOST_STEPS, report_read
 from app.trainers.group_commit import GroupCommit
@@ -58,7 +58,7 @@ def _reported_order(scope: Scope) -> str | None:
     if scope["type"] != "http" or scope["method"] != "POST" or scope["query_string"]:
         return None
     found = _PATH.fullmatch(scope["path"])
-    is_json = Headers(scope=scope).get("content-type") == "application/json"
+    is_json = sent(scope, b"content-type") == "application/json"
     may_report = WorkerScope.WORKER in scope["access"].scopes
     return found[1] if found and is_json and may_report else None
 

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from app.exported import BUNDLE
-from app.http.accepted import accepted
+from app.http.headers.accepted import accepted
 from tests.app.served import Served
 
 OFFERED = {"application/json": "json", "application/yaml": "yaml", "text/x-python": "torch"}

@@ -1,5 +1,7 @@
 """What the numbers of a study's trials share is worked out once, and changes none of them."""
 
+from typing import Any
+
 from sqlalchemy import event
 
 from app.trainers import trial_kinds
@@ -47,7 +49,7 @@ def test_a_trial_has_the_same_numbers_after_another_one(served: Served) -> None:
 def test_another_width_optimizer_or_training_is_another_kind(served: Served) -> None:
     study, first, _ = leased(served)
     kinds = TrialKinds(served.database)
-    others = [
+    others: list[dict[str, Any]] = [
         {"model": first.model.model_copy(update={"width": 2 * first.model.width})},
         {"optimizer": "adam"},
         {"training": first.training.model_copy(update={"steps": 2 * first.training.steps})},

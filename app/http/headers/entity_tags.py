@@ -9,8 +9,10 @@ import re
 from http import HTTPStatus
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.headers.raw import add_missing, answered, sent
 
 _TAG: Final = re.compile(r'(?:W/)?"([^"]*)"')
 _DIGITS: Final = 24
@@ -57,8 +59,7 @@ class _Tagged:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self._send = send
-        self._wanted = Headers(scope=scope).get("if-none-match", "")
-        self._is_read = scope["method"] in ("GET", "HEAD")
+        self._scope = scope
         self._start: Message | None = None
         self._body = b""
 
@@ -73,12 +74,15 @@ class _Tagged:
             await self._send(message)
 
     async def _answer(self, start: Message) -> None:
-        headers = MutableHeaders(scope=start)
-        version = "".join(f"{tag}." for tag in tags(headers.get("etag", "")))
-        tag = version + hashlib.sha256(self._body).hexdigest()[:_DIGITS]
-        headers["ETag"] = f'"{tag}"'
-        headers.setdefault("Cache-Control", "no-cache")
-        if self._is_read and (self._wanted.strip() == "*" or tag in tags(self._wanted)):
+        version = answered(start, b"etag")
+        tag = hashlib.sha256(self._body).hexdigest()[:_DIGITS]
+        if version is not None:
+            tag = "".join(f"{given}." for given in tags(version)) + tag
+            del MutableHeaders(scope=start)["etag"]
+        tagged = (b"etag", f'"{tag}"'.encode())
+        add_missing(start, (tagged, (b"cache-control", b"no-cache")))
+        if self._is_known(tag):
+            headers = MutableHeaders(scope=start)
             start["status"] = HTTPStatus.NOT_MODIFIED
             del headers["content-length"]
             del headers["content-type"]
@@ -86,7 +90,14 @@ class _Tagged:
         await self._send(start)
         await self._send({"type": "http.response.body", "body": self._body})
 
+    def _is_known(self, tag: str) -> bool:
+        """True if the request reads what its sender has already."""
+        if self._scope["method"] not in ("GET", "HEAD"):
+            return False
+        wanted = sent(self._scope, b"if-none-match") or ""
+        return wanted.strip() == "*" or tag in tags(wanted)
+
 
 def _is_whole(start: Message) -> bool:
-    media_type = Headers(raw=start["headers"]).get("content-type", "")
+    media_type = answered(start, b"content-type") or ""
     return start["status"] in (200, 201, 202) and not media_type.startswith("text/event-stream")
