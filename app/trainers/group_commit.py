@@ -23,7 +23,7 @@ from tuner.storage.sql.database import Database
 MOST: Final = 500
 """Requests in one transaction."""
 MOST_LEASES: Final = 8
-"""Requests for trials among them: a trial's numbers take as long as tens of reports, which wait."""
+"""Requests for trials among them: one takes as long as ten reports, which wait."""
 SIBLINGS: Final = 5
 """Requests in one transaction from which on the next one waits for more, as PostgreSQL's own
 `commit_siblings`."""

@@ -3,9 +3,9 @@
 import datetime as dt
 from collections import Counter, deque
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import Row, Table, bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from tuner.engine.orders import TrainOrder
@@ -22,6 +22,7 @@ from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, OrderState, StudyState
 from tuner.storage.documents import ORDER
 from tuner.storage.leases.states import LeaseState
+from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.lease_tables import LeaseRow, TrainerRow
 from tuner.storage.sql.tables import OrderRow, StudyRow
 from tuner.storage.studies import study_row
@@ -34,7 +35,39 @@ PAUSED_RETRY_SECONDS: Final = 10
 
 _Trainer: TypeAlias = tuple[str, str]
 """Study and worker."""
+_Row: TypeAlias = Row[*tuple[Any, ...]]
+"""Of a lease, with its order as it is stored."""
 _TRAINER: Final = tuple_(TrainerRow.study_id, TrainerRow.worker)
+_LEASES: Final = cast("Table", LeaseRow.__table__)
+# Of columns and prepared, because objects take longer than everything else that a lease needs.
+_OPEN: Final = (
+    select(*_LEASES.columns, OrderRow.payload.label("order"))
+    .join(OrderRow, OrderRow.id == LeaseRow.order_id)
+    .where(OrderRow.state == OrderState.OPEN)
+)
+_HELD: Final = _OPEN.where(
+    LeaseRow.state == LeaseState.LEASED,
+    LeaseRow.study_id.in_(bindparam("studies", expanding=True)),
+    LeaseRow.worker.in_(bindparam("workers", expanding=True)),
+).order_by(LeaseRow.number.desc())  # of several the first one is given
+_OFFERED: Final = (
+    _OPEN.where(LeaseRow.state == LeaseState.OFFERED, LeaseRow.study_id == bindparam("of_study"))
+    .order_by(LeaseRow.offered_at, LeaseRow.number)
+    .limit(bindparam("most"))
+)
+_TAKE: Final = (
+    update(_LEASES)
+    .where(LeaseRow.study_id == bindparam("of_study"), LeaseRow.number == bindparam("of_number"))
+    .values(
+        state=LeaseState.LEASED,
+        worker=bindparam("by"),
+        ttl_seconds=bindparam("lasting"),
+        expires_at=bindparam("until", type_=_LEASES.columns["expires_at"].type),
+    )
+)
+_FORGET: Final = delete(cast("Table", TrainerRow.__table__)).where(
+    _TRAINER.in_(bindparam("trainers", expanding=True))
+)
 
 
 class AskedForTrial(Record):
@@ -64,10 +97,6 @@ class LeasedTrial(Record):
     """Its order, as it is stored."""
 
 
-_BESIDE: Final = frozenset({"reported_step", "order"})
-"""Fields that are no columns of its row."""
-
-
 class NothingDue(Record):
     """There is no trial to train now."""
 
@@ -92,15 +121,15 @@ def lease_trials(
     for one, study in zip(asked, studies, strict=True):
         if isinstance(study, TunerError):
             answers.append(study)
-        elif (found := leases.take(_trainer(one))) is None:
+        elif (row := leases.take(one)) is None:
             paused = study.state == StudyState.PAUSED
             retry_seconds = PAUSED_RETRY_SECONDS if paused else RETRY_SECONDS
             answers.append(NothingDue(retry_seconds=retry_seconds))
         else:
-            row, order = found
-            row.state, row.worker, row.ttl_seconds = LeaseState.LEASED, one.worker, one.ttl_seconds
-            row.expires_at = now + dt.timedelta(seconds=one.ttl_seconds)
-            answers.append(LeasedTrial(reported_step=row.step, order=order, **_shown(row)))
+            answers.append(_leased(row, one, now))
+    if leases.taken:
+        taken = [answer for answer in answers if isinstance(answer, LeasedTrial)]
+        connection_of(session).execute(_TAKE, list(map(_taken, taken)))
     _forget_asking(session, leases.taken)
     _note_idle(session, may_have - leases.taken, now)
     session.flush()
@@ -161,8 +190,7 @@ def _asking(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, 
 
 def _forget_asking(session: Session, trainers: Collection[_Trainer]) -> None:
     if trainers:
-        ended = delete(TrainerRow).where(_TRAINER.in_(list(trainers)))
-        session.execute(ended.execution_options(synchronize_session=False))
+        connection_of(session).execute(_FORGET, {"trainers": sorted(trainers)})
 
 
 def _trainer(asked: AskedForTrial) -> _Trainer:
@@ -195,12 +223,6 @@ def require_external(study: StudyRow) -> None:
         raise StudyEnded(study.id, study.state, only_checked=only_checks(study.spec))
 
 
-class _Found(NamedTuple):
-    row: LeaseRow
-    order: Any
-    """As it is stored."""
-
-
 class _Leases:
     """The leases that trainers have, and those on offer, read at once for all that ask.
 
@@ -216,49 +238,53 @@ class _Leases:
             study_id: _offered(session, study_id, most) for study_id, most in without.items()
         }
 
-    def take(self, trainer: _Trainer) -> _Found | None:
+    def take(self, asked: AskedForTrial) -> _Row | None:
         """The trainer's open lease, or the next one on offer, which then is its."""
-        found = self._held.get(trainer)
-        if found is None and (offered := self._offered[trainer[0]]):
-            found = self._held[trainer] = offered.popleft()
-        if found is not None:
+        trainer = _trainer(asked)
+        row = self._held.get(trainer)
+        if row is None and (offered := self._offered[trainer[0]]):
+            row = self._held[trainer] = offered.popleft()
+        if row is not None:
             self.taken.add(trainer)
-        return found
+        return row
 
 
-def _held(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, _Found]:
+def _held(session: Session, trainers: Collection[_Trainer]) -> dict[_Trainer, _Row]:
     """Open leases of trainers that ask again: their answers were lost, or they have restarted."""
     if not trainers:
         return {}
-    rows = session.execute(
-        select(LeaseRow, OrderRow.payload)
-        .join(OrderRow, OrderRow.id == LeaseRow.order_id)
-        .where(
-            LeaseRow.state == LeaseState.LEASED,
-            LeaseRow.study_id.in_({study_id for study_id, _ in trainers}),
-            LeaseRow.worker.in_({worker for _, worker in trainers}),
-            OrderRow.state == OrderState.OPEN,
-        )
-        .order_by(LeaseRow.number.desc())  # of several the first one is given
-    )
-    return {(row.study_id, str(row.worker)): _Found(row, order) for row, order in rows}
+    studies, workers = map(sorted, map(set, zip(*trainers, strict=True)))
+    rows = connection_of(session).execute(_HELD, {"studies": studies, "workers": workers})
+    return {(row.study_id, row.worker): row for row in rows.all()}
 
 
-def _offered(session: Session, study_id: str, most: int) -> deque[_Found]:
+def _offered(session: Session, study_id: str, most: int) -> deque[_Row]:
     """Leases on offer, those that have been for longest first."""
-    rows = session.execute(
-        select(LeaseRow, OrderRow.payload)
-        .join(OrderRow, OrderRow.id == LeaseRow.order_id)
-        .where(
-            LeaseRow.state == LeaseState.OFFERED,
-            LeaseRow.study_id == study_id,
-            OrderRow.state == OrderState.OPEN,
-        )
-        .order_by(LeaseRow.offered_at, LeaseRow.number)
-        .limit(most)
+    given = {"of_study": study_id, "most": most}
+    return deque(connection_of(session).execute(_OFFERED, given).all())
+
+
+def _leased(row: _Row, asked: AskedForTrial, now: dt.datetime) -> LeasedTrial:
+    return LeasedTrial(
+        study_id=row.study_id,
+        order_id=row.order_id,
+        attempt=row.attempt,
+        number=row.number,
+        worker=asked.worker,
+        ttl_seconds=asked.ttl_seconds,
+        expires_at=now + dt.timedelta(seconds=asked.ttl_seconds),
+        reported_step=row.step,
+        checkpoint_step=row.checkpoint_step,
+        checkpoint=row.checkpoint,
+        order=row.order,
     )
-    return deque(_Found(row, order) for row, order in rows)
 
 
-def _shown(row: LeaseRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in LeasedTrial.model_fields if name not in _BESIDE}
+def _taken(lease: LeasedTrial) -> dict[str, Any]:
+    return {
+        "of_study": lease.study_id,
+        "of_number": lease.number,
+        "by": lease.worker,
+        "lasting": lease.ttl_seconds,
+        "until": lease.expires_at,
+    }
