@@ -3,6 +3,7 @@
 from contextlib import closing
 from pathlib import Path
 
+from benchmarks.scale.answers import OPERATIONS, answer_rows, growth
 from benchmarks.scale.slots import SimulatedEngine, coordinator_cost
 from benchmarks.scale.tables import TRIALS, filled
 from tests.workers.specs import train_order, trial_spec
@@ -30,6 +31,29 @@ def test_copies_of_a_study_are_whole_studies(tmp_path: Path) -> None:
             summaries.append(read_summary(session, study))
         assert summaries[0].finished_trials == TRIALS
         assert summaries[1:] == summaries[:1] * 2
+
+
+def test_growth_is_of_the_largest_table_over_the_smallest() -> None:
+    rows = [
+        {"operation": name, "trials": trials, "p50_ms": median, "cpu_ms": median / 2}
+        for name, medians in (("list", (2.0, 2.5, 3.0)), ("study", (4.0, 9.0, 4.0)))
+        for trials, median in zip((200, 2_000, 20_000), medians, strict=True)
+    ]
+    assert growth(rows) == {
+        "list": {"p50_ms": 1.5, "cpu_ms": 1.5},
+        "study": {"p50_ms": 1.0, "cpu_ms": 1.0},
+    }
+
+
+def test_every_operation_is_timed_over_every_table(tmp_path: Path) -> None:
+    with (
+        filled(tmp_path / "small", "sqlite", studies=1) as small,
+        filled(tmp_path / "large", "sqlite", studies=2) as large,
+    ):
+        rows = answer_rows([small, large], repeats=4)
+    asked = [(row["operation"], row["trials"]) for row in rows]
+    assert asked == [(name, TRIALS * studies) for name in OPERATIONS for studies in (1, 2)]
+    assert all(0 < row["p50_ms"] <= row["p99_ms"] for row in rows)
 
 
 def test_simulated_slots_report_in_a_time_of_their_own() -> None:
