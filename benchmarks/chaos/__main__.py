@@ -68,23 +68,46 @@ class Run:
         self.is_lost = False
 
     def calm(self) -> list[dict[str, Any]]:
-        """An undisturbed round; its trials and curves."""
+        """An undisturbed round; its trials and curves.
+
+        Raises:
+            RuntimeError: if its studies do not complete: there is nothing to compare others with.
+
+        """
         started = time.monotonic()
         ids = self._submitted()
         self._ended(ids)
         self._round_seconds = time.monotonic() - started
+        _tell(f"an undisturbed round: {self._round_seconds:.1f} s")
+        if (states := self.states(ids)) != ["completed"] * len(ids):
+            raise RuntimeError(f"the undisturbed studies ended as {', '.join(states)}")
+        self._scene.require_sight()
         return self.outcomes(ids)
 
     def struck(self) -> None:
         """Rounds with faults, until these or the time are spent, or a study is lost."""
         kinds = kinds_of(self._given.engine, self._given.database, quick=self._given.quick)
         faults = plan(kinds, self._given.seed, quick=self._given.quick)
+        fault = next(faults)
         while self._goes_on():
             ids = self._submitted()
             self.ids += ids
             while self._goes_on() and self._scene.works(ids):
-                self._strike(next(faults), ids)
+                if self._strike(fault, ids):
+                    fault = next(faults)
             self._ended(ids)
+
+    def states(self, ids: list[str]) -> list[str]:
+        """State of each study."""
+        return [self._scene.service.study(one)["state"] for one in ids]
+
+    def broken(self) -> list[str]:
+        """Parts of the service that do not work again, in words, after some patience."""
+        late = time.monotonic() + PATIENCE_SECONDS
+        while (found := self._scene.broken()) and time.monotonic() < late:
+            self._scene.mend()
+            time.sleep(POLL_SECONDS)
+        return found
 
     def outcomes(self, ids: list[str]) -> list[dict[str, Any]]:
         """Trials and curves of each study."""
@@ -102,22 +125,30 @@ class Run:
         needed = RECOVERY_SECONDS + self._round_seconds
         return time.monotonic() - self._began < QUICK_SECONDS - needed
 
-    def _strike(self, fault: Fault, ids: list[str]) -> None:
+    def _strike(self, fault: Fault, ids: list[str]) -> bool:
+        """Strike and wait for the recovery; False if nothing was struck, or nothing was at work."""
         time.sleep(fault.pause_seconds)
-        before, struck = self._scene.progress() or 0, time.monotonic()
+        self._scene.mend()
+        if not self._scene.works(ids):
+            return False
+        began = time.monotonic()
         if not strike(self._scene, fault):
-            return
+            return False
         self.faults[fault.kind] += 1
-        while not self._has_recovered(before, ids) and not self.is_lost:
-            self.is_lost = time.monotonic() - struck > PATIENCE_SECONDS
+        before: int | None = None  # of after the blow: what moved during a freeze is no recovery
+        while not self.is_lost:
+            self._scene.mend()
+            if before is None:
+                before = self._scene.progress()
+            elif self._has_recovered(before, ids):
+                break
+            self.is_lost = time.monotonic() - began > PATIENCE_SECONDS
             time.sleep(POLL_SECONDS)
-        self.recoveries.append(time.monotonic() - struck)
-        sys.stderr.write(
-            f"{fault.kind} ({fault.lasts_seconds:.0f} s): {self.recoveries[-1]:.1f} s\n"
-        )
+        self.recoveries.append(time.monotonic() - began)
+        _tell(f"{fault.kind} ({fault.lasts_seconds:.0f} s): {self.recoveries[-1]:.1f} s")
+        return True
 
     def _has_recovered(self, before: int, ids: list[str]) -> bool:
-        self._scene.mend()
         if not self._scene.answers():
             return False
         now = self._scene.progress()
@@ -143,19 +174,27 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ww-chaos-")))
         scene = stack.enter_context(staged(folder / "run", given.engine, given.database))
+        _tell(f"everything started: {time.monotonic() - began:.1f} s")
         run = Run(scene, given, began)
         expected = run.calm()
         run.struck()
-        states = [scene.service.study(one)["state"] for one in run.ids]
-        outcomes, finished = run.outcomes(run.ids), completions(scene.database)
+        broken, states, outcomes = run.broken(), run.states(run.ids), run.outcomes(run.ids)
+        finished = completions(scene.database)
+        ending = time.monotonic()
         scene.end()
         late = time.monotonic() + ENDING_SECONDS
         while (orphans := scene.processes()) and time.monotonic() < late:
             time.sleep(POLL_SECONDS)
         for pid in orphans:
-            sys.stderr.write(f"left behind: {pid} {command_of(pid)}\n")
-    struck = Struck(run.faults, run.recoveries, states, outcomes, finished, len(orphans))
+            _tell(f"left behind: {pid} {command_of(pid)}")
+        stack.close()
+        _tell(f"everything stopped: {time.monotonic() - ending:.1f} s")
+    struck = Struck(run.faults, run.recoveries, states, outcomes, finished, broken, len(orphans))
     return cost(given.engine, struck, expected)
+
+
+def _tell(words: str) -> None:
+    sys.stderr.write(f"{words}\n")
 
 
 def main() -> None:

@@ -17,14 +17,23 @@ _ROOT: Final = Path(__file__).parents[2]
 
 
 class OwnCluster:
-    """A head without cores and nodes of one core each, all on this machine."""
+    """A head without cores and nodes of one core each, all on this machine.
+
+    It starts while its maker does something else; it has an address once it is `ready`.
+    """
 
     def __init__(self, nodes: int) -> None:
         self._wanted = nodes
         self._raylets: list[int] = []
         # Where heads keep their files: one that is killed removes none.
         self._folder = tempfile.TemporaryDirectory(prefix="ww-")
-        self._start()
+        self._begin()
+
+    def ready(self) -> None:
+        """Wait until every node has joined."""
+        started = self._answer()
+        self.address: str = started["address"]
+        self._raylets = started["raylets"][1:]
 
     @property
     def nodes(self) -> list[int]:
@@ -45,18 +54,15 @@ class OwnCluster:
     def kill_head(self) -> None:
         """SIGKILL the head, and its nodes with it; returns once a new one has its address."""
         self._kill_all()
-        self._start(int(self.address.rpartition(":")[2]))
+        self._begin(int(self.address.rpartition(":")[2]))
+        self.ready()
 
     def stop(self) -> None:
-        """End it."""
-        with suppress(OSError):
-            self._stdin.close()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(30)
+        """End it, without the seconds that Ray gives its processes: nothing of it is kept."""
         self._kill_all()
         self._folder.cleanup()
 
-    def _start(self, port: int | None = None) -> None:
+    def _begin(self, port: int | None = None) -> None:
         given = [f"--nodes={self._wanted}", "--cores=1", *([f"--port={port}"] if port else [])]
         self._process = subprocess.Popen(
             [sys.executable, "-m", "workers.engines.ray_nodes", "--watchful", *given],
@@ -67,9 +73,6 @@ class OwnCluster:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._family: set[int] = set()
-        started = self._answer()
-        self.address: str = started["address"]
-        self._raylets = started["raylets"][1:]
 
     def _say(self, words: str) -> None:
         self._stdin.write(f"{words}\n")

@@ -24,7 +24,8 @@ from tuner.storage.sql.tables import StudyEventRow
 SLOTS: Final = 2
 MARK: Final = "CHAOS_RUN"
 """Variable of the environment that every process of a run inherits, whoever becomes its parent."""
-_OURS: Final = ("-m service.", "workers.slot.worker", "SlotActor")
+ACTOR: Final = "SlotActor"
+_OURS: Final = ("-m service.api", "-m service.tuner", "-m service.up", "workers.slot.worker", ACTOR)
 _PROGRESS: Final = (
     EventKind.STUDY_STATE,
     EventKind.CHECK_FINISHED,
@@ -88,6 +89,32 @@ class Scene:
                 self._over.add(study_id)
         return not self._over.issuperset(study_ids)
 
+    def broken(self) -> list[str]:
+        """Parts that do not work at this moment, in words: slots, the coordinator, the standby."""
+        listed = self.service.get("/v1/workers")["workers"]
+        well = {one["name"] for one in listed if one["liveness"] == "well"}
+        found = [
+            f"{one['name']}: {one['words']['state']}" for one in listed if one["name"] not in well
+        ]
+        if len(listed) != SLOTS + 1:
+            found.append(f"{len(listed)} workers are listed, not {SLOTS} slots and a coordinator")
+        if self.standby is not None and not self.standby.turns:
+            found.append("the standby does not stand by")
+        return found
+
+    def require_sight(self) -> None:
+        """Check that `processes` finds every kind of process: it could miss none that is left.
+
+        Raises:
+            RuntimeError: if one is not found while the service runs.
+
+        """
+        commands = [command_of(pid) for pid in self.processes()]
+        kinds = [one for one in _OURS if self.cluster is not None or one != ACTOR]
+        unseen = [kind for kind in kinds if not any(kind in command for command in commands)]
+        if unseen:
+            raise RuntimeError(f"the service runs, but no process of it with {', '.join(unseen)}")
+
     def workers(self) -> list[int]:
         """Process ids of the slots' workers, wherever they run."""
         return [pid for pid in self.processes() if "workers.slot.worker" in command_of(pid)]
@@ -107,9 +134,9 @@ class Scene:
 
     def end(self) -> None:
         """Stop the service and its standby, not what they run on."""
-        self.service.stop()
-        if self.standby is not None:
+        if self.standby is not None:  # first: it would take over from the service's coordinator
             self.standby.end()
+        self.service.stop()
 
 
 @contextmanager
@@ -125,11 +152,14 @@ def staged(folder: Path, engine: str, database: str) -> Iterator[Scene]:
     mark = os.environ[MARK] = uuid.uuid4().hex
     with ExitStack() as stack:
         folder.mkdir(parents=True)
-        postgres = stack.enter_context(own_postgres()) if database == "postgresql" else None
         cluster = stack.enter_context(own_cluster(SLOTS)) if engine == "ray" else None
+        postgres = stack.enter_context(own_postgres()) if database == "postgresql" else None
         data = folder / "data"
         url = postgres.url if postgres else f"sqlite:///{data / 'widthwise.db'}"
-        on = {"RAY_ADDRESS": cluster.address} if cluster else {"WIDTHWISE_ENGINE": "local"}
+        on = {"WIDTHWISE_ENGINE": "local"}
+        if cluster is not None:
+            cluster.ready()
+            on = {"RAY_ADDRESS": cluster.address}
         service = RunningService(data, SLOTS, WIDTHWISE_DATABASE_URL=url, **on)
         stack.callback(service.stop)
         opened = open_database(url)

@@ -27,6 +27,7 @@ class Tuner:
     ) -> None:
         folder.mkdir(parents=True)
         self.log = folder / "log"
+        self._alive = folder / "alive"
         self._environment = {
             "WIDTHWISE_DATABASE_URL": url,
             "WIDTHWISE_SLOTS": "1",
@@ -37,14 +38,20 @@ class Tuner:
 
     def start(self) -> None:
         """Start it, once more if it has ended."""
+        self._alive.unlink(missing_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "service.tuner"],
+                [sys.executable, "-m", "service.tuner", f"--alive={self._alive}"],
                 env=os.environ | self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
+
+    @property
+    def turns(self) -> bool:
+        """True if it leads or stands by, and has come so far since it was last started."""
+        return self.process.poll() is None and self._alive.exists()
 
     def leads(self) -> None:
         """Wait until it does."""

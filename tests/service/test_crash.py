@@ -58,6 +58,7 @@ def trials_and_curves(get: Callable[[str], Any], study_id: str) -> dict[str, Any
         f" {trial['hyperparameters']['learning_rate']}"
         for trial in trials
     }
+    assert len(set(names.values())) == len(names), "a trial was trained under two numbers"
     curves = get(f"/v1/studies/{study_id}/curves")["curves"]
     return {
         "trials": {names[trial["number"]]: {key: trial[key] for key in told} for trial in trials},

@@ -75,6 +75,7 @@ def outcome(losses: dict[int, float], trials: tuple[str, ...] = ("a", "b")) -> d
 
 
 CALM = outcome({1: 2.0, 2: 1.5})
+FOUR = [("std_1", 0), ("std_1", 1), ("std_2", 0), ("std_2", 1)]
 
 
 def result(**found: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -84,6 +85,7 @@ def result(**found: Any) -> dict[str, Any]:  # noqa: ANN401
         "states": ["completed"],
         "outcomes": [CALM],
         "completions": [("std_1", 0), ("std_1", 1)],
+        "broken": [],
         "orphans": 0,
     }
     return cost("local", Struck(**fields | found), [CALM])
@@ -93,10 +95,12 @@ def test_faults_that_cost_nothing_are_counted_as_such() -> None:
     assert result() == {
         "engine": "local",
         "faults": {"worker killed": 2},
+        "compared": {"studies": 1, "trials": 2, "curves": 2},
         "lost_studies": 0,
         "lost_trials": 0,
         "repeated_finished_trials": 0,
         "curve_mismatches": 0,
+        "still_broken": [],
         "orphans": 0,
         "recovery_seconds": {"median": 2.0, "max": 3.0},
     }
@@ -108,18 +112,40 @@ def test_faults_that_cost_nothing_are_counted_as_such() -> None:
         ({"states": ["completed", "searching", "failed"]}, {"lost_studies": 2}),
         (
             {"outcomes": [outcome({1: 2.0, 2: 1.5}, ("a",))]},
-            {"lost_trials": 1, "curve_mismatches": 2},  # the trial and its curve
+            {
+                "compared": {"studies": 1, "trials": 1, "curves": 1},
+                "lost_trials": 1,
+                "curve_mismatches": 2,  # the trial and its curve
+            },
         ),
-        ({"completions": [("std_1", 0)] * 3}, {"repeated_finished_trials": 2}),
+        ({"completions": [("std_1", 0), ("std_1", 1)] * 2}, {"repeated_finished_trials": 2}),
         ({"outcomes": [outcome({1: 2.0, 2: 1.6})]}, {"curve_mismatches": 2}),
-        ({"outcomes": [CALM, outcome({1: 2.0})]}, {"curve_mismatches": 2}),
+        (
+            {"outcomes": [CALM, outcome({1: 2.0})], "completions": FOUR},
+            {"compared": {"studies": 2, "trials": 4, "curves": 4}, "curve_mismatches": 2},
+        ),
+        ({"broken": ["ray-1: ⚠ waits"]}, {"still_broken": ["ray-1: ⚠ waits"]}),
         ({"orphans": 1}, {"orphans": 1}),
         (
             {"faults": Counter[str](), "recoveries": []},
             {"faults": {}, "recovery_seconds": {"median": None, "max": None}},
         ),
     ],
-    ids=["studies", "trials", "repeated", "curves", "a later round", "orphans", "no fault"],
+    ids=[
+        "studies",
+        "trials",
+        "repeated",
+        "curves",
+        "a later round",
+        "broken",
+        "orphans",
+        "no fault",
+    ],
 )
 def test_every_loss_is_counted(found: dict[str, Any], counted: dict[str, Any]) -> None:
     assert result(**found) == result() | counted
+
+
+def test_trials_whose_completion_was_never_declared_are_no_evidence() -> None:
+    with pytest.raises(ValueError, match="2 trials are complete, 1 were declared so"):
+        result(completions=[("std_1", 0)])
