@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +20,7 @@ _ROOT: Final = Path(__file__).parents[2]
 class OwnCluster:
     """A head without cores and nodes of one core each, all on this machine.
 
-    It starts while its maker does something else; it has an address once it is `ready`.
+    It starts while its maker does something else.
     """
 
     def __init__(self, nodes: int) -> None:
@@ -29,11 +30,14 @@ class OwnCluster:
         self._folder = tempfile.TemporaryDirectory(prefix="ww-")
         self._begin()
 
+    @cached_property
+    def address(self) -> str:
+        """The head's, as soon as that is there; nodes may still join."""
+        return wait_for("the head", self._noted)
+
     def ready(self) -> None:
         """Wait until every node has joined."""
-        started = self._answer()
-        self.address: str = started["address"]
-        self._raylets = started["raylets"][1:]
+        self._raylets = self._answer()["raylets"][1:]
 
     @property
     def nodes(self) -> list[int]:
@@ -73,6 +77,11 @@ class OwnCluster:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
         self._family: set[int] = set()
+
+    def _noted(self) -> str | None:
+        """The address that Ray has written for others on this machine."""
+        notes = Path(self._folder.name).glob("*/ray/ray_current_cluster")
+        return next((text for note in notes if (text := note.read_text())), None)
 
     def _say(self, words: str) -> None:
         self._stdin.write(f"{words}\n")

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from tests.service.test_crash import differences
+from tests.service.outcomes import differences
 
 
 class Struck(NamedTuple):

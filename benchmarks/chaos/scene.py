@@ -156,12 +156,11 @@ def staged(folder: Path, engine: str, database: str) -> Iterator[Scene]:
         postgres = stack.enter_context(own_postgres()) if database == "postgresql" else None
         data = folder / "data"
         url = postgres.url if postgres else f"sqlite:///{data / 'widthwise.db'}"
-        on = {"WIDTHWISE_ENGINE": "local"}
-        if cluster is not None:
-            cluster.ready()
-            on = {"RAY_ADDRESS": cluster.address}
+        on = {"RAY_ADDRESS": cluster.address} if cluster else {"WIDTHWISE_ENGINE": "local"}
         service = RunningService(data, SLOTS, WIDTHWISE_DATABASE_URL=url, **on)
         stack.callback(service.stop)
+        if cluster is not None:
+            cluster.ready()  # its nodes join while the service starts
         opened = open_database(url)
         stack.callback(opened.close)
         standby = None

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from tests.service.outcomes import completions
 from tests.service.processes import is_gone, kill
 from tests.service.running import RunningService, wait_for
-from tests.service.test_crash import completions, done
+from tests.service.test_crash import done
 from tests.tuner.own_trainer import STEPS, external_spec, losses
 from tuner.storage.sql.database import Database
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.service.outcomes import SPEC, completions
 from tests.service.own_postgres import OwnPostgres, own_postgres
 from tests.service.processes import send
 from tests.service.running import RunningService, wait_for
 from tests.service.strikes import Tuner
-from tests.service.test_crash import SPEC, completions
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 from tuner.storage.sql.database import Database, open_database

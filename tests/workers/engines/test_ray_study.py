@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.service.outcomes import completions
 from tests.service.processes import is_gone
 from tests.service.running import RunningService, wait_for
-from tests.service.test_crash import completions
 from tests.workers.engines.ray_under_test import ray_nodes
 from tests.workers.specs import train_order
 from tuner.engine.orders import TrainOrder
