@@ -38,7 +38,7 @@ _QUICK: Final[dict[str, Any]] = {
     "target": {"width": 64},
     "training": {"steps": 24, "batch_size": 32},
     "search": {"trials": 4, "batch_size": 4, "pruner": "none"},
-    "measure": {"widths": [16, 32], "grid_points": 5},
+    "measure": {"widths": [16, 24, 32], "grid_points": 5},
     "check": {"widths": [16, 24, 32]},
 }
 QUICK_STUDIES: Final = tuple(one | _QUICK for one in STUDIES)

@@ -58,12 +58,19 @@ class Scene:
             self.cluster.mend()
 
     def submit(self, spec: dict[str, Any]) -> str | None:
-        """Submit a study, once however often this is called; None while the API is away."""
+        """Submit a study, once however often this is called; None while the API is away.
+
+        Raises:
+            RuntimeError: if the study is refused.
+
+        """
         key = {"Idempotency-Key": f"{spec['seed']}-{self.rounds}"}
         try:
             answer = self.service.http.post("/v1/studies", json=spec, headers=key)
         except httpx.TransportError:
             return None
+        if answer.is_client_error:
+            raise RuntimeError(answer.text)
         return str(answer.json()["id"]) if answer.status_code == 202 else None
 
     def answers(self) -> bool:
