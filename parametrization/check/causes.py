@@ -21,6 +21,8 @@ from parametrization.check.words import (
     INPUT_MULTIPLIED,
     LOGITS_FALL,
     LOGITS_GROW,
+    OUTPUT_WITHOUT_READOUT,
+    PRODUCT_FALLS,
     PRODUCT_GROWS,
     SATURATED_LOGITS,
     TABLE_WITHOUT_MULTIPLIER,
@@ -48,7 +50,7 @@ class Seen(NamedTuple):
     Attributes:
         saturated: rms of the loss's logits at step 0, if that is too large.
         bottleneck: name of a bottleneck of fixed width that is as it should be, if the model has
-            one and other matrices are as they should be.
+            one and no error of all matrices explains the rest.
         has_readout: whether some tensor is the model's output.
         readout_moves: whether the updates of one are as they should be.
 
@@ -71,7 +73,8 @@ class Seen(NamedTuple):
     @property
     def vanishes(self) -> bool:
         """True if every failure is a fall, which a bottleneck's small start may explain."""
-        falls = all(f.judged.slope.mean < 0 for f in self.failures)
+        slopes = [f.judged.slope.mean for f in self.failures]
+        falls = bool(slopes) and max(slopes) < 0
         return self.bottleneck is not None and falls and not self.of_tensors(Statistic.INITIAL)
 
     @property
@@ -80,6 +83,12 @@ class Seen(NamedTuple):
         if not self.readout_moves:
             return None
         return next((f for f in self.failures if _is_dampened(f)), None)
+
+    @property
+    def unread(self) -> Failure | None:
+        """Outputs that change too much, as a tensor's do, in a model without an output tensor."""
+        given = (f for f in self.failures if _is_given(f) and f.judged.slope.mean > 0)
+        return next(given, None) if self.of_tensors() and not self.has_readout else None
 
     @property
     def multiplied(self) -> Failure | None:
@@ -105,11 +114,9 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
     """
     untied = any(_lacks_multiplier(failure) for failure in seen.failures)
     starts_wrong = untied or bool(seen.of_tensors(Statistic.INITIAL))
-    if seen.vanishes:
-        words = VANISHING_BOTTLENECK if seen.has_readout else BOTTLENECK_AS_READOUT
-        return words.format(name=seen.bottleneck) if _is_first(family, seen) else None
-    if seen.dampened is not None:
-        return FACTOR_AFTER_READOUT if seen.dampened.family is family else None
+    if (explained := _of_all(seen, untied=untied)) is not None:
+        first, words = explained
+        return words if first.family is family else None
     if seen.multiplied is not None:
         return _of_forward(family, found, seen.multiplied)
     if activation_kind(family.name) == ATTENTION_LOGITS:
@@ -122,6 +129,18 @@ def likely_cause(family: TensorFamily, found: Judged, seen: Seen, optimizer: str
         is_table = family.tensors[0].is_table
         return TABLE_WITHOUT_MULTIPLIER if is_table else WEIGHT_WITHOUT_MULTIPLIER
     return _of_tensor(family, found, seen.of_tensors(), optimizer)
+
+
+def _of_all(seen: Seen, *, untied: bool) -> tuple[Failure, str] | None:
+    """The failure beside which a cause of all of them is named, and that cause."""
+    if seen.vanishes:
+        words = VANISHING_BOTTLENECK if seen.has_readout else BOTTLENECK_AS_READOUT
+        return seen.failures[0], words.format(name=seen.bottleneck)
+    if seen.dampened is not None:
+        return seen.dampened, FACTOR_AFTER_READOUT
+    if seen.unread is not None and not untied:
+        return seen.unread, OUTPUT_WITHOUT_READOUT
+    return None
 
 
 def _of_forward(family: TensorFamily, found: Judged, multiplied: Failure) -> str | None:
@@ -137,7 +156,11 @@ def _of_output(family: TensorFamily, found: Judged, seen: Seen) -> str | None:
     """The cause of a failed output of the model or of a block that no tensor explains."""
     if seen.of_tensors() or not _is_first(family, seen):
         return None
-    return PRODUCT_GROWS if found.slope.mean > 0 and family.role is Role.OUTPUT else None
+    if family.role is not Role.OUTPUT:
+        return None
+    if found.slope.mean > 0:
+        return PRODUCT_GROWS
+    return PRODUCT_FALLS if found.statistic is Statistic.INITIAL else None
 
 
 def _of_tensor(
@@ -159,9 +182,14 @@ def _lacks_multiplier(failure: Failure) -> bool:
 
 def _is_dampened(failure: Failure) -> bool:
     """True if the model's output, or the loss's input, changes less in wider models."""
-    judged, kind = failure.judged, activation_kind(failure.family.name)
-    is_last = kind == LOSS_LOGITS or failure.family.name == MODEL_OUTPUT
-    return is_last and judged.statistic is Statistic.UPDATE and judged.slope.mean < 0
+    return _is_given(failure) and failure.judged.slope.mean < 0
+
+
+def _is_given(failure: Failure) -> bool:
+    """True for the change of the model's output, or of the loss's input."""
+    kind, name = activation_kind(failure.family.name), failure.family.name
+    is_last = kind == LOSS_LOGITS or name == MODEL_OUTPUT
+    return is_last and failure.judged.statistic is Statistic.UPDATE
 
 
 def _is_first(family: TensorFamily, seen: Seen) -> bool:

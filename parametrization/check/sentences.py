@@ -10,6 +10,7 @@ from parametrization.check.thresholds import SATURATED
 from parametrization.check.words import Statistic, doubt, growth
 from parametrization.shapes.roles import Role
 
+_WHOLE_POWER: Final = 0.75  # of width, from here on
 _LOOKS_LIKE: Final = ": looks like "
 
 
@@ -74,12 +75,30 @@ def _readout_moves(one: Measured) -> bool:
 
 
 def _bottleneck(measured: Sequence[Measured]) -> str | None:
-    """A fixed bottleneck that did not fail, where no error of all matrices can explain others."""
-    right = [one for one in measured if not one.is_activation and one.passed is not False]
-    hidden = [one for one in measured if one.family.role is Role.HIDDEN]
-    narrow = [one.family.name for one in right if one.family.role is Role.FIXED_BOTTLENECK]
-    explained = not hidden or any(one.family.role is Role.HIDDEN for one in right)
-    return narrow[0] if narrow and explained else None
+    """A fixed bottleneck that did not fail, where no error of all matrices can explain others.
+
+    If all hidden matrices fail, they come after it and fall by half a power of width, as what they
+    are given does; a wrong rate is wrong by a whole one.
+    """
+    tensors = [one for one in measured if not one.is_activation]
+    narrow = next((one for one in tensors if _is_right_bottleneck(one)), None)
+    if narrow is None:
+        return None
+    hidden = [one for one in tensors if one.family.role is Role.HIDDEN]
+    wrong = [one for one in hidden if one.passed is False]
+    behind = tensors[tensors.index(narrow) :]
+    explained = len(wrong) < len(hidden) or all(one in behind and _halves(one) for one in wrong)
+    return narrow.family.name if explained else None
+
+
+def _is_right_bottleneck(one: Measured) -> bool:
+    return one.family.role is Role.FIXED_BOTTLENECK and one.passed is not False
+
+
+def _halves(one: Measured) -> bool:
+    return all(
+        -_WHOLE_POWER < found.slope.mean < 0 for found in one.judged if found.passed is False
+    )
 
 
 def _called(statistic: Statistic, one: Measured) -> str:

@@ -122,7 +122,7 @@ PROPAGATION_BANDS: Final = {
 INITIAL_BAND: Final = Band(-0.2, -0.1, 0.1, 0.2)
 """Slope of the initial size less the rule's: exact but for the draw itself."""
 VANISHING_BAND: Final = Band(-math.inf, -math.inf, 0.1, 0.2)
-"""The same where nothing is summed and the model starts the tensor itself: only growth is wrong."""
+"""The same where the model starts the tensor itself and no sum is over width: growth is wrong."""
 
 BLOCK_BAND: Final = Band(-0.35, -0.25, 0.25, 0.35)
 """Slopes of what blocks give and are given, at first and in change: flat, but for finite width."""

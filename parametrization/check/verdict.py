@@ -186,8 +186,9 @@ def _judged(
 ) -> Iterable[Judged]:
     names = [tensor.name for tensor in family.tensors]
     first = family.tensors[0]
-    # A bias that the model itself starts at 1/sqrt(width) starts at zero in the limit.
-    vanishes = first.kept and not first.fan_in_axes
+    # A bias that the model itself starts at 1/sqrt(width) starts at zero in the limit; blocks on a
+    # diagonal leave ever more of the matrix zero.
+    vanishes = first.kept and (not first.fan_in_axes or first.role is Role.VECTOR)
     bands = {
         Statistic.UPDATE: update,
         Statistic.INITIAL: VANISHING_BAND if vanishes else INITIAL_BAND,

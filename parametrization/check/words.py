@@ -92,7 +92,16 @@ FACTOR_AFTER_READOUT: Final = (
     "a factor after the readout that falls with width, on top of the readout's own multiplier:"
     " leave it out of the forward pass and the loss, or keep it at its value in the base model"
 )
+OUTPUT_WITHOUT_READOUT: Final = (
+    "a sum over a wide dimension that gives the output in no tensor declared Role.OUTPUT: declare"
+    " the one that gives it, read a table by a parametrization.nn.layers.TiedReadout, or multiply a"
+    " product of activations by base width / width"
+)
 PRODUCT_GROWS: Final = "an output that is a product of wide activations without a factor of 1/width"
+PRODUCT_FALLS: Final = (
+    "an output that starts as a product of several maps to a fixed size, each of which falls with"
+    " width: give all but one Role.GQA_KV, which starts at 1/sqrt(fan_in)"
+)
 SATURATED_LOGITS: Final = (
     "saturated logits: their rms is {rms:.1f} at step 0, so that the softmax is one class or"
     " another and gradients vanish; lower the output multiplier or the readout's initial std"

@@ -98,6 +98,11 @@ class CheckedRun:
             self._after = self._probe.look(probe, self._seed)
         self._around = self._probe.around(self._after)
 
+    @property
+    def is_dead(self) -> bool:
+        """True if no output is trained: at zero, two of which one multiplies the other stay so."""
+        return not any(self._roles[name] is Role.OUTPUT for name in self._driven)
+
     def initial_rms(self) -> dict[str, float]:
         """Sizes at step 0: of tensors times their layers' multipliers, outputs and logits."""
         found: dict[str, float] = {}

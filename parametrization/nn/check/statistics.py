@@ -52,8 +52,9 @@ def coordinate_statistics(
         drawn.train(steps)
         zeroed = drawn
         if may_start_at_zero(scalings):
-            zeroed = CheckedRun(training, scalings, zero_readout=True, seed=seed)
-            zeroed.train(steps)
+            behind_zero = CheckedRun(training, scalings, zero_readout=True, seed=seed)
+            behind_zero.train(steps)
+            zeroed = drawn if behind_zero.is_dead else behind_zero
         updates, propagations = zeroed.update_rms(), drawn.propagation_rms()
         initial = drawn.initial_rms()
         found += [

@@ -107,6 +107,7 @@ def test_attention_logits_of_all_blocks_are_judged_by_what_they_can_reach(
         ("model output", 0.5, 0.5, False, "a product of wide activations without a factor"),
         ("model output", -0.5, 0.6, False, "a product of wide activations without a factor"),
         ("logits of the loss", -0.5, 0.6, False, "a product of wide activations without"),
+        ("model output", -1.1, 0.0, False, "starts as a product of several maps to a fixed size"),
         (ENTRY, 0.0, None, True, "as it should be"),
         (ENTRY, 0.5, None, False, "a multiplier that grows with width between the embedding"),
         (ENTRY, -0.5, None, False, "a multiplier that falls with width between the embedding"),
@@ -152,6 +153,56 @@ def test_a_bottleneck_whose_small_start_makes_what_follows_vanish_is_named() -> 
     for verdict in (grows, judge([*statistics(everything), *right], shape, "adamw")):
         assert verdict.passed is False
         assert "vanishes" not in verdict.summary
+
+
+@pytest.mark.parametrize(
+    ("leads", "slope", "passed", "named"),
+    [
+        (True, -0.6, False, True),
+        (True, -1.0, False, False),
+        (True, -0.25, None, False),
+        (False, -0.6, False, False),
+    ],
+)
+def test_a_bottleneck_is_named_if_all_matrices_come_behind_it_and_fall_as_it_does(
+    leads: bool, slope: float, passed: bool | None, named: bool
+) -> None:
+    """A rate that is wrong makes them fall by a whole power, and also ahead of the bottleneck."""
+    narrow = TensorShape("down.weight", Role.FIXED_BOTTLENECK, (8, 32), (False, True), 1, 0)
+    tensors = (narrow, *SHAPE.tensors) if leads else (*SHAPE.tensors, narrow)
+    right = [
+        s._replace(tensor=narrow.name) for s in statistics() if s.tensor.startswith("blocks.0.attn")
+    ]
+    verdict = judge(
+        [*statistics({**RIGHT, Role.HIDDEN: slope}), *right],
+        ModelShape(SHAPE.base_width, tensors),
+        "adamw",
+    )
+    assert verdict.passed is passed
+    assert ("vanishes as down.weight starts at 1/fan_in" in verdict.summary) is named
+
+
+def test_an_output_that_no_tensor_is_declared_as_is_named_before_what_it_saturates() -> None:
+    roles = {t.name: replace(t, role=Role.HIDDEN) for t in SHAPE.tensors if t.role is Role.OUTPUT}
+    shape = ModelShape(SHAPE.base_width, tuple(roles.get(t.name, t) for t in SHAPE.tensors))
+    logits = [s._replace(initial_rms=8.0) for s in sized("logits of the loss", 0.0, 0.9)]
+    verdict = judge([*statistics({**RIGHT, Role.INPUT: 0.9}), *logits], shape, "adamw")
+    assert "gives the output in no tensor declared Role.OUTPUT" in verdict.summary
+    assert "saturated" not in verdict.summary
+
+
+@pytest.mark.parametrize(("role", "passed"), [(Role.VECTOR, True), (Role.INPUT, False)])
+def test_blocks_on_a_diagonal_that_are_kept_leave_ever_more_of_the_matrix_zero(
+    role: Role, passed: bool
+) -> None:
+    kept = TensorShape("mix", role, (32, 32), (True, True), 1, 0, kept=True)
+    found = [
+        s._replace(tensor=kept.name, initial_rms=s.width**-0.5)
+        for s in statistics()
+        if s.tensor == "embed.weight"
+    ]
+    shape = ModelShape(SHAPE.base_width, (*SHAPE.tensors, kept))
+    assert judge([*statistics(), *found], shape, "adamw").passed is passed
 
 
 def test_a_table_that_is_read_as_logits_without_a_multiplier_is_named() -> None:

@@ -12,7 +12,13 @@ from parametrization.nn.layers import Readout
 from parametrization.nn.param_groups import build_optimizer, param_groups
 from parametrization.scaling.tensor_scaling import TensorScaling
 from tests.parametrization.builders import hyperparameters, scalings_of
-from tests.parametrization.nn.small_models import Mlp, cross_entropy, image_batch
+from tests.parametrization.nn.small_models import (
+    CLASSES,
+    PIXELS,
+    Mlp,
+    cross_entropy,
+    image_batch,
+)
 
 
 class Affine(nn.Module):
@@ -101,6 +107,32 @@ def trained_by_hand(
 
 def rms(values: Tensor) -> float:
     return float(values.double().square().mean().sqrt())
+
+
+class OfTwoOutputs(nn.Module):
+    """Makes the weights of a net of a fixed size: at zero, neither layer of it has a gradient."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.wide = nn.Linear(8, width)
+        self.first, self.second = Readout(width, PIXELS * 4), Readout(width, 4 * CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide = functional.relu(self.wide(torch.ones(8)))
+        hidden = functional.relu(x @ self.first(wide).view(PIXELS, 4))
+        logits: Tensor = hidden @ self.second(wide).view(4, CLASSES)
+        return logits
+
+
+def test_outputs_that_multiply_each_other_are_not_taken_from_zero() -> None:
+    found = coordinate_statistics(
+        CheckedTraining(lambda: OfTwoOutputs(64), cross_entropy, image_batch),
+        scalings_of(OfTwoOutputs, 64),
+        width=64,
+        seeds=[0],
+    )
+    moved = {s.tensor for s in found if s.update_rms}
+    assert moved >= {"wide.weight", "first.weight", "second.weight"}
 
 
 class Unused(Mlp):
