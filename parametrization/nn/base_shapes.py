@@ -1,6 +1,6 @@
 """Base shapes of a model: from a base and a delta model, or a .bsh file."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ def derive_model_shape(
     *,
     roles: Mapping[str, Role | Declaration] | None = None,
     blocks: Iterable[str] = (),
+    fixed: Collection[str] = (),
 ) -> ModelShape:
     """Roles and base shapes: a dimension grows with width if `base` and `delta` differ in it.
 
@@ -37,6 +38,8 @@ def derive_model_shape(
         base_width: the width of `base`, to which all width multipliers are relative.
         roles: roles that do not follow from module types and shapes, as in `classify_model`.
         blocks: patterns of tensors in residual blocks, as in `classify_model`.
+        fixed: names of tensors that have the same values each time the model is built, as in
+            `classify_model`; `own_model.shape` finds them.
 
     Raises:
         ValueError: if the two differ in more than width, if a dimension that should vary does
@@ -66,7 +69,13 @@ def derive_model_shape(
     )
     powers = start_exponents(own, wider, ratio)
     shape = classify_model(
-        base, dimensions, base_width, roles=roles, blocks=blocks, start_exponents=powers
+        base,
+        dimensions,
+        base_width,
+        roles=roles,
+        blocks=blocks,
+        start_exponents=powers,
+        fixed=fixed,
     )
     tensors = (
         replace(tensor, start_exponent=powers[tensor.name])

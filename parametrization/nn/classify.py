@@ -4,7 +4,7 @@ Follows `mup`'s notion of infinite dimensions (Yang et al. 2022, App. B.2). A te
 describes is refused, never guessed, unless the caller declares it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
@@ -24,14 +24,15 @@ from parametrization.nn.classification.declaration import (
 from parametrization.nn.classification.own_layers import SHIFTS, is_named_table, is_own_norm
 from parametrization.nn.classification.own_multipliers import refuse_own_mup
 from parametrization.nn.classification.parts import parts_of
-from parametrization.nn.classification.proposals import Unrecognised
+from parametrization.nn.classification.proposed.outputs import with_ends
+from parametrization.nn.classification.proposed.unrecognised import Unrecognised
 from parametrization.nn.classification.rows import LOOKUPS, NORMS
-from parametrization.nn.classification.starts import beginning
+from parametrization.nn.classification.starts import beginning, is_purposeful
 from parametrization.nn.classification.unclassified import (
     UnclassifiedTensors as UnclassifiedTensors,  # its public home is here
 )
 from parametrization.nn.classification.unclassified import refusal
-from parametrization.nn.classification.uses import is_declared, last_matrix, normed_use, use_of
+from parametrization.nn.classification.uses import is_declared, normed_use, use_of, weights_in_order
 from parametrization.nn.classification.weight_norms import WeightNormed, normed_by_id
 from parametrization.nn.layers import ResidualSum, TiedReadout
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters, unwrapped
@@ -46,11 +47,12 @@ class Sizes(NamedTuple):
 
 
 class _Known(NamedTuple):
-    """Facts of the whole model for classifying its tensors; the last two by a parameter's id.
+    """Facts of the whole model for classifying its tensors; two of them by a parameter's id.
 
     Attributes:
         last: name of the last matrix.
         grows: True for each dimension that grows with width.
+        fixed: names of tensors with the same values each time the model is built.
 
     """
 
@@ -58,6 +60,7 @@ class _Known(NamedTuple):
     last: str | None
     normed: Mapping[int, WeightNormed]
     grows: Mapping[int, tuple[bool, ...]]
+    fixed: Collection[str]
 
 
 FROM_WIDE_TO_FINITE: Final = {
@@ -76,6 +79,7 @@ def classify_model(
     roles: Mapping[str, Role | Declaration] | None = None,
     blocks: Iterable[str] = (),
     start_exponents: Mapping[str, float | None] | None = None,
+    fixed: Collection[str] = (),
 ) -> ModelShape:
     """Roles and base shapes of a model's parameters, in `named_parameters()` order.
 
@@ -89,6 +93,7 @@ def classify_model(
         blocks: patterns of tensors in residual blocks, beside those in a `layers.ResidualSum`.
         start_exponents: by name, powers of width that the model's own start follows: proposals
             for tensors without a rule are made from them.
+        fixed: names of tensors that have the same values each time the model is built.
 
     Raises:
         UnclassifiedTensors: a ValueError, if parameters fit no row of the tables: all of them,
@@ -110,20 +115,22 @@ def classify_model(
         id(one.parameter): tuple(size is not None for size in base_dimensions[one.name])
         for one in owned
     }
-    known = _Known(declared, last_matrix(owned), normed_by_id(model), grows)
+    matrices = weights_in_order(owned)
+    known = _Known(declared, matrices[-1] if matrices else None, normed_by_id(model), grows, fixed)
     found: list[TensorShape | Unrecognised] = [
         _classify(one, Sizes(base_dimensions[one.name], base_width), known) for one in owned
     ]
     if unrecognised := [one for one in found if isinstance(one, Unrecognised)]:
         powers = start_exponents or {}
-        has_readout = any(isinstance(one, TensorShape) and _reads_out(one) for one in found)
-        raise refusal(
-            [
-                one._replace(start_exponent=powers.get(one.owned.name), has_readout=has_readout)
-                for one in unrecognised
-            ],
-            names,
+        known_ones = [one for one in found if isinstance(one, TensorShape)]
+        measured = [one._replace(start_exponent=powers.get(one.owned.name)) for one in unrecognised]
+        ends = with_ends(
+            measured,
+            matrices,
+            has_input=any(one.role is Role.INPUT and one.fan_in_axes for one in known_ones),
+            has_readout=any(_reads_out(one) for one in known_ones),
         )
+        raise refusal(ends, names)
     tensors = [
         replace(
             tensor,
@@ -178,20 +185,33 @@ def _classify(owned: OwnedParameter, sizes: Sizes, known: _Known) -> TensorShape
     )
     name, infinite = owned.name, known.grows[id(owned.parameter)]
     is_last = any(place.name == known.last for place in owned.places)
+    is_fixed = name in known.fixed
     normed = known.normed.get(id(owned.parameter))
     if normed is not None and not is_declared(owned, known.declared):
         owned, use = normed_use(owned, normed, known.grows[id(normed.direction)])
     else:
         use = use_of(owned, infinite, known.declared, is_last=is_last)
     if use is None:
-        is_normed = normed is not None
-        return Unrecognised(owned, base_shape, infinite, sizes.base_width, is_last, is_normed)
+        return Unrecognised(
+            owned, base_shape, infinite, sizes.base_width, normed is not None, fixed=is_fixed
+        )
     said = use.said
     kernel = kernel_dimensions(owned)
     ends = dimensions(said, Grown(owned.name, base_shape, infinite, sizes.base_width, kernel))
     named_so = isinstance(owned.owner, LOOKUPS) or is_named_table(owned.attribute)
     is_table = (named_so and ends.fan_in == (0,)) if said.lookup is None else said.lookup
-    begins = beginning(owned, said, has_fan_in=bool(ends.fan_in), is_declared=use.is_declared)
+    if ends.fan_in and is_purposeful(
+        owned, said, fan_in_grows=any(infinite[axis] for axis in ends.fan_in), is_fixed=is_fixed
+    ):
+        unsettled = said._replace(constant=None)
+        return Unrecognised(owned, base_shape, infinite, sizes.base_width, unsettled=unsettled)
+    begins = beginning(
+        owned,
+        said,
+        has_fan_in=bool(ends.fan_in),
+        is_declared=use.is_declared,
+        is_fixed=is_fixed,
+    )
     tensor = TensorShape(
         name=name,
         role=said.role,

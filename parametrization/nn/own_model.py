@@ -12,8 +12,10 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
+from parametrization.nn.classification.starts import values_of
 from parametrization.nn.classify import Declaration
 from parametrization.nn.initialise import set_residual_multipliers
+from parametrization.nn.parameter_names import owned_parameters
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.scaling.model_scaling import scale
@@ -34,6 +36,7 @@ class BuildDeep(Protocol):
 
 
 MOST_SEEDS: Final = 16
+_OTHER_SEED: Final = 6_364_136_223  # of no caller
 
 Roles: TypeAlias = Mapping[str, Role | Declaration]
 
@@ -50,8 +53,8 @@ def shape(
     """Base shapes of a model: the role of every tensor and the dimensions that grow with width.
 
     Args:
-        build: the model of a width, called for `base_width` and twice that; or the model at
-            `base_width` itself.
+        build: the model of a width, called for twice `base_width`, and for `base_width` with other
+            random numbers twice; or the model at `base_width` itself.
         base_width: width to which all width multipliers are relative, usually the proxies'.
         delta: the model at any other width, where `build` is a model.
         roles: roles that do not follow from layers and shapes, by parameter name or pattern.
@@ -73,8 +76,12 @@ def shape(
         return derive_model_shape(build, delta, base_width, roles=roles, blocks=blocks)
     if delta is not None:
         raise ValueError("delta goes with a model; a function builds both of its own")
-    base, wider = (_built(build, times * base_width, device) for times in (1, 2))
-    return derive_model_shape(base, wider, base_width, roles=roles, blocks=blocks)
+    base, state = _built(build, base_width, device)
+    wider, _ = _built(build, 2 * base_width, device)
+    again, other_state = _built(build, base_width, device, seed=_OTHER_SEED)
+    # Where the model seeds the generator by itself, what it draws is the same each time, too.
+    fixed = () if torch.equal(state, other_state) else _alike(base, again)
+    return derive_model_shape(base, wider, base_width, roles=roles, blocks=blocks, fixed=fixed)
 
 
 def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
@@ -185,7 +192,27 @@ def check_depths(  # noqa: PLR0913  # likewise
     )
 
 
-def _built(build: Build, width: int, device: str) -> nn.Module:
-    """The model, built without a change to the state of the caller's random generator."""
+def _built(
+    build: Build, width: int, device: str, seed: int | None = None
+) -> tuple[nn.Module, Tensor]:
+    """The model, and the state of torch's random generator after it; the caller's stays."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
-        return build(width)
+        if seed is not None:
+            torch.manual_seed(seed)
+        return build(width), torch.get_rng_state()
+
+
+def _alike(one: nn.Module, other: nn.Module) -> tuple[str, ...]:
+    """Names of matrices with the same values in both models; none if all have."""
+    matrices = {
+        owned.name: values
+        for owned in owned_parameters(one)
+        if owned.parameter.dim() > 1 and (values := values_of(owned.parameter)) is not None
+    }
+    there = {owned.name: owned.parameter for owned in owned_parameters(other)}
+    alike = tuple(
+        name
+        for name, values in matrices.items()
+        if name in there and torch.equal(values, there[name])
+    )
+    return alike if len(alike) < len(matrices) else ()

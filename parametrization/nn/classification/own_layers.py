@@ -5,7 +5,7 @@ norms, transformers' Conv1D, routers and stacked experts, class tokens and posit
 names that make the use of the tensor certain are here; all else is refused with a proposal.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
@@ -45,7 +45,7 @@ _READOUTS: Final = (
     *("lm_head", "head", "head_dist", "classifier", "readout", "score", "qa_outputs"),
     *("fc", "fc_out", "out", "output", "output_layer", "logits", "to_logits", "unembed"),
     *("embed_out", "decoder", "proj_out", "conv_out", "mlm_head", "output_projection"),
-    *("generator", "prediction_head", "policy", "predictor"),
+    *("generator", "prediction_head", "policy", "predictor", "class_embed", "bbox_embed"),
 )
 _READOUTS_ANYWHERE: Final = frozenset(_READOUTS[:5])  # beside others, where the model holds them
 
@@ -234,9 +234,17 @@ def is_readout(name: str, infinite: tuple[bool, ...], *, is_last: bool) -> bool:
     return (is_last and path[-1] in _READOUTS) or (len(path) == 1 and beside_others)
 
 
-def is_named_readout(path: Iterable[str]) -> bool:
-    """True if a layer, or a module that holds it, has an output layer's name."""
-    return any(part in _READOUTS for part in path)
+def readout_path(path: Sequence[str]) -> tuple[str, ...] | None:
+    """The first part of a module's path that has an output layer's name; None if none has.
+
+    >>> readout_path(("net", "lm_head", "1")), readout_path(("heads", "age", "0"))
+    (('net', 'lm_head'), ('heads', 'age'))
+    """
+    if path[:1] == ("heads",):
+        return tuple(path[:2])
+    named = (at for at, part in enumerate(path, start=1) if part in _READOUTS)
+    at = next(named, None)
+    return None if at is None else tuple(path[:at])
 
 
 def _experts(owned: OwnedParameter, infinite: tuple[bool, ...]) -> Declaration | None:

@@ -34,6 +34,12 @@ _ZERO: Final = (
     " starts at zero, or with initial='draw'"
 )
 _SEEN: Final = 2**16
+_MANY: Final = 64
+_ALIKE: Final = 0.5  # correlation of neighbours, beyond which no draw of _MANY entries comes
+_LEAST: Final = 1e-12
+_MOST: Final = 1e12
+_SURE: Final = 6.0  # deviations
+_TINY: Final = 0.1  # of the rms; a normal draw's median is 0.67 of it
 _ROUNDING: Final = 1 + 1e-3  # half-precision values round up by less
 
 
@@ -46,7 +52,12 @@ class Beginning(NamedTuple):
 
 
 def beginning(
-    owned: OwnedParameter, said: Declaration, *, has_fan_in: bool, is_declared: bool
+    owned: OwnedParameter,
+    said: Declaration,
+    *,
+    has_fan_in: bool,
+    is_declared: bool,
+    is_fixed: bool = False,
 ) -> Beginning:
     """The start of a tensor: drawn, at a constant, at zero, or kept.
 
@@ -56,12 +67,14 @@ def beginning(
 
     Args:
         is_declared: True if the caller declared the tensor, instead of a row of the tables.
+        is_fixed: True if the model gives it the same values each time it is built.
 
     """
     if said.initial == "keep" or (said.initial is None and not owned.parameter.requires_grad):
         return Beginning(kept=True)
     if has_fan_in:
-        return _of_matrix(owned, said)
+        kept = is_fixed and said.initial is None
+        return Beginning(kept=True) if kept and not _is_zero(owned) else _of_matrix(owned, said)
     values = values_of(owned.parameter)
     if (is_declared or said.initial == "draw") and said.constant is not None:
         return Beginning(said.constant)
@@ -74,6 +87,26 @@ def beginning(
     if said.constant is None or (values is not None and _is_on_purpose(owned, values)):
         return Beginning(kept=True)
     return Beginning(said.constant)
+
+
+def is_purposeful(
+    owned: OwnedParameter, said: Declaration, *, fan_in_grows: bool, is_fixed: bool
+) -> bool:
+    """True if a draw would replace a start that was set on purpose, and to keep it may be wrong.
+
+    Of raw tensors, whose memory nobody may have set yet, where one value fills half of them. And of
+    values that are the same each time the model is built (a formula's, a file's), where a sum over
+    width asks for a size that follows it.
+    """
+    if said.initial is not None or not owned.parameter.requires_grad or _is_zero(owned):
+        return False
+    values = values_of(owned.parameter)
+    if values is None:
+        return False
+    is_raw = not isinstance(owned.owner, _DRAWING)
+    return (is_raw and is_structured(values) and _is_plausible(values)) or (
+        is_fixed and fan_in_grows and not is_structured(values)
+    )
 
 
 def starts_alike(tensor: TensorShape, base: OwnedParameter, other: OwnedParameter) -> bool:
@@ -119,7 +152,7 @@ def _of_matrix(owned: OwnedParameter, said: Declaration) -> Beginning:
         rows = torch.arange(len(values), device=values.device) != owned.owner.padding_idx
         values = values[rows]
     zero = not bool(values.any())
-    return Beginning(zero=zero, kept=not zero and _is_structured(values))
+    return Beginning(zero=zero, kept=not zero and is_structured(values))
 
 
 def _is_on_purpose(owned: OwnedParameter, values: Tensor) -> bool:
@@ -127,17 +160,48 @@ def _is_on_purpose(owned: OwnedParameter, values: Tensor) -> bool:
     bound = largest_default(owned.owner)
     if bound is None:
         return False
-    return _is_structured(values) or bool((values.abs() > bound * _ROUNDING).any())
+    return is_structured(values) or bool((values.abs() > bound * _ROUNDING).any())
 
 
-def _is_structured(values: Tensor) -> bool:
-    """True if one value fills half of the tensor, as in no random draw."""
+def _is_plausible(values: Tensor) -> bool:
+    """False for sizes that come of memory which nobody has set, as of torch.empty."""
+    sizes = values[values != 0].abs()
+    return (
+        bool(sizes.isfinite().all()) and _LEAST < float(sizes.min()) <= float(sizes.max()) < _MOST
+    )
+
+
+def _is_zero(owned: OwnedParameter) -> bool:
+    values = values_of(owned.parameter)
+    return values is not None and not bool(values.any())
+
+
+def is_structured(values: Tensor) -> bool:
+    """True if no random draw looks so: half of it one value or tiny, or neighbours alike."""
     flat = values.flatten()
-    flat = flat[:: max(1, len(flat) // _SEEN)]
+    flat = flat[:: max(1, len(flat) // _SEEN)].float()
     if len(flat) < 2:
         return False
     _, counts = torch.unique(flat, return_counts=True)
-    return 2 * int(counts.max()) >= len(flat) and len(counts) < len(flat)
+    if 2 * int(counts.max()) >= len(flat) and len(counts) < len(flat):
+        return True
+    if len(flat) < _MANY:
+        return False
+    median, size = flat.abs().median(), flat.square().mean().sqrt()
+    return bool(median < _TINY * size) or _is_smooth(values)
+
+
+def _is_smooth(values: Tensor) -> bool:
+    """True if neighbours along some dimension are correlated, as those of a wave or a ramp are."""
+    part = values[: max(1, _SEEN * len(values) // values.numel())].float()
+    part = part - part.mean()
+    for axis, size in enumerate(part.shape):
+        one, two = (part.narrow(axis, start, size - 1) for start in (0, 1))
+        products = float((one * two).mean()) if one.numel() >= _MANY else 0.0
+        bound = max(_ALIKE, _SURE / math.sqrt(max(one.numel(), 1)))
+        if products > bound * float(part.square().mean()) > 0:
+            return True
+    return False
 
 
 def is_patterned(values: Tensor) -> bool:

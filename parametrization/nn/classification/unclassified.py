@@ -7,11 +7,11 @@ from typing import Final
 from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.classification.proposals import (
     Proposal,
-    Unrecognised,
     as_code,
     computed_by,
     proposal,
 )
+from parametrization.nn.classification.proposed.unrecognised import Unrecognised
 from parametrization.nn.classification.rows import AFFINE, TRANSPOSED
 from parametrization.nn.layers import ConvReadout, ConvReadout1d, Readout
 from parametrization.nn.parameter_names import OwnedParameter
@@ -34,6 +34,12 @@ _COMPUTED: Final = (
     " a layer from wide to wide), declare the role and axes of the weight. Spectral norm holds the"
     " largest singular value at one number, where inputs and outputs need one that follows width:"
     " use plain layers there"
+)
+
+_OWN_START: Final = (
+    "it starts at values that are no random draw, or are the same each time the model is built."
+    " Declare it with initial='keep' if they are meant, at a size that is right at every width, or"
+    " with initial='draw'"
 )
 
 
@@ -119,8 +125,9 @@ def _line(pattern: str, like: list[Unrecognised], remedy: str) -> str:
         for size, wide in zip(one.owned.parameter.shape, one.infinite, strict=True)
     )
     many = f" ({len(like)} tensors)" if len(like) > 1 else ""
+    lacks = "scaling rule" if one.unsettled is None else "start that is sure to fit"
     return (
-        f"no scaling rule for {pattern} of {type(one.owned.owner).__name__}, shape [{sizes}]{many}:"
+        f"no {lacks} for {pattern} of {type(one.owned.owner).__name__}, shape [{sizes}]{many}:"
         f" {remedy}"
     )
 
@@ -137,12 +144,14 @@ def _pasteable(proposed: Mapping[str, Proposal]) -> Iterable[str]:
 
 def _remedy(one: Unrecognised) -> str:
     owner, infinite = one.owned.owner, one.infinite
+    if one.unsettled is not None:
+        return _OWN_START
     if isinstance(owner, (Readout, ConvReadout, ConvReadout1d)):
         return (
             "a readout maps a dimension that grows with width to a fixed one, without groups;"
             " does the delta model vary its input?"
         )
-    if one.normed:
+    if one.is_normed:
         return (
             "weight norm, whose magnitude has a rule with an entry for each result or each input"
             " of a layer inside the model alone: leave it off output layers and maps to a fixed"

@@ -27,6 +27,7 @@ from parametrization.nn.classification.unclassified import undeclarable
 from parametrization.nn.classification.weight_norms import (
     FITTING,
     WeightNormed,
+    is_iterated,
     magnitude_of,
 )
 from parametrization.nn.layers import is_mup_readout
@@ -109,15 +110,15 @@ def normed_use(
     return owned, None if said is None else Use(said, False, is_tied=False)
 
 
-def last_matrix(owned: Iterable[OwnedParameter]) -> str | None:
-    """Name of the last weight with two dimensions or more, in the order of modules."""
+def weights_in_order(owned: Iterable[OwnedParameter]) -> list[str]:
+    """Names of weights with two dimensions or more, in the order of modules."""
     places = [
         (place.order, place.name)
         for one in owned
         for place in one.places
         if one.parameter.dim() >= _MATRIX
     ]
-    return max(places)[1] if places else None
+    return [name for _, name in sorted(places)]
 
 
 def _as_used(owned: OwnedParameter, name: str, attribute: str, owner: nn.Module) -> OwnedParameter:
@@ -144,6 +145,8 @@ def _declared(
 
 
 def _found(use: OwnedParameter, infinite: tuple[bool, ...], *, is_last: bool) -> Declaration | None:
+    if is_iterated(use):
+        return None
     row = row_of(use, infinite)
     if row is not None:
         return None if row.role is None else row.declaration(row.role)

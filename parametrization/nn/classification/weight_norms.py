@@ -19,6 +19,8 @@ from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Role, as_tuple
 
+_SINGULAR: Final = ("u", "_u", "u0", "weight_u", "sn_u")
+"""Names of the buffer of a power iteration."""
 FITTING: Final = frozenset({Role.INPUT, Role.HIDDEN, Role.VECTOR, Role.SCALAR, Role.GQA_KV})
 """Roles of a weight that may be normalised: with another one the magnitude's rate would have to
 follow width."""
@@ -77,6 +79,19 @@ def normed_by_id(model: nn.Module) -> Mapping[int, WeightNormed]:
         for one in weight_norms(model)
         for parameter in (one.magnitude, one.direction)
     }
+
+
+def is_iterated(owned: OwnedParameter) -> bool:
+    """True for a weight whose layer, one of the model's own, holds its largest singular vector.
+
+    By that vector the forward pass divides the weight by its spectral norm.
+    """
+    owner, weight = owned.owner, owned.parameter
+    if owned.attribute != "weight" or type(owner).__module__.startswith("torch."):
+        return False
+    held = [owner._buffers.get(name) for name in _SINGULAR]
+    sizes = {len(weight), weight[0].numel()} if weight.dim() > 1 else set[int]()
+    return any(vector is not None and vector.numel() in sizes for vector in held)
 
 
 def magnitude_of(
