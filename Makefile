@@ -53,7 +53,7 @@ bench: install  ## every benchmark, quick where it has a quick form; each prints
 		"throughput.cohort_throughput --quick" "throughput.engine_overhead --quick" \
 		"throughput.batch_gathering --quick" "throughput.launches --quick" \
 		"service_load.responses --quick" "service_load.evidence --trials 1000 2000 --repeats 50" "external_load --quick" \
-		"service_load.proposals --trials 500 2000" "chaos --quick" "scale --quick"; do \
+		"service_load.proposals --trials 500 2000" "chaos --quick" "scale --quick" "own_ways --quick"; do \
 		echo "== python -m benchmarks.$$arguments"; $(bin)/python -m benchmarks.$$arguments; \
 	done
 

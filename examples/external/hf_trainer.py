@@ -92,9 +92,11 @@ def main() -> None:
     with Client(given.address) as client, tempfile.TemporaryDirectory() as folder:
         spec = specification(given.target_width, given.steps, given.trials)
         study = client.submit(spec)["id"]
+        print(f"page: {client.page(study)}", flush=True)
         for trial in client.trials(study):
             with trial:
                 train(trial, folder)
+            print(f"trial {trial.number}, width {trial.width}: {trial.reason}", flush=True)
         print(client.recommendation(study)["headline"])
 
 

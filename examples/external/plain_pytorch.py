@@ -84,6 +84,7 @@ def main() -> None:
     with Client(given.address) as client:
         spec = specification(given.target_width, given.steps, given.trials)
         study = given.study or client.submit(spec)["id"]
+        print(f"page: {client.page(study)}", flush=True)
         for trial in client.trials(study):
             with trial:
                 model = build(trial.width)
@@ -96,6 +97,7 @@ def main() -> None:
                     schedule.step()
                     if trial.report(step + 1, loss.item()) == "stop":
                         break
+            print(f"trial {trial.number}, width {trial.width}: {trial.reason}", flush=True)
         print(client.recommendation(study)["headline"])
 
 

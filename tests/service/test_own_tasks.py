@@ -1,20 +1,19 @@
 """Tasks in files, registered and tuned by the real service, in processes of its own."""
 
-import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-import yaml
 
 from service.registration import register
-from tests.service.processes import is_running
-from widthwise.recommendation import Recommendation
+from tests.service.processes import command_of, descendants_of, is_running
+from tests.service.running import wait_for
 from widthwise.task_words import TaskRefused
 
 pytestmark = pytest.mark.slow
@@ -22,14 +21,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "own_gpt"
 WIDTHWISE = (sys.executable, "-c", "from widthwise.cli.commands import app; app()")
-TINY = {
-    "training": {"steps": 8, "batch_size": 2},
-    "search": {"trials": 2, "batch_size": 2},
-    "check": {"widths": [16, 32, 64]},
-    "measure": {"widths": [16, 32, 64], "grid_points": 5},
-    "on_failed_check": "warn",
-    "proxy_width": 16,
-}
 BLOCKS = '    blocks = ["layers.*"]\n'
 
 
@@ -53,25 +44,23 @@ def widthwise(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_script_is_tuned_from_its_file_to_its_answer(own_gpt: Path) -> None:
-    """One command; nothing of the service is left when it returns."""
-    (own_gpt.parent / "tiny.yaml").write_text(yaml.safe_dump(TINY))
-    ran = widthwise(
-        *("tune", "train.py:Task", "--target-width", "128", "--target-tokens", "1000000"),
-        *("--spec", "tiny.yaml", "--slots", "1", "--steps", "10"),
-        cwd=own_gpt.parent,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert re.search(r"page +http://127\.0\.0\.1:\d+/studies/std_\w+", ran.stdout)
-    assert "own-gpt-train with adamw, peak learning rates" in " ".join(ran.stdout.split())
-    assert "wrote recommendation.json" in ran.stdout
-    answer = Recommendation.from_file(own_gpt.parent / "recommendation.json")
-    assert answer.width == 128
-    tensors = {name for one in answer.tensors for name in one.names}
-    assert {"wte.weight", "layers.1.down.weight", "lm_head.weight"} <= tensors
-    document = json.loads((own_gpt.parent / "recommendation.json").read_text())
-    assert document["family"]["name"] == "own-gpt-train"
-    assert document["target"]["tokens"] == 1_000_000
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_told_to_end_ends_its_service(
+    own_gpt: Path, number: signal.Signals
+) -> None:
+    command = [*WIDTHWISE, "tune", "train.py:Task", "--target-width", "128", "--slots", "1"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    with subprocess.Popen(
+        command, cwd=own_gpt.parent, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert any(line.startswith("submitted ") for line in process.stdout)
+        family = descendants_of(process.pid)
+        assert any("service.up" in command_of(pid) for pid in family)
+        process.send_signal(number)
+        process.stdout.read()
+    assert process.returncode == 128 + number
+    wait_for("the end of its service", lambda: not any(is_running(pid) for pid in family))
     assert not (own_gpt.parent / "widthwise-data" / "address").exists()
 
 

@@ -44,10 +44,10 @@ def test_the_command_writes_what_a_study_takes(model: Path, roles: Path, tmp_pat
     assert told.exit_code == 0, told.output
     shapes = json.loads(output.read_text())
     study = StudySpec.model_validate(
-        {"family": {"name": "external", "shapes": shapes}, "target": {"width": 128}}
+        {"family": {"name": "external", "shapes": shapes}, "target": {"width": 512}}
     )
     assert study.family.given_shape == shape_of(model)
-    assert study.base_width == 16
+    assert (study.base_width, study.proxy_width) == (16, 16)
 
 
 def test_a_file_of_base_shapes_says_what_grows(model: Path, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class StudyFields(Submitted):
         default_factory=lambda data: data["family"].proxy_width(data["target"].width)
     )
     """Width of the trials that search. Default: an eighth of the target's; the base width of an own
-    task."""
+    task, and of given shapes."""
     base_width: Width = Field(
         default_factory=lambda data: _own_base_width(data["family"]) or data["proxy_width"]
     )

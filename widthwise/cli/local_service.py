@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from rich.console import Console
+
 from widthwise.address import DEFAULT_ADDRESS, find_address
 from widthwise.cli.up import require_service
 from widthwise.client import Client
@@ -62,10 +64,10 @@ def refusal(task: str, problems: list[str], proposals: dict[str, str]) -> str:
 
 
 @contextmanager
-def service_of(data_dir: Path, slots: int | None) -> Iterator[tuple[Client, bool]]:
+def service_of(data_dir: Path, slots: int | None, shown: Console) -> Iterator[tuple[Client, bool]]:
     """A client of the service on the directory, and True if the service was started here.
 
-    A service that was started here ends with the block.
+    A service that was started here ends with the block, also when this process is told to end.
 
     Raises:
         WidthwiseError: if none runs and none can be started.
@@ -76,20 +78,37 @@ def service_of(data_dir: Path, slots: int | None) -> Iterator[tuple[Client, bool
             if _answers(client):
                 yield client, False
                 return
-    process = _started(data_dir, slots)
-    try:
-        with Client(_address_of(process, data_dir)) as client:
-            yield client, True
-    finally:
-        process.send_signal(signal.SIGTERM)
+    shown.print(f"starting the service; its log: {data_dir / LOG}", soft_wrap=True, highlight=False)
+    with _ending_by_exit():
+        process = _started(data_dir, slots)
         try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            with Client(_address_of(process, data_dir)) as client:
+                yield client, True
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+@contextmanager
+def _ending_by_exit() -> Iterator[None]:
+    """Signals that end this process raise SystemExit, so that what it started ends too."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    caught = {number: at for number, at in before.items() if at != signal.SIG_IGN}  # nohup
+    for number in caught:
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        for number, at in caught.items():
+            signal.signal(number, at)
 
 
 def _started(data_dir: Path, slots: int | None) -> "subprocess.Popen[bytes]":
+    require_service()
     data_dir.mkdir(parents=True, exist_ok=True)
     options = [f"--data-dir={data_dir}", f"--port={_port()}"]
     options += [f"--slots={slots}"] if slots else []

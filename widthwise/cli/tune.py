@@ -1,8 +1,9 @@
 """The command `widthwise tune`: from a task in a file to its target's hyperparameters."""
 
 import json
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
@@ -26,10 +27,17 @@ from widthwise.cli.watch import watch_study
 from widthwise.client import Client, Document
 from widthwise.recommendation import Recommendation
 
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""Of an installed task; anything else is a file."""
+
 
 def tune(  # noqa: PLR0913  # one parameter an option
     task: Annotated[
-        str, typer.Argument(metavar="FILE.py[:Task]", help="A file with a widthwise.Task.")
+        str,
+        typer.Argument(
+            metavar="TARGET",
+            help="FILE.py[:Task], a file with a widthwise.Task; or the name of an installed task.",
+        ),
     ],
     target_width: Annotated[int, typer.Option(min=1, help="Width of the target.")],
     target_depth: Annotated[
@@ -86,13 +94,11 @@ def tune(  # noqa: PLR0913  # one parameter an option
     }
     with said_plainly():
         further = read_spec(study) if study else {}
-        registered = register(task, data_dir)
         shown = err if as_json else out
-        said = f"{registered['name']}: {registered['source']}"
-        shown.print(said, soft_wrap=True, highlight=False)
+        family = _family(task, data_dir, shown)
         spec = _merged(further, {name: one for name, one in asked.items() if one})
-        spec["family"] = {**spec.get("family", {}), "name": registered["name"]}
-        with service_of(data_dir, slots) as (client, is_ours):
+        spec["family"] = {**spec.get("family", {}), "name": family}
+        with service_of(data_dir, slots, shown) as (client, is_ours):
             ours = data_dir if is_ours else None
             ended = _tuned(client, spec, shown, ours)
             answer = _answered(client, ended, output) if ended["state"] == "completed" else None
@@ -101,6 +107,17 @@ def tune(  # noqa: PLR0913  # one parameter an option
             else:
                 _tell(client, ended, answer, output, ours)
     raise typer.Exit(EXIT_OF_STATE[ended["state"]])
+
+
+def _family(task: str, data_dir: Path, shown: Console) -> str:
+    """The name that studies give the task, which is registered first if it is in a file."""
+    if _NAME.fullmatch(task):
+        return task
+    shown.print(f"describing {task}", soft_wrap=True, highlight=False, markup=False)
+    registered = register(task, data_dir)
+    said = f"{registered['name']}: {registered['source']}"
+    shown.print(said, soft_wrap=True, highlight=False)
+    return str(registered["name"])
 
 
 def _tuned(client: Client, spec: dict[str, Any], shown: Console, ours: Path | None) -> Document:

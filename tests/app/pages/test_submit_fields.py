@@ -16,7 +16,9 @@ def test_a_field_has_the_kind_choices_and_default_of_its_place() -> None:
     assert sampler.choices[:2] == ("tpe", "random")
     assert sampler.default == "tpe"
     proxy = field_at(SCHEMA, "/proxy_width")
-    assert proxy.default == "an eighth of the target's; the base width of an own task"
+    assert proxy.default == (
+        "an eighth of the target's; the base width of an own task, and of given shapes"
+    )
     assert field_at(SCHEMA, "/at_target").choices == ("true", "false")
     stops = field_at(SCHEMA, "/stop_after")
     assert (stops.choices, stops.default) == (("check",), "every phase runs")

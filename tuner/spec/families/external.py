@@ -84,6 +84,12 @@ class External(ModelFamily):
         """The shapes as they were submitted."""
         return self.shapes
 
+    def proxy_width(self, target_width: int) -> int:
+        """The width of the shapes, as an own task's; an eighth of a target that is not as wide."""
+        if self.shapes is not None and self.shapes.base_width <= target_width:
+            return self.shapes.base_width
+        return super().proxy_width(target_width)
+
     @property
     def skips_check(self) -> bool:
         """Unless its statistics are posted."""
