@@ -13,7 +13,7 @@ from benchmarks.own_ways.terminal import PACKAGES, Action, Terminal
 from widthwise.address import find_address
 from widthwise.client import Client
 
-TARGET: Final = {"width": 1024, "tokens": 5_000_000}
+TARGET: Final = {"width": 1024, "tokens": 1_000_000}
 
 
 class Size(NamedTuple):

@@ -38,7 +38,7 @@ def specification() -> dict[str, object]:
             "depth": 2,
             "check": "posted",
         },
-        "target": {"width": 1024, "tokens": 5_000_000},
+        "target": {"width": 1024, "tokens": 1_000_000},
     }
 
 

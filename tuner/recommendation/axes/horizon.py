@@ -25,7 +25,7 @@ from tuner.recommendation.axes.width import (
 )
 from tuner.spec.optimizers.name import Optimizer
 
-RULE_ALONE: Final = "by the rule alone: this study did not measure it"
+RULE_ALONE: Final = "by the rule alone: this study did not measure it, as `measure.axes` would"
 _KEPT: Final = {
     "batch": "no rule of the batch is in use",
     "tokens": "no rule of the duration is in use",
