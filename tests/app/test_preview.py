@@ -55,6 +55,16 @@ def test_searches_propose_larger_batches_where_slots_are_gpus_unless_they_say_th
     assert (again["id"], again["spec"]) == (first["id"], first["spec"])
 
 
+def test_a_preview_says_that_the_answer_will_abstain(untouched: Served) -> None:
+    far = MINIMAL | {"target": {"width": 512, "tokens": 10**9}}
+    told = [
+        untouched.client.post("/v1/studies:preview", json=body).json()["abstains"]
+        for body in (MINIMAL | {"target": {"width": 512}}, far)
+    ]
+    assert told[0] == []
+    assert "tokens 3,200 in the proxies, 1,000,000,000 in the target" in told[1][0]
+
+
 def test_a_preview_of_a_bad_study_is_refused_as_its_submission_is(untouched: Served) -> None:
     bad = MINIMAL | {"proxy_width": 1024}
     refusals = [

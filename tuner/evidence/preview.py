@@ -113,6 +113,8 @@ class Preview(Record):
     """The formula of the FLOPs, and what they leave out."""
     notes: tuple[str, ...]
     """Figures that are missing, each with the reason."""
+    abstains: tuple[str, ...] = ()
+    """Reasons that the answer for the target will abstain, whatever the trials show."""
     words: PreviewWords
 
 

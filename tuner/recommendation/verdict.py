@@ -148,12 +148,17 @@ def _of_proxy(found: Findings) -> Iterator[Reason]:
         yield from too_short(found.spec.training.steps)
 
 
+def leaves_the_tested_range(axis: Axis) -> bool:
+    """True if no rule carries an axis so far that its answer is trusted."""
+    return axis.basis == "not_transferable" or axis.beyond > BEYOND[axis.name]
+
+
 def _of_other_axes(found: Findings) -> Iterator[Reason]:
     """Depth, batch and tokens that follow a rule alone, or lie far beyond the measured range."""
     for axis in found.moved:
         if axis.name == "width":
             continue
-        abstains = axis.basis == "not_transferable" or axis.beyond > BEYOND[axis.name]
+        abstains = leaves_the_tested_range(axis)
         if axis.basis == "measured":
             if axis.beyond <= REACH:
                 continue

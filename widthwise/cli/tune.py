@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from widthwise.address import DEFAULT_DATA_DIR
 from widthwise.cli import tables
@@ -122,6 +123,8 @@ def _family(task: str, data_dir: Path, shown: Console) -> str:
 
 def _tuned(client: Client, spec: dict[str, Any], shown: Console, ours: Path | None) -> Document:
     """Submit and watch; `ours` is the directory of a service started here."""
+    for reason in client.preview(spec).get("abstains", ()):  # of an older service
+        shown.print(f"[yellow]the answer will abstain:[/] {escape(reason)}", soft_wrap=True)
     study: Document = client.submit(spec)
     shown.print(tables.submitted(study, client.page(study["id"])), soft_wrap=True)
     try:

@@ -17,6 +17,7 @@ from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
 from tuner.engine.packing import PROPOSED_ON_GPUS
 from tuner.evidence.checks.preview import check_preview
 from tuner.evidence.preview import Preview, preview
+from tuner.recommendation.foreseen import foreseen
 from tuner.spec.study import StudySpec
 from tuner.storage.changes.seeding import require_prior
 from tuner.storage.heartbeats import workers
@@ -81,7 +82,8 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
         )
     except OverBudget as error:
         raise _refused([(f"/budget/{error.unit}", str(error))]) from error
-    return preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
+    found = preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
+    return found.model_copy(update={"abstains": foreseen(spec)})
 
 
 def _on_gpus(session: Session, settings: AppSettings) -> list[bool]:

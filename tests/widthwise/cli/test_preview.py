@@ -28,3 +28,12 @@ def test_preview_prints_trials_cost_and_interval_or_all_of_it_as_json(
     assert f"interval   {found['interval']['octaves']:.2g} octaves" in shown.stdout
     printed = widthwise("preview", str(study_file), "--json", address=service.address)
     assert json.loads(printed.stdout)["planned"] == found["planned"]
+
+
+def test_preview_tells_that_the_answer_will_abstain(
+    service: RunningService, tmp_path: Path
+) -> None:
+    study_file = tmp_path / "study.yaml"
+    study_file.write_text(yaml.safe_dump(SPEC | {"target": {"width": 256, "tokens": 10**12}}))
+    shown = widthwise("preview", str(study_file), address=service.address)
+    assert "abstains   tokens " in shown.stdout

@@ -53,7 +53,7 @@ def target_axes(
     """
     policies, proxies = spec.policies, spec.proxies
     by = trained_by(optimizer, shape, hyperparameters)
-    over_depth = _depth_axis(policies, by, Move("depth", proxies.depth, target.depth))
+    over_depth = depth_axis(policies, by, Move("depth", proxies.depth, target.depth))
     horizon = horizon_axes(
         policies,
         by,
@@ -72,7 +72,8 @@ def target_axes(
     )
 
 
-def _depth_axis(policies: Policies, by: TrainedBy, move: Move) -> Axis:
+def depth_axis(policies: Policies, by: TrainedBy, move: Move) -> Axis:
+    """Evidence and rule of the transfer over depth."""
     rule = policies.depth_rule
     low, high = TESTED_DEPTH
     beyond = max(move.ratio / high, low / move.ratio, 1.0)

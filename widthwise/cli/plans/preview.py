@@ -61,3 +61,4 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if found["interval"] is not None:
         yield f"interval   {words['interval']}, {found['interval']['words']}"
     yield from (f"note       {note}" for note in found["notes"])
+    yield from (f"abstains   {reason}" for reason in found.get("abstains", ()))

@@ -13,7 +13,8 @@ export function showPreview(found) {
   document.querySelector("[data-word=time]").title = found.time?.words ?? "";
   document.querySelector("[data-word=interval]").title = found.interval?.words ?? "";
   at("planned").replaceChildren(...found.planned.map(row));
-  at("notes").replaceChildren(...found.notes.map((note) => element("li", { textContent: note })));
+  const abstains = found.abstains.map((reason) => `The answer will abstain: ${reason}`);
+  at("notes").replaceChildren(...[...abstains, ...found.notes].map((note) => element("li", { textContent: note })));
   const usual = found.spec.optimizers.map((one) => one.name).join(", ");
   at("optimizers-default").textContent = document.querySelector("[name=optimizer]:checked") ? "" : `None chosen: ${usual}`;
   at("preview").hidden = false;
