@@ -31,15 +31,18 @@ def store(path: Path, result: dict[str, Any]) -> None:
     script = Path(sys.argv[0]).resolve().with_suffix("")
     parts = script.parent.parts if script.stem == "__main__" else script.parts
     module = ".".join(parts[parts.index("benchmarks") :])
-    command = " ".join(["python", "-m", module, *_without_output(sys.argv[1:])])
+    command = " ".join(["python", "-m", module, *_without_places(sys.argv[1:])])
     versions = {"python": platform.python_version(), "torch": version("torch")}
     path.parent.mkdir(parents=True, exist_ok=True)
     document = {"command": command, "versions": versions, **result}
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def _without_output(arguments: list[str]) -> list[str]:
-    if "--output" not in arguments:
-        return arguments
-    at = arguments.index("--output")
-    return [*arguments[:at], *arguments[at + 2 :]]
+def _without_places(arguments: list[str]) -> list[str]:
+    """The arguments without the files that are written: no part of how a result came about."""
+    kept = list(arguments)
+    for option in ("--output", "--transcript"):
+        if option in kept:
+            at = kept.index(option)
+            del kept[at : at + 2]
+    return kept

@@ -26,7 +26,7 @@ class Size(NamedTuple):
 
     @property
     def options(self) -> str:
-        """What `widthwise tune` is told of it, beside the further fields."""
+        """The options of `widthwise tune` that say it, beside the further fields."""
         given = {"--steps": self.steps, "--trials": self.trials}
         return "".join(f" {name} {value}" for name, value in given.items() if value is not None)
 

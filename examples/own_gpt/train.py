@@ -50,7 +50,7 @@ class Task(widthwise.Task):
 
 
 def main() -> None:
-    """Train one model, as before Widthwise."""
+    """Train one model."""
     torch.manual_seed(0)
     model = Gpt(width=128, layers=2, context=CONTEXT, vocabulary=256)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
