@@ -21,7 +21,6 @@ LLAMA_LIKE: Final = {
     "positions": "rope",
     "norm": "rmsnorm",
 }
-GROUPED: Final = {**LLAMA_LIKE, "query_heads_per_kv_head": 2}
 GPT2_LIKE: Final = {"name": "gpt", "depth": 2, "norm": "layernorm", "tied": True}
 _FLOOR: Final = {"warmup_fraction": 0.1, "final_fraction": 0.1}
 LINEAR: Final = {"shape": "linear", "warmup_fraction": 0.1}

@@ -132,19 +132,14 @@ def initial_tensor(scaling: TensorScaling, generator: torch.Generator) -> Tensor
     return empty.normal_(std=scaling.init_std, generator=generator)
 
 
-def set_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
-    """Set every readout's forward multiplier and nothing else: for weights loaded from a file.
+def set_trained_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
+    """Set the forward multipliers of readouts that are trained, and nothing else.
 
     Raises:
         ValueError: if the scalings are not those of this model, or if a layer cannot multiply or
             does so by itself.
 
     """
-    _multiply(model, match(model, scalings))
-
-
-def set_trained_multipliers(model: nn.Module, scalings: Iterable[TensorScaling]) -> None:
-    """As `set_multipliers`, for readouts that are trained alone: frozen ones keep theirs."""
     _multiply_trained(model, match(model, scalings))
 
 

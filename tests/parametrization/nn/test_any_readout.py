@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from parametrization.nn.apply import Prepared, apply
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classify import Declaration
-from parametrization.nn.initialise import initialise, set_multipliers
+from parametrization.nn.initialise import initialise, set_trained_multipliers
 from parametrization.nn.layers import Readout, WithMultiplier, as_readout
 from parametrization.scaling.multipliers import Multipliers
 from parametrization.scaling.schedule import Schedule
@@ -229,7 +229,7 @@ def test_a_readout_of_mups_is_not_left_to_divide_twice() -> None:
     with pytest.raises(ValueError, match=r"head.weight is of a MuReadout, which divides by a"):
         initialise(build(128), scaled, torch.Generator().manual_seed(0))
     with pytest.raises(ValueError, match=r"as_readout\(model, 'head'\), which leaves that to this"):
-        set_multipliers(build(128), scaled)
+        set_trained_multipliers(build(128), scaled)
 
 
 def test_a_tuned_multiplier_of_mups_is_not_dropped() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from parametrization.nn.initialise import initialise, set_multipliers
+from parametrization.nn.initialise import initialise, set_trained_multipliers
 from parametrization.nn.layers import Readout
 from parametrization.rules.parametrization import Parametrization
 from tests.parametrization.builders import scalings_of
@@ -57,7 +57,7 @@ def test_another_seed_gives_other_tensors() -> None:
 def test_setting_multipliers_leaves_weights_alone() -> None:
     model = Mlp(128)
     before = copy.deepcopy(model.state_dict())
-    set_multipliers(model, scalings_of(Mlp, 128, output_multiplier=2.0))
+    set_trained_multipliers(model, scalings_of(Mlp, 128, output_multiplier=2.0))
     assert isinstance(model.readout, Readout)
     assert model.readout.multiplier == 2.0 / 4
     for name, parameter in model.named_parameters():

@@ -5,7 +5,6 @@ engine at the trial's next rung, so that a thousand a second do not reach the co
 """
 
 import datetime as dt
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
@@ -279,8 +278,3 @@ def _ask_for_those_that_stop(
         if lease.is_changed and lease.state == LeaseState.FINISHED and lease.worker is not None
     }
     note_asking(session, stopped)
-
-
-def finite_or_none(value: float | None) -> float | None:
-    """The value; None if it is missing, NaN or infinite, none of which JSON can hold."""
-    return value if value is not None and math.isfinite(value) else None

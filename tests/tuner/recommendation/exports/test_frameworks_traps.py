@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from benchmarks.exports.examples import COSINE, GPT2_LIKE, GROUPED, LLAMA_LIKE, example, examples
+from benchmarks.exports.examples import COSINE, GPT2_LIKE, LLAMA_LIKE, example, examples
 from tuner.recommendation.exports import deepspeed, hf_trainer, megatron, nemo_automodel, pytorch
 from tuner.recommendation.exports.frameworks.megatron_flags import flags_of, read_by_flags
 from tuner.recommendation.exports.protocol.export import Refused
@@ -55,7 +55,7 @@ def test_megatrons_warm_up_starts_at_zero_for_all_groups_and_wsd_falls_linearly(
 
 
 def test_megatrons_flags_name_grouped_heads_and_the_feed_forward() -> None:
-    said = flags(example({**GROUPED, "query_heads_per_kv_head": 4}, depth=2))
+    said = flags(example({**LLAMA_LIKE, "query_heads_per_kv_head": 4}, depth=2))
     assert said["num-attention-heads"] == "16"
     assert said["num-query-groups"] == "4"
     assert "group-query-attention" in said
@@ -91,7 +91,7 @@ def test_megatron_takes_a_router_for_a_matrix_so_experts_are_refused() -> None:
 
 
 def test_fused_queries_keys_and_values_of_unequal_numbers_are_refused_in_one_tensor() -> None:
-    document = example(GROUPED, depth=2)
+    document = example({**LLAMA_LIKE, "query_heads_per_kv_head": 2}, depth=2)
     rows = tuple(
         row.model_copy(update={"learning_rate": 2 * row.learning_rate})
         if row.pattern.endswith("attention.kv.weight")
