@@ -1,6 +1,6 @@
 """One of two processes that train a sharded model by every optimizer, and the whole one beside it.
 
-python -m tests.parametrization.nn.sharded_optimizers RENDEZVOUS_FILE RESULT_FILE CHECKPOINTS RANK
+python -m tests.parametrization.nn.sharded_optimizers RANK RENDEZVOUS_FILE RESULT_FILE CHECKPOINTS
 
 Each process sees half of every batch. Rank 0 stores, by optimizer, how far the sharded model ends
 from the whole one, and one that was stopped and resumed by torch's distributed checkpoints from the
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.checkpoint.state_dict import (
     get_model_state_dict,
@@ -37,6 +36,7 @@ from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import ModelShape
 from tests.parametrization.builders import shape_of
 from tests.parametrization.nn.test_declared_layouts import DECLARED, RawMaps
+from tests.parametrization.nn.two_processes import joined
 
 BASE_WIDTH, WIDTH, ROWS, STEPS = 16, 32, 256, 2
 
@@ -219,14 +219,14 @@ def refusal_of_replicas() -> str:
 
 def main() -> None:
     """Store every optimizer's outcome, and what is refused."""
-    rendezvous, result, folder, rank = *sys.argv[1:4], int(sys.argv[4])
-    torch.set_num_threads(1)
-    whole = {name: trained_whole(name) for name in STUDIED}
-    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
-    outcomes = {name: tuple(outcome(name, whole[name], rank, Path(folder))) for name in STUDIED}
-    if rank == 0:
-        torch.save({"outcomes": outcomes, "refusal": refusal_of_replicas()}, result)
-    dist.destroy_process_group()
+    with joined() as (rank, stored):
+        whole = {name: trained_whole(name) for name in STUDIED}
+        folder = Path(sys.argv[4])
+        stored["outcomes"] = {
+            name: tuple(outcome(name, whole[name], rank, folder)) for name in STUDIED
+        }
+        if rank == 0:
+            stored["refusal"] = refusal_of_replicas()
 
 
 if __name__ == "__main__":

@@ -6,12 +6,10 @@ Every process sees the whole batch. Rank 0 stores, by way of sharding and model,
 are from those of the whole model, and what is refused.
 """
 
-import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
-import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.fsdp import FullyShardedDataParallel, fully_shard
 from torch.nn import functional
@@ -25,6 +23,7 @@ from parametrization.scaling.schedule import Schedule
 from parametrization.shapes.roles import Role
 from tests.parametrization.builders import hyperparameters, shape_of
 from tests.parametrization.nn.test_multiplied_tensors import ROUTED, TOKENS, ByHand, Routed
+from tests.parametrization.nn.two_processes import joined
 
 STEPS = 3
 UNEMBED = {"unembed": Declaration(Role.OUTPUT, 0, 1)}
@@ -115,26 +114,24 @@ def change_by_folding(case: Case) -> float:
 
 def main() -> None:
     """Store what rank 0 found."""
-    rank, rendezvous, result = int(sys.argv[1]), sys.argv[2], sys.argv[3]
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
-    ways = {
-        "FSDP2, multiplied first": lambda case: by_fsdp2(case, first="multiplied"),
-        "FSDP2, sharded first": lambda case: by_fsdp2(case, first="sharded"),
-        "FSDP1": by_fsdp1,
-    }
-    apart = {}
-    for name, case in CASES.items():
-        whole = case.build(128).double()
-        right = losses(case, whole, prepared(case, whole))
-        for way, sharded in ways.items():
-            found = losses(case, *sharded(case))
-            apart[f"{name}: {way}"] = (found - right).abs().max().item()
-    flattened = [refusal(CASES["output"], use_orig_params=kept) for kept in (True, False)]
-    folding = {name: change_by_folding(case) for name, case in CASES.items()}
-    if rank == 0:
-        torch.save({"apart": apart, "refusals": flattened, "folding": folding}, result)
-    dist.destroy_process_group()
+    with joined() as (_, stored):
+        ways = {
+            "FSDP2, multiplied first": lambda case: by_fsdp2(case, first="multiplied"),
+            "FSDP2, sharded first": lambda case: by_fsdp2(case, first="sharded"),
+            "FSDP1": by_fsdp1,
+        }
+        apart: dict[str, float] = {}
+        for name, case in CASES.items():
+            whole = case.build(128).double()
+            right = losses(case, whole, prepared(case, whole))
+            for way, sharded in ways.items():
+                found = losses(case, *sharded(case))
+                apart[f"{name}: {way}"] = (found - right).abs().max().item()
+        stored["apart"] = apart
+        stored["refusals"] = [
+            refusal(CASES["output"], use_orig_params=kept) for kept in (True, False)
+        ]
+        stored["folding"] = {name: change_by_folding(case) for name, case in CASES.items()}
 
 
 if __name__ == "__main__":

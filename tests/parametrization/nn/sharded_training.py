@@ -8,7 +8,6 @@ ORDER says when the tensors are drawn: `after` sharding a model on the meta devi
 import sys
 
 import torch
-import torch.distributed as dist
 from torch import Tensor
 from torch.distributed.fsdp import fully_shard
 from torch.distributed.tensor import DTensor
@@ -20,6 +19,7 @@ from parametrization.scaling.schedule import Schedule
 from tests.parametrization.builders import hyperparameters, shape_of
 from tests.parametrization.nn.many_layers import ResidualMlp
 from tests.parametrization.nn.small_models import cross_entropy, image_batch
+from tests.parametrization.nn.two_processes import joined
 
 WIDTH = 96
 STEPS = 2
@@ -70,26 +70,21 @@ def shard(model: ResidualMlp) -> None:
 
 def main() -> None:
     """Store what rank 0 gathered."""
-    rank, rendezvous, result, order = int(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4]
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{rendezvous}", rank=rank, world_size=2)
-    if order == "after":
-        with torch.device("meta"):
+    with joined() as (_, stored):
+        if sys.argv[4] == "after":
+            with torch.device("meta"):
+                model = ResidualMlp(WIDTH)
+            shard(model)
+            materialise(model, "cpu")
+            training = prepared(model)
+        else:
             model = ResidualMlp(WIDTH)
-        shard(model)
-        materialise(model, "cpu")
-        training = prepared(model)
-    else:
-        model = ResidualMlp(WIDTH)
-        prepared(model)
-        shard(model)
-        training = prepared(model)
-    start = full(model)
-    losses = train(model, training)
-    end = full(model)
-    if rank == 0:
-        torch.save({"start": start, "losses": losses, "end": end}, result)
-    dist.destroy_process_group()
+            prepared(model)
+            shard(model)
+            training = prepared(model)
+        stored["start"] = full(model)
+        stored["losses"] = train(model, training)
+        stored["end"] = full(model)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,6 @@
 """The library on the reader's own model: meta device, sharding, compilation, copies."""
 
 import copy
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -20,8 +17,7 @@ from tests.parametrization.builders import hyperparameters, scalings_of, shape_o
 from tests.parametrization.nn.many_layers import ConvNet, ResidualMlp, TiedGpt, picture_batch
 from tests.parametrization.nn.sharded_training import WIDTH, prepared, train
 from tests.parametrization.nn.small_models import Gpt, Mlp, cross_entropy, image_batch, text_batch
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.parametrization.nn.two_processes import stored_by_two_processes
 
 
 def generator() -> torch.Generator:
@@ -63,25 +59,7 @@ def test_buffers_that_meta_lost_are_named_and_not_left_to_chance() -> None:
 @pytest.mark.parametrize("order", ["before", "after"])
 def test_a_sharded_model_starts_and_trains_like_the_whole_one(order: str, tmp_path: Path) -> None:
     """Two processes over gloo; sums of gradients are averaged in another order: rounding alone."""
-    result = tmp_path / "result.pt"
-    workers = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.parametrization.nn.sharded_training"),
-                *(str(rank), str(tmp_path / "rendezvous"), str(result), order),
-            ],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        )
-        for rank in range(2)
-    ]
-    try:
-        assert [worker.wait(timeout=120) for worker in workers] == [0, 0]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    sharded = torch.load(result, weights_only=True)
+    sharded = stored_by_two_processes("sharded_training", tmp_path, order)
     model = ResidualMlp(WIDTH)
     training = prepared(model)
     assert {name for name, _ in model.named_parameters()} == set(sharded["start"])

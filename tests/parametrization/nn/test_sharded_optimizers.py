@@ -1,19 +1,13 @@
 """Every optimizer trains a model that FSDP2 shards as it trains the whole one."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from parametrization.optimizers.registry import STUDIED
 from tests.parametrization.nn.sharded_optimizers import Outcome
-
-ROOT = Path(__file__).resolve().parents[3]
+from tests.parametrization.nn.two_processes import stored_by_two_processes
 
 pytestmark = pytest.mark.slow
 
@@ -22,24 +16,7 @@ pytestmark = pytest.mark.slow
 def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of two processes over gloo that train by all optimizers: starting them is what takes long."""
     folder = tmp_path_factory.mktemp("sharded")
-    arguments = (str(folder / name) for name in ("rendezvous", "result.pt", "checkpoints"))
-    command = [sys.executable, "-m", "tests.parametrization.nn.sharded_optimizers", *arguments]
-    workers = [
-        subprocess.Popen(
-            [*command, str(rank)],
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        )
-        for rank in range(2)
-    ]
-    try:
-        assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    results: dict[str, Any] = torch.load(folder / "result.pt", weights_only=True)
-    return results
+    return stored_by_two_processes("sharded_optimizers", folder, str(folder / "checkpoints"))
 
 
 @pytest.fixture

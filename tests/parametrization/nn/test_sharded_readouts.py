@@ -1,15 +1,10 @@
 """Raw tensors with a forward multiplier train alike whole and sharded, or are refused."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-ROOT = Path(__file__).resolve().parents[3]
+from tests.parametrization.nn.two_processes import stored_by_two_processes
 
 pytestmark = pytest.mark.slow
 
@@ -17,22 +12,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Of two processes over gloo."""
-    folder = tmp_path_factory.mktemp("sharded_readouts")
-    files = [str(folder / name) for name in ("rendezvous", "result.pt")]
-    command = [sys.executable, "-m", "tests.parametrization.nn.sharded_readouts"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    workers = [
-        subprocess.Popen([*command, str(rank), *files], cwd=ROOT, env=environment)
-        for rank in range(2)
-    ]
-    try:
-        assert [worker.wait(timeout=300) for worker in workers] == [0, 0]
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-    results: dict[str, Any] = torch.load(folder / "result.pt", weights_only=True)
-    return results
+    return stored_by_two_processes("sharded_readouts", tmp_path_factory.mktemp("sharded_readouts"))
 
 
 @pytest.mark.parametrize("way", ["FSDP2, multiplied first", "FSDP2, sharded first", "FSDP1"])
