@@ -50,7 +50,7 @@ STEPS: Final = 50
 """Of every trial, a report each: a trial takes ten seconds."""
 REPORTS_PER_SECOND: Final = 5.0
 STORED_SECONDS: Final = 30.0
-"""That what was reported last may take to be stored."""
+"""The longest that the last report takes to be stored."""
 SPEC: Final[dict[str, Any]] = {
     "family": {
         "name": "external",

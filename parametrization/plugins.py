@@ -22,7 +22,7 @@ class Group(NamedTuple, Generic[Declared]):
     declaration_in: Callable[[object], Declared]
     """The declaration that an entry point led to; TypeError or ValueError where it is none."""
     name_of: Callable[[Declared], str]
-    """What studies call it: the entry point has the same name."""
+    """The name that studies use: the entry point has the same."""
 
 
 class Plugin(NamedTuple, Generic[Declared]):

@@ -41,7 +41,7 @@ CHECKS: Final = [
 ENDLESS: Final = "/events$"
 _MODES: Final = ((GenerationMode.POSITIVE, 0.7), (GenerationMode.NEGATIVE, 0.3))
 _NAMED: Final = re.compile(r"'[^']*'|/\d+|\w+_[0-9a-f]{16}")
-"""What makes failures of one kind differ: names and numbers."""
+"""Names and numbers, in which failures of one kind differ."""
 _TIMEOUT_SECONDS: Final = 60
 _LONGEST: Final = 600  # characters of a finding
 

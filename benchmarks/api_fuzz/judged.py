@@ -18,14 +18,14 @@ class Sent(NamedTuple):
     method: str
     path: str
     is_valid: bool
-    """Whether the OpenAPI document permits it."""
+    """The OpenAPI document permits it."""
     are_ids_own: bool
-    """Whether every id in its path is one of the sender's own things."""
+    """Every id in its path is one of the sender's own things."""
     names_hidden: bool
-    """Whether an id in its path is one of the hidden owner's."""
+    """An id in its path is one of the hidden owner's."""
     names_accept: bool
     names_prior: bool
-    """Whether its body names another study to begin around."""
+    """Its body names another study to begin around."""
 
 
 class Got(NamedTuple):

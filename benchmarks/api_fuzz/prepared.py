@@ -45,7 +45,7 @@ class Sender(NamedTuple):
     secret: str | None
     scopes: frozenset[Scope]
     ids: Ids
-    """What they may reach."""
+    """Ids of the things that they may reach."""
 
     @property
     def headers(self) -> dict[str, str]:

@@ -25,7 +25,7 @@ _OVERRIDES: Final[Mapping[str, Mapping[str, float]]] = {
     "sgd": {"momentum": 0.0},
     "adagrad": {"epsilon": 1e-12, "initial_accumulator": 1e-20},
 }
-"""Where a default of the optimizer would hide what is checked."""
+"""Values in place of defaults that would hide what is checked."""
 
 
 def _checked() -> Iterator[tuple[str, Checked]]:

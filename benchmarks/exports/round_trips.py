@@ -30,14 +30,14 @@ HERE: Final = {
     "hf-trainer": "transformers",
     "mup": "mup",
 }
-"""Whose code reads a form in the project's own environment, where it is installed there."""
+"""The package that reads a form in the project's own environment, where it is installed there."""
 APART: Final = {
     "torchtitan": "torchtitan",
     "olmo-core": "ai2-olmo-core",
     "nemo-automodel": "nemo-automodel",
     "megatron": "megatron-core",
 }
-"""Whose code reads it in the environment of `make test-exports`."""
+"""The package that reads it in the environment of `make test-exports`."""
 FORMULA: Final = "formula"
 
 

@@ -48,11 +48,11 @@ class Seen:
     """Requests for a lease, those answered with 204 included."""
     measured_seconds: float = 0.0
     cpu_seconds: dict[str, float] = field(default_factory=dict)
-    """That each process of the load took in the measured time, `trainers` among them."""
+    """Of each process of the load in the measured time, `trainers` among them."""
 
 
 class Measured:
-    """When measuring begins and ends: known once everyone trains."""
+    """The beginning and the end of measuring: known once everyone trains."""
 
     def __init__(self) -> None:
         self.begin = self.end = float("inf")

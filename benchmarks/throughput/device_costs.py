@@ -129,7 +129,7 @@ def _tensors(value: object) -> list[Tensor]:
 
 
 def _bytes(tensor: Tensor) -> int:
-    """That a kernel reads or writes of it; an expanded tensor is read where it is."""
+    """The bytes that a kernel reads or writes of it; an expanded tensor is read where it is."""
     spread = [size for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if stride]
     return tensor.itemsize * _product(spread)
 

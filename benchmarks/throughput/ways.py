@@ -26,7 +26,7 @@ from workers.training.trainer import take_step
 from workers.training.trial import RunningTrial
 
 METHOD: Final = {"two_processes": "eager"}
-"""What a process does for a way that is not called so."""
+"""The method of each process, for a way of another name."""
 _MODES: Final = {"eager": None, "compiled": "default", "compiled_graph": "reduce-overhead"}
 Step = tuple[int, Callable[[], object]]
 """(trial-steps that one call does, the call)."""

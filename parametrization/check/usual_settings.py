@@ -10,7 +10,7 @@ from parametrization.scaling.companions import RATIO, assignment_of, companion_o
 NARROWEST = 64
 """Of the checked widths: slopes are taken where models are wide enough to have them."""
 UPDATES = 4
-"""That a model takes between two looks at its activations."""
+"""Updates of a model between two looks at its activations."""
 
 
 def check_hyperparameters(

@@ -23,7 +23,7 @@ class Analysis(NamedTuple):
     """One sweep's answer for one width."""
 
     where: dict[str, str]
-    """What sets its rows apart in the table."""
+    """The columns, and their values, that set its rows apart in the table."""
     target_width: int
     verdict: Literal["recommend", "caution", "abstain"]
     reasons: tuple[Reason, ...]
@@ -33,7 +33,7 @@ class Analysis(NamedTuple):
     predicted_regret_percent: float | None
     predicted_loss: PredictedLoss | None
     said: tuple[str, ...]
-    """What is missing, in words."""
+    """Figures that are missing, with the reasons, in words."""
 
     @property
     def document(self) -> dict[str, Any]:

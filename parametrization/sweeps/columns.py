@@ -69,7 +69,7 @@ class Columns(NamedTuple):
     others: tuple[str, ...]
     """Columns that are none of these, in the table's order."""
     said: tuple[str, ...]
-    """What was chosen where there was a choice."""
+    """The choices that were made among columns, in words."""
 
 
 def recognised(names: Sequence[str], *, loss: str | None = None) -> Columns:

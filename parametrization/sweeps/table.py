@@ -39,7 +39,7 @@ class Table(NamedTuple):
     groups: tuple[Group, ...]
     rows: int
     said: tuple[str, ...]
-    """What was chosen, left out or is missing, in words."""
+    """Columns chosen, rows left out and figures missing, in words."""
 
 
 class _Row(NamedTuple):

@@ -12,7 +12,7 @@ from tuner.spec.families.model_family import ModelFamily
 
 _PATHS: Final = ("path", "validation_path")
 _PACKAGES: Final = {"PIL": "pillow"}
-"""What brings a module, where its name does not say."""
+"""The package to install for a module of another name."""
 
 
 def with_facts(dataset: Dataset, family: ModelFamily, places: Places) -> Dataset:

@@ -35,7 +35,7 @@ class Opened:
     """A regular file, open for reading; closed with the last reference to it."""
 
     path: Path
-    """Where it really lies, without links."""
+    """Its real path, without links."""
     identity: Identity
     _descriptor: "_Descriptor" = field(repr=False)
 

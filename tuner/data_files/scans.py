@@ -27,7 +27,7 @@ _SETTLED_NS: Final = 2 * 10**9
 _BUSY: Final = "was changed while it was read: wait until nobody writes it"
 
 Content = Literal["bytes", "utf-8", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64"]
-"""What to find out besides the hash: whether a text is one, or which tokens there are."""
+"""The reading to take besides the hash: bytes, text of UTF-8, or tokens of this type."""
 
 
 class Scan(NamedTuple):

@@ -121,7 +121,7 @@ class ProbeOrder(Record):
     trial: TrialSpec
     """Any trial of the shape."""
     trials: int
-    """How many of them wait to be trained."""
+    """The number of them that wait to be trained."""
     device_kind: DeviceKind
     """Kind of device to measure on."""
 

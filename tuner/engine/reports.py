@@ -21,7 +21,7 @@ class TrialProgress(Record):
     step: int
     """Updates done in all."""
     loss: float | None
-    """What the family is compared by, of the steps done so far; None once diverged."""
+    """The loss that the family is compared by, of the steps done so far; None once diverged."""
     validation_loss: float | None
     diverged: bool = False
     """The loss or the parameters left the finite numbers, at `step`; the trial is over."""

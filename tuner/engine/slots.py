@@ -24,7 +24,7 @@ class Slot(Record):
     """Most that an order may allocate; None where the engine sets no limit."""
     busy_with: OrderId | None = None
     problem: str | None = None
-    """Why it can take no order now, in words: it has no machine yet, or one that does not fit."""
+    """The reason why it can take no order now: it has no machine yet, or one that does not fit."""
     study_id: str | None = None
     """The one study whose orders it takes, a trainer of that study's own; None: any other's."""
 

@@ -25,7 +25,7 @@ _DESTINATIONS: Final = (
 )
 _PROTOCOLS: Final = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _LAST_MILLISECONDS: Final = 2_000
-"""That a process which has to end may take to send its spans."""
+"""The longest that a process which has to end goes on sending its spans."""
 
 log = logging.getLogger(__name__)
 _starts: Starts | None = None

@@ -16,9 +16,9 @@ class NewPoint(Record):
     params: dict[str, float]
     """Of what the study searches; what is left out is proposed by the sampler."""
     value: float | None
-    """What it is known to come to; None: to be trained next."""
+    """The known result; None: to be trained next."""
     source: str = ""
-    """Where it is from, in words."""
+    """Its origin, in words."""
 
 
 class GivenPoint(NewPoint):

@@ -40,9 +40,9 @@ class StudyRecord(Record):
     labels: dict[str, str] | None = None
     """As they are now; None: those of the specification."""
     edits: int = 0
-    """How often the three were changed."""
+    """The number of times that one of the three was changed."""
     owner: str = "local"
-    """Whose it is: of the key that it was made with; `local` without one."""
+    """The owner of the key that it was made with; `local` without one."""
     created_at: dt.datetime
     updated_at: dt.datetime
     finished_at: dt.datetime | None
@@ -79,13 +79,13 @@ class ActiveStudy(NamedTuple):
     priority: int
     created_at: dt.datetime
     owner: str = "local"
-    """Whose it is; `local` where nobody is told apart."""
+    """The owner of its key; `local` where nobody is told apart."""
     is_external: bool = False
     """Trainers of its own train its trials."""
 
     @property
     def share(self) -> str:
-        """Whom its use of the slots is counted against: its owner, or the study itself."""
+        """The name that its use of slots counts against: of its owner, or of the study itself."""
         return self.id if self.owner == "local" else f"owner:{self.owner}"
 
     @property
@@ -110,7 +110,7 @@ class OpenOrder(Record):
 
     order: Order
     losses: int
-    """How often a worker running it has died."""
+    """The number of times that a worker running it has died."""
 
 
 class StudySnapshot(Record):

@@ -26,7 +26,7 @@ class StoredRecommendation(Record):
     optimizer: str
     target: WholeTarget
     asked: AskedTarget
-    """What the request said; what it left out was the study's own."""
+    """The target as the request gave it; what it left out was the study's own."""
     verdict: Verdict
     """As it was when the recommendation was stored."""
     headline: str

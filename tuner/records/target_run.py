@@ -51,7 +51,7 @@ class RunJudgement(Record):
     """Of the last loss that it rests on."""
     verdict: Literal["undecided", "on", "off"]
     probability_off: float
-    """That the run trains at a rate that is wrong by a factor of 2 or more."""
+    """The probability that the run trains at a rate that is wrong by a factor of 2 or more."""
     rate: RateInEffect | None
     """None where the run has diverged."""
     judged: int

@@ -12,7 +12,7 @@ import torch
 from workers.device.out_of_memory import is_out_of_memory
 
 _PHRASES: Final = ("cuda error", "cublas_status_", "cudnn_status_", "cusolver_status_", "hip error")
-"""How torch's RuntimeErrors say it where they are no `torch.AcceleratorError`."""
+"""Words of torch's RuntimeErrors that say it and are no `torch.AcceleratorError`."""
 _RECORDING: Final = "captur"
 """In the messages of recordings that failed, which leave the context as it was."""
 

@@ -22,8 +22,8 @@ _PHRASES: Final = (
     "unable to find an engine to execute",  # cuDNN had room for no convolution's workspace
     "unable to find a valid cudnn algorithm",
 )
-"""How torch's RuntimeErrors say it: on the CPU they have no class of their own, and CUDA's
-libraries allocate for themselves."""
+"""Words of torch's RuntimeErrors that say it: on the CPU they have no class of their own, and
+CUDA's libraries allocate for themselves."""
 
 
 class OutOfMemory(Exception):

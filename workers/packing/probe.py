@@ -33,13 +33,13 @@ WORTH_IT: Final = 1.15
 SHORT_SECONDS: Final = 5.0
 """Trials that take less than this in all are not worth the tracing."""
 TRACINGS: Final = 10
-"""What trials save together has to be worth so many tracings of a cohort: every slot makes its
-own, for every number of trials that an order happens to have."""
+"""The saving of trials together has to be worth so many tracings of a cohort: every slot makes
+its own, for every number of trials that an order happens to have."""
 OPERATION_SECONDS: Final = 130e-6
 """Of a lone step's operations on a CPU, on average: where they take longer, arithmetic is what
 takes time, and a cohort saves none of it."""
 COMPILE_SECONDS: Final = 60.0
-"""What compiling a shape may take, on a busy machine."""
+"""The longest that compiling a shape takes, on a busy machine."""
 SOLO_STEPS: Final = 4  # timed together, being short
 LONG_STEP_SECONDS: Final = 0.03
 """Of a lone step: a longer one is known well enough from one."""
