@@ -32,7 +32,6 @@ from app.metrics import registry_of
 from app.packed import CompressedPages
 from app.routes import (
     catalogue,
-    coordinate_checks,
     events,
     evidence,
     health,
@@ -42,7 +41,6 @@ from app.routes import (
     projects,
     recommendation,
     recommendations,
-    studies,
     trials,
     workers,
 )
@@ -52,6 +50,7 @@ from app.routes.comparing import stored as stored_answers
 from app.routes.comparing import studies as compared_studies
 from app.routes.exchange import given_trials, importances, optuna_export
 from app.routes.planning import preview, sweeps
+from app.routes.running import coordinate_checks, studies
 from app.routes.service import overview, usage
 from app.settings import AppSettings
 from app.standings.standing import EndedVerdicts

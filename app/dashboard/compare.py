@@ -13,11 +13,12 @@ from app.dashboard.templating import page
 from app.dashboard.words import signed
 from app.dependencies import Db, Verdicts
 from app.routes.comparing.studies import AskedIds, Compared, compare_studies
-from app.routes.studies import list_studies
+from app.routes.running.studies import list_studies
 from app.standings.words import UNKNOWN, VERDICTS, number
 from parametrization.text.rounding import percent, significant
 from tuner.recommendation.comparing.answers import AnswerInShort
 from tuner.recommendation.comparing.spec_differences import Difference
+from tuner.storage.study_list import ANY_STUDY
 
 router = APIRouter()
 
@@ -73,8 +74,8 @@ def show_comparison(
     """Studies side by side, each for its own target or all for one width; or a choice of them."""
     chosen = list(dict.fromkeys(one for some in ids or () for one in some.split(",")))
     if len(chosen) < 2:
-        offered = list_studies(database, verdicts, kind="search", page_size=OFFERED).studies
-        return page("compare_choice.html", studies=offered, chosen=chosen)
+        offered = list_studies(database, verdicts, ANY_STUDY, kind="search", page_size=OFFERED)
+        return page("compare_choice.html", studies=offered.studies, chosen=chosen)
     asked = {"ids": ",".join(chosen)} | ({"width": width} if width else {})
     found = compare_studies(database, verdicts, ids=chosen, width=int(width) if width else None)
     studies = found.studies

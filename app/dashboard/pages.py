@@ -10,10 +10,11 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, Verdicts
 from app.liveness import coordinator, coordinator_problem
-from app.routes.studies import list_studies
+from app.routes.running.studies import list_studies
 from app.routes.workers import list_workers, read_queue
 from tuner.spec.states import ACTIVE_STUDY_STATES
 from tuner.storage.events import last_event_id
+from tuner.storage.study_list import ANY_STUDY
 
 router = APIRouter()
 
@@ -41,7 +42,7 @@ def show_queue(database: Db, verdicts: Verdicts, settings: Settings) -> HTMLResp
     with database.read() as session:
         last_event = last_event_id(session)
     active = list_studies(
-        database, verdicts, state=sorted(ACTIVE_STUDY_STATES), page_size=MOST_QUEUED
+        database, verdicts, ANY_STUDY, state=sorted(ACTIVE_STUDY_STATES), page_size=MOST_QUEUED
     )
     queued = read_queue(database, settings)
     return page(

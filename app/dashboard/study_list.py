@@ -10,11 +10,12 @@ from fastapi.responses import HTMLResponse
 
 from app.dashboard.templating import page
 from app.dependencies import Db, Settings, Verdicts
+from app.routes.running.studies import Kind, list_studies
 from app.routes.service.overview import show_overview
-from app.routes.studies import Kind, list_studies
 from app.schemas.studies import StudySummary
 from tuner.spec.states import StudyState
 from tuner.storage.events import last_event_id
+from tuner.storage.study_list import StudyFilter
 
 router = APIRouter()
 
@@ -68,11 +69,9 @@ def show_studies(  # noqa: PLR0913  # one query parameter each
     listed = list_studies(
         database,
         verdicts,
+        StudyFilter(project=project or None, family=family or None, name=name or None),
         state=[StudyState(state)] if state in list(StudyState) else None,
-        name=name or None,
         kind=_kind(kind),
-        family=family or None,
-        project=project or None,
         page_size=PAGE_SIZE,
         page_token=page_token,
     )

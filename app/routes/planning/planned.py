@@ -15,8 +15,10 @@ from app.settings import AppSettings
 from tuner.data_files.places import Places
 from tuner.decisions.budget_plan import OverBudget, left_open, planned_by_budget
 from tuner.engine.packing import PROPOSED_ON_GPUS
-from tuner.evidence.checks.preview import check_preview
-from tuner.evidence.preview import Preview, preview
+from tuner.evidence.planning.check_preview import check_preview
+from tuner.evidence.planning.slots import SlotsAtWork
+from tuner.evidence.planning.study_preview import preview
+from tuner.evidence.preview import Preview
 from tuner.recommendation.foreseen import foreseen
 from tuner.spec.study import StudySpec
 from tuner.storage.changes.seeding import require_prior
@@ -68,22 +70,20 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
         require_prior(session, spec)
         at_work = _on_gpus(session, settings)
     spec = _for_slots(spec, body, at_work)
-    slots = sum(at_work) or len(at_work)  # GPUs are packed for where there are any
-    if spec.family.is_external:
-        slots = 0
-    price = settings.price_per_hour
+    # GPUs are packed for where there are any.
+    count = 0 if spec.family.is_external else sum(at_work) or len(at_work)
+    slots = SlotsAtWork(count, speeds, settings.price_per_hour)
     if spec.only_checks:
-        return check_preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
+        return check_preview(spec, shape, slots)
     try:
         spec = planned_by_budget(
             spec,
             left_open(body),
-            lambda candidate: preview(candidate, shape, speeds=speeds, slots=slots or 1),
+            lambda candidate: preview(candidate, shape, slots._replace(count=slots.count or 1)),
         )
     except OverBudget as error:
         raise _refused([(f"/budget/{error.unit}", str(error))]) from error
-    found = preview(spec, shape, speeds=speeds, slots=slots, price_per_hour=price)
-    return found.model_copy(update={"abstains": foreseen(spec)})
+    return preview(spec, shape, slots).model_copy(update={"abstains": foreseen(spec)})
 
 
 def _on_gpus(session: Session, settings: AppSettings) -> list[bool]:

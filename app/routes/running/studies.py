@@ -2,10 +2,9 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from fastapi import APIRouter, Header, Query, Response
-from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, IdempotencyKey, Settings, StudyId, Verdicts
@@ -15,29 +14,30 @@ from app.http.write_turns import InTurn
 from app.liveness import place_of, study_problem
 from app.progress import read_progress
 from app.routes.planning.planned import asked_sha256, planned
+from app.routes.running.filters import PageSize, PageToken, States, Wanted
+from app.schemas.coordinate_checks import StandaloneCheckRead
 from app.schemas.studies import StudyEdit, StudyList, StudyRead, study_read, study_summary
-from app.schemas.texts import Moment
 from app.settings import AppSettings
 from app.standings.standing import read_standing
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
-from tuner.spec.study_fields import MOST_LABELS, LabelText, ProjectName
-from tuner.spec.submitted import ReadableText
 from tuner.storage import studies, study_list
 from tuner.storage.changes import retrying, study_edits
 from tuner.storage.changes.preconditions import require_version
 from tuner.storage.changes.seeding import seed_search
 from tuner.storage.changes.study_edits import Edit
 from tuner.storage.sql.database import Database
-from tuner.storage.study_list import StudyFilter
 
 router = APIRouter(
     prefix="/v1/studies", tags=["studies"], route_class=JsonRoute, dependencies=[InTurn]
 )
 
 LOCATION: Final = {
-    "Location": {"description": "Path of the study", "schema": {"type": "string"}, "required": True}
+    "Location": {
+        "description": "Path at which it is read",
+        "schema": {"type": "string"},
+        "required": True,
+    }
 }
 ETAG: Final = {
     "ETag": {
@@ -46,7 +46,7 @@ ETAG: Final = {
         "required": True,
     }
 }
-AskedLabel = Annotated[ReadableText, Field(max_length=401)]
+Answer = TypeVar("Answer", StudyRead, StandaloneCheckRead)
 Kind = Literal["check", "search"]
 Move = Callable[[Session, str], StudyRecord]
 """A change of a study's state."""
@@ -81,47 +81,28 @@ def create_study(
             seed_search(session, study)
     answer = read_whole(database, settings, study.id)
     response.headers["Location"] = answer.links.self
-    return _tagged(response, answer)
+    return tagged(response, answer)
 
 
 @router.get("")
-def list_studies(  # noqa: PLR0913  # one query parameter each
+def list_studies(  # one query parameter each
     database: Db,
     verdicts: Verdicts,
-    state: Annotated[
-        list[StudyState] | None, Query(description="Only those in one of these states")
-    ] = None,
-    project: Annotated[ProjectName | None, Query(description="Empty: those of none")] = None,
-    label: Annotated[
-        list[AskedLabel] | None,
-        Query(max_length=MOST_LABELS, description="`name=value`, or `name` with any value"),
-    ] = None,
-    family: Annotated[LabelText | None, Query()] = None,
-    optimizer: Annotated[LabelText | None, Query(description="One that the study tunes")] = None,
-    name: Annotated[LabelText | None, Query(description="A part of the study's name")] = None,
-    created_after: Moment | None = None,
-    created_before: Moment | None = None,
+    wanted: Wanted,
+    state: States = None,
     kind: Annotated[
         Kind | None,
         Query(description="`check`: those that stop after their coordinate check; or the others"),
     ] = None,
-    page_size: Annotated[int, Query(ge=1, le=500)] = 50,
-    page_token: Annotated[str | None, Query(max_length=500)] = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
 ) -> StudyList:
     """Studies, newest first, that fit every filter; `state` and `label` may be repeated.
 
     Go on with `next_page_token` and the same filters.
     """
-    wanted = StudyFilter(
-        project=project,
-        label=tuple(map(label_asked, label or ())),
-        family=family,
-        optimizer=optimizer,
-        name=name,
-        created_after=created_after,
-        created_before=created_before,
-        only_checks=None if kind is None else kind == "check",
-    )
+    if kind is not None:
+        wanted = wanted._replace(only_checks=kind == "check")
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         page = study_list.list_studies(
@@ -143,7 +124,7 @@ def read_study(
     study_id: StudyId, response: Response, database: Db, settings: Settings
 ) -> StudyRead:
     """One study: its state, its specification, and how far it is."""
-    return _tagged(response, read_whole(database, settings, study_id))
+    return tagged(response, read_whole(database, settings, study_id))
 
 
 @router.patch("/{study_id:id}", responses={200: {"headers": ETAG}})
@@ -163,59 +144,47 @@ def edit_study(
     with database.write() as session:
         require_version(session, study_id, versions(if_match))
         study_edits.edit_study(session, study_id, Edit(**dict(body)))
-    return _tagged(response, read_whole(database, settings, study_id))
+    return tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:cancel", responses={200: {"headers": ETAG}})
-def cancel_study(
-    study_id: StudyId,
-    response: Response,
-    database: Db,
-    settings: Settings,
-    if_match: IfMatch = None,
-) -> StudyRead:
-    """End the study for good. What it has learned stays readable."""
-    move_with(database, studies.cancel_study, study_id, if_match)
-    return _tagged(response, read_whole(database, settings, study_id))
+def _add_move(action: str, move: Move, words: str) -> None:
+    """Add the route that moves a study to another state.
+
+    Args:
+        action: after the colon of its path.
+        words: that describe it.
+
+    """
+
+    @router.post(
+        f"/{{study_id}}:{action}",
+        name=f"{action}_study",
+        description=words,
+        responses={200: {"headers": ETAG}},
+    )
+    def moved(
+        study_id: StudyId,
+        response: Response,
+        database: Db,
+        settings: Settings,
+        if_match: IfMatch = None,
+    ) -> StudyRead:
+        move_with(database, move, study_id, if_match)
+        return tagged(response, read_whole(database, settings, study_id))
 
 
-@router.post("/{study_id}:pause", responses={200: {"headers": ETAG}})
-def pause_study(
-    study_id: StudyId,
-    response: Response,
-    database: Db,
-    settings: Settings,
-    if_match: IfMatch = None,
-) -> StudyRead:
-    """Stop the study's work; its trials keep their last checkpoints."""
-    move_with(database, studies.pause_study, study_id, if_match)
-    return _tagged(response, read_whole(database, settings, study_id))
-
-
-@router.post("/{study_id}:resume", responses={200: {"headers": ETAG}})
-def resume_study(
-    study_id: StudyId,
-    response: Response,
-    database: Db,
-    settings: Settings,
-    if_match: IfMatch = None,
-) -> StudyRead:
-    """Let a paused study go on where it was."""
-    move_with(database, studies.resume_study, study_id, if_match)
-    return _tagged(response, read_whole(database, settings, study_id))
-
-
-@router.post("/{study_id}:retry", responses={200: {"headers": ETAG}})
-def retry_study(
-    study_id: StudyId,
-    response: Response,
-    database: Db,
-    settings: Settings,
-    if_match: IfMatch = None,
-) -> StudyRead:
-    """Let a failed study go on in the phase in which it failed; its failed trials begin again."""
-    move_with(database, retrying.retry_study, study_id, if_match)
-    return _tagged(response, read_whole(database, settings, study_id))
+_add_move(
+    "cancel", studies.cancel_study, "End the study for good. What it has learned stays readable."
+)
+_add_move(
+    "pause", studies.pause_study, "Stop the study's work; its trials keep their last checkpoints."
+)
+_add_move("resume", studies.resume_study, "Let a paused study go on where it was.")
+_add_move(
+    "retry",
+    retrying.retry_study,
+    "Let a failed study go on in the phase in which it failed; its failed trials begin again.",
+)
 
 
 def read_whole(database: Database, settings: AppSettings, study_id: str) -> StudyRead:
@@ -232,19 +201,13 @@ def shown_whole(session: Session, settings: AppSettings, study: StudyRecord) -> 
     return study_read(study, progress, problem, place_of(session, study, now, settings))
 
 
-def label_asked(asked: str) -> tuple[str, str | None]:
-    """A label's name and value, as a query has them; None: any value."""
-    name, equals, value = asked.partition("=")
-    return name, value if equals else None
-
-
 def move_with(database: Database, move: Move, study_id: str, if_match: str | None) -> None:
     with database.write() as session:
         require_version(session, study_id, versions(if_match))
         move(session, study_id)
 
 
-def _tagged(response: Response, answer: StudyRead) -> StudyRead:
+def tagged(response: Response, answer: Answer) -> Answer:
     """Give the ETag its beginning, which a later change can be conditional on."""
     response.headers["ETag"] = f'"{answer.version}"'
     return answer

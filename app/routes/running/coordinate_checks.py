@@ -1,23 +1,24 @@
 """Coordinate checks that stand alone: studies that stop after their check, as a resource."""
 
 import datetime as dt
-from typing import Annotated, Final
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Response
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, IdempotencyKey, Settings, Verdicts
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.routes.planning.planned import asked_sha256, planned, spec_of_check
-from app.routes.studies import (
+from app.routes.running.filters import PageSize, PageToken, States, Wanted
+from app.routes.running.studies import (
     ETAG,
-    AskedLabel,
+    LOCATION,
     IfMatch,
     Move,
-    label_asked,
     move_with,
     shown_whole,
+    tagged,
 )
 from app.schemas.coordinate_checks import (
     CheckAsked,
@@ -26,19 +27,15 @@ from app.schemas.coordinate_checks import (
     check_summary,
     standalone_check_read,
 )
-from app.schemas.texts import Moment
 from app.settings import AppSettings
 from app.standings.standing import read_standing
 from tuner.records.check_errors import CheckNotFound
 from tuner.records.errors import StudyNotFound
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.states import StudyState
-from tuner.spec.study_fields import MOST_LABELS, LabelText, ProjectName
 from tuner.storage import studies, study_list
 from tuner.storage.changes import retrying
 from tuner.storage.evidence import read_summary
 from tuner.storage.sql.database import Database
-from tuner.storage.study_list import StudyFilter
 
 router = APIRouter(
     prefix="/v1/coordinate-checks",
@@ -47,15 +44,12 @@ router = APIRouter(
     dependencies=[InTurn],
 )
 
-_LOCATION: Final = {
-    "Location": {"description": "Path of the check", "schema": {"type": "string"}, "required": True}
-}
 CheckId = Annotated[
     str, Path(max_length=64, pattern=r"^[A-Za-z0-9_-]+$", description="A check's id, `std_...`")
 ]
 
 
-@router.post("", status_code=202, responses={202: {"headers": _LOCATION | ETAG}})
+@router.post("", status_code=202, responses={202: {"headers": LOCATION | ETAG}})
 def create_coordinate_check(
     body: CheckAsked,
     response: Response,
@@ -76,43 +70,23 @@ def create_coordinate_check(
         )
     answer = _read(database, settings, study.id)
     response.headers["Location"] = answer.links.self
-    return _tagged(response, answer)
+    return tagged(response, answer)
 
 
 @router.get("")
-def list_coordinate_checks(  # noqa: PLR0913  # one query parameter each
+def list_coordinate_checks(
     database: Db,
     verdicts: Verdicts,
-    state: Annotated[
-        list[StudyState] | None, Query(description="Only those in one of these states")
-    ] = None,
-    project: Annotated[ProjectName | None, Query(description="Empty: those of none")] = None,
-    label: Annotated[
-        list[AskedLabel] | None,
-        Query(max_length=MOST_LABELS, description="`name=value`, or `name` with any value"),
-    ] = None,
-    family: Annotated[LabelText | None, Query()] = None,
-    optimizer: Annotated[LabelText | None, Query(description="One that is checked")] = None,
-    name: Annotated[LabelText | None, Query(description="A part of the check's name")] = None,
-    created_after: Moment | None = None,
-    created_before: Moment | None = None,
-    page_size: Annotated[int, Query(ge=1, le=500)] = 50,
-    page_token: Annotated[str | None, Query(max_length=500)] = None,
+    wanted: Wanted,
+    state: States = None,
+    page_size: PageSize = 50,
+    page_token: PageToken = None,
 ) -> CheckList:
     """Checks that stand alone, newest first, that fit every filter.
 
     Go on with `next_page_token` and the same filters.
     """
-    wanted = StudyFilter(
-        project=project,
-        label=tuple(map(label_asked, label or ())),
-        family=family,
-        optimizer=optimizer,
-        name=name,
-        created_after=created_after,
-        created_before=created_before,
-        only_checks=True,
-    )
+    wanted = wanted._replace(only_checks=True)
     now = dt.datetime.now(dt.UTC)
     with database.read() as session:
         page = study_list.list_studies(
@@ -137,7 +111,7 @@ def read_standalone_check(
 
     404 for the check of a study that searches, which is at `/v1/studies/{id}/coordinate-check`.
     """
-    return _tagged(response, _read(database, settings, check_id))
+    return tagged(response, _read(database, settings, check_id))
 
 
 def _add_move(action: str, move: Move, words: str) -> None:
@@ -165,7 +139,7 @@ def _add_move(action: str, move: Move, words: str) -> None:
         with database.read() as session:
             _check(session, check_id)
         move_with(database, move, check_id, if_match)
-        return _tagged(response, _read(database, settings, check_id))
+        return tagged(response, _read(database, settings, check_id))
 
 
 _add_move("cancel", studies.cancel_study, "End the check for good, without a verdict.")
@@ -195,8 +169,3 @@ def _read(database: Database, settings: AppSettings, check_id: str) -> Standalon
         study = _check(session, check_id)
         shown, known = shown_whole(session, settings, study), read_summary(session, study)
     return standalone_check_read(study, shown, known)
-
-
-def _tagged(response: Response, answer: StandaloneCheckRead) -> StandaloneCheckRead:
-    response.headers["ETag"] = f'"{answer.version}"'
-    return answer
