@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from tests.tuner.builders import SHAPE, spec
-from tuner.evidence.preview import preview
+from tuner.evidence.planning.slots import SlotsAtWork
+from tuner.evidence.planning.study_preview import preview
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 
@@ -74,8 +75,8 @@ def test_what_a_family_or_its_training_cannot_have_is_refused_at_its_value() -> 
 
 
 def test_the_preview_lists_every_cell_with_its_own_cost() -> None:
-    usual = preview(spec(), SHAPE)
-    found = preview(asked(tokens=[2 * TOKENS, 4 * TOKENS]), SHAPE)
+    usual = preview(spec(), SHAPE, SlotsAtWork())
+    found = preview(asked(tokens=[2 * TOKENS, 4 * TOKENS]), SHAPE, SlotsAtWork())
     cells = [one for one in found.planned if one.purpose is Purpose.AXIS]
     assert [(one.trials, one.steps) for one in cells] == [(10, 400), (10, 800)]
     assert all(one.cell is not None for one in cells)

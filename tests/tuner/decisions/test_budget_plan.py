@@ -13,7 +13,9 @@ from tuner.decisions.budget_plan import (
     left_open,
     planned_by_budget,
 )
-from tuner.evidence.preview import MeasuredSpeed, Preview, preview
+from tuner.evidence.planning.slots import SlotsAtWork
+from tuner.evidence.planning.study_preview import preview
+from tuner.evidence.preview import MeasuredSpeed, Preview
 from tuner.spec.study import StudySpec
 
 TARGET = {"width": 2048, "tokens": 10**7}
@@ -21,7 +23,7 @@ TARGET = {"width": 2048, "tokens": 10**7}
 
 def looked_at(asked: StudySpec) -> Preview:
     speed = MeasuredSpeed(family="gpt", width=64, flops_per_second=1e9)
-    return preview(asked, None, speeds=[speed], slots=2)
+    return preview(asked, None, SlotsAtWork(2, [speed]))
 
 
 def planned(**fields: Any) -> StudySpec:  # noqa: ANN401  fields of a pydantic model
@@ -64,7 +66,9 @@ def test_without_a_known_speed_hours_leave_the_study_as_it_is() -> None:
     asked = StudySpec.model_validate(
         {"family": {"name": "gpt"}, "target": TARGET, "budget": {"gpu_hours": 1}}
     )
-    found = planned_by_budget(asked, left_open(asked), lambda one: preview(one, None))
+    found = planned_by_budget(
+        asked, left_open(asked), lambda one: preview(one, None, SlotsAtWork())
+    )
     assert found == asked
 
 

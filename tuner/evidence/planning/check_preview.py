@@ -7,15 +7,9 @@ from typing import Final
 from parametrization.shapes.roles import ModelShape
 from parametrization.text.durations import plan_duration
 from tuner.evidence.planned import PlannedCheck, planned_checks
-from tuner.evidence.preview import (
-    MeasuredSpeed,
-    PlannedTime,
-    Preview,
-    PreviewWords,
-    nearest,
-)
+from tuner.evidence.planning.slots import SlotsAtWork, unknown_size, unknown_speed
+from tuner.evidence.preview import PlannedTime, Preview, PreviewWords
 from tuner.evidence.sizes import sizes_of
-from tuner.spec.budget import SECONDS_OF_HOUR
 from tuner.spec.study import StudySpec
 
 _HOW: Final = (
@@ -26,30 +20,18 @@ _HOW: Final = (
 _NO_TARGET: Final = "nothing is searched"
 
 
-def check_preview(
-    spec: StudySpec,
-    shape: ModelShape | None,
-    *,
-    speeds: Sequence[MeasuredSpeed] = (),
-    slots: int = 0,
-    price_per_hour: float | None = None,
-) -> Preview:
+def check_preview(spec: StudySpec, shape: ModelShape | None, at_work: SlotsAtWork) -> Preview:
     """Work and cost of a study that stops after its coordinate check.
 
     Args:
         shape: of its models; None if it is not known.
-        speeds: of trials of other studies; those of the same family and nearest width are used.
-        slots: number of slots that its check could use.
-        price_per_hour: of a slot; None if it has no price.
+        at_work: slots for its check.
 
     """
     checks = tuple(planned_checks(spec, sizes_of(spec, shape)))
     known = [one.flops for one in checks if one.flops is not None]
     flops = math.fsum(known) if len(known) == len(checks) else None
-    time = _time(spec, checks, speeds, slots)
-    if time is not None and price_per_hour:
-        cost = time.slot_seconds / SECONDS_OF_HOUR * price_per_hour
-        time = time.model_copy(update={"cost": cost})
+    time = _time(spec, checks, at_work)
     return Preview(
         spec=spec,
         trials=0,
@@ -62,7 +44,7 @@ def check_preview(
         time=time,
         interval=None,
         how=_HOW,
-        notes=tuple(_notes(spec, flops, slots, has_time=time is not None)),
+        notes=tuple(_notes(spec, flops, at_work.count, has_time=time is not None)),
         words=PreviewWords(
             trials=f"no trials, {len(checks)} check {'run' if len(checks) == 1 else 'runs'}",
             flops="FLOPs not known" if flops is None else f"{flops:.2g} FLOPs",
@@ -74,22 +56,19 @@ def check_preview(
 
 
 def _time(
-    spec: StudySpec, checks: Sequence[PlannedCheck], speeds: Sequence[MeasuredSpeed], slots: int
+    spec: StudySpec, checks: Sequence[PlannedCheck], at_work: SlotsAtWork
 ) -> PlannedTime | None:
-    own = [speed for speed in speeds if speed.family == spec.family.name]
-    if not own or not slots or any(one.flops is None for one in checks):
+    each = at_work.seconds_each(spec.family.name, [(one.width, one.flops) for one in checks])
+    if each is None:
         return None
-    each = [
-        one.flops / nearest(own, one.width).flops_per_second
-        for one in checks
-        if one.flops is not None
-    ]
+    slot_seconds = math.fsum(each)
     return PlannedTime(
-        slots=slots,
-        slot_seconds=math.fsum(each),
-        seconds=max(math.fsum(each) / slots, max(each)),
-        words=f"as fast as trials of the family {spec.family.name} trained here, on {slots}"
-        f" {'slot' if slots == 1 else 'slots'}; what is looked at beside the updates takes longer",
+        slots=at_work.count,
+        slot_seconds=slot_seconds,
+        seconds=max(slot_seconds / at_work.count, max(each)),
+        cost=at_work.cost(slot_seconds),
+        words=f"as fast as trials of the family {spec.family.name} trained here, on"
+        f" {at_work.words}; what is looked at beside the updates takes longer",
     )
 
 
@@ -99,14 +78,8 @@ def _notes(spec: StudySpec, flops: float | None, slots: int, *, has_time: bool) 
         yield "its statistics are taken by your own trainer, and posted"
         return
     if flops is None:
-        yield (
-            f"how many parameters a model of the family {spec.family.name} has is known once a"
-            " study of it has been described: costs follow then"
-        )
+        yield unknown_size(spec)
     if not slots:
         yield "no slot is at work: start the service's workers"
     elif not has_time and flops is not None:
-        yield (
-            f"no trial of the family {spec.family.name} has trained here yet: how long it takes is"
-            " not known"
-        )
+        yield unknown_speed(spec)
