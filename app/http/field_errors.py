@@ -1,5 +1,6 @@
 """Turn pydantic's validation errors into field errors that point into the submitted document."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -118,8 +119,10 @@ def _unknown_tag(error: Mapping[str, Any], field: str) -> str:
 
 def _shown(value: object) -> str:
     """The user's own value, cut where it is long."""
+    if isinstance(value, dict | list):
+        return "a JSON object" if isinstance(value, dict) else "a JSON array"
     if not isinstance(value, str):
-        return f"a value of type {type(value).__name__}"
+        return json.dumps(value)[:_LONGEST_ECHO]
     return repr(value if len(value) <= _LONGEST_ECHO else f"{value[:_LONGEST_ECHO]}...")
 
 

@@ -5,8 +5,15 @@ from dataclasses import is_dataclass
 from functools import cache
 from typing import Annotated, Any, Final, Self, get_args, get_type_hints
 
-from pydantic import AfterValidator, ValidationInfo, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import (
+    AfterValidator,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_core.core_schema import ErrorType
 
 from parametrization.text.visible import code_point, is_hidden
 from tuner.spec.record import Record
@@ -14,6 +21,10 @@ from tuner.spec.record import Record
 STORED: Final = {"stored": True}
 """Context of validation for a study read back: it was checked when it was submitted, by the rules
 of that release, and must stay readable."""
+
+
+_PYDANTICS_OWN: Final = frozenset(get_args(ErrorType))
+"""Kinds of errors whose words pydantic has."""
 
 
 def is_stored(info: ValidationInfo) -> bool:
@@ -54,12 +65,26 @@ class Submitted(Record):
     although a float of it is 0.
     """
 
-    @model_validator(mode="before")
+    @model_validator(mode="wrap")
     @classmethod
-    def _json_types_as_declared(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
-        if isinstance(given, Mapping) and not is_stored(info):
-            require_json_types(cls, given)
-        return given
+    def _json_types_as_declared(
+        cls,
+        given: Any,  # noqa: ANN401  a document or a record
+        handler: ModelWrapValidatorHandler[Self],
+        info: ValidationInfo,
+    ) -> Self:
+        """Refuse values of another JSON type than their field's, beside all else that is wrong."""
+        if not isinstance(given, Mapping) or is_stored(info):
+            return handler(given)
+        problems = list(_type_problems(cls, given))
+        if not problems:
+            return handler(given)
+        errors = [InitErrorDetails(type=_wrong_types(problems), loc=(), input=given)]
+        try:
+            handler(given)
+        except ValidationError as others:
+            errors += _beside(others, problems)
+        raise ValidationError.from_exception_data(cls.__name__, errors)
 
 
 def fields_disagree(problems: Sequence[tuple[str, str]]) -> PydanticCustomError:
@@ -74,19 +99,38 @@ def fields_disagree(problems: Sequence[tuple[str, str]]) -> PydanticCustomError:
     return PydanticCustomError("fields_disagree", "{summary}", context)
 
 
-def require_json_types(model: type, given: Mapping[str, Any]) -> None:
-    """Refuse values of another JSON type than that of the model's field.
+def _wrong_types(problems: Sequence[tuple[str, str]]) -> PydanticCustomError:
+    summary = "; ".join(f"{path} {words}" for path, words in problems)
+    return PydanticCustomError(
+        "json_types", "{summary}", {"summary": summary, "problems": list(problems)}
+    )
 
-    Raises:
-        PydanticCustomError: naming each.
 
+def _beside(
+    errors: ValidationError, problems: Sequence[tuple[str, str]]
+) -> Iterator[InitErrorDetails]:
+    """Errors of values of the right JSON type.
+
+    Those of the record as a whole are left out: they compare values that are wrong themselves.
     """
-    problems = list(_type_problems(model, given))
-    if problems:
-        summary = "; ".join(f"{path} {words}" for path, words in problems)
-        raise PydanticCustomError(
-            "json_types", "{summary}", {"summary": summary, "problems": problems}
-        )
+    wrong = [path.split("/") for path, _ in problems]
+    for error in errors.errors(include_url=False):
+        way = [str(part) for part in error["loc"]]
+        if way and not any(_passes(way, path) for path in wrong):
+            kind, context = error["type"], error.get("ctx", {})
+            known = kind in _PYDANTICS_OWN
+            yield InitErrorDetails(
+                type=kind if known else PydanticCustomError(kind, error["msg"], context),  # type: ignore[arg-type]  # takes literals alone
+                loc=error["loc"],
+                input=error["input"],
+                ctx=context,
+            )
+
+
+def _passes(way: Sequence[str], path: Sequence[str]) -> bool:
+    """True if the location leads through the value; it names branches of unions in between."""
+    parts = iter(way)
+    return all(step in parts for step in path)
 
 
 def _type_problems(model: type, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

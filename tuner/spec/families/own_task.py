@@ -10,7 +10,7 @@ from parametrization.recommendation.target import Comparison
 from tuner.spec.datasets.own_batches import OwnBatches
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registered_tasks import REGISTERED, Registration, TaskFacts
-from tuner.spec.submitted import is_stored, require_json_types
+from tuner.spec.submitted import is_stored
 
 TaskName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,79}$")]
 _CURVATURE: Final = (
@@ -51,7 +51,6 @@ class OwnTask(ModelFamily):
     def _filled_in(cls, given: Any, info: ValidationInfo) -> Any:  # noqa: ANN401
         if is_stored(info) or not isinstance(given, Mapping):
             return given
-        require_json_types(cls, given)  # of what was given, not of what is filled in
         found = REGISTERED.find(given.get("name"))
         if found is None:
             raise ValueError("no task of this name is registered")
