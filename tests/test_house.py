@@ -31,6 +31,7 @@ MACHINE_PATH = re.compile(
     r"(?<![\w.~-])/(?:" + "|".join(["work", "root", "home", "Users"]) + r")/\w"
 )
 SOURCE_ADDRESS = re.compile("--(?:extra-)?index-url|--trusted-host|://")
+CLOSED_UP_PERCENT = re.compile(r"[0-9}]%(?![0-9A-Za-z_(])|%\}")
 # A docstring says what a thing is or returns, it does not announce that it will.
 ANNOUNCING = re.compile(r"(?:What|Where|When|Whether|How|Who(?:m|se|ever)?|Which|Why|That)\b")
 # Packages whose docstrings are held to that.
@@ -81,6 +82,18 @@ def test_every_setting_is_documented_with_its_default() -> None:
         if isinstance(field.default, str | int | Path) and field.default != "":
             default = str(field.default).lower() if field.default is False else field.default
             assert f"| `{default}` |" in documented[name]
+
+
+def test_percents_have_a_space_before_their_sign() -> None:
+    """As `parametrization.text.rounding.percent` writes them."""
+    texts = [path for path in tracked("*.py") if path.relative_to(ROOT).parts[0] != "tests"]
+    closed_up = {
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path in [*texts, *tracked("*.md")]
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if CLOSED_UP_PERCENT.search(line)
+    }
+    assert closed_up == set()
 
 
 def test_no_file_is_named_after_nothing() -> None:

@@ -115,7 +115,7 @@ class Study(dict[str, Any]):
         name = escape(str(self["spec"]["name"] or self.id))
         page = escape(self._client.page(self.id), quote=True)
         reason = f": {escape(str(self['reason']))}" if self["reason"] else ""
-        done = f"{self['progress']['fraction']:.0%}"
+        done = f"{100 * self['progress']['fraction']:.0f} %"
         return (
             f'<b><a href="{page}">{name}</a></b> <code>{self.id}</code>'
             f" {escape(str(self['state']))}{reason}, {done}"

@@ -105,7 +105,7 @@ TABS: Final[Mapping[str, _Tab]] = {
     "importance": _Tab("Importance", "study_importance.html", _nothing_more),
     "schedule": _Tab("Schedule", "study_schedule.html", _nothing_more),
     "configuration": _Tab("Configuration", "study_configuration.html", _configuration),
-    "asked": _Tab("What was asked", "study_asked.html", _nothing_more),
+    "asked": _Tab("Specification", "study_asked.html", _nothing_more),
 }
 OF_CHECKS: Final = {name: TABS[name] for name in ("check", "asked")}
 """The tabs of studies that stop after their coordinate check."""

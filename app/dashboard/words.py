@@ -39,7 +39,7 @@ _CHECKS: Final = {
     "inconclusive": "?",
     "not_run": "○",
 }
-_PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? open"}
+_PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? undecided"}
 
 
 def signed(value: float | None) -> str:

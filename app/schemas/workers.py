@@ -50,11 +50,11 @@ class WorkerList(Record):
 
 _DOES: Final = {
     "describe": "builds the model of",
-    "check": "takes the coordinate check of",
+    "check": "runs the coordinate check of",
     "probe": "measures how to pack trials of",
     "train": "trains for",
 }
-_STATES: Final = {Liveness.WELL: "✔ well", Liveness.SILENT: "✖ not heard of"}
+_STATES: Final = {Liveness.WELL: "✔ well", Liveness.SILENT: "✖ not responding"}
 
 
 def worker_read(

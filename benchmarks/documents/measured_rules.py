@@ -113,7 +113,7 @@ def _rate(value: float | None, *, signed: bool = False) -> str:
 
 
 def _share(value: float | None) -> str:
-    return "" if value is None else f"{value:.0%}"
+    return "" if value is None else f"{100 * value:.0f} %"
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ class Look(Record):
     """Likewise of the Gauss-Newton matrix; empty where the loss does not tell model and data apart,
     as own tasks' do not."""
     edge: float | None = None
-    """The largest eigenvalue of Hessian times rates, over what the optimizer can stand: 1 is the
+    """The largest eigenvalue of Hessian times rates, over the most that is stable: 1 is the
     edge of stability. Null for optimizers whose edge is not known."""
     gradient_square: float
     """|G|^2 of the true gradient, without bias; may come out negative under strong noise."""

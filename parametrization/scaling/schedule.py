@@ -204,7 +204,7 @@ class Schedule:
         """The schedule for people.
 
         >>> Schedule(ScheduleShape.WSD).words
-        '10% linear warm-up, constant until the last 20%, then a linear fall to 0% of the peak'
+        '10 % linear warm-up, constant until the last 20 %, then a linear fall to 0 % of the peak'
 
         """
         declared = self.declaration
@@ -274,7 +274,7 @@ def _rounded(examples: float, multiple: int) -> int:
 
 
 def _percent(fraction: float) -> str:
-    return f"{100 * fraction:.3g}%"
+    return f"{100 * fraction:.3g} %"
 
 
 _STABLE: Final = Template("max(warmup, steps - math.ceil($decay * steps))")

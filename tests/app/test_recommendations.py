@@ -210,5 +210,5 @@ def test_what_has_changed_since_an_answer_was_stored_is_said(
     assert (found["recommendation_id"], found["problem"]) == (stored["id"], None)
     assert found["changes"]["is_same"]
     page = client.get(f"/recommendations/{stored['id']}", headers={"accept": "text/html"}).text
-    assert "Nothing has changed: the study answers the same today." in page
+    assert "Nothing has changed: the study gives the same answer today." in page
     assert client.get("/v1/recommendations/rec_0/changes").status_code == 404

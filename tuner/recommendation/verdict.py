@@ -117,10 +117,9 @@ def _of_stability(dynamics: DynamicsFindings | None) -> Iterator[Reason]:
         return
     words = (
         f"the proxy of width {dynamics.edge_width} trained at the edge of stability (curvature"
-        f" times rate was {significant(dynamics.edge, 2)} times what the optimizer can stand at the"
-        " median look after the first quarter of training): watch the target's loss for spikes,"
-        " and lower the rate or"
-        " clip if it has any"
+        f" times rate was {significant(dynamics.edge, 2)} times the most that is stable with the"
+        " optimizer, in the median after the first quarter of training): watch the target's loss"
+        " for spikes, and lower the rate or clip gradients if it has any"
     )
     yield Reason(topic="stability", severity="caution", words=words, excess=dynamics.edge)
 

@@ -47,7 +47,7 @@ _LABELS: Final = {
     "/budget/flops_percent": "% of target FLOPs",
     "/budget/cost": "Cost",
     "/measure/widths": "Widths to measure",
-    "/measure/seeds": "Seeds a rate",
+    "/measure/seeds": "Seeds per rate",
     "/measure/plan": "Plan",
     "/control": "Control",
     "/training/steps": "Updates",

@@ -25,7 +25,7 @@ class _Group(NamedTuple):
 _BEFORE: Final = (
     _Group("The target", ("target/width", "target/depth", "target/batch_size", "target/tokens")),
     _Group(
-        "Its proxies",
+        "The proxies",
         ("proxy_width", "training/steps", "training/batch_size", "training/precision"),
     ),
 )

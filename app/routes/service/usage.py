@@ -28,7 +28,8 @@ class Used(Record):
     cost: float | None
     """`hours` at `price_per_hour`; null where there is no price."""
     orders: int
-    """Pieces of training that slots were held for."""
+    """Orders that slots were held for: each trains some trials up to their next comparison, runs a
+    check, or measures."""
 
 
 class UsageRow(Used):

@@ -59,7 +59,7 @@ def test_filters_and_sort_are_in_the_address(tab: Page, finished: tuple[Served, 
     expect(tab.get_by_role("link", name="eight times wider")).to_be_visible()
     expect(tab.get_by_label("Sort by")).to_have_value("verdict")
     open_list(tab, finished[0], "?state=failed")
-    expect(tab.get_by_role("heading", name="No study fits")).to_be_visible()
+    expect(tab.get_by_role("heading", name="No matching study")).to_be_visible()
 
 
 def test_rows_are_cards_on_a_telephone_and_nothing_is_cut_off(

@@ -48,7 +48,7 @@ def test_an_answer_names_the_critical_batch_and_the_edge_of_its_proxies() -> Non
 def test_a_proxy_at_the_edge_of_stability_is_a_reason_for_caution() -> None:
     (reason,) = [one for one in recommend(seen(1.2)).reasons if one.topic == "stability"]
     assert reason.severity == "caution"
-    assert "was 1.2 times what the optimizer can stand" in reason.words
+    assert "was 1.2 times the most that is stable" in reason.words
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ def test_recommend_answers_for_deeper_targets_that_train_longer(finished: tuple[
     assert "width 256, depth 4, batch 32, for a run of 204,800 tokens; gpt with adamw, peak" in said
     assert "residual branches x + 0.25 f(x)" in said
     assert "32 in the target (horizon_rule complete-d, empirical): rate x 1.41," in said
-    assert "schedule 200 steps: 10% linear warm-up" in said
+    assert "schedule 200 steps: 10 % linear warm-up" in said
     document = json.loads(
         widthwise("recommend", study_id, *asked, "--format", "json", address=address).stdout
     )

@@ -55,7 +55,7 @@ def _critical_batch(looks: Sequence[Look]) -> float | None:
 
 
 class _Edge(NamedTuple):
-    """One look's share of the curvature that the optimizer can stand."""
+    """One look's share of the largest curvature that is stable with the optimizer."""
 
     share: float
     width: int
@@ -82,7 +82,7 @@ def _words(found: DynamicsFindings, measured: Sequence[WidthDynamics]) -> Iterat
     if found.critical_batch is None:
         yield (
             "no gradient was seen beyond its noise in the second half of training: the critical"
-            " batch is far larger than what was looked at"
+            " batch is far larger than could be measured"
         )
     else:
         batches = found.critical_batches
@@ -97,9 +97,9 @@ def _words(found: DynamicsFindings, measured: Sequence[WidthDynamics]) -> Iterat
         beyond = "at the edge of stability" if found.edge >= 1 else "below the edge of stability"
         most = max(edge for one in measured for edge in _edges(one))
         yield (
-            f"curvature times rate is {significant(found.edge, 2)} times what the optimizer can"
-            f" stand (the median look after the first quarter of training, width"
-            f" {found.edge_width}): {beyond}; the most at one look is {significant(most.share, 2)}"
+            f"curvature times rate is {significant(found.edge, 2)} times the most that is stable"
+            f" with the optimizer (median after the first quarter of training, width"
+            f" {found.edge_width}): {beyond}; the largest once was {significant(most.share, 2)}"
             f" times (width {most.width}, update {most.step})"
         )
     for one in measured:

@@ -40,7 +40,7 @@ def importances(study_id: StudyId, as_json: AsJson = False, address: Address = N
             return
         for one in found["optimizers"]:
             shares = one["importances"] or {}
-            words = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+            words = ", ".join(f"{name} {100 * share:.0f} %" for name, share in shares.items())
             typer.echo(f"{one['optimizer']} ({one['trials']} trials): {words or one['reason']}")
 
 

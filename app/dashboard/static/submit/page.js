@@ -79,7 +79,7 @@ async function ask() {
   if (asked !== turn) return;
   if (response?.ok) {
     showPreview(await response.json());
-    say("As it stands. Nothing is stored before you submit.");
+    say("Of the form as it is now. Nothing is stored before you submit.");
   } else {
     await refuse(response);
     at("preview").hidden = true;
