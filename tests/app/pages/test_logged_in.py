@@ -40,7 +40,7 @@ def test_a_reviewer_logs_in_approves_and_shares(tab: Page, reviewed: tuple[Serve
         assert shared.url.path == f"/studies/{study_id}"
         assert "data-share" not in shared.text
         landscape = reader.get(f"{shared.url}/landscape", headers={"accept": "text/html"})
-        assert "was not asked to look" in landscape.text
+        assert "does not measure them" in landscape.text
     other = tab.context.new_page()  # which finds out by itself
     other.goto(f"{served.address}/?sort=name")
     expect(other.locator("#freshness")).to_contain_text("live", timeout=20_000)

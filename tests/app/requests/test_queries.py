@@ -39,7 +39,7 @@ def test_actions_take_no_parameter(untouched: Served, method: str) -> None:
 
 def test_a_refusal_says_what_the_route_takes(untouched: Served) -> None:
     detail = refused(untouched.client.get("/v1/studies?stat=queued"), "stat")
-    assert "this route takes state, project, label," in detail
+    assert "this route takes state, kind, page_size," in detail
     detail = refused(untouched.client.get("/v1/studies/std_1/recommendation?form=yaml"), "form")
     assert detail.endswith("width, depth, batch_size, tokens, optimizer, format")
 

@@ -219,8 +219,10 @@ def refusal_of_replicas() -> str:
 
 def main() -> None:
     """Store every optimizer's outcome, and what is refused."""
+    torch.set_num_threads(1)
+    # Before the processes join: K-FAC would take the whole model for a replica.
+    whole = {name: trained_whole(name) for name in STUDIED}
     with joined() as (rank, stored):
-        whole = {name: trained_whole(name) for name in STUDIED}
         folder = Path(sys.argv[4])
         stored["outcomes"] = {
             name: tuple(outcome(name, whole[name], rank, folder)) for name in STUDIED
