@@ -133,10 +133,6 @@ def _share(share_percent: float) -> str:
     return f"{percent(share_percent)} of training the target"
 
 
-def _percent(fraction: float) -> str:
-    return f"{100 * fraction:g} %"
-
-
 def _evidence(evidence: TransferEvidence) -> str:
     if evidence.shift_octaves is None:
         return "too few widths measured to see the optimum move"
@@ -179,7 +175,7 @@ def _tensors(document: RecommendationDocument) -> Table:
 def _start(tensor: TensorValues) -> str:
     if tensor.init_std is not None:
         return f"{tensor.init_std:.4g}"
-    return "its own" if tensor.constant is None else f"= {tensor.constant:g}"
+    return "the model's" if tensor.constant is None else f"= {tensor.constant:g}"
 
 
 def _same(document: RecommendationDocument, name: str) -> str | None:
