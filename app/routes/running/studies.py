@@ -85,7 +85,7 @@ def create_study(
 
 
 @router.get("")
-def list_studies(  # one query parameter each
+def list_studies(
     database: Db,
     verdicts: Verdicts,
     wanted: Wanted,

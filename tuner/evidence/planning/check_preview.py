@@ -14,7 +14,7 @@ from tuner.spec.study import StudySpec
 
 _HOW: Final = (
     "6 x parameters x the positions that they work on (tokens, patches, pixels of a convolution),"
-    " of the check's updates. What it looks at before and after them, and attention's own products,"
+    " of the check's updates. Its measurements before and after them, and attention's own products,"
     " are left out."
 )
 _NO_TARGET: Final = "nothing is searched"
@@ -68,7 +68,7 @@ def _time(
         seconds=max(slot_seconds / at_work.count, max(each)),
         cost=at_work.cost(slot_seconds),
         words=f"as fast as trials of the family {spec.family.name} trained here, on"
-        f" {at_work.words}; what is looked at beside the updates takes longer",
+        f" {at_work.words}; measurements before and after the updates are not counted",
     )
 
 
