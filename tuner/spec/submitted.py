@@ -120,7 +120,7 @@ def _beside(
             kind, context = error["type"], error.get("ctx", {})
             known = kind in _PYDANTICS_OWN
             yield InitErrorDetails(
-                type=kind if known else PydanticCustomError(kind, error["msg"], context),  # type: ignore[arg-type]  # takes literals alone
+                type=kind if known else PydanticCustomError(kind, error["msg"], context),
                 loc=error["loc"],
                 input=error["input"],
                 ctx=context,

@@ -71,15 +71,15 @@ def previewed(body: StudySpec, database: Database, settings: AppSettings) -> Pre
         at_work = _on_gpus(session, settings)
     spec = _for_slots(spec, body, at_work)
     # GPUs are packed for where there are any.
-    count = 0 if spec.family.is_external else sum(at_work) or len(at_work)
-    slots = SlotsAtWork(count, speeds, settings.price_per_hour)
+    number = 0 if spec.family.is_external else sum(at_work) or len(at_work)
+    slots = SlotsAtWork(number, speeds, settings.price_per_hour)
     if spec.only_checks:
         return check_preview(spec, shape, slots)
     try:
         spec = planned_by_budget(
             spec,
             left_open(body),
-            lambda candidate: preview(candidate, shape, slots._replace(count=slots.count or 1)),
+            lambda candidate: preview(candidate, shape, slots._replace(number=slots.number or 1)),
         )
     except OverBudget as error:
         raise _refused([(f"/budget/{error.unit}", str(error))]) from error

@@ -76,7 +76,7 @@ def test_a_look_alone_is_no_edge_of_stability(
     assert found.edge == sustained
     known = [edge for edge in edges if edge is not None]
     if sustained is not None:
-        assert f"the most at one look is {max(known):g} times" in found.words[1]
+        assert f"the largest once was {max(known):g} times" in found.words[1]
 
 
 def test_nothing_seen_is_nothing_found_and_optimizers_are_kept_apart() -> None:

@@ -44,7 +44,7 @@ def check_preview(spec: StudySpec, shape: ModelShape | None, at_work: SlotsAtWor
         time=time,
         interval=None,
         how=_HOW,
-        notes=tuple(_notes(spec, flops, at_work.count, has_time=time is not None)),
+        notes=tuple(_notes(spec, flops, at_work.number, has_time=time is not None)),
         words=PreviewWords(
             trials=f"no trials, {len(checks)} check {'run' if len(checks) == 1 else 'runs'}",
             flops="FLOPs not known" if flops is None else f"{flops:.2g} FLOPs",
@@ -63,9 +63,9 @@ def _time(
         return None
     slot_seconds = math.fsum(each)
     return PlannedTime(
-        slots=at_work.count,
+        slots=at_work.number,
         slot_seconds=slot_seconds,
-        seconds=max(slot_seconds / at_work.count, max(each)),
+        seconds=max(slot_seconds / at_work.number, max(each)),
         cost=at_work.cost(slot_seconds),
         words=f"as fast as trials of the family {spec.family.name} trained here, on"
         f" {at_work.words}; measurements before and after the updates are not counted",

@@ -12,7 +12,7 @@ from tuner.spec.study import StudySpec
 class SlotsAtWork(NamedTuple):
     """Slots that a study could use."""
 
-    count: int = 0
+    number: int = 0
     speeds: Sequence[MeasuredSpeed] = ()
     """Of trials of other studies; those of the same family and nearest width are used."""
     price_per_hour: float | None = None
@@ -21,7 +21,7 @@ class SlotsAtWork(NamedTuple):
     @property
     def words(self) -> str:
         """Their number as text."""
-        return f"{self.count} {'slot' if self.count == 1 else 'slots'}"
+        return f"{self.number} {'slot' if self.number == 1 else 'slots'}"
 
     def of_family(self, name: str) -> list[MeasuredSpeed]:
         """Speeds of a family's trials."""
@@ -38,7 +38,7 @@ class SlotsAtWork(NamedTuple):
         """
         own = self.of_family(family)
         known = [(width, flops) for width, flops in work if flops is not None]
-        if not own or not self.count or len(known) < len(work):
+        if not own or not self.number or len(known) < len(work):
             return None
         return [flops / _nearest(own, width).flops_per_second for width, flops in known]
 

@@ -70,7 +70,7 @@ def preview(
         time=time,
         interval=interval,
         how=_HOW,
-        notes=tuple(_notes(spec, sizes, size, time, at_work.count)),
+        notes=tuple(_notes(spec, sizes, size, time, at_work.number)),
         words=_words(
             trials, spent, share, None if time is None else time.seconds, interval.octaves
         ),
@@ -121,9 +121,9 @@ def _time(
     slot_seconds = math.fsum(each)
     widths = sorted({speed.width for speed in at_work.of_family(spec.family.name)})
     return PlannedTime(
-        slots=at_work.count,
+        slots=at_work.number,
         slot_seconds=slot_seconds,
-        seconds=slot_seconds / at_work.count,
+        seconds=slot_seconds / at_work.number,
         cost=at_work.cost(slot_seconds),
         words=f"as fast as trials of the family {spec.family.name} trained here at the widths"
         f" {', '.join(map(str, widths))}, on {at_work.words}",
