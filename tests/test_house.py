@@ -73,6 +73,19 @@ def test_no_folder_of_code_is_crowded() -> None:
     assert crowded - COLLECTIONS == set()
 
 
+def test_a_built_in_optimizer_is_a_declaration_and_an_update_of_one_name() -> None:
+    declared, updates = (
+        {
+            path.stem
+            for path in tracked(f"parametrization/{folder}/*.py")
+            if path.parent.name == last
+        }
+        for folder, last in (("optimizers/built_in", "built_in"), ("nn/updates", "updates"))
+    )
+    assert updates - declared == {"registry", "update"}
+    assert declared - updates == set()
+
+
 def test_every_setting_is_documented_with_its_default() -> None:
     rows = (ROOT / "docs" / "settings.md").read_text().splitlines()
     documented = {row.split("`")[1]: row for row in rows if row.startswith("| `WIDTHWISE_")}

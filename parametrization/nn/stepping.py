@@ -15,10 +15,10 @@ from parametrization.nn.layer_signals import Signals, recorded_signals, refusal
 from parametrization.nn.param_groups import IN_TORCH, build_optimizer, param_groups
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.nn.trainable import trainable
-from parametrization.nn.updates.layouts import for_layout
-from parametrization.nn.updates.precision import in_single_precision
+from parametrization.nn.updates.adapted.layouts import for_layout
+from parametrization.nn.updates.adapted.precision import in_single_precision
+from parametrization.nn.updates.adapted.sharded import for_shards
 from parametrization.nn.updates.registry import named
-from parametrization.nn.updates.sharded import for_shards
 from parametrization.nn.updates.update import (
     AnyOptimizer,
     CoupledOptimizer,

@@ -55,8 +55,10 @@ def tune(  # noqa: PLR0913  # one parameter an option
         list[str] | None, typer.Option(help="Optimizer to tune; may be repeated; default: adamw.")
     ] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Trials of the search.")] = None,
-    steps: Annotated[int | None, typer.Option(min=8, help="Of every trial.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Of every trial.")] = None,
+    steps: Annotated[int | None, typer.Option(min=8, help="Steps of every trial.")] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Examples per step of every trial.")
+    ] = None,
     proxy_width: Annotated[
         int | None, typer.Option(min=1, help="Width to search at; default: the task's base_width.")
     ] = None,

@@ -10,8 +10,8 @@ Unit of the learning rate: parameter times gradient; about 1 is a Newton step of
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.eigenbases import eigenbasis
 from parametrization.nn.updates.kfac import init_factors, new_factors
+from parametrization.nn.updates.matrices.eigenbases import eigenbasis
 from parametrization.nn.updates.update import (
     Hyper,
     LayerSignals,

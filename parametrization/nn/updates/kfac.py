@@ -13,7 +13,7 @@ Unit of the learning rate: parameter times gradient; about 1 is a Newton step of
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.eigenbases import inverse_root
+from parametrization.nn.updates.matrices.eigenbases import inverse_root
 from parametrization.nn.updates.update import (
     Hyper,
     LayerSignals,

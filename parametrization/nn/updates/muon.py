@@ -16,7 +16,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.newton_schulz import orthogonalised
+from parametrization.nn.updates.matrices.newton_schulz import orthogonalised
 from parametrization.nn.updates.update import Hyper, State, decayed, shrunk
 from parametrization.optimizers.built_in.muon import (
     root_of_longer_side,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from parametrization.nn.updates import dual_steps
-from parametrization.nn.updates.dual_steps import DualStep
+from parametrization.nn.updates.matrices.dual_steps import DualStep
 from parametrization.nn.updates.update import GradientUpdate, Hyper, State, decayed, shrunk
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from parametrization.nn.updates import adam
-from parametrization.nn.updates.eigenbases import inverse_root
+from parametrization.nn.updates.matrices.eigenbases import inverse_root
 from parametrization.nn.updates.update import (
     Hyper,
     Number,

@@ -14,7 +14,7 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.eigenbases import eigenbasis
+from parametrization.nn.updates.matrices.eigenbases import eigenbasis
 from parametrization.nn.updates.update import (
     Hyper,
     State,

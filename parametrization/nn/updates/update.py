@@ -6,7 +6,7 @@ dict of tensors, so a checkpoint is `torch.save` of it and a survivor is an `ind
 Parameters are float32 or float64: in mixed precision, the master weights.
 
 A tensor's dimension 0 is its fan-out and the others its fan-in, as torch lays out Linear and
-Conv; `layouts.for_layout` adapts an optimizer that cares to other layouts.
+Conv; `adapted.layouts.for_layout` adapts an optimizer that cares to other layouts.
 """
 
 from collections.abc import Callable, Mapping

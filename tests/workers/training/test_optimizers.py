@@ -9,7 +9,7 @@ from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.nn.check.run import check_width
 from parametrization.nn.check.statistics import CheckedTraining
 from parametrization.nn.param_groups import IN_TORCH
-from parametrization.nn.updates.layouts import for_layout
+from parametrization.nn.updates.adapted.layouts import for_layout
 from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import (
     CoupledOptimizer,

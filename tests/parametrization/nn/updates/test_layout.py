@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.layouts import as_matrices, as_stored, for_layout
+from parametrization.nn.updates.adapted.layouts import as_matrices, as_stored, for_layout
 from parametrization.nn.updates.registry import named
 from parametrization.nn.updates.update import CoupledOptimizer, GradientOptimizer, over_trials
 from parametrization.optimizers.registry import BUILT_IN

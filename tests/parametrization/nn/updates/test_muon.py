@@ -6,7 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.newton_schulz import COEFFICIENTS, ITERATIONS, orthogonalised
+from parametrization.nn.updates.matrices.newton_schulz import (
+    COEFFICIENTS,
+    ITERATIONS,
+    orthogonalised,
+)
 from tests.parametrization.nn.updates.trajectories import (
     gradient_optimizer,
     largest_difference,

@@ -8,8 +8,8 @@ from torch import Tensor
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
 
+from parametrization.nn.updates.adapted.views import Views
 from parametrization.nn.updates.update import LayerSignals
-from parametrization.nn.updates.views import Views
 
 
 def views_of(parameter: Tensor, *, entrywise: bool) -> Views | None:

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from parametrization.nn.updates.adapted.views import AS_THEY_ARE, Views
 from parametrization.nn.updates.update import (
     AnyUpdate,
     Contribution,
@@ -25,7 +26,6 @@ from parametrization.nn.updates.update import (
     State,
     adapted,
 )
-from parametrization.nn.updates.views import AS_THEY_ARE, Views
 
 
 def for_shards(optimizer: Kind) -> Kind:
@@ -91,6 +91,6 @@ def _views(tensor: Tensor, *, entrywise: bool) -> Views:
     if not (dist.is_available() and dist.is_initialized()):
         return AS_THEY_ARE
     # Importing it takes a second that nobody without processes should wait.
-    from parametrization.nn.updates.shards import views_of
+    from parametrization.nn.updates.adapted.shards import views_of
 
     return views_of(tensor, entrywise=entrywise) or AS_THEY_ARE

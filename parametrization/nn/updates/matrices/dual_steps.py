@@ -12,7 +12,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates.newton_schulz import orthogonalised
+from parametrization.nn.updates.matrices.newton_schulz import orthogonalised
 from parametrization.nn.updates.update import Number
 
 DualStep: TypeAlias = Callable[[Tensor, Number], Tensor]
