@@ -11,7 +11,7 @@ Unit of the learning rate: the layer's norm (dual_steps.py) over its radius.
 import torch
 from torch import Tensor
 
-from parametrization.nn.updates import dual_steps
+from parametrization.nn.updates.matrices import dual_steps
 from parametrization.nn.updates.matrices.dual_steps import DualStep
 from parametrization.nn.updates.update import GradientUpdate, Hyper, State, decayed, shrunk
 
