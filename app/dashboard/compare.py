@@ -109,7 +109,9 @@ def _row(title: str, studies: tuple[Compared, ...]) -> Row:
 
 
 def _changes(studies: tuple[Compared, ...]) -> Row:
-    return Row("Compared with the first", tuple(one.change.words if one.change else "" for one in studies))
+    return Row(
+        "Compared with the first", tuple(one.change.words if one.change else "" for one in studies)
+    )
 
 
 def _differences(found: Sequence[Difference], studies: Sequence[str]) -> list[Row]:
