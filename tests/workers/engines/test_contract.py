@@ -199,7 +199,7 @@ def test_closing_ends_every_process(opened: Opened, tmp_path: Path) -> None:
     with opened(tmp_path) as under_test:
         wait_for_every_slot(under_test)
         under_test.engine.start(endless("closed"))
-        assert under_test.processes()
+        assert under_test.processes() or opened in (analytic, external)  # they start none
         under_test.engine.close()
         # A worker that began in the moment of closing ends with its parent, a moment later.
         while left := under_test.processes():
