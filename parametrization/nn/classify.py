@@ -53,6 +53,7 @@ class _Known(NamedTuple):
         last: name of the last matrix.
         grows: True for each dimension that grows with width.
         fixed: names of tensors with the same values each time the model is built.
+        powers: by name, of width that the model's own start follows; None where unknown.
 
     """
 
@@ -61,6 +62,7 @@ class _Known(NamedTuple):
     normed: Mapping[int, WeightNormed]
     grows: Mapping[int, tuple[bool, ...]]
     fixed: Collection[str]
+    powers: Mapping[str, float | None]
 
 
 FROM_WIDE_TO_FINITE: Final = {
@@ -116,17 +118,16 @@ def classify_model(
         for one in owned
     }
     matrices = weights_in_order(owned)
-    known = _Known(declared, matrices[-1] if matrices else None, normed_by_id(model), grows, fixed)
+    last = matrices[-1] if matrices else None
+    known = _Known(declared, last, normed_by_id(model), grows, fixed, start_exponents or {})
     found: list[TensorShape | Unrecognised] = [
         _classify(one, Sizes(base_dimensions[one.name], base_width), known) for one in owned
     ]
     if unrecognised := [one for one in found if isinstance(one, Unrecognised)]:
-        powers = start_exponents or {}
         known_ones = [one for one in found if isinstance(one, TensorShape)]
-        measured = [one._replace(start_exponent=powers.get(one.owned.name)) for one in unrecognised]
         ends = with_ends(
-            measured,
-            matrices,
+            unrecognised,
+            [name for name in matrices if name not in _fixed_tables(known_ones)],
             has_input=any(one.role is Role.INPUT and one.fan_in_axes for one in known_ones),
             has_readout=any(_reads_out(one) for one in known_ones),
         )
@@ -148,6 +149,11 @@ def classify_model(
             for at, (tensor, one) in enumerate(zip(tensors, owned, strict=True))
         ),
     )
+
+
+def _fixed_tables(tensors: Iterable[TensorShape]) -> set[str]:
+    """Lookup tables in which nothing grows: terms beside an output, not a layer behind it."""
+    return {one.name for one in tensors if one.is_table and not any(one.infinite)}
 
 
 def _reads_out(tensor: TensorShape) -> bool:
@@ -193,7 +199,13 @@ def _classify(owned: OwnedParameter, sizes: Sizes, known: _Known) -> TensorShape
         use = use_of(owned, infinite, known.declared, is_last=is_last)
     if use is None:
         return Unrecognised(
-            owned, base_shape, infinite, sizes.base_width, normed is not None, fixed=is_fixed
+            owned,
+            base_shape,
+            infinite,
+            sizes.base_width,
+            normed=normed is not None,
+            start_exponent=known.powers.get(name),
+            fixed=is_fixed,
         )
     said = use.said
     kernel = kernel_dimensions(owned)
@@ -201,10 +213,21 @@ def _classify(owned: OwnedParameter, sizes: Sizes, known: _Known) -> TensorShape
     named_so = isinstance(owned.owner, LOOKUPS) or is_named_table(owned.attribute)
     is_table = (named_so and ends.fan_in == (0,)) if said.lookup is None else said.lookup
     if ends.fan_in and is_purposeful(
-        owned, said, fan_in_grows=any(infinite[axis] for axis in ends.fan_in), is_fixed=is_fixed
+        owned,
+        said,
+        fan_in_grows=any(infinite[axis] for axis in ends.fan_in),
+        is_fixed=is_fixed,
+        exponents=known.powers,
     ):
         unsettled = said._replace(constant=None)
-        return Unrecognised(owned, base_shape, infinite, sizes.base_width, unsettled=unsettled)
+        return Unrecognised(
+            owned,
+            base_shape,
+            infinite,
+            sizes.base_width,
+            start_exponent=known.powers.get(name),
+            unsettled=unsettled,
+        )
     begins = beginning(
         owned,
         said,

@@ -9,7 +9,7 @@ from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.classification.proposed.outputs import KEYS, ROUTES
 from parametrization.nn.classification.proposed.raw_tensors import of_raw_tensor
 from parametrization.nn.classification.proposed.unrecognised import Unrecognised
-from parametrization.nn.classification.starts import is_patterned, is_structured, values_of
+from parametrization.nn.classification.starts import FOLLOWS, is_patterned, is_structured, values_of
 from parametrization.nn.classification.weight_norms import is_iterated
 from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Role
@@ -37,7 +37,7 @@ class Proposal(NamedTuple):
 def proposal(one: Unrecognised) -> Proposal | None:
     """The most likely declaration; None where no declaration would help."""
     if one.unsettled is not None:
-        return Proposal(one.unsettled._replace(initial="keep"), 'or initial="draw"')
+        return _start_of(one.unsettled, one.start_exponent)
     if one.is_normed or (computed_by(one.owned) and one.infinite.count(True) < _MATRIX):
         return None
     if is_iterated(one.owned) and one.is_of_known_layer:
@@ -45,6 +45,14 @@ def proposal(one: Unrecognised) -> Proposal | None:
     if one.is_of_known_layer:
         return _of_known_layer(one)
     return _kept_if_meant(one, *of_raw_tensor(one))
+
+
+def _start_of(said: Declaration, exponent: float | None) -> Proposal:
+    """The declaration with the start that is right at every width, as far as that can be seen."""
+    if said.role is Role.HIDDEN and exponent is not None and exponent > FOLLOWS:
+        words = 'its own size does not fall like 1/sqrt(width), as it has to; or initial="keep"'
+        return Proposal(said._replace(initial="draw"), words)
+    return Proposal(said._replace(initial="keep"), 'or initial="draw"')
 
 
 def _kept_if_meant(one: Unrecognised, said: Declaration, unknown: str) -> Proposal:

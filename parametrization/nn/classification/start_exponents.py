@@ -16,6 +16,9 @@ from parametrization.nn.parameter_names import OwnedParameter
 _SURE: Final = 1e-3
 """Chance of taking a uniform draw of torch's for another one."""
 _DEVIATIONS: Final = 3.5
+_EXACT: Final = 1e-6  # of formulas, such as an identity
+_NORMAL: Final = 3.0  # kurtosis of a normal draw
+_HEAVY: Final = 4.5  # which no sample of one that is large enough to tell a power has
 _CERTAIN: Final = 3.0
 """Deviations of the measured power between a half and the next."""
 
@@ -45,10 +48,18 @@ def _exponent(base: OwnedParameter, other: OwnedParameter, ratio: float) -> floa
     if not all(sizes) or not all(map(math.isfinite, sizes)):
         return None
     power = math.log(sizes[1] / sizes[0], ratio)
-    deviation = math.sqrt(0.5 / a.numel() + 0.5 / b.numel()) / abs(math.log(ratio))
+    deviation = math.hypot(_deviation(a), _deviation(b)) / abs(math.log(ratio))
     nearest = round(2 * power) / 2 + 0.0
-    fits = abs(power - nearest) <= _DEVIATIONS * deviation + _SURE
-    return nearest if fits and _CERTAIN * deviation < 1 / 4 else None
+    away = abs(power - nearest)
+    fits = away <= _DEVIATIONS * deviation + _SURE and _CERTAIN * deviation < 1 / 4
+    return nearest if fits or away <= _EXACT else None
+
+
+def _deviation(values: Tensor) -> float:
+    """Relative standard deviation of the rms of as many draws; larger where most are tiny."""
+    squares = values.double().square()
+    kurtosis = float(squares.square().mean() / squares.mean().square())
+    return math.sqrt(((kurtosis if kurtosis > _HEAVY else _NORMAL) - 1) / values.numel()) / 2
 
 
 def _single(values: Tensor) -> bool:

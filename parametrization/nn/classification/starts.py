@@ -6,6 +6,7 @@ the values themselves, so it is recognised only in models with memory.
 
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import torch
@@ -16,7 +17,7 @@ from parametrization.nn.classification.declaration import Declaration
 from parametrization.nn.classification.rows import LOOKUPS
 from parametrization.nn.layers import ZeroLinear
 from parametrization.nn.parameter_names import OwnedParameter
-from parametrization.shapes.roles import TensorShape
+from parametrization.shapes.roles import Role, TensorShape
 
 _RECURRENT: Final = (nn.RNNBase, nn.RNNCellBase)
 _DRAWING: Final = (
@@ -36,6 +37,7 @@ _ZERO: Final = (
 _SEEN: Final = 2**16
 _MANY: Final = 64
 _ALIKE: Final = 0.5  # correlation of neighbours, beyond which no draw of _MANY entries comes
+FOLLOWS: Final = -0.25  # power of width of a size that falls like 1/sqrt(width), or faster
 _LEAST: Final = 1e-12
 _MOST: Final = 1e12
 _SURE: Final = 6.0  # deviations
@@ -90,23 +92,35 @@ def beginning(
 
 
 def is_purposeful(
-    owned: OwnedParameter, said: Declaration, *, fan_in_grows: bool, is_fixed: bool
+    owned: OwnedParameter,
+    said: Declaration,
+    *,
+    fan_in_grows: bool,
+    is_fixed: bool,
+    exponents: Mapping[str, float | None],
 ) -> bool:
     """True if a draw would replace a start that was set on purpose, and to keep it may be wrong.
 
-    Of raw tensors, whose memory nobody may have set yet, where one value fills half of them. And of
-    values that are the same each time the model is built (a formula's, a file's), where a sum over
-    width asks for a size that follows it.
+    Of raw tensors, whose memory nobody may have set yet, that look like no random draw. And where a
+    sum over width asks for a size that follows it: of those that are not seen to follow it, and of
+    values that are the same each time the model is built (a formula's, a file's).
+
+    Args:
+        exponents: by name, powers of width that sizes of starts follow; None where it is unknown,
+            empty where there is but one model.
+
     """
     if said.initial is not None or not owned.parameter.requires_grad or _is_zero(owned):
         return False
     values = values_of(owned.parameter)
     if values is None:
         return False
-    is_raw = not isinstance(owned.owner, _DRAWING)
-    return (is_raw and is_structured(values) and _is_plausible(values)) or (
-        is_fixed and fan_in_grows and not is_structured(values)
-    )
+    if not is_structured(values):
+        return is_fixed and fan_in_grows
+    if not isinstance(owned.owner, _DRAWING):
+        return _is_plausible(values)
+    power = exponents.get(owned.name, FOLLOWS)
+    return said.role is Role.HIDDEN and (power is None or power > FOLLOWS)
 
 
 def starts_alike(tensor: TensorShape, base: OwnedParameter, other: OwnedParameter) -> bool:

@@ -35,6 +35,10 @@ from parametrization.nn.parameter_names import OwnedParameter
 from parametrization.shapes.roles import Role
 
 _MATRIX = 2
+_READ_OUT = (
+    "{name} is declared output and is a table of {kind}, which has no forward multiplier: leave it"
+    " undeclared, and read it by a parametrization.nn.layers.TiedReadout of that layer"
+)
 
 
 class Use(NamedTuple):
@@ -133,6 +137,9 @@ def _declared(
     if not fitting:
         return None
     said: Role | Declaration = fitting[0]
+    role = said if isinstance(said, Role) else said.role
+    if role is Role.OUTPUT and isinstance(use.owner, LOOKUPS):
+        raise ValueError(_READ_OUT.format(name=use.name, kind=type(use.owner).__name__))
     if not isinstance(said, Role):
         return said
     if row := row_of_layer(use):

@@ -94,6 +94,34 @@ def test_a_model_that_draws_with_a_seed_of_its_own_is_drawn() -> None:
     assert not any(tensor.kept for tensor in shape(build, BASE).tensors)
 
 
+LAYERS: dict[str, tuple[Callable[[int], torch.Tensor], str]] = {
+    "an identity": (torch.eye, ""),
+    "one that grows": (lambda width: torch.eye(width) * width**0.5, "draw"),
+    "blocks, whose size is known roughly": (block_diagonal, "keep"),
+}
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_structure_is_kept_in_a_layer_if_its_size_is_seen_to_follow_width(kind: str) -> None:
+    start, initial = LAYERS[kind]
+
+    def build(width: int) -> nn.Module:
+        model = nn.Sequential(nn.Linear(8, width), nn.Linear(width, width))
+        model.get_parameter("1.weight").data.copy_(start(width))
+        return model
+
+    base, delta = build(BASE), build(2 * BASE)
+    if initial:
+        with pytest.raises(UnclassifiedTensors, match="no start that is sure to fit") as caught:
+            derive_model_shape(base, delta, BASE)
+        (said,) = caught.value.proposals.values()
+        assert isinstance(said, Declaration)
+        assert said.initial == initial
+    else:
+        found = derive_model_shape(base, delta, BASE).tensors
+        assert [t.name for t in found if t.kept] == ["1.weight"]
+
+
 class Mixing(nn.Module):
     def __init__(self, width: int, start: Callable[[int], torch.Tensor]) -> None:
         super().__init__()
@@ -107,7 +135,7 @@ class Mixing(nn.Module):
         torch.eye,
         block_diagonal,
         lambda width: torch.eye(width) + 0.01 * torch.randn(width, width),
-        lambda width: torch.linspace(0, 1, width * width).view(width, width),
+        lambda width: torch.linspace(0, width**-0.5, width * width).view(width, width),
     ],
     ids=["identity", "blocks", "close to the identity", "ramp"],
 )

@@ -59,6 +59,10 @@ OUTPUTS: dict[str, tuple[Build, set[str]]] = {
         layers(body=(8, W), heads__age__0=(W, W), heads__age__1=(W, 1), heads__sex__0=(W, 2)),
         {"heads.age.1.weight", "heads.sex.0.weight"},
     ),
+    "an output beside tables of numbers that are added to it": (
+        layers(body=(8, W), click=(W, 1), terms__age=nn.Embedding(7, 1)),
+        {"click.weight"},
+    ),
     "actor and critic": (
         layers(body=(8, W), policy__0=(W, W), policy__1=(W, 4), value=(W, 1)),
         {"policy.1.weight", "value.weight"},

@@ -133,6 +133,16 @@ def test_spectral_norm_is_refused_on_first_layers_and_may_be_declared_inside(
     assert inside in (Declaration(Role.HIDDEN, 1, 0), Role.HIDDEN)
 
 
+@pytest.mark.parametrize("said", [Role.OUTPUT, Declaration(Role.OUTPUT, 1, 0)])
+def test_a_table_that_is_declared_output_is_led_to_a_tied_readout(said: Role | Declaration) -> None:
+    def build(width: int) -> nn.Module:
+        return nn.Sequential(nn.Linear(5, width), nn.Embedding(7, width))
+
+    complaint = r"1\.weight is declared output and is a table of Embedding, .* by a .*TiedReadout"
+    with pytest.raises(ValueError, match=complaint):
+        derive_model_shape(build(32), build(64), 32, roles={"1.weight": said})
+
+
 def test_a_dimension_that_grows_as_the_square_of_width_is_refused_with_a_way_out() -> None:
     def build(width: int) -> nn.Module:
         return nn.Sequential(nn.Linear(8, width), nn.Linear(8, width * width))

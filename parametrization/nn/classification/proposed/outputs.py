@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Final
 
+from torch import nn
+
 from parametrization.nn.classification.own_layers import readout_path
 from parametrization.nn.classification.proposed.unrecognised import Unrecognised
 
@@ -73,9 +75,7 @@ def likely_outputs(
             found |= _last_ones(layers, matrices)
         own = [one for one in raw if _is_the_models_own(one, matrices)]
         sums = [one for one in own if one.infinite.count(True) == 1] or own  # else bilinear ones
-        found = found or {one.owned.name for one in _beside(sums[-1:], raw)} | {
-            one.owned.name for one in sums
-        }
+        found = found or {one.owned.name for one in [*sums, *_beside(sums[-1:], raw)]}
     return [one.owned.name for one in listed if one.owned.name in found]
 
 
@@ -87,8 +87,14 @@ def _first_ones(unrecognised: Iterable[Unrecognised], outputs: Collection[str]) 
 
 def _beside(some: Sequence[Unrecognised], others: Iterable[Unrecognised]) -> Iterator[Unrecognised]:
     """Those of the others that the same module holds, and that may be sums as well."""
-    owners = [one.owned.owner for one in some if one.path]
-    return (one for one in others if _may_sum(one) and one.owned.owner in owners)
+    # The root, and a list of parameters, hold tensors of every kind.
+    owners = [one.owned.owner for one in some if one.path and not _is_a_list(one.owned.owner)]
+    yield from some
+    yield from (one for one in others if _may_sum(one) and one.owned.owner in owners)
+
+
+def _is_a_list(owner: nn.Module) -> bool:
+    return isinstance(owner, (nn.ParameterList, nn.ParameterDict))
 
 
 def _may_sum(one: Unrecognised) -> bool:

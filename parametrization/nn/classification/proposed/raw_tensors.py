@@ -40,7 +40,8 @@ def of_raw_tensor(one: Unrecognised) -> _Said:
 def _of_one_wide_dimension(one: Unrecognised, wide: int, sized: list[int]) -> _Said:
     others = as_axes(tuple(axis for axis in range(len(one.base_shape)) if axis != wide))
     falls = one.start_exponent is not None and one.start_exponent <= SHRINKS
-    shrinks = falls and not one.is_input
+    # Xavier's start between a fixed and a wide dimension falls as well.
+    shrinks = falls and (not one.is_input or _starts_over(one, (wide,)))
     is_vector = sized == [wide] and not shrinks
     if not is_vector and one.is_output:
         return (
