@@ -19,10 +19,11 @@ from parametrization.shapes.like_tensors import family_pattern
 from parametrization.shapes.roles import Role
 
 _FROM_WIDE: Final = (
-    "a map from a wide to a fixed dimension. If it is the model's output, it needs a forward"
-    " multiplier: call parametrization.nn.layers.as_readout(model, {module!r}) on the base, delta"
-    " and target model (or declare roles={{{name!r}: Role.OUTPUT}} and apply the multiplier-free"
-    " form). If it is a router, make it a parametrization.nn.layers.Router. If it is a key or value"
+    "a map from a wide to a fixed dimension. If it is the model's output, declare"
+    " roles={{{name!r}: Role.OUTPUT}}, and it gets its forward multiplier when numbers are applied"
+    " (call parametrization.nn.layers.as_readout(model, {module!r}) on the base, delta and target"
+    " model if they are compiled or sharded before). If it is a router, make it a"
+    " parametrization.nn.layers.Router, or declare Role.MOE_ROUTER. If it is a key or value"
     " projection with a fixed number of heads, or a bottleneck of fixed width, declare"
     " roles={{{name!r}: Role.GQA_KV}} or Role.FIXED_BOTTLENECK. Otherwise let its output grow"
     " with width, in the delta model too"
