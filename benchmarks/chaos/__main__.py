@@ -6,8 +6,10 @@ Two studies run undisturbed first, then at once with faults, again and again unt
 spent: every trial and every curve has to be equal. `tuner` is the coordinator that the supervisor
 looks after, `standby` one beside it; either may lead. A `node` is a raylet with all that it runs.
 A freeze lasts 3 s, which nobody may notice, or 10 to 20 s, after which others have taken over.
-`recovery_seconds` is of the clock, from a fault until the API answers and a study has moved, and so
-contains the freeze and what a trial takes; on a busy machine it says little.
+`recovery_seconds` is of the clock, from a fault until the API answers and a study has moved after
+it, and so contains the freeze and what a trial takes; on a busy machine it says little. A trial of
+the other worker is such a move: whether all that was killed has come back is looked at in the end
+(`still_broken`).
 """
 
 import argparse
