@@ -21,6 +21,10 @@ BANKS: Final = {
     ),
 }
 """Results by what they were measured on; the tables of the second are not kept here."""
+FRESH: Final = {
+    "the own bank, fresh draws": ROOT / "benchmarks" / "results" / "regret_fresh_draws.json",
+}
+"""The own bank by a seed whose draws no choice was made with."""
 DOCUMENT: Final = ROOT / "docs" / "evidence.md"
 PLOT: Final = ROOT / "docs" / "calibration.png"
 BEGIN: Final = "<!-- regret: begin, written by benchmarks.documents.regret -->"
@@ -33,6 +37,16 @@ ESTIMATORS: Final = {
     "fit_without_drift": "optima averaged, without drift",
 }
 _COLUMNS: Final = ("mean regret", "over 3 %", "worst", "coverage of 90 %", "median interval")
+_TOLD: Final = (
+    "reason",
+    "of planted",
+    "of good",
+    "likelihood ratio",
+    "alone, of planted",
+    "of good over 3 %",
+    "regret of flagged good",
+    "of others of their problems",
+)
 Measured = Mapping[str, Any]
 """The parsed document that `python -m benchmarks.transfer.regret --json` prints."""
 
@@ -83,14 +97,16 @@ MOST_BY_AXIS: Final = {"depth": 1.5, "tokens": 2.0, "batch": 1.5}
 LEAST_COVERAGE: Final = 0.85
 
 
-def rendered(banks: Mapping[str, Measured]) -> str:
-    """The tables of every bank, in Markdown."""
-    goals = [[goal.words, *map(goal.kept, banks.values())] for goal in GOALS]
+def rendered(banks: Mapping[str, Measured], fresh: Mapping[str, Measured]) -> str:
+    """The tables of every bank, in Markdown; fresh draws are held to the goals alone."""
+    held = [*banks.values(), *fresh.values()]
+    goals = [[goal.words, *map(goal.kept, held)] for goal in GOALS]
     return "\n".join(
         [
-            table(["goal", *banks], goals),
+            table(["goal", *banks, *fresh], goals),
             *(
                 f"On {name}: {_extent(measured)}.\n\n{_estimators(measured)}\n{_problems(measured)}"
+                f"\n{_reasons(measured)}"
                 for name, measured in banks.items()
             ),
             *(_axes(measured) for measured in list(banks.values())[:1]),
@@ -120,19 +136,19 @@ def _axes(measured: Measured) -> str:
     return "On sweeps of other axes than width:\n\n" + table([*columns, "the rule alone"], rows)
 
 
-def with_tables(document: str, banks: Mapping[str, Measured]) -> str:
+def with_tables(document: str, banks: Mapping[str, Measured], fresh: Mapping[str, Measured]) -> str:
     """The document with its tables replaced by the measured ones.
 
     Raises:
         ValueError: if a marker is missing.
 
     """
-    return between(document, BEGIN, END, rendered(banks))
+    return between(document, BEGIN, END, rendered(banks, fresh))
 
 
-def stored() -> dict[str, Measured]:
+def stored(results: Mapping[str, Path] = BANKS) -> dict[str, Measured]:
     """The stored results of each bank that has been measured."""
-    return {name: json.loads(path.read_text()) for name, path in BANKS.items() if path.exists()}
+    return {name: json.loads(path.read_text()) for name, path in results.items() if path.exists()}
 
 
 def _extent(measured: Measured) -> str:
@@ -185,10 +201,36 @@ def _problems(measured: Measured) -> str:
     return table(["problem", "mean regret", "coverage", "flagged by"], rows)
 
 
+def _reasons(measured: Measured) -> str:
+    rows = [
+        [
+            reason,
+            *(_share(told[of]) for of in ("planted", "good")),
+            _ratio(told["planted"], told["good"]),
+            *(_share(told[of]) for of in ("alone_planted", "good_over_3_percent")),
+            *(_regret(told[of]) for of in ("regret_percent", "regret_of_others_percent")),
+        ]
+        for reason, told in measured["told_by_reason"].items()
+    ]
+    return table(_TOLD, rows)
+
+
+def _ratio(planted: float, good: float) -> str:
+    return f"{planted / good:.1f}" if good else ""
+
+
+def _share(of: float | None) -> str:
+    return "" if of is None else f"{100 * of:.0f} %"
+
+
+def _regret(percent: float | None) -> str:
+    return "" if percent is None else f"{percent:.2f} %"
+
+
 def main() -> None:
     """Write both."""
     banks = stored()
-    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), banks))
+    DOCUMENT.write_text(with_tables(DOCUMENT.read_text(), banks, stored(FRESH)))
     draw_calibration({name: of["calibration"] for name, of in banks.items()}, PLOT)
 
 

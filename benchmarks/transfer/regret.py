@@ -32,6 +32,7 @@ from benchmarks.transfer.simulated.scores import (
     flags,
     scored,
     summary,
+    told_by,
 )
 from benchmarks.transfer.simulated.studies import SimulatedStudy, adaptive_study, drawn_study
 from benchmarks.transfer.simulated.truth import TargetCurve, target_curve
@@ -79,6 +80,7 @@ def measure(problems: Sequence[Problem], draws: int, seed: int) -> dict[str, Any
         "flagged_bad": flagged_share(flagged),
         "flagged_bad_by_losses": flagged_share(_answers(_without_steps(bad), truth, service)),
         "flags_by_problem": flags(answers | flagged),
+        "told_by_reason": told_by(answers, flagged),
         "flops": {"study_over_target_run": round(flops, 3)},
         "plan_grid": {
             **summary(on_grids),

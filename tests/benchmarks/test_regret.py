@@ -11,6 +11,8 @@ import pytest
 
 from benchmarks.transfer.regret import measure
 from benchmarks.transfer.simulated.banks import read_bank
+from benchmarks.transfer.simulated.estimators import Answer
+from benchmarks.transfer.simulated.scores import Scored, told_by
 from benchmarks.transfer.simulated.truth import target_curve
 
 WIDTHS = (32, 64, 128, 256, 512)
@@ -76,6 +78,33 @@ def test_a_planted_problem_counts_as_bad_and_its_drift_is_flagged(tmp_path: Path
     assert figures["flagged_bad"] == 1.0
     assert figures["flags_by_problem"]["moving-sp"]["drift"] == 1.0
     assert list(figures["coverage_by_problem"]) == ["steady"]
+    told = figures["told_by_reason"]["drift"]
+    assert (told["planted"], told["good"]) == (1.0, 0)
+
+
+def answered(regret_percent: float, *topics: str) -> Scored:
+    return Scored(regret_percent, True, 1.0, 1.0, 0.0, Answer(-5.0, -5.5, -4.5, topics=topics))
+
+
+def test_a_reason_is_held_to_planted_answers_and_to_the_others_of_its_problem() -> None:
+    good = {
+        "mlp": [answered(4.0, "drift"), answered(1.0), answered(2.0)],
+        "gpt": [answered(0.5), answered(0.5, "drift", "regret"), answered(5.0)],
+    }
+    planted = {"mlp-sp": [answered(30.0, "drift"), answered(30.0, "regret")]}
+
+    told = told_by(good, planted)
+
+    assert set(told) == {"drift", "regret", "any"}
+    assert told["drift"] == {
+        "planted": 0.5,
+        "good": 0.333,
+        "good_over_3_percent": 0.5,
+        "alone_planted": 0.5,
+        "regret_percent": 2.25,
+        "regret_of_others_percent": 2.125,
+    }
+    assert (told["regret"]["alone_planted"], told["any"]["planted"]) == (0.5, 1.0)
 
 
 def test_runs_of_few_steps_are_flagged_by_their_steps_where_the_table_says_them(

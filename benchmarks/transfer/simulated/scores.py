@@ -82,6 +82,55 @@ def flags(by_problem: dict[str, Sequence[Scored]]) -> dict[str, dict[str, float]
     }
 
 
+def told_by(
+    good: dict[str, Sequence[Scored]], planted: dict[str, Sequence[Scored]]
+) -> dict[str, dict[str, float | None]]:
+    """What each topic tells apart, and `any` of them: planted answers from good, dear from cheap.
+
+    Shares are means over problems, that of costly answers is over all good ones; regrets are means
+    over the flagged answers of problems that have others too, and of those others.
+    """
+    answers = [one.answer for found in (good | planted).values() for one in found]
+    topics = sorted({topic for answer in answers for topic in answer.topics})
+    return {topic: _told(good, planted, frozenset({topic})) for topic in topics} | {
+        "any": _told(good, planted, frozenset(topics))
+    }
+
+
+def _told(
+    good: dict[str, Sequence[Scored]],
+    planted: dict[str, Sequence[Scored]],
+    topics: frozenset[str],
+) -> dict[str, float | None]:
+    def flagged(one: Scored) -> bool:
+        return not topics.isdisjoint(one.answer.topics)
+
+    def alone(one: Scored) -> bool:
+        return flagged(one) and topics.issuperset(one.answer.topics)
+
+    costly = [
+        flagged(one)
+        for found in good.values()
+        for one in found
+        if one.regret_percent > LARGE_REGRET_PERCENT
+    ]
+    pairs = [
+        (one.regret_percent, fmean(others))
+        for found in good.values()
+        if (others := [one.regret_percent for one in found if not flagged(one)])
+        for one in found
+        if flagged(one)
+    ]
+    return {
+        "planted": _over(planted, flagged) if planted else None,
+        "good": _over(good, flagged),
+        "good_over_3_percent": _mean(costly) if costly else None,
+        "alone_planted": _over(planted, alone) if planted else None,
+        "regret_percent": round(fmean(here for here, _ in pairs), 3) if pairs else None,
+        "regret_of_others_percent": round(fmean(there for _, there in pairs), 3) if pairs else None,
+    }
+
+
 def calibration(by_problem: dict[str, Sequence[Scored]], best: dict[str, float]) -> dict[str, Any]:
     """The share of true optima below each quantile of the predictive distribution.
 
