@@ -3,6 +3,7 @@
 import csv
 import gzip
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,13 @@ def answered(regret_percent: float, *topics: str) -> Scored:
 
 
 def test_a_reason_is_held_to_planted_answers_and_to_the_others_of_its_problem() -> None:
-    good = {
+    good: dict[str, Sequence[Scored]] = {
         "mlp": [answered(4.0, "drift"), answered(1.0), answered(2.0)],
         "gpt": [answered(0.5), answered(0.5, "drift", "regret"), answered(5.0)],
     }
-    planted = {"mlp-sp": [answered(30.0, "drift"), answered(30.0, "regret")]}
+    planted: dict[str, Sequence[Scored]] = {
+        "mlp-sp": [answered(30.0, "drift"), answered(30.0, "regret")]
+    }
 
     told = told_by(good, planted)
 
