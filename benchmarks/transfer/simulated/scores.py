@@ -85,7 +85,7 @@ def flags(by_problem: dict[str, Sequence[Scored]]) -> dict[str, dict[str, float]
 def told_by(
     good: dict[str, Sequence[Scored]], planted: dict[str, Sequence[Scored]]
 ) -> dict[str, dict[str, float | None]]:
-    """What each topic tells apart, and `any` of them: planted answers from good, dear from cheap.
+    """Shares of planted, good and costly answers that each topic flags, and `any` of them.
 
     Shares are means over problems, that of costly answers is over all good ones; regrets are means
     over the flagged answers of problems that have others too, and of those others.
