@@ -24,6 +24,7 @@ from benchmarks.transfer.rate_sweeps import (
     optimum,
     shift_octaves,
     swept,
+    told,
     trained_loss,
 )
 from parametrization.optimizers.registry import STUDIED
@@ -54,7 +55,7 @@ class Workload(NamedTuple):
     seeds: int = 2
 
     def quick(self) -> "Workload":
-        """Three depths, one seed, half the steps: as few as have an optimum at every depth."""
+        """Three depths, one seed, half the steps: enough for an optimum at every depth."""
         few = self.training.model_copy(update={"steps": self.training.steps // 2})
         return self._replace(depths=self.depths[:3], training=few, seeds=1)
 
@@ -143,7 +144,7 @@ def _losses_by_depth(
             )
 
         found[depth] = swept(workload.rates, losses_at)
-        said(f"{optimizer}, {rule}, depth {depth}: {optimum(found[depth])}")
+        said(f"{optimizer}, {rule}, depth {depth}: {told(optimum(found[depth]))}")
     return found
 
 

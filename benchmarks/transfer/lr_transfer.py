@@ -21,6 +21,7 @@ from benchmarks.transfer.rate_sweeps import (
     refined,
     shift_octaves,
     swept,
+    told,
     trained_loss,
 )
 from parametrization.optimizers.registry import STUDIED
@@ -132,7 +133,7 @@ def _losses_by_width(
             )
 
         found[width] = refined(swept(rates, losses_at), losses_at)
-        said(f"{optimizer}, {parametrization}, width {width}: {optimum(found[width])}")
+        said(f"{optimizer}, {parametrization}, width {width}: {told(optimum(found[width]))}")
     return found
 
 

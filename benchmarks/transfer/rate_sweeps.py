@@ -125,6 +125,12 @@ def log2_rate(at: Optimum) -> float | None:
     return round(at.log2_learning_rate, 2) if known and at.log2_learning_rate is not None else None
 
 
+def told(at: Optimum) -> str:
+    """The optimum in one line."""
+    rate = log2_rate(at)
+    return f"optimum {at.status}" if rate is None else f"optimum at a rate of 2^{rate:g}"
+
+
 def shift_octaves(by_size: Mapping[int, Optimum]) -> float | None:
     """The largest size's measured optimum less the smallest's."""
     known = [rate for at in by_size.values() if (rate := log2_rate(at)) is not None]

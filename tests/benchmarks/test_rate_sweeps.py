@@ -12,6 +12,7 @@ from benchmarks.transfer.rate_sweeps import (
     refined,
     shift_octaves,
     swept,
+    told,
 )
 from parametrization.rules.depth import DepthRule
 
@@ -29,6 +30,7 @@ def test_a_grid_grows_until_its_best_rate_is_inside(best: float) -> None:
     losses = swept(range(-8, -3), lambda rate: parabola(best, rate))
     assert min(losses) < best < max(losses)
     assert log2_rate(optimum(losses)) == pytest.approx(best, abs=0.1)
+    assert told(optimum(losses)) == f"optimum at a rate of 2^{log2_rate(optimum(losses)):g}"
 
 
 def test_an_optimum_right_below_divergence_is_seen_between_octaves() -> None:
@@ -42,6 +44,7 @@ def test_an_optimum_right_below_divergence_is_seen_between_octaves() -> None:
 
 def test_a_grid_does_not_grow_for_ever() -> None:
     losses = swept(range(-8, -3), lambda rate: parabola(-1000.0, rate))
+    assert told(optimum(losses)) == "optimum inconclusive"
     assert MOST_RATES <= len(losses) < MOST_RATES + 2
     assert log2_rate(optimum(losses)) is None
 
