@@ -8,9 +8,9 @@ from pydantic import AfterValidator
 
 from app.http.headers.accepted import accepted, names
 from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.record import Record
 from tuner.recommendation.exports.protocol.export import Refused
 from tuner.recommendation.exports.protocol.registry import EXPORTS, NAMES, export_named
-from tuner.spec.record import Record
 
 BUNDLE: Final = "application/vnd.widthwise.files+json"
 """Media type of files by name, with what they leave out; `Accept` can ask it of every form."""

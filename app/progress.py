@@ -7,12 +7,12 @@ from typing import Final, Literal, NamedTuple
 from pydantic import Field
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from parametrization.transfer.grid import EXTENSION_POINTS, MAX_EXTENSIONS
 from tuner.evidence.flops import parameter_count
 from tuner.evidence.planned import planned_trials as planned_trials
 from tuner.records.snapshot import StudyRecord
 from tuner.records.trial_counts import GroupCounts, TrialCounts
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.check_progress import CheckProgress, check_progress

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 
 class AppSettings(Record):

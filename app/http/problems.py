@@ -9,7 +9,7 @@ from fastapi import Request
 from fastapi.responses import Response
 from pydantic import Field
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 PROBLEM_JSON = "application/problem+json"
 

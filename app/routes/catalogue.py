@@ -7,6 +7,7 @@ from fastapi import APIRouter
 
 from parametrization.optimizers import registry as optimizers
 from parametrization.plugins import Plugins
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import Comparison
 from parametrization.schedules import registry as schedules
 from parametrization.schedules.registry import SHAPES
@@ -17,7 +18,6 @@ from tuner.spec.families.own_task import OwnTask
 from tuner.spec.families.registered_tasks import REGISTERED, Registration
 from tuner.spec.families.registry import FAMILIES
 from tuner.spec.optimizers.records import RECORDS
-from tuner.spec.record import Record
 from tuner.spec.registry import name_of
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])

@@ -16,9 +16,9 @@ from app.liveness import (
     liveness,
 )
 from parametrization.optimizers.rules_version import rules_version
+from parametrization.recommendation.record import Record
 from parametrization.rules.policies import Policies
 from tuner.records.errors import NotAtWork
-from tuner.spec.record import Record
 from tuner.storage.heartbeats import workers
 from tuner.storage.sql.database import require_storable
 

@@ -29,11 +29,11 @@ from app.schemas.leases import (
     lease_read,
 )
 from app.trainers.trial_kinds import TrialKinds
+from parametrization.recommendation.record import Record
 from tuner.evidence.checks.posted import unchecked_statistics
 from tuner.recommendation.exports.pytorch import NoSnippet
 from tuner.recommendation.trial_numbers import trial_as_python
 from tuner.records.errors import ReportRefused
-from tuner.spec.record import Record
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, NothingDue, leased_order
 from tuner.storage.leases.posted_checks import post_statistics
 from tuner.storage.studies import get_study

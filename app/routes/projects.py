@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from app.dependencies import Db
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.storage.changes.study_edits import list_projects as stored_projects
 
 router = APIRouter(prefix="/v1", tags=["studies"])

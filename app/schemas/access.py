@@ -5,8 +5,8 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
+from parametrization.recommendation.record import Record
 from tuner.spec.access import Owner, Scope
-from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.storage.access.keys import ApiKey
 from tuner.storage.access.share_links import ShareLink

@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from app.schemas.evidence import CheckRead, coordinate_check_read
 from app.schemas.studies import StudyRead
+from parametrization.recommendation.record import Record
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from tuner.evidence.checks.outcome import CheckOutcome, outcome_of
@@ -18,7 +19,6 @@ from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import OptimizerConfig
 from tuner.spec.phases.declared import CheckSeeds
-from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 from tuner.spec.study_fields import (

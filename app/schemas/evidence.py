@@ -6,6 +6,7 @@ from parametrization.check.sentences import likely_causes
 from parametrization.check.verdict import CheckVerdict, TensorVerdict
 from parametrization.recommendation.dynamics import DynamicsFindings, WidthDynamics
 from parametrization.recommendation.evidence import OptimizerStanding, TransferEvidence
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import Comparison
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.checks.outcome import CheckOutcome
@@ -17,7 +18,6 @@ from tuner.evidence.study_evidence import EvidenceSummary, StudyEvidence
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.dynamics.asked import Dynamics
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 
 CheckStatus = Literal["not_run"] | CheckOutcome

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
+from parametrization.recommendation.record import Record
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 
 Name = Annotated[ReadableText, Field(max_length=200)]

@@ -6,12 +6,12 @@ from typing import Annotated, Final, Literal
 
 from pydantic import ConfigDict, Field
 
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.trial import TrialNumbers
 from parametrization.rules.parametrization import Parametrization
 from tuner.engine.orders import TrainOrder
 from tuner.engine.reports import CoordinateStatistic
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.spec.target import Width
 from tuner.storage.leases.leasing import LeasedTrial

@@ -1,6 +1,6 @@
 """Define the links of a study."""
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 
 class StudyLinks(Record):

@@ -4,13 +4,13 @@ from typing import Annotated, Any, Final, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from parametrization.recommendation.record import Record
 from tuner.records.target_run import (
     PredictedPoint,
     RunJudgement,
     StoredJudgement,
     StoredObservation,
 )
-from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted
 from tuner.spec.target import Tokens
 

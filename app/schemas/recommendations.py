@@ -5,8 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.record import Record
 from tuner.records.stored_recommendation import StoredRecommendation
-from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 
 

@@ -8,9 +8,9 @@ from pydantic import ConfigDict, Field
 from app.progress import Progress
 from app.schemas.links import StudyLinks, study_links
 from app.standings.standing import Standing
+from parametrization.recommendation.record import Record
 from tuner.decisions.queue import Place
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 from tuner.spec.study_fields import MOST_LABELS, LabelText, Priority, ProjectName

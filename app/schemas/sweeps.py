@@ -6,11 +6,11 @@ from pydantic import Field
 
 from app.schemas.links import StudyLinks, study_links
 from parametrization.recommendation.evidence import Drift, Prediction, WidthOptimum
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.trust import Reason
 from parametrization.recommendation.values import PredictedLoss
 from parametrization.sweeps.analysis import Analysis
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.spec.target import Width
 

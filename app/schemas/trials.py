@@ -2,11 +2,11 @@
 
 import datetime as dt
 
+from parametrization.recommendation.record import Record
 from parametrization.rules.parametrization import Parametrization
 from tuner.records.trials import TrialRecord
 from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 from tuner.storage.trials.curves import Curve
 

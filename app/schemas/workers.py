@@ -5,8 +5,8 @@ from typing import Final
 
 from app.liveness import COORDINATOR, Liveness, age_seconds
 from app.standings.words import duration
+from parametrization.recommendation.record import Record
 from tuner.decisions.queue import Place
-from tuner.spec.record import Record
 from tuner.storage.heartbeats import WorkerRecord
 from tuner.storage.scheduling.works import Work
 

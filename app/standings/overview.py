@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from sqlalchemy.orm import Session
 
 from app.liveness import COORDINATOR, Liveness, coordinator, coordinator_problem, liveness
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.states import ACTIVE_STUDY_STATES, StudyState
 from tuner.storage.heartbeats import workers
 from tuner.storage.leases.trainers import trainers

@@ -10,13 +10,13 @@ from sqlalchemy.orm import Session
 
 from app.progress import Progress, read_progress
 from app.standings.words import OUTCOMES, VERDICTS, duration, number, state_words
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.trust import Verdict
 from parametrization.sweeps.analysis import analyse
 from tuner.evidence.checks.outcome import CheckOutcome, outcome_of
 from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, FINAL_TRIAL_STATES, StudyState
 from tuner.storage.evidence import read_summary
 from tuner.storage.sweeps.stored_sweeps import is_sweep, stored_sweep

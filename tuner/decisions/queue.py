@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
+from parametrization.recommendation.record import Record
 from tuner.decisions.allocation import Use
 from tuner.records.snapshot import ActiveStudy
-from tuner.spec.record import Record
 
 
 class SlotsNow(NamedTuple):

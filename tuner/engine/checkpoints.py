@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from pydantic import field_validator
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 
 class Checkpoint(Record):

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, NewType, TypeAlias
 
 from pydantic import Field
 
+from parametrization.recommendation.record import Record
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
@@ -18,7 +19,6 @@ from tuner.spec.datasets.registry import AnyDataset
 from tuner.spec.dynamics.asked import Dynamics
 from tuner.spec.families.registry import AnyFamily
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.study_fields import Training
 
 OrderId = NewType("OrderId", str)

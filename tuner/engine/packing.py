@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 DeviceKind: TypeAlias = Literal["cpu", "cuda"]
 """torch's name of a kind of device."""

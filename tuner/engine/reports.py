@@ -5,12 +5,12 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from parametrization.recommendation.dynamics import WidthDynamics
+from parametrization.recommendation.record import Record
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.checkpoints import Checkpoint
 from tuner.engine.orders import OrderId
 from tuner.engine.packing import Packing
 from tuner.engine.series import Series
-from tuner.spec.record import Record
 from tuner.spec.states import StateReason
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, field_validator
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 STEP: Final = np.dtype("<i4")
 VALUE: Final = np.dtype("<f4")

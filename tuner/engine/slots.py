@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Final, Literal
 
+from parametrization.recommendation.record import Record
 from tuner.engine.orders import OrderId
 from tuner.engine.packing import DeviceKind
-from tuner.spec.record import Record
 
 _LONGEST_WORDS: Final = 32  # of the column that they are stored in
 

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.versions import INSTALLED
 
 CODE: Final = ("parametrization", "tuner", "widthwise", "workers")

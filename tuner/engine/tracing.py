@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import entry_points, version
 from typing import Any, Final, TypeAlias
 
+from parametrization.recommendation.record import Record
 from tuner.engine.orders import AnyOrder, Order
-from tuner.spec.record import Record
 
 Starts: TypeAlias = Callable[..., AbstractContextManager[Any]]
 """A tracer's `start_as_current_span`."""

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from parametrization.recommendation.record import Record
 from parametrization.transfer.grid import (
     MAX_EXTENSIONS,
     extension,
@@ -19,7 +20,6 @@ from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialGroup, TrialRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.optimizers.records import RECORDS, SearchedOptimizer
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 from tuner.spec.study import StudySpec
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from parametrization.check.usual_settings import UPDATES
+from parametrization.recommendation.record import Record
 from parametrization.shapes.roles import ModelShape
 from tuner.evidence import further
 from tuner.evidence.flops import FORWARD_AND_BACKWARD, cell_flops
@@ -12,7 +13,6 @@ from tuner.evidence.next_trials import AROUND_STEPS, FIRST_RATES, first_seeds
 from tuner.evidence.sizes import Sizes, trial_positions
 from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 

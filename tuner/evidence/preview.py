@@ -1,8 +1,8 @@
 """Records of a preview: trials, cost and expected uncertainty of a study before it starts."""
 
+from parametrization.recommendation.record import Record
 from tuner.evidence.planned import PlannedCheck
 from tuner.spec.axes.cell import Cell
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 

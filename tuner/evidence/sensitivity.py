@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from parametrization.recommendation.evidence import Optimum
+from parametrization.recommendation.record import Record
 from parametrization.rules.parametrization import Parametrization
 from parametrization.transfer.grid import mean_loss
 from parametrization.transfer.optimum import (
@@ -16,7 +17,6 @@ from parametrization.transfer.regret import (
 from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose, StateReason, TrialState
 
 SEARCH_POINTS: Final = 200

@@ -15,6 +15,7 @@ from parametrization.recommendation.evidence import (
     Optimum,
     TransferEvidence,
 )
+from parametrization.recommendation.record import Record
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.axes.sweep import swept_axes
 from tuner.evidence.comparison import (
@@ -37,7 +38,6 @@ from tuner.records.snapshot import StudySnapshot
 from tuner.records.trials import TrialRecord
 from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.spec.study import StudySpec
 

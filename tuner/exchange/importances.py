@@ -8,10 +8,10 @@ explains alone.
 import optuna
 from optuna.importance import FanovaImportanceEvaluator
 
+from parametrization.recommendation.record import Record
 from tuner.decisions.optuna_trials import OfTraining, as_optuna, distributions_of
 from tuner.records.trials import TrialGroup
 from tuner.spec.optimizers.records import OptimizerConfig
-from tuner.spec.record import Record
 from tuner.spec.states import TrialState
 
 LEAST_TRIALS = 4

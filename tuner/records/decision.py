@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from parametrization.recommendation.record import Record
 from tuner.engine.orders import AnyOrder
 from tuner.records.trials import NewTrial
-from tuner.spec.record import Record
 from tuner.spec.states import StateReason, StudyState, TrialState
 
 

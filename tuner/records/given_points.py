@@ -2,8 +2,8 @@
 
 from typing import Final
 
+from parametrization.recommendation.record import Record
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 
 GIVEN_POINT: Final = "widthwise:given_point"
 """Under this name a trial's attributes have the id of the point that it trains."""

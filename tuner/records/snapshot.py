@@ -4,6 +4,7 @@ import datetime as dt
 from typing import NamedTuple
 
 from parametrization.recommendation.dynamics import StudyDynamics
+from parametrization.recommendation.record import Record
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import Order
 from tuner.engine.packing import Packing
@@ -13,7 +14,6 @@ from tuner.records.given_points import GivenPoint
 from tuner.records.trial_counts import TrialCounts
 from tuner.records.trials import StudyTrials
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.spec.study import StudySpec
 

@@ -2,9 +2,9 @@
 
 import datetime as dt
 
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Verdict
-from tuner.spec.record import Record
 from tuner.spec.requested_target import AskedTarget
 from tuner.spec.states import RecommendationState
 

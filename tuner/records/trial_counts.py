@@ -7,7 +7,7 @@ from typing import NamedTuple, Self, TypeAlias
 
 from pydantic import ConfigDict
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, TrialState
 
 

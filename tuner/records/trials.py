@@ -9,10 +9,10 @@ from typing import Any, TypeAlias, TypeVar, overload
 from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
+from parametrization.recommendation.record import Record
 from parametrization.rules.parametrization import Parametrization
 from tuner.spec.axes.cell import Cell
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES, Purpose, StateReason, TrialState
 
 T = TypeVar("T")

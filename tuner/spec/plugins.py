@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 from pydantic import ConfigDict, Field, create_model
 
 from parametrization.plugins import Group, Plugins
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.registry import name_of
 
 Declared = TypeVar("Declared", bound=Record)

@@ -8,7 +8,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from parametrization.plugins import Plugins
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 Declared = TypeVar("Declared", bound=Record)
 

@@ -15,8 +15,8 @@ from pydantic import (
 from pydantic_core import InitErrorDetails, PydanticCustomError
 from pydantic_core.core_schema import ErrorType
 
+from parametrization.recommendation.record import Record
 from parametrization.text.visible import code_point, is_hidden
-from tuner.spec.record import Record
 
 STORED: Final = {"stored": True}
 """Context of validation for a study read back: it was checked when it was submitted, by the rules

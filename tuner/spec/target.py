@@ -5,8 +5,8 @@ from typing import Annotated, Final, Self
 
 from pydantic import Field, model_validator
 
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import WholeTarget
-from tuner.spec.record import Record
 from tuner.spec.submitted import Submitted
 
 WIDEST: Final = 2**20

@@ -14,7 +14,7 @@ from pydantic import field_validator
 from sqlalchemy import Table, func, insert, select
 from sqlalchemy.orm import Session
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.storage.sql.at_commit import after_commit, at_commit
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import StudyEventRow

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, cast
 from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import OrderRow, WorkerRow
 from tuner.storage.sql.text import storable

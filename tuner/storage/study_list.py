@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 from sqlalchemy import JSON, ColumnElement, func, select, tuple_
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.records.errors import StudyUnreadable
 from tuner.records.snapshot import StudyRecord
-from tuner.spec.record import Record
 from tuner.spec.states import StudyState
 from tuner.storage.requests import page_tokens
 from tuner.storage.sql.json_columns import has_member, has_named_element

@@ -14,10 +14,10 @@ from typing import Final
 
 import ray
 
+from parametrization.recommendation.record import Record
 from tuner.engine.reports import Done, Failed, Lost, Reached, Report
 from tuner.engine.software import Software, installed_software
 from tuner.engine.tracing import Handed
-from tuner.spec.record import Record
 from tuner.spec.submitted import STORED
 from workers.engines.slot_process import SlotProcess
 from workers.slot.process import end_once_orphaned

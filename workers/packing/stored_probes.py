@@ -7,9 +7,9 @@ from pathlib import Path
 
 import torch
 
+from parametrization.recommendation.record import Record
 from tuner.engine.orders import ProbeOrder
 from tuner.engine.packing import Packing
-from tuner.spec.record import Record
 from workers.device.gpu_memory import usable_bytes
 
 

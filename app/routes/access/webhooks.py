@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from app.dependencies import Db, IdempotencyKey, Settings
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.submitted import ReadableText, Submitted
 from tuner.storage.events import EventKind
 from tuner.storage.webhooks import webhooks

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query
 
 from app.dependencies import Db
 from app.routes.comparing.answered import answered
+from parametrization.recommendation.record import Record
 from tuner.recommendation.comparing.answers import AnswerInShort
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.requested_target import AskedTarget
 from tuner.spec.states import StudyState
 from tuner.spec.study_fields import LabelText, ProjectName

@@ -6,10 +6,10 @@ from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from app.dependencies import Db, RecommendationId
+from parametrization.recommendation.record import Record
 from tuner.recommendation.comparing.changes import AnswerChanges, changes_between
 from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady
-from tuner.spec.record import Record
 from tuner.spec.requested_target import IllegalTarget
 from tuner.storage.evidence import read_summary
 from tuner.storage.recommendations import stored

@@ -11,10 +11,10 @@ from app.dependencies import Db, Verdicts
 from app.routes.comparing.answered import answered
 from app.schemas.studies import StudySummary, study_summary
 from app.standings.standing import read_standing
+from parametrization.recommendation.record import Record
 from tuner.recommendation.comparing.answers import AnswerInShort, RateChange, rate_change
 from tuner.recommendation.comparing.spec_differences import Difference, differences
 from tuner.spec.optimizers.name import Optimizer
-from tuner.spec.record import Record
 from tuner.spec.requested_target import AskedTarget
 from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage.evidence import read_summary

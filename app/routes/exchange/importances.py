@@ -6,9 +6,9 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from app.dependencies import Db, StudyId
+from parametrization.recommendation.record import Record
 from tuner.records.check_errors import NothingSearched
 from tuner.records.trials import StudyTrials
-from tuner.spec.record import Record
 from tuner.spec.states import Purpose
 from tuner.storage.studies import get_study
 from tuner.storage.trials.rows import trials_of

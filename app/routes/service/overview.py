@@ -14,8 +14,8 @@ from app.dependencies import Db, Feed, Settings, StillPermitted, Verdicts
 from app.schemas.studies import StudySummary, study_summary
 from app.standings.overview import Overview, read_overview
 from app.standings.standing import EndedVerdicts, read_standing
+from parametrization.recommendation.record import Record
 from tuner.records.errors import StudyNotFound, StudyUnreadable
-from tuner.spec.record import Record
 from tuner.storage.events import StudyEvent
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import get_study

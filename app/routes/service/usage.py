@@ -10,8 +10,8 @@ from fastapi import APIRouter, Query, Request
 from app.dependencies import Db, Sender, Settings
 from app.schemas.texts import Moment
 from app.settings import AppSettings
+from parametrization.recommendation.record import Record
 from tuner.spec.access import Scope
-from tuner.spec.record import Record
 from tuner.storage.sql.database import Database
 from tuner.storage.usage.slot_time import Period, SlotTime, UsageGroup, slot_time, study_names
 

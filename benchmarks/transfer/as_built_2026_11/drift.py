@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from benchmarks.transfer.as_built_2026_11.optimum import Z90, Floats, Optimum
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 DRIFT_PRIOR_OCTAVES: Final = 0.15
 """Standard deviation of muP's drift per doubling of width, around zero, before it is measured.

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from parametrization.recommendation.evidence import Edge
+from parametrization.recommendation.record import Record
 from parametrization.transfer.grid import optimum_edge
-from tuner.spec.record import Record
 
 Floats = NDArray[np.float64]
 

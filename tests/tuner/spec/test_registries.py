@@ -5,6 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from parametrization.recommendation.record import Record
 from tests.tuner.builders import spec
 from tuner.spec.datasets.dataset import LabelledImages
 from tuner.spec.datasets.digits import Digits
@@ -12,7 +13,6 @@ from tuner.spec.datasets.registry import DATASETS, AnyDataset, datasets_of, defa
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.families.model_family import ModelFamily
 from tuner.spec.families.registry import FAMILIES, AnyFamily
-from tuner.spec.record import Record
 from tuner.spec.registry import OneOf, by_name
 from tuner.spec.study import StudySpec
 

@@ -10,6 +10,7 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from app.settings import AppSettings
+from parametrization.recommendation.record import Record
 from tests.app.served import Served, serving
 from tests.tuner.storage.corpus import (
     DOCUMENTS,
@@ -22,7 +23,6 @@ from tests.tuner.storage.corpus import (
 )
 from tuner.engine.orders import ProbeOrder, TrainOrder
 from tuner.records.errors import DocumentUnreadable
-from tuner.spec.record import Record
 from tuner.spec.states import OrderState, StudyState, TrialState
 from tuner.spec.study import StudySpec
 from tuner.storage.commits import reopen_orders

@@ -4,11 +4,11 @@ import math
 from typing import Final
 
 from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.target import WholeTarget
 from parametrization.recommendation.trust import Reason, Verdict
 from parametrization.shapes.roles import Role
 from parametrization.text.rounding import significant
-from tuner.spec.record import Record
 
 _SAME_OCTAVES: Final = 0.01
 """Rates nearer to each other than that are called the same."""

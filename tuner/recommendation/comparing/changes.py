@@ -5,10 +5,10 @@ from itertools import count
 from typing import Any, Final
 
 from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.record import Record
 from parametrization.recommendation.trust import Reason, Verdict
 from tuner.recommendation.comparing.answers import RateChange, in_short, rate_change
 from tuner.recommendation.comparing.spec_differences import leaves
-from tuner.spec.record import Record
 
 Json = Any
 """A JSON value."""

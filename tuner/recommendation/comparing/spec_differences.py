@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.study import StudySpec
 
 Json = Any

@@ -1,6 +1,6 @@
 """A cell of the sweep over axes: depth, batch and duration of trials beside the study's own."""
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 
 class Cell(Record):

@@ -11,7 +11,7 @@ from typing import Final, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.spec.target import WIDEST
 from widthwise.task_source import version_of
 

@@ -10,6 +10,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from parametrization.optimizers.refused import refusal_of
 from parametrization.plugins import find_plugins
+from parametrization.recommendation.record import Record
 from tuner.spec.families.dit import Dit
 from tuner.spec.families.external import External
 from tuner.spec.families.gan import Gan
@@ -22,7 +23,6 @@ from tuner.spec.families.registered_tasks import REGISTERED
 from tuner.spec.families.resnet import Resnet
 from tuner.spec.families.unet import Unet
 from tuner.spec.families.vit import Vit
-from tuner.spec.record import Record
 from tuner.spec.registry import by_name
 from tuner.spec.submitted import is_stored
 

@@ -8,10 +8,10 @@ from typing import Final, NamedTuple
 from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.records.access_errors import ApiKeyNotFound, ApiKeyRevoked
 from tuner.records.errors import IdempotencyKeyReused
 from tuner.spec.access import Owner, Scope
-from tuner.spec.record import Record
 from tuner.storage.access.secrets import KEY, Secret, digest, new_secret
 from tuner.storage.requests import page_tokens
 from tuner.storage.sql.access_tables import ApiKeyRow, ApiKeySecretRow

@@ -6,8 +6,8 @@ import secrets
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.records.access_errors import ShareLinkNotFound
-from tuner.spec.record import Record
 from tuner.storage.access.secrets import SHARE, Secret, new_secret
 from tuner.storage.sql.access_tables import ShareLinkRow
 from tuner.storage.studies import get_study

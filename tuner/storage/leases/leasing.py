@@ -8,6 +8,7 @@ from typing import Any, Final, TypeAlias, cast
 from sqlalchemy import Row, Table, bindparam, delete, select, tuple_, update
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.engine.orders import TrainOrder
 from tuner.records.errors import (
     DocumentUnreadable,
@@ -18,7 +19,6 @@ from tuner.records.errors import (
     TunerError,
 )
 from tuner.spec.families.registry import names_external_family
-from tuner.spec.record import Record
 from tuner.spec.states import FINAL_STUDY_STATES, OrderState, StudyState
 from tuner.storage.documents import ORDER
 from tuner.storage.leases.states import LeaseState

@@ -9,9 +9,9 @@ import numpy.typing as npt
 from sqlalchemy import Row, Table, and_, bindparam, delete, exists, select, update
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.engine.orders import OrderId, TrainOrder
 from tuner.engine.series import VALUE
-from tuner.spec.record import Record
 from tuner.spec.states import FINAL_TRIAL_STATES
 from tuner.storage.leases.leasing import note_asking
 from tuner.storage.leases.states import LIVE, LeaseState

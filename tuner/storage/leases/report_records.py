@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Literal
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 
 
 class TrainerReport(Record):

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from tuner.spec.record import Record
+from parametrization.recommendation.record import Record
 from tuner.storage.sql.tables import OrderRow, StudyRow
 
 

@@ -7,9 +7,9 @@ import numpy as np
 from sqlalchemy import Select, Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.engine.reports import TrialProgress
 from tuner.engine.series import STEP, VALUE, Series
-from tuner.spec.record import Record
 from tuner.storage.requests import page_tokens
 from tuner.storage.sql.database import connection_of
 from tuner.storage.sql.tables import CurveRow

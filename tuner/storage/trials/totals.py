@@ -7,8 +7,8 @@ from typing import Final
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.records.trial_counts import TrialCounts
-from tuner.spec.record import Record
 from tuner.spec.states import ACTIVE_STUDY_STATES, OrderState, TrialState
 from tuner.storage.sql.tables import CoordinatorRow, OrderRow, StudyEventRow, StudyRow
 

@@ -10,9 +10,9 @@ from typing import Final
 from sqlalchemy import ColumnElement, func, or_, select, true
 from sqlalchemy.orm import Session
 
+from parametrization.recommendation.record import Record
 from tuner.records.errors import IdempotencyKeyReused
 from tuner.records.webhook_errors import TooManyWebhooks, WebhookNotFound
-from tuner.spec.record import Record
 from tuner.storage.events import EventKind, StudyEvent, last_event_id
 from tuner.storage.sql.tables import StudyEventRow, StudyRow
 from tuner.storage.sql.viewers import LOCAL_OWNER, viewer_of
