@@ -1,13 +1,13 @@
 """Events arrive signed, in order and at least once, at a real receiver."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import pytest
 
 from tests.tuner.builders import spec
 from tests.tuner.webhooks.receiver import Receiver
-from tuner.coordinator.webhooks.deliveries import deliver_due, delivering
+from tuner.coordinator.webhooks.deliveries import deliver, delivering
 from tuner.records.webhook_errors import TooManyWebhooks, WebhookNotFound
 from tuner.storage.events import EventKind
 from tuner.storage.sql.database import Database
@@ -43,6 +43,15 @@ def changed(database: Database) -> str:
         with database.write() as session:
             change(session, study_id)
     return study_id
+
+
+def deliver_due(database: Database, private_hosts: Collection[str]) -> int:
+    """Send everything that is due now, one message a webhook; return the number of messages."""
+    with database.read() as session:
+        found = due_deliveries(session, dt.datetime.now(dt.UTC), ())
+    for due in found:
+        deliver(database, due, private_hosts)
+    return len(found)
 
 
 def test_events_arrive_signed_and_in_order(database: Database, receiver: Receiver) -> None:

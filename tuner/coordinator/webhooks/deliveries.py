@@ -38,15 +38,6 @@ def deliver(database: Database, due: Due, private_hosts: Collection[str]) -> Non
         store_delivery(session, due, error, dt.datetime.now(dt.UTC))
 
 
-def deliver_due(database: Database, private_hosts: Collection[str]) -> int:
-    """Send everything that is due now, one message a webhook; return the number of messages."""
-    with database.read() as session:
-        found = due_deliveries(session, dt.datetime.now(dt.UTC), ())
-    for due in found:
-        deliver(database, due, private_hosts)
-    return len(found)
-
-
 @contextmanager
 def delivering(database: Database, private_hosts: Collection[str]) -> Iterator[None]:
     """Send events while the block lasts; its end waits for the messages on their way."""
