@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from widthwise.address import DEFAULT_ADDRESS, find_address
+from widthwise.address import find_address
 from widthwise.cli.up import require_service
 from widthwise.client import Client
-from widthwise.errors import Unreachable, WidthwiseError
+from widthwise.errors import WidthwiseError
 
 _REGISTRATION: Final = "service.registration"
 _START_SECONDS: Final = 120.0
@@ -110,7 +110,7 @@ def _ending_by_exit() -> Iterator[None]:
 def _started(data_dir: Path, slots: int | None) -> "subprocess.Popen[bytes]":
     require_service()
     data_dir.mkdir(parents=True, exist_ok=True)
-    options = [f"--data-dir={data_dir}", f"--port={_port()}"]
+    options = [f"--data-dir={data_dir}", "--port=0"]  # the usual one may serve another directory
     options += [f"--slots={slots}"] if slots else []
     with (data_dir / LOG).open("wb") as log:
         return subprocess.Popen(
@@ -121,18 +121,6 @@ def _started(data_dir: Path, slots: int | None) -> "subprocess.Popen[bytes]":
             env=os.environ | {"PYTHONUNBUFFERED": "1"},
             start_new_session=True,  # Ctrl-C reaches this command alone, which then stops it
         )
-
-
-def _port() -> int:
-    """The default port, or 0 (any free one) if a service answers there."""
-    try:
-        with Client(DEFAULT_ADDRESS, timeout_seconds=1.0) as client:
-            next(client.study_pages())
-    except Unreachable:
-        return int(DEFAULT_ADDRESS.rpartition(":")[2])
-    except WidthwiseError:
-        return 0
-    return 0
 
 
 def _address_of(process: "subprocess.Popen[bytes]", data_dir: Path) -> str:
