@@ -33,6 +33,13 @@ def test_a_field_that_one_family_alone_has_is_a_difference() -> None:
     assert found["/family/head_size"].keys() == {"a"}
 
 
+def test_an_object_that_one_alone_has_is_told_by_its_fields_and_not_besides() -> None:
+    one, other = spec(dynamics={"looks": 5}), spec()
+    found = {each.pointer: each.values for each in differences({"a": one, "b": other})}
+    assert found["/dynamics/looks"] == {"a": 5}
+    assert "/dynamics" not in found
+
+
 def test_a_specification_does_not_differ_from_itself() -> None:
     assert differences({"a": spec(), "b": spec()}) == ()
 

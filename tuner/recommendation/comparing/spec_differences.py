@@ -25,6 +25,8 @@ class Difference(Record):
 def differences(specs: Mapping[str, StudySpec]) -> tuple[Difference, ...]:
     """Every field in which specifications differ, in the order in which they are documented.
 
+    Where one has an object and others nothing, its fields differ, and not the object besides.
+
     Args:
         specs: by study.
 
@@ -34,6 +36,9 @@ def differences(specs: Mapping[str, StudySpec]) -> tuple[Difference, ...]:
     found = []
     for pointer in pointers:
         values = {study: fields[pointer] for study, fields in flat.items() if pointer in fields}
+        nothing = all(value is None or value is False for value in values.values())
+        if nothing and any(other.startswith(f"{pointer}/") for other in pointers):
+            continue
         first = next(iter(values.values()))
         if len(values) < len(flat) or any(value != first for value in values.values()):
             found.append(Difference(pointer=pointer, values=values))
