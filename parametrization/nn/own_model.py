@@ -12,10 +12,9 @@ from parametrization.check.verdict import CheckVerdict
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.check.run import check_depth, check_width
 from parametrization.nn.check.statistics import CheckedTraining
-from parametrization.nn.classification.starts import values_of
 from parametrization.nn.classify import Declaration
 from parametrization.nn.initialise import set_residual_multipliers
-from parametrization.nn.parameter_names import owned_parameters
+from parametrization.nn.start.fixed_starts import Built, fixed_starts
 from parametrization.rules.depth import residual_multiplier
 from parametrization.rules.policies import Policies
 from parametrization.scaling.model_scaling import scale
@@ -76,12 +75,11 @@ def shape(
         return derive_model_shape(build, delta, base_width, roles=roles, blocks=blocks)
     if delta is not None:
         raise ValueError("delta goes with a model; a function builds both of its own")
-    base, state = _built(build, base_width, device)
-    wider, _ = _built(build, 2 * base_width, device)
-    again, other_state = _built(build, base_width, device, seed=_OTHER_SEED)
-    # Where the model seeds the generator by itself, what it draws is the same each time, too.
-    fixed = () if torch.equal(state, other_state) else _alike(base, again)
-    return derive_model_shape(base, wider, base_width, roles=roles, blocks=blocks, fixed=fixed)
+    base, wider = _built(build, base_width, device), _built(build, 2 * base_width, device)
+    fixed = fixed_starts(base, _built(build, base_width, device, seed=_OTHER_SEED))
+    return derive_model_shape(
+        base.model, wider.model, base_width, roles=roles, blocks=blocks, fixed=fixed
+    )
 
 
 def check(  # noqa: PLR0913  # what is checked, and one keyword per choice
@@ -192,27 +190,9 @@ def check_depths(  # noqa: PLR0913  # likewise
     )
 
 
-def _built(
-    build: Build, width: int, device: str, seed: int | None = None
-) -> tuple[nn.Module, Tensor]:
-    """The model, and the state of torch's random generator after it; the caller's stays."""
+def _built(build: Build, width: int, device: str, seed: int | None = None) -> Built:
+    """The model of a width; the caller's random generator stays as it is."""
     with torch.random.fork_rng(devices=[]), torch.device(device):
         if seed is not None:
             torch.manual_seed(seed)
-        return build(width), torch.get_rng_state()
-
-
-def _alike(one: nn.Module, other: nn.Module) -> tuple[str, ...]:
-    """Names of matrices with the same values in both models; none if all have."""
-    matrices = {
-        owned.name: values
-        for owned in owned_parameters(one)
-        if owned.parameter.dim() > 1 and (values := values_of(owned.parameter)) is not None
-    }
-    there = {owned.name: owned.parameter for owned in owned_parameters(other)}
-    alike = tuple(
-        name
-        for name, values in matrices.items()
-        if name in there and torch.equal(values, there[name])
-    )
-    return alike if len(alike) < len(matrices) else ()
+        return Built(build(width), torch.get_rng_state())

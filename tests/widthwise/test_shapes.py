@@ -167,3 +167,21 @@ def test_what_is_left_unsaid_is_asked_for(model: Path, tmp_path: Path) -> None:
 
 def shape_of(model: Path) -> ModelShape:
     return shapes_of(load_named(f"{model}:build").build, 16, roles={"2.weight": "output"})
+
+
+def test_a_start_that_is_computed_and_summed_over_width_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(
+        """
+import torch
+from torch import nn
+
+def build(width):
+    hidden = nn.Linear(width, width)
+    angles = (torch.arange(width)[:, None] + 0.5) * torch.arange(width) * torch.pi / width
+    hidden.weight.data.copy_(torch.cos(angles) * (2 / width) ** 0.5)
+    return nn.Sequential(nn.Linear(8, width), hidden, nn.Linear(width, 4, bias=False))
+"""
+    )
+    with pytest.raises(WidthwiseError, match=r"no start that is sure to fit for 1\.weight"):
+        shapes_of(load_named(f"{path}:build").build, 16, roles={"2.weight": "output"})

@@ -48,15 +48,24 @@ def shapes_of(
         WidthwiseError: if the model cannot be built, or a tensor has no role: with what to say.
 
     """
+    import torch
+
     from parametrization.nn.base_shapes import derive_model_shape, read_base_shapes
+    from parametrization.nn.start.fixed_starts import Built, fixed_starts
+
+    def drawn() -> Built:
+        return Built(_built(build, base_width), torch.get_rng_state())
 
     try:
         declared = {name: _declared(name, given) for name, given in (roles or {}).items()}
-        base = _built(build, base_width)
+        base = drawn()
         if bsh is not None:
-            return read_base_shapes(bsh, base, base_width, roles=declared, blocks=blocks)
+            return read_base_shapes(bsh, base.model, base_width, roles=declared, blocks=blocks)
         delta = _built(build, delta_width or 2 * base_width)
-        return derive_model_shape(base, delta, base_width, roles=declared, blocks=blocks)
+        fixed = fixed_starts(base, drawn())
+        return derive_model_shape(
+            base.model, delta, base_width, roles=declared, blocks=blocks, fixed=fixed
+        )
     except (ValueError, TypeError, OSError) as error:
         raise WidthwiseError(str(error)) from error
 

@@ -40,3 +40,9 @@ def declared_blocks(family: ModelFamily) -> tuple[str, ...]:
     """Patterns of tensors in residual blocks, beside those that this family's modules tell."""
     blocks: tuple[str, ...] = imported(family.blocks)(family) if family.blocks else ()
     return blocks
+
+
+def fixed_starts(family: ModelFamily) -> tuple[str, ...]:
+    """Names of tensors whose start this family's models compute or read instead of drawing it."""
+    names: tuple[str, ...] = imported(family.fixed_starts)(family) if family.fixed_starts else ()
+    return names

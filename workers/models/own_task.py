@@ -21,3 +21,8 @@ def roles(family: OwnTask) -> Declared:
 def blocks(family: OwnTask) -> tuple[str, ...]:
     """Patterns of tensors in residual blocks, declared by its class."""
     return opened(family).blocks
+
+
+def fixed_starts(family: OwnTask) -> tuple[str, ...]:
+    """Names of matrices whose starts its class computes or reads instead of drawing them."""
+    return opened(family).fixed_starts(family.depth)

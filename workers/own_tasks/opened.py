@@ -15,6 +15,7 @@ from torch import nn
 
 from parametrization.nn.check.contract import refuse_devices
 from parametrization.nn.check.seeding import seed_globals
+from parametrization.nn.start.fixed_starts import Built, fixed_starts
 from tuner.spec.changed import Changed
 from tuner.spec.families.own_task import OwnTask
 from tuner.spec.families.registered_tasks import REGISTERED, TaskFacts
@@ -29,6 +30,7 @@ from workers.references import imported
 Returned = TypeVar("Returned")
 _MODEL: Final = 1
 """Key that building a model is seeded with; a step's has two numbers or three."""
+_OTHER_MODEL: Final = 2
 
 
 class TaskFailed(Exception):
@@ -44,9 +46,9 @@ class OpenTask:
         self.type = task
         self._task = self.call("__init__", task)
 
-    def model(self, width: int, depth: int) -> nn.Module:
+    def model(self, width: int, depth: int, *, seed: int = _MODEL) -> nn.Module:
         """A model, built with the same random numbers every time."""
-        seed_globals(_MODEL)
+        seed_globals(seed)
         with torch.device("cpu"):  # real numbers, whatever device the caller has set
             model = self.call("model", self._task.model, width, depth)
         if not isinstance(model, nn.Module):
@@ -58,6 +60,14 @@ class OpenTask:
         if not any(tensor.requires_grad for tensor in model.parameters()):
             raise self.failed("model returned a module without parameters that train")
         return model
+
+    def fixed_starts(self, depth: int) -> tuple[str, ...]:
+        """Names of matrices whose starts the model computes or reads instead of drawing them."""
+        one, other = (
+            Built(self.model(self.type.base_width, depth, seed=seed), torch.get_rng_state())
+            for seed in (_MODEL, _OTHER_MODEL)
+        )
+        return fixed_starts(one, other)
 
     def loss(self, model: nn.Module, content: object) -> Any:  # noqa: ANN401  judged by the caller
         """The value of the user's loss."""

@@ -8,7 +8,7 @@ from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import ModelSpec
-from workers.models.build import build_model, declared, declared_blocks
+from workers.models.build import build_model, declared, declared_blocks, fixed_starts
 
 
 def model_shape(spec: ModelSpec) -> ModelShape:
@@ -45,4 +45,5 @@ def _shape_at_base(spec: ModelSpec) -> ModelShape:
         spec.base_width,
         roles=declared(spec.family),
         blocks=declared_blocks(spec.family),
+        fixed=fixed_starts(spec.family),
     )

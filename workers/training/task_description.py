@@ -99,7 +99,14 @@ def _has_blocks(task: OpenTask) -> bool:
     """True if tensors are in residual blocks, once every one of them has a rule."""
     kind = task.type
     base, delta = (task.model(times * kind.base_width, kind.depth) for times in (1, 2))
-    shape = derive_model_shape(base, delta, kind.base_width, roles=task.roles, blocks=task.blocks)
+    shape = derive_model_shape(
+        base,
+        delta,
+        kind.base_width,
+        roles=task.roles,
+        blocks=task.blocks,
+        fixed=task.fixed_starts(kind.depth),
+    )
     return any(tensor.in_block for tensor in shape.tensors)
 
 

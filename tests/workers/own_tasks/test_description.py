@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.workers.own_tasks.families import nothing_left_behind
+from tests.workers.own_tasks.families import nothing_left_behind, own_family
+from tests.workers.specs import model_spec
 from tuner.spec.families.registered_tasks import Registration
 from widthwise.task_source import TaskSource
 from widthwise.task_words import TaskRefused
+from workers.training.model_shapes import model_shape
 from workers.training.task_description import described
 
 WHOLE = '''
@@ -37,6 +39,18 @@ class Plain(Task):
     def loss(self, model, batch):
         return model(batch["x"]).square().mean()
 '''
+
+
+KEPT = "'1.weight': Declaration(Role.HIDDEN, 1, 0, initial='keep')"
+BASIS = """
+from widthwise import Declaration, Role
+
+def basis(size, width):
+    angles = torch.pi / width * (torch.arange(size)[:, None] + 0.5) * torch.arange(width)
+    return torch.cos(angles) * (2 / width) ** 0.5
+
+class Plain(Task):"""
+"""A cosine transform: neighbours are not alike, so that its values alone look like a draw."""
 
 
 @pytest.fixture(autouse=True)
@@ -189,3 +203,32 @@ def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
 def test_a_refusal_names_the_line_of_the_users_file(tmp_path: Path) -> None:
     (problem, *_) = refused(tmp_path, ('batch["x"]', 'batch["y"]')).problems
     assert re.search(r"loss raised KeyError: 'y' \(plain\.py, line 23, in loss\)", problem)
+
+
+def test_a_start_that_is_computed_and_summed_over_width_is_refused_until_it_is_said(
+    tmp_path: Path,
+) -> None:
+    hidden = "layer = nn.Linear(width, width); layer.weight.data.copy_(basis(width, width))"
+    changes = (
+        ("class Plain(Task):", BASIS),
+        ("        return nn.Sequential(", f"        {hidden}\n        return nn.Sequential("),
+        ("nn.Tanh()", "layer"),
+    )
+    refusal = refused(tmp_path, *changes)
+    assert "no start that is sure to fit for 1.weight of Linear" in str(refusal)
+    said = ('roles = {"2.weight": "output"}', f"roles = {{'2.weight': 'output', {KEPT}}}")
+    description(tmp_path, *changes, said)
+
+
+def test_a_start_that_is_computed_is_trained_from_where_nothing_is_summed_over_width(
+    tmp_path: Path,
+) -> None:
+    first = "layer = nn.Linear(4, width); layer.weight.data.copy_(basis(width, 4))"
+    description(
+        tmp_path,
+        ("class Plain(Task):", BASIS),
+        ("nn.Linear(4, width)", "layer"),
+        ("        return nn.Sequential(", f"        {first}\n        return nn.Sequential("),
+    )
+    shape = model_shape(model_spec(own_family(tmp_path / "plain.py", depth=2, width_divisor=4)))
+    assert [tensor.name for tensor in shape.tensors if tensor.kept] == ["0.weight"]

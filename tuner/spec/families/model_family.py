@@ -29,6 +29,10 @@ class ModelFamily(Submitted):
     """`module:function`, family -> patterns of tensors in residual blocks, beside those that the
     model's modules tell; empty where there are none."""
 
+    fixed_starts: ClassVar[str] = ""
+    """`module:function`, family -> names of tensors whose start the model computes or reads instead
+    of drawing it."""
+
     objective: ClassVar[str] = "workers.training.objective:of_declared_losses"
     """`module:function`, family -> `workers.training.objective.Objective`."""
 

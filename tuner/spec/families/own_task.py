@@ -31,6 +31,7 @@ class OwnTask(ModelFamily):
     builder: ClassVar = "workers.models.own_task:build"
     roles: ClassVar = "workers.models.own_task:roles"
     blocks: ClassVar = "workers.models.own_task:blocks"
+    fixed_starts: ClassVar = "workers.models.own_task:fixed_starts"
     objective: ClassVar = "workers.training.own_objective:objective"
     refused_optimizers: ClassVar = dict.fromkeys(("kfac", "ekfac"), _CURVATURE)
     refuses_recomputation: ClassVar = "the blocks of an own task are not known"
