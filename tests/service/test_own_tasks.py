@@ -48,7 +48,9 @@ def widthwise(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def test_a_command_that_is_told_to_end_ends_its_service(
     own_gpt: Path, number: signal.Signals
 ) -> None:
-    command = [*WIDTHWISE, "tune", "train.py:Task", "--target-width", "128", "--slots", "1"]
+    tune = [*WIDTHWISE, "tune", "train.py:Task", "--target-width", "128", "--slots", "1"]
+    # What started the tests may have had hang-ups ignored, as nohup does.
+    command = ["env", "--default-signal=HUP", *tune]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(
         command, cwd=own_gpt.parent, env=environment, stdout=subprocess.PIPE, text=True
