@@ -1,10 +1,11 @@
 """Base shapes of a specified model, and the numbers that its parametrization gives each tensor."""
 
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from parametrization.nn.base_shapes import derive_model_shape
-from parametrization.scaling.model_scaling import scale
+from parametrization.scaling.companions import assignment_of, by_optimizer
+from parametrization.scaling.model_scaling import ModelFactors, model_factors
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape
 from tuner.engine.orders import ModelSpec
@@ -25,11 +26,16 @@ def model_scalings(
         ValueError: if a hyperparameter is missing, unknown or out of range.
 
     """
-    return scale(
+    return _factors(spec, optimizer).scaled(by_optimizer(optimizer, hyperparameters))
+
+
+@lru_cache(maxsize=64)
+def _factors(spec: ModelSpec, optimizer: str) -> ModelFactors:
+    """The rules that trials of one model and optimizer share; looking them up takes most time."""
+    return model_factors(
         model_shape(spec),
-        hyperparameters,
         spec.multipliers,
-        optimizer=optimizer,
+        assignment=assignment_of(optimizer),
         parametrization=spec.parametrization,
         policies=spec.policies,
     )
