@@ -174,10 +174,11 @@ def _why_none_completed(trials: Sequence[TrialRecord]) -> str:
         for reason, members in groupby(sorted(trial.state_reason or "pruned" for trial in trials))
     }
     words = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    last = next((trial.message for trial in reversed(trials) if trial.message), "")
+    last = next((trial.message for trial in reversed(trials) if trial.message), None)
+    told = f" The last: {last.rstrip('.')}." if last else ""
     return (
         f"none of the {len(trials)} search trials of {trials[0].optimizer} finished ({words})."
-        f" {last} Lower the range of learning_rate if they diverged; otherwise see the trials'"
+        f"{told} Lower the range of learning_rate if they diverged; otherwise see the trials'"
         " messages."
     )
 
