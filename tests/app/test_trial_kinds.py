@@ -1,4 +1,4 @@
-"""What the numbers of a study's trials share is worked out once, and changes none of them."""
+"""Rules that a study's trials share are looked up once, and give each trial the same numbers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What is said before a study is run is what its answer says."""
+"""A preview gives the reasons of axes not measured for which the answer then abstains."""
 
 from typing import Any
 
