@@ -52,7 +52,10 @@ class Action:
 
     @property
     def entered(self) -> dict[str, float]:
-        """Seconds at which a study that it watched was said to be in a state, by state."""
+        """Seconds at which a study that it watched was said to be in a state, by state.
+
+        A state that the study was in for less than a second or so may be missing.
+        """
         return {
             state: min(times)
             for state in _STATES

@@ -34,7 +34,14 @@ def test_a_class_in_the_script_is_tuned_by_one_command(tmp_path: Path) -> None:
     assert "own-gpt-train with adamw, peak learning rates" in " ".join(tuned.text.split())
     assert "wrote recommendation.json" in tuned.text
     assert found.answer["family"]["name"] == "own-gpt-train"
-    assert [*tuned.entered] == ["checking", "searching", "measuring", "completed"]
+    # A phase that ends between two looks has no line of its own; its trials stand in later ones.
+    assert max(tuned.entered, key=tuned.entered.__getitem__) == "completed"
+    trials = re.findall(
+        r"^completed, .*?checking (\d+)/\1, searching (\d+)/\2, measuring (\d+)/\3",
+        tuned.text,
+        re.M,
+    )
+    assert len(trials) == 1
 
 
 def test_an_installed_package_is_tuned_by_its_name(tmp_path: Path) -> None:
