@@ -16,4 +16,4 @@ def progress_of(snapshot: StudySnapshot, now: dt.datetime) -> Progress:
         running=sum(open_order.order.kind == "check" for open_order in snapshot.open_orders),
     )
     counts = count_trials(facts(trial) for trial in snapshot.trials)
-    return progress.progress_of(snapshot.study, counts, checks, now)
+    return progress.progress_of(snapshot.study, counts, checks, now, {})

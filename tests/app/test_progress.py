@@ -8,12 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.progress import KEPT_FOR_EXTENSIONS, Progress, planned_trials
+from app.progress import KEPT_FOR_EXTENSIONS, CheckSeconds, Progress, planned_trials
 from app.progress import progress_of as progress_of_study
+from parametrization.check.usual_settings import UPDATES
 from tests.app.counted import progress_of
 from tests.tuner.builders import NOW, spec, study, trial
+from tests.tuner.stored_studies import facts
 from tuner.records.snapshot import StudySnapshot
-from tuner.records.trial_counts import TrialCounts
+from tuner.records.trial_counts import TrialCounts, count_trials
 from tuner.records.trials import StudyTrials, TrialRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
 from tuner.storage.check_progress import CheckProgress
@@ -47,17 +49,17 @@ def test_a_study_that_only_checks_is_as_far_as_its_check_and_says_when_it_is_don
 
     def progress(state: StudyState, **check: Any) -> Progress:  # noqa: ANN401  parts of a record
         at = study(state, spec=only, shape=None)  # its widths cost as their squares
-        return progress_of_study(at, TrialCounts(), CheckProgress(**check), NOW)
+        seconds = {} if check["finished"] == 0 else {("adamw", 256): 16.0}
+        return progress_of_study(at, TrialCounts(), CheckProgress(**check), NOW, seconds)
 
     begun = progress(StudyState.CHECKING, finished=0, running=3)
     assert (begun.fraction, begun.eta_seconds, len(begun.phases)) == (0, None, 1)
-    seconds = {("adamw", 256): 16.0}
-    alone = progress(StudyState.CHECKING, finished=1, running=1, seconds=seconds)
+    alone = progress(StudyState.CHECKING, finished=1, running=1)
     assert alone.fraction == pytest.approx(1 / 3)
     assert alone.eta_seconds == 5.0
-    together = progress(StudyState.CHECKING, finished=1, running=2, seconds=seconds)
+    together = progress(StudyState.CHECKING, finished=1, running=2)
     assert together.eta_seconds == 2.5
-    ended = progress(StudyState.COMPLETED, finished=3, running=0, seconds=seconds)
+    ended = progress(StudyState.COMPLETED, finished=3, running=0)
     assert (ended.fraction, ended.eta_seconds, ended.best_loss) == (1, None, None)
     assert planned_trials(only) == {}
 
@@ -70,13 +72,86 @@ def test_a_grid_is_planned_at_every_width_and_seed_and_again_for_the_control() -
     assert len(planned) == 9
 
 
-def test_the_time_left_is_at_the_pace_so_far_weighted_by_parameters() -> None:
-    half_searched = snapshot(StudyState.SEARCHING, *(finished(n) for n in range(8)))
-    progress = progress_of(half_searched, later(10))
-    parameters = {w: 2 * 256 * w + 2 * (w**2 + w) for w in (32, 64, 128)}
-    done, total = 8 * parameters[32], 16 * parameters[32] + 14 * sum(parameters.values())
-    assert progress.fraction == pytest.approx((1 - KEPT_FOR_EXTENSIONS) * done / total)
-    assert progress.eta_seconds == pytest.approx(10 * (total - done) / done, rel=1e-3)
+PARAMETERS = {w: 2 * 256 * w + 2 * (w**2 + w) for w in (32, 64, 128, 256)}
+HALF_SEARCHED = snapshot(StudyState.SEARCHING, *(finished(n) for n in range(8)))
+
+
+def test_progress_is_weighted_by_parameters() -> None:
+    progress = progress_of(HALF_SEARCHED, later(10))
+    total = 16 * PARAMETERS[32] + 14 * sum(PARAMETERS[w] for w in (32, 64, 128))
+    share = 8 * PARAMETERS[32] / total
+    assert progress.fraction == pytest.approx((1 - KEPT_FOR_EXTENSIONS) * share)
+
+
+def time_left(at: StudySnapshot, seconds: float, check_seconds: CheckSeconds) -> float | None:
+    """Seconds left after so many of training, in one slot."""
+    check = CheckProgress(finished=4, running=0, training=1)
+    counts = count_trials(facts(one) for one in at.trials)
+    return progress_of_study(at.study, counts, check, later(seconds), check_seconds).eta_seconds
+
+
+@pytest.mark.parametrize("overhead", [0.0, 0.001, 0.02])
+@pytest.mark.parametrize("a_parameter", [1e-9, 1e-7])
+def test_the_time_left_is_told_from_the_check_where_one_width_has_trained(
+    overhead: float, a_parameter: float
+) -> None:
+    """Whether an update takes the time of its launches or of its parameters: both are known."""
+
+    def taken(width: int, updates: float) -> float:
+        return updates * (overhead + a_parameter * PARAMETERS[width])
+
+    began = 2.0  # of every check, whatever its width: the time to build its models
+    checks = {("adamw", w): began + taken(w, 4 * UPDATES) for w in (32, 64, 128, 256)}
+    so_far = 8 * taken(32, 200)
+    at = snapshot(StudyState.SEARCHING, *(finished(n, so_far) for n in range(8)))
+    left = 8 * taken(32, 200) + 14 * sum(taken(w, 200) for w in (32, 64, 128))
+    assert time_left(at, so_far, checks) == pytest.approx(left, rel=1e-3, abs=0.1)
+
+
+def test_the_time_left_goes_by_parameters_alone_where_nothing_was_checked() -> None:
+    left = 8 * PARAMETERS[32] + 14 * sum(PARAMETERS[w] for w in (32, 64, 128))
+    expected = 10 * left / (8 * PARAMETERS[32])
+    assert time_left(HALF_SEARCHED, 10, {}) == pytest.approx(expected, rel=1e-3)
+
+
+def test_no_check_makes_parameters_cost_more_than_trials_took() -> None:
+    """A machine that was busy while it checked says nothing of updates that have been faster."""
+    slow = {("adamw", 32): 1.0, ("adamw", 256): 1e6}
+    assert time_left(HALF_SEARCHED, 10, slow) == time_left(HALF_SEARCHED, 10, {})
+
+
+def test_orders_side_by_side_share_the_time_of_their_parameters() -> None:
+    seconds = {("adamw", 32): 1.0, ("adamw", 256): 1.0 + PARAMETERS[256] * 1e-6}
+    counts = count_trials(facts(one) for one in HALF_SEARCHED.trials)
+
+    def left(training: int) -> float:
+        check = CheckProgress(finished=4, running=0, training=training)
+        at = progress_of_study(HALF_SEARCHED.study, counts, check, later(10), seconds)
+        assert at.eta_seconds is not None
+        return at.eta_seconds
+
+    assert left(0) == left(1) > left(2) > left(8)
+
+
+def test_searches_that_prune_are_expected_to_go_on_pruning() -> None:
+    def left(*steps: int) -> float | None:
+        trials = (finished(n, state=TrialState.PRUNED, step=at) for n, at in enumerate(steps))
+        return time_left(snapshot(StudyState.SEARCHING, *trials), 10, {})
+
+    left_of_search = 8 * 50 * PARAMETERS[32]
+    left_to_measure = 200 * 14 * sum(PARAMETERS[w] for w in (32, 64, 128))
+    done = 8 * 50 * PARAMETERS[32]
+    expected = 10 * (left_of_search + left_to_measure) / done
+    assert left(*(8 * [50])) == pytest.approx(expected, rel=1e-3)
+
+
+def test_trials_that_a_phase_has_not_asked_for_are_no_time_once_it_is_over() -> None:
+    """A search that ended early is not gone on with."""
+    searched = [finished(n) for n in range(8)]
+    begun = finished(8, purpose=Purpose.MEASURE, width=32)
+    at = snapshot(StudyState.MEASURING, *searched, begun)
+    left = 14 * sum(PARAMETERS[w] for w in (32, 64, 128)) - PARAMETERS[32]
+    assert time_left(at, 10, {}) == pytest.approx(10 * left / (9 * PARAMETERS[32]), rel=1e-3)
 
 
 def test_a_trial_under_way_counts_by_its_steps() -> None:

@@ -15,7 +15,7 @@ from tuner.decisions.dynamics import missing_dynamics
 from tuner.decisions.measure import measure_trials, repeated_trials
 from tuner.decisions.packing import model_spec, train_orders
 from tuner.decisions.search import DECIDED_STEP, Searches, decide_rung, propose_batch
-from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId
+from tuner.engine.orders import AnyOrder, CheckOrder, DescribeOrder, OrderId, check_order_id
 from tuner.evidence.budget import fitting, searches_on
 from tuner.evidence.checks.posted import awaited_statistics
 from tuner.evidence.coordinate_check import check_verdict
@@ -207,7 +207,7 @@ def _missing_checks(snapshot: StudySnapshot) -> Iterator[DescribeOrder | CheckOr
     for config, width in product(study.spec.optimizers, reversed(study.spec.check_widths)):
         if (config.name, width) not in stored:
             yield CheckOrder(
-                id=OrderId(f"{study.id}-v{study.version}-check-{config.name}-{width}"),
+                id=check_order_id(study.id, study.version, config.name, width),
                 study_id=study.id,
                 model=model_spec(study.as_trained, width, study.spec.check.parametrization),
                 optimizer=config.name,

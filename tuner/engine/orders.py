@@ -111,6 +111,11 @@ class CheckOrder(Record):
     steps: int = 4
 
 
+def check_order_id(study_id: str, version: int, optimizer: str, width: int) -> OrderId:
+    """Id of the order that checks an optimizer at a width for a study of this version."""
+    return OrderId(f"{study_id}-v{version}-check-{optimizer}-{width}")
+
+
 class ProbeOrder(Record):
     """Measure how trials of one shape train fastest; nothing of them is kept."""
 

@@ -48,6 +48,7 @@ class TrialFacts(NamedTuple):
         return {
             self.state.value: 1,
             "cancelled": int(self.is_left_undone),
+            "steps": self.step,
             "unfinished_steps": 0 if self.is_done else self.step,
         }
 
@@ -71,6 +72,8 @@ class GroupCounts(Record):
     """Those that were left undone included."""
     cancelled: int = 0
     """Left undone when the study was cancelled or failed."""
+    steps: int = 0
+    """Updates done by all of them; of some, where an older release counted without."""
     unfinished_steps: int = 0
     """Updates done by trials that are not done."""
 
@@ -78,6 +81,11 @@ class GroupCounts(Record):
     def finished(self) -> int:
         """Trials to which nothing more will happen."""
         return self.complete + self.pruned + self.fail
+
+    @property
+    def done(self) -> int:
+        """Trials of whose training nothing remains to be done."""
+        return self.finished - self.cancelled
 
     @property
     def trials(self) -> int:

@@ -1,21 +1,17 @@
 """Store the statistics of a study's coordinate check, and count its optimizers and widths."""
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import ScalarSelect, bindparam, func, select
 from sqlalchemy.orm import Session
 
-from tuner.engine.orders import CheckOrder
+from tuner.engine.orders import OrderId, check_order_id
 from tuner.engine.reports import CoordinateStatistic
-from tuner.records.errors import OrderUnreadable
+from tuner.records.snapshot import StudyRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import OrderState
-from tuner.storage.orders import order_of
 from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow
-
-_NO_SECONDS: Final[Mapping[tuple[str, int], float]] = {}
 
 # Made once: a list asks for every study of it, and to make them takes longer than to execute them.
 _CHECKED: Final = (
@@ -24,13 +20,21 @@ _CHECKED: Final = (
     .distinct()
     .subquery()
 )
-_RUNNING: Final = select(func.count()).where(
-    OrderRow.study_id == bindparam("study_id"),
-    OrderRow.state == OrderState.OPEN,
-    OrderRow.kind == "check",
-)
+
+
+def _running(kind: str) -> ScalarSelect[int]:
+    of_kind = select(func.count()).where(
+        OrderRow.study_id == bindparam("study_id"),
+        OrderRow.state == OrderState.OPEN,
+        OrderRow.kind == kind,
+    )
+    return of_kind.scalar_subquery()
+
+
 _FINISHED_AND_RUNNING: Final = select(
-    select(func.count()).select_from(_CHECKED).scalar_subquery(), _RUNNING.scalar_subquery()
+    select(func.count()).select_from(_CHECKED).scalar_subquery(),
+    _running("check"),
+    _running("train"),
 )
 
 
@@ -38,40 +42,38 @@ class CheckProgress(NamedTuple):
     finished: int
     """Optimizers and widths whose statistics are stored."""
     running: int
-    seconds: Mapping[tuple[str, int], float] = _NO_SECONDS
-    """Seconds that a slot took, by optimizer and width, for those that workers have checked; empty
-    unless they were asked for."""
+    training: int = 0
+    """Orders of the study's trials that are in slots."""
 
 
-def check_progress(session: Session, study_id: str, *, with_seconds: bool = False) -> CheckProgress:
-    """Progress of a study's coordinate check.
-
-    Args:
-        with_seconds: also read the seconds that its orders took.
-
-    """
+def check_progress(session: Session, study_id: str) -> CheckProgress:
+    """Progress of a study's coordinate check."""
     counted = session.connection().execute(_FINISHED_AND_RUNNING, {"study_id": study_id})
-    finished, running = counted.one()
-    return CheckProgress(
-        finished=finished,
-        running=running,
-        seconds=_seconds(session, study_id) if with_seconds else _NO_SECONDS,
-    )
+    return CheckProgress(*counted.one())
 
 
-def _seconds(session: Session, study_id: str) -> dict[tuple[str, int], float]:
-    """Seconds by optimizer and width; of a check that was repeated, those of the last run."""
-    done = select(OrderRow).where(
-        OrderRow.study_id == study_id, OrderRow.state == OrderState.DONE, OrderRow.kind == "check"
+def check_seconds(session: Session, study: StudyRecord) -> dict[tuple[str, int], float]:
+    """Seconds that a slot took, by optimizer and width, for those that workers have checked.
+
+    Of a check that was repeated, those of the last run.
+    """
+    places = {
+        check_order_id(study.id, version, config.name, width): (config.name, width)
+        for version in range(study.version + 1)
+        for config in study.spec.optimizers
+        for width in study.spec.check_widths
+    }
+    # By their ids: a long study has tens of thousands of other orders.
+    done = (
+        select(OrderRow.id, OrderRow.created_at, OrderRow.finished_at)
+        .where(OrderRow.id.in_(places), OrderRow.state == OrderState.DONE)
+        .order_by(OrderRow.created_at)
     )
-    found = {}
-    for row in session.scalars(done.order_by(OrderRow.created_at)):
-        with suppress(OrderUnreadable):
-            order = order_of(row)
-            if isinstance(order, CheckOrder) and row.finished_at is not None:
-                took = row.finished_at - row.created_at
-                found[order.optimizer, order.model.width] = took.total_seconds()
-    return found
+    return {
+        places[OrderId(order_id)]: (end - start).total_seconds()
+        for order_id, start, end in session.connection().execute(done)
+        if end is not None
+    }
 
 
 def store_statistics(
