@@ -70,12 +70,10 @@ class TimedEngine(AnalyticEngine):
             self.seconds += time.perf_counter() - started
 
 
-def coordinator_load(
-    trials: int, sampler: Sampler = "tpe", pruner: Pruner = "median", slots: int = SLOTS
-) -> dict[str, Any]:
+def coordinator_load(trials: int, sampler: Sampler, pruner: Pruner) -> dict[str, Any]:
     """Run a study of so many search trials to its end; seconds and reports of its coordinator."""
     with tempfile.TemporaryDirectory() as folder:
-        return _load(Path(folder), _spec(trials, sampler, pruner), slots)
+        return _load(Path(folder), _spec(trials, sampler, pruner))
 
 
 def _spec(trials: int, sampler: Sampler, pruner: Pruner) -> StudySpec:
@@ -88,10 +86,10 @@ def _spec(trials: int, sampler: Sampler, pruner: Pruner) -> StudySpec:
     )
 
 
-def _load(folder: Path, spec: StudySpec, slots: int) -> dict[str, Any]:
+def _load(folder: Path, spec: StudySpec) -> dict[str, Any]:
     url = f"sqlite:///{folder / 'studies.db'}"
     migrate(url)
-    database, engine = open_database(url), TimedEngine(slots)
+    database, engine = open_database(url), TimedEngine(SLOTS)
     with database.write() as session:
         study_id = open_study(session, spec)[0].id
     memory, state = Memory(), ""

@@ -28,14 +28,14 @@ BATCH: Final = 8
 ROUNDS: Final = 4
 
 
-def proposal_row(sampler: Sampler, trials: int, rounds: int = ROUNDS) -> dict[str, Any]:
+def proposal_row(sampler: Sampler, trials: int) -> dict[str, Any]:
     """Proposals per CPU second in a study of so many trials, kept and rebuilt."""
-    study = _study(sampler, trials + (rounds + 2) * BATCH)
+    study = _study(sampler, trials + (ROUNDS + 2) * BATCH)
     stored, kept = _stored(study, trials), Searches()
     _propose(study, stored, kept)  # a coordinator told it of all of these one batch after another
     seconds = {
-        "kept": _per_batch(study, stored, rounds, lambda: kept),
-        "rebuilt": _per_batch(study, stored, max(1, rounds // 2), Searches),
+        "kept": _per_batch(study, stored, ROUNDS, lambda: kept),
+        "rebuilt": _per_batch(study, stored, ROUNDS // 2, Searches),
     }
     return {
         "trials": trials,

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from parametrization.shapes.roles import Role, TensorShape
+
+_COMPANION: Final = "adamw"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +54,17 @@ def everywhere(optimizer: str) -> Assignment:
     return Assignment(dict.fromkeys(Role, optimizer), optimizer)
 
 
-def matrices_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment:
-    """A matrix optimizer on hidden matrices, another one on everything else."""
-    by_role = {**dict.fromkeys(Role, companion), Role.HIDDEN: matrix_optimizer}
-    return Assignment(by_role, matrix_optimizer, companion=companion)
+def matrices_with(matrix_optimizer: str) -> Assignment:
+    """A matrix optimizer on hidden matrices, AdamW on everything else."""
+    by_role = dict.fromkeys(Role, _COMPANION) | {Role.HIDDEN: matrix_optimizer}
+    return Assignment(by_role, matrix_optimizer, companion=_COMPANION)
 
 
-def linear_maps_with(matrix_optimizer: str, companion: str = "adamw") -> Assignment:
-    """One for every Linear and convolution between wide or finite sides, another for all else.
+def linear_maps_with(matrix_optimizer: str) -> Assignment:
+    """A matrix optimizer on every Linear and convolution between wide or finite sides, else AdamW.
 
-    Lookup tables, routers and maps to fixed widths inside the model are the other's.
+    Lookup tables, routers and maps to fixed widths inside the model are AdamW's.
     """
     maps = dict.fromkeys((Role.INPUT, Role.HIDDEN, Role.OUTPUT), matrix_optimizer)
-    by_role = dict.fromkeys(Role, companion) | maps
-    return Assignment(by_role, matrix_optimizer, tables=companion, companion=companion)
+    by_role = dict.fromkeys(Role, _COMPANION) | maps
+    return Assignment(by_role, matrix_optimizer, tables=_COMPANION, companion=_COMPANION)

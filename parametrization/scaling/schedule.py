@@ -176,12 +176,12 @@ class Schedule:
         share = [share for first, share in self.batch_stages(steps) if first <= step][-1]
         return _rounded(share * full, multiple)
 
-    def examples_before(self, step: int, steps: int, full: int, multiple: int = 1) -> int:
+    def examples_before(self, step: int, steps: int, full: int) -> int:
         """Examples that the updates before number `step` see; all of training's for `steps`."""
         stages = self.batch_stages(steps)
         ends = [first for first, _ in stages[1:]] + [steps]
         return sum(
-            _rounded(share * full, multiple) * (min(end, step) - first)
+            _rounded(share * full, 1) * (min(end, step) - first)
             for (first, share), end in zip(stages, ends, strict=True)
             if first < step
         )

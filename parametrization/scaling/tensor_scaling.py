@@ -7,11 +7,9 @@ from typing import Final
 from parametrization.optimizers.hyperparameters import (
     EVERYWHERE,
     RATE_MULTIPLIERS,
-    checked,
     names_of,
     rate_multiplier,
 )
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.axis_factors import (
     decay_factor,
@@ -22,10 +20,9 @@ from parametrization.scaling.axis_factors import (
     other_factor,
     rate_factor_of,
 )
-from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_rules import TensorRules, rules_of
+from parametrization.scaling.tensor_rules import TensorRules
 from parametrization.scaling.words import Reason, reason_of
-from parametrization.shapes.roles import Layout, Role, TensorShape
+from parametrization.shapes.roles import Layout, Role
 
 DEFAULT_POLICIES: Final = Policies()
 _NAMED: Final = EVERYWHERE | RATE_MULTIPLIERS.keys() | {"weight_decay", "epsilon"}
@@ -170,35 +167,3 @@ def factors_of(rules: TensorRules) -> TensorFactors:
         others={name: other_factor(rules, name) for name in sorted(names - _NAMED)},
         reason=reason_of(rules),
     )
-
-
-def scale_tensor(
-    tensor: TensorShape,
-    hyperparameters: Mapping[str, float],
-    multipliers: Multipliers,
-    *,
-    optimizer: str,
-    parametrization: Parametrization = Parametrization.MUP,
-    policies: Policies = DEFAULT_POLICIES,
-    target_shape: tuple[int, ...] | None = None,
-) -> TensorScaling:
-    """One tensor of the target.
-
-    The standard parametrization follows batch and tokens, and neither width nor depth.
-
-    Args:
-        hyperparameters: at the base, the names in `names_of(optimizer)` and any of
-            `RATE_MULTIPLIERS`. `init_std` multiplies every random tensor's standard deviation,
-            `output_multiplier` the readout's forward multiplier.
-        multipliers: target over base.
-        target_shape: where the width multiplier does not give it: each dimension that grows then
-            has a multiplier of its own.
-
-    Raises:
-        ValueError: if a hyperparameter is missing, unknown or out of range, or if no rule covers
-            this optimizer, role or horizon: with the reason and the remedy.
-
-    """
-    given = checked(optimizer, hyperparameters)
-    rules = rules_of(tensor, optimizer, parametrization, policies, multipliers, target_shape)
-    return factors_of(rules).scaled(given)

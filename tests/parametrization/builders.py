@@ -7,11 +7,13 @@ from torch import nn
 
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classify import Declaration
-from parametrization.optimizers.hyperparameters import names_of
+from parametrization.optimizers.hyperparameters import checked, names_of
 from parametrization.rules.parametrization import Parametrization
+from parametrization.rules.policies import Policies
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling
+from parametrization.scaling.tensor_rules import rules_of
+from parametrization.scaling.tensor_scaling import DEFAULT_POLICIES, TensorScaling, factors_of
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 BASE_WIDTH = 32
@@ -97,3 +99,18 @@ def scalings_of(
         optimizer=optimizer,
         parametrization=parametrization,
     )
+
+
+def scale_tensor(
+    tensor: TensorShape,
+    given: Mapping[str, float],
+    multipliers: Multipliers,
+    *,
+    optimizer: str,
+    parametrization: Parametrization = Parametrization.MUP,
+    policies: Policies = DEFAULT_POLICIES,
+    target_shape: tuple[int, ...] | None = None,
+) -> TensorScaling:
+    """One tensor's numbers at the target, as `scale` gives them for each of a model."""
+    rules = rules_of(tensor, optimizer, parametrization, policies, multipliers, target_shape)
+    return factors_of(rules).scaled(checked(optimizer, given))

@@ -11,7 +11,6 @@ from parametrization.recommendation.values import (
     TensorValues,
     WeightAverage,
 )
-from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.scaling.companions import by_optimizer
 from parametrization.scaling.model_scaling import scale
@@ -41,7 +40,6 @@ def tensor_values(
     hyperparameters: Mapping[str, float],
     policies: Policies,
     multipliers: Multipliers,
-    parametrization: Parametrization = Parametrization.MUP,
     target_shapes: Mapping[str, tuple[int, ...]] | None = None,
 ) -> tuple[TensorValues, ...]:
     """Every tensor's numbers, like tensors of repeated blocks together.
@@ -61,7 +59,6 @@ def tensor_values(
         hyperparameters,
         multipliers,
         optimizer=optimizer,
-        parametrization=parametrization,
         policies=policies,
         target_shapes=target_shapes,
     )

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from parametrization.rules.policies import Policies
 from parametrization.scaling.multiplier_free import multiplier_free
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role, TensorShape
-from tests.parametrization.builders import TENSORS, hyperparameters
+from tests.parametrization.builders import TENSORS, hyperparameters, scale_tensor
 
 BIAS: Final = TensorShape("up.bias", Role.VECTOR, (32,), (True,), None, 0, in_block=True)
 

@@ -14,9 +14,9 @@ from parametrization.rules.policies import Policies
 from parametrization.rules.row import Row
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role
-from tests.parametrization.builders import TENSORS, hyperparameters
+from tests.parametrization.builders import TENSORS, hyperparameters, scale_tensor
 
 MUP = Parametrization.MUP
 COMPLETEP, DEPTH_MUP = DepthRule.COMPLETEP, DepthRule.DEPTH_MUP

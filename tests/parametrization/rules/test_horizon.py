@@ -13,9 +13,9 @@ from parametrization.rules.parametrization import Parametrization
 from parametrization.rules.policies import Policies
 from parametrization.rules.row import Row
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role, TensorShape
-from tests.parametrization.builders import TENSORS, hyperparameters
+from tests.parametrization.builders import TENSORS, hyperparameters, scale_tensor
 
 MUP, SP = Parametrization.MUP, Parametrization.SP
 UNCOVERED = sorted(

@@ -19,9 +19,9 @@ from parametrization.rules.policy_numbers import (
 )
 from parametrization.rules.policy_sources import CHOICES
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role, TensorShape
-from tests.parametrization.builders import TENSORS, hyperparameters
+from tests.parametrization.builders import TENSORS, hyperparameters, scale_tensor
 
 M = 4.0
 PINNED_TABLES = "3e48b30df812"

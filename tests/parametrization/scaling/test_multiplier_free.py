@@ -17,9 +17,9 @@ from parametrization.optimizers.registry import BUILT_IN, declared
 from parametrization.rules.row import Row
 from parametrization.scaling.multiplier_free import multiplier_free
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
-from tests.parametrization.builders import TENSORS, hyperparameters
+from tests.parametrization.builders import TENSORS, hyperparameters, scale_tensor
 from tests.parametrization.nn.functional_mlp import given, scalings, trained
 
 STEPS: Final = 20

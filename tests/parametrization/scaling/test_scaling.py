@@ -18,9 +18,15 @@ from parametrization.scaling.companions import (
 )
 from parametrization.scaling.model_scaling import scale
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import TensorScaling, scale_tensor
+from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
-from tests.parametrization.builders import CORE_OPTIMIZERS, TENSORS, hyperparameters, scalings_of
+from tests.parametrization.builders import (
+    CORE_OPTIMIZERS,
+    TENSORS,
+    hyperparameters,
+    scale_tensor,
+    scalings_of,
+)
 from tests.parametrization.nn.small_models import Gpt, Mlp
 
 optimizers = st.sampled_from(CORE_OPTIMIZERS)

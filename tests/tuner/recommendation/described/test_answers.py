@@ -11,9 +11,9 @@ from torch import nn
 from benchmarks.exports import examples as known
 from benchmarks.exports.examples import GPT2_LIKE, LLAMA_LIKE, shape_of
 from parametrization.scaling.multipliers import Multipliers
-from parametrization.scaling.tensor_scaling import scale_tensor
 from parametrization.shapes.family_sizes import TIED_SCALE
 from parametrization.shapes.roles import Role, TensorShape
+from tests.parametrization.builders import scale_tensor
 from tests.tuner.builders import spec, study
 from tests.tuner.recommendation.described.published import PUBLISHED
 from tuner.recommendation.exports.protocol.registry import EXPORTS

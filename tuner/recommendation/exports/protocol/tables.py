@@ -7,9 +7,7 @@ from typing import Any
 from tuner.recommendation.exports.protocol.export import Factor, Reading, TensorReading
 
 
-def reading_of_patterns(
-    table: Mapping[str, Sequence[Any]], factor: Factor | None, residual: float | None = None
-) -> Reading:
+def reading_of_patterns(table: Mapping[str, Sequence[Any]], factor: Factor | None) -> Reading:
     """A snippet's rows by tensor name: of the pattern that the whole name matches.
 
     Args:
@@ -22,7 +20,7 @@ def reading_of_patterns(
         std, _, multiplier, rate, decay, epsilon = row[:6]
         return TensorReading(rate, decay, epsilon, std, multiplier)
 
-    return Reading(of, factor, residual)
+    return Reading(of, factor)
 
 
 def first_match(table: Iterable[tuple[str, Any]], name: str) -> Any:  # noqa: ANN401  a row
