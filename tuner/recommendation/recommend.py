@@ -7,8 +7,12 @@ import hashlib
 import json
 
 from parametrization.optimizers.rules_version import rules_version
-from parametrization.recommendation.document import Provenance, RecommendationDocument
-from parametrization.recommendation.target import DatasetFacts
+from parametrization.recommendation.document import (
+    Provenance,
+    RecommendationDocument,
+    TuningCost,
+)
+from parametrization.recommendation.target import DatasetFacts, WholeTarget
 from parametrization.rules.parametrization import Parametrization
 from tuner.evidence.study_evidence import EvidenceSummary, OptimizerEvidence
 from tuner.recommendation.cost import tuning_cost
@@ -18,9 +22,9 @@ from tuner.recommendation.hyperparameters import (
     hyperparameter_values,
     training_values,
 )
-from tuner.recommendation.target_model import described_model, model_of_family
+from tuner.recommendation.target_model import TargetModel, described_model, model_of_family
 from tuner.recommendation.targets.described import DescribedTarget
-from tuner.recommendation.transferred import Tuned, transferred
+from tuner.recommendation.transferred import Transferred, Tuned, transferred
 from tuner.recommendation.values import (
     Duration,
     drawn_out,
@@ -84,35 +88,12 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
     tuned = _tuned(study, known.about(chosen))
     own, carried = tuned.own, transferred(spec, tuned, target)
     setting, mults, rate = carried.setting, carried.mults, carried.rate
-    if described is None:
-        model = model_of_family(setting, spec.family, target)
-    else:
-        model = described_model(setting, spec.family, described, carried.residual_multiplier)
-    findings = Findings(
-        spec,
-        study.state,
-        target,
-        tuned.evidence,
-        carried.prediction,
-        rate.predicted_regret_percent,
-        own.check,
-        carried.beside.axes,
-        own.noise,
-        own.dynamics,
-    )
-    reasons = (*model.reasons, *reasons_against(findings))
+    model = _target_model(spec, carried, target, described)
+    reasons = (*model.reasons, *reasons_against(_findings(study, target, tuned, carried)))
     verdict = verdict_on(reasons, study.state)
     groups = parameter_groups(model.tensors, chosen, setting.hyperparameters)
     training = spec.training_by(chosen, tuned.winner.training)
-    search = SearchOutcome(
-        _config(spec, chosen),
-        carried.prediction,
-        carried.widths,
-        own.finished_searches,
-        own.further,
-        carried.beside.measured,
-        tuple(spec.searched_training(chosen)),
-    )
+    search = _search_outcome(spec, own, carried)
     duration = Duration(target.steps, target.batch_size, spec.family.tokens_per_example)
     name = f"{spec.family.name} with {chosen}"
     return Recommendation(
@@ -138,10 +119,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         learning_rate=rate,
         base_hyperparameters=setting.hyperparameters,
         hyperparameters=hyperparameter_values(
-            setting,
-            search,
-            (carried.width, *carried.by_rules),
-            carried.axes,
+            setting, search, (carried.width, *carried.by_rules), carried.axes
         ),
         searched_training=training_values(search, training),
         gradient_clip_norm=training.gradient_clip_norm,
@@ -161,14 +139,7 @@ def recommend(  # noqa: PLR0913  # one keyword per axis, and the target itself
         noise_floor=own.noise,
         dynamics=own.dynamics,
         optimizers=known.standings,
-        cost=tuning_cost(
-            known.trained,
-            spec,
-            tuned.shape,
-            target,
-            own.measuring_end,
-            looked_at=[] if study.dynamics is None else [t.width for t in study.dynamics.trainings],
-        ),
+        cost=_cost(study, known, tuned, target),
         provenance=_provenance(study, known, chosen),
         base_shapes=model.shape,
     )
@@ -192,6 +163,58 @@ def _tuned(study: StudyRecord, own: OptimizerEvidence) -> Tuned:
     if own.winner is None or evidence is None or study.shape is None:
         raise NotReady(study.id, "a recommendation")
     return Tuned(own, own.winner, evidence, study.shape)
+
+
+def _target_model(
+    spec: StudySpec, carried: Transferred, target: WholeTarget, described: DescribedTarget | None
+) -> TargetModel:
+    if described is None:
+        return model_of_family(carried.setting, spec.family, target)
+    residual = carried.residual_multiplier
+    return described_model(carried.setting, spec.family, described, residual)
+
+
+def _findings(
+    study: StudyRecord, target: WholeTarget, tuned: Tuned, carried: Transferred
+) -> Findings:
+    return Findings(
+        spec=study.spec,
+        state=study.state,
+        target=target,
+        evidence=tuned.evidence,
+        prediction=carried.prediction,
+        predicted_regret_percent=carried.rate.predicted_regret_percent,
+        check=tuned.own.check,
+        axes=carried.beside.axes,
+        noise=tuned.own.noise,
+        dynamics=tuned.own.dynamics,
+    )
+
+
+def _search_outcome(spec: StudySpec, own: OptimizerEvidence, carried: Transferred) -> SearchOutcome:
+    return SearchOutcome(
+        config=_config(spec, own.optimizer),
+        prediction=carried.prediction,
+        widths=carried.widths,
+        finished=own.finished_searches,
+        further=own.further,
+        swept=carried.beside.measured,
+        training=tuple(spec.searched_training(own.optimizer)),
+    )
+
+
+def _cost(
+    study: StudyRecord, known: EvidenceSummary, tuned: Tuned, target: WholeTarget
+) -> TuningCost:
+    trainings = () if study.dynamics is None else study.dynamics.trainings
+    return tuning_cost(
+        known.trained,
+        study.spec,
+        tuned.shape,
+        target,
+        tuned.own.measuring_end,
+        looked_at=[one.width for one in trainings],
+    )
 
 
 def _chosen(spec: StudySpec, known: EvidenceSummary, asked: Optimizer | None) -> Optimizer:

@@ -155,8 +155,6 @@ def leaves_the_tested_range(axis: Axis) -> bool:
 def _of_other_axes(found: Findings) -> Iterator[Reason]:
     """Depth, batch and tokens that follow a rule alone, or lie far beyond the measured range."""
     for axis in found.moved:
-        if axis.name == "width":
-            continue
         abstains = leaves_the_tested_range(axis)
         if axis.basis == "measured":
             if axis.beyond <= REACH:
