@@ -173,7 +173,7 @@ def test_a_check_takes_both_statistics_of_every_tensor_and_seed(
 
 
 def test_the_check_tells_mup_from_the_standard_parametrization(tmp_path: Path) -> None:
-    """Slope of log2 D of a hidden matrix over two doublings: 0 against 1 (transfer.md)."""
+    """Slope of log2 D of a hidden matrix over two doublings: 0 against 1."""
 
     def slope(parametrization: Parametrization) -> float:
         means = []

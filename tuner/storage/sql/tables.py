@@ -1,4 +1,4 @@
-"""The database: typed tables of design's data section. The only durable truth."""
+"""The tables of the database, typed: the only durable truth."""
 
 import datetime as dt
 from typing import Any
