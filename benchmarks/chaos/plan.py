@@ -42,7 +42,7 @@ class Fault(NamedTuple):
 
     @property
     def kind(self) -> str:
-        """As it is counted: `worker killed`."""
+        """Name under which the fault is counted: `worker killed`."""
         return f"{self.victim} {self.how}"
 
 

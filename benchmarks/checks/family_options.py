@@ -182,7 +182,7 @@ def _verdict(check: Check) -> CheckVerdict:
 
 
 def widths(option: Option) -> tuple[int, ...]:
-    """Of its check; the narrowest is the base."""
+    """Widths of the option's check; the narrowest is the base."""
     return option.widths or CHECKED[option.family].widths
 
 

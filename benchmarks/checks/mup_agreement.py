@@ -25,7 +25,7 @@ _GROWTH: Final = 4
 
 
 class Agreement(NamedTuple):
-    """Of one model under AdamW and SGD.
+    """Agreement with `mup` on one model, under AdamW and SGD.
 
     Attributes:
         equal: tensors whose numbers are `mup`'s, of those compared.
@@ -41,7 +41,7 @@ class Agreement(NamedTuple):
 
 
 def agreement(build: Callable[[int], nn.Module], shape: ModelShape) -> Agreement:
-    """At four times the base width."""
+    """The agreement at four times the base width."""
     base = shape.base_width
     model = build(_GROWTH * base)
     mup.set_base_shapes(

@@ -166,7 +166,7 @@ def _is_elsewhere(url: str) -> bool:
 
 
 def _curves(browser: Browser) -> dict[str, float]:
-    """Of a study that is stored with its curves: no worker makes two million points in a while."""
+    """Figures of the page of a study that is stored with two million points of curves."""
     with tempfile.TemporaryDirectory(prefix="dashboard-curves-") as folder:
         url = f"sqlite:///{Path(folder) / 'widthwise.db'}"
         migrate(url)

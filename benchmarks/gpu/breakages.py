@@ -120,7 +120,7 @@ def _diverging(row: Row, device: str) -> None:
 
 
 def _halving(row: Row, device: str) -> None:
-    """As many trials as fit are found by halving: none fails for the others."""
+    """Train a cohort too large for the memory: it goes on in halves, and no trial fails."""
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
     limit_gpu_memory("cuda:0", 700e6 / total)

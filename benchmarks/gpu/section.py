@@ -33,7 +33,7 @@ class Section:
 
     @property
     def seconds_left(self) -> float:
-        """Until the section is ended, a little put by for the last row."""
+        """Seconds until the section is ended, less a reserve for its last row."""
         return self._ends - time.monotonic() - 2
 
     def add(self, **row: Any) -> None:  # noqa: ANN401 - whatever was measured
@@ -55,7 +55,7 @@ class Section:
         self.add(**row)
 
     def seconds_of(self, step: Callable[[], object], *, calls: int = 10) -> float:
-        """Of one call, once it runs as it will."""
+        """Seconds of one call, after warm-up calls."""
         for _ in range(2 if self.rehearsed else 5):
             step()
         self.wait()
@@ -66,7 +66,7 @@ class Section:
         return (time.perf_counter() - started) / (1 if self.rehearsed else calls)
 
     def wait(self) -> None:
-        """Until the device has done what it was asked for."""
+        """Wait until the device has finished its work."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
 

@@ -60,7 +60,7 @@ def measure(section: Section) -> None:
 
 
 def _ways(name: str, rank: int, *, cheap: bool, rehearsed: bool) -> list[tuple[str, int]]:
-    """Of a shape's `rank`-th size; alone with the first."""
+    """Ways and their numbers of trials at a shape's `rank`-th size; alone at the first."""
     sizes = (2,) if rehearsed else SIZES[name]
     if rank >= len(sizes):
         return []

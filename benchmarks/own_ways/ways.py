@@ -66,12 +66,12 @@ class Gone(NamedTuple):
 
     @property
     def minutes(self) -> float:
-        """Of all actions that took measured time."""
+        """Minutes of all actions whose time was measured."""
         return sum(action.seconds or 0.0 for action in self.actions) / 60
 
     @property
     def cpu_minutes(self) -> float:
-        """Of all processes."""
+        """Minutes of processor time of all processes."""
         return sum(action.cpu_seconds or 0.0 for action in self.actions) / 60
 
 

@@ -96,12 +96,12 @@ def growth(rows: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, float]]:
 
 
 def _spread(study_ids: Sequence[str], repeat: int, repeats: int) -> str:
-    """One of all over the table, so that what is asked is not just what is cached."""
+    """A study of any part of the table, so that answers are not all cached."""
     return study_ids[repeat * max(1, len(study_ids) // repeats) % len(study_ids)]
 
 
 def _width(repeat: int) -> int:
-    """Of a target that nobody has asked for: answers about studies that are over are kept."""
+    """Width of a target that was not asked for yet: answers about ended studies are kept."""
     return 1024 + 64 * repeat
 
 

@@ -53,7 +53,7 @@ class SimulatedEngine(AnalyticEngine):
         return self._jumped + self._computing()
 
     def clock(self) -> float:
-        """For the coordinator."""
+        """The simulated time, as the coordinator reads it."""
         return self.now
 
     def start(self, order: Order) -> None:

@@ -33,7 +33,7 @@ def tree_cpu_seconds(process_id: int) -> float:
 
 
 def _fields(process_id: int) -> list[str]:
-    """Of its status, from the state on."""
+    """Fields of the process's status, from its state on."""
     return Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
 
 

@@ -68,7 +68,7 @@ def measure(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _seconds_of(service: RunningService, number: int) -> float:
-    """From a tiny study's submission to its end."""
+    """Seconds from a tiny study's submission to its end."""
     began = time.monotonic()
     study_id = service.submit(TINY | {"seed": 100 + number})
     while (state := service.study(study_id)["state"]) != "completed":

@@ -115,12 +115,12 @@ def _trial(
 
 
 def optimum(losses: Losses) -> Optimum:
-    """As a study fits it."""
+    """The optimum that a study would fit to these losses."""
     return fit_optimum((rate, loss) for rate, seeds in losses.items() for loss in seeds)
 
 
 def log2_rate(at: Optimum) -> float | None:
-    """Of a measured optimum; None of any other."""
+    """log2 of the best rate, rounded; None where no optimum was measured."""
     known = at.status == "measured" and at.log2_learning_rate is not None
     return round(at.log2_learning_rate, 2) if known and at.log2_learning_rate is not None else None
 

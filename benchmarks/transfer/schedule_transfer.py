@@ -42,7 +42,7 @@ SEEDS: Final = 2
 
 
 def trainings() -> dict[str, Training]:
-    """Of each shape: the same examples, from the same first batch."""
+    """A training of each shape, over the same number of examples and from the same first batch."""
     seesaw = Schedule("seesaw")
     full = round(BATCH * seesaw.numbers["growth"] ** seesaw.numbers["stages"])
     whole = STEPS * BATCH

@@ -50,7 +50,7 @@ class Reports(TrainerCallback):  # type: ignore[misc]  # an extra, which may not
         self.trial = trial
 
     def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, Any], **_: Any) -> None:  # noqa: ANN401
-        """After every update, for logging_steps is 1."""
+        """Report the loss after every update, as logging_steps is 1."""
         if "loss" in logs and self.trial.report(state.global_step, logs["loss"]) == "stop":
             control.should_training_stop = True
 

@@ -55,7 +55,7 @@ class Band(NamedTuple):
         return Judged(statistic, slope, passed, at_widest, passed is None and (inside or outside))
 
     def lowered(self, times: int) -> "Band":
-        """With lower ends for what falls this many times as fast."""
+        """The band with its lower ends multiplied, for what may fall faster."""
         return self._replace(fail_low=times * self.fail_low, pass_low=times * self.pass_low)
 
     def fades(self, slope: Slope, at_widest: Slope) -> bool:

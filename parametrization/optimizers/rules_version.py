@@ -46,7 +46,7 @@ def _numbers() -> list[str]:
 
 
 def _numbers_of(name: str) -> list[str]:
-    """Those of one built-in optimizer."""
+    """Numbers of one built-in optimizer's rules, as text."""
     declaration, policy_rows = BUILT_IN[name], BUILT_IN[name].policy_rows
     return [
         *_exponents(name, WIDTH_ROWS[name]),

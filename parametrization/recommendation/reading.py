@@ -139,7 +139,7 @@ class _Given:
 
     @property
     def schedule(self) -> Document:
-        """Its preview was drawn with the rate of the first hidden tensors, as it is now."""
+        """The schedule with the group whose rate its preview has: the first hidden one."""
         if "schedule" not in self._document:
             return {}
         roles = [group.get("role") for group in self._document.get("groups", ())]

@@ -16,31 +16,31 @@ from parametrization.shapes.roles import Role
 
 
 def initial_factor(rules: TensorRules) -> float:
-    """On the standard deviation of the initial draw."""
+    """Factor on the standard deviation of the initial draw."""
     return float(rules.m_in**rules.row.scaling.init_std)
 
 
 def forward_factor(rules: TensorRules, multiplier: float = 1.0) -> float:
-    """On the layer's output, times a multiplier of the caller's own."""
+    """Factor on the layer's output, times a multiplier of the caller's own."""
     if rules.tensor.tied and rules.is_mup:
         multiplier /= rules.m_out  # the readout's fan-in is what the lookup puts out
     return float(multiplier * rules.m_in**rules.row.scaling.multiplier)
 
 
 def rate_by_width(rules: TensorRules) -> float:
-    """By the width row; the growth of what the optimizer multiplies by itself is taken out."""
+    """Factor on the rate by the width row, over the growth of the optimizer's own step."""
     rule = rules.row.scaling
     return float(rules.m_in**rule.lr_in * rules.m_out**rule.lr_out / _built_in_growth(rules))
 
 
 def rate_by_depth(rules: TensorRules) -> float:
-    """By the depth rule, for the degree of the update."""
+    """Factor on the rate by the depth rule, for the degree of the update."""
     is_rate = rules.optimizer.rate == "learning_rate"
     return _rate_by_depth(rules, rules.optimizer.step.degree) if is_rate else 1.0
 
 
 def rate_by_embedding(rules: TensorRules) -> float:
-    """By the embedding policy, on tables that are looked up.
+    """Factor on the rate of tables that are looked up, by the embedding policy.
 
     Raises:
         ValueError: if the policy says nothing of this optimizer.
@@ -60,18 +60,18 @@ def rate_by_embedding(rules: TensorRules) -> float:
 
 
 def rate_by_horizon(rules: TensorRules) -> float:
-    """By batch and tokens."""
+    """Factor on the rate by batch and tokens."""
     return rules.horizon.rate.of(rules.mults.batch, rules.mults.tokens)
 
 
 def rate_factor_of(rules: TensorRules) -> float:
-    """On the learning rate, by all axes."""
+    """Factor on the learning rate, by all axes."""
     scaled = rate_by_width(rules) * rate_by_depth(rules) * rate_by_embedding(rules)
     return scaled * rate_by_horizon(rules)
 
 
 def decay_factor(rules: TensorRules) -> float:
-    """On the coupled weight decay, by all axes and the decay policy."""
+    """Factor on the coupled weight decay, by all axes and the decay policy."""
     by_horizon = rules.horizon.weight_decay.of(rules.mults.batch, rules.mults.tokens)
     if not decays(rules):
         return 0.0
@@ -106,7 +106,7 @@ def _compensation(rules: TensorRules) -> float:
 
 
 def epsilon_factor(rules: TensorRules) -> float:
-    """On epsilon: it follows the gradient, in width, depth and noise."""
+    """Factor on epsilon, which follows the gradient in width, depth and noise."""
     power = rules.optimizer.epsilon_power
     by_noise = _noise(rules, power)
     if not follows_the_gradient(rules):
@@ -121,7 +121,7 @@ def epsilon_factor(rules: TensorRules) -> float:
 
 
 def other_factor(rules: TensorRules, name: str) -> float:
-    """On a hyperparameter beyond rate, decay and epsilon."""
+    """Factor on a hyperparameter beyond rate, decay and epsilon."""
     other = rules.optimizer.hyperparameter_row(name)
     if other is None:
         return 1.0

@@ -50,7 +50,7 @@ def flat_hyperparameters(lead: str) -> dict[str, Hyperparameter]:
 
 
 def flat_defaults(lead: str) -> dict[str, float]:
-    """Their defaults."""
+    """Defaults of all hyperparameters that a trial of this optimizer is configured by."""
     return {name: given.default for name, given in flat_hyperparameters(lead).items()}
 
 

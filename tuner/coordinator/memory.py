@@ -158,7 +158,7 @@ class Memory:
         return self._known[study_id].searches
 
     def started(self, order_ids: Iterable[OrderId]) -> dict[OrderId, AnyOrder]:
-        """Those of these orders that are open and whose studies are remembered."""
+        """The orders of these ids that are open and whose studies are remembered."""
         found = {order_id: self._holding(order_id) for order_id in order_ids}
         return {id_: known.open_orders[id_].order for id_, known in found.items() if known}
 

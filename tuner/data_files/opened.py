@@ -57,7 +57,7 @@ class Opened:
             return False
 
     def read(self, count: int, offset: int = 0) -> bytes:
-        """So many bytes from there, fewer at the end."""
+        """`count` bytes from `offset` on; fewer at the end of the file."""
         return os.pread(self._descriptor.number, count, offset)
 
     def bytes_of(self) -> npt.NDArray[np.uint8]:

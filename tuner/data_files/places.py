@@ -213,7 +213,7 @@ def _without_links(path: Path, field: str) -> Path:
 
 
 def _what_else(status: os.stat_result) -> str | None:
-    """Its kind, if it is no regular file."""
+    """The kind of file in words; None of a regular one."""
     if stat.S_ISREG(status.st_mode):
         return None
     return next((words for test, words in _KINDS if test(status.st_mode)), "something else")

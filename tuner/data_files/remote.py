@@ -98,7 +98,7 @@ class Stores:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Their URLs."""
+        """URLs of the places that are allowed."""
         return tuple(one.url for one in self._allowed)
 
     @property

@@ -21,7 +21,7 @@ class CompositeEngine:
         self._trainers = trainers
 
     def slots(self) -> tuple[Slot, ...]:
-        """Those of both."""
+        """Slots of both engines."""
         return self._workers.slots() + self._trainers.slots()
 
     def start(self, order: AnyOrder) -> None:

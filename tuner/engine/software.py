@@ -43,7 +43,7 @@ def installed_software() -> Software:
 
 
 def differences(ours: Software, theirs: Software) -> tuple[str, ...]:
-    """In words, what a worker would do otherwise than the coordinator expects.
+    """Differences, in words, of a worker's software from the coordinator's.
 
     More packages than the coordinator's do no harm.
 

@@ -31,7 +31,7 @@ class LeftOut(NamedTuple):
 
 
 def misfits(config: OptimizerConfig, params: Mapping[str, float]) -> dict[str, str]:
-    """By name, the reasons that these hyperparameters do not fit this optimizer's search."""
+    """Reasons, by name, that hyperparameters do not fit this optimizer's search."""
     searched, fixed = config.searched, config.fixed
     found = {}
     for name, value in params.items():

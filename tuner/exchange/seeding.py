@@ -74,7 +74,7 @@ def _best_rate(prior: StudySpec, found: OptimizerEvidence) -> float | None:
 
 
 def _factors(base_ratio: float) -> tuple[float, float, float]:
-    """On the prior's rate, the likeliest first.
+    """Factors on the prior's rate, the likeliest first.
 
     >>> _factors(1.0), _factors(0.25)
     ((1.0, 0.5, 2.0), (0.5, 1.0, 0.25))

@@ -62,7 +62,7 @@ class Transferred(NamedTuple):
 
     @property
     def residual_multiplier(self) -> float:
-        """Of the target's residual branches."""
+        """Multiplier of the target's residual branches."""
         policies = self.setting.policies
         return residual_multiplier(policies.depth_rule, policies.alpha, self.mults.depth)
 

@@ -44,7 +44,7 @@ class TrialFacts(NamedTuple):
 
     @property
     def counted(self) -> dict[str, int]:
-        """Its share in the fields of its group."""
+        """Numbers that the trial adds to the fields of its group."""
         return {
             self.state.value: 1,
             "cancelled": int(self.is_left_undone),
@@ -103,7 +103,7 @@ class GroupCounts(Record):
         }[state]
 
     def plus(self, more: Mapping[str, int]) -> Self:
-        """With so many more in each of these fields."""
+        """The counts with these numbers added to their fields."""
         return self.model_copy(update={name: getattr(self, name) + by for name, by in more.items()})
 
 
@@ -124,12 +124,12 @@ class TrialCounts(Record):
 
     @property
     def trials(self) -> int:
-        """All of the study's."""
+        """Number of trials of the study."""
         return sum(group.trials for group in self.groups)
 
     @property
     def finished(self) -> int:
-        """Those to which nothing more will happen."""
+        """Number of trials to which nothing more will happen."""
         return sum(group.finished for group in self.groups)
 
     def busy_until(self, now: dt.datetime) -> float:
@@ -137,7 +137,7 @@ class TrialCounts(Record):
         return self.busy_seconds + _seconds_since(self.busy_since, now)
 
     def changed(self, changes: Iterable[TrialChange]) -> Self:
-        """After changes of trials, in the order in which they happened."""
+        """The counts after changes of trials, in the order in which they happened."""
         groups = {(group.purpose, group.width): group for group in self.groups}
         more: defaultdict[tuple[Purpose, int], Counter[str]] = defaultdict(Counter)
         best, under_way = self.best_loss, self.under_way

@@ -23,7 +23,7 @@ INSTALLED: Final[Mapping[str, Plugins[Any]]] = {
 
 
 def other_plugins(spec: object) -> str | None:
-    """In words, which plugin of a stored specification is not the installed one, if any.
+    """Plugins of a stored specification that are not the installed ones, in words; None if all are.
 
     Args:
         spec: as stored, because one whose plugin is gone can no longer be read as a record.

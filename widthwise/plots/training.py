@@ -24,7 +24,7 @@ class BestRate(NamedTuple):
 
 
 def best_rates(recommendation: RecommendationDocument) -> dict[str, BestRate]:
-    """By optimizer, at the widest width that all of the study's are measured at under muP.
+    """The best rate of each optimizer at the widest width that all are measured at under muP.
 
     Args:
         recommendation: of the study, for any of its optimizers.

@@ -60,5 +60,5 @@ class ImitatedDigitsData:
 
 
 def load(_dataset: ImitatedDigits, family: ModelFamily) -> ImitatedDigitsData:
-    """With latents of the family's size."""
+    """The dataset with latents of the family's size."""
     return ImitatedDigitsData(load_digits_data(), family.latents_per_example)

@@ -21,12 +21,12 @@ MOST_BYTES: Final = 2**31
 
 
 def load_text(dataset: HuggingFaceText, family: ModelFamily) -> Watched:
-    """In windows as long as the family's sequences."""
+    """The column in windows as long as the family's sequences."""
     return _watched(dataset, family)
 
 
 def load_tokens(dataset: HuggingFaceTokens, family: ModelFamily) -> Watched:
-    """In windows as long as the family's sequences."""
+    """The column in windows as long as the family's sequences."""
     return _watched(dataset, family)
 
 

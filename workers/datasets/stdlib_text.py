@@ -152,7 +152,7 @@ def load_text_data(context: int) -> TextData:
 
 
 def load(_dataset: StdlibText, family: ModelFamily) -> TextData:
-    """In windows as long as the family's sequences."""
+    """The text in windows as long as the family's sequences."""
     return load_text_data(family.tokens_per_example)
 
 

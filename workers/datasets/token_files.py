@@ -114,17 +114,17 @@ def _in_torch(dtype: "np.dtype[Any]") -> "np.dtype[Any]":
 
 
 def load_text(dataset: TextFile, family: ModelFamily) -> Watched:
-    """In windows as long as the family's sequences."""
+    """The file in windows as long as the family's sequences."""
     return _watched(dataset, family, _text_part)
 
 
 def load_tokens(dataset: TokenFile, family: ModelFamily) -> Watched:
-    """In windows as long as the family's sequences."""
+    """The file in windows as long as the family's sequences."""
     return _watched(dataset, family, _token_part)
 
 
 def load_megatron(dataset: MegatronTokens, family: ModelFamily) -> Watched:
-    """In windows as long as the family's sequences."""
+    """The file in windows as long as the family's sequences."""
     return _watched(dataset, family, _megatron_part)
 
 

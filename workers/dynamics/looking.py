@@ -120,7 +120,7 @@ def _by_prediction(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _edge(trial: RunningTrial, whole: Curvature) -> float | None:
-    """At the rates of the last update, whose factor of the schedule the groups still have."""
+    """Distance from the edge at the rates of the last update, which the groups still have."""
     applied = applied_rates(trial.optimizer)
     if applied is None:
         return None
@@ -130,7 +130,7 @@ def _edge(trial: RunningTrial, whole: Curvature) -> float | None:
 
 
 def _noise(trial: RunningTrial, asked: Dynamics) -> NoiseScale:
-    """From training batches, those that come next first."""
+    """Noise scale from training batches, those that come next first."""
     size = trial.spec.training.batch_size
     model = copy.deepcopy(trial.model)
     loss = objective(trial.spec.model.family).training
@@ -153,7 +153,7 @@ def _noise(trial: RunningTrial, asked: Dynamics) -> NoiseScale:
 
 
 def _landscape(whole: Curvature, top: Eigenpairs, loss: float) -> Landscape | None:
-    """On the plane of the two sharpest directions, as far as a quadratic would double the loss."""
+    """Losses on the plane of the two sharpest directions, until a quadratic would double."""
     sharpest = top.values.abs().max().item()
     if sharpest <= 0 or not loss > 0 or len(top.values) < 2:
         return None

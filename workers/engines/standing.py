@@ -14,7 +14,7 @@ _POLL_SECONDS: Final = 0.05
 
 
 def awaited_standing(read: Callable[[], str], timeout_seconds: float) -> str:
-    """As `standing`, of a dump that is being written; empty if none comes in time.
+    """The line that `standing` reads in a dump that is being written; empty if none comes in time.
 
     Read once it no longer grows: half a dump ends in a library's line, or in another thread.
     """

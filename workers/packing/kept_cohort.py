@@ -7,7 +7,7 @@ from workers.training.trial import RunningTrial
 
 
 class KeptCohort:
-    """At most one cohort, closed before anything else trains: its recording holds memory."""
+    """Keeps one cohort at most, closed before anything else trains: its recording holds memory."""
 
     def __init__(self) -> None:
         self._cohort: Cohort | None = None

@@ -82,7 +82,7 @@ def words(spec: TrialSpec) -> str:
 
 
 def _chunks(trials: Sequence[RunningTrial], packing: Packing) -> Iterator[list[RunningTrial]]:
-    """At most `most` trials each, those that share their batches together where they can.
+    """Groups of at most `most` trials, those that share their batches together where they can.
 
     On a GPU as many as there are: there a batch of its own for every trial costs next to nothing.
     """

@@ -104,7 +104,7 @@ class NanoGpt(nn.Module):
 
 
 def nano_gpt_mup(width: int) -> NanoGpt:
-    """As its author trains it at any width."""
+    """nanoGPT-mup as its author trains it at any width."""
     return NanoGpt(width, MupConfig(width / 64))
 
 
@@ -137,7 +137,7 @@ class Encoder(nn.Module):
 
 
 class MupTransformer(nn.Module):
-    """As `mup`'s example, with heads of one size: a post-norm encoder and a MuReadout."""
+    """`mup`'s example, with heads of one size: a post-norm encoder and a MuReadout."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -42,5 +42,5 @@ class SumsData:
 
 
 def load(dataset: Sums, family: ModelFamily) -> SumsData:
-    """In sequences as long as the family's."""
+    """The sums in sequences as long as the family's."""
     return SumsData(dataset.digits, family.tokens_per_example)

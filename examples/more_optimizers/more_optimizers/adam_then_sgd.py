@@ -20,7 +20,7 @@ def init(parameter: Tensor) -> State:
 
 
 def update(parameter: Tensor, gradient: Tensor, state: State, hyper: Hyper) -> tuple[Tensor, State]:
-    """One step of whichever it is the turn of."""
+    """One step of Adam, or of SGD once its turn has come."""
     direction, moments = adam.direction(gradient, state, hyper)
     is_adam = moments["step"] <= hyper["switch_after"]
     velocity = torch.where(

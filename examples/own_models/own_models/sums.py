@@ -59,5 +59,5 @@ def _data(tokens: int) -> SumsData:
 
 
 def load(_dataset: Sums, family: ModelFamily) -> SumsData:
-    """In windows as long as the family's sequences."""
+    """The sums in windows as long as the family's sequences."""
     return _data(family.tokens_per_example)

@@ -27,12 +27,12 @@ def _rows(basis: str, confidence: str, note: str = "") -> Rows:
 
 
 def spectral_factor_of_at_least_one(fan_out: int, fan_in: int) -> float:
-    """On the step of the original convention."""
+    """Factor on the step of the original convention."""
     return math.sqrt(max(1, fan_out / fan_in))
 
 
 def root_of_longer_side(fan_out: int, fan_in: int) -> float:
-    """On the step as long as AdamW's, up to a constant."""
+    """Factor, up to a constant, on the step that is as long as AdamW's."""
     return math.sqrt(max(fan_out, fan_in))
 
 

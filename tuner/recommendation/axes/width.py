@@ -15,7 +15,7 @@ from parametrization.transfer.law import MIN_WIDTHS
 
 
 class Move(NamedTuple):
-    """From the proxies' value of an axis to the target's."""
+    """The proxies' value of an axis, and the target's."""
 
     name: AxisName
     proxy: int

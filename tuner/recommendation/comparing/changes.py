@@ -121,7 +121,7 @@ def _values(answer: RecommendationDocument) -> Iterator[tuple[str, Json]]:
 
 
 def _groups(listed: list[dict[str, Json]]) -> Mapping[str, dict[str, Json]]:
-    """By optimizer and role, numbered where several have the same."""
+    """Groups by optimizer and role, numbered where several have the same."""
     named: dict[str, dict[str, Json]] = {}
     for group in listed:
         name = f"{group['optimizer']} {group['role']}"

@@ -61,7 +61,7 @@ def _by_config(document: RecommendationDocument) -> RecommendationDocument:
 
 
 def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
-    """By transformers' names where a config goes with them, else by the model's own."""
+    """The numbers by transformers' names where there is a config, else by the model's own."""
     return document.tensors if granite_config(document) is None else granite_rows(document)
 
 

@@ -56,7 +56,7 @@ _FUSED_NORMS: Final = {
 
 
 def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
-    """By the names of Megatron-Core's GPTModel."""
+    """The numbers by the names of Megatron-Core's GPTModel."""
     rows = renamed(_NAME, document.tensors, MEGATRON)
     require_all(_NAME, rows, MEGATRON)
     return rows
@@ -149,7 +149,7 @@ def parsed(text: str) -> dict[str, str]:
 
 
 def read(files: Files) -> Reading:
-    """By the overrides where they are there; multipliers and schedule by the flags."""
+    """The training that overrides, where there are any, and flags ask for."""
     flags = parsed(files[ARGUMENTS])
     found: Mapping[tuple[str, ...], Any] = literals(files[OVERRIDES])["TENSORS"]
     multiplier = float(flags["mup-output-mult"])

@@ -111,7 +111,7 @@ def _dimensions(tensor: TensorShape) -> Dimensions:
 def _entry(
     row: TensorValues, base: Dimensions, optimizer: _Optimizer, *, is_readout: bool
 ) -> tuple[object, ...]:
-    """Before mup scales: rate and decay; and what a MuReadout multiplies by besides 1/m."""
+    """Rate and decay before mup scales them, and the factor of a MuReadout besides 1/m."""
     by_mup = optimizer.rate(base, row.shape)
     wide = _growths(base, row.shape)
     output = row.multiplier * wide[-1] if is_readout else None

@@ -48,7 +48,7 @@ _TABLES: Final = ("transformer.wte.weight", "transformer.wpe.weight")
 
 
 def numbers(document: RecommendationDocument) -> tuple[TensorValues, ...]:
-    """By nanoGPT's names."""
+    """The numbers by nanoGPT's names."""
     rows = renamed(_NAME, document.tensors, GPT2)
     require_all(_NAME, rows, GPT2)
     if any(row.pattern == "lm_head.weight" for row in rows):

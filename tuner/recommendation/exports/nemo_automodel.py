@@ -87,7 +87,7 @@ def _epsilon(rows: tuple[TensorValues, ...]) -> float:
 
 
 def _scheduler(schedule: ScheduleValues, rate: float) -> dict[str, Any]:
-    """Its first update reads step 0, so the warm-up starts at its first step's rate, not at 0."""
+    """The schedule: its first update reads step 0, so it starts at the first step's rate."""
     style, warmup = row_of_schedule(_NAME, _SCHEDULES, schedule), warmup_updates(schedule)
     decay = {"wsd_decay_steps": decay_updates(schedule)} if "lr_wsd_decay_style" in style else {}
     return {

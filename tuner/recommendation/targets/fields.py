@@ -127,7 +127,7 @@ class Fields:
         return self._given.get(name)
 
     def left(self, names: frozenset[str]) -> tuple[str, ...]:
-        """Those of these fields that are given, not null or false, and were not read."""
+        """The named fields that are given, not null or false, and were not read."""
         return tuple(
             sorted(
                 name for name in names - self._read if self._given.get(name) not in (None, False)

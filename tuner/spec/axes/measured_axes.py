@@ -33,7 +33,7 @@ class MeasuredAxes(Submitted):
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Those that are measured."""
+        """Names of the axes that are measured."""
         return tuple(name for name in ("depth", "batch", "tokens") if getattr(self, name))
 
     def cells(self, proxies: Proxies) -> tuple[Cell, ...]:

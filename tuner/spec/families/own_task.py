@@ -102,7 +102,7 @@ class OwnTask(ModelFamily):
         return self.facts.tokens_per_example
 
     def proxy_width(self, target_width: int) -> int:
-        """Its base width; an eighth of a target that is not as wide."""
+        """The task's base width; an eighth of the target's width where that is narrower."""
         if self.facts.base_width <= target_width:
             return self.facts.base_width
         return super().proxy_width(target_width)

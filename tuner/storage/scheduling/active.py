@@ -38,7 +38,7 @@ class _Said(NamedTuple):
     """The part of it that names plugins or an own task; None if it names none."""
 
     def problem(self) -> str | None:
-        """In words, how what is installed differs from what the study was made with."""
+        """Differences, in words, of what is installed from what the study was made with."""
         return None if self.plugins is None else other_plugins(self.plugins)
 
 
