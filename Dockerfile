@@ -11,7 +11,7 @@ ENV PYTHONUNBUFFERED=1 PATH=/srv/widthwise/.venv/bin:$PATH WIDTHWISE_DATA_DIR=/d
 RUN useradd --create-home --uid 10001 widthwise && install --directory --owner=widthwise /data
 WORKDIR /srv/widthwise
 COPY scripts/install.sh scripts/
-COPY pyproject.toml requirements.lock README.md ./
+COPY pyproject.toml requirements.lock README.md LICENSE ./
 COPY widthwise widthwise
 COPY parametrization parametrization
 

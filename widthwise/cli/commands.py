@@ -148,8 +148,6 @@ app.command()(reviews.recommendations)
 app.command()(reviews.changes)
 app.command()(reviews.approve)
 app.command()(reviews.reject)
-
-
 app.command()(drawings.plot)
 app.command()(drawings.compare)
 app.command()(config)
