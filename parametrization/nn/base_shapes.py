@@ -11,6 +11,7 @@ from parametrization.nn.classification.starts import starts_alike
 from parametrization.nn.classification.two_widths import refuse_unfit_growth
 from parametrization.nn.classify import Declaration, classify_model
 from parametrization.nn.parameter_names import owned_parameters, unwrapped
+from parametrization.nn.start.fixed_starts import shared_starts
 from parametrization.shapes.base_shape_files import (
     growing_dimensions,
     read_dimensions,
@@ -39,7 +40,8 @@ def derive_model_shape(
         roles: roles that do not follow from module types and shapes, as in `classify_model`.
         blocks: patterns of tensors in residual blocks, as in `classify_model`.
         fixed: names of tensors that have the same values each time the model is built, as in
-            `classify_model`; `own_model.shape` finds them.
+            `classify_model`; `own_model.shape` finds them. Those of which `base` holds the first
+            values that `delta` holds are found here.
 
     Raises:
         ValueError: if the two differ in more than width, if a dimension that should vary does
@@ -75,7 +77,7 @@ def derive_model_shape(
         roles=roles,
         blocks=blocks,
         start_exponents=powers,
-        fixed=fixed,
+        fixed={*fixed, *shared_starts(own, wider)},
     )
     tensors = (
         replace(tensor, start_exponent=powers[tensor.name])

@@ -84,6 +84,37 @@ def test_a_formula_that_is_summed_over_width_is_refused_until_its_start_is_said(
     assert not any(t.kept for t in drawn.tensors)
 
 
+def hashed(rows: int, columns: int) -> torch.Tensor:
+    """A formula of the index, in which neighbours are not alike."""
+    index = torch.arange(rows)[:, None] * 7919 + torch.arange(columns) * 104_729
+    return (index % 1009) / 504.5 - 1
+
+
+class Hashed(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.table = nn.Embedding(11, width)
+        self.table.weight.data.copy_(hashed(11, width))
+        self.mix, self.last = nn.Linear(width, width), nn.Linear(width, width)
+        self.last.weight.data.copy_(hashed(width, width))
+
+
+@pytest.mark.parametrize("seed", [0, 1], ids=["one seed", "two seeds"])
+def test_a_formula_is_seen_in_two_models_of_two_widths(seed: int) -> None:
+    torch.manual_seed(0)
+    base = Hashed(BASE)
+    torch.manual_seed(seed)
+    delta = Hashed(2 * BASE)
+    with pytest.raises(UnclassifiedTensors) as refused:
+        shape(base, BASE, delta=delta)
+    assert refused.value.names == ("last.weight",)
+    said = refused.value.proposals["last.weight"]
+    assert isinstance(said, Declaration)
+    assert said.initial == "draw"  # as its size does not fall with width
+    found = shape(base, BASE, delta=delta, roles=refused.value.proposals).tensors
+    assert [tensor.name for tensor in found if tensor.kept] == ["table.weight"]
+
+
 def test_a_model_that_draws_with_a_seed_of_its_own_is_drawn() -> None:
     """Its tensors are the same each time it is built, and no formula."""
 
