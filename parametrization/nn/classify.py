@@ -6,7 +6,6 @@ describes is refused, never guessed, unless the caller declares it.
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from torch import nn
@@ -36,6 +35,7 @@ from parametrization.nn.classification.uses import is_declared, normed_use, use_
 from parametrization.nn.classification.weight_norms import WeightNormed, normed_by_id
 from parametrization.nn.layers import ResidualSum, TiedReadout
 from parametrization.nn.parameter_names import OwnedParameter, owned_parameters, unwrapped
+from parametrization.shapes.like_tensors import fits
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
 
 
@@ -107,7 +107,7 @@ def classify_model(
     owned, declared = list(owned_parameters(model)), roles or {}
     names = [place.name for one in owned for place in one.places]
     for pattern in (*declared, *blocks):
-        if not any(fnmatchcase(name, pattern) for name in names):
+        if not any(fits(name, pattern) for name in names):
             raise ValueError(f"{pattern} fits none of the parameters {', '.join(names)}")
     refuse_own_mup(model)
     _refuse_complex(owned)
@@ -169,7 +169,7 @@ def _in_blocks(model: nn.Module, names: Iterable[str], blocks: Iterable[str]) ->
     ]
     bare = unwrapped(name for name, _ in model.named_parameters())
     patterns = tuple(blocks)
-    matched = {name for name in names if any(fnmatchcase(name, p) for p in patterns)}
+    matched = {name for name in names if any(fits(name, p) for p in patterns)}
     return {bare[name] for name in residual if name in bare} | matched
 
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from parametrization.shapes.roles import Role, TensorShape
@@ -15,6 +16,15 @@ class TensorFamily(NamedTuple):
     name: str
     role: Role
     tensors: tuple[TensorShape, ...]
+
+
+def fits(name: str, pattern: str) -> bool:
+    """True if the name fits the pattern, or is it: names of modules may hold brackets.
+
+    >>> fits("blocks.3.up", "blocks.*.up"), fits("heads.age[0].weight", "heads.age[0].weight")
+    (True, True)
+    """
+    return name == pattern or fnmatchcase(name, pattern)
 
 
 def family_pattern(name: str) -> str:

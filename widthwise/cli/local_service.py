@@ -53,7 +53,8 @@ def refusal(task: str, problems: list[str], proposals: dict[str, str]) -> str:
     """The message with all problems of a task, and roles that can be pasted into its class."""
     lines = [f"{task} cannot be tuned yet:", *(f"  - {problem}" for problem in problems)]
     if proposals:
-        roles = (f'    "{name}": {role}' for name, role in proposals.items())
+        keys = (json.dumps(name, ensure_ascii=False) for name in proposals)
+        roles = (f"    {k}: {role}" for k, role in zip(keys, proposals.values(), strict=True))
         lines += [
             "",
             "Shapes and names suggest these roles; paste them into the class and correct them:",

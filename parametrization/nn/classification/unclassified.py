@@ -1,7 +1,7 @@
 """Refuse all parameters without a scaling rule in one error, with a remedy for each."""
 
+import json
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import Final
 
 from parametrization.nn.classification.declaration import Declaration
@@ -15,7 +15,7 @@ from parametrization.nn.classification.proposed.unrecognised import Unrecognised
 from parametrization.nn.classification.rows import AFFINE, TRANSPOSED
 from parametrization.nn.layers import ConvReadout, ConvReadout1d, Readout
 from parametrization.nn.parameter_names import OwnedParameter
-from parametrization.shapes.like_tensors import family_pattern
+from parametrization.shapes.like_tensors import family_pattern, fits
 from parametrization.shapes.roles import Role
 
 _FROM_WIDE: Final = (
@@ -83,7 +83,7 @@ def refusal(unrecognised: Iterable[Unrecognised], names: Iterable[str] = ()) -> 
     likes: dict[str, list[Unrecognised]] = {}
     for like in families.values():
         pattern = family_pattern(like[0].owned.name)
-        fitted = {name for name in everything if fnmatchcase(name, pattern)}
+        fitted = {name for name in everything if fits(name, pattern)}
         if len(like) > 1 and fitted == {one.owned.name for one in like}:
             likes[pattern] = like
         else:
@@ -139,7 +139,8 @@ def _pasteable(proposed: Mapping[str, Proposal]) -> Iterable[str]:
     yield "What shapes and names suggest, to be corrected where it is wrong:"
     yield "roles={"
     for pattern, one in proposed.items():
-        yield f'    "{pattern}": {as_code(one.said)},  # {one.unknown}'
+        key = json.dumps(pattern, ensure_ascii=False)
+        yield f"    {key}: {as_code(one.said)},  # {one.unknown}"
     yield "}"
 
 

@@ -1,7 +1,6 @@
 """Find the role of a parameter from everything that uses it: several layers, where it is tied."""
 
 from collections.abc import Iterable, Mapping
-from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from torch import nn
@@ -32,6 +31,7 @@ from parametrization.nn.classification.weight_norms import (
 )
 from parametrization.nn.layers import is_mup_readout
 from parametrization.nn.parameter_names import OwnedParameter
+from parametrization.shapes.like_tensors import fits
 from parametrization.shapes.roles import Role
 
 _MATRIX = 2
@@ -92,7 +92,7 @@ def use_of(
 
 def is_declared(owned: OwnedParameter, declared: Mapping[str, Role | Declaration]) -> bool:
     """True if a pattern of the caller's fits the parameter."""
-    return any(fnmatchcase(p.name, pattern) for p in owned.places for pattern in declared)
+    return any(fits(p.name, pattern) for p in owned.places for pattern in declared)
 
 
 def normed_use(
@@ -133,7 +133,7 @@ def _declared(
     use: OwnedParameter, declared: Mapping[str, Role | Declaration]
 ) -> Declaration | None:
     """The caller's declaration, with the axes of known layers filled in; None if there is none."""
-    fitting = [one for pattern, one in declared.items() if fnmatchcase(use.name, pattern)]
+    fitting = [one for pattern, one in declared.items() if fits(use.name, pattern)]
     if not fitting:
         return None
     said: Role | Declaration = fitting[0]

@@ -133,6 +133,16 @@ RAW: dict[str, tuple[str, Callable[[int], torch.Tensor], Declaration]] = {
         lambda w: torch.randn(w // 8, 8, 64) / 8**0.5,
         Declaration(Role.VECTOR, 1, (0, 2)),
     ),
+    "splines of one deviation at every width, torch's at one of them": (
+        "splines",
+        lambda w: torch.randn(w, w, 5) / 96**0.5,
+        Declaration(Role.HIDDEN, (1, 2), 0),
+    ),
+    "codes that are looked up": (
+        "codebook",
+        lambda w: torch.randn(16, w),
+        Declaration(Role.INPUT, None, 1, initial="keep"),
+    ),
     "kernels of channels": (
         "kernel",
         lambda w: torch.randn(w, 5, 5),

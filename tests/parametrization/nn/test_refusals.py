@@ -193,3 +193,21 @@ def test_what_is_proposed_for_a_layer_follows_its_name_and_whether_there_is_an_o
         with pytest.raises(UnclassifiedTensors) as refused:
             derive_model_shape(build(32), build(64), 32)
         assert refused.value.proposals["head.1.weight"] == Role.OUTPUT
+
+
+ODD_NAMES = ("age[0]", 'said "so"', "back\\slash", "ü ?", "two words")
+
+
+def test_roles_to_paste_take_modules_of_any_name() -> None:
+    def build(width: int) -> nn.Module:
+        outputs = {name: nn.Linear(width, 3) for name in ODD_NAMES}
+        return nn.ModuleDict({"first": nn.Linear(8, width)} | outputs)
+
+    with pytest.raises(UnclassifiedTensors) as refused:
+        derive_model_shape(build(32), build(64), 32)
+    text = str(refused.value)
+    pasted = eval(text[text.index("roles={\n") + len("roles=") :])
+    assert pasted == refused.value.proposals == {f"{n}.weight": Role.OUTPUT for n in ODD_NAMES}
+    tensors = derive_model_shape(build(32), build(64), 32, roles=pasted).tensors
+    outputs = {tensor.name for tensor in tensors if tensor.role is Role.OUTPUT}
+    assert outputs == pasted.keys()

@@ -18,7 +18,7 @@ READS_OUT: Final = re.compile(
 )
 """Names of output matrices that models multiply with by hand."""
 _EMBEDS: Final = re.compile(
-    r"(^|[._])(W_E|wte|wpe|W_pos|\w*((?<!un)emb|token|pos|table|quer|prompt|prefix|slot|rel_|bias)\w*"
+    r"(^|[._])(W_E|wte|wpe|W_pos|\w*((?<!un)emb|token|pos|table|quer|prompt|prefix|slot|codebook|signal|rel_|bias)\w*"
     r"|rel|memory|probe)($|[._])"
 )
 _BESIDE_OTHERS: Final = frozenset({"decoder", "generator", "policy", "predictor"})

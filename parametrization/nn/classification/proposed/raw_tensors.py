@@ -180,7 +180,14 @@ def _of_a_matrix(one: Unrecognised, grows: list[int]) -> _Said:
 
 
 def _starts_over(one: Unrecognised, fan_in: tuple[int, ...]) -> bool:
-    """True if the model's own start has the size 1/sqrt(fan-in) for this fan-in."""
+    """True if the model's own start has the size 1/sqrt(fan-in) for this fan-in.
+
+    At every width, as far as is known: one deviation for all fits that of some width by chance.
+    """
+    grows = any(one.infinite[axis] for axis in fan_in)
+    falls = one.start_exponent is not None and one.start_exponent < SHRINKS
+    if one.start_exponent is not None and falls is not grows:
+        return False
     values = values_of(one.owned.parameter)
     if values is None or not values.numel():
         return False
