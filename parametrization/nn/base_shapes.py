@@ -6,6 +6,7 @@ from pathlib import Path
 
 from torch import nn
 
+from parametrization.nn.classification.proposed.joined_dimensions import common_ratio
 from parametrization.nn.classification.start_exponents import start_exponents
 from parametrization.nn.classification.starts import starts_alike
 from parametrization.nn.classification.two_widths import refuse_unfit_growth
@@ -64,11 +65,11 @@ def derive_model_shape(
             " build the delta model at another width, and let the sizes of its layers follow the"
             " width that it is built with"
         )
-    ratio = _require_one_ratio(dimensions, delta_sizes)
-    refuse_unfit_growth(base, delta, ratio)
     own, wider = (
         {owned.name: owned for owned in owned_parameters(model)} for model in (base, delta)
     )
+    ratio = common_ratio(dimensions, delta_sizes, own)
+    refuse_unfit_growth(base, delta, ratio)
     powers = start_exponents(own, wider, ratio)
     shape = classify_model(
         base,
@@ -134,7 +135,7 @@ def read_base_shapes(
                 f"{name} has {len(base)} dimensions in {path.name} and shape {sizes[name]} in the"
                 " model: the file belongs to another model"
             )
-    _require_one_ratio(dimensions, sizes)
+    common_ratio(dimensions, sizes, {owned.name: owned for owned in owned_parameters(model)})
     return classify_model(model, dimensions, base_width, roles=roles, blocks=blocks)
 
 
@@ -150,28 +151,3 @@ def _require_same_names(first: str, a: Iterable[str], second: str, b: Iterable[s
             f" only in {first}: {', '.join(only_a) or 'none'};"
             f" only in {second}: {', '.join(only_b) or 'none'}"
         )
-
-
-def _require_one_ratio(
-    base: Mapping[str, tuple[int | None, ...]], other: Mapping[str, tuple[int, ...]]
-) -> float:
-    """The one factor by which all growing dimensions grow; ValueError if there are several."""
-    varying = [
-        (name, axis, size, other[name][axis])
-        for name, sizes in base.items()
-        for axis, size in enumerate(sizes)
-        if size is not None
-    ]
-    for name, axis, size, changed in varying:
-        first_name, first_axis, first_size, first_changed = varying[0]
-        if size * first_changed != changed * first_size:
-            raise ValueError(
-                f"dimension {axis} of {name} goes from {size} to {changed}, dimension {first_axis}"
-                f" of {first_name} from {first_size} to {first_changed}: every dimension that"
-                " grows must grow in proportion to width. Where it joins parts that grow and parts"
-                " that do not (queries beside a fixed number of keys), hold them in tensors of"
-                " their own; where it is rounded to a multiple, choose widths at which it need not"
-                " be. A dimension that grows as the square of width, as of a layer that makes a"
-                " matrix, has no rule: make the matrix of two factors that grow in proportion"
-            )
-    return next((changed / size for _, _, size, changed in varying), 1.0)

@@ -50,7 +50,9 @@ def test_a_dimension_the_delta_forgot_to_vary_is_named() -> None:
 
 
 def test_dimensions_that_grow_at_different_rates_are_named() -> None:
-    with pytest.raises(ValueError, match=r"dimension 0 of 1\.weight goes from 128 to 192.*proport"):
+    with pytest.raises(
+        ValueError, match=r"(?s)proportion.*dimension 0 of 1\.weight goes from 128 to 192"
+    ):
         derive_model_shape(feed_forward(32, 128), feed_forward(64, 192), 32)
 
 
