@@ -19,6 +19,7 @@ _REPEAT: Final = "few values that repeat, as a constant's do, and left so"
 _ZERO: Final = "all zero"
 _SAME: Final = "the same values each time it is built, as a formula's are"
 _NO_DRAW: Final = "no random draw, by its values"
+_BY_ENTRY: Final = "a gain or a bias of which the function takes each entry by itself?"
 _BLOCKS: Final = "; Role.VECTOR where each sum runs over a fixed number of entries, as in a block"
 _OUTPUT: Final = "the model's output, by its name or its place? see above if not"
 _ONE_OF: Final = (
@@ -38,8 +39,10 @@ def proposal(one: Unrecognised) -> Proposal | None:
     """The most likely declaration; None where no declaration would help."""
     if one.unsettled is not None:
         return _start_of(one.unsettled, one.start_exponent)
-    if one.is_normed or (computed_by(one.owned) and one.infinite.count(True) < _MATRIX):
+    if one.is_normed:
         return None
+    if computed_by(one.owned) and one.infinite.count(True) < _MATRIX:
+        return Proposal(Declaration(Role.VECTOR, None, 0), _BY_ENTRY) if one.is_vector else None
     if is_iterated(one.owned) and one.is_of_known_layer:
         return Proposal(Role.HIDDEN, "a map from wide to wide, whose spectral norm is one number?")
     if one.is_of_known_layer:

@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import parametrizations
+from torch.nn import functional
+from torch.nn.utils import parametrizations, parametrize
 
 from parametrization.nn.base_shapes import derive_model_shape
 from parametrization.nn.classify import Declaration, UnclassifiedTensors
@@ -131,6 +132,25 @@ def test_spectral_norm_is_refused_on_first_layers_and_may_be_declared_inside(
     assert re.search(r"computed from it by \w*SpectralNorm", str(caught.value))
     (inside,) = caught.value.proposals.values()
     assert inside in (Declaration(Role.HIDDEN, 1, 0), Role.HIDDEN)
+
+
+class Positive(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.softplus(x)
+
+
+def test_a_gain_that_a_function_computes_is_proposed_as_a_gain() -> None:
+    def build(width: int) -> nn.Module:
+        model = nn.Sequential(nn.Linear(5, width), nn.LayerNorm(width))
+        parametrize.register_parametrization(model[1], "weight", Positive())
+        return model
+
+    with pytest.raises(UnclassifiedTensors, match="computed from it by Positive") as refused:
+        derive_model_shape(build(32), build(64), 32)
+    said = {"1.parametrizations.weight.original": Declaration(Role.VECTOR, None, 0)}
+    assert refused.value.proposals == said
+    gain = derive_model_shape(build(32), build(64), 32, roles=said).tensors[-1]
+    assert (gain.role, gain.constant) == (Role.VECTOR, 1.0)
 
 
 @pytest.mark.parametrize("said", [Role.OUTPUT, Declaration(Role.OUTPUT, 1, 0)])

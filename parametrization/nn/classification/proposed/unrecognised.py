@@ -56,6 +56,11 @@ class Unrecognised(NamedTuple):
         return self.infinite[:_LAST_TWO] == ((True, False) if transposed else (False, True))
 
     @property
+    def is_vector(self) -> bool:
+        """True for one dimension that grows, and no other."""
+        return self.infinite == (True,)
+
+    @property
     def path(self) -> tuple[str, ...]:
         """Names of the modules around it, from the root's child to its owner."""
         return tuple(self.owned.name.split(".")[:-1])
