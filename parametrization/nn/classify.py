@@ -127,7 +127,7 @@ def classify_model(
         known_ones = [one for one in found if isinstance(one, TensorShape)]
         ends = with_ends(
             unrecognised,
-            [name for name in matrices if name not in _fixed_tables(known_ones)],
+            [name for name in matrices if name not in _fixed(known_ones)],
             has_input=any(one.role is Role.INPUT and one.fan_in_axes for one in known_ones),
             has_readout=any(_reads_out(one) for one in known_ones),
         )
@@ -151,9 +151,9 @@ def classify_model(
     )
 
 
-def _fixed_tables(tensors: Iterable[TensorShape]) -> set[str]:
-    """Lookup tables in which nothing grows: terms beside an output, not a layer behind it."""
-    return {one.name for one in tensors if one.is_table and not any(one.infinite)}
+def _fixed(tensors: Iterable[TensorShape]) -> set[str]:
+    """Tensors in which nothing grows: behind an output they work on what it gives."""
+    return {one.name for one in tensors if not any(one.infinite)}
 
 
 def _reads_out(tensor: TensorShape) -> bool:

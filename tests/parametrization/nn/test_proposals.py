@@ -63,6 +63,10 @@ OUTPUTS: dict[str, tuple[Build, set[str]]] = {
         layers(body=(8, W), click=(W, 1), terms__age=nn.Embedding(7, 1)),
         {"click.weight"},
     ),
+    "an output whose pixels a layer of fixed size smooths": (
+        layers(body=(8, W), pixels=(W, 12), smooth=(12, 12)),
+        {"pixels.weight"},
+    ),
     "actor and critic": (
         layers(body=(8, W), policy__0=(W, W), policy__1=(W, 4), value=(W, 1)),
         {"policy.1.weight", "value.weight"},
