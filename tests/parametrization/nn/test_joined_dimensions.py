@@ -52,7 +52,8 @@ class Apart(nn.Module):
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
         h = torch.relu(self.first(x))
-        return self.head(torch.relu(self.middle(h) + self.time(time)))
+        y: Tensor = self.head(torch.relu(self.middle(h) + self.time(time)))
+        return y
 
 
 def test_two_layers_have_the_roles_of_the_two_parts_and_pass_the_check() -> None:
@@ -63,7 +64,8 @@ def test_two_layers_have_the_roles_of_the_two_parts_and_pass_the_check() -> None
 
     def loss(model: nn.Module, given: tuple[Tensor, Tensor, Tensor]) -> Tensor:
         x, time, wanted = given
-        return (model(x, time) - wanted).square().mean()
+        error: Tensor = model(x, time) - wanted
+        return error.square().mean()
 
     roles = {tensor.name: tensor.role for tensor in shape(Apart, BASE).tensors}
     assert (roles["middle.weight"], roles["time.weight"]) == (Role.HIDDEN, Role.INPUT)

@@ -46,5 +46,16 @@ def nothing_left_behind() -> Iterator[None]:
     os.chdir(folder)
     sys.path[:] = path
     for name in set(sys.modules) - modules:
-        if not name.startswith(("torch", "numpy", "tuner", "workers")):
+        if _is_users(name):
             del sys.modules[name]
+
+
+def _is_users(name: str) -> bool:
+    """True for a module of no installed package: those must not be loaded a second time."""
+    file = getattr(sys.modules[name], "__file__", None)
+    installed = (sys.prefix, sys.base_prefix)
+    return (
+        file is not None
+        and not name.startswith(("tuner.", "workers.", "widthwise.", "parametrization."))
+        and not any(Path(file).is_relative_to(prefix) for prefix in installed)
+    )
