@@ -1,6 +1,7 @@
 """Store the statistics of a study's coordinate check, and count its optimizers and widths."""
 
 from collections.abc import Iterable
+from itertools import islice, product
 from typing import Final, NamedTuple
 
 from sqlalchemy import ScalarSelect, bindparam, func, select
@@ -12,6 +13,9 @@ from tuner.records.snapshot import StudyRecord
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.states import OrderState
 from tuner.storage.sql.tables import CoordinateCheckRow, OrderRow
+
+_MOST_IDS: Final = 2000
+"""Ids that are looked for in one query; PostgreSQL takes 65,535 bound parameters."""
 
 # Made once: a list asks for every study of it, and to make them takes longer than to execute them.
 _CHECKED: Final = (
@@ -55,13 +59,15 @@ def check_progress(session: Session, study_id: str) -> CheckProgress:
 def check_seconds(session: Session, study: StudyRecord) -> dict[tuple[str, int], float]:
     """Seconds that a slot took, by optimizer and width, for those that workers have checked.
 
-    Of a check that was repeated, those of the last run.
+    Of a check that was repeated, those of the last run; of a study that has been moved very often,
+    runs of its first versions alone.
     """
     places = {
         check_order_id(study.id, version, config.name, width): (config.name, width)
-        for version in range(study.version + 1)
-        for config in study.spec.optimizers
-        for width in study.spec.check_widths
+        for version, config, width in islice(
+            product(range(study.version + 1), study.spec.optimizers, study.spec.check_widths),
+            _MOST_IDS,
+        )
     }
     # By their ids: a long study has tens of thousands of other orders.
     done = (

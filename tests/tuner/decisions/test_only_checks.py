@@ -42,6 +42,8 @@ def test_a_study_that_stops_after_its_check_starts_its_orders_and_no_trial(
     with database.read() as session:
         ended = read_snapshot(session, study_id)
         taken = check_seconds(session, ended.study)
+        often_paused = ended.study.model_copy(update={"version": 100_000})
+        assert check_seconds(session, often_paused) == taken
     database.close()
     assert ended.study.state is StudyState.COMPLETED
     assert ended.study.reason is not None
