@@ -71,6 +71,7 @@ class Cohort:
         ]
         """Equal ones are one object."""
         self._steps = [trial.step for trial in trials]
+        self._clips = any(trial.spec.training.clips for trial in trials)
         self._measured: list[Tensor] = []
         self._factors: list[list[float]] = []
         """On the peak rates, of the steps that were measured."""
@@ -172,7 +173,7 @@ class Cohort:
         trial, advance = self.trials[number], self.advances[number]
         losses, gradient_norms, parameter_norms, kept = (column[:lasting] for column in columns)
         peak_rate = trial.spec.hyperparameters["learning_rate"]
-        clipped = [1 - share for share in kept]
+        clipped = [1 - share for share in kept] if self._clips else [0.0] * lasting
         trial.train_losses += losses
         rates = [peak_rate * factor for factor in factors[:lasting]]
         advance.updates.extend([losses, gradient_norms, parameter_norms, clipped, rates])

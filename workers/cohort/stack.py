@@ -6,7 +6,7 @@ alone as before, and whatever trains the stack trains them.
 Shape suffix: N tensors of one shape and one optimizer, K trials of the cohort.
 """
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,7 +43,8 @@ class CohortTensors:
 def stack_trials(trials: Sequence[RunningTrial]) -> CohortTensors:
     """Stack the trials' tensors; their models and optimizers hold views of them from here on."""
     models = [trial.model for trial in trials]
-    groups = tuple(_stacked_group(trials, kind, names) for kind, names in _alike(trials[0]))
+    own = [dict(model.named_parameters()) for model in models]
+    groups = tuple(_stacked_group(trials, own, kind, names) for kind, names in _alike(trials[0]))
     parameters = {
         name: stack
         for group in groups
@@ -88,11 +89,18 @@ def _alike(trial: RunningTrial) -> Iterable[tuple[Kind, tuple[str, ...]]]:
 
 
 def _stacked_group(
-    trials: Sequence[RunningTrial], kind: Kind, names: tuple[str, ...]
+    trials: Sequence[RunningTrial],
+    own: Sequence[Mapping[str, Tensor]],
+    kind: Kind,
+    names: tuple[str, ...],
 ) -> TensorGroup:
-    own_NK = [[trial.model.get_parameter(name) for trial in trials] for name in names]
+    own_NK = [[parameters[name] for parameters in own] for name in names]
+    parts = tuple(kind.optimizer.init(own_NK[0][0].detach()))
     states_NK = [
-        [_state(trial, kind, parameter) for trial, parameter in zip(trials, own_K, strict=True)]
+        [
+            _state(trial, kind, parts, parameter)
+            for trial, parameter in zip(trials, own_K, strict=True)
+        ]
         for own_K in own_NK
     ]
     stacks = {
@@ -108,13 +116,15 @@ def _stacked_group(
     return TensorGroup(kind, names, _shared(own_NK), stacks)
 
 
-def _state(trial: RunningTrial, kind: Kind, parameter: Tensor) -> State:
+def _state(trial: RunningTrial, kind: Kind, parts: Sequence[str], parameter: Tensor) -> State:
     """State that the trial's optimizer keeps for the tensor, by the pure optimizer's names."""
     stored = trial.optimizer.state[parameter]
+    values = {part: stored.get(kind.stored_names.get(part, part)) for part in parts}
+    if all(value is not None for value in values.values()):
+        return values
     fresh = kind.optimizer.init(parameter.detach())
     if COUNTER in fresh and has_fused_kernel(trial):
         fresh[COUNTER] = fresh[COUNTER].float()  # as torch's kernels count
-    values = {part: stored.get(kind.stored_names.get(part, part)) for part in fresh}
     return {part: fresh[part] if value is None else value for part, value in values.items()}
 
 
