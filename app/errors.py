@@ -164,7 +164,9 @@ def _on_validation_error(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)
     errors = field_errors(error.errors(), error.body)
     count = "One field is" if len(errors) == 1 else f"{len(errors)} fields are"
-    named = "; ".join(f"{entry.pointer or 'the body'}: {entry.detail}" for entry in errors[:5])
+    named = "; ".join(
+        f"{entry.pointer or 'the body'}: {entry.detail.removesuffix('.')}" for entry in errors[:5]
+    )
     rest = "; and so on" if len(errors) > 5 else ""
     detail = f"{count} not as needed: {named}{rest}"
     return problem(request, 422, f"{detail}.", kind="invalid-request", errors=errors)
@@ -175,7 +177,10 @@ def _on_http_error(request: Request, error: Exception) -> ProblemResponse:
     detail = str(error.detail)
     headers = dict(error.headers or {})
     if error.status_code == 404:
-        detail = f"There is nothing at {request.url.path}. What there is: /openapi.json."
+        path = request.url.path
+        without = path.rstrip("/")
+        remedy = f"Leave out the slash at its end: {without}. " if without != path else ""
+        detail = f"There is nothing at {path}. {remedy}What there is: /openapi.json."
     elif error.status_code == 405:
         headers["Allow"] = ", ".join(methods_at(request.scope))
         detail = f"{request.method} is not possible at {request.url.path}; use {headers['Allow']}."

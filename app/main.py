@@ -99,6 +99,7 @@ def routed_app() -> FastAPI:
         docs_url=None,  # both fetch scripts from other hosts
         redoc_url=None,
         openapi_url=None,  # made on the event loop, for seconds
+        redirect_slashes=False,  # to an address that a proxy in front has another name for
         generate_unique_id_function=operation_id,
         dependencies=[Depends(require_scope), Depends(known_query)],
         telemetry={"exclude": is_untraced},

@@ -22,6 +22,9 @@ _WORDS: Final = {
     "dataclass_type": "must be a JSON object",
     "dict_type": "must be a JSON object",
     "tuple_type": "must be a JSON array",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "is too large a number",
+    "timezone_aware": "must name its time zone, as 2026-11-28T16:00:00Z does",
 }
 """Sentences for the kinds of error whose own message does not say what to change."""
 
@@ -134,7 +137,20 @@ def _words(error: Mapping[str, Any]) -> str:
         return f"not JSON: {error['ctx']['error']}"
     if error["type"] in ("enum", "literal_error"):
         return f"{_shown(error['input'])} is none of {error['ctx']['expected']}: use one of them"
-    return _WORDS.get(error["type"], message.replace("Input should", "must", 1))
+    return _WORDS.get(error["type"], _in_plain_words(message))
+
+
+def _in_plain_words(message: str) -> str:
+    """A message of pydantic's without its names of Python's types.
+
+    >>> _in_plain_words("Tuple should have at least 1 item after validation, not 0")
+    'must have at least 1 item, not 0'
+    >>> _in_plain_words("Input should be greater than 0")
+    'must be greater than 0'
+
+    """
+    plain = re.sub(r"^[A-Z][a-z]+ should ", "must ", message)
+    return plain.replace(" after validation", "")
 
 
 def _without_echoes(found: Sequence[_Found]) -> Iterator[_Found]:

@@ -30,6 +30,9 @@ _RAW_SECURITY_HEADERS: Final = [
     (name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()
 ]
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_SENT_ONCE: Final = frozenset(
+    {b"host", b"authorization", b"x-api-key", b"content-type", b"idempotency-key", b"origin"}
+)
 BODY_SECONDS: Final = 120.0
 """Seconds for the whole body of a request."""
 _MOST_DRAINED = 32_000_000  # bytes read and thrown away, so that the answer reaches the sender
@@ -51,7 +54,7 @@ class SecurityHeaders:
 
 
 class KnownHosts:
-    """Refuses requests addressed to a host that this service is not known by.
+    """Refuses requests addressed to a host that this service is not known by, or to several.
 
     Without log-in this is what keeps a web page elsewhere from driving a service on this
     machine, by pointing its own name here (DNS rebinding) or by posting across origins.
@@ -67,7 +70,14 @@ class KnownHosts:
             return
         host, origin = sent(scope, b"host") or "", sent(scope, b"origin")
         refusal = None
-        if _hostname(f"//{host}") not in self.allowed:
+        if twice := _sent_twice(scope):
+            what = f"The header {twice} is sent more than once: send it once."
+            response = problem(Request(scope), 400, what, kind="repeated-header")
+            await response(scope, receive, send)
+            return
+        if not host:
+            refusal = (400, "unknown-host", "There is no Host header: name a host in it.")
+        elif _hostname(f"//{host}") not in self.allowed:
             refusal = (400, "unknown-host", "The Host header names a host that is not served here.")
         elif (
             scope["method"] not in _SAFE_METHODS
@@ -82,6 +92,19 @@ class KnownHosts:
         detail = f"{what} Served here: {', '.join(sorted(self.allowed))}."
         response = problem(Request(scope), status, detail, kind=kind)
         await response(scope, receive, send)
+
+
+def _sent_twice(scope: Scope) -> str | None:
+    """Name of a header that has one value and is sent with more; None if there is none.
+
+    A proxy in front may have read another one of them than this service would.
+    """
+    seen = set()
+    for name, _ in scope["headers"]:
+        if name in _SENT_ONCE and name in seen:
+            return str(name, "ascii").title()
+        seen.add(name)
+    return None
 
 
 def _hostname(url: str) -> str | None:

@@ -1,6 +1,7 @@
 """Request bodies: JSON in UTF-8 and nothing else, refused with the reason."""
 
 import json
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -57,7 +58,7 @@ class _JsonRequest(Request):
 
 
 def parsed_json(body: bytes) -> Json:
-    """Parse a body.
+    """Parse a body; a byte order mark before it, which some editors and shells write, is no part.
 
     NaN and infinity, which are not JSON, pass: validation names the field they are in. So do
     numbers that are whole only as floats, as `Rounded`.
@@ -67,7 +68,9 @@ def parsed_json(body: bytes) -> Json:
 
     """
     try:
-        return json.loads(body.decode(), object_pairs_hook=_object, parse_float=_number)
+        return json.loads(
+            body.removeprefix(BOM_UTF8).decode(), object_pairs_hook=_object, parse_float=_number
+        )
     except UnicodeDecodeError as error:
         raise HTTPException(
             400, f"The body is not UTF-8: byte {error.start} cannot be read. Encode it as UTF-8."

@@ -79,6 +79,7 @@ def parse_table(text: str, *, loss: str | None = None) -> Table:
 
 
 def _cells(text: str) -> tuple[list[str], Iterator[tuple[int, dict[str, str]]]]:
+    text = text.removeprefix("\ufeff")  # spreadsheets write a byte order mark
     first = text.partition("\n")[0]
     delimiter = max(",;\t", key=first.count)
     reader = csv.reader(text.splitlines(), delimiter=delimiter)

@@ -89,6 +89,21 @@ def test_a_csv_is_read_and_what_does_not_fit_is_named(served: Served) -> None:
     assert [one["value"] for one in given(served.client, study_id)] == [2.5, 2.4]
 
 
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("before", ["", "\ufeff"])
+def test_a_csv_is_read_as_spreadsheets_write_it(
+    served: Served, before: str, delimiter: str
+) -> None:
+    """With a byte order mark, other delimiters, line ends of Windows and names of any script."""
+    study_id = served.submit(**SEARCHED)
+    lines = ("קצב לימוד, value", '0.001,"2.5"', "4e-3,2.25")
+    text = before + "\r\n".join(lines).replace(",", delimiter)
+    answered = give(served.client, study_id, "csv", text, names={"קצב לימוד": "learning_rate"})
+    assert (answered["new"], answered["left_out"]) == (2, 0)
+    found = [(one["params"], one["value"]) for one in given(served.client, study_id)]
+    assert found == [({"learning_rate": 0.001}, 2.5), ({"learning_rate": 0.004}, 2.25)]
+
+
 def test_a_study_starts_from_what_another_one_has_learned(reviewed: tuple[Served, str]) -> None:
     served, known_id = reviewed
     study_id = served.submit()
@@ -166,6 +181,8 @@ def bomb(path: Path) -> str:
     [
         ("csv", "a,b\n1,2\n"),
         ("csv", '"'),
+        ("csv", "\ufeff"),
+        ("optuna_journal", "no JSON"),
         ("optuna_journal", "{}"),
         ("optuna_journal", "[" * 100_000),
         ("optuna_journal", '{"op_code": 4, "study_id": 9}'),
@@ -183,5 +200,8 @@ def test_what_holds_no_trials_is_refused_in_words(
     body = {"form": form, "content": content}
     refused = served.client.post(f"/v1/studies/{study_id}/trials:import", json=body)
     assert refused.status_code == 422, refused.text
-    assert [one["pointer"] for one in refused.json()["errors"]] == ["/content"]
+    (error,) = refused.json()["errors"]
+    assert error["pointer"] == "/content"
+    assert "JSONDecodeError" not in error["detail"]
+    assert ".." not in refused.json()["detail"]
     assert given(served.client, study_id) == []

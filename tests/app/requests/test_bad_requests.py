@@ -250,3 +250,11 @@ def nested(path: list[str], value: object) -> dict[str, Any]:
 
 def nothing_is_stored(client: httpx.Client) -> bool:
     return bool(client.get("/v1/studies").json()["studies"] == [])
+
+
+def test_a_byte_order_mark_before_a_body_is_no_part_of_it(client: httpx.Client) -> None:
+    """As PowerShell and some editors write it."""
+    body = json.dumps(MLP | {"name": "מחקר"}, ensure_ascii=False).encode("utf-8-sig")
+    answered = client.post("/v1/studies:preview", content=body, headers=JSON)
+    assert answered.status_code == 200, answered.text
+    assert answered.json()["spec"]["name"] == "מחקר"

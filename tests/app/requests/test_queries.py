@@ -63,3 +63,44 @@ def test_filters_may_be_repeated(finished: tuple[Served, str]) -> None:
     served, study_id = finished
     both = served.client.get(f"/v1/studies/{study_id}/trials?purpose=search&purpose=control")
     assert {trial["purpose"] for trial in both.json()["trials"]} == {"search", "control"}
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        "2026-11-28T16:00:00Z",
+        "2026-11-28T21:30:00%2B05:30",
+        "2026-11-28T21:30:00+05:30",  # the + arrives as a space
+        "2026-11-28%2016:00:00Z",
+        "2026-11-28T10:30:00.5-05:30",
+    ],
+)
+def test_times_are_taken_with_any_zone(untouched: Served, moment: str) -> None:
+    assert untouched.client.get(f"/v1/studies?created_after={moment}").status_code == 200
+    usage = untouched.client.get(f"/v1/usage?since={moment}").json()
+    assert usage["since"].startswith("2026-11-28T16:00:00")
+
+
+@pytest.mark.parametrize("moment", ["1764374400", "-1", "1764374400000", "yesterday", "2026-11-28"])
+def test_what_is_no_time_is_refused_with_one(untouched: Served, moment: str) -> None:
+    detail = refused(untouched.client.get(f"/v1/usage?until={moment}"), "until")
+    assert detail == "must be a time with its zone, such as 2026-11-28T16:00:00Z"
+
+
+def test_a_time_without_a_zone_is_told_to_name_one(untouched: Served) -> None:
+    detail = refused(untouched.client.get("/v1/usage?until=2026-11-28T16:00:00"), "until")
+    assert detail == "must name its time zone, as 2026-11-28T16:00:00Z does"
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "words"),
+    [
+        ("page_size=ten", "page_size", "must be a whole number"),
+        ("page_size=0", "page_size", "must be greater than or equal to 1"),
+        (f"page_token={'x' * 501}", "page_token", "must have at most 500 characters"),
+    ],
+)
+def test_limits_are_told_without_names_of_types(
+    untouched: Served, query: str, name: str, words: str
+) -> None:
+    assert refused(untouched.client.get(f"/v1/studies?{query}"), name) == words

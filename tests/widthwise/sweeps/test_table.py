@@ -7,6 +7,7 @@ import pytest
 
 from parametrization.sweeps.columns import recognised
 from parametrization.sweeps.refused import SweepRefused
+from parametrization.sweeps.table import parse_table
 from tests.widthwise.sweeps.tables import steady, sweep_rows, write_csv
 from widthwise.errors import WidthwiseError
 from widthwise.sweeps.table import read_table
@@ -152,3 +153,10 @@ def test_a_table_of_several_settings_is_taken_apart_by_them(tmp_path: Path) -> N
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(WidthwiseError, match="cannot read"):
         read_table(tmp_path / "none.csv")
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path: Path) -> None:
+    """Spreadsheets write one, and who posts a table sends it along."""
+    path = write_csv(tmp_path / "plain.csv", sweep_rows(steady))
+    text = path.read_text(encoding="utf-8")
+    assert parse_table("\ufeff" + text) == read_table(path)

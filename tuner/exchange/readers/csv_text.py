@@ -16,15 +16,18 @@ _PREFIX: Final = "params_"
 
 
 def csv_rows(text: str, value_column: str) -> Iterator[Row]:
-    """The trials of a CSV text with a header.
+    """The trials of a CSV text with a header, between commas, semicolons or tabs.
 
     Raises:
         TrialsUnreadable: if it has no header with that column.
 
     """
-    reader = csv.DictReader(io.StringIO(text), strict=True)
+    text = text.removeprefix("\ufeff")  # spreadsheets write a byte order mark
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.DictReader(io.StringIO(text), strict=True, delimiter=delimiter)
     try:
-        columns = reader.fieldnames or ()
+        columns = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = columns
         if value_column not in columns:
             has = ", ".join(columns)[:200]
             raise TrialsUnreadable(

@@ -27,7 +27,7 @@ def journal_rows(text: str, study_name: str | None) -> Iterator[Row]:
 
     """
     try:
-        storage = JournalStorage(_Read([json.loads(line) for line in text.splitlines()]))
+        storage = JournalStorage(_Read(list(_logs(text))))
         names = {one.study_name: one._study_id for one in storage.get_all_studies()}
         trials = storage.get_all_trials(chosen(names, study_name), deepcopy=False)
         for trial in trials:
@@ -42,6 +42,16 @@ def journal_rows(text: str, study_name: str | None) -> Iterator[Row]:
         raise TrialsUnreadable(
             f"it is no Optuna journal: {type(error).__name__} {error}"
         ) from error
+
+
+def _logs(text: str) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            yield json.loads(line)
+        except json.JSONDecodeError as error:
+            raise TrialsUnreadable(
+                f"it is no Optuna journal: line {number} is not JSON ({error.msg})"
+            ) from error
 
 
 class _Read(BaseJournalBackend):
