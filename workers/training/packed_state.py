@@ -42,8 +42,10 @@ def unpacked(stored: dict[str, Any]) -> dict[str, Any]:
 def _planned(value: Any, pieces: list[Tensor]) -> Any:  # noqa: ANN401 - whatever a state holds
     """The plan of a value, whose tensors are appended to the pieces."""
     if isinstance(value, Tensor):
-        order = sorted(range(value.dim()), key=value.stride, reverse=True)
-        lying = value.detach().cpu().permute(order)
+        order = sorted(range(value.dim()), key=value.stride().__getitem__, reverse=True)
+        lying = value.detach().cpu()
+        if order != list(range(len(order))):
+            lying = lying.permute(order)
         pieces.append(lying.contiguous().view(-1).view(torch.uint8))
         return {_TENSOR: (str(value.dtype).removeprefix("torch."), tuple(lying.shape), order)}
     if isinstance(value, dict):
