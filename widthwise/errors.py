@@ -55,7 +55,10 @@ def _lines(status: int, problem: dict[str, Any]) -> list[str]:
     title = str(problem.get("title") or f"the service answered with status {status}")
     detail = str(problem.get("detail") or "")
     errors = [
-        f"  {error.get('pointer') or '/'}: {error.get('detail', '')}"
+        f"{error.get('pointer') or '/'}: {error.get('detail', '')}"
         for error in problem.get("errors") or []
     ]
-    return [f"{title}: {detail}" if detail and detail != title else title, *errors]
+    if len(errors) > 1:
+        return [f"{title}:", *(f"  {error}" for error in errors)]  # of which detail is a summary
+    told = errors[0] if errors else detail
+    return [f"{title}: {told}" if told and told != title else title]

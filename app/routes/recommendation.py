@@ -19,11 +19,11 @@ from app.exported import (
 from app.http.headers.accepted import names
 from app.http.json_requests import JsonRoute
 from app.schemas.described_target import DescribedTargetAsked
+from app.schemas.texts import AskedBatchSize, AskedDepth, AskedTokens, AskedWidth
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.recommendation.targets.described import IllegalConfiguration
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import IllegalTarget
-from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage.evidence import read_summary, settled
 from tuner.storage.studies import get_study
 
@@ -38,16 +38,17 @@ def read_recommendation(  # noqa: PLR0913  # one query parameter each
     database: Db,
     answers: Kept,
     width: Annotated[
-        Width | None, Query(description="Of the target; default: the one the study names")
+        AskedWidth | None, Query(description="Of the target; default: the one the study names")
     ] = None,
     depth: Annotated[
-        Depth | None, Query(description="Of the target, as the family counts it; default likewise")
+        AskedDepth | None,
+        Query(description="Of the target, as the family counts it; default likewise"),
     ] = None,
     batch_size: Annotated[
-        BatchSize | None, Query(description="Sequences or images per step; default likewise")
+        AskedBatchSize | None, Query(description="Sequences or images per step; default likewise")
     ] = None,
     tokens: Annotated[
-        Tokens | None,
+        AskedTokens | None,
         Query(description="Tokens (or images) that the target trains on; default likewise"),
     ] = None,
     optimizer: Annotated[

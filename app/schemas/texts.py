@@ -1,10 +1,13 @@
-"""Define the kinds of text that queries take."""
+"""Define the kinds of text and number that queries take."""
 
 import datetime as dt
 import re
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+from parametrization.text.whole import whole_number
+from tuner.spec.target import BatchSize, Depth, Tokens, Width
 
 _WRITTEN: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?( ?\S+)?")
 _SPACED_ZONE: Final = re.compile(r" (?=\d\d:\d\d$)")
@@ -34,3 +37,16 @@ def _in_utc(moment: dt.datetime) -> dt.datetime:
 
 Moment = Annotated[AwareDatetime, BeforeValidator(_written), AfterValidator(_in_utc)]
 """A time with its zone, such as `2026-11-28T16:00:00Z`."""
+
+
+def _in_digits(asked: str) -> str:
+    number = whole_number(asked)
+    return asked if number is None else str(number)
+
+
+_AS_PEOPLE_WRITE: Final = BeforeValidator(_in_digits)
+"""Large numbers as 1e11 too."""
+AskedWidth = Annotated[Width, _AS_PEOPLE_WRITE]
+AskedDepth = Annotated[Depth, _AS_PEOPLE_WRITE]
+AskedBatchSize = Annotated[BatchSize, _AS_PEOPLE_WRITE]
+AskedTokens = Annotated[Tokens, _AS_PEOPLE_WRITE]

@@ -137,3 +137,20 @@ def test_a_preview_queues_nothing(client: Client) -> None:
     found = client.preview(SPEC | {"name": name})
     assert found["trials"] == sum(of["trials"] for of in found["planned"])
     assert named(client, name) == []
+
+
+def test_a_refusal_is_told_once() -> None:
+    """Of several bad fields, a line each; a problem's detail sums them up for who reads JSON."""
+    one = {"pointer": "/width", "detail": "must be greater than 0"}
+    problem = {"title": "Invalid request", "detail": "One field is not as needed: /width: ...."}
+    assert str(Refused(422, problem | {"errors": [one]})) == (
+        "Invalid request: /width: must be greater than 0"
+    )
+    two = one | {"pointer": "/depth"}
+    assert str(Refused(422, problem | {"errors": [one, two]})).splitlines() == [
+        "Invalid request:",
+        "  /width: must be greater than 0",
+        "  /depth: must be greater than 0",
+    ]
+    assert str(Refused(409, {"title": "Not ready", "detail": "Later."})) == "Not ready: Later."
+    assert str(Refused(502, {})) == "the service answered with status 502"

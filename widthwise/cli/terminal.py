@@ -13,6 +13,7 @@ from rich.markup import escape
 from rich.measure import Measurement
 
 from parametrization.text.visible import visible
+from parametrization.text.whole import whole_number
 from widthwise.client import Client
 from widthwise.errors import WidthwiseError
 
@@ -120,3 +121,16 @@ def service(address: str | None) -> Iterator[Client]:
     """A client of the service; its errors end the command as `said_plainly` does."""
     with said_plainly(), Client(address) as client:
         yield client
+
+
+def token_count(text: str) -> int:
+    """A number of tokens as people write it: 1e11 too.
+
+    Raises:
+        typer.BadParameter: if it is none.
+
+    """
+    number = whole_number(text)
+    if number is None or number < 1:
+        raise typer.BadParameter(f"{text!r} is no number of tokens: write 100000000000 or 1e11")
+    return number

@@ -22,6 +22,7 @@ from widthwise.cli.terminal import (
     out,
     print_json,
     said_plainly,
+    token_count,
     write_text,
 )
 from widthwise.cli.watch import watch_study
@@ -49,7 +50,12 @@ def tune(  # noqa: PLR0913  # one parameter an option
         typer.Option(min=1, help="Examples per step of the target; default: the proxies'."),
     ] = None,
     target_tokens: Annotated[
-        int | None, typer.Option(min=1, help="Tokens the target trains on; default: the proxies'.")
+        int | None,
+        typer.Option(
+            parser=token_count,
+            metavar="<int>",
+            help="Tokens the target trains on, perhaps as 1e11; default: the proxies'.",
+        ),
     ] = None,
     optimizer: Annotated[
         list[str] | None, typer.Option(help="Optimizer to tune; may be repeated; default: adamw.")

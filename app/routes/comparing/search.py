@@ -7,13 +7,13 @@ from fastapi import APIRouter, Query
 
 from app.dependencies import Db
 from app.routes.comparing.answered import answered
+from app.schemas.texts import AskedBatchSize, AskedDepth, AskedTokens, AskedWidth
 from parametrization.recommendation.record import Record
 from tuner.recommendation.comparing.answers import AnswerInShort
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import AskedTarget
 from tuner.spec.states import StudyState
 from tuner.spec.study_fields import LabelText, ProjectName
-from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage import study_list
 from tuner.storage.evidence import read_summary
 from tuner.storage.study_list import StudyFilter
@@ -47,10 +47,12 @@ def search_recommendations(  # noqa: PLR0913  # one query parameter each
         Optimizer | None, Query(description="To answer for; only studies that tuned it")
     ] = None,
     project: Annotated[ProjectName | None, Query(description="Empty: those of none")] = None,
-    width: Annotated[Width | None, Query(description="Of the target; default: each's own")] = None,
-    depth: Annotated[Depth | None, Query()] = None,
-    batch_size: Annotated[BatchSize | None, Query()] = None,
-    tokens: Annotated[Tokens | None, Query()] = None,
+    width: Annotated[
+        AskedWidth | None, Query(description="Of the target; default: each's own")
+    ] = None,
+    depth: Annotated[AskedDepth | None, Query()] = None,
+    batch_size: Annotated[AskedBatchSize | None, Query()] = None,
+    tokens: Annotated[AskedTokens | None, Query()] = None,
     page_size: Annotated[int, Query(ge=1, le=100)] = 20,
     page_token: Annotated[str | None, Query(max_length=500)] = None,
 ) -> FoundAnswers:

@@ -10,13 +10,13 @@ from pydantic import Field
 from app.dependencies import Db, Verdicts
 from app.routes.comparing.answered import answered
 from app.schemas.studies import StudySummary, study_summary
+from app.schemas.texts import AskedBatchSize, AskedDepth, AskedTokens, AskedWidth
 from app.standings.standing import read_standing
 from parametrization.recommendation.record import Record
 from tuner.recommendation.comparing.answers import AnswerInShort, RateChange, rate_change
 from tuner.recommendation.comparing.spec_differences import Difference, differences
 from tuner.spec.optimizers.name import Optimizer
 from tuner.spec.requested_target import AskedTarget
-from tuner.spec.target import BatchSize, Depth, Tokens, Width
 from tuner.storage.evidence import read_summary
 from tuner.storage.studies import get_study
 
@@ -55,10 +55,10 @@ def compare_studies(  # noqa: PLR0913  # one query parameter each
         list[AskedIds],
         Query(min_length=1, max_length=MOST, description="Two to ten studies, between commas"),
     ],
-    width: Annotated[Width | None, Query(description="Of one target for all")] = None,
-    depth: Annotated[Depth | None, Query()] = None,
-    batch_size: Annotated[BatchSize | None, Query()] = None,
-    tokens: Annotated[Tokens | None, Query()] = None,
+    width: Annotated[AskedWidth | None, Query(description="Of one target for all")] = None,
+    depth: Annotated[AskedDepth | None, Query()] = None,
+    batch_size: Annotated[AskedBatchSize | None, Query()] = None,
+    tokens: Annotated[AskedTokens | None, Query()] = None,
     optimizer: Annotated[Optimizer | None, Query(description="Default: each one's best")] = None,
 ) -> Comparison:
     """Differences between studies, and the answer of each, side by side.

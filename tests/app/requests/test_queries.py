@@ -104,3 +104,34 @@ def test_limits_are_told_without_names_of_types(
     untouched: Served, query: str, name: str, words: str
 ) -> None:
     assert refused(untouched.client.get(f"/v1/studies?{query}"), name) == words
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("1e11", None),
+        ("1.5E3", None),
+        ("100000000000.0", None),
+        ("1.5", "must be a whole number"),
+        ("1e-2", "must be a whole number"),
+        ("1e30", "must be less than or equal to 1000000000000000000"),
+        ("1e999999999999", "must be a whole number"),
+        ("nan", "must be a whole number"),
+        ("0", "must be greater than or equal to 1"),
+    ],
+)
+def test_a_target_is_asked_for_as_people_write_large_numbers(
+    untouched: Served, written: str, said: str | None
+) -> None:
+    answer = untouched.client.get(f"/v1/recommendations:search?tokens={written}")
+    if said is None:
+        assert answer.status_code == 200, answer.text
+    else:
+        assert refused(answer, "tokens") == said
+
+
+def test_a_body_has_numbers_all_the_same(untouched: Served) -> None:
+    body = {"family": {"name": "mlp"}, "target": {"width": 512, "tokens": "1e11"}}
+    (error,) = untouched.client.post("/v1/studies:preview", json=body).json()["errors"]
+    assert error["pointer"] == "/target/tokens"
+    assert error["detail"] == "must be a number, not text: leave out quotes"

@@ -9,7 +9,16 @@ import typer
 from widthwise.cli.recommendation_view import as_text, recommendation_view
 from widthwise.cli.recommendations.answer import Answer
 from widthwise.cli.recommendations.described import described
-from widthwise.cli.terminal import Address, err, out, print_json, say_written, service, write_text
+from widthwise.cli.terminal import (
+    Address,
+    err,
+    out,
+    print_json,
+    say_written,
+    service,
+    token_count,
+    write_text,
+)
 from widthwise.client import Asked, Document
 from widthwise.errors import WidthwiseError
 
@@ -43,7 +52,11 @@ def recommend(  # noqa: PLR0913  # one parameter an option
     ] = None,
     tokens: Annotated[
         int | None,
-        typer.Option(min=1, help="Tokens (or images) the target trains on; default: the study's."),
+        typer.Option(
+            parser=token_count,
+            metavar="<int>",
+            help="Tokens (or images) the target trains on, perhaps as 1e11; default: the study's.",
+        ),
     ] = None,
     optimizer: Annotated[
         str | None, typer.Option(help="One of the study's optimizers; default: its best.")

@@ -8,11 +8,24 @@ from rich.text import Text
 
 from parametrization.text.rounding import significant
 from parametrization.text.visible import visible
-from widthwise.cli.terminal import Address, AsJson, out, print_json, print_table, service
+from widthwise.cli.terminal import (
+    Address,
+    AsJson,
+    out,
+    print_json,
+    print_table,
+    service,
+    token_count,
+)
 
 Width = Annotated[int | None, typer.Option(help="Width of the target; default: each study's own.")]
 Tokens = Annotated[
-    int | None, typer.Option(help="Tokens that the target trains on; default: each study's own.")
+    int | None,
+    typer.Option(
+        parser=token_count,
+        metavar="<int>",
+        help="Tokens that the target trains on, perhaps as 1e11; default: each study's own.",
+    ),
 ]
 ForOptimizer = Annotated[str | None, typer.Option("--optimizer", help="Optimizer to answer for.")]
 
