@@ -136,14 +136,21 @@ def main() -> None:
     except (OSError, TunerError, ValueError) as error:
         sys.exit(_cannot_start(settings, error))
     address = _address(listening)
-    address_file = settings.data_dir / "address"
-    address_file.write_text(f"{address}\n")
+    address_file = note(address, settings.data_dir)
     with suppress(OSError):  # a full disk: the address file says it too
         sys.stdout.write(_told(settings, address, as_json=as_json))
         sys.stdout.flush()
     _supervise(_children(listening), _environment(settings))
     address_file.unlink(missing_ok=True)
     lock.close()
+
+
+def note(address: str, data_dir: Path) -> Path:
+    """The file that clients find the address in: they wait for it, and may not read half of it."""
+    file, unfinished = data_dir / "address", data_dir / "address.unfinished"
+    unfinished.write_text(f"{address}\n")
+    unfinished.replace(file)
+    return file
 
 
 def _told(settings: Settings, address: str, *, as_json: bool) -> str:

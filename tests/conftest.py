@@ -18,6 +18,14 @@ from sqlalchemy import URL, make_url
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
 
+OF_CALLERS: Final = (
+    *("WIDTHWISE_", "OTEL_", "RAY_"),
+    *("FORCE_COLOR", "NO_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TTY_", "COLUMNS", "LINES"),
+)
+"""Variables, or how they begin, that change what is tested or how it is shown."""
+
+for variable in [name for name in os.environ if name.startswith(OF_CALLERS)]:
+    del os.environ[variable]
 os.environ["WIDTHWISE_CONFIG"] = os.devnull  # nobody's own file takes part
 
 # The same examples in every run, and no time limit: a limit would fail on a busy machine.

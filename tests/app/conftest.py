@@ -12,19 +12,21 @@ import pytest
 
 from app.settings import AppSettings
 from tests.app.served import Served, serving
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.sql.database import Database, open_database
 
 
 @pytest.fixture
 def settings() -> AppSettings:
-    return AppSettings(sse_poll_seconds=0.02)
+    # Who has just been heard of is so still when it is asked about, however busy the machine is.
+    return AppSettings(sse_poll_seconds=0.02, coordinator_silence_seconds=PATIENCE_SECONDS)
 
 
 @pytest.fixture
 def database(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     path = tmp_path / "widthwise.db"
     shutil.copyfile(sqlite_template, path)
-    opened = open_database(f"sqlite:///{path}", busy_timeout_seconds=10)
+    opened = open_database(f"sqlite:///{path}", busy_timeout_seconds=PATIENCE_SECONDS)
     yield opened
     opened.close()
 

@@ -29,7 +29,7 @@ class Coordinated:
             tick(self.database, self.engine, 0.0, memory=self.memory)
 
     def ask(self, worker: str = "one", **fields: Any) -> httpx.Response:  # noqa: ANN401
-        body = {"worker": worker, "ttl_seconds": 60} | fields
+        body = {"worker": worker, "ttl_seconds": 3_600} | fields
         return self.client.post(f"/v1/studies/{self.study}:lease", json=body)
 
     def lease(self, worker: str = "one", **fields: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -14,6 +14,7 @@ from app.server import ApiServer
 from app.settings import AppSettings
 from parametrization.shapes.roles import ModelShape
 from service.sockets import listen
+from tests.patience import PATIENCE_SECONDS
 from tests.tuner.analytic_engine import SHAPE, AnalyticEngine
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
@@ -77,10 +78,10 @@ def serving(database: Database, settings: AppSettings) -> Iterator[Served]:
     thread.start()
     try:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        with httpx.Client(base_url=address, trust_env=False, timeout=30) as client:
+        with httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE_SECONDS) as client:
             yield Served(client, database, server)
     finally:
         server.should_exit = True
-        thread.join(timeout=20)
+        thread.join(PATIENCE_SECONDS)
         listening.close()
         assert not thread.is_alive(), "the server did not stop"

@@ -17,6 +17,7 @@ from sqlalchemy import delete, update
 
 from tests.app.coordinated import Coordinated
 from tests.app.served import Served
+from tests.patience import PATIENCE_SECONDS
 from tests.tuner.own_trainer import BEST_LOG2_RATE, SHAPES, STEPS, external_spec, losses, report
 from tuner.coordinator.external_engine import ExternalEngine
 from tuner.coordinator.memory import Memory
@@ -124,7 +125,7 @@ def test_a_study_says_which_trainer_it_waits_for(served: Served) -> None:
         beat(session, "tuner", "coordinator", None, None)
     assert "client.trials(" in study.state()["problem"]
     assert f"POST /v1/studies/{study.study}:lease" in study.state()["problem"]
-    lease = study.lease(ttl_seconds=1)
+    lease = study.lease()
     assert study.state()["problem"] is None
     with served.database.write() as session:
         session.execute(update(LeaseRow).values(expires_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC)))
@@ -182,7 +183,12 @@ def test_an_example_tunes_its_own_model(served: Served, script: str) -> None:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     with coordinating(served):
         told = subprocess.run(
-            command, env=environment, check=False, capture_output=True, text=True, timeout=280
+            command,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
         )
     assert told.returncode == 0, told.stderr
     assert "width 128" in told.stdout
@@ -192,7 +198,7 @@ def test_a_shell_script_tunes_with_curl_alone(served: Served) -> None:
     script = ROOT / "examples" / "external" / "trainer.sh"
     with coordinating(served), Client(served.address) as client:
         study = client.submit(external_spec(search={"trials": 4, "batch_size": 4}))["id"]
-        subprocess.run([script, served.address, study], check=True, timeout=280)
+        subprocess.run([script, served.address, study], check=True, timeout=PATIENCE_SECONDS)
         answer = client.recommendation(study)
     assert abs(math.log2(answer["learning_rate"]["value"]) - BEST_LOG2_RATE) < 0.25
     assert answer["noise_floor"]["spread_percent"] == 0.0
@@ -209,7 +215,7 @@ def test_news_that_follow_others_closely_are_told_later(served: Served) -> None:
     brief = ExternalEngine(study.database, gather_seconds=0.01)
     assert told_of(brief, 0.0) == [one["order"], two["order"]]
     study.report(three, report(three, 2, [2.0, 2.0]))
-    assert told_of(brief, 60.0) == [three["order"]]
+    assert told_of(brief, PATIENCE_SECONDS) == [three["order"]]
 
 
 def told_of(engine: ExternalEngine, wait_seconds: float) -> list[str]:

@@ -27,6 +27,7 @@ from app.http.examples import EXAMPLES
 from app.settings import AppSettings
 from tests.app.described import described
 from tests.app.served import Served, serving
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
 
@@ -116,7 +117,9 @@ def test_specifications_at_and_beyond_every_limit_are_answered_as_described(
 
 
 def check(case: schemathesis.Case[Any], served: Served) -> None:
-    response = case.call_and_validate(base_url=served.address, checks=CHECKS, timeout=20)
+    response = case.call_and_validate(
+        base_url=served.address, checks=CHECKS, timeout=PATIENCE_SECONDS
+    )
     if response.status_code >= 400:
         assert response.headers["content-type"] == ["application/problem+json"]
 

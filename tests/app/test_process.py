@@ -14,6 +14,7 @@ from app.liveness import coordinator_problem
 from service.sockets import listen
 from tests.app.described import described
 from tests.app.served import SPEC, Served
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.heartbeats import WorkerRecord, beat
 from tuner.storage.sql.database import Database
 from tuner.storage.sql.tables import WorkerRow
@@ -51,7 +52,9 @@ def test_collections_of_the_api_process_pass_over_what_stays(database: Database)
             stdout=subprocess.PIPE,
         ) as process:
             try:
-                assert httpx.get(address, trust_env=False, timeout=60).status_code == 200
+                assert (
+                    httpx.get(address, trust_env=False, timeout=PATIENCE_SECONDS).status_code == 200
+                )
             finally:
                 process.terminate()
             printed, _ = process.communicate()
@@ -90,7 +93,7 @@ def test_a_coordinator_at_work_leaves_nothing_to_report(served: Served) -> None:
     readiness = answer.json()
     assert readiness["slots"] == 1
     assert readiness["coordinator_problem"] is None
-    assert readiness["coordinator_heartbeat_age_seconds"] < 10
+    assert 0 <= readiness["coordinator_heartbeat_age_seconds"] < PATIENCE_SECONDS
     workers = {at["name"]: at for at in served.client.get("/v1/workers").json()["workers"]}
     assert workers["cpu-0"]["liveness"] == "well"
     assert workers["cpu-0"]["order_id"] == "std_1-t0"
@@ -109,10 +112,10 @@ def test_a_coordinator_whose_slots_are_all_in_trouble_or_gone_is_not_ready(
     assert "fallen off the bus" in unready(served.client)
     with served.database.write() as session:
         session.execute(update(WorkerRow).values(problem=None))
-        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=100)
+        long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(days=1)
         gone = update(WorkerRow).where(WorkerRow.name == "cuda-0")
         session.execute(gone.values(heartbeat_at=long_ago))
-    assert "last heard of 10" in unready(served.client)
+    assert "last heard of" in unready(served.client)
 
 
 def test_a_database_that_is_deleted_is_missed_until_it_is_put_back(

@@ -82,7 +82,7 @@ def test_slots_that_were_last_heard_of_long_ago_are_none(served: Served) -> None
         beat(session, "tuner", "coordinator", None, None)
         beat(session, "cpu-0", "cpu", None, None)
         row = session.get_one(WorkerRow, "cpu-0")
-        row.heartbeat_at -= dt.timedelta(minutes=1)
+        row.heartbeat_at -= dt.timedelta(days=1)
     told: dict[str, Any] = served.client.get(f"/v1/studies/{study_id}").json()
     assert told["pending_reason"] == "No slot has reported yet."
 

@@ -11,6 +11,7 @@ from app.main import create_app
 from app.server import ApiServer
 from app.settings import AppSettings
 from service.sockets import listen
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.sql.database import Database
 
 
@@ -36,7 +37,7 @@ def test_a_connection_made_as_the_server_ends_is_closed(database: Database, turn
         server.turns, server.address = turns, listening.getsockname()
         server.run(sockets=[listening])
     with contextlib.closing(server.client) as client:
-        client.settimeout(20)
+        client.settimeout(PATIENCE_SECONDS)
         with contextlib.suppress(ConnectionResetError):  # it was never accepted
             assert client.recv(1) == b"", "nothing was asked"
     assert not server.server_state.connections

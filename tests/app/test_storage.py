@@ -15,6 +15,7 @@ from sqlalchemy import event
 from app.http.problems import PROBLEM_JSON
 from app.settings import AppSettings
 from tests.app.served import SPEC, Served, serving
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.sql.database import Database, open_database
 
 LARGE = {"labels": {f"label {i}": "x" * 200 for i in range(32)}}
@@ -84,11 +85,11 @@ def test_reading_and_liveness_go_on_while_many_requests_wait_to_write(
     sqlite_template: Path, tmp_path: Path
 ) -> None:
     with (
-        being_written(sqlite_template, tmp_path, 30) as (served, other),
+        being_written(sqlite_template, tmp_path, PATIENCE_SECONDS) as (served, other),
         ThreadPoolExecutor(100) as threads,
     ):
         waiting = [threads.submit(httpx.post, f"{served.address}/v1/studies", json=SPEC,
-                                  timeout=60) for _ in range(100)]  # fmt: skip
+                                  timeout=PATIENCE_SECONDS) for _ in range(100)]  # fmt: skip
         for asked in ("/healthz", "/v1/studies"):
             assert served.client.get(asked).status_code == 200
         assert not any(one.done() for one in waiting)
@@ -102,11 +103,11 @@ def test_requests_beyond_those_that_may_wait_are_told_to_come_again(
     monkeypatch.setattr("app.http.write_turns.WRITING", 1)
     monkeypatch.setattr("app.http.write_turns.WAITING", 2)
     with (
-        being_written(sqlite_template, tmp_path, 30) as (served, other),
+        being_written(sqlite_template, tmp_path, PATIENCE_SECONDS) as (served, other),
         ThreadPoolExecutor(6) as threads,
     ):
         asked = [threads.submit(httpx.post, f"{served.address}/v1/studies", json=SPEC,
-                                timeout=60) for _ in range(6)]  # fmt: skip
+                                timeout=PATIENCE_SECONDS) for _ in range(6)]  # fmt: skip
         refused = [one.result() for one in islice(as_completed(asked), 3)]
         assert {one.status_code for one in refused} == {503}
         assert all(one.headers["retry-after"] == "1" for one in refused)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.plugins.conftest import ROOT, environment
 from tests.plugins.test_installed import run
 from tuner.spec.families.packaged_tasks import GROUP
@@ -73,7 +74,7 @@ def test_an_installed_task_is_checked_by_its_name(site: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=PATIENCE_SECONDS,
     )
     found = json.loads(ran.stdout)
     assert found["refused"] == [], ran.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 from sqlalchemy import make_url
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.processes import descendants_of, is_running, send
 from tests.service.running import wait_for
 
@@ -90,7 +91,14 @@ class OwnPostgres:
     def _run(self, *arguments: str) -> None:
         given = ("-D", str(self._server.pgdata), *arguments)
         user = self._server.system_user
-        pgexec("pg_ctl", given, bin_path=self._server.bin_path, user=user, cwd="/", timeout=60)
+        pgexec(
+            "pg_ctl",
+            given,
+            bin_path=self._server.bin_path,
+            user=user,
+            cwd="/",
+            timeout=PATIENCE_SECONDS,
+        )
 
     def _sql(self, statement: str) -> None:
         words = f"host={self._folder} user=postgres dbname=postgres"

@@ -10,13 +10,16 @@ from tests.tuner.own_trainer import losses
 from widthwise.client import Client
 
 PAUSE_SECONDS = 0.01
+TTL_SECONDS = 20
+"""Longer than a trainer or the API waits for a core, or the trials of one that lives are lost too:
+a study whose trials were all lost fails."""
 
 
 def main() -> None:
     """Train until the study has ended."""
     address, study, worker = sys.argv[1:]
     with Client(address) as client:
-        for trial in client.trials(study, worker=worker, ttl_seconds=3):
+        for trial in client.trials(study, worker=worker, ttl_seconds=TTL_SECONDS):
             for step, loss in enumerate(losses(trial.document), start=1):
                 time.sleep(PAUSE_SECONDS)
                 value = float("nan") if loss is None else loss

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 
 import httpx
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.processes import children_of, command_of, descendants_of, is_running, kill
-
-DEADLINE_SECONDS = 120.0
 
 T = TypeVar("T")
 
@@ -24,13 +23,13 @@ def wait_for(what: str, probe: Callable[[], T | None]) -> T:
     Raises:
         TimeoutError: if there is none within the deadline.
     """
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         answer = probe()
         if answer is not None and answer is not False:
             return answer
         time.sleep(0.1)
-    raise TimeoutError(f"{what} took longer than {DEADLINE_SECONDS:.0f} s")
+    raise TimeoutError(f"{what} took longer than {PATIENCE_SECONDS:.0f} s")
 
 
 class RunningService:
@@ -54,7 +53,7 @@ class RunningService:
                 env=os.environ | self._environment | {"OMP_NUM_THREADS": "1"},
             )  # fmt: skip
         self.address = wait_for("the address file", self._read_address)
-        self.http = httpx.Client(base_url=self.address, timeout=30)
+        self.http = httpx.Client(base_url=self.address, timeout=PATIENCE_SECONDS)
         self.answers()
 
     def answers(self) -> None:
@@ -121,7 +120,7 @@ class RunningService:
         family = descendants_of(self.process.pid)
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
-            self.process.wait(30)
+            self.process.wait(PATIENCE_SECONDS)
         self.http.close()
         wait_for("the end of every child", lambda: not any(is_running(pid) for pid in family))
         return self.process.returncode

@@ -15,11 +15,13 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.compose import ROOT, services
 from tests.service.own_postgres import OwnPostgres, own_postgres
 from tests.service.processes import command_of, descendants_of, is_running, kill
 from tests.service.running import wait_for
 from tests.service.test_postgres_trouble import SMALL
+from workers.slot.process import is_stopped
 
 PASSWORD = "p@ss/w:%rd#?"
 VARIABLES = {"POSTGRES_PASSWORD": PASSWORD, "WIDTHWISE_GPUS": "0", "WIDTHWISE_SLOTS": "1"}
@@ -210,7 +212,7 @@ def test_the_files_own_commands_and_environment_complete_a_study(
 ) -> None:
     containers.start("migrate")
     containers.start("ray-head")
-    assert containers.running["migrate"].wait(60) == 0, containers.log("migrate")
+    assert containers.running["migrate"].wait(PATIENCE_SECONDS) == 0, containers.log("migrate")
     containers.start("api")
     log = partial(containers.log, "ray-head")
     found = wait_for("the head", lambda: re.search(r"--address='([^']+)'", log()))
@@ -221,7 +223,9 @@ def test_the_files_own_commands_and_environment_complete_a_study(
     containers.start("tuner")
     containers.becomes_healthy("api")
     containers.becomes_healthy("tuner")
-    with httpx.Client(base_url=f"http://{containers.address}:8321", timeout=30) as client:
+    with httpx.Client(
+        base_url=f"http://{containers.address}:8321", timeout=PATIENCE_SECONDS
+    ) as client:
         answer = client.post("/v1/studies", json=SMALL)
         assert answer.status_code == 202, answer.text
         path = f"/v1/studies/{answer.json()['id']}"
@@ -231,6 +235,8 @@ def test_the_files_own_commands_and_environment_complete_a_study(
         assert client.get("/readyz").json()["slots"] == 1
         refused = client.get("/healthz", headers={"host": "elsewhere.example"})
         assert refused.status_code == 400
-    os.kill(containers.running["tuner"].pid, signal.SIGSTOP)
+    tuner = containers.running["tuner"].pid
+    os.kill(tuner, signal.SIGSTOP)
+    wait_for("its standstill", lambda: is_stopped(tuner))
     os.utime(containers._folder / "alive", (0, 0))
     assert not containers.is_healthy("tuner")

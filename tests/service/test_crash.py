@@ -46,28 +46,33 @@ def service(tmp_path: Path, database_url: str) -> Iterator[RunningService]:
     running.stop()
 
 
-def strike(service: RunningService, victim: str) -> bool:
-    """Kill one part of the service; False if there was none to kill."""
+def strike(service: RunningService, victim: str) -> None:
+    """Kill one part of the service, which may still have to start after the strike before."""
     if victim == "everything":
         service.kill_tree()
         service.start()
-        return True
-    if victim == "ctrl-c":
-        family = descendants_of(service.process.pid)
-        assert len(family) >= 4  # API, coordinator, two slots
+    elif victim == "ctrl-c":
+        family = wait_for("API, coordinator and two slots", lambda: whole_family(service))
         assert service.stop() == 0
         assert not [pid for pid in family if is_running(pid)]
         service.start()
-        return True
-    if victim == "worker":
-        pids = service.workers()
     else:
-        pid = service.child(f"service.{victim}")
-        pids = [pid] if pid is not None else []
-    for pid in pids[:1]:
+        pid = wait_for(victim, lambda: part_of(service, victim))
         kill(pid)
         wait_for(f"the end of {victim}", partial(is_gone, pid))
-    return bool(pids)
+
+
+def whole_family(service: RunningService) -> list[int] | None:
+    """Process ids of everything that the service starts, once all are there."""
+    family = descendants_of(service.process.pid)
+    return family if len(family) >= 4 else None
+
+
+def part_of(service: RunningService, victim: str) -> int | None:
+    """Process id of a part that runs now: of a worker, whichever it is."""
+    if victim == "worker":
+        return next(iter(service.workers()), None)
+    return service.child(f"service.{victim}")
 
 
 @pytest.mark.parametrize(
@@ -87,7 +92,7 @@ def test_a_study_survives_the_death_of_any_process_at_any_moment(
     moments = random.Random(victims[0])
     for state, victim in zip(PHASES[1:4], victims, strict=True):
         wait_for_progress(service, study_id, state, trials=moments.randint(0, 5))
-        assert strike(service, victim)
+        strike(service, victim)
     assert service.finished(study_id)["state"] == "completed"
     assert differences(trials_and_curves(service.get, study_id), uninterrupted) == []
     repeated = completions(database)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.outcomes import completions
 from tests.service.processes import is_gone, kill
 from tests.service.running import RunningService, wait_for
@@ -70,7 +71,7 @@ def test_an_external_study_survives_the_death_of_every_process(
         found = service.finished(study_id)
         assert found["state"] == "completed", found["reason"]
         for process in trainers.running:
-            assert process.wait(60) == 0  # 410 tells them that it is over
+            assert process.wait(PATIENCE_SECONDS) == 0  # 410 tells them that it is over
     finally:
         trainers.stop()
     every_update_is_there_once(service, study_id)

@@ -9,6 +9,7 @@ import pytest
 
 from service.access import keys
 from service.opened import is_loopback, require_keys
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.sql.connections import sqlite_url
 from tuner.storage.sql.database import open_database
 from tuner.storage.sql.migration import migrate
@@ -69,7 +70,11 @@ def test_a_service_that_others_reach_does_not_start_without_keys(
     monkeypatch.setenv("WIDTHWISE_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("WIDTHWISE_PORT", "0")
     ended = subprocess.run(
-        [sys.executable, "-m", module], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-m", module],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
     )
     assert ended.returncode == 1
     assert "widthwise keys create" in ended.stderr

@@ -6,12 +6,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from service.registration import register
+from tests.patience import PATIENCE_SECONDS
 from tests.service.processes import command_of, descendants_of, is_running
 from tests.service.running import wait_for
 from widthwise.task_words import TaskRefused
@@ -40,7 +40,7 @@ def widthwise(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=280,
+        timeout=PATIENCE_SECONDS,
     )
 
 
@@ -86,7 +86,7 @@ def test_a_refusal_can_be_pasted(own_gpt: Path, tmp_path: Path) -> None:
     imported = "from widthwise import Declaration, Role\n"
     assert imported in ran.stderr
     own_gpt.write_text(imported + text.replace(BLOCKS, BLOCKS + roles))
-    assert register(str(own_gpt), tmp_path / "data", 120).name == "own-gpt-train"
+    assert register(str(own_gpt), tmp_path / "data", PATIENCE_SECONDS).name == "own-gpt-train"
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_a_refusal_can_be_pasted(own_gpt: Path, tmp_path: Path) -> None:
             6,
             "took more than 6 s: what trains when the file is imported belongs",
         ),
-        ("import os\nos._exit(7)", 120, "ended its process (exit status 7)"),
-        ("raise SystemExit('no')", 120, "failed: SystemExit: no (train.py, line 1"),
+        ("import os\nos._exit(7)", PATIENCE_SECONDS, "ended its process (exit status 7)"),
+        ("raise SystemExit('no')", PATIENCE_SECONDS, "failed: SystemExit: no (train.py, line 1"),
     ],
 )
 def test_a_file_that_does_not_import_is_refused(
@@ -121,25 +121,22 @@ def test_what_a_description_starts_ends_with_it(tmp_path: Path) -> None:
         "pathlib.Path(__file__).with_name('pid').write_text(str(child.pid))\n"
     )
     with pytest.raises(TaskRefused, match="it defines no class derived from Task"):
-        register(str(path), tmp_path / "data", 120)
+        register(str(path), tmp_path / "data", PATIENCE_SECONDS)
     child = int((tmp_path / "pid").read_text())
-    deadline = time.monotonic() + 10
-    while is_running(child):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_for("the end of its child", lambda: not is_running(child))
 
 
 def test_two_files_cannot_have_one_name(own_gpt: Path, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    found = register(str(own_gpt), data, 120)
+    found = register(str(own_gpt), data, PATIENCE_SECONDS)
     (stored,) = data.glob("tasks/*")
     other = found.model_copy(update={"source": f"{tmp_path}/train.py", "files": (own_gpt,)})
     stored.write_text(other.model_dump_json())
     with pytest.raises(TaskRefused, match="is registered as own-gpt-train already: give the class"):
-        register(str(own_gpt), data, 120)
+        register(str(own_gpt), data, PATIENCE_SECONDS)
 
 
 def test_a_familys_name_is_refused(own_gpt: Path, tmp_path: Path) -> None:
     own_gpt.write_text(own_gpt.read_text().replace(BLOCKS, f'{BLOCKS}    name = "gpt"\n'))
     with pytest.raises(TaskRefused, match="'gpt' cannot be a task's name"):
-        register(str(own_gpt), tmp_path / "data", 120)
+        register(str(own_gpt), tmp_path / "data", PATIENCE_SECONDS)

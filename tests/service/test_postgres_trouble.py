@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.outcomes import SPEC, completions
 from tests.service.own_postgres import OwnPostgres, own_postgres
 from tests.service.processes import send
@@ -81,7 +82,7 @@ def test_a_standby_completes_what_a_frozen_leader_had_begun_which_then_writes_no
         wait_for("the end", lambda: state_of(database, study_id) is StudyState.COMPLETED)
         before = stored(database)
         send(signal.SIGCONT, leader.process.pid)
-        assert leader.process.wait(60) == 1
+        assert leader.process.wait(PATIENCE_SECONDS) == 1
         assert "leadership lost" in leader.log.read_text()
         assert stored(database) == before
     finally:

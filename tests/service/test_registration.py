@@ -5,13 +5,16 @@ from subprocess import PIPE, Popen
 
 import pytest
 
+from service import registration
 from service.registration import Written
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(("lines", "cut"), [(3, False), (50_000, True)])
 def test_of_what_a_description_writes_the_end_is_shown(
-    lines: int, cut: bool, capfd: pytest.CaptureFixture[str]
+    lines: int, cut: bool, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(registration, "_LAST_WORDS_SECONDS", PATIENCE_SECONDS)
     program = f"import sys; sys.stderr.write('line of words\\n' * {lines} + 'the last one')"
     process = Popen([sys.executable, "-c", program], stderr=PIPE)
     written = Written(process)

@@ -8,6 +8,7 @@ import pytest
 
 from service.devices import require_gpus
 from service.settings import settings_or_exit
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ def test_a_service_does_not_start_on_gpus_that_are_not_there() -> None:
 def test_up_says_so_without_a_traceback_and_leaves_nothing_behind(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-m", "service.up", "--port=99999", f"--data-dir={tmp_path / 'data'}"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
     assert ended.stderr.startswith("widthwise up: --port is 99999: must be less than")

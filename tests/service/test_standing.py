@@ -7,7 +7,9 @@ from subprocess import PIPE, Popen
 
 import pytest
 
+from service import registration
 from service.registration import where_it_stands
+from tests.patience import PATIENCE_SECONDS
 from workers.engines.standing import awaited_standing, standing
 
 TRAIN = """
@@ -50,8 +52,9 @@ def hanging(tmp_path: Path) -> Iterator[tuple["Popen[bytes]", Path]]:
 
 
 def test_a_process_that_hangs_in_a_library_names_the_line_that_called_it(
-    hanging: tuple["Popen[bytes]", Path],
+    hanging: tuple["Popen[bytes]", Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(registration, "_ASKED_SECONDS", PATIENCE_SECONDS)
     line = 1 + next(at for at, one in enumerate(TRAIN.splitlines()) if "readline" in one)
     assert where_it_stands(*hanging) == f"; it stands in train.py, line {line}, in loss"
 
@@ -82,6 +85,8 @@ def test_of_a_dump_the_main_threads_own_line_is_said(dump: str, words: str) -> N
 
 def test_a_dump_is_read_when_it_no_longer_grows() -> None:
     whole = THREAD + LIBRARY + OWN
-    parts = iter(["", THREAD, THREAD + LIBRARY, whole, whole])
-    assert awaited_standing(lambda: next(parts), 60.0) == "; it stands in train.py, line 7, in loss"
+    half = THREAD + LIBRARY  # whoever writes it waits for a core
+    parts = iter(["", THREAD, half, half, whole, whole])
+    words = awaited_standing(lambda: next(parts), PATIENCE_SECONDS)
+    assert words == "; it stands in train.py, line 7, in loss"
     assert awaited_standing(lambda: "", 0.0) == ""

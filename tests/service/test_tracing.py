@@ -11,6 +11,7 @@ from typing import NamedTuple
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.running import RunningService, wait_for
 from tuner.engine.tracing import ORDER, STUDY
 
@@ -18,6 +19,9 @@ pytestmark = pytest.mark.slow
 
 SECRET = "a" * 32
 """Of a share link."""
+
+OF_TUNER = {"store decision", "start orders", "start train order", "store reports"}
+OF_WORKER = {"describe order", "check order", "train order"}
 
 SPEC = {
     "family": {"name": "mlp", "depth": 2},
@@ -100,12 +104,19 @@ def test_requests_decisions_and_orders_are_spans_joined_by_study_and_order(tmp_p
             slots=1,
             OTEL_EXPORTER_OTLP_ENDPOINT=collector.address,
             OTEL_BSP_SCHEDULE_DELAY="100",
+            OTEL_EXPORTER_OTLP_TIMEOUT=f"{PATIENCE_SECONDS:.0f}",
         )
         try:
             study_id = service.submit(SPEC)
             trained = collector.named("train order")
             asked = collector.named("POST /v1/studies")
-            collector.named("store reports")
+            for name in (*OF_TUNER, *OF_WORKER):
+                collector.named(name)
+            parents = {span.parent_id for span in trained}
+            wait_for(
+                "what handed the orders over",
+                lambda: parents <= {one.span_id for one in collector.named("start train order")},
+            )
             service.http.get(f"/shared/{SECRET}")
         finally:
             service.stop()
@@ -117,10 +128,8 @@ def test_requests_decisions_and_orders_are_spans_joined_by_study_and_order(tmp_p
     for span in collector.spans:
         by_process[span.process].add(span.name)
     assert {"POST /v1/studies"} <= by_process["widthwise-api"]
-    assert {"store decision", "start orders", "start train order", "store reports"} <= by_process[
-        "widthwise-tuner"
-    ]
-    assert {"describe order", "check order", "train order"} <= by_process["widthwise-worker"]
+    assert by_process["widthwise-tuner"] >= OF_TUNER
+    assert by_process["widthwise-worker"] >= OF_WORKER
     started = {one.span_id: one for one in collector.spans if one.name == "start train order"}
     for span in trained:
         sender = started[span.parent_id]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.one_process import completed
 from tests.service.processes import kill
 from tests.service.running import RunningService, wait_for
@@ -89,7 +90,7 @@ def test_neither_a_log_that_cannot_be_written_nor_a_second_service_ends_anything
     study_id = service.submit(SPEC)
     second = subprocess.run(
         [sys.executable, "-m", "service.up", "--port=0", f"--data-dir={service.data_dir}"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert second.returncode == 1
     assert "another service runs on" in second.stderr
@@ -105,7 +106,7 @@ def test_the_service_does_not_start_where_it_cannot_write(small_disk: Path) -> N
     folder = small_disk / "data"
     ended = subprocess.run(
         [sys.executable, "-m", "service.up", "--port=0", f"--data-dir={folder}"],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
     )  # fmt: skip
     assert ended.returncode == 1
     assert str(folder) in ended.stderr

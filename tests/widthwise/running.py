@@ -3,6 +3,7 @@
 The coordinator's engine is the analytic one, whose studies take no training.
 """
 
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from service.sockets import listen
 from tests.tuner.analytic_engine import AnalyticEngine
 from tuner.coordinator.memory import Memory
 from tuner.coordinator.reconcile import tick
-from tuner.spec.states import FINAL_STUDY_STATES
+from tuner.spec.states import FINAL_STUDY_STATES, StudyState
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.migration import migrate
 from tuner.storage.studies import get_study
@@ -30,15 +31,30 @@ class RunningService:
     address: str
     database: Database
 
-    def finish(self, study_id: str, engine: AnalyticEngine | None = None) -> None:
-        """Turn the coordinator until the study is over."""
+    def finish(
+        self,
+        study_id: str,
+        engine: AnalyticEngine | None = None,
+        *,
+        until: StudyState | None = None,
+    ) -> None:
+        """Turn the coordinator until the study is over, or in a state."""
         engine, memory = engine or AnalyticEngine(slots=8), Memory()
         for _ in range(10_000):
             with self.database.read() as session:
-                if get_study(session, study_id).state in FINAL_STUDY_STATES:
+                if get_study(session, study_id).state in {until, *FINAL_STUDY_STATES}:
                     return
             tick(self.database, engine, wait_seconds=0.0, memory=memory)
         raise AssertionError("the study does not end")
+
+
+@contextmanager
+def kept_port() -> Iterator[int]:
+    """A port that services of the block may listen on one after another, and nobody else gets."""
+    with socket.socket() as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from parametrization.recommendation.content_hash import content_sha256
+from tests.patience import PATIENCE_SECONDS
 from tests.tuner.builders import Trials, snapshot, spec, study, surface
 from tests.tuner.recommendation.answers import recommend
 from tests.workers.specs import gpt, model_spec
@@ -42,7 +43,7 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
 

@@ -20,7 +20,8 @@ from widthwise.errors import WidthwiseError
 
 _REGISTRATION: Final = "service.registration"
 _START_SECONDS: Final = 120.0
-_STOP_SECONDS: Final = 20.0
+_STOP_SECONDS: Final = 60.0
+"""Longer than the service gives its own processes, which it ends one after the other."""
 LOG: Final = "service.log"
 """File in the data directory with the output of a service that was started here."""
 

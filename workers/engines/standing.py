@@ -10,18 +10,21 @@ _OURS: Final = re.compile(r"/(workers|tuner|parametrization|widthwise)/[^\"]*\.p
 _LIBRARIES: Final = ("/site-packages/", "/lib/python", "<frozen")
 
 
+_OUTERMOST: Final = ("in <module>\n", "in _run_module_as_main\n")
+"""A main thread's outermost frame, of a file and of `python -m`: its dump ends there."""
 _POLL_SECONDS: Final = 0.05
 
 
 def awaited_standing(read: Callable[[], str], timeout_seconds: float) -> str:
     """The line that `standing` reads in a dump that is being written; empty if none comes in time.
 
-    Read once it no longer grows: half a dump ends in a library's line, or in another thread.
+    Read once it no longer grows and is whole, as far as one can tell: half a dump ends in a
+    library's line, or in another thread, and is left so for long on a busy machine.
     """
     deadline, before = time.monotonic() + timeout_seconds, ""
     while time.monotonic() < deadline:
         time.sleep(_POLL_SECONDS)
-        if (dump := read()) and dump == before:
+        if (dump := read()).endswith(_OUTERMOST) and dump == before:
             return standing(dump)
         before = dump
     return standing(before)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.app.served import SPEC, Served
+from tests.patience import PATIENCE_SECONDS
 from tuner.spec.access import Scope
 from tuner.storage.access.keys import ApiKey, KeyWanted, create_key
 from tuner.storage.sql.database import Database
@@ -35,7 +36,9 @@ def client_of(served: Served, secret: str) -> Iterator[httpx.Client]:
     """A client that sends a secret with every request."""
     headers = {"authorization": f"Bearer {secret}"}
     address = served.address
-    with httpx.Client(base_url=address, headers=headers, trust_env=False, timeout=30) as client:
+    with httpx.Client(
+        base_url=address, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
+    ) as client:
         yield client
 
 

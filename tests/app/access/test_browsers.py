@@ -7,13 +7,14 @@ import pytest
 
 from tests.app.access.keyed import client_of, made_key, submitted
 from tests.app.served import SPEC, Served
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.fixture
 def browser(served: Served) -> Iterator[httpx.Client]:
     headers = {"accept": "text/html"}
     with httpx.Client(
-        base_url=served.address, headers=headers, trust_env=False, timeout=30
+        base_url=served.address, headers=headers, trust_env=False, timeout=PATIENCE_SECONDS
     ) as client:
         yield client
 

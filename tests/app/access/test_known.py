@@ -8,6 +8,7 @@ from sqlalchemy import event
 from app.auth.access import Access
 from app.auth.known import KnownSecrets
 from tests.app.access.keyed import made_key
+from tests.patience import PATIENCE_SECONDS
 from tuner.storage.access.keys import revoke_key
 from tuner.storage.sql.database import Database
 
@@ -45,10 +46,10 @@ def test_what_was_being_looked_up_as_a_key_was_revoked_is_not_believed(database:
     @event.listens_for(database.readers, "checkin", once=True)
     def hold_up(*_: object) -> None:
         has_read.set()
-        assert may_go_on.wait(30)
+        assert may_go_on.wait(PATIENCE_SECONDS)
 
     def revoke() -> None:
-        assert has_read.wait(30)
+        assert has_read.wait(PATIENCE_SECONDS)
         with database.write() as session:
             revoke_key(session, key.id)
 

@@ -12,9 +12,9 @@ import pytest
 from app.auth import streams
 from tests.app.access.keyed import client_of, made_key, submitted
 from tests.app.served import Served
+from tests.patience import PATIENCE_SECONDS
 
 TIMES = 150
-PATIENCE_SECONDS = 20.0
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+
+from tests.patience import PATIENCE_SECONDS
 
 ARGUMENTS: Final = [
     "--no-sandbox",
@@ -17,6 +19,8 @@ ARGUMENTS: Final = [
 ]
 REFUSED: Final = "the server responded with a status of 422"
 """What Chromium says of an answer that a form asks for, and shows at its fields."""
+PATIENCE_MS: Final = 1000 * PATIENCE_SECONDS
+"""Playwright's own limit of what is expected, five seconds, is soon over on a busy machine."""
 VIOLATIONS: Final = """
     window.violations = [];
     addEventListener("securitypolicyviolation", (event) =>
@@ -28,8 +32,12 @@ VIOLATIONS: Final = """
 def browser() -> Iterator[Browser]:
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "these tests drive the system's Chromium: run scripts/install_test_tools.sh"
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        running = playwright.chromium.launch(
+            executable_path=path, args=ARGUMENTS, timeout=PATIENCE_MS
+        )
+        running.on("context", lambda context: context.set_default_timeout(PATIENCE_MS))
         yield running
         running.close()
 

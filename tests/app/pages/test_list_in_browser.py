@@ -30,11 +30,11 @@ def test_rows_follow_their_studies_and_the_page_is_not_fetched_again(
     expect(row).to_contain_text("0 of 92 trials")
     tab.locator("[name=name]").focus()
     served.advance(study_id)
-    expect(row).to_contain_text("completed", timeout=20_000)
+    expect(row).to_contain_text("completed")
     expect(row).to_contain_text("92 of 92 trials")
     expect(row).to_contain_text("recommended with caution")
     expect(tab.get_by_role("status")).to_have_text("watched is now completed.")
-    expect(tab.locator("[data-overview=completed]")).to_have_text("1 completed", timeout=20_000)
+    expect(tab.locator("[data-overview=completed]")).to_have_text("1 completed")
     expect(tab.locator("[name=name]")).to_be_focused()
     assert {address.removeprefix(served.address) for address in asked} <= {"/v1/overview"}
 
@@ -115,4 +115,4 @@ def test_a_tab_that_was_hidden_is_told_what_it_has_missed(tab: Page, served: Ser
     row = tab.locator(f'[data-study="{study_id}"]')
     assert row.get_attribute("data-state") == "queued"
     tab.evaluate("dispatchEvent(new Event('pageshow'))")
-    expect(row).to_have_attribute("data-state", "searching", timeout=20_000)
+    expect(row).to_have_attribute("data-state", "searching")

@@ -43,10 +43,10 @@ def test_a_reviewer_logs_in_approves_and_shares(tab: Page, reviewed: tuple[Serve
         assert "does not measure them" in landscape.text
     other = tab.context.new_page()  # which finds out by itself
     other.goto(f"{served.address}/?sort=name")
-    expect(other.locator("#freshness")).to_contain_text("live", timeout=20_000)
+    expect(other.locator("#freshness")).to_contain_text("live")
     tab.get_by_role("button", name="Log out").click()
     again = other.locator("#freshness").get_by_role("link", name="log in again")
-    expect(again).to_have_attribute("href", "/login?next=%2F%3Fsort%3Dname", timeout=20_000)
+    expect(again).to_have_attribute("href", "/login?next=%2F%3Fsort%3Dname")
     expect(other.get_by_role("status")).to_have_text("Logged out: log in again to go on.")
     expect(tab.get_by_role("heading", level=1)).to_have_text("Log in")
     expect(tab.get_by_role("button", name="Log out")).to_be_hidden()

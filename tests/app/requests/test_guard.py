@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.app.served import Served
+from tests.patience import PATIENCE_SECONDS
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "[::2]", "a b"])
@@ -104,7 +105,9 @@ def test_every_answer_carries_the_security_headers(untouched: Served, path: str)
 def test_a_large_body_is_refused_before_it_is_sent(untouched: Served) -> None:
     """As curl asks: it waits for a go-ahead that must not come."""
     address = urlsplit(untouched.address)
-    with socket.create_connection((address.hostname, address.port), timeout=10) as connection:
+    with socket.create_connection(
+        (address.hostname, address.port), timeout=PATIENCE_SECONDS
+    ) as connection:
         connection.sendall(
             b"POST /v1/studies HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: 10000000\r\nExpect: 100-continue\r\n\r\n"

@@ -11,6 +11,7 @@ import pytest
 
 from app.http.problems import PROBLEM_JSON
 from tests.app.served import Served
+from tests.patience import PATIENCE_SECONDS
 
 HELD = 64
 """Connections that are held open at once."""
@@ -19,7 +20,9 @@ HELD = 64
 def sent(served: Served, data: bytes) -> bytes:
     """What comes back for bytes that no client library would send."""
     where = urlsplit(served.address)
-    with socket.create_connection((where.hostname, where.port), timeout=20) as connection:
+    with socket.create_connection(
+        (where.hostname, where.port), timeout=PATIENCE_SECONDS
+    ) as connection:
         connection.sendall(data)
         received = b""
         while b"\r\n\r\n" not in received and (some := connection.recv(65_536)):
@@ -104,10 +107,13 @@ def many_names(last: str) -> str:
     ],
 )
 def test_a_body_that_is_made_to_hurt_is_refused(untouched: Served, body: str) -> None:
-    """Within the patience of the client: work that is quadratic in the body is not."""
+    """Within a minute, a thousand times what it takes, as work quadratic in the body is not."""
     client = untouched.client
     answer = client.post(
-        "/v1/studies", content=body.encode(), headers={"content-type": "application/json"}
+        "/v1/studies",
+        content=body.encode(),
+        headers={"content-type": "application/json"},
+        timeout=60,
     )
     assert answer.status_code in {400, 413, 422}
     assert answer.headers["content-type"] == PROBLEM_JSON
@@ -134,7 +140,9 @@ def test_connections_that_say_little_keep_nobody_waiting(served: Served, begun: 
     with ExitStack() as held:
         for _ in range(HELD):
             address = (where.hostname or "", where.port or 0)
-            connection = held.enter_context(socket.create_connection(address, timeout=20))
+            connection = held.enter_context(
+                socket.create_connection(address, timeout=PATIENCE_SECONDS)
+            )
             connection.sendall(begun)
         assert served.client.get("/healthz").status_code == 200
         assert served.client.post("/v1/studies", json={}).status_code == 422

@@ -15,6 +15,7 @@ from app.http.problems import PROBLEM_JSON
 from app.server import PromptProtocol
 from service.sockets import listen
 from tests.app.served import Served
+from tests.patience import PATIENCE_SECONDS
 
 MOST_BYTES = 1000
 WHOLE = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -40,11 +41,13 @@ def connected() -> Iterator[socket.socket]:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
         thread.start()
         try:
-            with closing(socket.create_connection(listening.getsockname(), timeout=20)) as client:
+            with closing(
+                socket.create_connection(listening.getsockname(), timeout=PATIENCE_SECONDS)
+            ) as client:
                 yield client
         finally:
             server.should_exit = True
-            thread.join(timeout=20)
+            thread.join(timeout=PATIENCE_SECONDS)
     assert not thread.is_alive()
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
+
 pytestmark = pytest.mark.slow
 
 
@@ -19,7 +21,7 @@ def test_hybrid_shards_and_tensor_parallel_layers_train_as_one_model_does(tmp_pa
         capture_output=True,
         text=True,
         check=False,
-        timeout=250,
+        timeout=PATIENCE_SECONDS,
     )
     assert ran.returncode == 0, ran.stderr
     found = json.loads(ran.stdout)

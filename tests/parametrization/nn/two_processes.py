@@ -11,8 +11,9 @@ from typing import Any
 import torch
 import torch.distributed as dist
 
+from tests.patience import PATIENCE_SECONDS
+
 ROOT = Path(__file__).resolve().parents[3]
-SECONDS = 300
 
 
 def stored_by_two_processes(module: str, folder: Path, *arguments: str) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def stored_by_two_processes(module: str, folder: Path, *arguments: str) -> dict[
         for rank in range(2)
     ]
     try:
-        assert [worker.wait(timeout=SECONDS) for worker in workers] == [0, 0]
+        assert [worker.wait(timeout=PATIENCE_SECONDS) for worker in workers] == [0, 0]
     finally:
         for worker in workers:
             worker.kill()

@@ -23,7 +23,7 @@ def main(url: str, idle_timeout: str) -> None:
         database = begin_epoch(held, open_database(url))
         _say(f"epoch {database.epoch}")
         while True:
-            asked, _, _ = select.select([sys.stdin], [], [], seconds / 4)
+            asked, _, _ = select.select([sys.stdin], [], [], min(1.0, seconds / 4))
             if not asked:
                 with suppress(LeadershipLost):  # then the write below is to be refused
                     held.renew()

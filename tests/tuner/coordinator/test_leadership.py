@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.tuner.analytic_engine import AnalyticEngine
 from tests.tuner.stored_studies import snapshot_of, spec
 from tuner.coordinator.leadership import begin_epoch, leadership
@@ -22,14 +23,15 @@ from tuner.storage.heartbeats import beat, workers
 from tuner.storage.sql.database import Database
 from tuner.storage.studies import open_study
 
-IDLE_TIMEOUT_SECONDS = 1.0
+CUT_OFF_SECONDS = 5.0
+"""A frozen leader is; one that only waits for a core does not stay silent for so long."""
 
 
 class Leader:
     """A process that leads."""
 
-    def __init__(self, url: str) -> None:
-        command = ["-m", "tests.tuner.coordinator.leader_process", url, str(IDLE_TIMEOUT_SECONDS)]
+    def __init__(self, url: str, idle_timeout_seconds: float = PATIENCE_SECONDS) -> None:
+        command = ["-m", "tests.tuner.coordinator.leader_process", url, str(idle_timeout_seconds)]
         self.process = subprocess.Popen(
             [sys.executable, *command],
             cwd=Path(__file__).parents[3],
@@ -68,6 +70,14 @@ def leader(database_url: str) -> Iterator[Leader]:
     running.end()
 
 
+@pytest.fixture
+def impatiently_led(database_url: str) -> Iterator[Leader]:
+    """A leader of a database that cuts it off soon."""
+    running = Leader(database_url, CUT_OFF_SECONDS)
+    yield running
+    running.end()
+
+
 class Holder:
     """A leadership that cannot be lost."""
 
@@ -97,7 +107,7 @@ def test_a_standby_leads_once_the_leader_is_killed(
     assert leader.first_words == "epoch 1"
     assert leader.write() == "written"
     tries = at_attempt(2, kill)  # the first attempt finds the leader alive
-    with leadership(database_url, tries, idle_timeout_seconds=IDLE_TIMEOUT_SECONDS) as held:
+    with leadership(database_url, tries, idle_timeout_seconds=PATIENCE_SECONDS) as held:
         assert leader.process.returncode == -signal.SIGKILL
         assert held is not None
         assert begin_epoch(held, database).epoch == 2
@@ -111,10 +121,11 @@ def test_a_standby_that_is_told_to_stop_leads_nothing(leader: Leader, database_u
 
 @pytest.mark.parametrize("backend", [pytest.param("postgresql", marks=pytest.mark.postgres)])
 def test_a_frozen_leader_is_cut_off_and_writes_nothing_when_it_thaws(
-    leader: Leader, database_url: str, database: Database
+    impatiently_led: Leader, database_url: str, database: Database
 ) -> None:
+    leader = impatiently_led
     leader.signal(signal.SIGSTOP)
-    with leadership(database_url, lambda: False, idle_timeout_seconds=IDLE_TIMEOUT_SECONDS) as held:
+    with leadership(database_url, lambda: False, idle_timeout_seconds=PATIENCE_SECONDS) as held:
         assert held is not None
         leading = begin_epoch(held, database)
         leader.signal(signal.SIGCONT)
@@ -136,7 +147,7 @@ def test_a_leader_that_was_cut_off_hears_of_it_and_begins_no_epoch(
     with (
         leadership(database_url, never, idle_timeout_seconds=0.05) as frozen,
         # It renews nothing while this one waits for the lock.
-        leadership(database_url, never, idle_timeout_seconds=IDLE_TIMEOUT_SECONDS) as held,
+        leadership(database_url, never, idle_timeout_seconds=PATIENCE_SECONDS) as held,
     ):
         assert frozen is not None
         assert held is not None

@@ -2,6 +2,7 @@
 
 import os
 import threading
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -138,7 +139,9 @@ def test_a_link_that_is_exchanged_meanwhile_opens_nothing_from_elsewhere(allowed
     exchanging.start()
     places, seen = Places([allowed]), set()
     try:
-        for _ in range(2_000):
+        for looks in count():
+            if looks >= 2_000 and "refused" in seen:  # where it is refused depends on turns
+                break
             try:
                 seen.add(contents(places, str(inner / "text.txt")))
             except DataRefused:
@@ -147,7 +150,6 @@ def test_a_link_that_is_exchanged_meanwhile_opens_nothing_from_elsewhere(allowed
         done.set()
         exchanging.join()
     assert seen <= {"allowed", "refused"}
-    assert "refused" in seen
 
 
 def test_a_folder_is_listed_in_order_without_hidden_files(allowed: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.patience import PATIENCE_SECONDS
 from tuner.data_files import scans
 from tuner.data_files.opened import Opened
 from tuner.data_files.places import Places
@@ -95,7 +96,10 @@ def test_what_was_found_is_remembered_until_the_file_is_another(tmp_path: Path) 
     assert scan(opened(tmp_path / "x", b"one"), "bytes", memory).sha256 == first.sha256
 
 
-def test_a_file_that_was_just_written_is_not_remembered(tmp_path: Path) -> None:
+def test_a_file_that_was_just_written_is_not_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scans, "_SETTLED_NS", int(PATIENCE_SECONDS * 1e9))
     scan(opened(tmp_path / "x", b"one"), "bytes", tmp_path / "memory")
     assert not (tmp_path / "memory").exists()
 

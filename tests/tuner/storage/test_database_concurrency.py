@@ -6,6 +6,7 @@ from multiprocessing.synchronize import Barrier
 
 from sqlalchemy import func, select
 
+from tests.patience import PATIENCE_SECONDS
 from tests.tuner.stored_studies import spec
 from tuner.storage.sql.database import Database, open_database
 from tuner.storage.sql.tables import StudyEventRow, StudyRow
@@ -29,7 +30,7 @@ def write_and_read(database: Database, failures: list[Exception]) -> None:
 
 
 def write_from_threads(url: str, all_ready: Barrier) -> None:
-    database = open_database(url)
+    database = open_database(url, busy_timeout_seconds=PATIENCE_SECONDS)
     all_ready.wait()
     failures: list[Exception] = []
     threads = [

@@ -27,7 +27,7 @@ class Trainer(threading.Thread):
     def __init__(self, url: str, study: str, name: str, over: threading.Event) -> None:
         super().__init__()
         self._url = url
-        self._asked = AskedForTrial(study_id=study, worker=name, ttl_seconds=60)
+        self._asked = AskedForTrial(study_id=study, worker=name, ttl_seconds=3_600)
         self._over = over
         self.granted: list[tuple[str, int]] = []
 

@@ -5,8 +5,10 @@ from collections.abc import Collection, Iterator
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.tuner.builders import spec
 from tests.tuner.webhooks.receiver import Receiver
+from tuner.coordinator.webhooks import guarded_http
 from tuner.coordinator.webhooks.deliveries import deliver, delivering
 from tuner.records.webhook_errors import TooManyWebhooks, WebhookNotFound
 from tuner.storage.events import EventKind
@@ -29,6 +31,13 @@ def receiver() -> Iterator[Receiver]:
     running.close()
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The receiver answers however long its thread waits for a core."""
+    patience = dict.fromkeys(guarded_http._TIMEOUTS, PATIENCE_SECONDS)
+    monkeypatch.setattr(guarded_http, "_TIMEOUTS", patience)
+
+
 def made(database: Database, url: str, key: str | None = None) -> tuple[str, str]:
     with database.write() as session:
         webhook, secret = webhooks.create_webhook(session, url, STATES, key)
@@ -45,10 +54,12 @@ def changed(database: Database) -> str:
     return study_id
 
 
-def deliver_due(database: Database, private_hosts: Collection[str]) -> int:
+def deliver_due(
+    database: Database, private_hosts: Collection[str], now: dt.datetime | None = None
+) -> int:
     """Send everything that is due now, one message a webhook; return the number of messages."""
     with database.read() as session:
-        found = due_deliveries(session, dt.datetime.now(dt.UTC), ())
+        found = due_deliveries(session, now or dt.datetime.now(dt.UTC), ())
     for due in found:
         deliver(database, due, private_hosts)
     return len(found)
@@ -79,8 +90,9 @@ def test_what_is_not_taken_is_sent_again_later(
     webhook_id, secret = made(database, receiver.url)
     changed(database)
     receiver.statuses = [status]
-    deliver_due(database, INSIDE)
-    assert deliver_due(database, INSIDE) == 0
+    before = dt.datetime.now(dt.UTC)
+    deliver_due(database, INSIDE, before)
+    assert deliver_due(database, INSIDE, before) == 0
     with database.write() as session:
         failed = webhooks.get_webhook(session, webhook_id)
         assert (failed.failures, str(status) in (failed.last_error or "")) == (1, True)
@@ -150,4 +162,4 @@ def test_a_coordinator_sends_while_it_leads(database: Database, receiver: Receiv
     made(database, receiver.url)
     changed(database)
     with delivering(database, INSIDE):
-        assert receiver.has_received.wait(30)
+        assert receiver.has_received.wait(PATIENCE_SECONDS)

@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner, Result
 
+from tests.patience import PATIENCE_SECONDS
 from tests.widthwise.conftest import SPEC
 from tests.widthwise.running import RunningService
 from widthwise.cli.commands import app
@@ -137,7 +138,7 @@ def test_submit_can_stay_and_watch_until_the_study_is_over(
     assert watching.stdout is not None
     study_id = watching.stdout.readline().split()[1]
     client.cancel(study_id)
-    shown, _ = watching.communicate(timeout=20)
+    shown, _ = watching.communicate(timeout=PATIENCE_SECONDS)
     assert watching.returncode == 1
     assert shown.splitlines()[-1].startswith("cancelled")
 
@@ -155,7 +156,7 @@ def test_interrupting_a_watch_leaves_the_study_alone(
     assert watching.stdout is not None
     assert "queued" in watching.stdout.readline()
     watching.send_signal(signal.SIGINT)
-    _, said = watching.communicate(timeout=20)
+    _, said = watching.communicate(timeout=PATIENCE_SECONDS)
     assert watching.returncode == 130
     assert f"the study goes on: widthwise watch {study_id}" in said
     assert client.study(study_id)["state"] == "queued"
@@ -276,10 +277,10 @@ def test_up_is_the_service_itself_so_that_signals_and_status_are_its_own(tmp_pat
     }
     arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes().decode().split("\0")
     assert arguments[1:3] == ["-m", "service.up"]
-    with Client(told["url"]) as client:
+    with Client(told["url"], timeout_seconds=PATIENCE_SECONDS) as client:
         assert list(client.studies()) == []
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.engines.engines_under_test import (
     EngineUnderTest,
     Opened,
@@ -88,8 +89,8 @@ def reports_until(under_test: EngineUnderTest, kinds: type[Report], count: int =
     """Every report up to the one with which so many of the kind are there."""
     found: list[Report] = []
     while sum(isinstance(report, kinds) for report in found) < count:
-        news = under_test.engine.wait(120)
-        assert news, f"no report for two minutes after {found}"
+        news = under_test.engine.wait(PATIENCE_SECONDS)
+        assert news, f"no report after {found}"
         found += news
     return found
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from parametrization.scaling.schedule import Schedule, ScheduleShape
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.engines.worker_processes import wait_for_death, worker_pids
 from tests.workers.specs import STUDY, TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.engine.checkpoints import FileCheckpoints
@@ -38,8 +39,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[LocalEngine]:
-    """One engine for all tests: a worker takes seconds to load torch."""
+    """One engine for all tests, whose workers are up: they take seconds to load torch."""
     engine = LocalEngine(2, folder, MEMORY_LIMIT_BYTES)
+    starting = {f"ord_up_{number}" for number in range(2)}
+    for name in starting:
+        engine.start(train_order(name=name, study=f"std_{name}"))
+    while starting:
+        news = engine.wait(PATIENCE_SECONDS)
+        starting -= {str(report.order_id) for report in news if isinstance(report, Done)}
     yield engine
     engine.close()
 
@@ -48,7 +55,9 @@ def until_over(engine: LocalEngine, order_id: str) -> list[Report]:
     """Reports of the order up to the one that ends it."""
     reports: list[Report] = []
     while not reports or isinstance(reports[-1], Reached):
-        reports += [report for report in engine.wait(60) if report.order_id == order_id]
+        reports += [
+            report for report in engine.wait(PATIENCE_SECONDS) if report.order_id == order_id
+        ]
     return reports
 
 
@@ -85,7 +94,7 @@ def test_every_slot_trains_exactly_what_this_process_trains(
     assert {slot.busy_with for slot in engine.slots()} == {"ord_a", "ord_b"}
     reports: dict[OrderId, list[Report]] = {order.id: [] for order in orders}
     while not all(any(isinstance(r, Done) for r in found) for found in reports.values()):
-        for report in engine.wait(60):
+        for report in engine.wait(PATIENCE_SECONDS):
             assert isinstance(report, Reached | Done), report
             reports[report.order_id].append(report)
     expected = without_paths(in_this_process(train_order(), tmp_path))
@@ -102,7 +111,9 @@ def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happene
     engine.start(train_order(spec, name="ord_killed", rungs=(4, 8, ENDLESS)))
     reached: list[Report] = []
     while len(reached) < 2:
-        reached += [report for report in engine.wait(60) if report.order_id == "ord_killed"]
+        reached += [
+            report for report in engine.wait(PATIENCE_SECONDS) if report.order_id == "ord_killed"
+        ]
     name = slot_of(engine, "ord_killed")
     pid = worker_pids(folder)[name]
     os.kill(pid, signal.SIGKILL)
@@ -137,7 +148,7 @@ def test_a_killed_worker_does_not_touch_its_neighbour(
         "ord_dies",
         "ord_spared",
     }:
-        reports += engine.wait(60)
+        reports += engine.wait(PATIENCE_SECONDS)
     assert neighbour in worker_pids(folder).values()
     (done,) = [report for report in reports if report.order_id == "ord_spared"]
     assert without_paths([done]) == without_paths(in_this_process(spared, tmp_path))
@@ -173,7 +184,7 @@ def test_a_successor_goes_to_the_slot_that_holds_its_trial(
     name = slot_of(engine, "ord_head")
     found: list[Report] = []
     while len(found) < 2:
-        found += engine.wait(60)
+        found += engine.wait(PATIENCE_SECONDS)
     (done,) = [report for report in found if report.order_id == "ord_head"]
     assert isinstance(done, Done)
     checkpoint = done.trials[0].checkpoint
@@ -201,7 +212,7 @@ def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(
     for pid in worker_pids(folder).values():
         os.kill(pid, signal.SIGKILL)
         wait_for_death(pid)
-    assert engine.wait(60) == []  # both pipes are closed: nothing of it is a report
+    assert engine.wait(PATIENCE_SECONDS) == []  # both pipes are closed: nothing of it is a report
     assert worker_pids(folder) == {}
     engine.start(train_order(name="ord_after_death"))
     assert isinstance(until_over(engine, "ord_after_death")[-1], Done)
@@ -212,7 +223,7 @@ def test_a_stopped_worker_is_ended_by_its_own_pace_and_its_order_is_lost(
 ) -> None:
     """SIGSTOP: it neither dies nor works, and says nothing."""
     engine.start(endless("ord_stopped"))
-    while not engine.wait(60):
+    while not engine.wait(PATIENCE_SECONDS):
         pass
     name = slot_of(engine, "ord_stopped")
     pid = worker_pids(folder)[name]
@@ -269,7 +280,7 @@ def test_the_end_of_the_pipe_alone_ends_a_worker_in_mid_training(tmp_path: Path)
     slot = SlotProcess("cpu-0", None, tmp_path, None)
     slot.start(endless("ord_orphan"))
     assert slot.connection is not None
-    assert slot.connection.poll(60)
+    assert slot.connection.poll(PATIENCE_SECONDS)
     assert isinstance(slot.receive()[0], Reached)
     assert slot.pid is not None
     slot.connection.close()

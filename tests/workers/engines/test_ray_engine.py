@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.engines.ray_under_test import actor_of
 from tests.workers.engines.worker_processes import pids_by_slot, wait_for_death
 from tests.workers.specs import train_order, training, trial_spec
@@ -40,7 +41,7 @@ def wait_until_placed(engine: RayEngine) -> None:
 def until_over(engine: RayEngine) -> list[Report]:
     reports: list[Report] = []
     while not reports or isinstance(reports[-1], Reached):
-        reports += engine.wait(60)
+        reports += engine.wait(PATIENCE_SECONDS)
     return reports
 
 
@@ -61,7 +62,7 @@ def test_a_slot_trains_what_this_process_trains_also_after_its_worker_was_killed
     folder = tmp_path / "cluster"
     endless = training(steps=10_000_000)
     engine.start(train_order(trial_spec(train=endless), name="ord_killed", rungs=(1, 10_000_000)))
-    assert isinstance(engine.wait(60)[0], Reached)
+    assert isinstance(engine.wait(PATIENCE_SECONDS)[0], Reached)
     (worker,) = pids_by_slot(folder).values()
     actor = actor_of(worker)
     os.kill(worker, signal.SIGKILL)
@@ -84,7 +85,7 @@ def test_workers_with_other_software_get_no_orders_and_the_reason_is_told(
     monkeypatch.setattr(ray_engine, "installed_software", lambda: ours)
     engine = RayEngine(tmp_path, slots=1)
     with pytest.raises(ClusterUnfit, match=r"other software .*more-optimizers"):
-        engine.wait(60)
+        engine.wait(PATIENCE_SECONDS)
     (slot,) = engine.slots()
     assert slot.problem is not None
     assert "install the same on every machine" in slot.problem
@@ -98,7 +99,7 @@ def test_a_node_that_sees_another_data_directory_gets_no_orders(
 ) -> None:
     (tmp_path / "cluster" / MARK_FILE).write_text("another machine's")
     with pytest.raises(ClusterUnfit, match=r"does not see the coordinator's data directory"):
-        engine.wait(60)
+        engine.wait(PATIENCE_SECONDS)
 
 
 def test_an_engine_ends_what_the_one_before_it_has_left(engine: RayEngine, tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_a_worker_that_cannot_store_or_stands_still_is_the_slots_own_trouble(
     assert isinstance(until_over(engine)[-1], Done)
     endless = training(steps=10_000_000)
     engine.start(train_order(trial_spec(train=endless), name="ord_stopped", rungs=(1, 10_000_000)))
-    assert isinstance(engine.wait(60)[0], Reached)
+    assert isinstance(engine.wait(PATIENCE_SECONDS)[0], Reached)
     (worker,) = pids_by_slot(folder).values()
     os.kill(worker, signal.SIGSTOP)
     stopped = until_over(engine)[-1]

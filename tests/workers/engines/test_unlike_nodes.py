@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE_SECONDS
 from tests.workers.specs import TINY_MLP, model_spec, train_order, training, trial_spec
 from tuner.engine.orders import OrderId, ProbeOrder, TrainOrder
 from tuner.engine.packing import SOLO, Packing
@@ -66,7 +67,7 @@ def test_a_packing_that_one_kind_measured_is_not_used_on_the_other(
         kinds[slot.busy_with] = slot.accelerator
     found: dict[str, list[list[float]]] = {"fast": [], "slow": []}
     while sum(map(len, found.values())) < CORES:
-        for report in engine.wait(60):
+        for report in engine.wait(PATIENCE_SECONDS):
             assert isinstance(report, Done), report
             found[kinds[report.order_id]].append(losses(report))
     (alone,) = carry_out(order_of(SOLO), OpenCohort(), tmp_path / "alone")

@@ -5,6 +5,8 @@ import threading
 from collections.abc import Iterator
 from itertools import count
 
+from sqlalchemy import update
+
 from tuner.engine.orders import OrderId
 from tuner.records.errors import TunerError
 from tuner.storage.leases.leasing import AskedForTrial, LeasedTrial, lease_trials
@@ -12,8 +14,10 @@ from tuner.storage.leases.offers import asking_trainers, live_leases
 from tuner.storage.leases.report_records import ReportAnswer, TrainerReport
 from tuner.storage.leases.reports import store_reports
 from tuner.storage.sql.database import Database
+from tuner.storage.sql.lease_tables import LeaseRow
 
-TTL_SECONDS = 1
+TTL_SECONDS = 3_600
+"""Leases do not run out by themselves: a trainer whose thread waits long for a core is not dead."""
 PAUSE_SECONDS = 0.02
 LONG = 1_000_000
 """A trial of more steps reports its first rung, and after that only that it is alive."""
@@ -75,12 +79,19 @@ class Trainers:
                 return True
             if OrderId(lease.order_id) in self._killed:
                 self._killed.remove(OrderId(lease.order_id))
+                self._let_expire(lease)
                 return False
             losses = (1.0,) * max(0, step - lease.reported_step)
             answer = self._report(lease, step, losses[-10:])
             if not isinstance(answer, ReportAnswer) or answer.answer == "stop":
                 return True
         return True
+
+    def _let_expire(self, lease: LeasedTrial) -> None:
+        """Make it the time at which the lease of a trainer that is silent ends."""
+        of_lease = update(LeaseRow).where(LeaseRow.order_id == lease.order_id)
+        with self._database.write() as session:
+            session.execute(of_lease.values(expires_at=dt.datetime.now(dt.UTC)))
 
     def _steps(self, rungs: tuple[int, ...], start: int) -> Iterator[int]:
         for rung in rungs:

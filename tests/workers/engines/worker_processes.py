@@ -6,6 +6,7 @@ import select
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.patience import PATIENCE_SECONDS
 from tests.service.processes import children_of
 
 
@@ -37,12 +38,12 @@ def _by_slot(pids: Iterable[int], checkpoint_dir: Path) -> dict[str, int]:
 
 
 def wait_for_death(pid: int) -> None:
-    """Return when the process, whoever's child it is, has ended; fail after a minute."""
+    """Return when the process, whoever's child it is, has ended; fail if it does not end."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return
-    ended, _, _ = select.select([descriptor], [], [], 60)
+    ended, _, _ = select.select([descriptor], [], [], PATIENCE_SECONDS)
     os.close(descriptor)
     assert ended, f"process {pid} is still there"
 

@@ -26,6 +26,8 @@ BEHAVIOURS = (
 )
 """By depth, the first one at 1."""
 CHILD = "child.pid"
+HANGS = "hangs"
+"""Made when a behaviour begins to hang."""
 
 
 class Net(nn.Module):
@@ -88,7 +90,13 @@ def _raise_deep() -> None:
     np.linalg.inv(np.zeros((2, 2)))
 
 
+def _sleep() -> None:
+    Path(HANGS).touch()
+    time.sleep(1_000)
+
+
 def _spin() -> None:
+    Path(HANGS).touch()
     re.match("(a+)+$", "a" * 60 + "b")  # keeps the interpreter's lock for years
 
 
@@ -104,7 +112,7 @@ def _fork() -> None:
 def _start_another() -> None:
     child = subprocess.Popen(["sleep", "1000"])
     Path(CHILD).write_text(str(child.pid))
-    time.sleep(1_000)
+    _sleep()
 
 
 def _eat_memory() -> None:
@@ -132,7 +140,7 @@ PRANKS: dict[str, Callable[[], object]] = {
     "raises_deep": _raise_deep,
     "exits": lambda: sys.exit("enough"),
     "leaves": lambda: os._exit(3),
-    "sleeps": lambda: time.sleep(1_000),
+    "sleeps": _sleep,
     "spins": _spin,
     "prints": _print,
     "forks": _fork,

@@ -1,0 +1,6 @@
+"""How long tests wait for what has to come: it ends a test that hangs, and measures nothing."""
+
+from typing import Final
+
+PATIENCE_SECONDS: Final = 900.0
+"""Of one wait: a machine may be ten times slower than this one, and busy with other work."""
