@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.gpu.goals import goals, words
+from tests.patience import PATIENCE_SECONDS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +39,8 @@ def test_a_rehearsal_measures_something_in_every_section_and_sums_up(
 ) -> None:
     sections = ("ceilings", "throughput", "slots")
     only = [word for name in sections for word in ("--only", name)]
-    status = session.main(["--seconds", "240", "--out", str(tmp_path), "--rehearse", *only])
+    seconds = f"{PATIENCE_SECONDS:.0f}"
+    status = session.main(["--seconds", seconds, "--out", str(tmp_path), "--rehearse", *only])
     assert status == 0
     for name in sections:
         rows = json.loads((tmp_path / f"{name}.json").read_text())
@@ -56,7 +58,7 @@ def test_a_section_that_runs_late_is_ended_and_costs_the_next_nothing(
     monkeypatch.setattr(session, "START_SECONDS", 0.0)
     assert session.run_section("agreement", tmp_path, 0.1, rehearse=True).startswith("ended at")
     assert session.rows_of(tmp_path / "agreement.json") == []
-    said = session.run_section("no_such_section", tmp_path, 60.0, rehearse=True)
+    said = session.run_section("no_such_section", tmp_path, PATIENCE_SECONDS, rehearse=True)
     assert said.startswith("failed with exit status 1")
 
 

@@ -1,7 +1,6 @@
 """Studies on files of the user's own, to their end, with the files changed and gone meanwhile."""
 
 import hashlib
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.patience import PATIENCE_SECONDS
-from tests.service.processes import send
 from tests.service.running import RunningService, wait_for
 from tests.workers.datasets.examples import text, tokens
 
@@ -75,11 +73,10 @@ def test_a_study_waits_while_its_data_are_others_and_goes_on_with_the_same(
     path.write_bytes(original)
     training = {"steps": 24, "batch_size": 4}
     dataset = {"name": "text-file", "path": "changing.txt"}
-    tuner = wait_for("the coordinator", lambda: service.child("service.tuner"))
-    send(signal.SIGSTOP, tuner)  # it might come to the study's end before the data are others
     study_id = service.submit(SPEC | {"dataset": dataset, "training": training})
+    begun = ("queued", "checking")
+    wait_for("training", lambda: service.study(study_id)["state"] not in begun)
     path.write_bytes(original.replace(b"dull", b"glad"))
-    send(signal.SIGCONT, tuner)
     paused = ended(service, study_id, "paused")
     assert paused["state"] == "paused", paused["reason"]
     assert f"{path} has changed since the study began" in paused["reason"]

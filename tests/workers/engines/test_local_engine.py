@@ -21,7 +21,7 @@ from tuner.engine.protocol import NoFreeSlot
 from tuner.engine.reports import Done, Failed, Lost, Reached, TrialProgress
 from tuner.spec.families.mlp import Mlp
 from tuner.spec.states import StateReason
-from workers.engines.local import LocalEngine, places
+from workers.engines.local import LocalEngine
 from workers.engines.slot_process import SlotProcess
 from workers.slot.orders import OpenCohort, carry_out
 
@@ -40,24 +40,24 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def engine(folder: Path) -> Iterator[LocalEngine]:
     """One engine for all tests, whose workers are up: they take seconds to load torch."""
-    engine = LocalEngine(2, folder, MEMORY_LIMIT_BYTES)
-    starting = {f"ord_up_{number}" for number in range(2)}
-    for name in starting:
+    engine, done = LocalEngine(2, folder, MEMORY_LIMIT_BYTES), 0
+    for name in ("ord_up_a", "ord_up_b"):
         engine.start(train_order(name=name, study=f"std_{name}"))
-    while starting:
-        news = engine.wait(PATIENCE_SECONDS)
-        starting -= {str(report.order_id) for report in news if isinstance(report, Done)}
+    while done < 2:
+        done += sum(isinstance(report, Done) for report in news(engine))
     yield engine
     engine.close()
+
+
+def news(engine: LocalEngine) -> list[Report]:
+    return engine.wait(PATIENCE_SECONDS)
 
 
 def until_over(engine: LocalEngine, order_id: str) -> list[Report]:
     """Reports of the order up to the one that ends it."""
     reports: list[Report] = []
     while not reports or isinstance(reports[-1], Reached):
-        reports += [
-            report for report in engine.wait(PATIENCE_SECONDS) if report.order_id == order_id
-        ]
+        reports += [report for report in news(engine) if report.order_id == order_id]
     return reports
 
 
@@ -94,7 +94,7 @@ def test_every_slot_trains_exactly_what_this_process_trains(
     assert {slot.busy_with for slot in engine.slots()} == {"ord_a", "ord_b"}
     reports: dict[OrderId, list[Report]] = {order.id: [] for order in orders}
     while not all(any(isinstance(r, Done) for r in found) for found in reports.values()):
-        for report in engine.wait(PATIENCE_SECONDS):
+        for report in news(engine):
             assert isinstance(report, Reached | Done), report
             reports[report.order_id].append(report)
     expected = without_paths(in_this_process(train_order(), tmp_path))
@@ -111,9 +111,7 @@ def test_a_trial_whose_worker_is_killed_at_a_rung_ends_as_if_nothing_had_happene
     engine.start(train_order(spec, name="ord_killed", rungs=(4, 8, ENDLESS)))
     reached: list[Report] = []
     while len(reached) < 2:
-        reached += [
-            report for report in engine.wait(PATIENCE_SECONDS) if report.order_id == "ord_killed"
-        ]
+        reached += [report for report in news(engine) if report.order_id == "ord_killed"]
     name = slot_of(engine, "ord_killed")
     pid = worker_pids(folder)[name]
     os.kill(pid, signal.SIGKILL)
@@ -148,7 +146,7 @@ def test_a_killed_worker_does_not_touch_its_neighbour(
         "ord_dies",
         "ord_spared",
     }:
-        reports += engine.wait(PATIENCE_SECONDS)
+        reports += news(engine)
     assert neighbour in worker_pids(folder).values()
     (done,) = [report for report in reports if report.order_id == "ord_spared"]
     assert without_paths([done]) == without_paths(in_this_process(spared, tmp_path))
@@ -184,7 +182,7 @@ def test_a_successor_goes_to_the_slot_that_holds_its_trial(
     name = slot_of(engine, "ord_head")
     found: list[Report] = []
     while len(found) < 2:
-        found += engine.wait(PATIENCE_SECONDS)
+        found += news(engine)
     (done,) = [report for report in found if report.order_id == "ord_head"]
     assert isinstance(done, Done)
     checkpoint = done.trials[0].checkpoint
@@ -212,7 +210,7 @@ def test_a_worker_that_dies_idle_is_replaced_with_the_next_order(
     for pid in worker_pids(folder).values():
         os.kill(pid, signal.SIGKILL)
         wait_for_death(pid)
-    assert engine.wait(PATIENCE_SECONDS) == []  # both pipes are closed: nothing of it is a report
+    assert news(engine) == []  # both pipes are closed: nothing of it is a report
     assert worker_pids(folder) == {}
     engine.start(train_order(name="ord_after_death"))
     assert isinstance(until_over(engine, "ord_after_death")[-1], Done)
@@ -223,7 +221,7 @@ def test_a_stopped_worker_is_ended_by_its_own_pace_and_its_order_is_lost(
 ) -> None:
     """SIGSTOP: it neither dies nor works, and says nothing."""
     engine.start(endless("ord_stopped"))
-    while not engine.wait(PATIENCE_SECONDS):
+    while not news(engine):
         pass
     name = slot_of(engine, "ord_stopped")
     pid = worker_pids(folder)[name]
@@ -297,15 +295,3 @@ def test_an_engine_that_could_not_work_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         LocalEngine(slots, tmp_path, limit)
-
-
-def test_slots_on_a_gpu_share_its_memory() -> None:
-    made = places(5, gpus=2)
-    assert [place.device for place in made] == [f"cuda:{number}" for number in (0, 1, 0, 1, 0)]
-    assert len({place.name for place in made}) == 5
-    for device in ("cuda:0", "cuda:1"):
-        assert sum(place.device_share for place in made if place.device == device) <= 1
-
-
-def test_without_gpus_slots_are_on_the_cores() -> None:
-    assert {place.device for place in places(2, gpus=0)} == {"cpu"}
