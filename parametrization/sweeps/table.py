@@ -195,15 +195,17 @@ def _sweep(rows: Sequence[_Row], columns: Columns) -> Sweep:
     }
 
 
+def seeds_of(sweep: Sweep) -> list[str]:
+    """Names of a sweep's seeds, sorted."""
+    return sorted({seed for at in sweep.values() for losses in at.values() for seed in losses})
+
+
 def _said_apart(apart: Sequence[str], groups: Sequence[Group]) -> Iterator[str]:
     if apart:
         yield f"taken apart by {', '.join(apart)}: {len(groups)} sweeps"
 
 
 def _said_of(groups: Sequence[Group], columns: Columns) -> Iterator[str]:
-    if columns.seed is not None:
-        seeds = {
-            seed for of in groups for at in of.sweep.values() for one in at.values() for seed in one
-        }
-        if len(seeds) == 1:
-            yield f"one {columns.seed} alone: how much seeds differ is told by neighbouring rates"
+    seeds = {seed for group in groups for seed in seeds_of(group.sweep)}
+    if columns.seed is not None and len(seeds) == 1:
+        yield f"one {columns.seed} alone: how much seeds differ is told by neighbouring rates"

@@ -32,11 +32,8 @@ def draw_transfer(sensitivity: dict[str, Any], path: Path, *, optimizer: str | N
 
     """
     curves = _curves_of(sensitivity, optimizer)
-    panels = {
-        name: [c for c in curves if c["parametrization"] == name]
-        for name in TITLES
-        if any(c["parametrization"] == name for c in curves)
-    }
+    by_name = {name: [c for c in curves if c["parametrization"] == name] for name in TITLES}
+    panels = {name: drawn for name, drawn in by_name.items() if drawn}
     figure = new_figure(panels=len(panels))
     colours = _ramp(sorted({c["width"] for c in curves}))
     axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]

@@ -35,5 +35,5 @@ def require_agreement(build: Callable[[], RunningTrial], programs: Programs) -> 
             for one, other in zip(lone.train_losses, trial.train_losses, strict=True)
         ):
             raise ArithmeticError(
-                f"alone it loses {lone.train_losses}, together with others {trial.train_losses}"
+                f"the losses are {lone.train_losses} alone and {trial.train_losses} in a cohort"
             )

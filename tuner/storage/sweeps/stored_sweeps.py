@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy.orm import Session
 
 from parametrization.rules.parametrization import Parametrization
-from parametrization.sweeps.table import Group, SeedLosses
+from parametrization.sweeps.table import Group, SeedLosses, seeds_of
 from tuner.records.errors import IdempotencyKeyReused, StudyNotFound
 from tuner.records.snapshot import StudyRecord
 from tuner.spec.states import Purpose, StateReason, StudyState, TrialState
@@ -137,8 +137,7 @@ def _store(session: Session, study_id: str, spec: StudySpec, group: Group) -> No
 
 
 def _trials(study_id: str, spec: StudySpec, group: Group, now: dt.datetime) -> list[TrialRow]:
-    names = sorted({seed for at in group.sweep.values() for of in at.values() for seed in of})
-    seeds = {name: number for number, name in enumerate(names)}
+    seeds = {name: number for number, name in enumerate(seeds_of(group.sweep))}
     rows = [
         (width, rate, seeds[name], loss)
         for width, at in group.sweep.items()
