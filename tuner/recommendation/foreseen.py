@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from parametrization.check.usual_settings import check_hyperparameters
 from parametrization.recommendation.trust import Axis
 from parametrization.scaling.companions import by_optimizer
-from tuner.recommendation.axes.all import depth_axis
 from tuner.recommendation.axes.horizon import horizon_axes
+from tuner.recommendation.axes.target_axes import depth_axis
 from tuner.recommendation.axes.width import Move
 from tuner.recommendation.verdict import leaves_the_tested_range
 from tuner.spec.study import StudySpec

@@ -13,9 +13,9 @@ from parametrization.shapes.roles import ModelShape
 from parametrization.transfer.prediction import predict
 from parametrization.transfer.reasons import measured_widths
 from tuner.evidence.study_evidence import OptimizerEvidence, SearchWinner
-from tuner.recommendation.axes.all import target_axes
 from tuner.recommendation.axes.beside_width import BesideWidth, beside_width
 from tuner.recommendation.axes.proxies import below_the_floor
+from tuner.recommendation.axes.target_axes import target_axes
 from tuner.recommendation.axes.width import Move, width_axis
 from tuner.recommendation.learning_rate import learning_rate
 from tuner.spec.study import StudySpec

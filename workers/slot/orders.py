@@ -41,8 +41,8 @@ from workers.device.out_of_memory import MIB, OutOfMemory, naming_what_is_too_la
 from workers.dynamics.looking import dynamics
 from workers.models.build import build_model
 from workers.own_tasks.opened import TaskFailed
+from workers.packing.device_packing import packing_here, probes_in
 from workers.packing.kept_cohort import KeptCohort
-from workers.packing.packed_here import packing_here, probes_in
 from workers.packing.probe import probe
 from workers.packing.train_together import train_packed, words
 from workers.training.checkpoint import (

@@ -12,7 +12,7 @@ from tuner.engine.packing import SOLO, Packing
 from tuner.engine.reports import Done
 from workers.engines.ray_engine import RayEngine
 from workers.engines.ray_nodes import LocalCluster
-from workers.packing.packed_here import probes_in
+from workers.packing.device_packing import probes_in
 from workers.packing.stored_probes import Probed, memory_of, remember
 from workers.slot.orders import OpenCohort, carry_out
 

@@ -16,7 +16,7 @@ from parametrization.scaling.growth import AxisName
 from parametrization.transfer.axes.carried import Place, beyond, carried
 from parametrization.transfer.axes.moved import Moved
 from tuner.evidence.axes.rules import Horizon, along
-from tuner.recommendation.axes.all import TargetAxes
+from tuner.recommendation.axes.target_axes import TargetAxes
 from tuner.spec.optimizers.name import Optimizer
 
 SOURCE: Final = "this study's trials"

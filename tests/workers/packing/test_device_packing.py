@@ -10,9 +10,9 @@ from tuner.engine.packing import SOLO, Packing
 from tuner.engine.reports import Done
 from workers.cohort.programs import Programs
 from workers.device.device_name import device_name
-from workers.packing import packed_here
+from workers.packing import device_packing
+from workers.packing.device_packing import packing_here, probes_in
 from workers.packing.kept_cohort import KeptCohort
-from workers.packing.packed_here import packing_here, probes_in
 from workers.packing.stored_probes import Probed, memory_of, remember
 from workers.slot.orders import OpenCohort, carry_out
 
@@ -35,7 +35,7 @@ def fused(device_name: str, most: int = 4) -> Packing:
 @pytest.fixture
 def own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Packing:
     """What a GPU named OURS remembers of the shape: trials train best one by one."""
-    monkeypatch.setattr(packed_here, "device_name", lambda device, accelerator: OURS)
+    monkeypatch.setattr(device_packing, "device_name", lambda device, accelerator: OURS)
     packing = SOLO.model_copy(update={"speedup": 0.9})
     asked = ProbeOrder(
         id=OrderId("ord_probe"), study_id="std_test", trial=TRIALS[0], trials=4, device_kind="cuda"
