@@ -132,7 +132,7 @@ def create_app(database: Database, settings: AppSettings) -> FastAPI:
     app.state.trial_kinds = TrialKinds(database)
     app.state.verdicts = EndedVerdicts()
     app.state.kept_answers = KeptAnswers()
-    # That write trials out: were there as many as ask, reports would wait for one turn in forty.
+    # For leases: with a thread for each that is asked for, reports would hardly get a turn.
     app.state.lease_threads = CapacityLimiter(2)
     app.state.write_turns = WriteTurns()
     app.state.metrics = registry_of(database, settings.coordinator_silence_seconds)
