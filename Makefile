@@ -45,7 +45,7 @@ fuzz: install  ## the API with generated requests as every scope (CASES=1000 for
 serve: install  ## run the service on this machine (ARGS="--port 0 --slots 2")
 	@$(bin)/widthwise up $(ARGS)
 
-bench: install  ## every benchmark, quick where it has a quick form; each prints its result
+bench: install  ## most benchmarks, in a quick form where they have one; each prints its result
 	@for arguments in \
 		"checks.coordinate_checks --quick" "checks.family_options --quick --families mlp" \
 		"transfer.lr_transfer --quick" "transfer.depth_transfer --quick" transfer.bank transfer.axes.bank "transfer.regret --draws 12" \
