@@ -8,12 +8,13 @@ from typing import Final
 from markupsafe import Markup
 
 from app.schemas.sweeps import SweepRead
-from app.standings.words import UNKNOWN, VERDICTS, duration, number, state_words
+from app.standings.words import UNKNOWN, VERDICTS, number, state_words
 from parametrization.check.verdict import TensorVerdict
 from parametrization.recommendation.evidence import Drift, Optimum, TransferEvidence
 from parametrization.recommendation.trust import Reason
 from parametrization.recommendation.values import ParameterGroup, ScheduleValues
 from parametrization.rules.parametrization import Parametrization
+from parametrization.text.durations import duration
 from parametrization.text.rounding import known_digits, percent, significant
 from parametrization.text.visible import visible
 from tuner.recommendation.recommend import Recommendation

@@ -4,8 +4,8 @@ import datetime as dt
 from typing import Final
 
 from app.liveness import COORDINATOR, Liveness, age_seconds
-from app.standings.words import duration
 from parametrization.recommendation.record import Record
+from parametrization.text.durations import duration
 from tuner.decisions.queue import Place
 from tuner.storage.heartbeats import WorkerRecord
 from tuner.storage.scheduling.works import Work

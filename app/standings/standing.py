@@ -9,10 +9,11 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app.progress import Progress, read_progress
-from app.standings.words import OUTCOMES, VERDICTS, duration, number, state_words
+from app.standings.words import OUTCOMES, VERDICTS, number, state_words
 from parametrization.recommendation.record import Record
 from parametrization.recommendation.trust import Verdict
 from parametrization.sweeps.analysis import analyse
+from parametrization.text.durations import duration
 from tuner.evidence.checks.outcome import CheckOutcome, outcome_of
 from tuner.recommendation.recommend import recommend
 from tuner.records.errors import NotReady

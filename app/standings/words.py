@@ -39,12 +39,3 @@ def state_words(state: str) -> str:
 def number(value: float | None) -> str:
     """Four significant digits: of what was set, computed by a rule, or a mean loss."""
     return UNKNOWN if value is None else f"{value:.4g}"
-
-
-def duration(seconds: float) -> str:
-    """Time in the two units that matter."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

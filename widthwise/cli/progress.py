@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from parametrization.text.durations import duration
 from parametrization.text.visible import visible
 from widthwise.following import is_over
 
@@ -27,22 +28,6 @@ STATE_STYLES: Final = {
     "paused": "bold yellow",
 }
 _BAR_WIDTH: Final = 36
-
-
-def duration(seconds: float) -> str:
-    """Time in the two units that matter.
-
-    >>> [duration(seconds) for seconds in (4.2, 75, 3700, 180_000)]
-    ['4 s', '1 min 15 s', '1 h 2 min', '50 h']
-
-    """
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours >= 10:
-        return f"{hours} h"
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
 def state_text(study: dict[str, Any]) -> Text:
