@@ -14,7 +14,8 @@ from app.auth.gate import Gate
 from app.auth.known import KnownSecrets
 from app.auth.limits import RateLimits
 from app.auth.scopes import is_open, require_scope
-from app.dashboard import assets, certificate, compare, cost, log_in, pages, study_list, study_pages
+from app.dashboard import assets, compare, cost, log_in, pages, study_list, study_pages
+from app.dashboard.review import certificate
 from app.dashboard.submit import page as submit_page
 from app.described import Description
 from app.errors import install_error_handlers, on_tuner_error

@@ -15,7 +15,7 @@ from app.dependencies import Db, Verdicts
 from app.routes.comparing.studies import AskedIds, Compared, compare_studies
 from app.routes.running.studies import list_studies
 from app.standings.words import UNKNOWN, VERDICTS, number
-from parametrization.text.rounding import percent, significant
+from parametrization.text.rounding import share_of_training, significant
 from tuner.recommendation.comparing.answers import AnswerInShort
 from tuner.recommendation.comparing.spec_differences import Difference
 from tuner.storage.study_list import ANY_STUDY
@@ -57,7 +57,7 @@ _ROWS: Final[Mapping[str, Callable[[AnswerInShort], str]]] = {
     "Drift to the target, octaves": lambda at: (
         UNKNOWN if at.drift_octaves is None else signed(at.drift_octaves)
     ),
-    "Cost of tuning": lambda at: f"{percent(at.share_percent)} of training the target",
+    "Cost of tuning": lambda at: share_of_training(at.share_percent),
     "Trials": lambda at: f"{at.trials:,}",
     "Weakest point": lambda at: at.reasons[0].words if at.reasons else "none",
 }

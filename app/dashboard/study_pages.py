@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 
 from app.dashboard.actions import actions_on, may_change
 from app.dashboard.check_figures import check_figures
+from app.dashboard.review.summary import summary_of
 from app.dashboard.sensitivity_table import transfer_parts
 from app.dashboard.templating import page
 from app.dependencies import Db, Sender, Settings, StudyId
@@ -27,6 +28,7 @@ from tuner.recommendation.exports.protocol.registry import EXPORTS
 from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord
+from tuner.records.stored_recommendation import StoredRecommendation
 from tuner.storage.events import last_event_id
 from tuner.storage.evidence import read_evidence, read_summary
 from tuner.storage.recommendations.stored import RecommendationFilter, list_recommendations
@@ -78,9 +80,7 @@ def _curves(asked: _Asked) -> dict[str, Any]:
 
 
 def _configuration(asked: _Asked) -> dict[str, Any]:
-    wanted = RecommendationFilter(study_id=asked.study.id)
-    stored = list_recommendations(asked.session, wanted, page_size=20, page_token=None)
-    return {"exports": tuple(EXPORTS.values()), "stored": stored.recommendations}
+    return {"exports": tuple(EXPORTS.values()), "stored": _stored(asked.session, asked.study, 20)}
 
 
 def _landscape(asked: _Asked) -> dict[str, Any]:
@@ -156,6 +156,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         place = place_of(session, study, now, settings)
         names = every_tab[tab].names(_Asked(session, study, progress, known, page_token))
         sweep = _sweep(session, study)
+        newest = _stored(session, study, 1)
     recommendation = _recommendation(study, known)
     answer = sweep or recommendation
     verdict = None if answer is None else answer.verdict
@@ -165,6 +166,7 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         standing=standing_of(study, progress, verdict, outcome_of(study, known)),
         compared_by=study.spec.comparison,
         recommendation=recommendation,
+        summary=() if recommendation is None else summary_of(recommendation, newest),
         sweep=sweep,
         last_event=last_event,
         actions=actions_on(study, sender),
@@ -192,6 +194,12 @@ def _recommendation(study: StudyRecord, known: EvidenceSummary) -> Recommendatio
         return recommend(study, known)
     except NotReady:
         return None
+
+
+def _stored(session: Session, study: StudyRecord, most: int) -> tuple[StoredRecommendation, ...]:
+    """Answers of the study that were stored, newest first."""
+    wanted = RecommendationFilter(study_id=study.id)
+    return list_recommendations(session, wanted, page_size=most).recommendations
 
 
 def _sweep(session: Session, study: StudyRecord) -> SweepRead | None:

@@ -3,21 +3,22 @@
 import datetime as dt
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 from markupsafe import Markup
 
 from app.schemas.sweeps import SweepRead
 from app.standings.words import UNKNOWN, VERDICTS, number, state_words
 from parametrization.check.verdict import TensorVerdict
-from parametrization.recommendation.evidence import Drift, Optimum, TransferEvidence
-from parametrization.recommendation.trust import Reason
+from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.evidence import Optimum, TransferEvidence
+from parametrization.recommendation.trust import Axis, Basis
 from parametrization.recommendation.values import ParameterGroup, ScheduleValues
 from parametrization.rules.parametrization import Parametrization
 from parametrization.text.durations import duration
-from parametrization.text.rounding import known_digits, percent, significant
+from parametrization.text.rounding import known_digits, percent, share_of_training, significant
 from parametrization.text.visible import visible
-from tuner.recommendation.recommend import Recommendation
+from tuner.spec.states import RecommendationState
 
 NAME_OF: Final = {
     Parametrization.MUP: "μP",
@@ -25,6 +26,7 @@ NAME_OF: Final = {
     Parametrization.SP_EMBEDDING: "SP with μP's embedding rate",
 }
 
+_SURENESS: Final = get_args(Basis)
 _PHASES: Final = {
     "check": "Coordinate check",
     "search": "Search at the proxy width",
@@ -40,6 +42,13 @@ _CHECKS: Final = {
     "inconclusive": "?",
     "not_run": "○",
 }
+DECISIONS: Final = {
+    RecommendationState.PENDING: "○ not decided",
+    RecommendationState.APPROVED: "✔ approved",
+    RecommendationState.REJECTED: "✖ rejected",
+}
+"""States of stored answers in words."""
+_MARKS: Final = {"": "", "recommend": "✔ ", "caution": "⚠ ", "abstain": "✖ "}
 _PASSED: Final = {True: "✔ right", False: "✖ wrong", None: "? undecided"}
 
 
@@ -91,11 +100,12 @@ def utc(moment: dt.datetime) -> str:
 def transfer_lines(evidence: Mapping[Parametrization, TransferEvidence]) -> list[str]:
     """One sentence per parametrization: how far the optimum moves, and what that costs."""
     return [
-        line for rules in NAME_OF if rules in evidence for line in _transfer_line(evidence[rules])
+        line for rules in NAME_OF if rules in evidence for line in transfer_line(evidence[rules])
     ]
 
 
-def _transfer_line(at: TransferEvidence) -> list[str]:
+def transfer_line(at: TransferEvidence) -> list[str]:
+    """The sentence of one parametrization; none before its drift is known."""
     if at.drift is None:
         return []
     name = NAME_OF[at.parametrization]
@@ -124,21 +134,31 @@ def _transfer_line(at: TransferEvidence) -> list[str]:
     return [f"{words}."]
 
 
-def weakest_point(recommendation: Recommendation) -> str:
-    """The main reason against an answer, and the drift of its optimum: beside its headline."""
+def judged(recommendation: RecommendationDocument) -> str:
+    """What follows the verdict in an answer's headline."""
+    return recommendation.headline.removeprefix(recommendation.verdict.replace("_", " ").upper())
+
+
+def weakest_point(recommendation: RecommendationDocument) -> str:
+    """The main reason against an answer; without one, the axis that it is least sure about."""
+    if not recommendation.reasons:
+        axis = least_sure(recommendation.axes)
+        basis = axis.basis.replace("_", " ")
+        return f"Nothing speaks against it. Least sure: {axis.name}, {basis}: {axis.words}."
     lead = "Open so far" if recommendation.verdict == "in_progress" else "Weakest point"
-    return _weakest(lead, recommendation.reasons, recommendation.evidence.drift)
+    return f"{lead}: {recommendation.reasons[0].words}."
+
+
+def least_sure(axes: Sequence[Axis]) -> Axis:
+    """The axis whose transfer rests on least."""
+    return max(axes, key=lambda axis: (_SURENESS.index(axis.basis), axis.moves, axis.beyond))
 
 
 def sweep_weakest(sweep: SweepRead) -> str:
-    """The same of a table of losses."""
-    return _weakest("Weakest point", sweep.reasons, sweep.drift)
-
-
-def _weakest(lead: str, reasons: Sequence[Reason], drift: Drift | None) -> str:
-    said = [f"{lead}: {reasons[0].words}."] if reasons else []
-    if drift is not None:
-        moved = signed(drift.octaves_per_doubling)
+    """The main reason against the answer of a table of losses, and the drift of its optimum."""
+    said = [f"Weakest point: {sweep.reasons[0].words}."] if sweep.reasons else []
+    if sweep.drift is not None:
+        moved = signed(sweep.drift.octaves_per_doubling)
         said.append(f"The μP optimum drifts {moved} octaves per doubling of width.")
     return " ".join(said)
 
@@ -203,6 +223,8 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "number": number,
     "significant": significant,
     "percent": percent,
+    "share": share_of_training,
+    "judged": judged,
     "signed": signed,
     "rate": rate,
     "duration": duration,
@@ -213,6 +235,9 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "passed": _PASSED.__getitem__,
     "rules": NAME_OF.__getitem__,
     "verdict": VERDICTS.__getitem__,
+    "transfer_line": transfer_line,
+    "decision": DECISIONS.__getitem__,
+    "mark": _MARKS.__getitem__,
     "weakest_point": weakest_point,
     "sweep_weakest": sweep_weakest,
     "sweep_rate": sweep_rate,

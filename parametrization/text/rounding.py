@@ -37,3 +37,14 @@ def percent(value: float) -> str:
     if 0 < value < 0.05:
         return "less than 0.1 %"
     return f"{value:.1f} %" if abs(value) < 100 else f"{value:,.0f} %"
+
+
+def share_of_training(share_percent: float) -> str:
+    """The cost of tuning beside that of training its target.
+
+    >>> share_of_training(2.345), share_of_training(8720)
+    ('2.3 % of training the target', '87 times the training of the target')
+    """
+    if share_percent >= 1000:
+        return f"{significant(share_percent / 100, 2)} times the training of the target"
+    return f"{percent(share_percent)} of training the target"

@@ -12,7 +12,7 @@ from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.evidence import TransferEvidence
 from parametrization.recommendation.values import ScheduleValues, TensorValues
 from parametrization.rules.parametrization import Parametrization
-from parametrization.text.rounding import percent, significant
+from parametrization.text.rounding import percent, share_of_training, significant
 
 VERDICT_STYLES: Final = {
     "in_progress": "bold cyan",
@@ -84,7 +84,7 @@ def _facts(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
     if document.check is not None:
         yield "check", document.check.summary
     cost = document.cost
-    yield "tuning cost", f"{cost.trials} trials, {_share(cost.share_percent)}"
+    yield "tuning cost", f"{cost.trials} trials, {share_of_training(cost.share_percent)}"
     if cost.measuring_end is not None:
         yield "measured until", cost.measuring_end.words
 
@@ -125,12 +125,6 @@ def _shared(document: RecommendationDocument) -> Iterator[tuple[str, str]]:
 
 def _schedule(schedule: ScheduleValues) -> str:
     return f"{schedule.steps:,} steps: {schedule.form.words}"
-
-
-def _share(share_percent: float) -> str:
-    if share_percent >= 1000:
-        return f"{significant(share_percent / 100, 2)} times the training of the target"
-    return f"{percent(share_percent)} of training the target"
 
 
 def _evidence(evidence: TransferEvidence) -> str:

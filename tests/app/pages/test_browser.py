@@ -78,7 +78,7 @@ def test_a_page_follows_its_study_without_being_loaded_again(tab: Page, served: 
     served.advance(study_id)
     expect(state).to_have_attribute("data-state", "completed")
     expect(tab.locator("[data-plot] .legend")).to_contain_text("width 128")
-    expect(tab.locator(".verdict")).to_contain_text("CAUTION")
+    expect(tab.locator(".verdict")).to_contain_text("⚠ recommended with caution")
     expect(tab.get_by_text("Coordinate check").last).to_be_visible()  # what was opened stays open
     assert tab.evaluate("window.notReloaded")
 

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from app.dashboard.study_pages import TABS
+from app.standings.words import VERDICTS
 from parametrization.text.rounding import significant
 from tests.app.served import Served
 from tuner.spec.states import StudyState
@@ -25,6 +26,13 @@ def page(client: httpx.Client, path: str) -> str:
 def whole(client: httpx.Client, study_id: str) -> str:
     """Every tab of a study's page."""
     return " ".join(page(client, f"/studies/{study_id}/{tab}") for tab in TABS)
+
+
+def lead(text: str) -> str:
+    """The words of the verdict that a study's page begins with."""
+    found = re.search(r'<p class="verdict">(.*?)</p>', text)
+    assert found is not None
+    return html.unescape(re.sub("<.*?>", "", found[1]))
 
 
 def test_an_empty_list_shows_how_to_make_a_study_that_works(served: Served) -> None:
@@ -83,7 +91,8 @@ def test_the_page_of_a_study_names_what_the_api_recommends(finished: tuple[Serve
     served, study_id = finished
     text = whole(served.client, study_id)
     recommendation = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
-    assert f'<p class="verdict">{recommendation["headline"]}' in text.replace("&#39;", "'")
+    judged = recommendation["headline"].removeprefix(recommendation["verdict"].upper())
+    assert lead(text) == f"{VERDICTS[recommendation['verdict']]}{judged}."
     assert recommendation["learning_rate"]["words"] in text
     for group in recommendation["groups"]:
         rate = significant(group["learning_rate"], recommendation["learning_rate"]["digits"])
@@ -120,14 +129,16 @@ def test_a_study_that_runs_is_in_progress_and_not_judged(served: Served) -> None
     study_id = served.submit()
     served.advance(study_id, StudyState.MEASURING)
     text = whole(served.client, study_id)
-    assert '<p class="verdict">IN PROGRESS (the study is measuring): width 256, depth 1' in text
+    assert lead(text).startswith("◌ in progress (the study is measuring): width 256, depth 1")
     assert '<span class="state verdict-in_progress">◌ in progress</span>' in text
     assert "Open so far, until the study has ended:" in text
     for judgement in ("not recommended", "<strong>abstain", "<strong>caution", "verdict-abstain"):
         assert judgement not in text
     served.client.post(f"/v1/studies/{study_id}:cancel")
     text = whole(served.client, study_id)
-    assert re.search(r'<p class="verdict">(CAUTION|ABSTAIN) \(the study is cancelled\): ', text)
+    assert re.match(
+        r"(⚠ recommended with caution|✖ not recommended) \(the study is cancelled\): ", lead(text)
+    )
     assert "in progress" not in text
     assert re.search(r"<small>\d+ of \d+, \d+ cancelled", text)
     ran = re.search(r'data-cell="trials">(\d+) of (\d+) trials', text)

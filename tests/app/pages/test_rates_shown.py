@@ -8,6 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.dashboard.review.summary import summary_of
 from app.dashboard.templating import page
 from app.dashboard.words import weakest_point
 from app.schemas.studies import study_read
@@ -125,6 +126,7 @@ def html(snapshot: StudySnapshot, answer: Recommendation) -> str:
         "study": study_read(snapshot.study, progress, None),
         "standing": standing_of(snapshot.study, progress, answer.verdict),
         "recommendation": answer,
+        "summary": summary_of(answer, ()),
         "sweep": None,
         "actions": (),
         "may_share": False,

@@ -28,6 +28,7 @@ def show_certificate(
         "certificate.html",
         kept=recommendation_summary(kept),
         recommendation=answer,
+        study_name=study.spec.name,
         since=since,
         may_decide=may_change(sender, study.owner),
     )

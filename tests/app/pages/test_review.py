@@ -1,0 +1,97 @@
+"""What a reviewer asks first stands at the top of a study, with the way to the decision."""
+
+import html
+import re
+
+from app.dashboard.review.summary import summary_of
+from app.dashboard.words import least_sure, weakest_point
+from parametrization.recommendation.document import RecommendationDocument
+from parametrization.recommendation.reading import read_recommendation
+from parametrization.recommendation.trust import Reason, Verdict
+from tests.app.pages.test_pages import page
+from tests.app.served import Served
+
+
+def summary(served: Served, study_id: str) -> dict[str, tuple[str, str]]:
+    """The words and the link of every fact at the top of the study's page."""
+    text = page(served.client, f"/studies/{study_id}")
+    facts = re.findall(r'<dt><a href="([^"]+)">([^<]+)</a></dt>(.*?)</div>', text)
+    return {
+        title: (html.unescape(re.sub(r"<.*?>", "", words)).strip(), link)
+        for link, title, words in facts
+    }
+
+
+def answer_of(served: Served, study_id: str) -> RecommendationDocument:
+    read = served.client.get(f"/v1/studies/{study_id}/recommendation").json()
+    return read_recommendation(read)
+
+
+def test_the_top_of_a_study_says_what_holds_how_surely_and_what_it_cost(
+    finished: tuple[Served, str],
+) -> None:
+    served, study_id = finished
+    answer, said = answer_of(served, study_id), summary(served, study_id)
+    drift, own = answer.evidence.drift, f"/studies/{study_id}"
+    assert drift is not None
+    words, link = said["Optimum across widths"]
+    assert f"{abs(drift.octaves_per_doubling):.2f} octaves a doubling" in words
+    assert f"{drift.widths} widths" in words
+    assert link == f"{own}/transfer"
+    assert said["Coordinate check"][0].startswith("✔ passed")
+    assert said["Coordinate check"][1] == f"{own}/check"
+    assert f"± {answer.learning_rate.half_width_octaves:.2f}" in said["How sure the rate is"][0]
+    assert f"{answer.cost.trials} trials" in said["Cost of tuning"][0]
+    assert said["Review"] == (
+        "not stored yet store the answer to have it approved",
+        f"{own}/configuration#review-title",
+    )
+
+
+def test_the_top_of_a_study_leads_to_the_decision_and_names_who_made_it(
+    reviewed: tuple[Served, str],
+) -> None:
+    served, study_id = reviewed
+    kept = served.client.post(f"/v1/studies/{study_id}/recommendations", json={}).json()
+    link = f"/recommendations/{kept['id']}"
+    assert summary(served, study_id)["Review"] == ("○ not decided approve or reject it", link)
+    certificate = page(served.client, link)
+    assert '<a href="#decision-title">Approve or reject</a>' in certificate
+    assert "eight times wider</a>" in certificate
+    assert "Optimum across widths" in certificate
+    decision = {"by": "Kim", "note": "as measured"}
+    served.client.post(f"{kept['links']['self']}:approve", json=decision)
+    assert summary(served, study_id)["Review"] == ("✔ approved by Kim", link)
+    assert "#decision-title" not in page(served.client, link)
+
+
+def test_a_mark_is_as_grave_as_the_gravest_that_speaks_against_its_fact(
+    finished: tuple[Served, str],
+) -> None:
+    answer = answer_of(*finished)
+    drift = Reason(topic="drift", severity="caution", words="it drifts", excess=2.0)
+    widths = Reason(topic="widths", severity="abstain", words="too few", excess=1.0)
+
+    def marks(verdict: Verdict, *reasons: Reason) -> list[str]:
+        changed = answer.model_copy(update={"verdict": verdict, "reasons": reasons})
+        return [fact.mark for fact in summary_of(changed, ())][:3]
+
+    assert marks("recommend") == ["recommend"] * 3
+    assert marks("caution", drift) == ["caution", "recommend", "recommend"]
+    assert marks("abstain", drift, widths) == ["abstain", "recommend", "recommend"]
+    assert marks("in_progress", widths) == ["", "recommend", ""]  # the check alone is over
+
+
+def test_an_answer_without_a_reason_against_it_names_the_axis_that_it_is_least_sure_about(
+    finished: tuple[Served, str],
+) -> None:
+    answer = answer_of(*finished)
+    assert weakest_point(answer).startswith(f"Weakest point: {answer.reasons[0].words}")
+    measured, *others = (
+        axis.model_copy(update={"basis": "measured", "beyond": 1.0}) for axis in answer.axes
+    )
+    ruled = measured.model_copy(update={"name": "depth", "basis": "theory", "words": "by a rule"})
+    assert least_sure([measured, ruled, *others]) == ruled
+    changed = answer.model_copy(update={"reasons": (), "axes": (measured, ruled, *others)})
+    said = "Nothing speaks against it. Least sure: depth, theory: by a rule."
+    assert weakest_point(changed) == said
