@@ -27,6 +27,7 @@ NAME_OF: Final = {
 }
 
 _SURENESS: Final = get_args(Basis)
+_MOST_NAMES: Final = 3
 _PHASES: Final = {
     "check": "Coordinate check",
     "search": "Search at the proxy width",
@@ -57,9 +58,34 @@ def signed(value: float | None) -> str:
     return UNKNOWN if value is None else _with_sign(value, 2)
 
 
-def _tenths(percents: float) -> str:
-    """Percents with a sign, to a tenth: seeds alone move a loss by more than that."""
-    return f"{_with_sign(percents, 1)} %"
+def _beside(percents: float) -> str:
+    """A loss over another one, in percents of that.
+
+    >>> _beside(-17.62), _beside(0.02)
+    ('17.6 % below', 'less than 0.1 % above')
+    """
+    return f"{percent(abs(percents))} {'below' if percents < 0 else 'above'}"
+
+
+def loss(value: float | None) -> str:
+    """A loss in a column: always as many digits, so that points stand beneath each other.
+
+    >>> loss(2.0), loss(0.31512)
+    ('2.000', '0.3151')
+    """
+    return UNKNOWN if value is None else f"{value:#.4g}"
+
+
+def few(names: Sequence[str]) -> str:
+    """The first names of a list that may be long.
+
+    >>> few(["adamw", "sgd"]), few(["adamw", "sgd", "lion", "lamb", "lars"])
+    ('adamw, sgd', 'adamw, sgd and 3 more')
+    """
+    if len(names) <= _MOST_NAMES:
+        return ", ".join(names)
+    shown = names[: _MOST_NAMES - 1]
+    return f"{', '.join(shown)} and {len(names) - len(shown)} more"
 
 
 def _with_sign(value: float, decimals: int) -> str:
@@ -128,8 +154,8 @@ def transfer_line(at: TransferEvidence) -> list[str]:
         )
     if (beside := at.asymptotic_penalty) is not None:
         words += (
-            f"; at its own best rate its loss is {_tenths(beside.percent_at_width)} off μP's at"
-            f" width {beside.at_width}, {_tenths(beside.percent)} in the limit"
+            f"; at its own best rate its loss is {_beside(beside.percent_at_width)} μP's at width"
+            f" {beside.at_width}, {_beside(beside.percent)} it in the limit of wide models"
         )
     return [f"{words}."]
 
@@ -221,6 +247,8 @@ def other_settings(group: ParameterGroup) -> str:
 
 FILTERS: Final[dict[str, Callable[..., str]]] = {
     "number": number,
+    "loss": loss,
+    "few": few,
     "significant": significant,
     "percent": percent,
     "share": share_of_training,

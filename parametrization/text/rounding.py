@@ -4,6 +4,9 @@ Documents for programs keep every digit.
 """
 
 import math
+from typing import Final
+
+_RAISED: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def known_digits(relative_error: float) -> int:
@@ -48,3 +51,15 @@ def share_of_training(share_percent: float) -> str:
     if share_percent >= 1000:
         return f"{significant(share_percent / 100, 2)} times the training of the target"
     return f"{percent(share_percent)} of training the target"
+
+
+def powers_of_ten(value: float) -> str:
+    """A large number to two digits, with its power of ten written out.
+
+    >>> powers_of_ten(4.94e13).split(), powers_of_ten(950.0)
+    (['4.9', '\N{MULTIPLICATION SIGN}', '10¹³'], '950')
+    """
+    if value < 10_000:
+        return significant(value, 2)
+    digits, power = f"{value:.1e}".split("e")
+    return f"{digits} \N{MULTIPLICATION SIGN} 10{str(int(power)).translate(_RAISED)}"

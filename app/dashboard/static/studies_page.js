@@ -1,5 +1,6 @@
 // The list of studies: rows change as their studies do, and nothing else on the page moves.
 
+import { showCoded } from "./coded.js";
 import { followChanges } from "./live/changes.js";
 import { announce, showStanding } from "./live/standing.js";
 
@@ -16,10 +17,11 @@ function countSoon() {
 }
 
 function showOverview({ words, problem }) {
-  for (const [name, text] of Object.entries({ ...words, problem: problem ?? "" })) {
+  for (const [name, text] of Object.entries(words)) {
     const place = root.querySelector(`[data-overview="${name}"]`);
     if (place && place.textContent !== text) place.textContent = text;
   }
+  showCoded(root.querySelector("[data-overview=problem]"), problem ?? "");
   document.getElementById("problem").hidden = !problem;
 }
 

@@ -83,7 +83,10 @@ def _simple_fields(schema: Schema, under: str) -> Iterator[Field]:
 
 
 def _field(pointer: str, at: Schema) -> Field | None:
-    kind, words = at.get("type"), " ".join(at.get("description", "").replace("`", "").split())
+    kind, words = (
+        at.get("type"),
+        " ".join(at.get("description", "").replace("`", "").replace("muP", "μP").split()),
+    )
     if kind == "array" and at.get("items", {}).get("type") == "integer":
         kind = "integers"
     if kind not in ("integer", "number", "string", "boolean", "integers"):

@@ -6,6 +6,7 @@ from typing import Final
 
 from parametrization.shapes.roles import ModelShape
 from parametrization.text.durations import plan_duration
+from parametrization.text.rounding import powers_of_ten
 from tuner.evidence.planned import PlannedCheck, planned_checks
 from tuner.evidence.planning.slots import SlotsAtWork, unknown_size, unknown_speed
 from tuner.evidence.preview import PlannedTime, Preview, PreviewWords
@@ -47,7 +48,7 @@ def check_preview(spec: StudySpec, shape: ModelShape | None, at_work: SlotsAtWor
         notes=tuple(_notes(spec, flops, at_work.number, has_time=time is not None)),
         words=PreviewWords(
             trials=f"no trials, {len(checks)} check {'run' if len(checks) == 1 else 'runs'}",
-            flops="FLOPs not known" if flops is None else f"{flops:.2g} FLOPs",
+            flops="FLOPs not known" if flops is None else f"{powers_of_ten(flops)} FLOPs",
             share=_NO_TARGET,
             time="not known" if time is None else plan_duration(time.seconds),
             interval=_NO_TARGET,

@@ -6,7 +6,7 @@ from typing import Final
 
 from parametrization.shapes.roles import ModelShape
 from parametrization.text.durations import plan_duration
-from parametrization.text.rounding import share_of_training
+from parametrization.text.rounding import powers_of_ten, share_of_training
 from parametrization.transfer.expected import expected_interval_octaves
 from tuner.evidence.dynamics.cost import dynamics_by_width
 from tuner.evidence.flops import FORWARD_AND_BACKWARD
@@ -183,7 +183,7 @@ def _words(
     """
     return PreviewWords(
         trials=f"{trials:,} {'trial' if trials == 1 else 'trials'}",
-        flops="FLOPs not known" if flops is None else f"{flops:.2g} FLOPs",
+        flops="FLOPs not known" if flops is None else f"{powers_of_ten(flops)} FLOPs",
         share="not known" if share is None else share_of_training(share),
         time="not known" if seconds is None else plan_duration(seconds),
         interval=f"{octaves:.2g} octaves",

@@ -144,7 +144,8 @@ function curveTraces(curve, axes, look) {
       // Neighbours of a search differ in more than the rate: a line between them would say nothing.
       mode: curve.purpose === "search" ? "markers" : "lines+markers",
       line: { color: colour, width: 2 },
-      marker: { symbol: look.symbolOf(curve.width), size: 7 },
+      // A search's many points would hide the star among them.
+      marker: { symbol: look.symbolOf(curve.width), size: 7, opacity: curve.purpose === "search" ? 0.4 : 1 },
       hovertemplate: `${group}: 2^%{x:.2f} at the base width, %{y:.4g}, mean of %{customdata} seeds<extra></extra>`,
       showlegend: look.legend,
     },
