@@ -15,7 +15,7 @@ from app.auth.known import KnownSecrets
 from app.auth.limits import RateLimits
 from app.auth.scopes import is_open, require_scope
 from app.dashboard import assets, compare, cost, log_in, pages, study_list, study_pages
-from app.dashboard.review import certificate
+from app.dashboard.review import answers, certificate
 from app.dashboard.submit import page as submit_page
 from app.described import Description
 from app.errors import install_error_handlers, on_tuner_error
@@ -113,6 +113,7 @@ def routed_app() -> FastAPI:
         study_list,
         study_pages,
         certificate,
+        answers,
         pages,
         compare,
         cost,

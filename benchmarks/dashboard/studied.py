@@ -44,6 +44,7 @@ def studied(client: Client) -> dict[str, str]:
         "compare-choice": "/compare",
         "cancelled": f"/studies/{stopped}",
         "certificate": f"/recommendations/{kept['id']}",
+        "answers": "/recommendations",
         "queue": "/queue",
         "workers": "/workers",
         "cost": "/cost",

@@ -2,14 +2,21 @@
 
 import html
 import re
+from typing import Final, Literal
+
+import pytest
+from playwright.sync_api import Page, expect
 
 from app.dashboard.review.summary import summary_of
 from app.dashboard.words import least_sure, weakest_point
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.reading import read_recommendation
 from parametrization.recommendation.trust import Reason, Verdict
+from tests.app.pages.accessibility import violations
 from tests.app.pages.test_pages import page
 from tests.app.served import Served
+
+SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 
 
 def summary(served: Served, study_id: str) -> dict[str, tuple[str, str]]:
@@ -95,3 +102,34 @@ def test_an_answer_without_a_reason_against_it_names_the_axis_that_it_is_least_s
     changed = answer.model_copy(update={"reasons": (), "axes": (measured, ruled, *others)})
     said = "Nothing speaks against it. Least sure: depth, theory: by a rule."
     assert weakest_point(changed) == said
+
+
+@pytest.mark.browser
+def test_answers_that_wait_for_a_decision_are_listed_and_lead_to_it(
+    tab: Page, reviewed: tuple[Served, str]
+) -> None:
+    served, study_id = reviewed
+    kept = served.client.post(f"/v1/studies/{study_id}/recommendations", json={}).json()
+    tab.goto(served.address)
+    tab.wait_for_selector("[data-ready]", state="attached")
+    tab.get_by_role("link", name="to decide").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Answers for review")
+    row = tab.get_by_role("row").filter(has_text=kept["id"])
+    expect(row).to_contain_text("○ not decided")
+    for scheme in SCHEMES:
+        tab.emulate_media(color_scheme=scheme)
+        assert violations(tab) == []
+    tab.set_viewport_size({"width": 390, "height": 800})
+    assert violations(tab) == []
+    expect(tab.locator("html")).to_have_js_property("scrollWidth", 390)
+
+    decision = {"by": "Kim", "note": "too narrow"}
+    served.client.post(f"{kept['links']['self']}:reject", json=decision)
+    tab.reload()
+    expect(row).to_have_count(0)
+    tab.get_by_label("Decision").select_option("✖ rejected")
+    tab.get_by_role("button", name="Show").click()
+    expect(row).to_contain_text("✖ rejected")
+    expect(row).to_contain_text("by Kim")
+    row.get_by_role("link").click()
+    expect(tab.get_by_role("heading", level=1)).to_have_text("Transfer certificate")

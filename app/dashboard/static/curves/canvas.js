@@ -6,6 +6,7 @@ import { nearest, robustRange, smoothed } from "./series.js";
 import { Scale, written } from "./scale.js";
 
 const MARGIN = { left: 64, right: 12, top: 12, bottom: 40 };
+const TITLE_AT = 12; // from the left edge to the foot of the title of the upright axis
 const SLICE_MS = 8; // of drawing before the page may answer its reader again
 const REACH = 40; // pixels within which a curve is read
 
@@ -15,7 +16,7 @@ export class CurveCanvas {
   #box = null; // what a zoom shows: {x: [low, high], y: [low, high]}
   #drag = null;
   #turn = 0;
-  #options = { smooth: 0, log: false };
+  #options = { smooth: 0, log: false, title: "" };
   #read;
 
   constructor(element, onRead) {
@@ -113,6 +114,11 @@ export class CurveCanvas {
       pen.fillText(written(at), this.x.pixel(at), this.y.from + 18);
     }
     pen.fillText("updates", (this.x.from + this.x.to) / 2, this.y.from + 34);
+    pen.save();
+    pen.translate(TITLE_AT, (this.y.from + this.y.to) / 2);
+    pen.rotate(-Math.PI / 2);
+    pen.fillText(this.#options.title, 0, 0);
+    pen.restore();
   }
 
   #line(pen, one, strong = false) {

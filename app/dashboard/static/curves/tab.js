@@ -19,7 +19,11 @@ export async function showCurves(studyId, root) {
   for (const name of ["metric", "smooth", "scale"]) {
     if (asked.get(name)) control(name).value = asked.get(name);
   }
-  const options = () => ({ smooth: Number(control("smooth").value), log: control("scale").value === "log" });
+  const options = () => ({
+    smooth: Number(control("smooth").value),
+    log: control("scale").value === "log",
+    title: control("metric").selectedOptions[0]?.textContent ?? "",
+  });
   const draw = async () => {
     const took = await canvas.show(series, options());
     if (took !== null) root.dataset.drawMs = took.toFixed(1);
