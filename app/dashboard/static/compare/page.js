@@ -41,7 +41,7 @@ function traces() {
       // Neighbours of a search differ in more than the rate.
       mode: curve.purpose === "search" ? "markers" : "lines+markers",
       line: { color: shade, width: 2, dash: DASHES[at % DASHES.length] },
-      marker: { symbol: SYMBOLS[at % SYMBOLS.length], size: 8 },
+      marker: { symbol: SYMBOLS[at % SYMBOLS.length], size: 8, opacity: curve.purpose === "search" ? 0.4 : 1 },
       hovertemplate: "2^%{x:.2f}: %{y:.4g}<extra>%{fullData.name}</extra>",
     };
     const star = {
