@@ -29,6 +29,7 @@ from tuner.recommendation.recommend import Recommendation, recommend
 from tuner.records.errors import NotReady
 from tuner.records.snapshot import StudyRecord
 from tuner.records.stored_recommendation import StoredRecommendation
+from tuner.spec.states import StudyState
 from tuner.storage.events import last_event_id
 from tuner.storage.evidence import read_evidence, read_summary
 from tuner.storage.recommendations.stored import RecommendationFilter, list_recommendations
@@ -149,8 +150,8 @@ def show_study(  # noqa: PLR0913  # one query parameter each
     with database.read() as session:
         last_event = last_event_id(session)
         study = get_study(session, study_id)
-        tab = tab or ("check" if study.spec.only_checks else "transfer")
         progress = read_progress(session, study, now)
+        tab = tab or _first_tab(study, progress)
         known = read_summary(session, study)
         problem = study_problem(session, study, now, settings.coordinator_silence_seconds)
         place = place_of(session, study, now, settings)
@@ -178,6 +179,14 @@ def show_study(  # noqa: PLR0913  # one query parameter each
         panel=every_tab[tab].template,
         **names,
     )
+
+
+def _first_tab(study: StudyRecord, progress: Progress) -> str:
+    """The tab that tells most: a study that failed before its first trial did so in its check."""
+    is_checked = study.spec.only_checks or (
+        study.state is StudyState.FAILED and not any(progress.trials.values())
+    )
+    return "check" if is_checked else "transfer"
 
 
 def _tabs(study: StudyRecord, tab: str) -> Mapping[str, _Tab]:

@@ -28,6 +28,8 @@ NAME_OF: Final = {
 
 _SURENESS: Final = get_args(Basis)
 _MOST_NAMES: Final = 3
+_TELLING_PERCENT: Final = 0.1
+"""Seeds alone move a loss by more."""
 _PHASES: Final = {
     "check": "Coordinate check",
     "search": "Search at the proxy width",
@@ -62,8 +64,10 @@ def _beside(percents: float) -> str:
     """A loss over another one, in percents of that.
 
     >>> _beside(-17.62), _beside(0.02)
-    ('17.6 % below', 'less than 0.1 % above')
+    ('17.6 % below', 'within 0.1 % of')
     """
+    if abs(percents) < _TELLING_PERCENT:
+        return "within 0.1 % of"
     return f"{percent(abs(percents))} {'below' if percents < 0 else 'above'}"
 
 
@@ -74,6 +78,15 @@ def loss(value: float | None) -> str:
     ('2.000', '0.3151')
     """
     return UNKNOWN if value is None else f"{value:#.4g}"
+
+
+def sentence(words: str) -> str:
+    """Words as a sentence of their own.
+
+    >>> sentence("the check failed"), sentence("Lower it.")
+    ('The check failed.', 'Lower it.')
+    """
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('.') else '.'}"
 
 
 def few(names: Sequence[str]) -> str:
@@ -249,6 +262,7 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "number": number,
     "loss": loss,
     "few": few,
+    "sentence": sentence,
     "significant": significant,
     "percent": percent,
     "share": share_of_training,

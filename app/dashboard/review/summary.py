@@ -45,7 +45,7 @@ def _drift(answer: RecommendationDocument) -> Fact:
     title, link = "Optimum across widths", _tab(answer, "transfer")
     if drift is None:
         measured = sum(at.optimum.status == "measured" for at in answer.evidence.optima)
-        return Fact(title, "drift not known", f"{measured} widths measured, of 2 needed", "", link)
+        return Fact(title, "drift not known", f"{measured} of 2 widths measured", "", link)
     low, high = drift.low_octaves_per_doubling, drift.high_octaves_per_doubling
     return Fact(
         title,

@@ -79,3 +79,11 @@ def test_a_table_of_losses_is_answered_on_its_page_and_in_the_list(served: Serve
     words = listed["standing"]["words"]
     assert (words["trials"], words["best_loss"]) == (f"{trials} trials", "not searched")
     assert "✔ recommended" in page(served.client, "/")
+
+
+def test_a_study_that_its_check_ended_opens_with_the_check(served: Served) -> None:
+    study_id = served.submit()
+    served.advance(study_id, hidden_growth=1.0)
+    text = page(served.client, f"/studies/{study_id}")
+    assert 'aria-current="page">Coordinate check</a>' in text
+    assert '<p class="trouble">The coordinate check failed: ' in text

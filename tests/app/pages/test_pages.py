@@ -281,30 +281,3 @@ def test_the_page_names_the_whole_target_and_what_every_axis_rests_on(served: Se
         row = re.search(rf'<th scope="row">{name}</th>(.*?)</tr>', text)
         assert row is not None
         assert f"<td>{basis}</td>" in row[1]
-
-
-def test_a_certificate_holds_what_a_reviewer_signs(reviewed: tuple[Served, str]) -> None:
-    served, study_id = reviewed
-    kept = served.client.post(f"/v1/studies/{study_id}/recommendations", json={}).json()
-    answer = served.client.get(kept["links"]["self"]).json()["recommendation"]
-    text = page(served.client, f"/recommendations/{kept['id']}").replace("&#39;", "'")
-    rate = answer["learning_rate"]
-    wanted = [
-        kept["sha256"],
-        answer["provenance"]["spec_sha256"],
-        answer["provenance"]["evidence_sha256"],
-        rate["words"],
-        f"from {rate['predicted_loss']['low']:.4g} to {rate['predicted_loss']['high']:.4g}",
-        answer["reasons"][0]["words"],
-        answer["check"]["summary"],
-        "not decided",
-    ]
-    assert [words for words in wanted if words not in text] == []
-    assert f"/recommendations/{kept['id']}" in page(
-        served.client, f"/studies/{study_id}/configuration"
-    )
-    decision = {"by": "<i>Kim</i>", "note": "as measured"}
-    served.client.post(f"{kept['links']['self']}:approve", json=decision)
-    text = page(served.client, f"/recommendations/{kept['id']}")
-    assert re.search(r"<strong>Approved</strong> by &lt;i&gt;Kim&lt;/i&gt;, .*: as measured", text)
-    assert 'id="decide"' not in text

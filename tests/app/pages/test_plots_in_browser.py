@@ -87,3 +87,14 @@ def box(point: tuple[float, float, str], place: str) -> Box:
 
 def overlap(a: Box, b: Box) -> bool:
     return max(a[0], b[0]) < min(a[1], b[1]) and max(a[2], b[2]) < min(a[3], b[3])
+
+
+def test_where_every_trial_diverged_no_loss_stands_at_the_axis(tab: Page, served: Served) -> None:
+    study_id = served.submit(control="none")
+    served.advance(study_id, moves=lambda _: -40.0)
+    tab.goto(f"{served.address}/studies/{study_id}")
+    tab.wait_for_selector("[data-ready]", state="attached")
+    plot = tab.locator("[data-plot]")
+    expect(plot).to_contain_text("every trial diverged")
+    expect(plot.locator(".xtick")).not_to_have_count(0)
+    expect(plot.locator(".ytick")).to_have_count(0)

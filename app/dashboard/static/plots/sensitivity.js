@@ -14,6 +14,7 @@ const TITLES = {
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon"];
 const STACKED_BELOW = 640; // pixels; narrower plots put one panel under the other
 const DENSITY_HEIGHT = 0.16; // of the plot
+const NOTHING = { xref: "paper", yref: "paper", x: 0.5, y: 0.5, showarrow: false, font: { size: 14 } };
 const HEADROOM = 0.9; // of the best-to-typical distance shown above the curves
 
 /** @param target where the optimum of the target is expected: its quantiles; or nothing. */
@@ -186,6 +187,8 @@ function layoutOf(panels, curves, { across, range, colour, stacked, comparedBy }
     shapes: [],
   };
   const proxy = curves.find((curve) => curve.parametrization === "mup");
+  const hasLosses = curves.some((curve) => curve.points.some((point) => point.mean_loss !== null));
+  if (!hasLosses) layout.annotations.push({ ...NOTHING, text: "every trial diverged: no loss to show" });
   panels.forEach((name, index) => {
     const suffix = axisSuffix(index);
     layout[`xaxis${suffix}`] = {
@@ -205,7 +208,7 @@ function layoutOf(panels, curves, { across, range, colour, stacked, comparedBy }
       range,
       anchor: `x${suffix}`,
       matches: index ? "y" : undefined,
-      showticklabels: stacked || index === 0,
+      showticklabels: hasLosses && (stacked || index === 0),
       title: index && !stacked ? undefined : { text: comparedBy },
     };
     layout.annotations.push({
@@ -268,7 +271,7 @@ function lossRange(curves) {
     .flatMap((curve) => curve.points.map((point) => point.mean_loss))
     .filter((loss) => loss !== null)
     .sort((a, b) => a - b);
-  if (losses.length === 0) return [0, 1];
+  if (losses.length === 0) return [0, 1]; // of which nothing is said
   const best = losses[0];
   const typical = losses[Math.floor(losses.length * 0.6)];
   const worst = losses[losses.length - 1];
