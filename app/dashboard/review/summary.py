@@ -88,7 +88,9 @@ def _cost(answer: RecommendationDocument) -> Fact:
 def _review(answer: RecommendationDocument, stored: Sequence[StoredRecommendation]) -> Fact:
     if not stored:
         link = f"{_tab(answer, 'configuration')}#review-title"
-        return Fact("Review", "not stored yet", "store the answer to have it approved", "", link)
+        ended = "store the answer to have it approved"
+        more = "once the study has ended" if answer.verdict == "in_progress" else ended
+        return Fact("Review", "not stored yet", more, "", link)
     newest = stored[0]
     words = DECISIONS[newest.state]
     more = f"by {newest.decision.by}" if newest.decision else "approve or reject it"

@@ -5,7 +5,7 @@ import re
 from typing import Final, Literal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, PdfMargins, expect
 
 from app.dashboard.review.summary import summary_of
 from app.dashboard.words import least_sure, weakest_point
@@ -160,3 +160,19 @@ def test_a_certificate_holds_what_a_reviewer_signs(reviewed: tuple[Served, str])
     text = page(served.client, f"/recommendations/{kept['id']}")
     assert re.search(r"<strong>Approved</strong> by &lt;i&gt;Kim&lt;/i&gt;, .*: as measured", text)
     assert 'id="decide"' not in text
+
+
+@pytest.mark.browser
+def test_a_certificate_that_was_decided_about_prints_on_one_page(
+    tab: Page, reviewed: tuple[Served, str]
+) -> None:
+    served, study_id = reviewed
+    kept = served.client.post(f"/v1/studies/{study_id}/recommendations", json={}).json()
+    decision = {"by": "Kim", "note": "as measured, at every width and with every seed. " * 4}
+    served.client.post(f"{kept['links']['self']}:approve", json=decision)
+    tab.goto(f"{served.address}/recommendations/{kept['id']}")
+    tab.wait_for_selector("[data-ready]", state="attached")
+    edge: PdfMargins = {"top": "10mm", "bottom": "10mm", "left": "10mm", "right": "10mm"}
+    for paper in ("A4", "Letter"):
+        printed = tab.pdf(format=paper, margin=edge)
+        assert len(re.findall(rb"/Type\s*/Page\b", printed)) == 1
