@@ -7,12 +7,19 @@ import { between, colour, redrawOnChange } from "../plots/colours.js";
 import { SETTINGS } from "../plots/settings.js";
 
 const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "triangle-down", "hexagon", "cross", "pentagon"];
+const MOST_LETTERS = 24;
 const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
 
 const root = document.querySelector("main");
 const element = document.getElementById("compared");
 const titles = [...document.querySelectorAll(".compared")[0].querySelectorAll("thead a")];
-const named = new Map(titles.map((link) => [link.pathname.split("/").pop(), link.textContent]));
+const named = new Map(titles.map((link) => [link.pathname.split("/").pop(), short(link.textContent)]));
+
+/** A name that leaves room in the legend for the optimizer and the width. */
+function short(name) {
+  const letters = [...name];
+  return letters.length > MOST_LETTERS ? `${letters.slice(0, MOST_LETTERS - 1).join("")}…` : name;
+}
 
 async function readCurves(id) {
   const response = await fetch(`/v1/studies/${id}/sensitivity`).catch(() => null);
