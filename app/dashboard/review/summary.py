@@ -74,7 +74,7 @@ def _rate(answer: RecommendationDocument) -> Fact:
         "How sure the rate is",
         f"± {rate.half_width_octaves:.2f} octaves",
         f"{100 * rate.confidence:.0f} % interval {low} to {high} at the base",
-        _mark(answer, "regret", "reach"),
+        _mark(answer, "regret", "reach") if rate.predicted_regret_percent is not None else "",
         _tab(answer, "configuration"),
     )
 

@@ -83,10 +83,8 @@ def _simple_fields(schema: Schema, under: str) -> Iterator[Field]:
 
 
 def _field(pointer: str, at: Schema) -> Field | None:
-    kind, words = (
-        at.get("type"),
-        " ".join(at.get("description", "").replace("`", "").replace("muP", "μP").split()),
-    )
+    described = at.get("description", "").replace("`", "").replace("muP", "μP")
+    kind, words = at.get("type"), " ".join(described.split())
     if kind == "array" and at.get("items", {}).get("type") == "integer":
         kind = "integers"
     if kind not in ("integer", "number", "string", "boolean", "integers"):
