@@ -277,7 +277,6 @@ FILTERS: Final[dict[str, Callable[..., str]]] = {
     "passed": _PASSED.__getitem__,
     "rules": NAME_OF.__getitem__,
     "verdict": VERDICTS.__getitem__,
-    "transfer_line": transfer_line,
     "decision": DECISIONS.__getitem__,
     "mark": _MARKS.__getitem__,
     "weakest_point": weakest_point,

@@ -39,6 +39,6 @@ def show_answers(
         answers=answers,
         names=names,
         state=known,
-        states={ANY: "any", **DECISIONS},
+        states={ANY: "any"} | {one.value: words for one, words in DECISIONS.items()},
         older=f"/recommendations?{older}" if listed.next_page_token else None,
     )

@@ -5,6 +5,7 @@ from fastapi.responses import HTMLResponse
 
 from app.dashboard.actions import may_change
 from app.dashboard.templating import page
+from app.dashboard.words import transfer_line
 from app.dependencies import Db, RecommendationId, Sender
 from app.routes.comparing.stored import changes_since
 from app.schemas.recommendations import recommendation_summary
@@ -29,6 +30,7 @@ def show_certificate(
         kept=recommendation_summary(kept),
         recommendation=answer,
         study_name=study.spec.name,
+        optimum=transfer_line(answer.evidence),
         since=since,
         may_decide=may_change(sender, study.owner),
     )

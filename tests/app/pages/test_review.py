@@ -7,7 +7,7 @@ from typing import Final, Literal
 import pytest
 from playwright.sync_api import Page, PdfMargins, expect
 
-from app.dashboard.review.summary import summary_of
+from app.dashboard.review.summary import Mark, summary_of
 from app.dashboard.words import least_sure, weakest_point
 from parametrization.recommendation.document import RecommendationDocument
 from parametrization.recommendation.reading import read_recommendation
@@ -79,7 +79,7 @@ def test_a_mark_is_as_grave_as_the_gravest_that_speaks_against_its_fact(
     drift = Reason(topic="drift", severity="caution", words="it drifts", excess=2.0)
     widths = Reason(topic="widths", severity="abstain", words="too few", excess=1.0)
 
-    def marks(verdict: Verdict, *reasons: Reason) -> list[str]:
+    def marks(verdict: Verdict, *reasons: Reason) -> list[Mark]:
         changed = answer.model_copy(update={"verdict": verdict, "reasons": reasons})
         return [fact.mark for fact in summary_of(changed, ())][:3]
 
