@@ -174,7 +174,7 @@ def transfer_line(at: TransferEvidence) -> list[str]:
 
 
 def judged(recommendation: RecommendationDocument) -> str:
-    """What follows the verdict in an answer's headline."""
+    """The rest of an answer's headline, after its verdict."""
     return recommendation.headline.removeprefix(recommendation.verdict.replace("_", " ").upper())
 
 

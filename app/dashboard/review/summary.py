@@ -23,7 +23,7 @@ class Fact(NamedTuple):
     words: str
     more: str
     mark: Mark
-    """What it says of the answer; empty while a study runs, and where it says nothing."""
+    """Of trust in the answer; empty while a study runs, and where the fact says nothing of it."""
     link: str
 
 
