@@ -5,7 +5,7 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Path
 
-from app.dependencies import Db, Known, StudyId
+from app.dependencies import Db, IdempotencyKey, Known, StudyId
 from app.http.json_requests import JsonRoute
 from app.http.write_turns import InTurn
 from app.schemas.access import LinkAsked, LinkList, LinkMade, LinkRead, link_read
@@ -25,12 +25,27 @@ _FOR_A_MONTH: Final = LinkAsked()
 
 
 @router.post("/share-links", status_code=201)
-def create_share_link(study_id: StudyId, database: Db, body: LinkAsked = _FOR_A_MONTH) -> LinkMade:
-    """Make a link that lets whoever has it read this study. Its secret is shown once."""
+def create_share_link(
+    study_id: StudyId,
+    database: Db,
+    known: Known,
+    body: LinkAsked = _FOR_A_MONTH,
+    idempotency_key: IdempotencyKey = None,
+) -> LinkMade:
+    """Make a link that lets whoever has it read this study. Its secret is shown once.
+
+    Sent again with the same `Idempotency-Key`, because the answer was lost, it gives the same link
+    with a new secret.
+    """
     with database.write() as session:
         link, secret = share_links.create_link(
-            session, study_id, body.name, dt.timedelta(days=body.expires_in_days)
+            session,
+            study_id,
+            body.name,
+            dt.timedelta(days=body.expires_in_days),
+            idempotency_key=idempotency_key,
         )
+    known.forget()
     return LinkMade(
         **link_read(link).model_dump(), secret=secret.text, path=f"/shared/{secret.text}"
     )

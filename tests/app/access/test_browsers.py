@@ -157,3 +157,22 @@ def test_a_revoked_share_link_opens_nothing(
     assert browser.get("/v1/studies").status_code == 401
     assert browser.get(link["path"]).status_code == 404
     assert ana.post(f"/v1/studies/{study_id}/share-links/shr_1:revoke").status_code == 404
+
+
+def test_a_share_link_whose_answer_was_lost_is_made_once(ana: httpx.Client, served: Served) -> None:
+    path = f"/v1/studies/{submitted(ana)}/share-links"
+    key = {"idempotency-key": "review of monday"}
+    lost, again = (ana.post(path, json={"name": "review"}, headers=key).json() for _ in range(2))
+    assert again["id"] == lost["id"]
+    assert [one["id"] for one in ana.get(path).json()["share_links"]] == [lost["id"]]
+    for secret, status in ((lost["secret"], 401), (again["secret"], 200)):
+        with client_of(served, secret) as visitor:
+            assert visitor.get("/v1/studies").status_code == status
+    other = ana.post(path, json={"name": "another"}, headers=key)
+    assert other.status_code == 422
+    assert other.json()["type"] == "urn:widthwise:problem:idempotency-key-reused"
+    ana.post(f"{path}/{lost['id']}:revoke")
+    ended = ana.post(path, json={"name": "review"}, headers=key).json()
+    assert ended["revoked_at"] is not None  # asked for again, it is still ended
+    elsewhere = f"/v1/studies/{submitted(ana)}/share-links"
+    assert ana.post(elsewhere, json={"name": "x"}, headers=key).json()["id"] != lost["id"]

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from parametrization.recommendation.record import Record
 from tuner.records.access_errors import ShareLinkNotFound
-from tuner.storage.access.secrets import SHARE, Secret, new_secret
+from tuner.records.errors import IdempotencyKeyReused
+from tuner.storage.access.secrets import SHARE, Secret, digest, new_secret
 from tuner.storage.sql.access_tables import ShareLinkRow
 from tuner.storage.studies import get_study
 
@@ -30,28 +31,49 @@ class ShareLink(Record):
 
 
 def create_link(
-    session: Session, study_id: str, name: str, lifetime: dt.timedelta
+    session: Session,
+    study_id: str,
+    name: str,
+    lifetime: dt.timedelta,
+    *,
+    idempotency_key: str | None = None,
 ) -> tuple[ShareLink, Secret]:
     """Make a link to a study, and its secret, which is stored nowhere.
 
+    A request that is repeated with its idempotency key gives the link that it has made, with a new
+    secret in place of the one whose answer was lost.
+
     Raises:
         StudyNotFound: if there is none of that id.
+        IdempotencyKeyReused: if the idempotency key was used with another request.
 
     """
     get_study(session, study_id)
     now, secret = dt.datetime.now(dt.UTC), new_secret(SHARE)
-    row = ShareLinkRow(
-        id=f"shr_{secrets.token_hex(8)}",
-        study_id=study_id,
-        name=name,
-        prefix=secret.prefix,
-        sha256=secret.sha256,
-        created_at=now,
-        expires_at=now + lifetime,
-    )
-    session.add(row)
+    link_id = _id(study_id, idempotency_key)
+    row = session.get(ShareLinkRow, link_id)
+    if row is None:
+        row = ShareLinkRow(
+            id=link_id,
+            study_id=study_id,
+            name=name,
+            created_at=now,
+            expires_at=now + lifetime,
+        )
+        session.add(row)
+    elif (row.name, row.expires_at - row.created_at) != (name, lifetime):
+        raise IdempotencyKeyReused(str(idempotency_key))
+    row.prefix, row.sha256 = secret.prefix, secret.sha256
     session.flush()
     return _record(row), secret
+
+
+def _id(study_id: str, idempotency_key: str | None) -> str:
+    """The id of a link: of the request that asks for it, where that can be repeated."""
+    if idempotency_key is None:
+        return f"shr_{secrets.token_hex(8)}"
+    asked_by = digest(f"{study_id}\0{idempotency_key}")
+    return f"shr_{asked_by[:16]}"
 
 
 def list_links(session: Session, study_id: str) -> tuple[ShareLink, ...]:
