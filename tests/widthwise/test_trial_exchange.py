@@ -52,7 +52,9 @@ def test_commands_enqueue_and_import_and_say_what_is_left_out(
     assert said.startswith("1 trials to learn from, 0 known before, 1 left out\n  line 3: ")
     assert [one["value"] for one in client.given_trials(study_id)] == [None, 2.0]
     assert "it takes 4" in run(service, "importances", study_id)
-    assert "cannot be read" in run(service, "import-trials", study_id, "nowhere.csv", status=1)
+    assert "cannot read nowhere.csv: No such file or directory" in run(
+        service, "import-trials", study_id, "nowhere.csv", status=1
+    )
     written = tmp_path / "out.log"
     run(service, "export-optuna", study_id, "--output", str(written))
     storage = JournalStorage(JournalFileBackend(str(written)))

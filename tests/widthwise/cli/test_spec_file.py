@@ -86,3 +86,33 @@ def test_what_is_no_study_is_said_to_be_none(tmp_path: Path, text: str, complain
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(WidthwiseError, match=r"cannot read .*absent\.yaml: No such file"):
         read_spec(tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("family: {name: mlp}\nfamily: {name: gpt}\n", 1, "family"),
+        ("family:\n  name: mlp\n  name: gpt\n", 2, "name"),
+        ('{"target": {"width": 64, "width": 128}}', 1, "width"),
+    ],
+)
+def test_a_field_that_is_named_twice_is_refused(
+    tmp_path: Path, text: str, line: int, name: str
+) -> None:
+    """Read silently, the second one would win."""
+    path = written(tmp_path, text)
+    with pytest.raises(WidthwiseError) as refused:
+        read_spec(path)
+    assert (
+        str(refused.value) == f"{path}: the mapping at line {line} names {name!r} twice: keep one"
+    )
+
+
+def test_what_is_merged_into_a_mapping_may_be_said_again(tmp_path: Path) -> None:
+    text = "a: &a {name: mlp, depth: 3}\nfamily:\n  <<: *a\n  depth: 4\n"
+    assert read_spec(written(tmp_path, text))["family"] == {"name": "mlp", "depth": 4}
+
+
+def test_a_file_that_is_nested_too_deeply_is_refused_in_words(tmp_path: Path) -> None:
+    with pytest.raises(WidthwiseError, match="is nested too deeply: flatten it"):
+        read_spec(written(tmp_path, "[" * 100_000))

@@ -95,7 +95,8 @@ def import_trials(  # noqa: PLR0913  # one parameter an option
                 optimizer=optimizer,
             )
         except (OSError, UnicodeDecodeError) as error:
-            raise WidthwiseError(f"{source} cannot be read: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise WidthwiseError(f"cannot read {source}: {why}") from error
         if as_json:
             print_json(given)
             return
