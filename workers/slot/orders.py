@@ -93,8 +93,7 @@ class OpenCohort:
         Not those that a cohort had stacked: each of them holds on to the memory of all.
         """
         latest = {(study_id, trial.spec.number): trial for trial in trials}
-        new = latest.keys() - self._sizes.keys()
-        self._sizes |= {key: latest[key].size_bytes for key in new}
+        self._sizes |= {key: latest[key].size_bytes for key in latest.keys() - self._sizes.keys()}
         before: list[tuple[tuple[str, int], RunningTrial]] = []
         room = KEPT_BYTES
         for key, trial in reversed(self.trials.items()):
