@@ -107,7 +107,7 @@ class OpenCohort:
 
 
 def carry_out(
-    order: AnyOrder, cohort: OpenCohort, folder: Path, store: CheckpointStore | None = None
+    order: AnyOrder, cohort: OpenCohort, folder: Path
 ) -> Iterator[Reached | Done | Failed | Lost]:
     """Reports of the order, ending in Done or Failed, whatever goes wrong.
 
@@ -116,12 +116,11 @@ def carry_out(
 
     Args:
         cohort: what this worker holds in memory; changed by train orders.
-        folder: where the machine remembers its probes.
-        store: where checkpoints go; None for files in the folder.
+        folder: where checkpoints go, and the machine remembers its probes.
 
     """
     try:
-        yield from _reports(order, cohort, folder, store or FileCheckpoints(folder))
+        yield from _reports(order, cohort, folder, FileCheckpoints(folder))
     except Exception as error:  # noqa: BLE001  every error is reported to the engine
         yield _ending(order, error)
     else:
