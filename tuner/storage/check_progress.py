@@ -40,6 +40,14 @@ _FINISHED_AND_RUNNING: Final = select(
     _running("check"),
     _running("train"),
 )
+# By their ids: a long study has tens of thousands of other orders.
+_DONE: Final = (
+    select(OrderRow.id, OrderRow.created_at, OrderRow.finished_at)
+    .where(
+        OrderRow.id.in_(bindparam("of_orders", expanding=True)), OrderRow.state == OrderState.DONE
+    )
+    .order_by(OrderRow.created_at)
+)
 
 
 class CheckProgress(NamedTuple):
@@ -69,15 +77,10 @@ def check_seconds(session: Session, study: StudyRecord) -> dict[tuple[str, int],
             _MOST_IDS,
         )
     }
-    # By their ids: a long study has tens of thousands of other orders.
-    done = (
-        select(OrderRow.id, OrderRow.created_at, OrderRow.finished_at)
-        .where(OrderRow.id.in_(places), OrderRow.state == OrderState.DONE)
-        .order_by(OrderRow.created_at)
-    )
+    done = session.connection().execute(_DONE, {"of_orders": list(places)})
     return {
         places[OrderId(order_id)]: (end - start).total_seconds()
-        for order_id, start, end in session.connection().execute(done)
+        for order_id, start, end in done
         if end is not None
     }
 
