@@ -64,7 +64,9 @@ def _imported(source: TaskSource) -> ModuleType:
     sys.modules[MODULE] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # cancellations and exits are no Exception
         raise TaskRefused(import_words(error, source.path)) from error
     return module
 

@@ -4,6 +4,7 @@ import traceback
 from pathlib import Path
 from typing import Final
 
+from parametrization.text.errors import error_text
 from parametrization.text.visible import visible
 
 _LONGEST: Final = 600
@@ -49,7 +50,7 @@ def import_words(error: BaseException, path: Path) -> str:
     """The message that a file cannot be imported: reason, place and remedy."""
     words = f"importing {path.name} failed: {raised_words(error, path.parent)}"
     for kind, part, remedy in _REMEDIES:
-        if isinstance(error, kind) and part in str(error):
+        if isinstance(error, kind) and part in error_text(error):
             return f"{words}: {remedy}"
     return words
 
@@ -57,7 +58,7 @@ def import_words(error: BaseException, path: Path) -> str:
 def called_words(what: str, error: BaseException, folder: Path, *arguments: object) -> str:
     """The message that a task's method raised: reason, place, and the width of a model."""
     words = f"{what} raised {raised_words(error, folder)}"
-    if "cuda" in str(error).lower():
+    if "cuda" in error_text(error).lower():
         return (
             f"{words}: leave out devices (`.to`, `.cuda`, `device=`), models and batches are moved"
             " for you"
@@ -75,7 +76,7 @@ def raised_words(error: BaseException, folder: Path) -> str:
 
     An error inside a library is attributed to the task's own line too.
     """
-    text = visible(" ".join(str(error).split()))[:_LONGEST]
+    text = visible(" ".join(error_text(error)[:_LONGEST].split()))
     words = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, SyntaxError):
         file = Path(error.filename or "?").name

@@ -111,7 +111,9 @@ def _built(build: Build, width: int) -> Any:  # noqa: ANN401  a torch.nn.Module
 
     try:
         model = build(width)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # cancellations and exits are no Exception
         words = raised_words(error, _folder_of(build))
         raise WidthwiseError(f"building the model of width {width} raised {words}") from error
     if not isinstance(model, nn.Module):
@@ -198,7 +200,9 @@ def load_functions(path: Path, names: Sequence[str]) -> list[Callable[..., Any]]
     sys.modules["widthwise_model"] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # cancellations and exits are no Exception
         raise WidthwiseError(import_words(error, path.resolve())) from error
     missing = [name for name in names if not callable(getattr(module, name, None))]
     if missing:

@@ -21,6 +21,7 @@ from parametrization.check.verdict import CheckVerdict, judge
 from parametrization.nn.check.contract import refuse_devices, scalar_loss
 from parametrization.nn.check.fitness import Finding, fitness
 from parametrization.nn.check.seeding import seed_globals
+from parametrization.nn.check.settings import kept_settings
 from parametrization.nn.classification.proposals import as_code
 from parametrization.nn.describe import Description, describe
 from parametrization.nn.own_model import check, check_depths, shape
@@ -224,9 +225,11 @@ class _Opened:
         if seeds:
             seed_globals(*seeds)
         try:
-            with chdir(self._folder):
+            with chdir(self._folder), kept_settings():
                 return method(*arguments)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # cancellations and exits are no Exception
             words = called_words(what, error, self._folder, *arguments)
             raise TaskRaised(words) from error
 

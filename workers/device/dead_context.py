@@ -9,6 +9,7 @@ from typing import Final
 
 import torch
 
+from parametrization.text.errors import error_text
 from workers.device.out_of_memory import is_out_of_memory
 
 _PHRASES: Final = ("cuda error", "cublas_status_", "cudnn_status_", "cusolver_status_", "hip error")
@@ -23,7 +24,7 @@ def is_dead_context(error: BaseException) -> bool:
 
 
 def _says_so(error: BaseException) -> bool:
-    said = str(error).lower()
+    said = error_text(error).lower()
     if not isinstance(error, RuntimeError) or is_out_of_memory(error) or _RECORDING in said:
         return False
     return isinstance(error, torch.AcceleratorError) or any(one in said for one in _PHRASES)

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from parametrization.text.errors import error_text
+
 MIB: Final = 2**20
 SMALLEST_LIMIT_BYTES: Final = 384 * MIB
 """Below, a worker has no room beside torch itself, which takes about 230 MiB."""
@@ -92,7 +94,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
-        phrase in str(error).lower() for phrase in _PHRASES
+        phrase in error_text(error).lower() for phrase in _PHRASES
     )
 
 

@@ -15,6 +15,7 @@ from torch import nn
 
 from parametrization.nn.check.contract import refuse_devices
 from parametrization.nn.check.seeding import seed_globals
+from parametrization.nn.check.settings import kept_settings
 from parametrization.nn.start.fixed_starts import Built, fixed_starts
 from tuner.spec.changed import Changed
 from tuner.spec.families.own_task import OwnTask
@@ -120,7 +121,7 @@ class OpenTask:
         return has(self.type, "batch")
 
     def call(self, what: str, method: Callable[..., Returned], *arguments: object) -> Returned:
-        """Call the user's code from the task's own folder.
+        """Call the user's code from the task's own folder, with torch's settings as they were.
 
         Raises:
             TaskFailed: for whatever it raises.
@@ -128,8 +129,9 @@ class OpenTask:
         """
         os.chdir(self.folder)
         try:
-            return method(*arguments)
-        except (Exception, SystemExit) as error:
+            with kept_settings():
+                return method(*arguments)
+        except BaseException as error:  # cancellations and exits are no Exception
             if isinstance(error, TaskFailed) or is_out_of_memory(error):
                 raise
             words = called_words(what, error, self.folder, *arguments)

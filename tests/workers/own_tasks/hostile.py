@@ -3,6 +3,7 @@
 Shape suffixes: B batch, I inputs, D width.
 """
 
+import asyncio
 import os
 import random
 import re
@@ -22,7 +23,8 @@ BEHAVIOURS = (
     *("well", "raises", "raises_deep", "exits", "leaves", "sleeps", "spins", "prints", "forks"),
     *("starts_another", "eats_memory", "moves_away", "seeds", "mixes_shapes", "returns_a_vector"),
     *("returns_a_float", "detaches", "loses_to_nan", "returns_no_model", "returns_elsewhere"),
-    *("gives_no_tensor", "closes_everything", "draws", "breaks_the_gpu"),
+    *("gives_no_tensor", "closes_everything", "draws", "breaks_the_gpu", "changes_settings"),
+    *("cancels", "says_nothing", "says_too_much"),
 )
 """By depth, the first one at 1."""
 CHILD = "child.pid"
@@ -135,6 +137,30 @@ def _break_the_gpu() -> None:
     raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
 
+class Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+def _cancel() -> None:
+    raise asyncio.CancelledError("given up")
+
+
+def _say_nothing() -> None:
+    raise Unspeakable
+
+
+def _say_too_much() -> None:
+    raise RuntimeError("x" * 10**7)
+
+
+def _with_other_settings(loss: Tensor) -> Tensor:
+    torch.set_default_dtype(torch.float64)
+    torch.set_grad_enabled(False)
+    torch.set_num_threads(2)
+    return loss
+
+
 PRANKS: dict[str, Callable[[], object]] = {
     "raises": _raise,
     "raises_deep": _raise_deep,
@@ -150,12 +176,16 @@ PRANKS: dict[str, Callable[[], object]] = {
     "seeds": _seed,
     "closes_everything": _close,
     "breaks_the_gpu": _break_the_gpu,
+    "cancels": _cancel,
+    "says_nothing": _say_nothing,
+    "says_too_much": _say_too_much,
     "mixes_shapes": lambda: torch.ones(3) + torch.ones(4),
 }
 ODD_LOSSES: dict[str, Callable[[Tensor], object]] = {
     "returns_a_vector": lambda loss: loss.repeat(3),
     "returns_a_float": lambda loss: loss.item(),
     "detaches": lambda loss: loss.detach(),
+    "changes_settings": _with_other_settings,
     "loses_to_nan": lambda loss: loss * float("nan"),
     "gives_no_tensor": lambda loss: None,
     "draws": lambda loss: loss * (1 + torch.rand(()) / 100),

@@ -26,6 +26,9 @@ FAILURES = [
     ("raises", StateReason.ERROR, "mine: loss raised RuntimeError: the user's own error (task.py,"),
     ("raises_deep", StateReason.ERROR, "LinAlgError: Singular matrix (task.py, line "),
     ("exits", StateReason.ERROR, "mine: loss raised SystemExit: enough (task.py, line "),
+    ("cancels", StateReason.ERROR, "mine: loss raised CancelledError: given up (task.py, line "),
+    ("says_nothing", StateReason.ERROR, "mine: loss raised Unspeakable (task.py, line "),
+    ("says_too_much", StateReason.ERROR, "mine: loss raised RuntimeError: xxx"),
     ("mixes_shapes", StateReason.ERROR, "must match the size of tensor b (4)"),
     ("returns_a_vector", StateReason.ERROR, "mine: loss returned a tensor of shape [3]: return a"),
     ("returns_a_float", StateReason.ERROR, "mine: loss returned a float, not a tensor"),
@@ -113,7 +116,9 @@ def test_a_hostile_task_ends_its_trial_with_the_reason_and_the_line(
     assert runs.losses("well") == undisturbed
 
 
-@pytest.mark.parametrize("behaviour", ["prints", "forks", "moves_away", "seeds"])
+@pytest.mark.parametrize(
+    "behaviour", ["prints", "forks", "moves_away", "seeds", "changes_settings"]
+)
 def test_what_a_task_does_beside_its_work_changes_nothing(
     runs: Runs, undisturbed: bytes, behaviour: str
 ) -> None:

@@ -1,0 +1,56 @@
+"""Keep torch's global settings from what a user's code leaves behind."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import torch
+
+
+class _Settings(NamedTuple):
+    dtype: torch.dtype
+    gradients: bool
+    threads: int
+    deterministic: int
+    anomalies: bool
+    precision: str
+
+
+@contextmanager
+def kept_settings() -> Iterator[None]:
+    """Settings are as before afterwards, so that nothing depends on the calls that came first.
+
+    A validation that switches gradients off, or a loss that sets the default type, would otherwise
+    change the steps, and the trials, after it.
+    """
+    before = _settings()
+    try:
+        yield
+    finally:
+        after = _settings()
+        for field, value in before._asdict().items():
+            if getattr(after, field) != value:
+                _set(field, value)
+
+
+def _settings() -> _Settings:
+    return _Settings(
+        torch.get_default_dtype(),
+        torch.is_grad_enabled(),
+        torch.get_num_threads(),
+        torch.get_deterministic_debug_mode(),
+        torch.is_anomaly_enabled(),
+        torch.get_float32_matmul_precision(),
+    )
+
+
+def _set(field: str, value: Any) -> None:  # noqa: ANN401  each field has its own type
+    set_one = {
+        "dtype": torch.set_default_dtype,
+        "gradients": torch.set_grad_enabled,
+        "threads": torch.set_num_threads,
+        "deterministic": torch.set_deterministic_debug_mode,
+        "anomalies": torch.autograd.set_detect_anomaly,
+        "precision": torch.set_float32_matmul_precision,
+    }
+    set_one[field](value)
