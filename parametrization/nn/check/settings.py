@@ -1,6 +1,6 @@
 """Keep torch's global settings from what a user's code leaves behind."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ def _settings() -> _Settings:
 
 
 def _set(field: str, value: Any) -> None:  # noqa: ANN401  each field has its own type
-    set_one = {
+    set_one: dict[str, Callable[[Any], object]] = {
         "dtype": torch.set_default_dtype,
         "gradients": torch.set_grad_enabled,
         "threads": torch.set_num_threads,
