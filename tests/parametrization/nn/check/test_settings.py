@@ -26,10 +26,14 @@ CHANGES: dict[str, tuple[Callable[[], object], Callable[[], object]]] = {
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_setting_is_as_before_after_a_call_that_raises(kind: str) -> None:
     change, setting = CHANGES[kind]
+    before = setting()
+
+    def misbehave() -> None:
+        change()
+        assert setting() != before
+        raise ValueError("the user's own")
+
     with kept_settings():  # of this process, whatever becomes of the test
-        before = setting()
         with pytest.raises(ValueError, match="the user's own"), kept_settings():
-            change()
-            assert setting() != before
-            raise ValueError("the user's own")
+            misbehave()
         assert setting() == before
