@@ -82,11 +82,14 @@ class RunningTrial:
         return [tensor for group in self.optimizer.param_groups for tensor in group["params"]]
 
     def state(self) -> dict[str, Any]:
-        """Everything that the spec does not determine, as tensors and plain values."""
+        """Everything that the spec does not determine, as plain values and tensors.
+
+        The tensors are those that train on, in a cohort views of its stacks: `packed` copies them.
+        """
         return {
             "step": self.step,
-            "model": _owned(self.model.state_dict()),
-            "optimizer": _owned(self.optimizer.state_dict()),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
             "train_losses": torch.tensor(self.train_losses, dtype=torch.float64),
             "past_norms": self.past_norms,
             "averages": self.averages,
@@ -166,12 +169,3 @@ def load_optimizer(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> N
             for name, value in kept.items()
             if isinstance(value, torch.Tensor)
         )
-
-
-def _owned(value: Any) -> Any:  # noqa: ANN401  whatever a state dict holds
-    """The same, with a storage of its own for every tensor: a view drags in all of a cohort's."""
-    if isinstance(value, torch.Tensor):
-        return value.clone() if value.untyped_storage().nbytes() > value.nbytes else value
-    if isinstance(value, dict):
-        return {key: _owned(item) for key, item in value.items()}
-    return [_owned(item) for item in value] if isinstance(value, list) else value
