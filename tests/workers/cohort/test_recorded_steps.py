@@ -1,6 +1,7 @@
 """What of a cohort's step is recorded, never in vain, and all released in the end."""
 
 import gc
+import math
 import weakref
 
 import pytest
@@ -146,6 +147,9 @@ def test_a_probe_holds_one_cohort_at_a_time_and_leaves_none(
         open_at_once.append(counting.recorded - counting.released)
 
     monkeypatch.setattr(Cohort, "advance", watched)
+    # However slow the machine, cohorts are tried, and compiled.
+    monkeypatch.setattr("workers.packing.probe.OPERATION_SECONDS", math.inf)
+    monkeypatch.setattr("workers.packing.probe.TRACINGS", 0.0)
     monkeypatch.setattr("workers.packing.probe.COMPILE_SECONDS", 0.0)
     monkeypatch.setattr("workers.packing.timing.WARM_UP_STEPS", WARM_UP_STEPS)
     monkeypatch.setattr("workers.cohort.programs._compiled", lambda graph, _: graph)

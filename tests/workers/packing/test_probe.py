@@ -1,5 +1,6 @@
 """The probe: what it concludes from timings, and that its choice is made once."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,13 @@ def order(*, trials: int = 4, steps: int = 50_000) -> ProbeOrder:
         trials=trials,
         device_kind="cpu",
     )
+
+
+@pytest.fixture
+def gets_to_cohorts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are tried, however slow the machine: it may take long for an operation or a trace."""
+    monkeypatch.setattr("workers.packing.probe.OPERATION_SECONDS", math.inf)
+    monkeypatch.setattr("workers.packing.probe.TRACINGS", 0.0)
 
 
 @given(solo=seconds, dispatch=seconds, each=seconds, trials=st.integers(8, 64))
@@ -107,6 +115,7 @@ def test_operations_are_counted_forwards_and_backwards_without_views() -> None:
     assert operations_of(step) == 5
 
 
+@pytest.mark.usefixtures("gets_to_cohorts")
 def test_a_probe_out_of_memory_tries_half_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[int] = []
     advance = Cohort.advance
@@ -126,6 +135,7 @@ def test_a_probe_out_of_memory_tries_half_as_many(monkeypatch: pytest.MonkeyPatc
     assert packing.most <= 4
 
 
+@pytest.mark.usefixtures("gets_to_cohorts")
 def test_what_cannot_be_mapped_over_trials_trains_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
