@@ -88,6 +88,18 @@ def test_pages_show_the_studies_of_the_sender(ana: httpx.Client, ben: httpx.Clie
     assert ben.get(f"/studies/{study_id}").status_code == 404
 
 
+def test_answers_for_review_are_those_of_the_sender(
+    ana: httpx.Client, ben: httpx.Client, served: Served
+) -> None:
+    study_id = submitted(ana)
+    served.advance(study_id)
+    kept = ana.post(f"/v1/studies/{study_id}/recommendations", json={}).json()["id"]
+    assert kept in ana.get("/recommendations").text
+    shown = ben.get("/recommendations")
+    assert shown.status_code == 200
+    assert kept not in shown.text
+
+
 def test_an_administrator_makes_keys_and_sees_no_study(
     ana: httpx.Client, admin: httpx.Client
 ) -> None:
