@@ -42,7 +42,7 @@ from tuner.storage.trials.rows import end_trial, start_trials, unfinished_trials
 from tuner.storage.trials.trial_counts import facts_of_new, note_changes, note_read
 from tuner.storage.trials.trial_reports import store_progress
 
-LOSSES_ALLOWED: Final = 4
+DEATHS_TO_GIVE_UP: Final = 4
 """An order is given up when the worker running it has died for the fourth time. Before that its
 trials are tried one by one: together they may have been too much for the machine."""
 
@@ -244,9 +244,9 @@ def _count_loss(session: Session, row: OrderRow, report: Lost) -> None:
             "message": report.message,
         },
     )
-    if row.losses < LOSSES_ALLOWED:
+    if row.losses < DEATHS_TO_GIVE_UP:
         # As before at first, so that killed workers change no bit of what is trained.
-        reissue(session, row, alone=row.losses == LOSSES_ALLOWED - 1)
+        reissue(session, row, alone=row.losses == DEATHS_TO_GIVE_UP - 1)
         return
     what = "trial" if row.kind == "train" else "order"
     words = (
