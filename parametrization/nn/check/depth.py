@@ -34,6 +34,7 @@ from parametrization.check.words import (
     sized_by_gradient,
 )
 from parametrization.nn.check.checked_run import CheckedRun, CheckedTraining
+from parametrization.nn.check.settings import uncompiled
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.like_tensors import TensorFamily, family_pattern
 from parametrization.shapes.roles import ModelShape, Role, TensorShape
@@ -50,6 +51,7 @@ class DepthStatistic(NamedTuple):
     initial_rms: float | None
 
 
+@uncompiled
 def depth_statistics(
     training: CheckedTraining,
     scalings: Sequence[TensorScaling],

@@ -1,10 +1,28 @@
-"""Keep torch's global settings from what a user's code leaves behind."""
+"""Set torch for what is measured, and keep its settings from what a user's code leaves behind."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import torch
+
+_Arguments = ParamSpec("_Arguments")
+_Returned = TypeVar("_Returned")
+
+
+def uncompiled(function: Callable[_Arguments, _Returned]) -> Callable[_Arguments, _Returned]:
+    """The function, in which what torch.compile made is called as it was before.
+
+    A compiler traces the hooks that the check puts around modules, and fails on them.
+    """
+
+    @wraps(function)
+    def called(*args: _Arguments.args, **kwargs: _Arguments.kwargs) -> _Returned:
+        with torch.compiler.set_stance("force_eager"):
+            return function(*args, **kwargs)
+
+    return called
 
 
 class _Settings(NamedTuple):

@@ -21,11 +21,13 @@ from collections.abc import Iterable, Sequence
 from parametrization.check.slopes import TensorStatistic
 from parametrization.check.usual_settings import UPDATES
 from parametrization.nn.check.checked_run import CheckedRun, CheckedTraining, may_start_at_zero
+from parametrization.nn.check.settings import uncompiled
 from parametrization.scaling.tensor_scaling import TensorScaling
 
 __all__ = ["CheckedTraining", "coordinate_statistics"]
 
 
+@uncompiled
 def coordinate_statistics(
     training: CheckedTraining,
     scalings: Sequence[TensorScaling],

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import pytest
@@ -159,6 +159,14 @@ class HookedMultiplier(Plain):
         return layer
 
 
+class Compiled(Plain):
+    """A compiled layer, in whose trace no hook of the check has a place."""
+
+    def layer(self, width: int) -> nn.Module:
+        layer: nn.Module = torch.compile(nn.Linear(width, width), backend="eager")  # type: ignore[assignment]
+        return layer
+
+
 FORMS: dict[str, type[Plain]] = {
     "keyword": ByKeyword,
     "positional only and keyword": Mixed,
@@ -172,6 +180,7 @@ FORMS: dict[str, type[Plain]] = {
     "checkpointed": Checkpointed,
     "checkpointed, reentrant": Reentrant,
     "inputs changed in place": ChangedInPlace,
+    "compiled layer": Compiled,
     "multipliers in hooks": HookedMultiplier,
 }
 
@@ -210,3 +219,39 @@ def test_every_form_has_the_statistics_of_plain_layers(form: str) -> None:
 
 def test_statistics_are_bit_equal_when_measured_again() -> None:
     assert statistics(Plain) == plain()
+
+
+class Stack(nn.Module):
+    """Blocks, compiled each by itself or not, under a table that the model itself reads."""
+
+    def __init__(self, width: int, *, compiled: bool) -> None:
+        super().__init__()
+        self.first, self.positions = nn.Linear(PIXELS, width), nn.Embedding(3, width)
+        blocks = [
+            nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, width))
+            for _ in range(2)
+        ]
+        self.blocks = nn.ModuleList(
+            torch.compile(block, backend="eager") if compiled else block for block in blocks
+        )
+        self.readout = Readout(width, CLASSES)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = functional.relu(self.first(x)) + self.positions.weight[0]
+        for block in self.blocks:
+            h = h + block(h)
+        logits: Tensor = self.readout(h)
+        return logits
+
+
+def test_compiled_blocks_have_the_statistics_of_plain_ones() -> None:
+    plain, compiled = (
+        coordinate_statistics(
+            CheckedTraining(partial(Stack, WIDTH, compiled=one), cross_entropy, image_batch),
+            scalings_of(partial(Stack, compiled=False), WIDTH, given=hyperparameters("adamw")),
+            width=WIDTH,
+            seeds=[0],
+        )
+        for one in (False, True)
+    )
+    assert compiled == plain
