@@ -159,12 +159,16 @@ class HookedMultiplier(Plain):
         return layer
 
 
+def made_by_compiler(layer: nn.Module) -> nn.Module:
+    made: nn.Module = torch.compile(layer, backend="eager")  # type: ignore[assignment]
+    return made
+
+
 class Compiled(Plain):
     """A compiled layer, in whose trace no hook of the check has a place."""
 
     def layer(self, width: int) -> nn.Module:
-        layer: nn.Module = torch.compile(nn.Linear(width, width), backend="eager")  # type: ignore[assignment]
-        return layer
+        return made_by_compiler(nn.Linear(width, width))
 
 
 FORMS: dict[str, type[Plain]] = {
@@ -232,7 +236,7 @@ class Stack(nn.Module):
             for _ in range(2)
         ]
         self.blocks = nn.ModuleList(
-            torch.compile(block, backend="eager") if compiled else block for block in blocks
+            made_by_compiler(block) if compiled else block for block in blocks
         )
         self.readout = Readout(width, CLASSES)
 
