@@ -43,8 +43,10 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def tab(browser: Browser) -> Iterator[Page]:
+def tab(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
     """A page that may neither complain, nor break its policy, nor ask another host."""
+    if "served" in request.fixturenames:
+        request.getfixturevalue("served")  # begun before the page, it ends after it
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
