@@ -217,7 +217,7 @@ def _follows(role: Role, found: Judged, failures: Sequence[Failure], optimizer: 
     def roles(statistic: Statistic) -> _Roles:
         return {f.family.role for f in failures if f.judged.statistic is statistic}
 
-    updates, propagations, initial = (roles(statistic) for statistic in Statistic)
+    updates, propagations = roles(Statistic.UPDATE), roles(Statistic.PROPAGATION)
     by_sgd = sized_by_gradient(optimizer)
     if found.statistic is Statistic.INITIAL:
         return False
@@ -227,5 +227,5 @@ def _follows(role: Role, found: Judged, failures: Sequence[Failure], optimizer: 
         return bool(updates)
     if by_sgd and Role.INPUT in updates:
         return role is not Role.INPUT
-    wrong_start = propagations | initial
+    wrong_start = propagations | roles(Statistic.INITIAL)
     return role is Role.OUTPUT and Role.HIDDEN in wrong_start and Role.HIDDEN not in updates

@@ -6,8 +6,8 @@ from typing import Final
 from parametrization.check.causes import Failure, Seen, likely_cause
 from parametrization.check.measured import CheckVerdict, Measured, decisive
 from parametrization.check.slopes import LOSS_LOGITS, Grid
-from parametrization.check.thresholds import SATURATED
-from parametrization.check.words import Statistic, doubt, growth
+from parametrization.check.thresholds import SATURATED, Judged
+from parametrization.check.words import UNALIGNED, Statistic, doubt, growth
 from parametrization.shapes.roles import Role
 
 _WHOLE_POWER: Final = 0.75  # of width, from here on
@@ -33,8 +33,7 @@ def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: 
         return f"{name}: {members}: {why}; the others as they should be"
     statistic = _called(found.statistic, one)
     if found.passed:
-        fading = "" if found.at_widest is None else f" ({found.at_widest.mean:+.2f} at the widest)"
-        return f"{name}: {statistic} slope {found.slope.mean:+.2f}{fading}, as it should be"
+        return f"{name}: {statistic} slope {found.slope.mean:+.2f}{_rest(found)}, as it should be"
     relative = (
         " of what it should be"
         if found.statistic is Statistic.INITIAL and not one.is_activation
@@ -45,8 +44,17 @@ def words_on(one: Measured, measured: Sequence[Measured], optimizer: str, grid: 
     looks = likely_cause(one.family, found, context, optimizer)
     if found.passed is None:
         unsure = doubt(found.statistic, one.family.role, seeds_disagree=found.seeds_disagree)
-        return f"{seen}: {unsure}"
+        return f"{seen}: {UNALIGNED if found.is_unaligned else unsure}"
     return seen if looks is None else f"{seen}{_LOOKS_LIKE}{looks}"
+
+
+def _rest(found: Judged) -> str:
+    """The slope that decided, where it is another one."""
+    if found.at_widest is not None:
+        return f" ({found.at_widest.mean:+.2f} at the widest)"
+    if found.aligned is not None:
+        return f" ({found.aligned.mean:+.2f} of its aligned part)"
+    return ""
 
 
 def seen_in(measured: Sequence[Measured], grid: Grid) -> Seen:

@@ -40,7 +40,7 @@ class TensorStatistic(NamedTuple):
     """One tensor, or one activation, at one width and seed.
 
     Attributes:
-        tensor: its name, or `activation_name` of a module.
+        tensor: its name, `aligned_name` of it, or `activation_name` of a module.
         update_rms: D; of an activation, its change. None where the probe does not use it.
         propagation_rms: P; None where it is not defined.
         initial_rms: before the first update, with the forward multiplier; None if not measured.
@@ -152,6 +152,24 @@ def table_of(name: str) -> str | None:
     return name.removesuffix(_AS_READOUT) if name.endswith(_AS_READOUT) else None
 
 
+_ALIGNED: Final = " (aligned)"
+
+
+def aligned_name(tensor: str) -> str:
+    """Name under which the aligned part of a tensor's D stands beside it."""
+    return f"{tensor}{_ALIGNED}"
+
+
+def is_aligned(name: str) -> bool:
+    """True for the name of an aligned part."""
+    return name.endswith(_ALIGNED)
+
+
+def measured_tensor(name: str) -> str:
+    """The tensor whose aligned part has this name; any other name itself."""
+    return name.removesuffix(_ALIGNED)
+
+
 def activation_name(module: str, kind: str) -> str:
     """Name under which an activation of a module stands beside the tensors.
 
@@ -173,6 +191,10 @@ def tensor_cells(statistics: Iterable[TensorStatistic]) -> list[Cell]:
     """Statistics one by one."""
     cells = []
     for s in statistics:
+        if is_aligned(s.tensor):
+            name = measured_tensor(s.tensor)
+            cells.append(Cell(name, s.width, s.seed, Statistic.ALIGNED, s.update_rms))
+            continue
         is_tensor = activation_kind(s.tensor) is None
         if is_tensor or s.update_rms is not None:
             cells.append(Cell(s.tensor, s.width, s.seed, Statistic.UPDATE, s.update_rms))

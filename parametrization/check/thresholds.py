@@ -29,6 +29,8 @@ class Judged(NamedTuple):
     Attributes:
         at_widest: the slope over the widest widths, where it decides: one that fades.
         seeds_disagree: whether it is in doubt for no other reason.
+        aligned: the slope of the aligned part, where it decides: D falls as random sums do.
+        is_unaligned: whether it is in doubt because there is next to no aligned part.
 
     """
 
@@ -37,6 +39,8 @@ class Judged(NamedTuple):
     passed: bool | None
     at_widest: Slope | None = None
     seeds_disagree: bool = False
+    aligned: Slope | None = None
+    is_unaligned: bool = False
 
 
 class Band(NamedTuple):
@@ -133,6 +137,9 @@ LOGITS_UPDATE_BAND: Final = Band(-0.85, -0.60, 0.35, 0.45)
 under the right rule: its start, which falls, takes part."""
 SATURATED: Final = 3.0
 """rms of logits at step 0 from which on a softmax is one class or another: gradients vanish."""
+
+UNALIGNED: Final = 0.1
+"""Share of D^2 that is aligned below which D is next to nothing but a random sum."""
 
 LAZY: Final = -0.75
 LAZY_WRONG: Final = -1.0

@@ -26,6 +26,8 @@ from parametrization.check.slopes import (
 )
 from parametrization.check.thresholds import (
     INITIAL_BAND,
+    LAZY,
+    UNALIGNED,
     VANISHING_BAND,
     Band,
     Judged,
@@ -207,12 +209,44 @@ def _judged(
         elif statistic is Statistic.UPDATE:
             due = _update_exponent(family.tensors[0], policies)
         slope, band = slope.less(due), bands[statistic]
-        widest = None
-        if band.judge(slope) is None and statistic is Statistic.UPDATE:
-            last = grid.slope(names, statistic, widest=2)
-            assert last is not None
-            widest = last.less(due) if band.fades(slope, last.less(due)) else None
-        yield band.judged(statistic, slope, widest)
+        judged = band.judged(statistic, slope)
+        if statistic is Statistic.UPDATE and judged.passed is not True:
+            yield _judged_further(judged, band, names, grid, due)
+        else:
+            yield judged
+
+
+def _judged_further(
+    judged: Judged, band: Band, names: Sequence[str], grid: Grid, due: float
+) -> Judged:
+    """A slope of D that is wrong or in doubt, by wide models or by its aligned part.
+
+    D falls like a random sum, width^-0.5, as long as fan-ins are too narrow for what the entries of
+    an update have in common to show. A rule that is wrong by a power of width is so in both parts.
+    """
+    last = grid.slope(names, Statistic.UPDATE, widest=2)
+    assert last is not None
+    if judged.passed is None and band.fades(judged.slope, last.less(due)):
+        return band.judged(judged.statistic, judged.slope, last.less(due))
+    if judged.slope.mean >= 0:
+        return judged
+    if (aligned := grid.slope(names, Statistic.ALIGNED)) is not None:
+        by_aligned = band.judged(judged.statistic, aligned.less(due))
+        if by_aligned.passed not in (False, judged.passed):
+            return by_aligned._replace(slope=judged.slope, aligned=by_aligned.slope)
+    if judged.passed is False and judged.slope.mean > LAZY and _is_unaligned(names, grid):
+        return judged._replace(passed=None, is_unaligned=True)
+    return judged
+
+
+def _is_unaligned(names: Sequence[str], grid: Grid) -> bool:
+    """True if D is next to nothing but a random sum."""
+    measured = [name for name in names if (name, Statistic.ALIGNED) in grid.values]
+    aligned, whole = (
+        sum(float((grid.values[name, statistic] ** 2).sum()) for name in measured)
+        for statistic in (Statistic.ALIGNED, Statistic.UPDATE)
+    )
+    return bool(measured) and aligned < UNALIGNED * whole
 
 
 def _update_exponent(tensor: TensorShape, policies: Policies) -> float:
@@ -231,7 +265,9 @@ def _initial_exponent(tensor: TensorShape, optimizer: str) -> float:
 
 
 def _tensor_verdict(one: Measured, words: str) -> TensorVerdict:
-    update, propagation, initial = (one.of(statistic) for statistic in Statistic)
+    update, propagation, initial = map(
+        one.of, (Statistic.UPDATE, Statistic.PROPAGATION, Statistic.INITIAL)
+    )
     return TensorVerdict(
         tensor=one.family.name,
         role=one.family.role,

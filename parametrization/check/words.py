@@ -12,6 +12,7 @@ class Statistic(StrEnum):
     UPDATE = "update"  # D: dW(t) x(t)
     PROPAGATION = "propagation"  # P: W(0) (x(t) - x(0))
     INITIAL = "initial size"  # W(0) times its forward multiplier
+    ALIGNED = "aligned update"  # the part of D that is no random sum; judged where D falls
 
 
 class _Cause(NamedTuple):
@@ -21,7 +22,7 @@ class _Cause(NamedTuple):
     words: str  # {power}: how far off, in powers of width
 
 
-UPDATE, PROPAGATION, INITIAL = Statistic
+UPDATE, PROPAGATION, INITIAL = Statistic.UPDATE, Statistic.PROPAGATION, Statistic.INITIAL
 INPUT, HIDDEN, OUTPUT = Role.INPUT, Role.HIDDEN, Role.OUTPUT
 _ADAM_CAUSES: Final = (
     _Cause(
@@ -131,6 +132,10 @@ UNSETTLED: Final = (
 )
 DISAGREE: Final = "seeds disagree"
 BETWEEN: Final = "between right and wrong"
+UNALIGNED: Final = (
+    "as a random sum does: what its updates have in common is too little to judge at these widths;"
+    " wider models may tell"
+)
 MORE_MAY_TELL: Final = "; more seeds or widths may tell"
 DEPTH_INITIAL: Final = "an initial std that depends on depth: the branch multiplier does that"
 DEPTH_UPDATE_GROWS: Final = "a learning rate that grows with depth once too often"

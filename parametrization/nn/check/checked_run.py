@@ -1,8 +1,9 @@
 """Train a model for a few steps, and measure the effect of its tensors on a probe batch."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from parametrization.check.slopes import (
     LOSS_LOGITS,
     OUTPUT,
     activation_name,
+    aligned_name,
     as_readout_name,
 )
 from parametrization.check.thresholds import PROPAGATION_BANDS, starts_at_zero
@@ -27,6 +29,8 @@ from parametrization.nn.start.readouts import draw_start
 from parametrization.nn.stepping import optimizer_for, recording
 from parametrization.scaling.tensor_scaling import TensorScaling
 from parametrization.shapes.roles import Role
+
+_SUM_OVER_NO_WIDTH: Final = (Role.INPUT, Role.VECTOR, Role.SCALAR)
 
 Start = Callable[[nn.Module, Sequence[TensorScaling], torch.Generator], None]
 Stepping = Callable[[nn.Module, Sequence[TensorScaling]], torch.optim.Optimizer]
@@ -117,13 +121,20 @@ class CheckedRun:
         return found | self._initial_activations()
 
     def update_rms(self) -> dict[str, float | None]:
-        """D of every tensor, None where the probe does not use it; the change of every output."""
+        """D of every tensor, None where the probe does not use it; the change of every output.
+
+        Of a tensor that sums over width its aligned part too.
+        """
         found: dict[str, float | None] = {}
         for o in self._trained():
             change = o.parameter.detach() - self._start[o.name]
             found[o.name] = None
+            if self._roles[o.name] not in _SUM_OVER_NO_WIDTH:
+                found[aligned_name(o.name)] = None
             for name, uses in self._places(o, self._after).items():
-                found[name] = self._effect(o, uses, change)
+                found[name] = size = self._effect(o, uses, change)
+                if name != o.name or aligned_name(name) in found:
+                    found[aligned_name(name)] = self._aligned(o, uses, change, size)
         return found | self._output_changes()
 
     def propagation_rms(self) -> dict[str, float | None]:
@@ -193,6 +204,21 @@ class CheckedRun:
             )
         )
         return 0.0 if still and size is not None else size
+
+    def _aligned(
+        self, owned: OwnedParameter, uses: Sequence[Use], change: Tensor, size: float | None
+    ) -> float | None:
+        """The part of a D of this size that is more than a random sum; squares add up.
+
+        With signs that are drawn, a change of the same size has no direction in common with
+        anything: its effect is that of a random sum.
+        """
+        if not size:
+            return size
+        drawn = torch.randint(2, change.shape, generator=torch.Generator().manual_seed(self._seed))
+        signs = (2 * drawn - 1).to(change)
+        random = self._effect(owned, uses, change * signs) or 0.0
+        return math.sqrt(max(0.0, size**2 - random**2))
 
     def _propagation(self, module: nn.Module) -> float | None:
         before, after = (seen.calls.get(module, []) for seen in (self._before, self._after))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import NamedTuple
 
-from parametrization.check.slopes import MODEL_OUTPUT
+from parametrization.check.slopes import MODEL_OUTPUT, measured_tensor
 from parametrization.check.verdict import checked_tensors
 from tuner.engine.reports import CoordinateStatistic
 from tuner.records.snapshot import OptimizerStatistic, StudyRecord
@@ -68,7 +68,7 @@ def unchecked_statistics(
         if one.width not in widths:
             listed = ", ".join(map(str, widths))
             yield (number, "width"), f"{one.width} is not checked: the study's widths are {listed}"
-        if one.tensor not in known:
+        if measured_tensor(one.tensor) not in known:
             yield (
                 (number, "tensor"),
                 f"{one.tensor[:80]!r} is no tensor of the study's shapes, and no activation such as"

@@ -1,11 +1,13 @@
 """The statistics of a coordinate check are what their definitions say."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from parametrization.check.slopes import activation_kind
+from parametrization.check.slopes import activation_kind, aligned_name, is_aligned
 from parametrization.nn.check.statistics import CheckedTraining, coordinate_statistics
 from parametrization.nn.initialise import initialise
 from parametrization.nn.layers import Readout
@@ -75,6 +77,15 @@ def test_statistics_are_those_taken_by_hand() -> None:
     }
     for name, effect in by_hand.items():
         assert found[name].update_rms == pytest.approx(rms(effect), rel=1e-4), name
+    summed = {
+        "hidden.weight": (hidden_in, moved["hidden.weight"]),
+        "readout.weight": (multiplier * after.hidden(hidden_in), moved["readout.weight"]),
+    }
+    assert {name for name in found if is_aligned(name)} == set(map(aligned_name, summed))
+    for name, (inputs, change) in summed.items():
+        random = (inputs.square() @ change.square().T).mean().sqrt()  # expected over all signs
+        aligned = math.sqrt(rms(by_hand[name]) ** 2 - float(random) ** 2)
+        assert found[aligned_name(name)].update_rms == pytest.approx(aligned, rel=0.02), name
 
     before, after = trained_by_hand(scalings, given, zero_readout=False)
     change = after.norm(after.embed(probe)) - before.norm(before.embed(probe))
@@ -150,7 +161,7 @@ def test_a_layer_that_the_probe_does_not_reach_has_no_effect() -> None:
         seeds=[0],
     )
     unused = {s.tensor for s in found if s.update_rms is None and activation_kind(s.tensor) is None}
-    assert unused == {"spare.weight", "spare.bias"}
+    assert unused == {"spare.weight", aligned_name("spare.weight"), "spare.bias"}
 
 
 def test_weights_that_round_small_updates_away_are_refused() -> None:
