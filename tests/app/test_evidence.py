@@ -116,7 +116,7 @@ def test_a_recommendation_leaves_as_yaml_and_as_python(finished: tuple[Served, s
         ({"width": 100}, "/width", "nearest legal width is 96"),
         ({"optimizer": "sgd"}, "/optimizer", "adamw"),
         ({"depth": 0}, "/depth", "greater than or equal to 1"),
-        ({"batch_size": "many"}, "/batch_size", "valid integer"),
+        ({"batch_size": "many"}, "/batch_size", "must be a whole number"),
         ({"tokens": 10**19}, "/tokens", "less than or equal to 1000000000000000000"),
     ],
 )
