@@ -1,4 +1,4 @@
-"""How long tests wait for what has to come: it ends a test that hangs, and measures nothing."""
+"""Define the longest wait of a test: it ends one that hangs, and measures nothing."""
 
 from typing import Final
 

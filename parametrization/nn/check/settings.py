@@ -1,9 +1,9 @@
 """Set torch for what is measured, and keep its settings from what a user's code leaves behind."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 import torch
 
@@ -25,13 +25,15 @@ def uncompiled(function: Callable[_Arguments, _Returned]) -> Callable[_Arguments
     return called
 
 
-class _Settings(NamedTuple):
-    dtype: torch.dtype
-    gradients: bool
-    threads: int
-    deterministic: int
-    anomalies: bool
-    precision: str
+_SETTINGS: Final[Sequence[tuple[Callable[[], Any], Callable[[Any], object]]]] = (
+    (torch.get_default_dtype, torch.set_default_dtype),
+    (torch.is_grad_enabled, torch.set_grad_enabled),
+    (torch.get_num_threads, torch.set_num_threads),
+    (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+)
+"""Functions that read and that set each of torch's global settings."""
 
 
 @contextmanager
@@ -41,34 +43,10 @@ def kept_settings() -> Iterator[None]:
     A validation that switches gradients off, or a loss that sets the default type, would otherwise
     change the steps, and the trials, after it.
     """
-    before = _settings()
+    before = [read() for read, _ in _SETTINGS]
     try:
         yield
     finally:
-        after = _settings()
-        for field, value in before._asdict().items():
-            if getattr(after, field) != value:
-                _set(field, value)
-
-
-def _settings() -> _Settings:
-    return _Settings(
-        torch.get_default_dtype(),
-        torch.is_grad_enabled(),
-        torch.get_num_threads(),
-        torch.get_deterministic_debug_mode(),
-        torch.is_anomaly_enabled(),
-        torch.get_float32_matmul_precision(),
-    )
-
-
-def _set(field: str, value: Any) -> None:  # noqa: ANN401  each field has its own type
-    set_one: dict[str, Callable[[Any], object]] = {
-        "dtype": torch.set_default_dtype,
-        "gradients": torch.set_grad_enabled,
-        "threads": torch.set_num_threads,
-        "deterministic": torch.set_deterministic_debug_mode,
-        "anomalies": torch.autograd.set_detect_anomaly,
-        "precision": torch.set_float32_matmul_precision,
-    }
-    set_one[field](value)
+        for (read, write), value in zip(_SETTINGS, before, strict=True):
+            if read() != value:
+                write(value)

@@ -1,4 +1,4 @@
-"""What a reviewer asks first stands at the top of a study, with the way to the decision."""
+"""A study's page begins with a summary for its reviewer, who finds the decision from there."""
 
 import html
 import re

@@ -1,4 +1,4 @@
-"""What a user's code sets in torch does not outlast the call."""
+"""Settings of torch that a user's code changes are restored after each call."""
 
 from collections.abc import Callable
 
